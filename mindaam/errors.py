@@ -1,0 +1,42 @@
+"""Errors that a user can act on: each message says what is wrong, where, and what to do.
+
+Only these reach the command line as one sentence with exit code 2; anything else is a bug and keeps its traceback.
+"""
+
+import difflib
+
+
+class MindAAMError(Exception):
+    """Base of every error that MindAAM raises on purpose; `str(error)` is one sentence for the user."""
+
+
+class InputError(MindAAMError):
+    """A picture, film, sound, folder or sentence that cannot be used."""
+
+
+class ConfigError(MindAAMError):
+    """An unknown or invalid name, option or configuration value."""
+
+
+class CheckpointError(MindAAMError):
+    """A weights file that is missing, damaged, hostile or does not fit the model."""
+
+
+class OutputError(MindAAMError):
+    """A place that cannot be written to, or two results that would share one file."""
+
+
+class TrainingError(MindAAMError):
+    """A run that cannot go on, such as a loss that is no longer finite."""
+
+
+def nearest(name, known):
+    """A hint such as ' (did you mean "paper"?)', or '' when nothing in `known` resembles `name`."""
+    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.4)
+    return f' (did you mean "{close[0]}"?)' if close else ""
+
+
+def unknown(kind, name, known):
+    """ConfigError for a `name` that is not one of `known`, naming the nearest and listing them all."""
+    known = [str(k) for k in known]
+    return ConfigError(f'unknown {kind} "{name}"{nearest(name, known)}; known: {", ".join(sorted(known))}')

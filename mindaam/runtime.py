@@ -1,0 +1,42 @@
+"""The one place that touches MindSpore's global state: device, mode, oneDNN, threads, seed, compile cache."""
+
+import os
+
+from mindaam.errors import ConfigError, unknown
+
+MODES = ("graph", "pynative")
+DEVICES = ("CPU", "Ascend")
+
+
+def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_cache=None):
+    """Sets MindSpore up; call it before the first operator runs. It may be called again to change mode or seed.
+
+    device: "CPU" or "Ascend"; None takes the environment's DEVICE_TARGET, else CPU.
+    mode: "graph" compiles whole Cells, "pynative" runs operator by operator.
+    seed: integer for MindSpore's and NumPy's global generators, or None to leave them.
+    threads: number of kernel threads, or None for MindSpore's own choice.
+    compile_cache: a folder that keeps compiled graphs between processes, or None.
+    Raises ConfigError for an unknown device or mode, or a device that this machine does not have.
+    """
+    device = device or os.environ.get("DEVICE_TARGET", "CPU")
+    if device not in DEVICES:
+        raise unknown("device", device, DEVICES)
+    if mode not in MODES:
+        raise unknown("mode", mode, MODES)
+    # oneDNN's default choice on AVX-512 machines is its reference convolution, 16-90 times slower than the AVX2 one;
+    # it reads the variable once, at the first operator, so it must be set before MindSpore computes anything.
+    os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
+    os.environ.setdefault("GLOG_v", "3")  # MindSpore's INFO and WARNING lines are of no use to a user
+    import mindspore as ms
+
+    try:
+        ms.set_device(device)
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError(f"the device {device} is not available here: {str(error).splitlines()[0]}") from error
+    ms.set_context(mode=ms.GRAPH_MODE if mode == "graph" else ms.PYNATIVE_MODE)
+    if threads:
+        ms.set_context(runtime_num_threads=int(threads))
+    if compile_cache:
+        ms.set_context(enable_compile_cache=True, compile_cache_path=str(compile_cache))
+    if seed is not None:
+        ms.set_seed(int(seed))
