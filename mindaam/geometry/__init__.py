@@ -1,0 +1,1 @@
+"""The Lorentz model of hyperbolic space: operations, Cells over them, entailment cones."""

@@ -1,0 +1,26 @@
+"""Entailment cones: a general concept's cone should hold the concepts that specialise it (paper 3.2.2, eq. 5-10)."""
+
+from mindspore import ops
+
+from mindaam.geometry import lorentz
+
+
+def entailment_loss(parent, child, c, aperture_factor, eps=lorentz.PAPER):
+    """How far each child lies outside its parent's cone: max(0, angle - factor * half-aperture), equation 7.
+
+    parent, child: points [B,n] (a single parent [1,n] serves all children); c: curvature, 0-d Tensor > 0.
+    aperture_factor: eta, below 1 for a narrower cone, which asks for a clearer specialisation.
+    Returns [B], radians in [0, pi]; 0 inside the cone.
+    """
+    angle = lorentz.exterior_angle(parent, child, c, eps)
+    return ops.relu(angle - aperture_factor * lorentz.half_aperture(parent, c, eps))
+
+
+def hierarchical_entailment(anchor, text, image, c, eps=lorentz.PAPER, text_image_factor=0.8, anchor_text_factor=1.0):
+    """Mean loss of the order anchor > text > image, equations 9-10: half of each term, a 0-d Tensor >= 0.
+
+    anchor: [1,n] or [B,n], the point of general attention; text, image: points [B,n] of the same samples.
+    """
+    text_image = entailment_loss(text, image, c, text_image_factor, eps).mean()
+    anchor_text = entailment_loss(anchor, text, c, anchor_text_factor, eps).mean()
+    return 0.5 * (text_image + anchor_text)

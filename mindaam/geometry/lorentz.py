@@ -1,0 +1,254 @@
+"""The Lorentz model of hyperbolic space as pure functions (paper 3.2.1, equations 1-8).
+
+A point of curvature -c is kept as its space part only, a vector x of R^n; its time part is x0 = sqrt(1/c + |x|^2), so
+no operation can leave the hyperboloid. A tangent vector at the origin has no time part, and is a plain vector of R^n.
+Curvatures `c` are 0-d Tensors > 0; `axis` is the one that holds the n coordinates.
+
+Everything is computed in float32, whatever the input's type (squares of float16 overflow at 256), and handed back in
+the input's type. Formulas are chosen so that nothing is lost by cancellation near the origin or between close points;
+what is left to protect is in `Epsilons`. Clamps are `ops.clamp`, whose gradient is 1 inside and on the limit and 0
+outside, also where the incoming gradient is infinite; `ops.maximum` would halve it on the limit.
+"""
+
+import math
+from typing import NamedTuple
+
+import mindspore as ms
+import numpy as np
+from mindspore import ops
+
+# exp0 answers no further than asinh(2^15) = 11.09 from the origin (times 1/sqrt(c)), where |x| = 2^15 / sqrt(c).
+MAX_RADIUS = math.asinh(2.0**15)
+
+
+class Epsilons(NamedTuple):
+    """Every clamp of this module. Radii are sqrt(c)|x|, thus free of the unit of length.
+
+    distance: least -c<x,y> - 1 in a distance; below it the distance is constant, its gradient 0.
+    origin: radius up to which a point's distance to the origin is 0.
+    exp_radius: least radius in exp0's quotient sinh(r)/r.
+    log_radius: least distance to the origin that log0 gives back.
+    log_divisor: least divisor in log0's quotient asinh(r)/r.
+    norm: least Euclidean norm that clip_norm divides by.
+    aperture: added to the radius that the half-aperture divides by.
+    aperture_margin: how far from +-1 the argument of its arcsin stays.
+    angle_excess: least -c<x,y> - 1 in the exterior angle.
+    angle_parent: least parent's norm that its direction is taken from.
+    angle: added, divided by that norm, to its denominator.
+    angle_margin: how far from +-1 the argument of its arccos stays.
+    """
+
+    distance: float
+    origin: float
+    exp_radius: float
+    log_radius: float
+    log_divisor: float
+    norm: float
+    aperture: float
+    aperture_margin: float
+    angle_excess: float
+    angle_parent: float
+    angle: float
+    angle_margin: float
+
+
+_STEP = 2.0**-23  # float32's spacing just above 1
+_RELEASED_COSH = float(np.float32(1.0001)) - 1.0  # the released limit 1 + 1e-4 as float32 holds it
+
+# The released code's clamps, written for these formulas: arcosh(max(sqrt(1 + r^2), 1 + e)) is
+# arsinh(max(r, sqrt(e (2 + e)))). Its 1 + 1e-8 in the distance to the origin is 1 in float32, which rounds every
+# cosh of a radius below 2^-11.5 to 1 too; its arccos limit 1 - 1e-8 is also 1: there the gradient is infinite.
+RELEASED = Epsilons(
+    distance=_RELEASED_COSH,
+    origin=2.0**-11.5,
+    exp_radius=1e-8,
+    log_radius=math.sqrt(_RELEASED_COSH * (2.0 + _RELEASED_COSH)),
+    log_divisor=1e-4,
+    norm=1e-6,
+    aperture=1e-4,
+    aperture_margin=1e-4,
+    angle_excess=5e-9,  # k^2 - 1 >= 1e-8
+    angle_parent=1e-15,
+    angle=1e-8,
+    angle_margin=0.0,
+)
+
+# The smallest that keep values and gradients finite, and gradients of a size that a training step survives: two points
+# closer than 1e-6 count as one; a parent nearer than 1e-3 to the origin has no direction worth following.
+PAPER = Epsilons(
+    distance=1e-12,
+    origin=0.0,
+    exp_radius=1e-8,
+    log_radius=1e-8,
+    log_divisor=1e-8,
+    norm=1e-6,
+    aperture=1e-8,
+    aperture_margin=_STEP,
+    angle_excess=5e-9,
+    angle_parent=1e-3,
+    angle=0.0,
+    angle_margin=_STEP,
+)
+
+
+def _float(x):
+    return x.astype(ms.float32)
+
+
+def sum_over(x, axis=-1):
+    """Sum over `axis`, kept as length 1.
+
+    Over the channels of maps [B,C,H,W] it is a product with ones: on a CPU five times quicker than reducing an axis
+    that is not the last.
+    """
+    if axis != 1 or x.ndim != 4:
+        return x.sum(axis=axis, keepdims=True)
+    batch, channels, height, width = x.shape
+    ones = ops.ones((batch, 1, channels), x.dtype)
+    return ops.bmm(ones, x.reshape(batch, channels, height * width)).reshape(batch, 1, height, width)
+
+
+def norm(x, axis=-1):
+    """Euclidean norm over `axis`, kept as length 1. Its gradient at 0 is 0, where a plain square root gives NaN."""
+    square = sum_over(x * x, axis)
+    positive = square > 0
+    return ops.where(positive, ops.sqrt(ops.where(positive, square, ops.ones_like(square))), ops.zeros_like(square))
+
+
+def clip_norm(v, bound, axis=-1, eps=PAPER):
+    """Shortens vectors longer than `bound` to that length; shape and type of `v`."""
+    values = _float(v)
+    length = ops.clamp(norm(values, axis), min=eps.norm)
+    return (values * (ops.clamp(length, max=bound) / length)).astype(v.dtype)
+
+
+def time(x, c, axis=-1):
+    """Time part sqrt(1/c + |x|^2) of points (equation 1); `axis` is kept as length 1; range [1/sqrt(c), inf)."""
+    values = _float(x)
+    return ops.sqrt(1.0 / _float(c) + (values * values).sum(axis=axis, keepdims=True)).astype(x.dtype)
+
+
+def inner(x, y, c, axis=-1):
+    """Lorentz product <x,y>_L = x.y - x0 y0 of points row by row (equation 2), `axis` dropped; range (-inf, -1/c]."""
+    a, b = _float(x), _float(y)
+    product = (a * b).sum(axis=axis, keepdims=True) - time(a, c, axis) * time(b, c, axis)
+    return product.squeeze(axis).astype(x.dtype)
+
+
+def pairwise_inner(x, y, c):
+    """Lorentz products (equation 2) of every point of x [B1,n] with every point of y [B2,n]: [B1,B2]."""
+    a, b = _float(x), _float(y)
+    times = ops.matmul(time(a, c), time(b, c).swapaxes(0, 1))
+    return (ops.matmul(a, b.swapaxes(0, 1)) - times).astype(x.dtype)
+
+
+def _gap(x, y, c, axis):
+    """How two points differ: y - x, y0 - x0 without cancellation, and whether they are close enough to use them.
+
+    Differences serve points closer than their time parts; products serve the others. Each loses all its digits in the
+    other's domain: differences between a far and a near point, products between two that nearly coincide.
+    """
+    x0, y0 = time(x, c, axis), time(y, c, axis)
+    step = y - x
+    rise = (step * (x + y)).sum(axis=axis, keepdims=True) / (x0 + y0)
+    close = (step * step).sum(axis=axis, keepdims=True) < x0 * y0
+    return x0, y0, step, rise, close
+
+
+def _excess(x, y, c, gap, axis):
+    """-c<x,y>_L - 1 = cosh(sqrt(c) d) - 1, keepdims, float32; rounding may leave it slightly below 0."""
+    x0, y0, step, rise, close = gap
+    by_differences = 0.5 * c * ((step * step).sum(axis=axis, keepdims=True) - rise * rise)
+    by_products = c * (x0 * y0 - (x * y).sum(axis=axis, keepdims=True)) - 1.0
+    return ops.where(close, by_differences, by_products)
+
+
+def distance(x, y, c, eps=PAPER, axis=-1):
+    """Geodesic distance arcosh(-c<x,y>_L)/sqrt(c) row by row (equation 3), `axis` dropped; x, y broadcast.
+
+    Range [sqrt(2 eps.distance / c), inf) nearly. arcosh(1 + t) = 2 arsinh(sqrt(t/2)) keeps the digits of a small t.
+    """
+    a, b, c = _float(x), _float(y), _float(c)
+    excess = _excess(a, b, c, _gap(a, b, c, axis), axis)
+    half = ops.sqrt(0.5 * ops.clamp(excess, min=eps.distance))
+    return (2.0 * ops.asinh(half) / ops.sqrt(c)).squeeze(axis).astype(x.dtype)
+
+
+def pairwise_distance(x, y, c, eps=PAPER):
+    """Geodesic distances (equation 3) of every point of x [B1,n] to every point of y [B2,n]: [B1,B2]."""
+    return distance(x.expand_dims(1), y.expand_dims(0), c, eps)
+
+
+def distance_to_origin(x, c, eps=PAPER, axis=-1):
+    """Distance arsinh(sqrt(c)|x|)/sqrt(c) of points to the origin (equation 3), `axis` dropped; range [0, inf)."""
+    root = ops.sqrt(_float(c))
+    radius = root * norm(_float(x), axis)
+    radius = ops.where(radius > eps.origin, radius, ops.zeros_like(radius))
+    return (ops.asinh(radius) / root).squeeze(axis).astype(x.dtype)
+
+
+def exp0(v, c, eps=PAPER, axis=-1):
+    """Point that a tangent vector at the origin leads to: sinh(r)/r v with r = sqrt(c)|v| (equation 4); shape of `v`.
+
+    r is limited to MAX_RADIUS, so that the point's norm stays within 2^15/sqrt(c).
+    """
+    values = _float(v)
+    radius = ops.sqrt(_float(c)) * norm(values, axis)
+    stretch = ops.sinh(ops.clamp(radius, eps.exp_radius, MAX_RADIUS)) / ops.clamp(radius, min=eps.exp_radius)
+    return (stretch * values).astype(v.dtype)
+
+
+def log0(x, c, eps=PAPER, axis=-1):
+    """Tangent vector at the origin that leads to a point: arsinh(r)/r x with r = sqrt(c)|x| (equation 4); shape of `x`.
+
+    The inverse of exp0, except that with r < eps.log_radius the result's length is that of eps.log_radius.
+    """
+    values = _float(x)
+    radius = ops.sqrt(_float(c)) * norm(values, axis)
+    shrink = ops.asinh(ops.clamp(radius, min=eps.log_radius)) / ops.clamp(radius, min=eps.log_divisor)
+    return (shrink * values).astype(x.dtype)
+
+
+def half_aperture(x, c, eps=PAPER, min_radius=0.1, axis=-1):
+    """Half-aperture arcsin(2K/(sqrt(c)|x|)) of the cone at each point, K = min_radius, `axis` dropped (before eq. 7).
+
+    Range (0, pi/2): it falls with the radius, and within 2K/sqrt(c) of the origin it stays at its greatest.
+    """
+    radius = ops.sqrt(_float(c)) * norm(_float(x), axis)
+    limit = 1.0 - eps.aperture_margin
+    sine = ops.clamp(2.0 * min_radius / (radius + eps.aperture), -limit, limit)
+    return ops.asin(sine).squeeze(axis).astype(x.dtype)
+
+
+def exterior_angle(x, y, c, eps=PAPER, axis=-1):
+    """Angle at the parent x between the ray from the origin through x and the geodesic x -> y (equation 8), [B].
+
+    Range [0, pi]: 0 when the child y lies straight beyond its parent, pi when it lies towards the origin; pi/2 where it
+    is undefined (y = x, and under PAPER x = 0). Equation 8's numerator y0 + x0 c<x,y>_L is c (x0 x.y - |x|^2 y0), which
+    the parent's norm divides before any product, so that neither a near nor a far parent costs digits.
+    """
+    a, b, c = _float(x), _float(y), _float(c)
+    gap = _gap(a, b, c, axis)
+    x0, y0, step, rise, close = gap
+    parent = ops.clamp(norm(a, axis), min=eps.angle_parent)
+    ray = a / parent
+    along = (ray * a).sum(axis=axis, keepdims=True)
+    by_differences = x0 * (ray * step).sum(axis=axis, keepdims=True) - along * rise
+    by_products = x0 * (ray * b).sum(axis=axis, keepdims=True) - along * y0
+    excess = ops.clamp(_excess(a, b, c, gap, axis), min=eps.angle_excess)
+    sinh = ops.sqrt(excess) * ops.sqrt(excess + 2.0)
+    cosine = c * ops.where(close, by_differences, by_products) / (sinh + eps.angle / parent)
+    limit = 1.0 - eps.angle_margin
+    return ops.acos(ops.clamp(cosine, -limit, limit)).squeeze(axis).astype(x.dtype)
+
+
+def sanitize(z, c):
+    """The released decoder's guard: NaN -> 0, all to [-1e6, 1e6], and index 0 of the LAST axis to >= 1/sqrt(c) + 1e-4.
+
+    It was meant for a time part; on maps [B,C,H,W] it raises the picture's left column. Kept for released checkpoints.
+    """
+    values = _float(z)
+    values = ops.where(ops.isnan(values), ops.zeros_like(values), values)
+    first = ops.arange(z.shape[-1]) == 0
+    floor = ops.where(first, 1.0 / ops.sqrt(_float(c)) + 1e-4, -1e6)
+    return ops.clamp(ops.clamp(values, min=floor), max=1e6).astype(z.dtype)

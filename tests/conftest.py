@@ -1,0 +1,27 @@
+"""What every test shares: MindSpore's set-up, the place of the gaze data, the fast/slow/gaze marks."""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def mindspore_runtime():
+    """PyNative mode and a fixed seed, as a test's default."""
+    from mindaam import runtime
+
+    runtime.configure("CPU", mode="pynative", seed=0)
+
+
+@pytest.fixture(scope="session")
+def gaze_root():
+    """The folder of gaze folders (osie/, eyecrowd/, ...): $MINDAAM_GAZE, or shared/data beside the checkout."""
+    place = pathlib.Path(os.environ.get("MINDAAM_GAZE", ROOT.parent / "shared" / "data"))
+    if not (place / "osie" / "meta.json").exists():
+        pytest.skip(f"needs eye-tracking data, which is not part of the repository: no {place} (set MINDAAM_GAZE)")
+    return place
