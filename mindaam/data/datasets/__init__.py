@@ -1,0 +1,1 @@
+"""Readers of gaze data, one family of folders a module, behind one `Sample`."""

@@ -1,0 +1,164 @@
+"""Pictures from disk and results to disk; whatever cannot be used is an InputError or OutputError with its cure.
+
+Pillow reads rather than OpenCV, because it applies EXIF orientation on demand, keeps palettes and alpha apart, and
+treats a truncated file as an error where OpenCV returns a half-grey picture.
+"""
+
+import os
+import struct
+import tempfile
+import uuid
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mindaam.errors import InputError, OutputError
+
+# Named, so that a file never chooses its reader among Pillow's rarer plug-ins (EPS, say, would start Ghostscript).
+IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2")
+IMAGE_SUFFIXES += (".ppm", ".pgm", ".pbm", ".pnm")
+# A small file can claim to be enormous (a "decompression bomb"); 150 million pixels are 450 MB once decoded.
+MAX_PIXELS = 150_000_000
+# What Pillow's readers raise for files that are cut short, damaged or hostile.
+_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError, OverflowError, struct.error)
+
+
+def read_image(path):
+    """The picture in a file as uint8 RGB [H,W,3], upright by its EXIF orientation, its first frame if it has several.
+
+    Greyscale, palette, CMYK, 16-bit (scaled to 8) and transparent pictures (laid on white) are converted.
+    Raises InputError for a missing, empty, truncated, non-picture or oversized file, or a folder.
+    """
+    path = Path(path)
+    _require_file(path)
+    try:
+        # Pillow's own size limit warns on stderr; the limit below is ours and says what to do.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=IMAGE_FORMATS) as picture:
+                _require_size(path, picture)
+                picture.load()
+                pixels = _to_rgb(ImageOps.exif_transpose(picture))
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"{path} is not a picture in a known format; give a JPEG, PNG, WebP, TIFF or BMP file"
+        ) from error
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read; check its permissions") from error
+    except Image.DecompressionBombError as error:
+        raise _too_large(path) from error
+    except MemoryError as error:
+        raise InputError(f"{path} does not fit into memory; make the picture smaller") from error
+    except _DAMAGE as error:
+        raise InputError(f"{path} is damaged or cut short ({error}); copy or save the picture again") from error
+    return pixels
+
+
+def list_images(folder):
+    """The pictures right inside a folder (not its subfolders), sorted by name: a list of Paths, known suffixes only.
+
+    Hidden files are left out. Raises InputError for a missing folder, a file, or a folder without pictures.
+    """
+    folder = Path(folder)
+    if not os.path.isdir(folder):
+        raise InputError(f"{folder} is not a folder; check the path")
+    try:
+        found = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be read ({error.strerror}); check its permissions") from error
+    if not found:
+        raise InputError(f"the folder {folder} holds no pictures; put .jpg, .png, .webp, .tif or .bmp files into it")
+    return sorted(found)
+
+
+def prepare_folder(folder):
+    """Makes an output folder with its parents and proves that files can be written there; returns it as a Path.
+
+    Raises OutputError otherwise, so that a long job fails before it starts.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot write to the folder {folder} ({_reason(error)}); choose another") from error
+    return folder
+
+
+def write_jpeg(path, image, quality=92):
+    """Writes uint8 RGB [H,W,3] or grey [H,W] as JPEG, whole or not at all; OutputError when that is impossible."""
+    if max(image.shape[:2]) > 65500:
+        raise OutputError(f"{path}: a JPEG side has at most 65500 pixels; save as .png, or make the picture smaller")
+    with _replacing(path) as stream:
+        Image.fromarray(image).save(stream, format="JPEG", quality=quality)
+
+
+def write_png(path, image):
+    """Writes uint8 RGB [H,W,3] or grey [H,W] as PNG, whole or not at all; OutputError when that is impossible."""
+    with _replacing(path) as stream:
+        Image.fromarray(image).save(stream, format="PNG")
+
+
+def write_npy(path, array):
+    """Writes an array as .npy, whole or not at all; OutputError when that is impossible."""
+    with _replacing(path) as stream:
+        np.save(stream, array, allow_pickle=False)
+
+
+@contextmanager
+def _replacing(path):
+    """A stream to a file beside `path` that takes its place at the end, or vanishes when anything goes wrong."""
+    path = Path(path)
+    beside = path.with_name(f".mindaam-{uuid.uuid4().hex}.tmp")
+    try:
+        with open(beside, "wb") as stream:
+            yield stream
+        os.replace(beside, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path} ({_reason(error)}); choose another place or free some space") from error
+    finally:
+        if os.path.exists(beside):
+            os.unlink(beside)
+
+
+def _reason(error):
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _require_file(path):
+    """InputError unless `path` is a readable file with something in it."""
+    # os.path answers False where pathlib would raise, for a name that is too long, say.
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder where a picture is expected; name the picture")
+    if not os.path.isfile(path):
+        raise InputError(f"there is no picture {path}; check the path")
+    if os.path.getsize(path) == 0:
+        raise InputError(f"{path} is empty; copy or save the picture again")
+
+
+def _require_size(path, picture):
+    if picture.width * picture.height > MAX_PIXELS:
+        raise _too_large(path)
+
+
+def _too_large(path):
+    return InputError(f"{path} has more than {MAX_PIXELS // 1_000_000} million pixels; make the picture smaller")
+
+
+def _to_rgb(picture):
+    """Any Pillow picture as uint8 RGB [H,W,3]."""
+    if picture.mode.startswith("I;16"):
+        # Pillow's own conversion clips at 255 instead of scaling.
+        grey = ((np.asarray(picture).astype(np.uint32) + 128) // 257).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    if picture.mode in ("I", "F"):
+        raise ValueError("32-bit pixels have no agreed white point: save it with 8 or 16 bits")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return np.array(picture.convert("RGB"))

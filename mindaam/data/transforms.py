@@ -1,0 +1,93 @@
+"""Small pure operations on a picture, its density and its fixations; sizes are always (height, width).
+
+Coordinates: a fixation (x, y) is a point on the picture's plane, x right and y down from the top left corner, so that
+it falls into the pixel (floor(x), floor(y)); a picture W wide covers 0 <= x < W.
+"""
+
+import cv2
+import numpy as np
+
+# The blur of a fixation is followed out to four sigma (less than 0.01 % of its mass lies beyond).
+BLUR_REACH = 4.0
+
+
+def resize_image(image, size):
+    """The picture at another size: each axis that shrinks is averaged over areas, each that grows is bilinear.
+
+    image: uint8 [H,W,3] or float32 [H,W] / [H,W,C]; size: (height, width) in pixels, both >= 1. Same dtype out.
+    """
+    height, width = size
+    # OpenCV's area mode averages only when both axes shrink, so the shrinking axes are done first and on their own.
+    shrunk = (min(height, image.shape[0]), min(width, image.shape[1]))
+    if shrunk != image.shape[:2]:
+        image = cv2.resize(image, shrunk[::-1], interpolation=cv2.INTER_AREA)
+    if shrunk != (height, width):
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    return image
+
+
+def resize_density(density, size):
+    """The density at another size, resampled as `resize_image` does and scaled to sum 1.
+
+    density: float32 [H,W] >= 0 with a positive sum; size: (height, width). Returns float32 [height,width].
+    """
+    resized = resize_image(np.ascontiguousarray(density, np.float32), size)
+    return (resized / resized.sum(dtype=np.float64)).astype(np.float32)
+
+
+def normalise(image, mean, std):
+    """The picture as a network takes it: uint8 RGB [H,W,3] -> float32 [3,H,W], (value/255 - mean) / std a channel."""
+    scale = 1.0 / (255.0 * np.asarray(std, np.float32))
+    offset = np.asarray(mean, np.float32) / np.asarray(std, np.float32)
+    return np.ascontiguousarray((image * scale - offset).transpose(2, 0, 1), np.float32)
+
+
+def flip(image, density=None, fixations=None):
+    """Mirrors left and right together: image [H,W,3], density [H,W] or None, fixations [n,2] (x, y) or None.
+
+    Returns the three; a fixation lands in the mirrored pixel of the one that it fell into.
+    """
+    if fixations is not None:
+        # W - x alone would put a fixation at a pixel's very left edge into the pixel right of its mirror image.
+        mirrored = np.nextafter(np.float32(image.shape[1]) - fixations[:, 0], np.float32(-1))
+        fixations = np.stack([mirrored, fixations[:, 1]], axis=1).astype(np.float32)
+    density = None if density is None else np.ascontiguousarray(density[:, ::-1])
+    return np.ascontiguousarray(image[:, ::-1]), density, fixations
+
+
+def fit_within(size, longest):
+    """The size (height, width) scaled down until its longest side is `longest` pixels; smaller ones stay as is."""
+    scale = min(1.0, longest / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def scale_fixations(fixations, from_size, to_size):
+    """Fixations float32 [n,2] (x, y) of a picture of `from_size` (height, width), on the same picture at `to_size`."""
+    factor = np.array([to_size[1] / from_size[1], to_size[0] / from_size[0]])
+    return (fixations * factor).astype(np.float32)
+
+
+def fixated_pixels(fixations, size):
+    """The pixels that hold the fixations: float32 [n,2] (x, y) -> int64 [n,2] (x, y), inside a map of `size`."""
+    return np.clip(np.floor(fixations).astype(np.int64), 0, [size[1] - 1, size[0] - 1])
+
+
+def fixation_density(fixations, size, sigma):
+    """Fixations blurred by a Gaussian: float32 [n,2] (x, y), n >= 1, on a map of `size` -> float32 [H,W], sum 1.
+
+    sigma: pixels, one number or (sigma_y, sigma_x). What the blur carries over the border is lost, not reflected; the
+    blur itself is that of `scipy.ndimage.gaussian_filter(counts, sigma, mode="constant")`, computed from the points: a
+    Gaussian is separable, so the map is the product of two thin matrices, which is far quicker than two convolutions.
+    """
+    sigma_y, sigma_x = np.broadcast_to(np.asarray(sigma, np.float64), (2,))
+    pixels = fixated_pixels(fixations, size)
+    density = _profiles(pixels[:, 1], size[0], sigma_y) @ _profiles(pixels[:, 0], size[1], sigma_x).T
+    return (density / density.sum()).astype(np.float32)
+
+
+def _profiles(centres, length, sigma):
+    """One Gaussian a column, cut at BLUR_REACH: int64 [n] centres -> float64 [length,n]."""
+    distance = np.arange(length)[:, None] - centres[None, :]
+    profile = np.exp(-0.5 * (distance / sigma) ** 2)
+    profile[np.abs(distance) > int(BLUR_REACH * sigma + 0.5)] = 0.0
+    return profile
