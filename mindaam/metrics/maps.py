@@ -1,0 +1,85 @@
+"""What every metric needs first: a map as float64, at the right size, and the fixated pixels on it.
+
+Fixations are points float [n,2], (x, y) in pixels of the picture, x right and y down from the top left corner: the
+point (x, y) lies in the pixel of column floor(x) and row floor(y).
+"""
+
+import numpy as np
+
+from mindaam.errors import InputError, unknown
+
+RESIZES = ("bilinear", None)
+
+
+def as_map(values, what):
+    """The map as float64 [H,W]; InputError when it is not one finite map. `what` names it in the message."""
+    values = np.asarray(values)
+    if values.ndim != 2 or values.size == 0:
+        raise InputError(f"the {what} must be one map [H,W], got shape {values.shape}; pass maps one by one")
+    values = values.astype(np.float64)
+    if not np.isfinite(values).all():
+        raise InputError(f"the {what} holds {(~np.isfinite(values)).sum()} values that are not finite numbers")
+    return values
+
+
+def as_points(fixations):
+    """The fixations as float64 [n,2], n >= 0; InputError when they are something else."""
+    points = np.asarray(fixations, np.float64)
+    if points.size == 0:
+        return np.zeros((0, 2))
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise InputError(
+            f"fixations must be points (x, y), an array [n,2], got shape {points.shape}; "
+            "turn a binary map into points with metrics.points_of"
+        )
+    return points
+
+
+def points_of(mask):
+    """The fixated pixels of a binary map [H,W], as points float64 [n,2] (x, y) at the pixels' top left corners."""
+    rows, columns = np.nonzero(as_map(mask, "fixation map") > 0)
+    return np.stack([columns, rows], axis=1).astype(np.float64)
+
+
+def fit(values, size, resize="bilinear"):
+    """The map [H,W] at `size` (height, width): unchanged if it has that size, else resized as `resize` says.
+
+    "bilinear" samples between pixel centres with the borders repeated and without averaging when the map shrinks,
+    which is what PyTorch's `interpolate(align_corners=False)` does; None refuses with an InputError.
+    """
+    if resize not in RESIZES:
+        raise unknown("resizing", resize, RESIZES)
+    if values.shape == tuple(size):
+        return values
+    if resize is None:
+        raise InputError(f"the maps differ in size, {values.shape} and {tuple(size)}; resize the prediction first")
+    return _blend(values.shape[0], size[0]) @ values @ _blend(values.shape[1], size[1]).T
+
+
+def _blend(source, target):
+    """The matrix [target,source] of linear interpolation along one axis; each row sums to 1."""
+    centres = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
+    left = np.minimum(centres.astype(int), max(source - 2, 0))
+    right = np.minimum(left + 1, source - 1)
+    matrix = np.zeros((target, source))
+    np.add.at(matrix, (np.arange(target), left), 1 - (centres - left))
+    np.add.at(matrix, (np.arange(target), right), centres - left)
+    return matrix
+
+
+def values_at(values, points):
+    """The values [n] of the pixels that hold the points; a point beyond the border counts for the border pixel."""
+    rows, columns = _pixels(values.shape, points)
+    return values[rows, columns]
+
+
+def fixated(shape, points):
+    """bool [H,W]: which pixels hold at least one of the points."""
+    mask = np.zeros(shape, bool)
+    mask[_pixels(shape, points)] = True
+    return mask
+
+
+def _pixels(shape, points):
+    columns, rows = np.floor(points).astype(int).T
+    return np.clip(rows, 0, shape[0] - 1), np.clip(columns, 0, shape[1] - 1)

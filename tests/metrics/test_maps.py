@@ -1,0 +1,40 @@
+"""Resizing and reading of maps and fixations."""
+
+import cv2
+import numpy as np
+import pytest
+
+from mindaam.errors import InputError
+from mindaam.metrics import maps, points_of
+
+
+@pytest.mark.parametrize("size", [(10, 21), (7, 9), (3, 4), (1, 1), (7, 30)])
+def test_bilinear_is_the_half_pixel_one(size):
+    values = np.random.default_rng(0).random((7, 9)).astype(np.float32)
+    want = cv2.resize(values, size[::-1], interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(maps.fit(values.astype(np.float64), size), want, atol=1e-6)
+
+
+def test_bilinear_keeps_constants_and_ramps():
+    assert maps.fit(np.full((1, 1), 2.5), (4, 6)) == pytest.approx(np.full((4, 6), 2.5))
+    ramp = np.tile(np.arange(8.0), (3, 1))
+    inside = maps.fit(ramp, (3, 16))[:, 1:-1]
+    np.testing.assert_allclose(np.diff(inside, axis=1), 0.5)
+
+
+def test_a_map_of_the_right_size_is_untouched():
+    values = np.ones((3, 4))
+    assert maps.fit(values, [3, 4], None) is values
+
+
+def test_points_of_a_mask_come_back_as_the_mask():
+    mask = np.zeros((5, 8), bool)
+    mask[[0, 4, 2], [7, 0, 3]] = True
+    assert points_of(mask).tolist() == [[7, 0], [3, 2], [0, 4]]
+    assert (maps.fixated(mask.shape, points_of(mask) + 0.9) == mask).all()
+
+
+def test_points_must_be_pairs():
+    assert maps.as_points([]).shape == (0, 2)
+    with pytest.raises(InputError, match=r"\[n,2\]"):
+        maps.as_points(np.ones((4, 3)))
