@@ -1,0 +1,1 @@
+"""The `mindaam` command, one file a subcommand."""

@@ -1,0 +1,77 @@
+"""The `mindaam` command: its subcommands, and the one way in which all of them fail.
+
+Whatever a user can mend is one sentence on stderr and exit code 2; a bug keeps its traceback. The commands import the
+rooms that they use when they run, so that `mindaam --help` answers at once.
+"""
+
+import os
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from mindaam.cli import evaluate, predict, train
+from mindaam.cli.terminal import say
+from mindaam.errors import MindAAMError
+
+MISUSE = 2  # exit code of everything that a user can mend
+STOPPED = 130  # exit code after Ctrl-C, as shells expect it
+
+app = typer.Typer(name="mindaam", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+for command in (predict.predict, train.train, evaluate.evaluate):
+    app.command()(command)
+
+
+def _version(asked: bool):
+    if asked:
+        from mindaam import __version__
+
+        typer.echo(f"mindaam {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+):
+    """Where people look in a photograph, given a sentence that says who is looking and why."""
+
+
+def run(arguments=None):
+    """Runs the command line `arguments` (None: those of the process) and returns the exit code."""
+    try:
+        code = app(args=arguments, prog_name="mindaam", standalone_mode=False) or 0
+    except MindAAMError as error:
+        say(error)
+        return MISUSE
+    except (KeyboardInterrupt, typer.Abort):  # older releases of typer; newer ones return the code
+        code = STOPPED
+    except Exception as error:
+        # Typer's usage errors; it brings its own copy of click or uses the installed one, depending on its version.
+        if not hasattr(error, "format_message"):
+            raise
+        say(error.format_message())  # empty where the help was shown instead
+        return MISUSE
+    if code == STOPPED:
+        say("stopped")
+    return code
+
+
+def main():
+    """The console script."""
+    # MindSpore answers Ctrl-C with SIGTERM while it compiles: without this, the process would die on the spot, the
+    # terminal's cursor hidden and an empty output folder left.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    code = run()
+    if code == STOPPED:
+        # An import or a compilation of MindSpore that was broken off crashes when the interpreter is taken down.
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

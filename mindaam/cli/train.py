@@ -1,0 +1,19 @@
+"""`mindaam train`: one training run from a YAML configuration."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+
+def train(
+    config: Annotated[Path, Argument(metavar="CONFIG", help="YAML, as configs/train/aam_dinov2_vits14.yaml.")],
+    overrides: Annotated[list[str] | None, Argument(metavar="KEY=VALUE", help="Changes to CONFIG.")] = None,
+    out: Annotated[Path | None, Option("-o", "--out", metavar="DIR", help="The run's folder (runs/NAME).")] = None,
+    tiny: Annotated[bool, Option("--tiny", help="Shrink everything to a smoke run of two minutes.")] = False,
+    resume: Annotated[bool, Option("--resume", help="Go on exactly where the run in DIR stopped.")] = False,
+):
+    """Train a model on gaze folders."""
+    from mindaam.training import run
+
+    run.train(config, list(overrides or ()), tiny=tiny, out=out, resume=resume)

@@ -1,0 +1,153 @@
+"""From a photograph and a sentence to a map of where people look.
+
+The costly half of a prediction, the vision backbone, sees only the photograph; the sentence enters in the head. A
+Predictor therefore keeps the image features of the last few photographs, and a second sentence costs only the head.
+"""
+
+import hashlib
+import os
+from collections import OrderedDict
+from typing import NamedTuple
+
+import numpy as np
+
+from mindaam import runtime
+from mindaam.data import media, prompts, transforms
+from mindaam.errors import ConfigError, InputError
+
+DEFAULT_MODEL = "aam_dinov2_vits14"
+KEPT_PHOTOS = 8  # at 336 x 336 one photograph's features of ViT-S take 3.5 MB
+
+
+class Prediction(NamedTuple):
+    """What the model says about one photograph [H, W] and one sentence.
+
+    map: float32 [H, W], the model's own output, each pixel in 0..1 by itself. density: float32 [H, W] >= 0, the same
+    map as a distribution over the photograph, sums to 1. sentence: the text that conditioned the model.
+    """
+
+    map: np.ndarray
+    density: np.ndarray
+    sentence: str
+
+
+class Predictor:
+    """Predicts attention with one loaded model.
+
+    model: a name of `mindaam.list_models()`, the path of a .safetensors checkpoint, or a model made by `create_model`.
+    mode: "graph" compiles the model at the first photograph, "pynative" starts sooner and runs slower; None is "graph"
+    for a model loaded here, and MindSpore's present mode for one that is handed over.
+    device: as in `runtime.configure`. sentence_encoder: anything with `encode(list of str) -> float32 [n, E]`; None
+    takes the model's own. Raises ConfigError for an unknown model, CheckpointError for weights that do not fit.
+    """
+
+    def __init__(self, model=DEFAULT_MODEL, *, mode=None, device=None, sentence_encoder=None):
+        """Loads the model when it is named; compiling waits for the first photograph."""
+        by_name = isinstance(model, (str, os.PathLike))
+        if by_name or mode or device:
+            runtime.configure(device, mode or "graph")
+        self.model = _load(os.fspath(model)) if by_name else model
+        self._encoder = sentence_encoder
+        self._features = OrderedDict()
+
+    def predict(self, image, prompt=None, *, condition=None):
+        """The Prediction for one photograph and one sentence.
+
+        image: a path, or uint8 RGB [H, W, 3]. prompt: who is looking and why, in words; or condition: a name of
+        `data.prompts.conditions()`, which stands for its sentence. Without either: free viewing.
+        Raises InputError for an unusable picture or sentence, ConfigError for an unknown condition or for both.
+        """
+        sentence = choose_sentence(prompt, condition)
+        return next(self.predict_many([image], [sentence]))[0]
+
+    def predict_many(self, images, sentences):
+        """Many photographs under many sentences: one backbone pass a photograph, one head pass a pair.
+
+        images: iterable of paths or uint8 RGB [H, W, 3]. sentences: texts. Yields, photograph by photograph, the list
+        of Predictions in the order of `sentences`; nothing is kept of a photograph but its features, and those of the
+        last KEPT_PHOTOS only, so any number of photographs fits into memory.
+        """
+        embeddings = self.embed(sentences)
+        for image in images:
+            image = _as_image(image)
+            features = self._image_features(image)
+            yield [
+                self._finish(self.model.infer_features(features, embedding[None]), image.shape[:2], sentence)
+                for sentence, embedding in zip(sentences, embeddings, strict=True)
+            ]
+
+    def embed(self, sentences):
+        """Sentence embeddings, float32 [n, E]. Raises InputError for an unusable sentence."""
+        if isinstance(sentences, str):
+            raise InputError("`sentences` is one text; put it into a list")
+        for sentence in sentences:
+            _check(sentence)
+        if self._encoder is None:
+            from mindaam import zoo
+
+            self._encoder = zoo.sentence_encoder(self.model.config.text.name)
+        return self._encoder.encode(list(sentences))
+
+    def _image_features(self, image):
+        """The model's features of uint8 [H, W, 3]; found by what the model would see, not by the file's name."""
+        config = self.model.config
+        seen = transforms.resize_image(image, tuple(config.image_size))
+        key = hashlib.blake2b(np.ascontiguousarray(seen), digest_size=16).digest()
+        if key not in self._features:
+            batch = transforms.normalise(seen, config.mean, config.std)[None]
+            self._features[key] = self.model.image_features(batch)
+            if len(self._features) > KEPT_PHOTOS:
+                self._features.popitem(last=False)
+        self._features.move_to_end(key)
+        return self._features[key]
+
+    @staticmethod
+    def _finish(output, size, sentence):
+        """The model's output brought to the photograph's `size` (H, W)."""
+        resized = transforms.resize_image(np.ascontiguousarray(output.map[0, 0], np.float32), size)
+        density = resized / resized.sum(dtype=np.float64)
+        return Prediction(resized, density.astype(np.float32, copy=False), sentence)
+
+
+def choose_sentence(prompt=None, condition=None):
+    """The sentence meant by a `prompt` (any text) or a `condition` (a known name), free viewing by neither.
+
+    Raises ConfigError when both are given or the condition is unknown, InputError for an unusable prompt.
+    """
+    if prompt is not None and condition is not None:
+        raise ConfigError("a prompt and a condition were both given; give one of them, as each is a sentence")
+    if prompt is None:
+        return prompts.default_sentence(condition or "free_viewing")
+    _check(prompt)
+    return prompt
+
+
+def _check(sentence):
+    """InputError for a sentence that says nothing to the text encoder, or more than it can take."""
+    from mindaam.encoders.minilm import check_sentence
+
+    check_sentence(sentence)
+
+
+def _load(model):
+    """The model of that name, or the one that the checkpoint file of that path was trained as."""
+    from mindaam import zoo
+    from mindaam.models.registry import list_models
+    from mindaam.zoo.weights import checkpoint_config
+
+    if model in list_models() or not (os.path.dirname(model) or os.path.splitext(model)[1] or os.path.isfile(model)):
+        return zoo.create_model(model)
+    owner, _ = checkpoint_config(model)
+    return zoo.create_model(owner or DEFAULT_MODEL, model)
+
+
+def _as_image(image):
+    """uint8 RGB [H, W, 3] from a path or such an array."""
+    if isinstance(image, (str, os.PathLike)):
+        return media.read_image(image)
+    if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3):
+        got = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise InputError(f"a picture must be a path or a uint8 RGB array [H, W, 3], not {got}")
+    if not image.size:
+        raise InputError(f"a picture of {image.shape[0]} x {image.shape[1]} pixels has nothing to look at")
+    return image

@@ -1,0 +1,94 @@
+"""`mindaam evaluate` on a stand-in model and a made gaze folder; `mindaam train` hands its options on."""
+
+import csv
+import gzip
+import json
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mindaam import runtime
+from mindaam.cli import main
+from mindaam.inference import predictor
+from tests.fakes import FakeEncoder, FakeModel
+
+
+@pytest.fixture
+def mindaam(monkeypatch, capsys):
+    """Runs the command line with a FakeModel; gives exit code, stdout, stderr."""
+    monkeypatch.setattr(predictor, "_load", lambda name: FakeModel())
+    monkeypatch.setattr("mindaam.zoo.sentence_encoder", lambda name: FakeEncoder(), raising=False)
+    monkeypatch.setattr(runtime, "configure", lambda *_, **__: None)
+
+    def run(*arguments):
+        code = main.run([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def gaze(tmp_path):
+    """A gaze folder `gaze/bright`: people look at the bright spot of each of two pictures, as FakeModel does."""
+    folder = tmp_path / "gaze/bright"
+    (folder / "stimuli").mkdir(parents=True)
+    rows = []
+    for name, (x, y) in {"a.png": (20, 15), "b.png": (60, 40)}.items():
+        pixels = np.zeros((60, 90, 3), np.uint8)
+        pixels[y - 4 : y + 4, x - 4 : x + 4] = 255
+        Image.fromarray(pixels).save(folder / "stimuli" / name)
+        rows += [(name, "free_viewing", x + dx, y) for dx in (-2, 0, 2)]
+    with gzip.open(folder / "fixations.csv.gz", "wt", newline="") as stream:
+        csv.writer(stream).writerows([("image", "condition", "x", "y"), *rows])
+    images = {name: {"size": [90, 60]} for name in ("a.png", "b.png")}
+    meta = {"name": "bright", "conditions": {"free_viewing": "look"}, "images": images, "px_per_degree_stored": 4}
+    (folder / "meta.json").write_text(json.dumps(meta))
+    (folder / "splits.json").write_text(json.dumps({"train": ["a.png"], "val": ["a.png", "b.png"]}))
+    return folder
+
+
+def test_a_folder_of_gaze_folders_gives_a_table(mindaam, gaze):
+    code, out, err = mindaam("evaluate", "--data", gaze.parent)
+    assert (code, err) == (0, "")
+    right = next(line for line in out.splitlines() if "right" in line)
+    assert right.startswith("| bright | right | 2 |")
+    assert float(right.split("|")[4]) > 0.5  # CC: it looks where they looked
+    assert mindaam("evaluate", "--data", gaze)[1] == out
+
+
+def test_reports_are_kept(mindaam, gaze, tmp_path):
+    assert mindaam("evaluate", "--data", gaze, "--save", tmp_path / "new/report.md")[0] == 0
+    code, out, _ = mindaam("evaluate", "--data", gaze, "--save", tmp_path / "new/report.json", "--split", "train")
+    assert code == 0 and "report.json" in out
+    assert "| bright | right | 2 |" in (tmp_path / "new/report.md").read_text()
+    report = json.loads((tmp_path / "new/report.json").read_text())
+    assert report["sets"]["bright"]["pictures"] == 1 and report["sets"]["bright"]["split"] == "train"
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["report.json", "report.md"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--split", "vall"], 'did you mean "val"'),
+        (["--save", "report.txt"], ".md or .json"),
+        (["--data", "nowhere"], "nowhere"),
+    ],
+)
+def test_bad_input(mindaam, gaze, arguments, says):
+    code, out, err = mindaam("evaluate", "--data", gaze, *arguments)
+    assert code == 2 and out == "" and err.startswith("mindaam: ") and err.count("\n") == 1 and says in err
+
+
+def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path):
+    calls = []
+    fake = SimpleNamespace(train=lambda *args, **options: calls.append((args, options)))
+    monkeypatch.setitem(sys.modules, "mindaam.training.run", fake)
+    monkeypatch.setattr("mindaam.training.run", fake, raising=False)
+    assert mindaam("train", "c.yaml", "batch_size=2", "seed=1", "--tiny", "--resume", "-o", tmp_path)[0] == 0
+    (args, options) = calls[0]
+    assert str(args[0]) == "c.yaml" and args[1] == ["batch_size=2", "seed=1"]
+    assert options == {"tiny": True, "out": tmp_path, "resume": True}

@@ -1,0 +1,76 @@
+"""The command as a whole: help at once, one way to fail, silence."""
+
+import subprocess
+import sys
+
+import pytest
+
+from mindaam.cli import main, terminal
+from mindaam.errors import ConfigError
+
+
+def test_help_is_light_and_names_the_commands():
+    code = (
+        "import sys; from mindaam.cli.main import run; code = run(['--help']); "
+        "heavy = [m for m in ('mindspore', 'numpy', 'cv2', 'PIL', 'pydantic') if m in sys.modules]; "
+        "print('HEAVY', heavy); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and done.stderr == "" and "HEAVY []" in done.stdout
+    assert all(command in done.stdout for command in ("predict", "train", "evaluate"))
+
+
+def test_version(capsys):
+    import mindaam
+
+    assert main.run(["--version"]) == 0
+    assert capsys.readouterr().out == f"mindaam {mindaam.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["predic"], ["predict"], ["evaluate", "--data"], ["train", "x.yaml", "--teeny"]])
+def test_misuse_is_one_sentence_and_code_2(arguments, capsys):
+    assert main.run(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.startswith("mindaam: ") and said.err.count("\n") == 1
+
+
+def test_no_command_shows_the_help(capsys):
+    assert main.run([]) == 2
+    said = capsys.readouterr()
+    assert "predict" in said.out + said.err and "mindaam: \n" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [(ConfigError("two\nlines"), 2, "mindaam: two lines\n"), (KeyboardInterrupt(), 130, "mindaam: stopped\n")],
+)
+def test_how_a_command_fails(monkeypatch, capsys, error, code, says):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("mindaam.inference.results.parse_kinds", fail)
+    assert main.run(["predict", "x.jpg", "-o", "out"]) == code
+    assert capsys.readouterr().err.endswith(says)
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr("mindaam.inference.results.parse_kinds", lambda text: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main.run(["predict", "x.jpg", "-o", "out"])
+
+
+def test_progress_says_nothing_off_a_terminal(capsys):
+    with terminal.progress(3, "start") as step:
+        step("a.jpg")
+    said = capsys.readouterr()
+    assert said.out == said.err == ""
+
+
+def test_progress_counts_on_a_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    with terminal.progress(2, "loading") as step:
+        step("a.jpg")
+        step("b.jpg")
+    said = capsys.readouterr()
+    assert said.out == "" and "1/2" in said.err

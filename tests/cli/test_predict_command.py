@@ -1,0 +1,214 @@
+"""`mindaam predict` on a stand-in model: which files appear, what is said where, and every kind of bad input."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mindaam import runtime
+from mindaam.cli import main
+from mindaam.data import prompts
+from mindaam.errors import OutputError
+from mindaam.inference import predictor, results
+from tests.fakes import FakeEncoder, FakeModel
+
+
+@pytest.fixture
+def mindaam(monkeypatch, capsys):
+    """Runs `mindaam predict ...` with a FakeModel; gives exit code, stdout, stderr; `.models` lists models loaded."""
+    models = []
+
+    def load(name):
+        models.append(FakeModel())
+        return models[-1]
+
+    monkeypatch.setattr(predictor, "_load", load)
+    monkeypatch.setattr("mindaam.zoo.sentence_encoder", lambda name: FakeEncoder(), raising=False)
+    monkeypatch.setattr(runtime, "configure", lambda *_, **__: None)
+
+    def run(*arguments):
+        code = main.run(["predict", *map(str, arguments)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    run.models = models
+    return run
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder with three photographs."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed, name in enumerate(["a.png", "b.jpg", "c.webp"]):
+        pixels = np.random.default_rng(seed).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    return folder
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir()) if folder.exists() else None
+
+
+def one_sentence(stderr):
+    """Asserts that stderr is one line from mindaam, and returns it."""
+    assert stderr.startswith("mindaam: ") and stderr.count("\n") == 1 and "Traceback" not in stderr
+    return stderr
+
+
+def test_a_folder_gives_overlays_and_maps_by_default(mindaam, photos, tmp_path):
+    code, out, err = mindaam(photos, "-o", tmp_path / "new/out")
+    assert (code, err) == (0, "")
+    assert names(tmp_path / "new/out") == [f"{stem}.{kind}" for stem in "abc" for kind in ("map.png", "overlay.jpg")]
+    assert prompts.default_sentence() in out and "3 photographs" in out and str(tmp_path / "new/out") in out
+    assert len(mindaam.models) == 1 and mindaam.models[0].backbone_passes == 3
+
+
+def test_kinds_and_sentence_are_the_callers(mindaam, photos, tmp_path):
+    code, out, _ = mindaam(photos / "a.png", "-o", tmp_path, "--save", "npy", "--condition", "count_people")
+    assert code == 0 and prompts.default_sentence("count_people") in out and str(tmp_path / "a.npy") in out
+    density = np.load(tmp_path / "a.npy", allow_pickle=False)
+    assert density.shape == (30, 40) and density.dtype == np.float32
+    assert density.sum(dtype=np.float64) == pytest.approx(1.0, abs=1e-5)
+    code, out, _ = mindaam(photos / "a.png", "-o", tmp_path, "--prompt", "Someone seeks the exit.", "--save", "npy")
+    assert code == 0 and "Someone seeks the exit." in out
+    assert not np.array_equal(density, np.load(tmp_path / "a.npy", allow_pickle=False))
+
+
+def save_exif(path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying on its side
+    Image.fromarray(np.zeros((20, 50, 3), np.uint8)).save(path, exif=exif)
+
+
+ODD = {
+    "exif.jpg": (save_exif, (50, 20)),
+    "grey.png": (lambda p: Image.fromarray(np.zeros((20, 50), np.uint8)).save(p), (20, 50)),
+    "alpha.png": (lambda p: Image.fromarray(np.zeros((20, 50, 4), np.uint8)).save(p), (20, 50)),
+    "deep.png": (lambda p: Image.fromarray(np.full((20, 50), 40000, np.uint16)).save(p), (20, 50)),
+    "palette.gif": (lambda p: Image.new("P", (50, 20)).save(p), (20, 50)),
+    "wide.png": (lambda p: Image.new("RGB", (9000, 3), "red").save(p), (3, 9000)),
+    "tall.png": (lambda p: Image.new("RGB", (2, 5000), "red").save(p), (5000, 2)),
+    "dot.png": (lambda p: Image.new("RGB", (1, 1), "red").save(p), (1, 1)),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_pictures_work(mindaam, tmp_path, name):
+    make, (height, width) = ODD[name]
+    make(tmp_path / name)
+    code, _, err = mindaam(tmp_path / name, "-o", tmp_path / "out", "--save", "overlay,map,npy")
+    assert (code, err) == (0, "")
+    stem = tmp_path / "out" / name.split(".")[0]
+    assert np.load(f"{stem}.npy", allow_pickle=False).shape == (height, width)
+    assert Image.open(f"{stem}.map.png").size == Image.open(f"{stem}.overlay.jpg").size == (width, height)
+
+
+def make_bad(kind, folder):
+    path = folder / f"bad_{kind}.jpg"
+    if kind == "overlong":
+        return folder / ("x" * 300 + path.name)
+    if kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "text":
+        path.write_text("not a picture at all")
+    elif kind == "truncated":
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)).save(path)
+        os.truncate(path, path.stat().st_size // 2)
+    elif kind == "folder":
+        path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize("kind", ["missing", "overlong", "empty", "text", "truncated", "folder"])
+def test_one_bad_input_alone(mindaam, tmp_path, kind):
+    bad = make_bad(kind, tmp_path)
+    code, out, err = mindaam(bad, "-o", tmp_path / "out")
+    assert code == 2 and bad.name in one_sentence(err) and out == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_inputs_are_reported_and_the_rest_is_done(mindaam, photos, tmp_path):
+    bad = [make_bad(kind, photos) for kind in ("missing", "empty", "text", "truncated")]
+    code, out, err = mindaam(photos, bad[0], "-o", tmp_path / "out", "--save", "map")
+    assert code == 2 and "3 photographs" in out
+    assert err.count("\n") == 4 and all(path.name in err for path in bad)
+    assert names(tmp_path / "out") == ["a.map.png", "b.map.png", "c.map.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--save", "overly"], 'did you mean "overlay"'),
+        (["--save", ""], "no kind of result"),
+        (["--condition", "free_vieving"], 'did you mean "free_viewing"'),
+        (["--prompt", "look", "--condition", "free_viewing"], "both given"),
+        (["--prompt", ""], ""),
+        (["--prompt", "z" * 10_000], ""),
+        (["--prompt", "\N{GRINNING FACE}"], ""),
+        (["--colour"], "--colour"),
+    ],
+)
+def test_bad_options(mindaam, photos, tmp_path, arguments, says):
+    code, out, err = mindaam(photos, "-o", tmp_path / "out", *arguments)
+    assert code == 2 and says in one_sentence(err) and out == "" and len(err) < 600
+    assert not (tmp_path / "out").exists()
+    assert not mindaam.models or not mindaam.models[0].backbone_passes
+
+
+def test_missing_options_are_named(mindaam, photos):
+    code, _, err = mindaam(photos)
+    assert code == 2 and "'-o'" in one_sentence(err)
+
+
+def test_collisions_stop_before_any_work(mindaam, photos, tmp_path):
+    Image.new("RGB", (5, 5)).save(photos / "a.jpg")
+    code, _, err = mindaam(photos, "-o", tmp_path / "out")
+    assert code == 2 and "would both be written to" in one_sentence(err)
+    assert not (tmp_path / "out").exists() and not mindaam.models
+
+
+@pytest.mark.parametrize("place", ["a_file", "a_file/below", "x" * 300])
+def test_an_output_folder_that_cannot_be(mindaam, photos, tmp_path, place):
+    (tmp_path / "a_file").write_text("mine")
+    code, _, err = mindaam(photos, "-o", tmp_path / place)
+    assert code == 2 and str(tmp_path / place) in one_sentence(err) and not mindaam.models
+    assert (tmp_path / "a_file").read_text() == "mine"
+
+
+def test_a_full_disk_stops_the_run_with_one_sentence_and_whole_files_only(mindaam, photos, tmp_path, monkeypatch):
+    real, calls = results.media.write_png, []
+
+    def full(path, image):
+        calls.append(path)
+        if len(calls) == 2:
+            raise OutputError(f"cannot write {path} (no space left); free some")
+        real(path, image)
+
+    monkeypatch.setattr(results.media, "write_png", full)
+    code, _, err = mindaam(photos, "-o", tmp_path / "out", "--save", "map")
+    assert code == 2 and "b.map.png" in one_sentence(err) and names(tmp_path / "out") == ["a.map.png"]
+
+
+def test_a_crash_while_writing_leaves_no_partial_file(mindaam, photos, tmp_path, monkeypatch):
+    def crash(self, stream, **_):
+        stream.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Image.Image, "save", crash)
+    code, _, err = mindaam(photos, "-o", tmp_path / "out", "--save", "map")
+    assert code == 130 and one_sentence(err) and names(tmp_path / "out") is None
+
+
+def test_an_existing_empty_folder_stays(mindaam, tmp_path):
+    (tmp_path / "out").mkdir()
+    code, _, _ = mindaam(make_bad("text", tmp_path), "-o", tmp_path / "out")
+    assert code == 2 and (tmp_path / "out").is_dir()
+
+
+def test_a_second_run_replaces_the_first(mindaam, photos, tmp_path):
+    assert mindaam(photos / "a.png", "-o", tmp_path, "--save", "map")[0] == 0
+    Image.new("RGB", (7, 5), "white").save(photos / "a.png")
+    assert mindaam(photos / "a.png", "-o", tmp_path, "--save", "map")[0] == 0
+    assert Image.open(tmp_path / "a.map.png").size == (7, 5)

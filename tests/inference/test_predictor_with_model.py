@@ -1,0 +1,46 @@
+"""The Predictor on a real, small and untrained AAM and the real sentence encoder: do the rooms fit together?"""
+
+import numpy as np
+import pytest
+
+from mindaam.inference.predictor import Predictor
+from mindaam.models.registry import build_model
+
+SMALL = {
+    "image_size": [56, 70],
+    "encoder": {"width": 32, "depth": 4, "heads": 2, "taps": [0, 1, 2, 3]},
+    "head": {"neck_widths": [8, 8, 16, 16], "start_width": 16, "stage_widths": [16, 8, 8]},
+    "lora": {"last_n_blocks": 0},
+}
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    model = build_model("aam_dinov2_vits14", changes=SMALL)
+    model.set_train(False)
+    return Predictor(model)
+
+
+def test_photographs_of_any_shape(predictor):
+    for size in [(1, 1), (40, 900), (300, 200)]:
+        image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+        said = predictor.predict(image, condition="count_people")
+        assert said.map.shape == said.density.shape == size
+        assert np.isfinite(said.map).all() and said.map.min() >= 0 and said.map.max() <= 1
+        assert said.density.sum(dtype=np.float64) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_kept_features_change_nothing(predictor):
+    image = np.random.default_rng(1).integers(0, 256, (80, 90, 3), dtype=np.uint8)
+    config, sentence = predictor.model.config, "Someone counts the people."
+    first = predictor.predict(image, sentence)
+    again = predictor.predict(image, sentence)
+    assert np.array_equal(first.map, again.map)
+    other = predictor.predict(image, "A cook looks for the salt.")
+    assert np.abs(other.map - first.map).max() > 0
+    # the same by the model's own one-call face, at its own size
+    from mindaam.data import transforms
+
+    seen = transforms.normalise(transforms.resize_image(image, config.image_size), config.mean, config.std)
+    own = predictor.model.infer(seen[None], predictor.embed([sentence])).map[0, 0]
+    assert np.abs(transforms.resize_image(own, (80, 90)) - first.map).max() < 1e-5
