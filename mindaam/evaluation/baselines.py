@@ -1,0 +1,37 @@
+"""Predictors that look at no pixel: what a model must beat. Both have the form that `gaze.score_roles` asks."""
+
+import numpy as np
+
+from mindaam.data import transforms
+from mindaam.evaluation.gaze import LONGEST_SIDE
+
+
+def uniform(image, sentences):
+    """The same value everywhere, for each sentence: float32 maps [H,W] of the picture's size."""
+    return [np.ones(image.shape[:2], np.float32) for _ in sentences]
+
+
+class CentreBias:
+    """The mean density of a train split, one map a condition, stretched over every picture.
+
+    A sentence that the folder does not score with gets the mean over all conditions.
+    """
+
+    GRID = (LONGEST_SIDE * 3 // 4, LONGEST_SIDE)
+
+    def __init__(self, train):
+        """train: the `GazeFolder` of the train split; each picture's density, sum 1, counts the same."""
+        totals = {}
+        for index in range(len(train)):
+            density = train.density(index, transforms.fit_within(train.size(index), LONGEST_SIDE))
+            # The sizes of a set differ; on a common grid every density still weighs one picture.
+            density = transforms.resize_density(density, self.GRID)
+            text = train.sentence(index)
+            totals[text] = totals.get(text, 0.0) + density.astype(np.float64)
+        self._maps = totals
+        self._all = sum(totals.values())
+
+    def __call__(self, image, sentences):
+        """float32 maps [H,W] of the picture's size, one a sentence."""
+        maps = (self._maps.get(text, self._all).astype(np.float32) for text in sentences)
+        return [transforms.resize_density(each, image.shape[:2]) for each in maps]

@@ -1,0 +1,214 @@
+"""How well a model's maps agree with recorded gaze, and whether the sentence matters.
+
+Every picture of a gaze folder's split is shown as it is stored; the map is compared, at a longest side of 400 px (area
+resampling), with the density of the fixations, sigma one degree. A model is asked for all the sentences of a picture at
+once, so that its backbone sees the picture once. The condition-swap protocol scores each (picture, condition) under four roles:
+
+    right     the sentence of the condition under which the gaze was recorded
+    others    the sentences of the folder's other conditions, the mean of their scores
+    generic   a sentence that names no task
+    held_out  a paraphrase of the right sentence that was never trained on
+
+A condition is understood when `right` and `held_out` beat `others` and `generic`.
+"""
+
+import numpy as np
+
+from mindaam import metrics
+from mindaam.data import prompts, transforms
+from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.errors import InputError
+
+LONGEST_SIDE = 400
+METRICS = ("CC", "SIM", "KLD", "NSS", "AUC_Judd", "sAUC")
+ROLES = ("right", "others", "generic", "held_out")
+
+# The shuffled AUC's negatives: the fixations of so many other pictures, drawn from the train split.
+OTHER_PICTURES = 10
+
+
+def score_map(prediction, density, fixations=None, others=None, settings=metrics.PAPER):
+    """All metrics of one map against one truth.
+
+    prediction: [h,w], any size, resized to the truth's. density: [H,W]. fixations: [n,2] (x, y) in pixels of the
+    density, or None, which leaves out NSS and AUC_Judd. others: [m,2] fixations of other pictures in the same pixels,
+    or None, which leaves out sAUC. Returns {metric: float}; raises InputError for a map that is not finite.
+    """
+    prediction = transforms.resize_image(np.ascontiguousarray(prediction, np.float32), density.shape)
+    scores = {
+        "CC": metrics.cc(prediction, density, **settings.cc),
+        "SIM": metrics.sim(prediction, density, **settings.sim),
+        "KLD": metrics.kld(prediction, density, **settings.kld),
+    }
+    if fixations is not None:
+        scores["NSS"] = metrics.nss(prediction, fixations, **settings.nss)
+        scores["AUC_Judd"] = metrics.auc_judd(prediction, fixations, **settings.auc_judd)
+        if others is not None:
+            scores["sAUC"] = metrics.auc_shuffled(prediction, fixations, others, **settings.auc_shuffled)
+    return scores
+
+
+def score(predict, folder, sentence=None, settings=metrics.PAPER):
+    """Scores one prediction for each entry of a `GazeFolder`.
+
+    predict: (image uint8 RGB [H,W,3], sentence) -> map [h,w], values >= 0. sentence: one sentence for all entries, or
+    None for each condition's own. Returns ({metric: mean over the entries}, rows), a row a dict as in `score_roles`.
+    """
+
+    def predict_each(image, sentences):
+        return [predict(image, each) for each in sentences]
+
+    def sentences_of(folder, condition):
+        return {"right": [sentence or prompts.scoring_sentence(folder.name, condition)]}
+
+    rows = score_roles(predict_each, folder, sentences_of, settings)
+    return means(rows), rows
+
+
+def swap_roles(folder, condition):
+    """The sentences of each role for one condition of the folder: {role: [sentence, ...]}, empty roles left out."""
+    swapped = [prompts.scoring_sentence(folder.name, each) for each in folder.conditions if each != condition]
+    roles = {
+        "right": [prompts.scoring_sentence(folder.name, condition)],
+        "others": swapped,
+        "generic": [prompts.generic_sentence()],
+        "held_out": [prompts.held_out_sentence(folder.name, condition)],
+    }
+    return {role: sentences for role, sentences in roles.items() if sentences}
+
+
+def score_roles(predict_many, folder, roles_of=swap_roles, settings=metrics.PAPER, progress=iter):
+    """Scores every entry of the folder under every role; one row an (entry, role).
+
+    predict_many: (image uint8 RGB [H,W,3], sentences list[str]) -> maps, one [h,w] a sentence, called once a picture.
+    roles_of: (folder, condition) -> {role: sentences}. progress: wraps the list of pictures, such as tqdm.
+    Returns dicts with dataset, image, condition, role and the metrics (the mean over the role's sentences).
+    """
+    others = _OtherFixations(folder)
+    rows = []
+    for position, (name, indices) in enumerate(progress(_by_picture(folder))):
+        plans = {index: roles_of(folder, folder.entries[index][1]) for index in indices}
+        asked = list(dict.fromkeys(text for plan in plans.values() for texts in plan.values() for text in texts))
+        answers = predict_many(folder.image(indices[0]), asked)
+        size = transforms.fit_within(folder.size(indices[0]), LONGEST_SIDE)
+        maps = dict(zip(asked, answers, strict=True))
+        for index, plan in plans.items():
+            truth = _truth(folder, index, size, others.draw(position, size))
+            scored = {text: _scored(name, maps[text], truth, settings) for texts in plan.values() for text in texts}
+            entry = {"dataset": folder.name, "image": name, "condition": folder.entries[index][1]}
+            rows += [entry | {"role": role} | _mean([scored[text] for text in texts]) for role, texts in plan.items()]
+    return rows
+
+
+def means(rows):
+    """{metric: mean over the rows that have it}, in the order of METRICS."""
+    return _mean([{key: row[key] for key in METRICS if key in row} for row in rows])
+
+
+def evaluate_model(predict_many, folders, settings=metrics.PAPER, progress=iter):
+    """The condition-swap protocol on several folders, as one report that can be written as JSON.
+
+    predict_many and progress as in `score_roles`; folders: `GazeFolder`s. Returns {"longest_side": 400, "sets":
+    {dataset: {"pictures", "pairs", "scores": {role: {metric: mean}}, "conditions": {condition: {role: {metric:
+    mean}}}}}, "rows": [...]}.
+    """
+    report = {"longest_side": LONGEST_SIDE, "sets": {}, "rows": []}
+    for folder in folders:
+        rows = score_roles(predict_many, folder, swap_roles, settings, progress)
+        report["rows"] += rows
+        report["sets"][folder.name] = {
+            "split": folder.split,
+            "pictures": len({row["image"] for row in rows}),
+            "pairs": len(folder),
+            "scores": _by_role(rows),
+            "conditions": {
+                condition: _by_role([row for row in rows if row["condition"] == condition])
+                for condition in folder.conditions
+            },
+        }
+    return report
+
+
+def markdown(report):
+    """The report as a Markdown table: a row for each set and role, and for each condition where a set has several."""
+    lines = ["| set | sentence | pairs | " + " | ".join(METRICS) + " |", "|---" * (3 + len(METRICS)) + "|"]
+    for name, part in report["sets"].items():
+        lines += [_line(name, role, part["pairs"], scores) for role, scores in part["scores"].items()]
+        if len(part["conditions"]) > 1:
+            for condition, by_role in part["conditions"].items():
+                lines += [_line(f"{name}: {condition}", role, "", scores) for role, scores in by_role.items()]
+    return "\n".join(lines + _gains(report)) + "\n"
+
+
+class _OtherFixations:
+    """Fixations of other pictures, for the shuffled AUC, as shares of a picture's width and height."""
+
+    def __init__(self, folder):
+        self._shares = []
+        # Maps have no points; and a folder may be without a train split.
+        if len(folder) == 0 or folder.fixations(0) is None:
+            return
+        try:
+            train = GazeFolder(folder.root, "train")
+        except InputError:
+            return
+        sizes = (np.array(train.size(index))[::-1] for index in range(len(train)))
+        self._shares = [train.fixations(index) / size for index, size in enumerate(sizes)]
+
+    def draw(self, position, size):
+        """The fixations [m,2] of ten train pictures in pixels of `size`, or None; `position` seeds the draw."""
+        if not self._shares:
+            return None
+        count = min(OTHER_PICTURES, len(self._shares))
+        # The picture's place in the split is the seed, as in the published baselines.
+        picked = np.random.RandomState(position).choice(len(self._shares), count, replace=False)
+        return np.concatenate([self._shares[index] for index in picked]) * np.array([size[1], size[0]])
+
+
+def _by_picture(folder):
+    """[(picture's name, indices of its entries)], in the order of the folder, because a picture is shown once."""
+    pictures = {}
+    for index, (name, _) in enumerate(folder.entries):
+        pictures.setdefault(name, []).append(index)
+    return list(pictures.items())
+
+
+def _truth(folder, index, size, others):
+    fixations = folder.fixations(index)
+    if fixations is not None:
+        fixations = transforms.scale_fixations(fixations, folder.size(index), size)
+    return folder.density(index, size), fixations, others
+
+
+def _scored(name, prediction, truth, settings):
+    try:
+        return score_map(prediction, *truth, settings)
+    except InputError as error:
+        raise InputError(f"the map predicted for {name} cannot be scored: {error}") from error
+
+
+def _by_role(rows):
+    roles = {role: [row for row in rows if row["role"] == role] for role in ROLES}
+    return {role: means(of_role) for role, of_role in roles.items() if of_role}
+
+
+def _mean(scores):
+    """Mean of each metric over a list of {metric: value}."""
+    keys = [key for key in METRICS if any(key in each for each in scores)]
+    return {key: float(np.mean([each[key] for each in scores if key in each])) for key in keys}
+
+
+def _gains(report):
+    """A sentence for each set with several conditions: what the right sentence is worth."""
+    lines = []
+    for name, part in report["sets"].items():
+        cc = {role: of_role["CC"] for role, of_role in part["scores"].items()}
+        if "others" in cc:
+            against = ", ".join(f"{cc['right'] - cc[role]:+.4f} against {role}" for role in ("others", "generic"))
+            lines += ["", f"{name}: the right sentence is worth CC {against}."]
+    return lines
+
+
+def _line(name, role, pairs, scores):
+    cells = [f"{scores[key]:.4f}" if key in scores else "" for key in METRICS]
+    return f"| {name} | {role.replace('_', '-')} | {pairs} | " + " | ".join(cells) + " |"
