@@ -1,0 +1,50 @@
+# make demo        predict where people look in the pictures of examples/
+# make test        lint and the test suite;  make test-slow: the tests that it leaves out
+# Each makes .venv and installs what it needs when that is not there yet.
+# make PYTHON=/path/to/python demo   chooses the Python that .venv is made from.
+
+VENV := .venv
+BIN := $(VENV)/bin
+OUT := demo_out
+
+# MindSpore 2.9 is built for these; a candidate must also be able to make a virtual environment.
+SUITS := import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
+CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.11 python3.12 python3.10)
+
+.PHONY: demo test test-slow clean
+
+demo: $(VENV)/.installed
+	$(BIN)/mindaam predict examples -o $(OUT)
+	@echo "The pictures lie in $(abspath $(OUT)): open the files that end in .overlay.jpg"
+
+test: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m slow
+
+clean:
+	rm -rf $(VENV) $(OUT) build dist *.egg-info
+
+$(BIN)/pip:
+	@for python in $(CANDIDATES); do \
+	    if "$$python" -c "$(SUITS)" 2>/dev/null; then \
+	        echo "making $(VENV) from $$("$$python" --version)"; \
+	        exec "$$python" -m venv $(VENV); \
+	    fi; \
+	done; \
+	echo "MindAAM needs Python 3.10, 3.11 or 3.12 with its venv module (python3-venv on Debian); none of these" \
+	     "will do: $(CANDIDATES). Install one, or name one: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; \
+	exit 1
+
+# The stamps keep a second call from installing again; a changed setup.py calls for it.
+$(VENV)/.installed: setup.py pyproject.toml | $(BIN)/pip
+	@echo "installing into $(VENV): about 3 GB, a few minutes the first time"
+	$(BIN)/python -m pip install -e .
+	@touch $@
+
+$(VENV)/.installed-test: setup.py pyproject.toml | $(BIN)/pip
+	@echo "installing into $(VENV): about 3 GB, a few minutes the first time"
+	$(BIN)/python -m pip install -e ".[test]"
+	@touch $@ $(VENV)/.installed

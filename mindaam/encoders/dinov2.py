@@ -1,0 +1,170 @@
+"""DINOv2 vision transformer (Oquab et al. 2023): a picture to tokens at several depths.
+
+The positional table is learned on one square grid. For another picture size it is resized bicubically, once, outside
+any graph, and kept as a buffer: `set_image_size`. MindSpore's own bicubic resize is wrong on a CPU, so it is in NumPy.
+"""
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn, ops
+from mindspore.common.initializer import Normal, initializer
+
+from mindaam.encoders.vit import Block, dense
+
+_CUBIC = -0.75  # the free constant of the cubic convolution kernel that DINOv2's tables are resized with
+
+
+def bicubic_matrix(source, target):
+    """[target, source] float64 matrix that resizes one axis: cubic convolution (Keys 1981) with a = -0.75.
+
+    Pixel centres lie at half-integers, samples beyond an edge repeat it, and nothing is smoothed when shrinking.
+    """
+    centre = (np.arange(target) + 0.5) * source / target - 0.5
+    first = np.floor(centre).astype(int)
+    matrix = np.zeros((target, source))
+    for offset in (-1, 0, 1, 2):
+        d = np.abs(centre - (first + offset))
+        near = ((_CUBIC + 2) * d - (_CUBIC + 3)) * d * d + 1
+        far = _CUBIC * (((d - 5) * d + 8) * d - 4)
+        column = np.clip(first + offset, 0, source - 1)
+        np.add.at(matrix, (np.arange(target), column), np.where(d <= 1, near, far))
+    return matrix
+
+
+def resize_positions(table, grid):
+    """Positional table of a square grid for another grid.
+
+    table: [1, 1 + G*G, D] float32, the class token's row first. grid: (rows, columns).
+    Returns [1, 1 + rows*columns, D] float32; the class token's row is unchanged.
+    """
+    side = round((table.shape[1] - 1) ** 0.5)
+    if grid == (side, side):
+        return table.copy()
+    square = table[0, 1:].reshape(side, side, -1).astype(np.float64)
+    rows, columns = bicubic_matrix(side, grid[0]), bicubic_matrix(side, grid[1])
+    resized = np.einsum("ys,xt,std->yxd", rows, columns, square, optimize=True)
+    return np.concatenate([table[0, :1], resized.reshape(grid[0] * grid[1], -1)])[None].astype(np.float32)
+
+
+class PatchEmbed(nn.Cell):
+    """Non-overlapping patches to tokens, [B,3,H,W] to [B,N,D], row by row.
+
+    A convolution whose stride is its kernel is one matrix product; MindSpore's convolution is far slower on a CPU.
+    """
+
+    def __init__(self, patch, width):
+        super().__init__()
+        self.patch = patch
+        self.proj = dense(3 * patch * patch, width)
+
+    def construct(self, images):
+        """[B,3,H,W] to [B,(H/patch)(W/patch),D]."""
+        batch, channels, height, width = images.shape
+        rows, columns = height // self.patch, width // self.patch
+        split = images.reshape((batch, channels, rows, self.patch, columns, self.patch)).transpose((0, 2, 4, 1, 3, 5))
+        return self.proj(split.reshape((batch, rows * columns, channels * self.patch * self.patch)))
+
+
+class DINOv2(nn.Cell):
+    """DINOv2 ViT backbone; the defaults are ViT-S/14 at 336 x 336.
+
+    image_size: (H, W), both multiples of `patch`. taps: the blocks whose outputs are handed on, ascending.
+    table_grid: side of the square grid that the positional table was learned on.
+    Raises ValueError for a size that is not a multiple of the patch, or a tap that is no block.
+    """
+
+    def __init__(
+        self, *, image_size=(336, 336), patch=14, width=384, depth=12, heads=6, taps=(2, 5, 8, 11), table_grid=37
+    ):
+        super().__init__()
+        if list(taps) != sorted(set(taps)) or not all(0 <= tap < depth for tap in taps):
+            raise ValueError(f"taps {taps} are not ascending block numbers below the depth {depth}")
+        self.patch, self.width, self.depth, self.taps = patch, width, depth, tuple(taps)
+        self.patch_embed = PatchEmbed(patch, width)
+        self.cls_token = ms.Parameter(initializer(Normal(1e-6), (1, 1, width), ms.float32), name="cls_token")
+        table = initializer(Normal(0.02), (1, 1 + table_grid * table_grid, width), ms.float32)
+        self.pos_embed = ms.Parameter(table, name="pos_embed")
+        blocks = [Block(width, heads, hidden=4 * width, eps=1e-6, layer_scale=1e-5) for _ in range(depth)]
+        self.blocks = nn.CellList(blocks)
+        self.norm = nn.LayerNorm((width,), epsilon=1e-6)
+        self._table, self._buffers = None, {}
+        self.set_image_size(image_size)
+
+    def set_image_size(self, image_size):
+        """Prepares the positional buffer for pictures of (H, W) pixels; free when neither size nor table changed.
+
+        Call it outside any graph: after loading weights, and before pictures of another size.
+        """
+        height, width = image_size = tuple(int(side) for side in image_size)
+        if min(image_size) < self.patch or height % self.patch or width % self.patch:
+            raise ValueError(f"picture size {height}x{width} is not a multiple of the patch, {self.patch}")
+        table = self.pos_embed.asnumpy()
+        if self._table is None or not np.array_equal(table, self._table):
+            self._table = table.copy()
+            for size, buffer in self._buffers.items():
+                buffer.set_data(ms.Tensor(self._resized(size)))
+        if image_size not in self._buffers:
+            positions = ms.Tensor(self._resized(image_size))
+            self._buffers[image_size] = ms.Parameter(positions, name=f"positions_{height}x{width}", requires_grad=False)
+        self.image_size = image_size
+        # A Parameter, because a compiled graph takes a Tensor attribute for a constant and would keep the old table;
+        # past the Cell's own bookkeeping, because a buffer that follows from pos_embed is no part of a checkpoint.
+        object.__setattr__(self, "positions", self._buffers[image_size])
+
+    def _resized(self, image_size):
+        """The table for (H, W) pixels, [1,1+N,D]."""
+        return resize_positions(self._table, (image_size[0] // self.patch, image_size[1] // self.patch))
+
+    def embed(self, images):
+        """Normalised pictures [B,3,H,W] to tokens [B,1+N,D] with their positions, the class token first."""
+        patches = self.patch_embed(images)
+        cls_token = ops.broadcast_to(self.cls_token, (images.shape[0], 1, self.width))
+        return ops.concat((cls_token, patches), 1) + self.positions
+
+    def run_blocks(self, tokens, first, last):
+        """Runs blocks first..last-1 on tokens [B,1+N,D].
+
+        Returns (outputs of the tapped blocks among them, each [B,1+N,D] and not normalised; tokens after the last).
+        """
+        tapped = ()
+        for index in range(first, last):
+            tokens = self.blocks[index](tokens)
+            if index in self.taps:
+                tapped = tapped + (tokens,)
+        return tapped, tokens
+
+    def finish(self, tapped):
+        """One tap's raw output [B,1+N,D] through the final norm, without the class token: [B,N,D]."""
+        _, patches = ops.split(self.norm(tapped), (1, tapped.shape[1] - 1), 1)
+        return patches
+
+    def construct(self, images):
+        """Normalised pictures [B,3,H,W] float32 to one [B,N,D] a tap, N = (H/patch)(W/patch) row by row."""
+        tapped, _ = self.run_blocks(self.embed(images), 0, self.depth)
+        features = ()
+        for tokens in tapped:
+            features = features + (self.finish(tokens),)
+        return features
+
+
+_NORM = {"weight": "gamma", "bias": "beta"}  # MindSpore's names for a norm's parameters
+
+
+def from_official(state):
+    """Official DINOv2 arrays by name, to this Cell's parameter names and shapes (float32).
+
+    Norms are called gamma and beta in MindSpore, and the patch convolution [D,3,p,p] is a matrix [D,3pp] here. The
+    mask token, which only pre-training uses, is dropped; every other name is kept, so that a strict loader sees it.
+    """
+    renamed = {}
+    for name, array in state.items():
+        if name == "mask_token":
+            continue
+        array = np.asarray(array, np.float32)
+        if name == "patch_embed.proj.weight":
+            array = array.reshape(array.shape[0], -1)
+        parent, leaf = name.rsplit(".", 1) if "." in name else ("", name)
+        if parent.rsplit(".", 1)[-1] in ("norm", "norm1", "norm2"):
+            name = f"{parent}.{_NORM.get(leaf, leaf)}"
+        renamed[name] = array
+    return renamed

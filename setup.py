@@ -1,0 +1,44 @@
+"""Packaging of MindAAM. Tool configuration is in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "mindaam" / "__init__.py").read_text(), re.MULTILINE).group(1)
+README = HERE / "README.md"
+
+# Folders that lie beside the package in a checkout and inside it when installed; mindaam.places finds them in both.
+CARRIED = {"mindaam.model_zoo": "model_zoo", "mindaam.configs": "configs"}
+
+setup(
+    name="mindaam",
+    version=VERSION,
+    description="Where people look: a picture and a sentence in, an attention map out, on MindSpore",
+    long_description=README.read_text(encoding="utf-8") if README.exists() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE", "NOTICE"],
+    packages=find_packages(include=["mindaam", "mindaam.*"]) + list(CARRIED),
+    package_dir=CARRIED,
+    package_data={"mindaam": ["**/*.yaml"], **dict.fromkeys(CARRIED, ["**/*"])},
+    python_requires=">=3.10,<3.13",  # MindSpore 2.9 has no builds beyond
+    install_requires=[
+        "mindspore==2.9.*",
+        "mindformers==1.9.*",  # the release paired with MindSpore 2.9
+        "numpy>=1.26,<2",  # MindSpore 2.9 fails with NumPy 2
+        "opencv-python-headless>=4.8,<4.12",  # 4.12 wants NumPy 2; headless, because MindFormers brings that build
+        "pillow>=10",
+        "scipy>=1.11",
+        "soundfile>=0.12",
+        "pyyaml>=6",
+        "safetensors>=0.4",
+        "tokenizers>=0.20",
+        "pydantic>=2.5",
+        "typer>=0.12",
+        "rich>=13",
+    ],
+    extras_require={"test": ["pytest>=8", "hypothesis>=6", "ruff>=0.9", "pysaliency>=0.2.22"]},
+    entry_points={"console_scripts": ["mindaam = mindaam.cli.main:main"]},
+)
