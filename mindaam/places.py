@@ -11,7 +11,7 @@ def _place(name):
     for place in (PACKAGE / name, PACKAGE.parent / name):
         if place.is_dir():
             return place
-    raise ConfigError(f"the folder {name} is missing beside {PACKAGE}: the installation is incomplete, install it again")
+    raise ConfigError(f"the folder {name} is missing beside {PACKAGE}: install the package again")
 
 
 def model_zoo_dir():

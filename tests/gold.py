@@ -91,5 +91,5 @@ def check(golden, key, got, atol=1e-5, rtol=1e-4):
     known = np.isfinite(want)  # the reference leaves some gradients undefined
     error = np.abs(got[known].astype(np.float64) - want[known])
     limit = atol + rtol * np.abs(want[known])
-    assert (error <= limit).all(), f"{key}: {int((error > limit).sum())} of {error.size} outside, worst {error.max():.3e}"
+    assert (error <= limit).all(), f"{key}: {int((error > limit).sum())} of {error.size} off, worst {error.max():.3e}"
     return float(error.max()) if error.size else 0.0

@@ -2,7 +2,8 @@
 
 Every picture of a gaze folder's split is shown as it is stored; the map is compared, at a longest side of 400 px (area
 resampling), with the density of the fixations, sigma one degree. A model is asked for all the sentences of a picture at
-once, so that its backbone sees the picture once. The condition-swap protocol scores each (picture, condition) under four roles:
+once, so that its backbone sees the picture once. The condition-swap protocol scores each (picture, condition) under
+four roles:
 
     right     the sentence of the condition under which the gaze was recorded
     others    the sentences of the folder's other conditions, the mean of their scores

@@ -1,0 +1,27 @@
+"""Trained weights: found by the index, verified, read without executing anything, loaded strictly or not at all.
+
+`create_model` and `sentence_encoder` are what most callers need; both are fetched at their first use.
+"""
+
+_PLACES = {
+    "create_model": "factory",
+    "sentence_encoder": "factory",
+    "load_backbone": "weights",
+    "load_trained": "weights",
+    "save_trained": "weights",
+}
+__all__ = list(_PLACES)
+
+
+def __getattr__(name):
+    """Fetches a public name from its module."""
+    from importlib import import_module
+
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+
+
+def __dir__():
+    """The public names beside what the module holds already."""
+    return sorted({*globals(), *_PLACES})

@@ -1,0 +1,57 @@
+"""A wheel carries everything that a checkout has, and finds it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import mindaam
+
+ROOT = Path(mindaam.__file__).resolve().parents[1]
+
+
+def carried():
+    """Files of the checkout that must be in a wheel, by their names there."""
+    code = {p.relative_to(ROOT).as_posix() for p in (ROOT / "mindaam").rglob("*") if p.suffix in (".py", ".yaml")}
+    beside = {
+        f"mindaam/{p.relative_to(ROOT).as_posix()}"
+        for place in ("model_zoo", "configs")
+        for p in (ROOT / place).rglob("*")
+        if p.is_file() and not p.name.startswith(".")
+    }
+    return code | beside
+
+
+@pytest.mark.slow
+def test_a_wheel_holds_the_package_its_weights_and_its_configurations(tmp_path):
+    source = tmp_path / "source"
+    skipped = shutil.ignore_patterns("__pycache__")
+    for name in ("mindaam", "model_zoo", "configs"):
+        shutil.copytree(ROOT / name, source / name, ignore=skipped)
+    for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "NOTICE"):
+        shutil.copy(ROOT / name, source)
+    pip = [sys.executable, "-m", "pip", "-q"]
+    subprocess.run([*pip, "wheel", "--no-deps", "-w", tmp_path, source], check=True)
+    wheel = next(tmp_path.glob("mindaam-*.whl"))
+    with zipfile.ZipFile(wheel) as file:
+        names = set(file.namelist())
+    assert carried() <= names
+    assert {name.partition("/")[0].split("-")[0] for name in names} == {"mindaam"}
+    assert any(name.endswith("licenses/LICENSE") for name in names) and any(
+        n.endswith("licenses/NOTICE") for n in names
+    )
+
+    subprocess.run([*pip, "install", "--no-deps", "--target", tmp_path / "site", wheel], check=True)
+    code = "import mindaam, mindaam.zoo.index as i; print(i.verified('dinov2_vits14')); print(mindaam.list_models())"
+    # the libraries come from this environment, mindaam from the wheel
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), sysconfig.get_path("purelib")])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(str(tmp_path / "site" / "mindaam" / "model_zoo"))
+    assert done.stdout.splitlines()[1] == str(mindaam.list_models())
