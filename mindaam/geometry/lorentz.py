@@ -112,7 +112,7 @@ def norm(x, axis=-1):
     """Euclidean norm over `axis`, kept as length 1. Its gradient at 0 is 0, where a plain square root gives NaN."""
     square = sum_over(x * x, axis)
     positive = square > 0
-    return ops.where(positive, ops.sqrt(ops.where(positive, square, ops.ones_like(square))), ops.zeros_like(square))
+    return ops.where(positive, ops.sqrt(ops.where(positive, square, 1.0)), 0.0)
 
 
 def clip_norm(v, bound, axis=-1, eps=PAPER):

@@ -1,0 +1,1 @@
+"""The hyperbolic decoder; it knows nothing of encoders."""

@@ -1,0 +1,53 @@
+"""The hyperbolic decoder: backbone features of four depths, a sentence and two points in; logits of attention out."""
+
+from mindspore import nn, ops
+
+from mindaam.decoder.behaviour import PAPER
+from mindaam.decoder.gaussian_head import GaussianHead
+from mindaam.decoder.normalisation import GroupNorm
+from mindaam.decoder.scale_modulation import pointwise
+from mindaam.decoder.stage import SkipFusion, UpStage
+
+
+class HyperbolicDecoder(nn.Cell):
+    """Three up-sampling stages, each fused with the next shallower feature, then the Gaussian head (3.3, E.1).
+
+    feature_widths: channels of the four input maps, shallow to deep; start_width: channels after the first
+    projection; stage_widths: channels after each stage. All of them divisible by 8, start_width by start_groups.
+    """
+
+    def __init__(
+        self,
+        feature_widths=(96, 192, 384, 768),
+        start_width=256,
+        stage_widths=(128, 64, 32),
+        start_groups=32,
+        text_width=768,
+        point_width=128,
+        gaussians=6,
+        behaviour=PAPER,
+    ):
+        super().__init__()
+        self.start = pointwise(feature_widths[-1], start_width, has_bias=False)
+        self.start_norm = GroupNorm(start_groups, start_width)
+        widths = (start_width, *stage_widths)
+        self.stages = nn.CellList(
+            [UpStage(widths[i], widths[i + 1], text_width, point_width, behaviour) for i in range(len(stage_widths))]
+        )
+        skips = feature_widths[-2::-1]
+        self.fusions = nn.CellList([SkipFusion(stage_widths[i], skips[i]) for i in range(len(stage_widths))])
+        self.head = GaussianHead(stage_widths[-1], text_width, point_width, gaussians, behaviour=behaviour)
+
+    def begin(self, deepest):
+        """Deepest feature [B,C,h,w] -> [B,start_width,h,w]."""
+        return ops.silu(self.start_norm(self.start(deepest)))
+
+    def construct(self, features, sentence, text_point, image_point, curvature):
+        """Features: four maps [B,C_i,h,w]; sentence [B,E]; points [B,n]; curvature [] -> logits [B,1,8h,8w]."""
+        shallow, low, middle, deepest = features
+        skips = (middle, low, shallow)
+        feature = self.begin(deepest)
+        for i in range(len(self.stages)):
+            feature = self.stages[i](feature, sentence, text_point, image_point, curvature)
+            feature = self.fusions[i](feature, skips[i])
+        return self.head(feature, sentence, text_point, curvature)

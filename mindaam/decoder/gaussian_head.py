@@ -1,0 +1,88 @@
+"""The output head: structure, a joint Gaussian bias, and a modulated structure (equation 31)."""
+
+from mindspore import nn, ops
+
+from mindaam.decoder.behaviour import PAPER
+from mindaam.decoder.modulation import POINT_NORM_BOUND, curvature_of, log_scale
+from mindaam.decoder.normalisation import picture_mean
+from mindaam.decoder.scale_modulation import ScaleModulation
+from mindaam.geometry import lorentz
+from mindaam.geometry.cells import LorentzMap
+
+
+def axis_gaussians(length, centre, width):
+    """exp(-(x - centre)^2 / (2 width^2)) at `length` positions x from 0 to 1; centre, width [B,G] -> [B,G,length]."""
+    positions = ops.arange(length).astype(centre.dtype) / (length - 1)
+    offset = (positions - centre.expand_dims(-1)) / width.expand_dims(-1)
+    return ops.exp(-0.5 * offset * offset)
+
+
+class GaussianHead(nn.Cell):
+    """logits = conv(F) + 0.5 sum_g amp_g N_g(x, y) + (0.2 + 0.5 clip(r, 0, 1)) * struct, equation 31.
+
+    Centres and widths come from the sentence; amplitudes from the tangent vectors of a second image point (made from
+    the last decoder feature) and of the text point, their distance and their depths.
+    """
+
+    def __init__(self, channels, text_width, point_width, gaussians=6, hidden=128, behaviour=PAPER):
+        super().__init__()
+        self.gaussians, self.eps = gaussians, behaviour.eps
+        self.structure = nn.Conv2d(channels, 1, 3, pad_mode="pad", padding=1, has_bias=True)
+        self.shape_hidden = nn.Dense(text_width, hidden)
+        self.shape_out = nn.Dense(hidden, 4 * gaussians)
+        self.to_tangent = nn.Dense(channels, point_width, has_bias=False)
+        self.map = LorentzMap(
+            log_scale(point_width),
+            curvature=1.0 if behaviour.own_curvatures else None,
+            norm_bound=POINT_NORM_BOUND,
+            eps=behaviour.eps,
+        )
+        joint = 2 * point_width + 3
+        self.amplitude_norm = nn.LayerNorm((joint,), epsilon=1e-5)
+        self.amplitude_hidden = nn.Dense(joint, 2 * hidden)
+        self.act = nn.GELU(approximate=False)
+        self.amplitude_out = nn.Dense(2 * hidden, gaussians)
+        self.modulation = ScaleModulation(1, text_width, point_width, low=0.2, slope=0.5, behaviour=behaviour)
+
+    def shapes(self, sentence):
+        """Sentence [B,E] -> centres x, y in (0, 1) and widths x, y in (0.05, 0.55), each [B,G]."""
+        raw = self.shape_out(ops.relu(self.shape_hidden(sentence))).reshape(-1, self.gaussians, 4)
+        x, y, width_x, width_y = ops.unstack(ops.sigmoid(raw), axis=-1)
+        return x, y, 0.5 * width_x + 0.05, 0.5 * width_y + 0.05
+
+    def joint(self, feature, text_point, curvature):
+        """[log0 z_img, log0 z_t, d_L, r_img, r_t] [B, 2n + 3]."""
+        curvature = curvature_of(self.map, curvature)
+        image_point = self.map(self.to_tangent(picture_mean(feature)), curvature)
+        return ops.concat(
+            (
+                lorentz.log0(image_point, curvature, self.eps),
+                lorentz.log0(text_point, curvature, self.eps),
+                lorentz.distance(image_point, text_point, curvature, self.eps).expand_dims(-1),
+                lorentz.distance_to_origin(image_point, curvature, self.eps).expand_dims(-1),
+                lorentz.distance_to_origin(text_point, curvature, self.eps).expand_dims(-1),
+            ),
+            -1,
+        )
+
+    def amplitudes(self, joint):
+        """[B, 2n + 3] -> [B,G] in (0, 1)."""
+        hidden = self.act(self.amplitude_hidden(self.amplitude_norm(joint)))
+        return ops.sigmoid(self.amplitude_out(hidden))
+
+    def gaussian_bias(self, size, sentence, amplitudes):
+        """Sum of the Gaussians [B,1,H,W]; they are separable, so one small matrix product draws them all."""
+        x, y, width_x, width_y = self.shapes(sentence)
+        rows = axis_gaussians(size[0], y, width_y) * amplitudes.expand_dims(-1)
+        columns = axis_gaussians(size[1], x, width_x)
+        return ops.bmm(rows.swapaxes(1, 2), columns).expand_dims(1)
+
+    def construct(self, feature, sentence, text_point, curvature):
+        """feature [B,C,H,W], sentence [B,E], text_point [B,n] -> logits [B,1,H,W]."""
+        structure = self.structure(feature)
+        amplitudes = self.amplitudes(self.joint(feature, text_point, curvature))
+        bias = self.gaussian_bias(feature.shape[2:], sentence, amplitudes)
+        # The released head measures this depth in its own curvature, not in the scale gate's.
+        depth_curvature = curvature_of(self.map, curvature)
+        modulated = self.modulation(structure, sentence, text_point, curvature, depth_curvature)
+        return structure + 0.5 * bias + modulated

@@ -1,0 +1,105 @@
+"""Small Cells by which a sentence, or its point in hyperbolic space, modulates feature maps."""
+
+import numpy as np
+from mindspore import Parameter, Tensor, nn, ops
+
+from mindaam.decoder.behaviour import PAPER
+from mindaam.decoder.normalisation import picture_mean
+from mindaam.geometry import lorentz
+from mindaam.geometry.cells import LorentzMap
+
+POINT_NORM_BOUND = 8.0  # tangent vectors longer than this are shortened: sinh(8) is 1490, still exact in float32
+
+
+def log_scale(width):
+    """The usual start of a map's learnable log-scale: ln(width**-0.5), so that a normal vector gets norm 1."""
+    return float(np.log(width**-0.5))
+
+
+def depth(point, curvature, eps):
+    """Specialisation depth r = d_L(point, origin), limited to [0, 1], [B,1]."""
+    return ops.clamp(lorentz.distance_to_origin(point, curvature, eps), 0.0, 1.0).expand_dims(-1)
+
+
+def curvature_of(lorentz_map, given):
+    """The curvature that a map works in: its own if it has one (released), else the given one."""
+    return lorentz_map.curvature() if lorentz_map.owns_curvature else given
+
+
+def per_channel(values):
+    """[B,C] -> [B,C,1,1], to multiply a feature map with."""
+    return values.expand_dims(-1).expand_dims(-1)
+
+
+class SentenceFiLM(nn.Cell):
+    """Feature-wise modulation u(1 + gamma) + beta, [gamma, beta] = W SiLU(sentence)."""
+
+    def __init__(self, text_width, channels):
+        super().__init__()
+        self.to_modulation = nn.Dense(text_width, 2 * channels)
+        self.split = ops.Split(axis=1, output_num=2)
+
+    def construct(self, feature, sentence):
+        """feature [B,C,H,W], sentence [B,E] -> [B,C,H,W]."""
+        gamma, beta = self.split(self.to_modulation(ops.silu(sentence)))
+        return feature * (1 + per_channel(gamma)) + per_channel(beta)
+
+
+class SqueezeExcitation(nn.Cell):
+    """Channel weights sigmoid(W2 relu(W1 mean(x))) from the picture's mean."""
+
+    def __init__(self, channels, hidden=8):
+        super().__init__()
+        self.reduce = nn.Dense(channels, hidden, has_bias=False)
+        self.expand = nn.Dense(hidden, channels, has_bias=False)
+
+    def construct(self, feature):
+        """[B,C,H,W] -> [B,C,H,W]."""
+        weights = ops.sigmoid(self.expand(ops.relu(self.reduce(picture_mean(feature)))))
+        return feature * per_channel(weights)
+
+
+class DepthGate(nn.Cell):
+    """Gate from the depth of the condition, 0.5 tanh(sigmoid(MLP(r))), in (0, 0.381)."""
+
+    def __init__(self, channels, hidden=64):
+        super().__init__()
+        self.rise = nn.Dense(1, hidden)
+        self.spread = nn.Dense(hidden, channels)
+
+    def construct(self, depth):
+        """Depth [B,1] -> [B,C,1,1]."""
+        return per_channel(0.5 * ops.tanh(ops.sigmoid(self.spread(ops.silu(self.rise(depth))))))
+
+
+class ScaleGate(nn.Cell):
+    """Weights of the scale operators: a text-predicted base times (1 + softmax(-d_L(z_t, z_s))), equation 11."""
+
+    def __init__(self, text_width, point_width, scales=3, hidden=128, behaviour=PAPER):
+        super().__init__()
+        self.eps = behaviour.eps
+        self.norm = nn.LayerNorm((text_width,), epsilon=1e-5)
+        self.hide = nn.Dense(text_width, hidden)
+        self.act = nn.GELU(approximate=False)
+        self.predict = nn.Dense(hidden, scales)
+        anchors = np.random.default_rng(scales).standard_normal((scales, point_width)).astype(np.float32)
+        self.anchors = Parameter(Tensor(anchors), name="anchors")
+        self.map = LorentzMap(
+            log_scale(point_width),
+            curvature=1.0 if behaviour.own_curvatures else None,
+            norm_bound=POINT_NORM_BOUND,
+            eps=behaviour.eps,
+        )
+
+    def anchor_weights(self, point, curvature):
+        """Softmax over the scales of the negative distance from the condition to each anchor, [B,S]."""
+        curvature = curvature_of(self.map, curvature)
+        anchors = self.map(self.anchors, curvature)
+        return ops.softmax(-lorentz.pairwise_distance(point, anchors, curvature, self.eps), -1)
+
+    def construct(self, sentence, point, curvature):
+        """Sentence [B,E], condition point [B,n] or None -> weights [B,S], positive."""
+        base = ops.softplus(self.predict(self.act(self.hide(self.norm(sentence)))))
+        if point is None:
+            return base
+        return base * (1 + self.anchor_weights(point, curvature))

@@ -1,0 +1,153 @@
+"""Multi-scale responses of a feature map under a condition: per-pixel hyperbolic gating, then local, dilated and
+global operators (3.3, E.1), weighted by the condition's distance to the scale anchors (equations 11, 12, 30)."""
+
+from mindspore import nn, ops
+
+from mindaam.decoder.behaviour import PAPER
+from mindaam.decoder.modulation import (
+    POINT_NORM_BOUND,
+    DepthGate,
+    ScaleGate,
+    curvature_of,
+    depth,
+    log_scale,
+    per_channel,
+)
+from mindaam.decoder.normalisation import picture_mean
+from mindaam.geometry import lorentz
+from mindaam.geometry.cells import LorentzMap
+
+ROW_NORM_BOUND = 10.0  # of the released code only
+SMALLEST_LENGTH = 1e-6  # of a vector whose length is divided by
+
+
+def clip_rows(tangent, bound=ROW_NORM_BOUND):
+    """Shortens each picture row of each channel to norm `bound` (released quirk: the axis is W, not channels)."""
+    norm = ops.clamp(lorentz.norm(tangent), min=SMALLEST_LENGTH)
+    return tangent * ops.clamp(bound / norm, max=1.0)
+
+
+class PixelGate(nn.Cell):
+    """Each pixel's channel vector is lifted by exp0, read back by log0, scaled by 1 + gate(r), lifted and read again.
+
+    Norms are bounded at every lift. Without a condition it is one lift and one reading. All of these maps are radial:
+    they change a vector's length, never its direction. So the length alone, a vector of one coordinate, is lifted and
+    read, and the channels are multiplied by the quotient: a third of the work. The released picture edges are not
+    radial; under them the whole vectors make the trip.
+    """
+
+    def __init__(self, channels, behaviour=PAPER):
+        super().__init__()
+        self.eps = behaviour.eps
+        self.undo_scale = behaviour.undo_scale
+        self.picture_edges = behaviour.picture_edges
+        self.gate = DepthGate(channels)
+        self.map = LorentzMap(
+            log_scale(channels),
+            curvature=1.0 if behaviour.own_curvatures else None,
+            norm_bound=POINT_NORM_BOUND,
+            eps=behaviour.eps,
+            axis=1,
+        )
+        if self.undo_scale:
+            # A scale that is divided out again changes nothing and has no gradient but rounding noise, which Adam
+            # would blow up to a random walk.
+            self.map.alpha.value.requires_grad = False
+
+    def lift(self, tangent, curvature):
+        """Tangent map [B,C,H,W] -> points."""
+        point = self.map(tangent, curvature)
+        return lorentz.sanitize(point, curvature) if self.picture_edges else point
+
+    def read(self, point, curvature):
+        """Points -> tangent map [B,C,H,W]."""
+        tangent = lorentz.log0(point, curvature, self.eps, axis=1)
+        return self.map.unscale(tangent) if self.undo_scale else tangent
+
+    def round_trip(self, tangent, curvature):
+        """Lift and read [B,C,H,W]."""
+        if self.picture_edges:
+            return self.read(self.lift(tangent, curvature), curvature)
+        length = ops.clamp(lorentz.norm(tangent, axis=1), min=SMALLEST_LENGTH)
+        return tangent * (self.read(self.lift(length, curvature), curvature) / length)
+
+    def construct(self, feature, point, curvature):
+        """feature [B,C,H,W], condition point [B,n] or None -> gated tangent map [B,C,H,W]."""
+        curvature = curvature_of(self.map, curvature)
+        tangent = self.round_trip(feature, curvature)
+        if point is None:
+            return tangent
+        gate = self.gate(lorentz.distance_to_origin(point, curvature, self.eps).expand_dims(-1))
+        if self.picture_edges:
+            tangent = clip_rows(tangent)
+        return self.round_trip(tangent * (1 + gate), curvature)
+
+
+def _depthwise(channels, dilation):
+    return nn.Conv2d(channels, channels, 3, pad_mode="pad", padding=dilation, dilation=dilation, group=channels)
+
+
+def pointwise(channels_in, channels_out, has_bias=True):
+    """1x1 convolution."""
+    return nn.Conv2d(channels_in, channels_out, 1, has_bias=has_bias)
+
+
+class ScaleOperators(nn.Cell):
+    """O_s(F): local (depthwise 3x3), dilated (depthwise 3x3, dilation 2), global (mean), each with 1x1 and SiLU."""
+
+    def __init__(self, channels, behaviour=PAPER):
+        super().__init__()
+        self.pixel_gate = PixelGate(channels, behaviour)
+        self.local_depthwise = _depthwise(channels, 1)
+        self.local_mix = pointwise(channels, channels)
+        self.dilated_depthwise = _depthwise(channels, 2)
+        self.dilated_mix = pointwise(channels, channels)
+        self.global_mix = pointwise(channels, channels)
+
+    def construct(self, feature, point, curvature):
+        """feature [B,C,H,W], point [B,n] or None -> local and dilated [B,C,H,W], global [B,C,1,1]."""
+        tangent = self.pixel_gate(feature, point, curvature)
+        local = ops.silu(self.local_mix(self.local_depthwise(tangent)))
+        dilated = ops.silu(self.dilated_mix(self.dilated_depthwise(tangent)))
+        pooled = ops.silu(self.global_mix(per_channel(picture_mean(tangent))))
+        return local, dilated, pooled
+
+
+class ScaleModulation(nn.Cell):
+    """Sum_s w_s O_s(F) and the strength lambda(r) = low + slope * clip(r, 0, 1) of equations 12 and 30."""
+
+    def __init__(self, channels, text_width, point_width, low=0.1, slope=0.4, mix=True, behaviour=PAPER):
+        super().__init__()
+        self.low, self.slope = low, slope
+        self.eps = behaviour.eps
+        self.scale_gate = ScaleGate(text_width, point_width, behaviour=behaviour)
+        self.operators = ScaleOperators(channels, behaviour)
+        self.mixes = mix
+        if mix:
+            self.mix = pointwise(channels, channels)
+        self.split = ops.Split(axis=1, output_num=3)
+
+    def strength(self, point, curvature, depth_curvature=None):
+        """lambda [B,1,1,1], its depth measured in `depth_curvature` or the scale gate's; 0.25 without a condition."""
+        if point is None:
+            return 0.25
+        if depth_curvature is None:
+            depth_curvature = curvature_of(self.scale_gate.map, curvature)
+        return (self.low + self.slope * depth(point, depth_curvature, self.eps)).reshape(-1, 1, 1, 1)
+
+    def construct(self, feature, sentence, point, curvature, depth_curvature=None):
+        """feature [B,C,H,W], sentence [B,E], point [B,n] or None -> R [B,C,H,W].
+
+        depth_curvature: that in which lambda's depth is measured, when it is not the scale gate's.
+        """
+        local, dilated, pooled = self.operators(feature, point, curvature)
+        weights = self.scale_gate(sentence, point, curvature).expand_dims(-1).expand_dims(-1)
+        strength = self.strength(point, curvature, depth_curvature)
+        if self.mixes:
+            return strength * self.mix(self.weigh(weights, local, dilated, pooled))
+        return self.weigh(strength * weights, local, dilated, pooled)
+
+    def weigh(self, weights, local, dilated, pooled):
+        """Sum over the scales, weights [B,3,1,1]."""
+        w_local, w_dilated, w_global = self.split(weights)
+        return w_local * local + w_dilated * dilated + w_global * pooled

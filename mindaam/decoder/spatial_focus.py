@@ -1,0 +1,40 @@
+"""Spatial focusing: where does the picture point the way from the condition to this instance? (equations 13, 14)"""
+
+from mindspore import nn, ops
+
+from mindaam.decoder.behaviour import PAPER
+from mindaam.geometry import lorentz
+
+GAMMA = 0.25  # of the focusing temperature gamma * omega(z_t)
+SMALLEST_LENGTH = 1e-6  # if image and text coincide there is no direction; the quotient then stays finite
+
+
+def unit(vector, axis):
+    """Vector / max(|vector|, 1e-6) along `axis`; its gradient is finite at 0."""
+    square = (vector * vector).sum(axis, keepdims=True)
+    return vector * ops.rsqrt(ops.clamp(square, min=SMALLEST_LENGTH**2))
+
+
+def direction(image_point, text_point, curvature, eps=PAPER.eps):
+    """Equation 13: the unit tangent direction from the text point to the image point, [B,n]."""
+    towards = lorentz.log0(image_point, curvature, eps) - lorentz.log0(text_point, curvature, eps)
+    return unit(towards, -1)
+
+
+class SpatialFocus(nn.Cell):
+    """Equation 14: A = sigmoid(<F/|F|, Pv/|Pv|> / (gamma omega(z_t))) at each position; a wide cone gives a flat A."""
+
+    def __init__(self, channels, point_width, behaviour=PAPER):
+        super().__init__()
+        self.eps = behaviour.eps
+        self.project = nn.Dense(point_width, channels, has_bias=False)
+
+    def construct(self, feature, text_point, image_point, curvature):
+        """feature [B,C,H,W], points [B,n] -> A [B,1,H,W] in (0, 1)."""
+        batch, channels, height, width = feature.shape
+        wanted = unit(self.project(direction(image_point, text_point, curvature, self.eps)), -1)
+        along = ops.bmm(wanted.expand_dims(1), feature.reshape(batch, channels, height * width))
+        square = ops.clamp(lorentz.sum_over(feature * feature, 1), min=SMALLEST_LENGTH**2)
+        cosine = along.reshape(batch, 1, height, width) * ops.rsqrt(square)
+        temperature = GAMMA * lorentz.half_aperture(text_point, curvature, self.eps)
+        return ops.sigmoid(cosine / temperature.reshape(-1, 1, 1, 1))

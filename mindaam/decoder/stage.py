@@ -1,0 +1,65 @@
+"""One up-sampling stage of the hyperbolic decoder, and its fusion with a skip connection."""
+
+from mindspore import nn, ops
+
+from mindaam.decoder.behaviour import PAPER
+from mindaam.decoder.modulation import SentenceFiLM, SqueezeExcitation
+from mindaam.decoder.normalisation import GroupNorm
+from mindaam.decoder.scale_modulation import ScaleModulation, pointwise
+from mindaam.decoder.spatial_focus import SpatialFocus
+
+GROUPS = 8
+
+
+class UpStage(nn.Cell):
+    """Doubles the resolution and lets the condition act: F_out = F + R * (1 + A), equations 11-15.
+
+    F is the up-sampled feature after the sentence's FiLM, R the weighted multi-scale response, A the spatial focus.
+    With `behaviour.spatial_focus` off it is the released stage, ReLU(F + R) with R mixed by a 1x1 convolution.
+    """
+
+    def __init__(self, channels_in, channels_out, text_width, point_width, behaviour=PAPER):
+        super().__init__()
+        self.up = nn.Conv2dTranspose(channels_in, channels_out, 2, stride=2, pad_mode="valid", has_bias=True)
+        self.norm = GroupNorm(GROUPS, channels_out)
+        self.film = SentenceFiLM(text_width, channels_out)
+        self.modulation = ScaleModulation(
+            channels_out, text_width, point_width, mix=not behaviour.spatial_focus, behaviour=behaviour
+        )
+        self.focused = behaviour.spatial_focus
+        if self.focused:
+            self.focus = SpatialFocus(channels_out, point_width, behaviour)
+
+    def construct(self, feature, sentence, text_point, image_point, curvature):
+        """feature [B,Cin,h,w], sentence [B,E], points [B,n] (text_point may be None, released) -> [B,Cout,2h,2w]."""
+        feature = self.film(self.norm(self.up(feature)), sentence)
+        response = self.modulation(feature, sentence, text_point, curvature)
+        if not self.focused:
+            return ops.relu(feature + response)
+        return feature + response * (1 + self.focus(feature, text_point, image_point, curvature))
+
+
+class SkipFusion(nn.Cell):
+    """SiLU(GN(W [decoder, skip resized])), then squeeze-excitation.
+
+    W is kept as two parts: a 1x1 convolution commutes with bilinear resizing, so the skip is reduced to the stage's
+    width at its own small size and only then enlarged, for the same result.
+    """
+
+    def __init__(self, channels, skip_channels, squeeze_width=8):
+        super().__init__()
+        self.from_decoder = pointwise(channels, channels, has_bias=False)
+        self.from_skip = pointwise(skip_channels, channels, has_bias=False)
+        self.norm = GroupNorm(GROUPS, channels)
+        self.squeeze = SqueezeExcitation(channels, squeeze_width)
+
+    def fuse(self, feature, skip):
+        """feature [B,C,H,W], skip [B,S,h,w] -> [B,C,H,W], before squeeze-excitation."""
+        skip = self.from_skip(skip)
+        if skip.shape[2:] != feature.shape[2:]:
+            skip = ops.interpolate(skip, size=feature.shape[2:], mode="bilinear", align_corners=False)
+        return ops.silu(self.norm(self.from_decoder(feature) + skip))
+
+    def construct(self, feature, skip):
+        """feature [B,C,H,W], skip [B,S,h,w] -> [B,C,H,W]."""
+        return self.squeeze(self.fuse(feature, skip))

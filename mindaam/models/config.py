@@ -1,0 +1,176 @@
+"""Validated configuration: YAML with a `base:` to start from, pydantic schemas, errors that name the nearest key."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mindaam.errors import ConfigError, nearest
+
+Positive = Annotated[int, Field(gt=0)]
+Spread = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Schema(BaseModel):
+    """Base of all configuration: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EncoderConfig(Schema):
+    """A ViT backbone; taps are the 0-based blocks whose outputs the head reads, shallow to deep."""
+
+    name: str
+    patch: Positive
+    width: Positive
+    depth: Positive
+    heads: Positive
+    taps: tuple[int, int, int, int]
+
+    @model_validator(mode="after")
+    def _taps_exist(self):
+        if list(self.taps) != sorted(set(self.taps)) or self.taps[0] < 0 or self.taps[-1] != self.depth - 1:
+            raise ValueError(f"taps {self.taps} must rise and end at the last block, {self.depth - 1}")
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} must be a multiple of heads, {self.heads}")
+        return self
+
+
+class TextConfig(Schema):
+    """The frozen sentence encoder and the width of its embeddings."""
+
+    name: str
+    width: Positive
+
+
+class LoRAConfig(Schema):
+    """Low-rank adapters on attn.qkv and attn.proj of the last blocks; 0 blocks means none."""
+
+    rank: Positive
+    alpha: float = Field(gt=0, allow_inf_nan=False)
+    dropout: float = Field(ge=0, lt=1)
+    last_n_blocks: int = Field(ge=0)
+
+
+class HeadConfig(Schema):
+    """Widths of the neck and the decoder; every decoder width is a multiple of 8 (its group normalisation)."""
+
+    neck_widths: tuple[Positive, Positive, Positive, Positive]
+    start_width: Positive
+    start_groups: Positive
+    stage_widths: tuple[Positive, Positive, Positive]
+    point_width: Positive
+    gaussians: Positive
+
+    @model_validator(mode="after")
+    def _groups_divide(self):
+        if self.start_width % self.start_groups or any(width % 8 for width in self.stage_widths):
+            raise ValueError("start_width must be a multiple of start_groups, and stage_widths multiples of 8")
+        return self
+
+
+class ModelConfig(Schema):
+    """One model: its parts and the switches in which `paper` and `released` differ."""
+
+    name: str
+    image_size: tuple[Positive, Positive]
+    mean: tuple[float, float, float]
+    std: tuple[Spread, Spread, Spread]
+    encoder: EncoderConfig
+    text: TextConfig
+    lora: LoRAConfig
+    head: HeadConfig
+    preset: Literal["paper", "released"]
+    epsilons: Literal["paper", "released"]
+    one_curvature: bool
+    undo_scale: bool
+    picture_edges: bool
+    spatial_focus: bool
+    anchor_std: float = Field(ge=0)
+    align_corners: bool
+
+    @model_validator(mode="after")
+    def _whole_patches(self):
+        if any(side % self.encoder.patch for side in self.image_size):
+            raise ValueError(f"image_size {self.image_size} must be multiples of the patch, {self.encoder.patch}")
+        if self.lora.last_n_blocks > self.encoder.depth:
+            raise ValueError(
+                f"lora.last_n_blocks {self.lora.last_n_blocks} is more than the {self.encoder.depth} blocks"
+            )
+        return self
+
+
+def read_yaml(path, above=()):
+    """The YAML file as a dict, with the file named by its `base:` (relative to it) filled in underneath.
+
+    above: the files that led here. Raises ConfigError when a file is missing, is not YAML, does not hold a mapping
+    with names for keys, or is its own base.
+    """
+    path = Path(path)
+    if path.resolve() in above:
+        raise ConfigError(f"{path} is its own base; name another file, or leave `base:` out")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error.strerror or error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+        raise ConfigError(f"{path} must hold a mapping of names to values")
+    base = data.pop("base", None)
+    if base is None:
+        return data
+    return merge(read_yaml(path.parent / str(base), (*above, path.resolve())), data)
+
+
+def merge(below, above):
+    """`below` with the values of `above` laid over it, mapping by mapping."""
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def override(data, assignments):
+    """`data` with `a.b=value` assignments applied; values are read as YAML. Raises ConfigError for other forms."""
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals or not key:
+            raise ConfigError(f'"{assignment}" is not of the form key=value')
+        try:
+            parsed = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f'the value in "{assignment}" is not valid YAML') from error
+        for part in reversed(key.split(".")):
+            parsed = {part: parsed}
+        data = merge(data, parsed)
+    return data
+
+
+def validate(schema, data, source):
+    """`schema(**data)`, or one ConfigError that says what is wrong in `source`, naming the nearest known key."""
+    try:
+        return schema(**data)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_explain(schema, error.errors()[0])}") from None
+
+
+def _explain(schema, problem):
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f'unknown key "{where}"{nearest(problem["loc"][-1], _keys_at(schema, problem["loc"][:-1]))}'
+    if problem["type"] == "missing":
+        return f'the key "{where}" is missing'
+    message = problem["msg"].removeprefix("Value error, ")
+    return f'"{where}": {message}' if where else message
+
+
+def _keys_at(schema, path):
+    for part in path:
+        field = getattr(schema, "model_fields", {}).get(part)
+        inner = getattr(field, "annotation", None)
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            schema = inner
+    return list(schema.model_fields)

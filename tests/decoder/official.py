@@ -1,0 +1,37 @@
+"""The released decoder with the stand-in weights that the golden outputs were computed from."""
+
+import functools
+
+from mindaam.decoder.behaviour import RELEASED
+from mindaam.decoder.decoder import HyperbolicDecoder
+from mindaam.zoo.checkpoints import load_strict
+from mindaam.zoo.convert.aam import HEAD_DECODER, decoder_state
+from tests.gold import weight
+
+
+def official_shapes():
+    """{official name: shape} of the released decoder; the stand-in weights depend on name and shape alike."""
+    shapes = {name: tuple(p.shape) for name, p in HyperbolicDecoder(behaviour=RELEASED).parameters_and_names()}
+    official = {}
+    for theirs, ours in HEAD_DECODER.items():
+        if ours.endswith(".kernel"):
+            place = ours.removesuffix("kernel")
+            width, own = shapes[f"{place}from_decoder.weight"][:2]
+            official[theirs] = (width, own + shapes[f"{place}from_skip.weight"][1], 1, 1)
+        else:
+            official[theirs] = shapes[ours]
+    return official
+
+
+@functools.cache
+def official_arrays():
+    """{official name: stand-in weight}."""
+    return {name: weight(name, shape) for name, shape in official_shapes().items()}
+
+
+@functools.cache
+def released_decoder():
+    """A released HyperbolicDecoder that holds them; one for all tests, which must not change it."""
+    decoder = HyperbolicDecoder(behaviour=RELEASED)
+    load_strict(decoder, decoder_state(official_arrays()))
+    return decoder

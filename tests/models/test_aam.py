@@ -1,0 +1,186 @@
+"""The model as its users see it: NumPy in, NumPy out, at any size, under either preset."""
+
+import mindspore as ms
+import numpy as np
+import pytest
+
+from mindaam import runtime
+from mindaam.errors import ConfigError, InputError
+from mindaam.models.registry import build_model
+from tests.models.tiny import CHANGES, NAME, SIZE, TEXT_WIDTH, pictures, sentences, tiny_model
+
+OTHER_SIZE = (42, 28)
+E = TEXT_WIDTH
+
+
+@pytest.fixture(scope="module", autouse=True)
+def graph_mode():
+    """Compiled, as a user's model runs: one graph a preset and size, then every answer is quick."""
+    runtime.configure(mode="graph")
+    yield
+    runtime.configure(mode="pynative")
+
+
+@pytest.fixture
+def pynative_mode(graph_mode):
+    """Operator by operator, for one test."""
+    runtime.configure(mode="pynative")
+    yield
+    runtime.configure(mode="graph")
+
+
+@pytest.fixture(params=["paper", "released"])
+def model(request):
+    return tiny_model(request.param)
+
+
+@pytest.fixture
+def paper():
+    return tiny_model("paper")
+
+
+def assert_same(got, expected):
+    for name, a, b in zip(expected._fields, got, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_shapes_types_and_ranges(model):
+    answer = model.infer(pictures(), sentences())
+    assert answer.map.shape == (2, 1, *SIZE) and answer.map.std() > 0
+    assert (answer.map >= 0).all() and (answer.map <= 1).all()
+    for point in (answer.image_point, answer.text_point, answer.anchor_point):
+        assert point.shape == (2, 128) and np.isfinite(point).all()
+    assert answer.curvature.shape == () and 0.1 <= answer.curvature <= 10
+    assert all(isinstance(part, np.ndarray) and part.dtype == np.float32 for part in answer)
+    assert not np.allclose(answer.text_point[0], answer.text_point[1])
+    np.testing.assert_array_equal(answer.anchor_point[0], answer.anchor_point[1])
+
+
+def test_features_serve_any_number_of_sentences(model):
+    features = model.image_features(pictures())
+    for seed in (1, 2):
+        assert_same(model.infer_features(features, sentences(seed=seed)), model.infer(pictures(), sentences(seed=seed)))
+
+
+def test_one_sentence_serves_all_pictures(paper):
+    one = sentences(1)
+    assert_same(paper.infer(pictures(), one), paper.infer(pictures(), np.repeat(one, 2, 0)))
+    assert_same(paper.infer(pictures(), one.tolist()), paper.infer(pictures().astype(np.float64), one))
+
+
+def test_pictures_of_a_batch_do_not_mix(model):
+    images, texts = pictures(), sentences()
+    answer = model.infer(images, texts)
+    images[0], texts[0] = -images[0], -texts[0]
+    changed = model.infer(images, texts)
+    for name in ("map", "image_point", "text_point"):
+        before, after = getattr(answer, name), getattr(changed, name)
+        np.testing.assert_allclose(after[1], before[1], rtol=1e-5, atol=1e-6)
+        assert np.abs(after[0] - before[0]).max() > 1e-3
+
+
+def test_picture_and_sentence_both_matter(model):
+    answer = model.infer(pictures(), sentences())
+    other_sentence, other_picture = model.infer(pictures(), -sentences()), model.infer(-pictures(), sentences())
+    for other in (other_sentence, other_picture):
+        assert np.abs(other.map - answer.map).max() > 1e-3
+    np.testing.assert_array_equal(other_picture.text_point, answer.text_point)
+    np.testing.assert_array_equal(other_sentence.image_point, answer.image_point)
+
+
+def test_another_size_and_back(paper):
+    usual = paper.infer(pictures(), sentences())
+    other = paper.infer(pictures(size=OTHER_SIZE), sentences())
+    assert other.map.shape == (2, 1, *OTHER_SIZE) and np.isfinite(other.map).all()
+    features = paper.image_features(pictures())
+    paper.image_features(pictures(size=OTHER_SIZE))  # features remember their own size
+    assert_same(paper.infer_features(features, sentences()), usual)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((3, *SIZE)), np.zeros((1, 4, *SIZE)), np.zeros((1, *SIZE, 3)), np.zeros((1, 3, 28, 43)),
+        np.zeros((1, 3, 0, 14)), np.zeros((1, 3, 7, 7)),
+    ],
+)  # fmt: skip
+def test_pictures_of_a_wrong_shape_are_refused(paper, images):
+    with pytest.raises(InputError, match=r"\[B,3,H,W\].*14") as error:
+        paper.infer(images, sentences(1))
+    assert str(list(images.shape)) in str(error.value)
+
+
+@pytest.mark.parametrize("shape", [(E,), (3, E), (2, E + 1), (0, E), (1, 1, E)])
+def test_sentences_of_a_wrong_shape_are_refused(paper, shape):
+    with pytest.raises(InputError, match="sentence embeddings") as error:
+        paper.infer(pictures(), np.zeros(shape, np.float32))
+    assert str(list(shape)) in str(error.value)
+
+
+def test_branches_that_the_model_does_not_have_are_refused(paper):
+    with pytest.raises(InputError, match="sound"):
+        paper.infer(pictures(), sentences(), np.zeros((2, 8), np.float32))
+    with pytest.raises(InputError, match="films"):
+        paper.infer(pictures(), sentences(), clip=True)
+
+
+def test_presets_differ_only_in_values():
+    built = {preset: tiny_model(preset) for preset in ("paper", "released")}
+    shapes = {p: {n: tuple(w.shape) for n, w in m.parameters_and_names()} for p, m in built.items()}
+    paper, released = shapes["paper"], shapes["released"]
+    common = paper.keys() & released.keys()
+    assert len(common) > 100 and all(paper[name] == released[name] for name in common)
+    assert all(".focus." in name for name in paper.keys() - common)
+    assert all(name.endswith("curv.value") or ".mix." in name for name in released.keys() - common)
+
+
+def test_parameters_are_named_by_their_place_and_only_head_and_adapters_are_trained(paper):
+    for name, parameter in paper.parameters_and_names():
+        assert parameter.name == name
+    trained = {parameter.name for parameter in paper.trained_parameters()}
+    assert trained == {parameter.name for parameter in paper.trainable_params()}
+    adapters = {name for name in trained if not name.startswith("head.")}
+    assert len(adapters) == 8 and {name.split(".")[2] for name in adapters} == {"2", "3"}
+
+
+def test_the_anchor_starts_as_the_preset_says():
+    anchors = {
+        preset: build_model(NAME, preset, changes=CHANGES).head.hierarchy.anchor.asnumpy()
+        for preset in ("paper", "released")
+    }
+    assert not anchors["released"].any()
+    assert anchors["paper"].shape == (1, 128) and 0.25 < anchors["paper"].std() < 0.35
+
+
+def test_a_model_without_adapters_and_an_unknown_encoder():
+    model = build_model(NAME, changes={**CHANGES, "lora": {"last_n_blocks": 0}})
+    assert all(parameter.name.startswith("head.") for parameter in model.trained_parameters())
+    with pytest.raises(ConfigError, match='unknown encoder "dinov2_vits15".*did you mean "dinov2_vits14"'):
+        build_model(NAME, changes={**CHANGES, "encoder": {**CHANGES["encoder"], "name": "dinov2_vits15"}})
+
+
+def test_pynative_equals_graph_mode(paper):
+    compiled = paper.infer(pictures(size=OTHER_SIZE), sentences())
+    runtime.configure(mode="pynative")
+    try:
+        direct = paper.infer(pictures(size=OTHER_SIZE), sentences())
+    finally:
+        runtime.configure(mode="graph")
+    assert_same(direct, compiled)
+
+
+def test_gradients_of_a_training_step_are_finite(paper, pynative_mode):
+    images, texts = ms.Tensor(pictures()), ms.Tensor(sentences())
+    factors = ms.Tensor(pictures(seed=5)[:, :1])
+    paper.backbone.set_image_size(SIZE)
+
+    def total(images, texts):
+        saliency, image, text, anchor, curvature = paper(images, texts)
+        return (saliency * factors).sum() + image.sum() + text.sum() + anchor.sum() + curvature
+
+    parameters = paper.trained_parameters()
+    for parameter, gradient in zip(parameters, ms.grad(total, None, parameters)(images, texts), strict=True):
+        values, name = gradient.asnumpy(), parameter.name
+        assert np.isfinite(values).all(), name
+        # lora_a waits for lora_b, which starts at 0; the undone scale of a round trip matters at its norm bound only.
+        assert name.endswith(("lora_a", "pixel_gate.map.alpha.value")) or np.abs(values).max() > 0, name
