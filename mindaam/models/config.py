@@ -89,6 +89,7 @@ class ModelConfig(Schema):
     spatial_focus: bool
     anchor_std: float = Field(ge=0)
     align_corners: bool
+    smoothing: float = Field(ge=0, lt=0.5)
 
     @model_validator(mode="after")
     def _whole_patches(self):

@@ -9,6 +9,7 @@ from mindspore import Parameter, Tensor, nn, ops
 from mindaam.decoder.behaviour import Behaviour
 from mindaam.decoder.decoder import HyperbolicDecoder
 from mindaam.decoder.normalisation import picture_mean
+from mindaam.decoder.smoothing import smooth
 from mindaam.geometry import lorentz
 from mindaam.geometry.cells import BoundedScalar, LorentzMap
 
@@ -81,7 +82,7 @@ class AttentionHead(nn.Cell):
     def __init__(self, config):
         super().__init__()
         head, eps = config.head, EPSILONS[config.epsilons]
-        self.align_corners = config.align_corners
+        self.align_corners, self.smoothing = config.align_corners, config.smoothing
         self.neck = Neck(config.encoder.width, head.neck_widths)
         self.hierarchy = Hierarchy(head.neck_widths[-1], config.text.width, head.point_width, config.anchor_std, eps)
         self.decoder = HyperbolicDecoder(
@@ -101,4 +102,4 @@ class AttentionHead(nn.Cell):
         image, text, anchor, curvature = self.hierarchy(maps[-1], sentence)
         logits = self.decoder(maps, sentence.astype(ms.float32), text, image, curvature)
         logits = ops.interpolate(logits, size=size, mode="bilinear", align_corners=self.align_corners)
-        return ops.sigmoid(logits), image, text, anchor, curvature
+        return smooth(ops.sigmoid(logits), self.smoothing), image, text, anchor, curvature
