@@ -1,0 +1,95 @@
+"""What a run tells: a CSV row a step and an epoch, and one line on the terminal with the time that is left."""
+
+import csv
+import math
+import os
+import statistics
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+from mindaam.errors import OutputError
+
+PLACE = ("step", "phase", "epoch")
+TERMS = ("kld", "cc", "sim", "entailment", "distance")  # short names of the objectives' terms, in their order
+STEP_COLUMNS = (*PLACE, "folder", "condition", "rate", "loss", *TERMS, "seconds")
+
+
+def clock(seconds):
+    """Seconds as 'h:mm:ss' or 'm:ss'."""
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+class CsvLog:
+    """A CSV file that is appended to row by row; a resumed run first drops the rows after the step it goes on from.
+
+    columns: their names, "step" among them; resume_step: the last step whose rows are kept, 0 for an empty log.
+    Raises OutputError when the file cannot be written.
+    """
+
+    def __init__(self, path, columns, resume_step):
+        self.path, self.columns = Path(path), columns
+        beside, kept = self.path.with_suffix(".part"), self._rows_until(resume_step)
+        self._put(beside, "w", [dict(zip(columns, columns, strict=True)), *kept])
+        os.replace(beside, self.path)
+
+    def _rows_until(self, step):
+        if not step or not self.path.exists():
+            return []
+        with open(self.path, newline="", encoding="utf-8") as file:
+            return [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+
+    def _put(self, path, mode, rows):
+        try:
+            with open(path, mode, newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, self.columns).writerows(rows)
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+
+    def write(self, row):
+        """Appends one row, a dict with the log's columns; floats are written with six digits."""
+        shown = {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()}
+        self._put(self.path, "a", [shown])
+
+
+class Progress:
+    """One line on the terminal: phase, epoch, step, loss, pace and time left. Without a terminal, a line now and then.
+
+    total_steps: of the whole run, those before a resume among them; stream: by default stderr.
+    """
+
+    EVERY_SECONDS = 60  # between two passing lines in a file
+    RECENT = 50  # steps; their median is the pace, so that compilation and validation do not count
+
+    def __init__(self, total_steps, stream=None):
+        self.total, self.stream = total_steps, stream or sys.stderr
+        self.recent = deque(maxlen=self.RECENT)
+        self.lapped, self.last_line = time.monotonic(), -math.inf
+
+    def lap(self):
+        """Seconds since the last lap."""
+        before, self.lapped = self.lapped, time.monotonic()
+        return self.lapped - before
+
+    def show(self, label, step, loss, cc, seconds):
+        """label: where the run is; step: steps done in all; loss, cc, seconds: of the last step."""
+        self.recent.append(seconds)
+        pace = statistics.median(self.recent)
+        left = clock(pace * (self.total - step))
+        self.passing(f"{label}  step {step}/{self.total}  loss {loss:.3f}  CC {cc:.3f}  {pace:.2f} s/step  {left} left")
+
+    def passing(self, line):
+        """A line that the next one takes the place of; in a file, one a minute."""
+        if self.stream.isatty():
+            print(f"\r\x1b[K{line}", end="", file=self.stream, flush=True)
+        elif time.monotonic() - self.last_line > self.EVERY_SECONDS:
+            self.last_line = time.monotonic()
+            print(line, file=self.stream, flush=True)
+
+    def say(self, line):
+        """A line that stays."""
+        start = "\r\x1b[K" if self.stream.isatty() else ""
+        print(f"{start}{line}", file=self.stream, flush=True)

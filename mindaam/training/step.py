@@ -1,0 +1,68 @@
+"""One training step as one Cell: forward, loss, gradients of the trained parameters, update."""
+
+import mindspore as ms
+from mindspore import nn, ops
+
+from mindaam.encoders.lora import lora_parameters
+from mindaam.geometry.cells import BoundedScalar
+from mindaam.models.head import EPSILONS
+from mindaam.objectives.total import Weights, loss_terms, weighted
+from mindaam.training.blocks import AdaptedBlocks
+from mindaam.training.optimizer import AdamW
+
+
+class Objective(nn.Cell):
+    """The total loss, and its terms for the log: [KLD, CC, SIM, entailment, distance]."""
+
+    def __init__(self, model, taps, config):
+        super().__init__(auto_prefix=False)  # the parameters keep their names
+        self.blocks, self.head = AdaptedBlocks(model, taps), model.head
+        self.size = model.config.image_size
+        self.grid = model.grid(self.size)
+        self.weights = Weights(**config.loss.model_dump())
+        self.eps = EPSILONS[model.config.epsilons]
+
+    def construct(self, inputs, sentences, truth):
+        """inputs as in AdaptedBlocks; sentences [B,E]; truth [B,1,H,W] densities -> scalar, [5]."""
+        prediction, image, text, anchor, curvature = self.head(self.blocks(inputs), sentences, self.grid, self.size)
+        terms = loss_terms(prediction, truth, image, text, anchor, curvature, self.eps)
+        return weighted(terms, self.weights), ops.stack(terms)
+
+
+def parameter_groups(model, phase, weight_decay):
+    """AdamW's groups: the head's matrices with decay, its vectors and scalars without, and the adapters if trained."""
+    head = [p for p in model.head.get_parameters() if p.requires_grad]
+    groups = [
+        ([p for p in head if p.ndim > 1], weight_decay, 1.0),
+        ([p for p in head if p.ndim <= 1], 0.0, 1.0),
+    ]
+    if phase.adapt:
+        groups.append((lora_parameters(model.backbone), weight_decay, phase.rate_factor_lora))
+    return groups
+
+
+class TrainStep(nn.Cell):
+    """loss, terms = step(inputs, sentences, truth, settings), after which the trained parameters have moved once.
+
+    model: AAM; taps: how many taps' outputs are handed in, as in AdaptedBlocks; phase: PhaseConfig; config:
+    TrainConfig. `settings` are the optimizer's of that step; `project()` afterwards returns bounded scalars to their
+    ranges.
+    """
+
+    def __init__(self, model, taps, phase, config):
+        super().__init__(auto_prefix=False)
+        self.objective = Objective(model, taps, config)  # a child, so that `set_train` reaches it
+        groups = parameter_groups(model, phase, config.optimizer.weight_decay)
+        self.optimizer = AdamW(groups, config.optimizer.betas, config.optimizer.eps)
+        self.bounded = [cell for _, cell in model.cells_and_names() if isinstance(cell, BoundedScalar)]
+        self.gradient = ms.value_and_grad(self.objective, None, self.optimizer.parameters, has_aux=True)
+
+    def project(self):
+        """Brings the bounded scalars back into their ranges, in place."""
+        for cell in self.bounded:
+            cell.project()
+
+    def construct(self, inputs, sentences, truth, settings):
+        """inputs, sentences, truth as in Objective; settings [3] from the optimizer -> loss, terms."""
+        (loss, terms), gradients = self.gradient(inputs, sentences, truth)
+        return ops.depend(loss, self.optimizer(gradients, settings)), terms
