@@ -7,8 +7,8 @@ from mindaam.evaluation.gaze import LONGEST_SIDE
 
 
 def uniform(image, sentences):
-    """The same value everywhere, for each sentence: float32 maps [H,W] of the picture's size."""
-    return [np.ones(image.shape[:2], np.float32) for _ in sentences]
+    """The same value everywhere, for each sentence: one pixel, which resizing stretches without rounding."""
+    return [np.ones((1, 1), np.float32) for _ in sentences]
 
 
 class CentreBias:

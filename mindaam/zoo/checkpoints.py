@@ -154,9 +154,7 @@ def _array(path, name, entry, widen):
 
 def _misfit(name, array, parameter):
     """What is wrong with an array for a parameter, or None."""
-    import mindspore as ms
-
-    wanted = np.dtype(ms.dtype_to_nptype(parameter.dtype))
+    wanted = np.dtype(str(parameter.dtype).lower())  # "Float32"
     if array.shape != tuple(parameter.shape):
         return f"{name} {list(array.shape)} instead of {list(parameter.shape)}"
     return f"{name} {array.dtype} instead of {wanted}" if array.dtype.kind != wanted.kind else None

@@ -60,9 +60,11 @@ def load_trained(model, path):
 def checkpoint_config(path):
     """(model name or None, configuration dict or None) from the header of a trained checkpoint.
 
-    Raises CheckpointError when the file is unusable or its header is malformed.
+    Raises CheckpointError when the file is unusable, its header is malformed, or it is a run's last.safetensors.
     """
     metadata = read_metadata(path)
+    if "place" in metadata:
+        raise CheckpointError(f"{path} is the state of a training run; give the best.safetensors beside it")
     if "config" not in metadata:
         return metadata.get("model"), None
     try:

@@ -74,6 +74,8 @@ def test_a_flipped_byte_in_a_name_is_one_sentence(checkpoint, tmp_path):
 def test_ctrl_c_also_in_the_form_in_which_mindspore_passes_it_on(tmp_path, name):
     code = (
         "import os, signal, sys, time\n"
+        # a suite that runs in a shell's background hands on a SIGINT that is ignored
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from mindaam.cli import main\n"
         "from mindaam.inference import results\n"
         f"results.parse_kinds = lambda text: (os.kill(os.getpid(), signal.{name}), time.sleep(20))\n"
