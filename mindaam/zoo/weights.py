@@ -6,6 +6,8 @@ small one only. The small one's header says which model it belongs to and how th
 
 import json
 
+import numpy as np
+
 from mindaam.encoders import dinov2
 from mindaam.encoders.lora import lora_parameters
 from mindaam.errors import CheckpointError
@@ -46,7 +48,8 @@ def save_trained(model, path):
 def load_trained(model, path):
     """Loads a file of `save_trained` into an AAM whose adapters are not merged yet; the backbone keeps its values.
 
-    Raises CheckpointError when the file is unusable or does not hold exactly the head and the adapters.
+    Raises CheckpointError when the file is unusable, does not hold exactly the head and the adapters, or holds a value
+    that is not finite, which would give maps of nothing without a word.
     """
     trained = {parameter.name for parameter in model.trained_parameters()}
     others = [name for name, _ in model.parameters_and_names() if name not in trained]
@@ -54,6 +57,9 @@ def load_trained(model, path):
     stray = [name for name in others if name in state]
     if stray:
         raise CheckpointError(f"{path} holds backbone weights ({stray[0]}, ...); only head and adapters belong in it")
+    broken = sorted(name for name, array in state.items() if not np.isfinite(array).all())
+    if broken:
+        raise CheckpointError(f"{path}: {broken[0]} holds values that are not finite; take a checkpoint from before")
     load_strict(model, state, allow_missing=others, source=path)
 
 

@@ -193,6 +193,13 @@ def test_a_checkpoint_of_another_kind_is_refused(checkpoint, metadata, preset, m
         factory.create_model(NAME, checkpoint, preset=preset)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_checkpoint_with_values_that_are_not_finite_is_refused(checkpoint, value):
+    rewrite(checkpoint, lambda arrays: arrays["head.hierarchy.anchor"].__setitem__((0, 3), value))
+    with pytest.raises(CheckpointError, match="head.hierarchy.anchor holds values that are not finite"):
+        factory.create_model(NAME, checkpoint)
+
+
 def test_a_checkpoint_without_a_header_is_taken_for_the_models_own_configuration(checkpoint):
     rewrite(checkpoint, lambda arrays: None, {})
     with pytest.raises(CheckpointError, match="of the wrong kind"):  # its head is narrower than that
