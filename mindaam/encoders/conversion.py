@@ -1,0 +1,16 @@
+"""What becomes of a foreign checkpoint: every official name is matched by a table, ignored for a reason, or unexpected."""
+
+from typing import NamedTuple
+
+
+class Conversion(NamedTuple):
+    """Arrays under our names, and an account of every official name that they came from.
+
+    state: {our name: array}. origin: {our name: official names it was made from}. ignored: {official name: why it is
+    not needed}. unexpected: official names that no table knows; nothing is matched by resemblance.
+    """
+
+    state: dict
+    origin: dict
+    ignored: dict
+    unexpected: tuple
