@@ -1,4 +1,4 @@
-"""What becomes of a foreign checkpoint: every official name is matched by a table, ignored for a reason, or unexpected."""
+"""What becomes of a foreign checkpoint: each official name is matched by a table, ignored for a reason, or unexpected."""
 
 from typing import NamedTuple
 

@@ -11,7 +11,8 @@ from mindaam.errors import ConfigError
 class Batch(NamedTuple):
     """Pictures of one folder and one condition, each with its sentence; mirrored as a whole or not.
 
-    folder: its key in the configuration; entries: indices into the GazeFolder's `entries`.
+    folder: its key in the configuration; entries: indices into the GazeFolder's `entries`; swapped: a sentence of
+    another condition for each picture, where the phase compares them, else empty.
     """
 
     folder: str
@@ -19,6 +20,7 @@ class Batch(NamedTuple):
     entries: tuple
     sentences: tuple
     mirrored: bool
+    swapped: tuple = ()
 
 
 def draw_sentences(rng, folder, condition, count, scored_share):
@@ -44,6 +46,16 @@ def folder_batches(rng, key, folder, count, config):
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
+def swap_conditions(rng, folder, batch, scored_share):
+    """The batch with a sentence of another condition for each picture, or as it is when the folder has but one."""
+    others = [condition for condition in folder.conditions if condition != batch.condition]
+    if not others:
+        return batch
+    drawn = [others[rng.integers(len(others))] for _ in batch.entries]
+    sentences = [draw_sentences(rng, folder.name, condition, 1, scored_share)[0] for condition in drawn]
+    return batch._replace(swapped=tuple(sentences))
+
+
 def epoch_plan(folders, config, phase_index, epoch):
     """All batches of an epoch, the folders alternating evenly in proportion to their number of batches.
 
@@ -55,7 +67,11 @@ def epoch_plan(folders, config, phase_index, epoch):
         batches = folder_batches(rng, key, folder, counts[key], config)
         offset = rng.random()
         placed += [((k + offset) / len(batches), batch) for k, batch in enumerate(batches)]
-    return [batch for _, batch in sorted(placed, key=lambda item: item[0])]
+    plan = [batch for _, batch in sorted(placed, key=lambda item: item[0])]
+    if not config.phases[phase_index].condition_weight:
+        return plan
+    rng = np.random.default_rng([config.seed, phase_index, epoch, 1])  # its own, so that the batches stay the same
+    return [swap_conditions(rng, folders[batch.folder], batch, config.scored_share) for batch in plan]
 
 
 def steps_per_epoch(folders, config, phase_index):

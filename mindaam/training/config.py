@@ -23,7 +23,8 @@ class PhaseConfig(Schema):
 
     adapt: train the backbone's adapters beside the head; otherwise the whole backbone is frozen.
     rate_factor_lora: the adapters' rate relative to the head's. folders: pictures a condition an epoch where they
-    differ from the run's.
+    differ from the run's. condition_weight: how much `objectives.condition_margin` counts, on batches of folders with
+    several conditions.
     """
 
     name: str
@@ -34,6 +35,7 @@ class PhaseConfig(Schema):
     warmup_steps: int = Field(ge=0)
     rate_factor_lora: float = Field(default=1.0, gt=0)
     folders: dict[str, int] = {}
+    condition_weight: float = Field(default=0.0, ge=0)
 
 
 class OptimizerConfig(Schema):

@@ -12,7 +12,7 @@ from pathlib import Path
 from mindaam.errors import OutputError
 
 PLACE = ("step", "phase", "epoch")
-TERMS = ("kld", "cc", "sim", "entailment", "distance")  # short names of the objectives' terms, in their order
+TERMS = ("kld", "cc", "sim", "entailment", "distance", "swap")  # the objectives' terms, in their order
 STEP_COLUMNS = (*PLACE, "folder", "condition", "rate", "loss", *TERMS, "seconds")
 
 

@@ -131,7 +131,7 @@ class Run:
         for batch, arrays in source.ahead(plan):
             done = self.place.phase_step
             rate = cosine(done, phase_steps, phase.learning_rate, phase.final_rate, phase.warmup_steps)
-            loss, terms = step(*map(ms.Tensor, arrays), step.optimizer.settings(done, rate))
+            loss, terms = step(step.optimizer.settings(done, rate), *map(ms.Tensor, arrays))
             self.place = self.place.after_step()
             self.note(phase, batch, rate, float(loss.asnumpy()), terms.asnumpy().tolist())
             step.project()

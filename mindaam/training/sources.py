@@ -109,8 +109,9 @@ class Source:
         return np.ascontiguousarray(stacked[..., ::-1]) if batch.mirrored else stacked
 
     def arrays(self, batch):
-        """(inputs, sentences [B,E], truth [B,1,H,W]) of a batch, float32."""
-        return self.inputs(batch), self.encode(list(batch.sentences)), self.densities(batch)
+        """(inputs, sentences [B,E], truth [B,1,H,W]) of a batch, and its swapped sentences [B,E] if any; float32."""
+        arrays = self.inputs(batch), self.encode(list(batch.sentences)), self.densities(batch)
+        return (*arrays, self.encode(list(batch.swapped))) if batch.swapped else arrays
 
     def ahead(self, batches):
         """Yields (batch, arrays) in order, reading each next one while the last is computed with."""

@@ -6,27 +6,37 @@ from mindspore import nn, ops
 from mindaam.encoders.lora import lora_parameters
 from mindaam.geometry.cells import BoundedScalar
 from mindaam.models.head import EPSILONS
+from mindaam.objectives.condition import condition_margin
 from mindaam.objectives.total import Weights, loss_terms, weighted
 from mindaam.training.blocks import AdaptedBlocks
 from mindaam.training.optimizer import AdamW
 
 
 class Objective(nn.Cell):
-    """The total loss, and its terms for the log: [KLD, CC, SIM, entailment, distance]."""
+    """The total loss, and its terms for the log: [KLD, CC, SIM, entailment, distance, condition]."""
 
-    def __init__(self, model, taps, config):
+    def __init__(self, model, taps, config, condition_weight=0.0):
         super().__init__(auto_prefix=False)  # the parameters keep their names
         self.blocks, self.head = AdaptedBlocks(model, taps), model.head
         self.size = model.config.image_size
         self.grid = model.grid(self.size)
         self.weights = Weights(**config.loss.model_dump())
-        self.eps = EPSILONS[model.config.epsilons]
+        self.eps, self.condition_weight = EPSILONS[model.config.epsilons], condition_weight
 
-    def construct(self, inputs, sentences, truth):
-        """inputs as in AdaptedBlocks; sentences [B,E]; truth [B,1,H,W] densities -> scalar, [5]."""
-        prediction, image, text, anchor, curvature = self.head(self.blocks(inputs), sentences, self.grid, self.size)
+    def construct(self, inputs, sentences, truth, swapped=None):
+        """inputs as in AdaptedBlocks; sentences [B,E]; truth [B,1,H,W] densities; swapped [B,E] -> scalar, [6].
+
+        swapped: sentences of other conditions about the same pictures, for the condition term, or None.
+        """
+        features = self.blocks(inputs)
+        prediction, image, text, anchor, curvature = self.head(features, sentences, self.grid, self.size)
         terms = loss_terms(prediction, truth, image, text, anchor, curvature, self.eps)
-        return weighted(terms, self.weights), ops.stack(terms)
+        loss = weighted(terms, self.weights)
+        if swapped is None:
+            return loss, ops.stack(terms + (ops.zeros_like(loss),))
+        other = self.head(features, swapped, self.grid, self.size)[0]
+        condition = condition_margin(prediction, other, truth)
+        return loss + self.condition_weight * condition, ops.stack(terms + (condition,))
 
 
 def parameter_groups(model, phase, weight_decay):
@@ -42,7 +52,7 @@ def parameter_groups(model, phase, weight_decay):
 
 
 class TrainStep(nn.Cell):
-    """loss, terms = step(inputs, sentences, truth, settings), after which the trained parameters have moved once.
+    """loss, terms = step(settings, inputs, sentences, truth): the trained parameters move once.
 
     model: AAM; taps: how many taps' outputs are handed in, as in AdaptedBlocks; phase: PhaseConfig; config:
     TrainConfig. `settings` are the optimizer's of that step; `project()` afterwards returns bounded scalars to their
@@ -51,7 +61,8 @@ class TrainStep(nn.Cell):
 
     def __init__(self, model, taps, phase, config):
         super().__init__(auto_prefix=False)
-        self.objective = Objective(model, taps, config)  # a child, so that `set_train` reaches it
+        # a child, so that `set_train` reaches it
+        self.objective = Objective(model, taps, config, phase.condition_weight)
         groups = parameter_groups(model, phase, config.optimizer.weight_decay)
         self.optimizer = AdamW(groups, config.optimizer.betas, config.optimizer.eps)
         self.bounded = [cell for _, cell in model.cells_and_names() if isinstance(cell, BoundedScalar)]
@@ -62,7 +73,7 @@ class TrainStep(nn.Cell):
         for cell in self.bounded:
             cell.project()
 
-    def construct(self, inputs, sentences, truth, settings):
-        """inputs, sentences, truth as in Objective; settings [3] from the optimizer -> loss, terms."""
-        (loss, terms), gradients = self.gradient(inputs, sentences, truth)
+    def construct(self, settings, inputs, sentences, truth, swapped=None):
+        """settings [3] from the optimizer; inputs, sentences, truth, swapped as in Objective -> loss, terms."""
+        (loss, terms), gradients = self.gradient(inputs, sentences, truth, swapped)
         return ops.depend(loss, self.optimizer(gradients, settings)), terms

@@ -20,7 +20,7 @@ SIZE = 4
 def gaze_folder(name, conditions, pictures):
     """What a plan needs of a GazeFolder."""
     entries = [(f"{i:03d}.jpg", condition) for condition in conditions for i in range(pictures)]
-    return SimpleNamespace(name=name, entries=entries)
+    return SimpleNamespace(name=name, entries=entries, conditions=list(conditions))
 
 
 FOLDERS = {
@@ -71,6 +71,18 @@ def test_a_plan_follows_from_seed_phase_and_epoch():
         epoch_plan(FOLDERS, config(seed=1), 1, 2),
     )
     assert all(plan != other and len(plan) == len(other) for other in others)
+
+
+def test_a_phase_that_compares_conditions_gives_each_picture_a_sentence_of_another():
+    phases = [{**phase, "condition_weight": 1.0} for phase in CONFIG["phases"]]
+    plain, compared = epoch_plan(FOLDERS, config(), 0, 0), epoch_plan(FOLDERS, config(phases=phases), 0, 0)
+    assert [batch._replace(swapped=()) for batch in compared] == plain  # the batches themselves are the same
+    assert not any(batch.swapped for batch in plain)
+    for batch in compared:
+        own = set(prompts.training_sentences(batch.folder, batch.condition))
+        others = {s for task in TASKS for s in prompts.training_sentences("taskfix", task)} - own
+        assert len(batch.swapped) == (SIZE if batch.folder == "taskfix" else 0)
+        assert set(batch.swapped) <= others
 
 
 @pytest.mark.parametrize("epoch", range(5))

@@ -6,6 +6,7 @@ import pytest
 
 from mindaam import runtime
 from mindaam.models.registry import build_model
+from mindaam.objectives.condition import MARGIN
 from mindaam.training.config import TrainConfig
 from mindaam.training.step import Objective, TrainStep, parameter_groups
 from tests.training.small import CONFIG, MODEL, NAME, SIZE, TEXT_WIDTH, build_small, fill_backbone
@@ -54,9 +55,9 @@ def test_trained_parameters_move_and_all_others_stay_bit_for_bit(phase, taps):
     step.set_train(True)
     losses = []
     for k in range(4):
-        loss, terms = step(*arrays(taps), step.optimizer.settings(k, 1e-2))
+        loss, terms = step(step.optimizer.settings(k, 1e-2), *arrays(taps))
         losses.append(float(loss.asnumpy()))
-        assert terms.shape == (5,)
+        assert terms.shape == (6,)
     expected = {p.name for p in (model.trained_parameters() if phase.adapt else model.head.get_parameters())}
     assert moved(before, values(model)) == expected
     assert len([name for name in expected if "lora" in name]) == (8 if phase.adapt else 0)
@@ -67,9 +68,26 @@ def test_the_loss_is_the_weighted_sum_of_its_terms():
     weights = {"kld": 2.0, "cc": 3.0, "similarity": 0.5, "entailment": 0.25, "distance": 0.125}
     objective = Objective(made(), 4, TrainConfig(**{**CONFIG, "loss": weights}))
     loss, terms = objective(*arrays(4))
-    kld, cc, similarity, entailment, distance = terms.asnumpy()
+    kld, cc, similarity, entailment, distance, condition = terms.asnumpy()
+    assert condition == 0
     expected = 2 * kld - 3 * cc - 0.5 * similarity + 0.25 * entailment + 0.125 * distance
     assert float(loss.asnumpy()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_training_against_swapped_sentences_makes_the_sentence_matter():
+    phase = FROZEN.model_copy(update={"condition_weight": 3.0})
+    step = TrainStep(made(), 4, phase, TRAINING)
+    inputs, sentences, truth = arrays(4)
+    swapped = ms.Tensor(np.random.default_rng(1).standard_normal(sentences.shape).astype(np.float32))
+    conditions = []
+    for k in range(8):
+        loss, terms = step(step.optimizer.settings(k, 1e-2), inputs, sentences, truth, swapped)
+        kld, cc, similarity, entailment, distance, condition = terms.asnumpy()
+        expected = kld - cc - similarity + entailment + 0.4 * distance + 3 * condition
+        assert float(loss.asnumpy()) == pytest.approx(expected, rel=1e-5)
+        conditions.append(condition)
+    assert conditions[0] == pytest.approx(MARGIN, abs=0.05)  # an untrained head hardly hears the sentence
+    assert conditions[-1] < 0.7 * conditions[0]
 
 
 def test_project_brings_bounded_scalars_back():
