@@ -92,8 +92,7 @@ def restore(path, model, optimizer=None):
 
     Raises CheckpointError for an unusable file, or one that lacks a parameter or has another shape for it.
     """
-    # the first training's checkpoints carry the name of a Cell around the backbone
-    stored = {name.replace("blocks.backbone.", "backbone."): array for name, array in read_safetensors(path).items()}
+    stored = read_safetensors(path)
     state = _state(model, optimizer)
     for name, parameter in state.items():
         if name not in stored or stored[name].shape != tuple(parameter.shape):

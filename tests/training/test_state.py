@@ -69,17 +69,6 @@ def test_without_an_optimizer_the_parameters_alone_are_kept_and_restored(saved, 
         restore(tmp_path / "short.safetensors", model, step.optimizer)
 
 
-def test_the_first_trainings_names_are_understood(saved):
-    path, before = saved
-    old = {name.replace("backbone.", "blocks.backbone."): array for name, array in load_file(path).items()}
-    assert any("blocks.backbone." in name for name in old)
-    metadata = read_metadata(path)
-    save_file(old, path, metadata)
-    model, step = made(1)
-    restore(path, model, step.optimizer)
-    assert all(np.array_equal(before[name], array) for name, array in values(model, step).items())
-
-
 def test_a_checkpoint_that_does_not_fit_changes_nothing(saved):
     path, _ = saved
     stored = load_file(path)
