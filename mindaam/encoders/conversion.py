@@ -1,4 +1,4 @@
-"""What becomes of a foreign checkpoint: each official name is matched by a table, ignored for a reason, or unexpected."""
+"""What becomes of a foreign checkpoint: a table matches each official name; others are ignored or unexpected."""
 
 from typing import NamedTuple
 

@@ -73,6 +73,15 @@ def dense(width_in, width_out):
     return nn.Dense(width_in, width_out, weight_init=weight, bias_init="zeros")
 
 
+def rotate(x, cos, sin):
+    """Rotary positions (Su et al. 2021): turns the channel pairs (c, c + d/2) of x [...,N,d], one angle each per token.
+
+    cos, sin: [N,d]; the first half of `sin` carries the minus sign, so that nothing has to be negated here.
+    """
+    low, high = ops.split(x, x.shape[-1] // 2, -1)
+    return x * cos + ops.concat((high, low), -1) * sin
+
+
 class Attention(nn.Cell):
     """Multi-head self-attention over all tokens, [B,N,D] to [B,N,D]."""
 
@@ -86,13 +95,16 @@ class Attention(nn.Cell):
         self.proj = dense(width, width)
         self.core = AttentionCore()
 
-    def construct(self, x):
-        """[B,N,D] to [B,N,D]."""
+    def construct(self, x, cos=None, sin=None):
+        """[B,N,D] to [B,N,D]; queries and keys are turned by the tables of `rotate` [N,D/heads] when they are given."""
         batch, count, width = x.shape
         qkv = self.qkv(x).reshape((batch, count, 3, self.heads, self.head_width)).transpose((2, 0, 3, 1, 4))
         q, k, v = ops.unstack(qkv, 0)  # indexing qkv[0] costs twenty times more in a graph
         # q is scaled rather than the scores: N x head_width numbers instead of N x N
-        mixed, _ = self.core(q * self.scale, k, v)
+        q = q * self.scale
+        if cos is not None:
+            q, k = rotate(q, cos, sin), rotate(k, cos, sin)
+        mixed, _ = self.core(q, k, v)
         return self.proj(mixed.transpose((0, 2, 1, 3)).reshape((batch, count, width)))
 
 
@@ -110,6 +122,21 @@ class Mlp(nn.Cell):
         return self.fc2(self.act(self.fc1(x)))
 
 
+class SwiGlu(nn.Cell):
+    """Gated perceptron (Shazeer 2020), w3(silu(w1 x) * w2 x), [B,N,D] to [B,N,D]; `hidden` is the gate's width."""
+
+    def __init__(self, width, hidden):
+        super().__init__()
+        self.w1 = dense(width, hidden)
+        self.w2 = dense(width, hidden)
+        self.w3 = dense(hidden, width)
+
+    def construct(self, x):
+        """[B,N,D] to [B,N,D]."""
+        gate = self.w1(x)
+        return self.w3(gate * ops.sigmoid(gate) * self.w2(x))
+
+
 class LayerScale(nn.Cell):
     """A learned factor a channel on a residual branch."""
 
@@ -125,16 +152,16 @@ class LayerScale(nn.Cell):
 class Block(nn.Cell):
     """Pre-norm transformer block: x + ls1 attn(norm1 x), then x + ls2 mlp(norm2 x)."""
 
-    def __init__(self, width, heads, *, hidden, eps, layer_scale):
+    def __init__(self, width, heads, *, hidden, eps, layer_scale, swiglu=False):
         super().__init__()
         self.norm1 = nn.LayerNorm((width,), epsilon=eps)
         self.attn = Attention(width, heads)
         self.ls1 = LayerScale(width, layer_scale)
         self.norm2 = nn.LayerNorm((width,), epsilon=eps)
-        self.mlp = Mlp(width, hidden)
+        self.mlp = SwiGlu(width, hidden) if swiglu else Mlp(width, hidden)
         self.ls2 = LayerScale(width, layer_scale)
 
-    def construct(self, x):
-        """[B,N,D] to [B,N,D]."""
-        x = x + self.ls1(self.attn(self.norm1(x)))
+    def construct(self, x, cos=None, sin=None):
+        """[B,N,D] to [B,N,D]; cos, sin: the attention's rotary tables, if it has any."""
+        x = x + self.ls1(self.attn(self.norm1(x), cos, sin))
         return x + self.ls2(self.mlp(self.norm2(x)))

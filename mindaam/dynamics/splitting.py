@@ -1,0 +1,28 @@
+"""Lie-Trotter splitting of the Fokker-Planck dynamics: the operators one after another, not all at once."""
+
+from mindaam.dynamics.operators import correction, diffusion, drift, project
+
+
+def lie_trotter_step(u, u_obs, kernel, nu, lam, behaviour):
+    """Equation 17, one step of length behaviour.dt: u(t + dt) = project(correction(diffusion(drift(u)))).
+
+    u, u_obs: densities [B,P,T]. kernel: [B,P,T,T], row-stochastic. nu, lam: diffusivity and relaxation rate [B,P,T].
+    Returns densities [B,P,T].
+    """
+    dt = behaviour.dt
+    u = drift(u, kernel, dt)
+    if behaviour.diffusion:
+        u = diffusion(u, nu, dt, behaviour.ends)
+    if behaviour.correction:
+        u = correction(u, u_obs, lam, dt)
+    if behaviour.batch_mass:
+        u = project(u, over_batch=True)
+    return project(u)
+
+
+def evolve(u_obs, kernel, nu, lam, behaviour):
+    """Starts from what is observed and takes behaviour.steps steps with the same kernel and rates; [B,P,T]."""
+    u = u_obs
+    for _ in range(behaviour.steps):
+        u = lie_trotter_step(u, u_obs, kernel, nu, lam, behaviour)
+    return u

@@ -1,0 +1,199 @@
+"""The temporal block: a density is observed in each frame, evolved along the clip, and gates the features."""
+
+import mindspore as ms
+from mindspore import Parameter, Tensor, nn, ops
+from mindspore.common.initializer import TruncatedNormal, initializer
+
+from mindaam.dynamics.behaviour import PAPER
+from mindaam.dynamics.operators import diffusivity, transition_kernel
+from mindaam.dynamics.splitting import evolve
+
+CONTRAST_LIMITS = (-1.0, 4.0)  # a position's attention against the mean one: wiped out at worst, five times at best
+
+# Names in the released checkpoint, inside one of its motion modules, and in FokkerPlanckBlock; the shapes are the same.
+OFFICIAL = {
+    "time_embedding": "time_embedding",
+    "temporal_norm.weight": "attention_norm.gamma",
+    "temporal_norm.bias": "attention_norm.beta",
+    "temporal_attn.qkv.weight": "attention.qkv.weight",
+    "temporal_attn.qkv.bias": "attention.qkv.bias",
+    "temporal_attn.proj.weight": "attention.proj.weight",
+    "temporal_attn.proj.bias": "attention.proj.bias",
+    "sal_obs_head.weight": "observation.weight",
+    "sal_obs_head.bias": "observation.bias",
+    "nu_head.weight": "nu_head.weight",
+    "nu_head.bias": "nu_head.bias",
+    "lam_head.weight": "lam_head.weight",
+    "lam_head.bias": "lam_head.bias",
+    "fp_alpha_logit": "alpha_logit",
+    "temporal_dense.weight": "attention_out.weight",
+    "temporal_dense.bias": "attention_out.bias",
+    "temporal_attention_scale": "attention_scale",
+    "temporal_ffn_norm.weight": "feed_forward.norm.gamma",
+    "temporal_ffn_norm.bias": "feed_forward.norm.beta",
+    "temporal_ffn.fc1.weight": "feed_forward.fc1.weight",
+    "temporal_ffn.fc1.bias": "feed_forward.fc1.bias",
+    "temporal_ffn.fc2.weight": "feed_forward.fc2.weight",
+    "temporal_ffn.fc2.bias": "feed_forward.fc2.bias",
+    "temporal_ffn_scale": "feed_forward_scale",
+    "spatial_mixer.0.weight": "spatial_mixer.depthwise.weight",
+    "spatial_mixer.1.weight": "spatial_mixer.pointwise.weight",
+    "spatial_mixer.1.bias": "spatial_mixer.pointwise.bias",
+}
+
+
+def resample(table, frames):
+    """A table of S time points [1,S,C] read at `frames` evenly spread ones: linear, ends held, [1,frames,C]."""
+    count = table.shape[1]
+    if frames == count:
+        return table
+    times = (ops.arange(frames).astype(ms.float32) + 0.5) * (count / frames) - 0.5
+    times = ops.clamp(times, 0.0, count - 1.0).expand_dims(1)
+    weights = ops.relu(1.0 - ops.abs(times - ops.arange(count).astype(ms.float32)))
+    return ops.matmul(weights, table.squeeze(0)).expand_dims(0)
+
+
+def to_tokens(clip):
+    """[B,T,C,h,w] -> [B,P,T,C]: each position's sequence of frames."""
+    batch, frames, channels, height, width = clip.shape
+    return clip.transpose((0, 3, 4, 1, 2)).reshape((batch, height * width, frames, channels))
+
+
+def to_clip(tokens, height, width):
+    """The inverse of to_tokens."""
+    batch, _, frames, channels = tokens.shape
+    return tokens.reshape((batch, height, width, frames, channels)).transpose((0, 3, 4, 1, 2))
+
+
+def mean_of_heads(kernels):
+    """[N,heads,T,T] -> [N,T,T]; as a product with a row of 1/heads, on a CPU many times quicker than a mean."""
+    count, heads, frames, _ = kernels.shape
+    row = ops.full((count, 1, heads), 1.0 / heads, dtype=kernels.dtype)
+    return ops.bmm(row, kernels.reshape((count, heads, frames * frames))).reshape((count, frames, frames))
+
+
+class TemporalAttention(nn.Cell):
+    """Self-attention over the frames at each position; its weights are the dynamics' transition kernel too."""
+
+    def __init__(self, channels, heads, temperature):
+        super().__init__()
+        if channels % heads:
+            raise ValueError(f"channels {channels} is not a multiple of heads {heads}")
+        self.heads, self.temperature = heads, temperature
+        self.qkv = nn.Dense(channels, 3 * channels)
+        self.proj = nn.Dense(channels, channels)
+
+    def construct(self, tokens):
+        """[B,P,T,C] -> mixed tokens [B,P,T,C], kernel [B,P,T,T]: the mean of the heads' weights."""
+        batch, positions, frames, channels = tokens.shape
+        apart = (batch * positions, frames, 3, self.heads, channels // self.heads)
+        queries, keys, values = ops.unstack(self.qkv(tokens).reshape(apart).transpose((2, 0, 3, 1, 4)), 0)
+        kernels = transition_kernel(queries, keys, self.temperature)
+        mixed = ops.matmul(kernels, values).transpose((0, 2, 1, 3)).reshape(tokens.shape)
+        return self.proj(mixed), mean_of_heads(kernels).reshape((batch, positions, frames, frames))
+
+
+class FeedForward(nn.Cell):
+    """W2 GELU(W1 norm(x)) on [...,C]."""
+
+    def __init__(self, channels, hidden):
+        super().__init__()
+        self.norm = nn.LayerNorm((channels,), epsilon=1e-5)
+        self.fc1 = nn.Dense(channels, hidden)
+        self.act = nn.GELU(approximate=False)
+        self.fc2 = nn.Dense(hidden, channels)
+
+    def construct(self, tokens):
+        """[...,C] -> [...,C]."""
+        return self.fc2(self.act(self.fc1(self.norm(tokens))))
+
+
+class SpatialMixer(nn.Cell):
+    """Frame by frame, x + GELU(1x1(depthwise 3x3(x)))."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.depthwise = nn.Conv2d(channels, channels, 3, pad_mode="pad", padding=1, group=channels)
+        self.pointwise = nn.Conv2d(channels, channels, 1, has_bias=True)
+        self.act = nn.GELU(approximate=False)
+
+    def construct(self, clip):
+        """[B,T,C,h,w] -> [B,T,C,h,w]."""
+        batch, frames, channels, height, width = clip.shape
+        pictures = clip.reshape((batch * frames, channels, height, width))
+        return clip + self.act(self.pointwise(self.depthwise(pictures))).reshape(clip.shape)
+
+
+class FokkerPlanckBlock(nn.Cell):
+    """Features of a clip, mixed along time by Fokker-Planck dynamics of an attention density (paper 3.4).
+
+    channels: width of the features. behaviour: the switches. frames: time points of the learned time embedding, which
+    is resampled for clips of another length. heads, mlp_ratio: of the temporal attention and its feed-forward.
+    """
+
+    def __init__(self, channels, behaviour=PAPER, frames=64, heads=8, mlp_ratio=4):
+        super().__init__()
+        self.behaviour = behaviour
+        self.time_embedding = Parameter(
+            initializer(TruncatedNormal(0.02), (1, frames, channels), ms.float32), name="time_embedding"
+        )
+        self.attention_norm = nn.LayerNorm((channels,), epsilon=1e-5)
+        self.attention = TemporalAttention(channels, heads, behaviour.temperature)
+        self.observation = nn.Conv2d(channels, 1, 1, has_bias=True)
+        self.nu_head = nn.Dense(channels, 1)
+        self.lam_head = nn.Dense(channels, 1)
+        self.alpha_logit = Parameter(Tensor(0.0, ms.float32), name="alpha_logit")
+        self.attention_out = nn.Dense(channels, channels)
+        self.attention_scale = Parameter(initializer(1e-3, (1,), ms.float32), name="attention_scale")
+        self.feed_forward = FeedForward(channels, mlp_ratio * channels)
+        self.feed_forward_scale = Parameter(initializer(1e-3, (1,), ms.float32), name="feed_forward_scale")
+        self.spatial_mixer = SpatialMixer(channels)
+
+    def add_time(self, clip):
+        """[B,T,C,h,w] plus each frame's time embedding."""
+        return clip + resample(self.time_embedding, clip.shape[1]).expand_dims(-1).expand_dims(-1)
+
+    def observe(self, clip):
+        """[B,T,C,h,w] -> observed densities [B,P,T]: softmax over each frame's positions of a 1x1 convolution."""
+        batch, frames, channels, height, width = clip.shape
+        logits = self.observation(clip.reshape((batch * frames, channels, height, width)))
+        return ops.softmax(logits.reshape((batch, frames, height * width)), -1).swapaxes(1, 2)
+
+    def rates(self, normed):
+        """Normalised tokens [B,P,T,C] -> diffusivity nu >= 0 and relaxation rate lambda in (0, 1), [B,P,T] each."""
+        behaviour = self.behaviour
+        nu = diffusivity(self.nu_head(normed), behaviour.dt, behaviour.cfl_bound)
+        return nu.squeeze(-1), ops.sigmoid(self.lam_head(normed)).squeeze(-1)
+
+    def density(self, clip, normed, kernel):
+        """The observed density after its evolution along the clip, [B,P,T]."""
+        nu, lam = self.rates(normed)
+        if self.behaviour.detach_kernel:
+            kernel = ops.stop_gradient(kernel)
+        return evolve(self.observe(clip), kernel, nu, lam, self.behaviour)
+
+    def couple(self, tokens, u):
+        """Tokens [B,P,T,C] gated by a density [B,P,T]."""
+        if self.behaviour.coupling == "none":
+            return tokens
+        if self.behaviour.coupling == "contrast":
+            u = ops.clamp(u.shape[1] * u - 1.0, *CONTRAST_LIMITS)
+        alpha = self.behaviour.alpha_max * ops.sigmoid(self.alpha_logit)
+        return tokens + alpha * u.expand_dims(-1) * tokens
+
+    def construct(self, clip):
+        """Features of clips [B,T,C,h,w] -> features of that shape, densities [B,T,h,w] (None without dynamics)."""
+        batch, frames, _, height, width = clip.shape
+        clip = self.add_time(clip)
+        tokens = to_tokens(clip)
+        normed = self.attention_norm(tokens)
+        mixed, kernel = self.attention(normed)
+        density = None
+        if self.behaviour.dynamics:
+            u = self.density(clip, normed, kernel)
+            tokens = self.couple(tokens, u)
+            density = u.swapaxes(1, 2).reshape((batch, frames, height, width))
+        if self.behaviour.feature_attention:
+            tokens = tokens + self.attention_scale * self.attention_out(mixed)
+            tokens = tokens + self.feed_forward_scale * self.feed_forward(tokens)
+        return self.spatial_mixer(to_clip(tokens, height, width)), density

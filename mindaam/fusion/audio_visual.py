@@ -1,0 +1,130 @@
+"""Sound meets sight: pixels attend to a frame's sound, which then modulates them as far as it is relevant (E.2)."""
+
+import mindspore as ms
+from mindspore import Parameter, nn, ops
+from mindspore.common.initializer import XavierUniform, initializer
+
+GATE_BIAS = -1.0  # at the start the gate stands at sigmoid(-1) = 0.27: sound has to earn its say
+
+# Names in the released checkpoint, inside its av_fusion, and in AudioVisualFusion; the shapes are the same.
+OFFICIAL = {
+    "visual_proj.weight": "visual_proj.weight",
+    "visual_proj.bias": "visual_proj.bias",
+    "audio_proj.weight": "audio_proj.weight",
+    "audio_proj.bias": "audio_proj.bias",
+    "cross_attn.in_proj_weight": "attention.in_weight",
+    "cross_attn.in_proj_bias": "attention.in_bias",
+    "cross_attn.out_proj.weight": "attention.out.weight",
+    "cross_attn.out_proj.bias": "attention.out.bias",
+    "film_generator.0.weight": "film.hide.weight",
+    "film_generator.0.bias": "film.hide.bias",
+    "film_generator.2.weight": "film.predict.weight",
+    "film_generator.2.bias": "film.predict.bias",
+    "relevance_selector.0.weight": "relevance.hide.weight",
+    "relevance_selector.0.bias": "relevance.hide.bias",
+    "relevance_selector.2.weight": "relevance.predict.weight",
+    "relevance_selector.2.bias": "relevance.predict.bias",
+    "out_proj.weight": "out_proj.weight",
+    "out_proj.bias": "out_proj.bias",
+    "norm.weight": "norm.gamma",
+    "norm.bias": "norm.beta",
+}
+
+
+class CrossAttention(nn.Cell):
+    """Multi-head attention of pixels (queries) to sounds (keys and values), all of one width.
+
+    The three input projections lie one below the other in `in_weight` [3W,W]: for queries, keys and values. `dropout`
+    is the probability that an attention weight is dropped, while training only.
+    """
+
+    def __init__(self, width, heads, dropout=0.1):
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"width {width} is not a multiple of heads {heads}")
+        self.heads, self.dropout_rate = heads, dropout
+        self.in_weight = Parameter(initializer(XavierUniform(), (3 * width, width), ms.float32), name="in_weight")
+        self.in_bias = Parameter(initializer("zeros", (3 * width,), ms.float32), name="in_bias")
+        self.out = nn.Dense(width, width, bias_init="zeros")
+        self.dropout = nn.Dropout(p=dropout)
+
+    def attend(self, pixels, sounds):
+        """Pixels [T,P,W], sounds [T,K,W] -> attended sound [T,P,W] before the output projection, for any K."""
+        q_weight, k_weight, v_weight = ops.split(self.in_weight, pixels.shape[-1], 0)
+        q_bias, k_bias, v_bias = ops.split(self.in_bias, pixels.shape[-1], 0)
+        queries = self.by_heads(ops.dense(pixels, q_weight, q_bias))
+        keys = self.by_heads(ops.dense(sounds, k_weight, k_bias))
+        values = self.by_heads(ops.dense(sounds, v_weight, v_bias))
+        scores = ops.matmul(queries * queries.shape[-1] ** -0.5, keys.swapaxes(-1, -2))
+        attended = ops.matmul(self.dropout(ops.softmax(scores, -1)), values)
+        return attended.transpose((0, 2, 1, 3)).reshape(pixels.shape)
+
+    def by_heads(self, tokens):
+        """[T,N,W] -> [T,heads,N,W/heads]."""
+        frames, count, width = tokens.shape
+        return tokens.reshape((frames, count, self.heads, width // self.heads)).transpose((0, 2, 1, 3))
+
+    def only_value(self, sounds):
+        """What `attend` gives each pixel when there is one sound, [T,1,W]: a softmax over one key is 1."""
+        width = sounds.shape[-1]
+        value_weight = ops.split(self.in_weight, width, 0)[2]
+        return ops.dense(sounds, value_weight, ops.split(self.in_bias, width, 0)[2])
+
+    def construct(self, pixels, sounds):
+        """Pixels [T,P,W], sounds [T,K,W] -> [T,P,W], or [T,1,W] where it is the same for all pixels (K = 1)."""
+        if sounds.shape[1] == 1 and not (self.training and self.dropout_rate):
+            return self.out(self.only_value(sounds))
+        return self.out(self.attend(pixels, sounds))
+
+
+class TwoLayers(nn.Cell):
+    """W2 relu(W1 x), on [...,in]."""
+
+    def __init__(self, width_in, hidden, width_out, **last):
+        super().__init__()
+        self.hide = nn.Dense(width_in, hidden)
+        self.predict = nn.Dense(hidden, width_out, **last)
+
+    def construct(self, x):
+        """[...,in] -> [...,out]."""
+        return self.predict(ops.relu(self.hide(x)))
+
+
+class AudioVisualFusion(nn.Cell):
+    """norm(x + W [q (1 + g tanh(gamma)) + g beta]): equation 32 with a residual and LayerNorm, as released.
+
+    q: the projected pixels; gamma, beta: FiLM from the sound that a pixel attends to, zero at the start; g: the gate,
+    how relevant the sound is to the picture. Not the identity at g = 0: W and the norm act all the same.
+    channels: width of the feature map. audio_width: of the sound embeddings. width, heads: of the attention.
+    """
+
+    def __init__(self, channels=768, audio_width=512, width=256, heads=8, dropout=0.1):
+        super().__init__()
+        self.visual_proj = nn.Dense(channels, width)
+        self.audio_proj = nn.Dense(audio_width, width)
+        self.attention = CrossAttention(width, heads, dropout)
+        self.film = TwoLayers(width, width, 2 * width, weight_init="zeros", bias_init="zeros")
+        self.relevance = TwoLayers(2 * width, width, 1, bias_init=initializer(GATE_BIAS, (1,), ms.float32))
+        self.out_proj = nn.Dense(width, channels)
+        self.norm = nn.LayerNorm((channels,), epsilon=1e-5)
+
+    def gate(self, mean_pixel, sounds):
+        """Relevance g of each frame's sound, in (0, 1): mean projected pixel and sound [T,1,W] each -> [T,1,1]."""
+        return ops.sigmoid(self.relevance(ops.concat((mean_pixel, sounds), -1)))
+
+    def modulate(self, pixels, attended, gate):
+        """Equation 32 on projected pixels [T,P,W], attended sound [T,P or 1,W], gate [T,1,1] -> [T,P,W]."""
+        gamma, beta = ops.split(self.film(attended), pixels.shape[-1], -1)
+        return pixels * (1 + gate * ops.tanh(gamma)) + gate * beta
+
+    def construct(self, feature, audio):
+        """Feature map [T,C,h,w], one sound embedding a frame [T,A] -> feature map [T,C,h,w], gate g [T,1,1]."""
+        frames, channels, height, width = feature.shape
+        maps = feature.reshape((frames, channels, height * width))
+        visual = maps.swapaxes(1, 2)
+        pixels, sounds = self.visual_proj(visual), self.audio_proj(audio).expand_dims(1)
+        # the projection of the mean is the mean of the projections, and the last axis is the quick one to reduce
+        gate = self.gate(self.visual_proj(maps.mean(-1).expand_dims(1)), sounds)
+        fused = self.modulate(pixels, self.attention(pixels, sounds), gate)
+        fused = self.norm(self.out_proj(fused) + visual)
+        return fused.swapaxes(1, 2).reshape(feature.shape), gate
