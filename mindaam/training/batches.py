@@ -11,8 +11,8 @@ from mindaam.errors import ConfigError
 class Batch(NamedTuple):
     """Pictures of one folder and one condition, each with its sentence; mirrored as a whole or not.
 
-    folder: its key in the configuration; entries: indices into the GazeFolder's `entries`; swapped: a sentence of
-    another condition for each picture, where the phase compares them, else empty.
+    folder: its key in the configuration; entries: indices into the GazeFolder's `entries`; swapped: sentences
+    of other conditions for the first half of the pictures, where the phase compares them, else empty.
     """
 
     folder: str
@@ -47,11 +47,14 @@ def folder_batches(rng, key, folder, count, config):
 
 
 def swap_conditions(rng, folder, batch, scored_share):
-    """The batch with a sentence of another condition for each picture, or as it is when the folder has but one."""
+    """The batch with sentences of other conditions, or as it is when the folder has but one.
+
+    Half of the pictures get one: the head is run again for these, which takes time and memory.
+    """
     others = [condition for condition in folder.conditions if condition != batch.condition]
     if not others:
         return batch
-    drawn = [others[rng.integers(len(others))] for _ in batch.entries]
+    drawn = [others[rng.integers(len(others))] for _ in range((len(batch.entries) + 1) // 2)]
     sentences = [draw_sentences(rng, folder.name, condition, 1, scored_share)[0] for condition in drawn]
     return batch._replace(swapped=tuple(sentences))
 

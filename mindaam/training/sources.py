@@ -109,7 +109,7 @@ class Source:
         return np.ascontiguousarray(stacked[..., ::-1]) if batch.mirrored else stacked
 
     def arrays(self, batch):
-        """(inputs, sentences [B,E], truth [B,1,H,W]) of a batch, and its swapped sentences [B,E] if any; float32."""
+        """(inputs, sentences [B,E], truth [B,1,H,W]) of a batch, and its swapped sentences [S,E] if any; float32."""
         arrays = self.inputs(batch), self.encode(list(batch.sentences)), self.densities(batch)
         return (*arrays, self.encode(list(batch.swapped))) if batch.swapped else arrays
 

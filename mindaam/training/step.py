@@ -24,9 +24,9 @@ class Objective(nn.Cell):
         self.eps, self.condition_weight = EPSILONS[model.config.epsilons], condition_weight
 
     def construct(self, inputs, sentences, truth, swapped=None):
-        """inputs as in AdaptedBlocks; sentences [B,E]; truth [B,1,H,W] densities; swapped [B,E] -> scalar, [6].
+        """inputs as in AdaptedBlocks; sentences [B,E]; truth [B,1,H,W] densities; swapped [S,E] -> scalar, [6].
 
-        swapped: sentences of other conditions about the same pictures, for the condition term, or None.
+        swapped: sentences of other conditions about the first S pictures, for the condition term, or None.
         """
         features = self.blocks(inputs)
         prediction, image, text, anchor, curvature = self.head(features, sentences, self.grid, self.size)
@@ -34,8 +34,10 @@ class Objective(nn.Cell):
         loss = weighted(terms, self.weights)
         if swapped is None:
             return loss, ops.stack(terms + (ops.zeros_like(loss),))
-        other = self.head(features, swapped, self.grid, self.size)[0]
-        condition = condition_margin(prediction, other, truth)
+        count = swapped.shape[0]
+        first = tuple(each[:count] for each in features)
+        other = self.head(first, swapped, self.grid, self.size)[0]
+        condition = condition_margin(prediction[:count], other, truth[:count])
         return loss + self.condition_weight * condition, ops.stack(terms + (condition,))
 
 
