@@ -78,9 +78,9 @@ def test_training_against_swapped_sentences_makes_the_sentence_matter():
     phase = FROZEN.model_copy(update={"condition_weight": 3.0})
     step = TrainStep(made(), 4, phase, TRAINING)
     inputs, sentences, truth = arrays(4)
-    swapped = ms.Tensor(np.random.default_rng(1).standard_normal((1, sentences.shape[1])).astype(np.float32))
+    swapped = ms.Tensor(np.random.default_rng(1).standard_normal(sentences.shape).astype(np.float32))
     conditions = []
-    for k in range(16):  # the first picture alone is compared
+    for k in range(8):
         loss, terms = step(step.optimizer.settings(k, 1e-2), inputs, sentences, truth, swapped)
         kld, cc, similarity, entailment, distance, condition = terms.asnumpy()
         expected = kld - cc - similarity + entailment + 0.4 * distance + 3 * condition
@@ -88,6 +88,15 @@ def test_training_against_swapped_sentences_makes_the_sentence_matter():
         conditions.append(condition)
     assert conditions[0] == pytest.approx(MARGIN, abs=0.05)  # an untrained head hardly hears the sentence
     assert conditions[-1] < 0.7 * conditions[0]
+
+
+def test_fewer_swapped_sentences_are_those_of_the_first_pictures():
+    objective = Objective(made(), 4, TRAINING, condition_weight=1.0).set_train(False)
+    inputs, sentences, truth = arrays(4)
+    swapped = ms.Tensor(np.random.default_rng(1).standard_normal((1, sentences.shape[1])).astype(np.float32))
+    both = objective(inputs, sentences, truth, swapped)[1].asnumpy()
+    first = objective(*(each[:1] for each in (inputs, sentences, truth)), swapped)[1].asnumpy()
+    assert both[5] == pytest.approx(first[5], rel=1e-5) and both[5] > 0
 
 
 def test_project_brings_bounded_scalars_back():
