@@ -35,6 +35,8 @@ setup(
         "pyyaml>=6",
         "safetensors>=0.4",
         "tokenizers>=0.20",
+        "ftfy>=6.1",  # CLIP's tokenizer repairs text with it,
+        "regex>=2022.1",  # and cuts it by classes of letters that `re` does not know
         "pydantic>=2.5",
         "typer>=0.12",
         "rich>=13",

@@ -18,6 +18,14 @@ def mindspore_runtime():
     runtime.configure("CPU", mode="pynative", seed=0)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def empty_cache(tmp_path_factory):
+    """No test sees, or writes to, the weights that the user fetched."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINDAAM_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def gaze_root():
     """The folder of gaze folders (osie/, eyecrowd/, ...): $MINDAAM_GAZE, or shared/data beside the checkout."""

@@ -34,7 +34,8 @@ def test_a_bare_import_brings_in_nothing_heavy(tmp_path):
 
 def test_names_and_configurations_are_listed_without_mindspore(tmp_path):
     code = "import sys, mindaam; print(mindaam.list_models(), 'mindspore' in sys.modules)"
-    assert python(code, tmp_path).stdout.strip() == "['aam_dinov2_vits14'] False"
+    released = "'aam_dinov3_vitb16', 'aam_dinov3_vitl16', 'aam_dinov3_vits16'"
+    assert python(code, tmp_path).stdout.strip() == f"['aam_dinov2_vits14', {released}] False"
 
 
 @pytest.mark.parametrize("name", ["create_model", "list_models", "Predictor"])

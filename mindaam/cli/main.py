@@ -13,6 +13,7 @@ import typer
 
 from mindaam.cli import evaluate, predict, train
 from mindaam.cli.terminal import say
+from mindaam.cli.zoo import zoo_app
 from mindaam.errors import MindAAMError
 
 MISUSE = 2  # exit code of everything that a user can mend
@@ -21,6 +22,7 @@ STOPPED = 130  # exit code after Ctrl-C, as shells expect it
 app = typer.Typer(name="mindaam", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 for command in (predict.predict, train.train, evaluate.evaluate):
     app.command()(command)
+app.add_typer(zoo_app, name="zoo")
 
 
 def _version(asked: bool):

@@ -32,3 +32,30 @@ def progress(total, start):
             begun.append(name)
 
         yield step
+
+
+@contextmanager
+def transfer_line(name):
+    """A line for a file that is coming in, on a terminal only; gives a function of (bytes so far, bytes in all)."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks = []
+
+        def report(done, total):
+            if not tasks:  # speed counts from here: what an earlier attempt brought is no speed
+                tasks.append(bar.add_task(name, total=total, completed=done))
+            bar.update(tasks[0], completed=done, total=total)
+
+        yield report

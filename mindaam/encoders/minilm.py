@@ -53,7 +53,7 @@ class SelfAttention(nn.Cell):
         return x.reshape((x.shape[0], x.shape[1], self.heads, self.head_width)).transpose((0, 2, 1, 3))
 
     def construct(self, x, mask):
-        """x [B,N,D]; mask [B,1,1,N], added to the scores. Returns [B,N,D]."""
+        """x [B,N,D]; mask, added to the scores, of a shape that fits [B,heads,N,N]. Returns [B,N,D]."""
         q, k, v = self._split(self.query(x)), self._split(self.key(x)), self._split(self.value(x))
         attention = ops.softmax(self.scores(q * self.head_width**-0.5, k) + mask, -1)
         return self.dense(self.mix(attention, v).transpose((0, 2, 1, 3)).reshape(x.shape))
@@ -146,7 +146,7 @@ class SentenceEncoder:
         self.tokenizer = load_tokenizer(str(tokenizer_path))
         self.model = MiniLM(width=self.width)
         self.model.set_train(False)
-        _load(self.model, from_official(weights))
+        load_weights(self.model, from_official(weights))
         # Compiled whatever the mode: 1-2 s once a length, then 20 ms a sentence, against 0.5 s operator by operator.
         # The graph takes the weights as they are now, which is why it is made after loading them.
         self._run = ms.jit(self.model.construct)
@@ -214,8 +214,11 @@ def _tokens(text, tokenizer):
     return encoding
 
 
-def _load(model, state):
-    """Puts every array into its parameter; names and shapes must match one to one."""
+def load_weights(model, state):
+    """Puts every array into its parameter, which is frozen; names and shapes must match one to one.
+
+    state: {parameter name: array}. Raises CheckpointError when they do not.
+    """
     parameters = {name: parameter for name, parameter in model.parameters_and_names()}
     if set(parameters) != set(state):
         missing, extra = sorted(set(parameters) - set(state)), sorted(set(state) - set(parameters))

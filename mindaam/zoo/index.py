@@ -1,33 +1,77 @@
-"""The index of the weights that travel with the package: one frozen record a file, verified before any use.
+"""The index of weights: one frozen record a file, verified before any use.
+
+Files that travel with the package lie in `model_zoo/`; those that a user fetched or converted in the user's own folder
+(see `cache`), under the same names. A file without a hash in the index is used only after the user vouched for one.
 
 `python -m mindaam.zoo.index --update` writes the present files' sizes and hashes into the index: after training the
 bundled model anew, say. `python -m mindaam.zoo.index` only checks them.
 """
 
+import os
+import re
 import sys
-from typing import Literal
+from functools import lru_cache
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import Field
 
-from mindaam.errors import CheckpointError, MindAAMError, unknown
+from mindaam.errors import CheckpointError, ConfigError, MindAAMError, unknown
 from mindaam.models.config import Schema, read_yaml, validate
 from mindaam.places import model_zoo_dir
+from mindaam.zoo.cache import cache_dir, is_sha256, pin, pins
 from mindaam.zoo.checkpoints import sha256_of
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*$")]  # never out of its folder
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Size = Annotated[int, Field(gt=0)]
+Address = Annotated[str, Field(pattern="^https://[^/]+/")]
+
+_RESTORE = 'restore it with "git checkout -- model_zoo" in a clone, or install the package again'
+
+
+class Original(Schema):
+    """The publisher's own file, from which `mindaam convert --kind KIND` makes the zoo's.
+
+    file: its place in the user's folder, under the publisher's name where that is known. sha256, bytes: as published.
+    url: its address, null where there is none for everybody or none is known.
+    """
+
+    file: Name
+    kind: Literal["aam", "dinov2", "dinov3", "clip", "wav2clip"]
+    sha256: Hash | None
+    bytes: Size | None
+    url: Address | None
+
+
+class Figures(Schema):
+    """Published measurements {data set: {metric: value}}, and where they were published."""
+
+    source: str
+    values: dict[str, dict[str, float]]
 
 
 class Record(Schema):
-    """One file of the zoo: its place below `model_zoo/`, its content's hash and size, and where it comes from.
+    """One file of the zoo: its place, its content's hash and size, its licence, and where it comes from.
 
-    sha256 and bytes are null for a file that is announced but not there yet.
+    sha256 and bytes are null for a file that is announced, but cannot be had here. page: where the publisher speaks of
+    it. accept: what must be accepted by hand before it may be had. obtain: how to get what has no address. url: the
+    file's own address. config: below `configs/`.
     """
 
-    file: str
+    file: Name
     kind: Literal["encoder", "tokenizer", "model"]
-    sha256: str | None = Field(pattern="^[0-9a-f]{64}$")
-    bytes: int | None = Field(gt=0)
+    sha256: Hash | None
+    bytes: Size | None
     licence: str
     source: str
+    page: Address | None = None
+    accept: str | None = None
+    obtain: str | None = None
+    url: Address | None = None
+    original: Original | None = None
+    config: Name | None = None
+    figures: Figures | None = None
 
 
 class Index(Schema):
@@ -41,62 +85,186 @@ def index_path():
     return model_zoo_dir() / "index.yaml"
 
 
-def records():
-    """All records {name: Record}. Raises ConfigError when the index is missing or malformed."""
+def announced():
+    """All records {name: Record} as the index has them. Raises ConfigError when it is missing or malformed."""
     path = index_path()
-    return validate(Index, read_yaml(path), str(path)).files
+    try:
+        found = path.stat()
+    except OSError:
+        return _read(path)
+    return dict(_read_once(path, found.st_ino, found.st_mtime_ns, found.st_size))
+
+
+def records():
+    """All records {name: Record}, with the user's own pins in the place of hashes that the index does not have.
+
+    Raises ConfigError when the index is missing or malformed, CheckpointError when the pins are.
+    """
+    own = pins()
+    return {name: _pinned(entry, own) for name, entry in announced().items()}
 
 
 def record(name):
-    """The Record of that name. Raises ConfigError for an unknown one, naming the nearest."""
+    """The Record of that name, as in `records()`. Raises ConfigError for an unknown one, naming the nearest."""
     known = records()
     if name not in known:
         raise unknown("file of the model zoo", name, known)
     return known[name]
 
 
+def place(entry):
+    """Where the file of a Record or an Original lies, or is to lie; it need not be there."""
+    bundled, own = model_zoo_dir() / entry.file, cache_dir() / entry.file
+    for path in (bundled, own):
+        if os.path.isfile(path):  # Path.is_file would raise where a folder may not be read
+            return path
+    return own if isinstance(entry, Original) or entry.original or entry.url else bundled
+
+
 def verified(name):
     """Path of the file of that name, after its size and SHA-256 have been checked.
 
-    Raises ConfigError for an unknown name, CheckpointError for a file that is announced only, missing or changed.
+    Raises ConfigError for an unknown name; CheckpointError for a file that is announced only, missing, changed, or
+    that nobody has vouched for.
     """
     entry = record(name)
-    path = model_zoo_dir() / entry.file
+    path = place(entry)
+    if path.is_file() and entry.sha256:
+        return check(path, entry, cure(name, entry, path))
+    if path.is_file():
+        raise CheckpointError(
+            f"{path} is there, but nobody has vouched for it: compare its SHA-256 and pin it with "
+            f'"mindaam zoo verify {name} --sha256 HASH", or take it as it is with "--accept"'
+        )
+    if entry.original or entry.url:
+        raise CheckpointError(f'there are no weights for "{name}" here; "mindaam zoo fetch {name}" is the way to them')
     if entry.sha256 is None:
         raise CheckpointError(f'the model zoo has no weights for "{name}" yet; train them, or name a checkpoint')
-    cure = 'restore it with "git checkout -- model_zoo" in a clone, or install the package again'
-    if not path.is_file():
-        raise CheckpointError(f"the weights file {path} is missing; {cure}")
+    raise CheckpointError(f"the weights file {path} is missing; {_RESTORE}")
+
+
+def verified_if_here(name):
+    """Paths of what there is of the record `name`, its original included, checked; [] for nothing.
+
+    Raises CheckpointError for a file that is changed, or that nobody has vouched for.
+    """
+    entry = record(name)
+    original = entry.original
+    travels = entry.sha256 and not entry.original and not entry.url  # its absence is damage
+    found = [verified(name)] if travels or place(entry).is_file() else []
+    if original and place(original).is_file() and original.sha256:
+        found.append(check(place(original), original, cure(name, original, place(original))))
+    return found
+
+
+def check(path, entry, remedy):
+    """`path`, whose size and SHA-256 are those of `entry`; otherwise CheckpointError, which ends in `remedy`."""
     size = path.stat().st_size
-    if size != entry.bytes:
-        raise CheckpointError(f"{path} has {size} bytes, the index says {entry.bytes}; {cure}")
+    if entry.bytes is not None and size != entry.bytes:
+        raise CheckpointError(f"{path} has {size} bytes instead of {entry.bytes}; {remedy}")
     got = sha256_of(path)
     if got != entry.sha256:
-        raise CheckpointError(f"{path} was changed or damaged: its SHA-256 is {got}, expected {entry.sha256}; {cure}")
+        raise CheckpointError(f"{path} was changed or damaged: its SHA-256 is {got}, expected {entry.sha256}; {remedy}")
     return path
 
 
-def update():
-    """Writes sizes and hashes of the files that are there into the index; returns the names that were new or changed.
+def cure(name, entry, path):
+    """What to do about a damaged file of the record `name`, for an error's end."""
+    known = announced()[name]
+    by_user = (known.original if isinstance(entry, Original) else known).sha256 is None
+    if by_user:
+        return f'restore it, or, if the change is yours, say so with "mindaam zoo verify {name} --accept"'
+    return _RESTORE if path.is_relative_to(model_zoo_dir()) else f'delete it and run "mindaam zoo fetch {name}"'
 
-    The comment at the top of the index stays. Raises CheckpointError, and writes nothing, when a file that had a hash
-    is gone.
+
+def vouch(name, sha256=None):
+    """Pins the files of the record `name` that are there and have no hash in the index; returns {path: SHA-256}.
+
+    sha256: pins only the one that has this hash; None takes them as they are.
+    Raises ConfigError for an unknown name and a malformed hash; CheckpointError when none is there, none has that
+    hash, or one is not what the index says.
     """
-    path, before, after = index_path(), records(), {}
+    wanted, known = sha256 and hash_of(sha256), announced()
+    if name not in known:
+        raise unknown("file of the model zoo", name, known)
+    there = [(entry, place(entry)) for entry in (known[name], known[name].original) if entry]
+    there = [(entry, path, sha256_of(path)) for entry, path in there if path.is_file()]
+    if not there:
+        raise CheckpointError(f"there is no {place(known[name])} to vouch for; put the file there first")
+    if wanted and wanted not in [got for _, _, got in there]:
+        found = ", ".join(f"{path} has {got}" for _, path, got in there)
+        raise CheckpointError(f"no file of {name} has the SHA-256 {wanted}: {found}; fetch it again")
+    chosen = [(entry, path, got) for entry, path, got in there if wanted in (None, got)]
+    for entry, path, got in chosen:
+        if entry.sha256 is None:
+            pin(entry.file, got, path.stat().st_size)
+        else:
+            check(path, entry, cure(name, entry, path))
+    return {path: got for _, path, got in chosen}
+
+
+def hash_of(text):
+    """A SHA-256 as given by a user, in lower case. Raises ConfigError when it is none."""
+    found = text.strip().lower().removeprefix("sha256:")
+    if not is_sha256(found):
+        raise ConfigError(f'"{text}" is not a SHA-256; give its 64 hexadecimal digits')
+    return found
+
+
+def update():
+    """Writes sizes and hashes of the files in `model_zoo/` into the index; returns the names that were new or changed.
+
+    All else in the index stays as it is, comments too. Raises CheckpointError, and writes nothing, when a file that
+    had a hash is gone; ConfigError when a record does not have `sha256` and `bytes` on lines of their own.
+    """
+    path, before, after = index_path(), announced(), {}
+    text = path.read_text(encoding="utf-8")
     for name, entry in before.items():
         file = model_zoo_dir() / entry.file
         if file.is_file():
             entry = entry.model_copy(update={"sha256": sha256_of(file), "bytes": file.stat().st_size})
-        elif entry.sha256:
+        elif entry.sha256 and not entry.url:
             raise CheckpointError(f"{file} is gone; restore it, or take {name} out of {path}")
         after[name] = entry
-    top = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.startswith("#")]
-    content = {"files": {name: entry.model_dump() for name, entry in after.items()}}
-    text = "".join(top) + yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True)
+        if entry != before[name]:
+            text = _rewritten(text, name, {"sha256": entry.sha256, "bytes": entry.bytes})
+    if validate(Index, yaml.safe_load(text), str(path)).files != after:
+        raise ConfigError(f"{path}: give each record lines of its own for sha256 and bytes")
     beside = path.with_name(f".{path.name}.part")
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
     return [name for name in after if after[name] != before[name]]
+
+
+def _read(path):
+    return validate(Index, read_yaml(path), str(path)).files
+
+
+@lru_cache(maxsize=1)
+def _read_once(path, node, changed, size):
+    """The records; reading takes some 15 ms, and one model asks for them half a dozen times."""
+    return _read(path)
+
+
+def _pinned(entry, own):
+    """A Record with the user's hash, for itself and for its original, wherever the index has none."""
+    parts = {"original": _pinned(entry.original, own)} if getattr(entry, "original", None) else {}
+    if entry.sha256 is None and entry.file in own:
+        parts |= own[entry.file]
+    return entry.model_copy(update=parts) if parts else entry
+
+
+def _rewritten(text, name, values):
+    """The index's text with other values in the record `name`, which is found by its indentation."""
+    block = re.compile(rf"^  {re.escape(name)}:\n(?:    .*\n|\n)+", re.MULTILINE)
+
+    def change(found):
+        lines = found.group()
+        for key, value in values.items():
+            lines = re.sub(rf"^    {key}:.*$", f"    {key}: {value}", lines, count=1, flags=re.MULTILINE)
+        return lines
+
+    return block.sub(change, text if text.endswith("\n") else text + "\n", count=1)
 
 
 def main(arguments):

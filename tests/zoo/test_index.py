@@ -1,5 +1,6 @@
 """The index: every bundled file is recorded and whole; a changed, missing or unknown one is an error with a cure."""
 
+import hashlib
 import os
 import re
 import subprocess
@@ -9,10 +10,19 @@ import pytest
 import yaml
 
 from mindaam.errors import CheckpointError, ConfigError
-from mindaam.places import model_zoo_dir
-from mindaam.zoo import index
+from mindaam.models.registry import list_models
+from mindaam.places import configs_dir, model_zoo_dir
+from mindaam.zoo import cache, index, listing
+from mindaam.zoo.convert.kinds import KINDS
 
 ROOT = model_zoo_dir().parent
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    """An empty user's folder, so that nothing on this machine plays a part."""
+    monkeypatch.setenv("MINDAAM_CACHE", str(tmp_path / "own"))
+    return tmp_path / "own"
 
 
 def entry(**changes):
@@ -23,9 +33,15 @@ def entry(**changes):
     return {**record, **changes}
 
 
+def digest(content):
+    return hashlib.sha256(content).hexdigest()
+
+
 @pytest.fixture
 def zoo(tmp_path, monkeypatch):
     """A zoo of one file, `a`, recorded rightly; and `b`, announced only."""
+    tmp_path = tmp_path / "zoo"
+    tmp_path.mkdir()
     (tmp_path / "encoders").mkdir()
     (tmp_path / "encoders" / "a.safetensors").write_bytes(b"weights of a" * 1000)
     files = {"a": entry(), "b": entry(file="b.safetensors", kind="model")}
@@ -50,7 +66,7 @@ def test_both_encoders_are_bundled():
 
 
 def test_every_weights_file_is_recorded_and_credited():
-    recorded = {record.file for record in index.records().values()}
+    recorded = {record.file for record in index.records().values() if record.sha256}
     notice = (ROOT / "NOTICE").read_text()
     for path in model_zoo_dir().rglob("*.safetensors"):
         assert path.relative_to(model_zoo_dir()).as_posix() in recorded
@@ -77,7 +93,7 @@ def test_a_flipped_byte_is_noticed(zoo):
 def test_a_truncated_file_is_noticed(zoo):
     path = zoo / "encoders" / "a.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(CheckpointError, match="11999 bytes, the index says 12000"):
+    with pytest.raises(CheckpointError, match="11999 bytes instead of 12000"):
         index.verified("a")
 
 
@@ -107,12 +123,166 @@ def test_an_update_keeps_the_comment_on_top_and_leaves_no_other_file(zoo):
 
 def test_an_unknown_name_names_the_nearest():
     with pytest.raises(ConfigError, match='did you mean "dinov2_vits14"'):
-        index.verified("dinov2_vits16")
+        index.verified("dinov2_vitb14")
+
+
+def test_an_update_touches_nothing_but_hashes_and_sizes(zoo):
+    text = (zoo / "index.yaml").read_text().replace("licence: MIT", "licence: MIT # as its author says", 1)
+    (zoo / "index.yaml").write_text(text)
+    (zoo / "encoders" / "a.safetensors").write_bytes(b"trained anew")
+    before = index.record("a")
+    assert index.update() == ["a"]
+    after = index.record("a")
+    expected = text.replace(before.sha256, after.sha256).replace("bytes: 12000", "bytes: 12")
+    assert (zoo / "index.yaml").read_text() == expected
+
+
+def test_an_index_that_cannot_be_rewritten_stays_as_it_is(zoo):
+    text = yaml.safe_dump({"files": {"a": entry()}}, default_flow_style=True)
+    (zoo / "index.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="lines of its own"):
+        index.update()
+    assert (zoo / "index.yaml").read_text() == text
+
+
+def test_a_changed_index_is_read_anew(zoo):
+    assert "c" not in index.records()
+    (zoo / "index.yaml").write_text(yaml.safe_dump({"files": {"c": entry()}}))
+    assert list(index.records()) == ["c"]
+
+
+def test_a_file_that_nobody_vouches_for_is_not_used(zoo, own_folder):
+    (zoo / "b.safetensors").write_bytes(b"from somewhere")
+    with pytest.raises(CheckpointError, match="nobody has vouched for it.*--sha256.*--accept"):
+        index.verified("b")
+    wrong, right = "0" * 64, digest(b"from somewhere")
+    with pytest.raises(CheckpointError, match=f"no file of b has the SHA-256 {wrong}.*{right}"):
+        index.vouch("b", wrong)
+    assert index.record("b").sha256 is None
+    assert index.vouch("b", right) == {zoo / "b.safetensors": right}
+    assert index.verified("b").read_bytes() == b"from somewhere" and index.record("b").bytes == 14
+    assert [path.name for path in own_folder.iterdir() if path.is_file()] == ["pins.json"]
+    (zoo / "b.safetensors").write_bytes(b"from somewhere!")
+    with pytest.raises(CheckpointError, match="15 bytes instead of 14; restore it, or.*mindaam zoo verify b --accept"):
+        index.verified("b")
+    index.vouch("b")
+    assert index.verified("b").read_bytes() == b"from somewhere!"
+
+
+def test_nobody_can_vouch_for_what_the_index_knows_to_be_wrong_or_for_nothing(zoo):
+    with pytest.raises(CheckpointError, match="to vouch for; put the file there"):
+        index.vouch("b")
+    with pytest.raises(ConfigError, match="64 hexadecimal digits"):
+        index.vouch("b", "abc")
+    with pytest.raises(ConfigError, match="unknown file of the model zoo"):
+        index.vouch("bb")
+    assert index.vouch("a") == {zoo / "encoders" / "a.safetensors": index.record("a").sha256}
+    (zoo / "encoders" / "a.safetensors").write_bytes(b"weights of b" * 1000)
+    with pytest.raises(CheckpointError, match="changed or damaged"):
+        index.vouch("a")
+    assert cache.pins() == {}
+
+
+def test_an_update_does_not_make_a_users_word_everybodys(zoo, own_folder):
+    (own_folder).mkdir()
+    (own_folder / "b.safetensors").write_bytes(b"mine")
+    index.vouch("b")
+    assert index.record("b").sha256 and index.verified("b") == own_folder / "b.safetensors"
+    assert index.update() == [] and index.announced()["b"].sha256 is None
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"b.safetensors": "0"}', '{"b.safetensors": {"sha256": "0", "bytes": 1}}']
+)
+def test_damaged_pins_are_told(zoo, own_folder, text):
+    own_folder.mkdir()
+    (own_folder / "pins.json").write_text(text)
+    with pytest.raises(CheckpointError, match="pins.json.*pin your files anew"):
+        index.records()
+
+
+def test_a_users_folder_that_cannot_be_does_not_stop_the_bundled_files(zoo, monkeypatch):
+    (zoo / "file").write_text("")
+    monkeypatch.setenv("MINDAAM_CACHE", str(zoo / "file" / "below"))
+    assert index.verified("a").is_file()
+
+
+def test_the_users_folder_is_where_the_environment_says(monkeypatch):
+    monkeypatch.delenv("MINDAAM_CACHE")
+    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert str(cache.cache_dir()) == "/home/someone/.cache/mindaam"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    assert str(cache.cache_dir()) == "/caches/mindaam"
+    monkeypatch.setenv("MINDAAM_CACHE", "~/weights")
+    assert str(cache.cache_dir()) == "/home/someone/weights"
+
+
+def test_the_list_has_everything_that_a_model_needs():
+    known = index.announced()
+    assert set(list_models()) <= set(known)
+    for name in ("dinov3_vits16", "dinov3_vitl16_sat", "dinov3_vith16plus", "clip_vitl14", "wav2clip"):
+        assert name in known
+
+
+@pytest.mark.parametrize("name", sorted(index.announced()))
+def test_a_record_is_of_use(name):
+    entry = index.announced()[name]
+    assert entry.sha256 or entry.url or entry.original, "no way to the file"
+    assert (entry.sha256 is None) == (entry.bytes is None)
+    if entry.config:
+        assert (configs_dir() / entry.config).is_file()
+    if entry.original:
+        assert entry.original.file.startswith("originals/") and entry.page
+        assert entry.original.url or entry.obtain, "no address, and not a word about how to get it"
+        assert name in KINDS[entry.original.kind].variants()
+    if "DINOv3" in entry.licence:
+        assert "DINOv3 License" in entry.accept and entry.original.url is None
+    for metrics in entry.figures.values.values() if entry.figures else ():
+        assert all(0 < metrics[key] <= 1 for key in metrics.keys() & {"CC", "AUC", "SIM"}) and metrics.keys() <= {
+            "CC", "AUC", "SIM", "KLD", "NSS",
+        }  # fmt: skip
+
+
+def test_files_have_places_of_their_own():
+    places = [part.file for entry in index.announced().values() for part in (entry, entry.original) if part]
+    assert len(places) == len(set(places))
+
+
+def test_the_state_says_what_is_to_be_done(zoo, own_folder):
+    def states():
+        return {row.name: row.state for row in listing.rows()}
+
+    original = {"file": "originals/c.pt", "kind": "clip", "sha256": None, "bytes": None, "url": None}
+    files = {
+        "a": index.announced()["a"].model_dump(exclude_unset=True),
+        "b": entry(file="b.safetensors"),
+        "c": entry(file="c.safetensors", original=original),
+        "d": entry(file="d.safetensors", url="https://publisher.invalid/d"),
+    }
+    (zoo / "index.yaml").write_text(yaml.safe_dump({"files": files}))
+    assert states() == {"a": "here", "b": "to come", "c": "by hand", "d": "to fetch"}
+    (own_folder / "originals").mkdir(parents=True)
+    (own_folder / "originals" / "c.pt").write_bytes(b"theirs")
+    (zoo / "encoders" / "a.safetensors").write_bytes(b"short")
+    assert states() == {"a": "damaged", "b": "to come", "c": "to convert", "d": "to fetch"}
+    (own_folder / "c.safetensors").write_bytes(b"ours")
+    (zoo / "encoders" / "a.safetensors").unlink()
+    assert states() == {"a": "missing", "b": "to come", "c": "not pinned", "d": "to fetch"}
+    index.vouch("c")
+    assert states()["c"] == "here"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"sha256": "beef"}, "sha256"), ({"licens": "MIT"}, 'unknown key "files.a.licens"'), ({"bytes": 0}, "bytes")],
+    [
+        ({"sha256": "beef"}, "sha256"),
+        ({"licens": "MIT"}, 'unknown key "files.a.licens"'),
+        ({"bytes": 0}, "bytes"),
+        ({"file": "../a"}, "file"),
+        ({"file": "/etc/a"}, "file"),
+        ({"url": "http://publisher.invalid/a"}, "url"),
+    ],
 )
 def test_a_malformed_index_says_where(zoo, change, message):
     (zoo / "index.yaml").write_text(yaml.safe_dump({"files": {"a": entry(**change)}}))

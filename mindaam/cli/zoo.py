@@ -1,0 +1,109 @@
+"""`mindaam zoo`: which weights there are, whether they are whole, how to get more, where they lie."""
+
+import textwrap
+from typing import Annotated
+
+from typer import Argument, Exit, Option, Typer, echo, style
+
+from mindaam.cli.terminal import say, transfer_line
+
+NAME = "A name from mindaam zoo list."
+HASH = "The SHA-256 that it must have; kept for next time."
+ACCEPT = "Take it without knowing its hash, and keep that for next time."
+URL = "Its https address, where the zoo has none."
+MIRROR = "An https address to try first; may be repeated ($MINDAAM_MIRRORS)."
+OFFLINE = "Use no network ($MINDAAM_OFFLINE)."
+WIDTH = 80
+
+zoo_app = Typer(name="zoo", help="List, check and fetch weights.", no_args_is_help=True)
+
+
+@zoo_app.command("list")
+def list_files(name: Annotated[str | None, Argument(metavar="NAME", help="Show all about this one.")] = None):
+    """Show what there is; with a name, all that is known of it."""
+    from mindaam.zoo import listing
+
+    if name is None:
+        _table([listing.Row._fields, *listing.rows()])
+        return
+    for label, text in [("name", name), *listing.card(name)]:
+        first = f"{label + ':':10}" if label else " " * 10
+        # addresses, paths and hashes stay in one piece, for copying
+        lines = textwrap.wrap(text, WIDTH - 10, break_long_words=False, break_on_hyphens=False)
+        echo(("\n" + " " * 10).join([first + lines[0], *lines[1:]]))
+
+
+@zoo_app.command()
+def verify(
+    names: Annotated[list[str] | None, Argument(metavar="NAME", help=NAME + " All that are here, if none.")] = None,
+    sha256: Annotated[str | None, Option(metavar="HASH", help=HASH)] = None,
+    accept: Annotated[bool, Option("--accept", help=ACCEPT)] = False,
+):
+    """Check files against their hashes, or say which hash is right."""
+    from mindaam.errors import ConfigError, MindAAMError
+    from mindaam.zoo import index
+
+    if sha256 or accept:
+        if not names or len(names) != 1:
+            raise ConfigError("--sha256 and --accept are for one file; give its NAME")
+        for path, found in index.vouch(names[0], sha256).items():
+            echo(f"{path}: pinned, SHA-256 {found}")
+        return
+    good, bad = 0, 0
+    for name in names or index.records():
+        try:
+            paths = [index.verified(name)] if names else index.verified_if_here(name)
+            for path in paths:
+                echo(f"{name}: verified, {path}")
+            good += len(paths)
+        except MindAAMError as error:
+            say(error)
+            bad += 1
+    if not names:
+        echo(f"{good} file{'s are' if good != 1 else ' is'} whole" + (f", {bad} not" if bad else ""))
+    raise Exit(2 if bad else 0)
+
+
+@zoo_app.command()
+def fetch(
+    name: Annotated[str, Argument(metavar="NAME", help=NAME)],
+    url: Annotated[str | None, Option(metavar="ADDRESS", help=URL)] = None,
+    sha256: Annotated[str | None, Option(metavar="HASH", help=HASH)] = None,
+    accept: Annotated[bool, Option("--accept", help=ACCEPT)] = False,
+    mirror: Annotated[list[str] | None, Option(metavar="ADDRESS", help=MIRROR)] = None,
+    offline: Annotated[bool, Option("--offline", help=OFFLINE)] = False,
+):
+    """Fetch a file over https; a broken-off one is continued."""
+    from mindaam.zoo import fetch as fetching
+
+    with transfer_line(name) as report:
+        done = fetching.fetch(
+            name,
+            url=url,
+            sha256=sha256,
+            accept=accept,
+            mirrors=mirror or None,
+            offline=offline or None,
+            report=report,
+            notice=say,
+        )
+    echo(f"{done.path}: verified, SHA-256 {done.sha256}")
+    if done.convert:
+        echo(f"next: {done.convert}")
+        echo(f"then: mindaam zoo verify {name} --accept")
+
+
+@zoo_app.command()
+def path(name: Annotated[str, Argument(metavar="NAME", help=NAME)]):
+    """Say where a file lies, after checking it."""
+    from mindaam.zoo import index
+
+    echo(index.verified(name))
+
+
+def _table(rows):
+    """Rows of text in columns, the first row as their heads; nothing is cut, so that it can be piped."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for number, row in enumerate(rows):
+        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        echo(line if number else style(line, bold=True))

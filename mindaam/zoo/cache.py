@@ -1,0 +1,109 @@
+"""The user's own folder of weights: what was fetched or converted, and the hashes that the user vouches for.
+
+It is $MINDAAM_CACHE, else `mindaam` in $XDG_CACHE_HOME, else `~/.cache/mindaam`. Beside the files, named as in the
+index, lie `pins.json` and a folder of locks.
+"""
+
+import fcntl
+import json
+import os
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mindaam.errors import CheckpointError, OutputError
+
+_ELSEWHERE = "make room or name another folder with MINDAAM_CACHE"
+_HEX = set("0123456789abcdef")
+
+
+def cache_dir():
+    """The user's folder; it need not exist yet."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.path.expanduser(os.environ.get("MINDAAM_CACHE") or os.path.join(base, "mindaam")))
+
+
+def prepared(path):
+    """`path`, after the folder that it lies in was made. Raises OutputError where that cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {path.parent}: {error.strerror or error}; {_ELSEWHERE}") from error
+    return path
+
+
+@contextmanager
+def locked(file, waiting=None):
+    """Inside it, no other process is inside it with the same `file`; the system frees it when a process dies.
+
+    file: a name as in the index. waiting: called without arguments when another process has it. Raises OutputError.
+    """
+    path = prepared(cache_dir() / "locks" / f"{file.replace('/', '--')}.lock")
+    try:
+        handle = open(path, "ab")  # noqa: SIM115 - closed below; an error inside is not one of opening
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; {_ELSEWHERE}") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waiting:
+                waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def publish(part, path):
+    """Gives a finished file its name: its content is on the disk first, and the new name outlasts a power cut.
+
+    Raises OutputError, and leaves what was at `path`, when the disk does not take it.
+    """
+    try:
+        with open(part, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; {_ELSEWHERE}") from error
+
+
+def pins():
+    """What the user vouches for, {file: {"sha256": hexadecimal, "bytes": size}}. Raises CheckpointError if damaged."""
+    path = cache_dir() / "pins.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        good = isinstance(content, dict) and all(_is_pin(pin) for pin in content.values())
+    except (FileNotFoundError, NotADirectoryError, PermissionError):  # the bundled files need no such folder
+        return {}
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"cannot read {path}: {error}; delete it and pin your files anew") from error
+    if not good:
+        raise CheckpointError(f"{path} is not a table of hashes; delete it and pin your files anew")
+    return content
+
+
+def pin(file, sha256, size):
+    """Writes down that `file`, a name as in the index, is right when it has this hash and size. Raises OutputError."""
+    path = cache_dir() / "pins.json"
+    with locked(path.name):
+        content = {**pins(), file: {"sha256": sha256, "bytes": size}}
+        part = path.with_name(f"{path.name}.part")
+        try:
+            part.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink()
+            raise OutputError(f"cannot write {part}: {error.strerror or error}; {_ELSEWHERE}") from error
+        publish(part, path)
+
+
+def is_sha256(text):
+    """Whether `text` is a whole SHA-256 in lower-case hexadecimal."""
+    return isinstance(text, str) and len(text) == 64 and set(text) <= _HEX
+
+
+def _is_pin(entry):
+    return isinstance(entry, dict) and is_sha256(entry.get("sha256")) and isinstance(entry.get("bytes"), int)

@@ -1,0 +1,84 @@
+"""What the zoo has and what is missing, for people to read: one row a record, or one card."""
+
+from typing import NamedTuple
+
+from mindaam.zoo.index import place, record, records
+
+
+class Row(NamedTuple):
+    """One record at a glance; size is for reading, such as "44.1 MB", or "-" where nobody knows it."""
+
+    name: str
+    kind: str
+    size: str
+    licence: str
+    state: str
+
+
+def rows():
+    """All records as Rows, in the index's order. Nothing is hashed. Raises what `index.records` raises."""
+    return [
+        Row(name, entry.kind, spoken(_size(entry)), entry.licence, state(entry)) for name, entry in records().items()
+    ]
+
+
+def state(entry):
+    """What is to be done before the file of a Record can be used; "here" for nothing."""
+    path = place(entry)
+    if path.is_file():
+        if entry.sha256 is None:
+            return "not pinned"
+        return "here" if entry.bytes in (None, path.stat().st_size) else "damaged"
+    if entry.original and place(entry.original).is_file():
+        return "to convert"
+    if entry.url or (entry.original and entry.original.url):
+        return "to fetch"
+    if entry.original:
+        return "by hand"
+    return "missing" if entry.sha256 else "to come"
+
+
+def card(name):
+    """All that is known of a record, as (label, text) pairs; a label may be empty, for a text that goes on."""
+    entry = record(name)
+    original = entry.original
+    pairs = [
+        ("kind", entry.kind),
+        ("state", state(entry)),
+        ("file", str(place(entry))),
+        ("size", spoken(_size(entry)) or "not known"),
+        ("SHA-256", entry.sha256 or "not known"),
+        ("licence", entry.licence),
+        ("source", entry.source),
+        ("page", entry.page),
+        ("accept", entry.accept),
+        ("obtain", entry.obtain),
+        ("address", entry.url),
+        ("config", entry.config and f"configs/{entry.config}"),
+    ]
+    if original:
+        pairs += [
+            ("original", f"{original.file.rpartition('/')[2]}, for mindaam convert --kind {original.kind}"),
+            ("", original.url or "no address that is open to everybody"),
+            ("", f"size {spoken(original.bytes) or 'not known'}, SHA-256 {original.sha256 or 'not known'}"),
+        ]
+    if entry.figures:
+        pairs += [("figures", entry.figures.source)]
+        pairs += [("", f"{data}: {_spoken_figures(values)}") for data, values in entry.figures.values.items()]
+    return [(label, text) for label, text in pairs if text]
+
+
+def spoken(size):
+    """Bytes for reading, such as "932.8 MB"; "" for None."""
+    if size is None:
+        return ""
+    return f"{size / 1e6:.1f} MB" if size < 1e9 else f"{size / 1e9:.2f} GB"
+
+
+def _size(entry):
+    path = place(entry)
+    return entry.bytes or (path.stat().st_size if path.is_file() else None)
+
+
+def _spoken_figures(values):
+    return ", ".join(f"{metric} {value:g}" for metric, value in values.items())
