@@ -1,0 +1,217 @@
+"""PyTorch's files without PyTorch, and without running anything in them: `read_torch` gives the arrays by name.
+
+Read are the zip format (`torch.save` since 1.6, and TorchScript archives, of whose code nothing is read) and the legacy
+format before it. `torch_pickle` follows the pickle, `torch_zip` finds the bytes, and here tensors become arrays: views
+of the mapped file, so that a large file costs no memory until its numbers are used.
+"""
+
+import itertools
+import math
+import os
+
+import numpy as np
+
+from mindaam.errors import CheckpointError
+from mindaam.zoo import torch_zip
+from mindaam.zoo.torch_pickle import LONGEST, STORAGES, Holder, TensorRef, read_pickle
+
+_MAGIC = 0x1950A86A20F9469CFC6C  # the number that the legacy format begins with
+_PROTOCOL = 1001
+_DEEPEST = 64  # containers inside one another
+_MOST = 1_000_000  # values in all containers, those that are shared counted each time
+_LONGEST_NAME = 1000
+_AXES = 16
+_LONGEST_SIDE = 1 << 31
+_SPREAD = 1 << 20  # elements that a tensor may have even where its storage has fewer
+
+
+def read_torch(path):
+    """All tensors of a PyTorch file as read-only arrays {name: array}.
+
+    Names are the keys on the way to a tensor, joined by dots: those of dicts, places in lists, and the attributes of
+    TorchScript modules. Where a dict has the key "state_dict" and a container under it, that alone is taken and leaves
+    no trace in the names; epochs and optimizers beside it are not. Numbers and texts are passed over. bfloat16, which
+    NumPy does not have, becomes float32; other types stay. Tensors that share a storage share memory.
+    Raises CheckpointError for a file that is missing, damaged, of another format, or that needs anything to be run.
+    """
+    data = _mapped(path)
+    if bytes(data[:4]) == b"PK\x03\x04":
+        tree, storage = _open_zip(memoryview(data), path)
+    elif bytes(data[:1]) == b"\x80":
+        tree, storage = _open_legacy(memoryview(data), path)
+    else:
+        raise CheckpointError(f"{path} {_other(bytes(data[:512]))}; give a file that PyTorch wrote")
+    arrays, storages = {}, {}
+    for name, tensor in _tensors(_unwrapped(tree), path):
+        if name in arrays:
+            raise CheckpointError(f"{path} holds two tensors of the name {name}; give its state_dict alone")
+        place = tensor.storage._replace(start=0, count=0)
+        if place not in storages:
+            storages[place] = _numbers(storage(tensor.storage), tensor.storage)
+        arrays[name] = _view(storages[place], tensor, f"{path}: the tensor {name}")
+    return arrays
+
+
+def _mapped(path):
+    """The whole file as read-only bytes that are read when they are used."""
+    try:
+        if os.path.isdir(path):
+            raise CheckpointError(f"{path} is a folder; name a file in it")
+        if os.path.getsize(path) == 0:
+            raise CheckpointError(f"{path} is empty; fetch it again")
+        return np.memmap(path, np.uint8, "r")
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror or error}; check the path") from error
+
+
+def _other(start):
+    """What a file is that is not PyTorch's, by how it begins."""
+    if start.lstrip().startswith(b"<"):
+        return "is a web page, perhaps one that asks to log in"
+    if start[8:9] == b"{":
+        return "is a safetensors file already"
+    if start[257:262] == b"ustar":
+        return "is a tar archive, PyTorch's format before 2017"
+    return "is not a PyTorch file"
+
+
+# --- the two formats: each gives what was saved, and a function from a StorageRef to its bytes
+
+
+def _open_zip(data, path):
+    entries = torch_zip.read_directory(data, path)
+    tops = [name.removesuffix("data.pkl") for name in entries if name == "data.pkl" or name.endswith("/data.pkl")]
+    if len(tops) != 1 or tops[0].count("/") > 1:
+        raise CheckpointError(f"{path} is a zip archive, but not one of PyTorch's; give a file that PyTorch wrote")
+    pickled = entries[f"{tops[0]}data.pkl"]
+    if pickled.size > LONGEST:
+        raise CheckpointError(f"{path} has a pickle of {pickled.size / 1e6:.0f} MB, too long for one of weights")
+    tree, _ = read_pickle(bytes(torch_zip.content(data, pickled, path)), path)
+    order = "<"
+    if f"{tops[0]}byteorder" in entries:
+        order = ">" if bytes(torch_zip.content(data, entries[f"{tops[0]}byteorder"], path)) == b"big" else "<"
+
+    def storage(ref):
+        name = f"{tops[0]}data/{ref.key}"
+        if name not in entries:
+            raise CheckpointError(f"{path} is damaged: {name[:200]!r} is missing in it; fetch it again")
+        return torch_zip.content(data, entries[name], path), order
+
+    return tree, storage
+
+
+def _open_legacy(data, path):
+    parts, position = [], 0
+    for _ in range(5):  # the magic number, the version, the machine, what was saved, the storages' keys
+        part, length = read_pickle(bytes(data[position : position + LONGEST]), path)
+        parts.append(part)
+        position += length
+        if parts[0] != _MAGIC:
+            raise CheckpointError(
+                f"{path} is a Python pickle, but not one of PyTorch's; give a file that PyTorch wrote"
+            )
+    _, protocol, machine, tree, keys = parts
+    if protocol != _PROTOCOL or type(machine) is not dict or type(keys) is not list:
+        raise CheckpointError(f"{path} is of a version of PyTorch's legacy format that is not known; save it anew")
+    order = "<" if machine.get("little_endian", True) is True else ">"
+    itemsizes = {tensor.storage.key: _itemsize(tensor.storage) for _, tensor in _tensors(tree, path)}
+    places = {}
+    for key in keys:
+        count = int.from_bytes(data[position : position + 8], "little" if order == "<" else "big")
+        position += 8
+        if type(key) is not str or key in places or key not in itemsizes:
+            # its length follows from its type, which only a tensor that uses it tells
+            raise CheckpointError(f"{path} has a storage that no tensor uses; give its state_dict alone")
+        end = position + count * itemsizes[key]
+        if end > len(data):
+            raise CheckpointError(f"{path} is cut off: it says more numbers than there are; fetch it again")
+        places[key], position = (position, end), end
+
+    def storage(ref):
+        if ref.key not in places:
+            raise CheckpointError(f"{path} is damaged: the storage {ref.key[:200]!r} is missing; fetch it again")
+        start, end = places[ref.key]
+        return data[start:end], order
+
+    return tree, storage
+
+
+# --- from what was saved to tensors by name
+
+
+def _tensors(tree, path):
+    """Yields (name, TensorRef) of all that are in `tree`, in the order of the file."""
+    visits = itertools.count()
+
+    def walk(value, name, depth):
+        if next(visits) > _MOST or depth > _DEEPEST or len(name) > _LONGEST_NAME:
+            raise CheckpointError(f"{path} is nested too deeply, or without end, for a file of weights")
+        if type(value) is TensorRef:
+            yield name, value
+        for key, item in _items(value):
+            yield from walk(item, f"{name}.{key}" if depth else f"{key}", depth + 1)
+
+    return walk(tree, "", 0)
+
+
+def _items(value):
+    """The parts of a container with their names; nothing for what is none."""
+    if type(value) is Holder:
+        value = value.attributes
+    if type(value) is dict:
+        return value.items()
+    return enumerate(value) if type(value) in (list, tuple) else ()
+
+
+def _unwrapped(tree):
+    for _ in range(_DEEPEST):
+        if type(tree) is not dict or type(tree.get("state_dict")) not in (dict, Holder):
+            break
+        tree = tree["state_dict"]
+    return tree
+
+
+# --- from bytes to arrays
+
+
+def _itemsize(ref):
+    return 2 if STORAGES[ref.type] == "bf16" else np.dtype(STORAGES[ref.type]).itemsize
+
+
+def _numbers(found, ref):
+    """A storage's bytes, as much as are whole numbers, as a read-only array of one axis."""
+    content, order = found
+    raw = np.frombuffer(content, np.uint8)
+    raw = raw[: len(raw) - len(raw) % _itemsize(ref)]
+    kind = STORAGES[ref.type]
+    if kind == "bf16":  # the upper half of a float32
+        numbers = raw.view(f"{order}u2").astype(np.uint32) << 16
+        numbers = numbers.view(np.float32)
+    else:
+        numbers = raw.view(np.dtype(kind).newbyteorder(order))
+        numbers = numbers.astype(numbers.dtype.newbyteorder("="), copy=False)
+    numbers.flags.writeable = False
+    return numbers
+
+
+def _view(numbers, tensor, what):
+    """The tensor as an array that looks into its storage; checked first, because NumPy looks wherever it is told."""
+    storage, offset, size, stride = tensor
+    if storage.start + storage.count > len(numbers):
+        raise CheckpointError(
+            f"{what} needs {storage.start + storage.count} numbers, where {len(numbers)} are; fetch the file again"
+        )
+    numbers = numbers[storage.start : storage.start + storage.count]
+    if len(size) != len(stride) or len(size) > _AXES or any(side > _LONGEST_SIDE for side in size):
+        raise CheckpointError(f"{what} has a shape that nothing can have; fetch the file again")
+    count = math.prod(size)
+    last = offset + sum((side - 1) * step for side, step in zip(size, stride, strict=True))
+    if offset > len(numbers) or (count and last >= len(numbers)):
+        raise CheckpointError(f"{what} reaches beyond its storage; fetch the file again")
+    if count > max(len(numbers), _SPREAD):
+        raise CheckpointError(f"{what} spreads {len(numbers)} numbers over {count} places; save it as it is meant")
+    if not count:
+        return numbers[:0].reshape(size)
+    # a side of one is never stepped along, whatever its stride says
+    steps = [step * numbers.itemsize if side > 1 else 0 for side, step in zip(size, stride, strict=True)]
+    return np.lib.stride_tricks.as_strided(numbers[offset:], size, steps, writeable=False)
