@@ -1,0 +1,34 @@
+"""A film's sound, cut into one window a frame."""
+
+import numpy as np
+
+from mindaam.encoders.spectrogram import resample
+from mindaam.errors import InputError
+
+RATE = 48_000  # samples a second of the windows, as the released loader gives them
+SECONDS = 2.0
+RELEASED_SCALE = 2.0**-23  # the released loader scales 24-bit integers, but its sound is in -1..1 already: a quirk
+
+
+def frame_windows(wave, rate, fps, frames, start=0, scale=1.0):
+    """The sound around each of a clip's frames: float32 [frames, 96000] at 48 kHz, two seconds about each frame.
+
+    wave: mono float32 [samples] in -1..1, or None for a film without sound, which gives silence. rate: its samples a
+    second, an integer. fps: frames a second of the film. start: the clip's first frame, counted from 0. scale: a factor
+    on every sample; RELEASED_SCALE does as the released loader. Beyond the film's ends there is silence.
+    Raises InputError for sound of another shape, and for rates that are not positive.
+    """
+    if frames < 1 or fps <= 0 or rate < 1:
+        raise InputError(f"a clip needs frames, a frame rate and a sample rate, got {frames}, {fps} and {rate}")
+    if wave is None:
+        return np.zeros((frames, int(SECONDS * RATE)), np.float32)
+    wave = np.asarray(wave, np.float32)
+    if wave.ndim != 1:
+        raise InputError(f"sound must be mono, [samples], got {list(wave.shape)}; mix the channels down first")
+    windows = np.zeros((frames, int(SECONDS * rate)), np.float32)
+    for i, window in enumerate(windows):
+        first = int((start + i) / fps * rate) - len(window) // 2
+        low, high = max(first, 0), min(first + len(window), len(wave))
+        if low < high:
+            window[low - first : high - first] = wave[low:high]
+    return resample(windows * np.float32(scale), int(rate), RATE)
