@@ -9,7 +9,15 @@ import numpy as np
 from mindspore import nn, ops
 from mindspore.common.initializer import Normal, initializer
 
+from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.vit import Block, dense
+
+# What `DINOv2` takes for each published model without register tokens and with a plain perceptron.
+VARIANTS = {
+    "dinov2_vits14": {"width": 384, "depth": 12, "heads": 6, "taps": (2, 5, 8, 11)},
+    "dinov2_vitb14": {"width": 768, "depth": 12, "heads": 12, "taps": (2, 5, 8, 11)},
+    "dinov2_vitl14": {"width": 1024, "depth": 24, "heads": 16, "taps": (5, 11, 17, 23)},
+}
 
 _CUBIC = -0.75  # the free constant of the cubic convolution kernel that DINOv2's tables are resized with
 
@@ -147,24 +155,43 @@ class DINOv2(nn.Cell):
         return features
 
 
-_NORM = {"weight": "gamma", "bias": "beta"}  # MindSpore's names for a norm's parameters
+# Official names: what stands once, and what each block has. Norms are called gamma and beta in MindSpore.
+_ONCE = {
+    **{name: name for name in ("cls_token", "pos_embed", "patch_embed.proj.weight", "patch_embed.proj.bias")},
+    "norm.weight": "norm.gamma",
+    "norm.bias": "norm.beta",
+}
+_LAYERS = ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")
+_BLOCK = {
+    **{f"{norm}.weight": f"{norm}.gamma" for norm in ("norm1", "norm2")},
+    **{f"{norm}.bias": f"{norm}.beta" for norm in ("norm1", "norm2")},
+    **{f"{part}.{leaf}": f"{part}.{leaf}" for part in _LAYERS for leaf in ("weight", "bias")},
+    "ls1.gamma": "ls1.gamma",
+    "ls2.gamma": "ls2.gamma",
+}
+_IGNORED = {"mask_token": "stands for hidden patches, in pre-training only"}
+
+
+def _our_name(official):
+    """The parameter's name here of an official one, or None for a name that the tables do not have."""
+    if official in _ONCE:
+        return _ONCE[official]
+    blocks, _, rest = official.partition(".")
+    number, _, leaf = rest.partition(".")
+    known = blocks == "blocks" and number.isdecimal() and leaf in _BLOCK
+    return f"blocks.{number}.{_BLOCK[leaf]}" if known else None
 
 
 def from_official(state):
-    """Official DINOv2 arrays by name, to this Cell's parameter names and shapes (float32).
-
-    Norms are called gamma and beta in MindSpore, and the patch convolution [D,3,p,p] is a matrix [D,3pp] here. The
-    mask token, which only pre-training uses, is dropped; every other name is kept, so that a strict loader sees it.
-    """
-    renamed = {}
-    for name, array in state.items():
-        if name == "mask_token":
+    """Official DINOv2 arrays by name to a Conversion, float32; the patch convolution [D,3,p,p] is a matrix here."""
+    converted, origin, unexpected = {}, {}, []
+    for official, array in state.items():
+        name = _our_name(official)
+        if name is None:
+            unexpected += [official] if official not in _IGNORED else []
             continue
         array = np.asarray(array, np.float32)
-        if name == "patch_embed.proj.weight":
-            array = array.reshape(array.shape[0], -1)
-        parent, leaf = name.rsplit(".", 1) if "." in name else ("", name)
-        if parent.rsplit(".", 1)[-1] in ("norm", "norm1", "norm2"):
-            name = f"{parent}.{_NORM.get(leaf, leaf)}"
-        renamed[name] = array
-    return renamed
+        converted[name] = array.reshape(array.shape[0], -1) if name == "patch_embed.proj.weight" else array
+        origin[name] = (official,)
+    ignored = {official: _IGNORED[official] for official in state if official in _IGNORED}
+    return Conversion(converted, origin, ignored, tuple(unexpected))

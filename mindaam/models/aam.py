@@ -5,33 +5,42 @@ import numpy as np
 from mindspore import nn
 
 from mindaam.encoders.dinov2 import DINOv2
+from mindaam.encoders.dinov3 import DINOv3
 from mindaam.encoders.lora import apply_lora, lora_parameters
-from mindaam.errors import InputError, unknown
+from mindaam.errors import ConfigError, InputError, unknown
 from mindaam.models.head import Attention, AttentionHead
 
-BACKBONES = {"dinov2_vits14": DINOv2}
+BACKBONES = {
+    "dinov2_vits14": DINOv2,
+    "dinov3_vits16": DINOv3,
+    "dinov3_vitb16": DINOv3,
+    "dinov3_vitl16": DINOv3,
+}
 
 
 def build_backbone(config):
-    """The vision encoder of a ModelConfig, frozen. Raises ConfigError for an unknown one."""
+    """The vision encoder of a ModelConfig, frozen. Raises ConfigError for an unknown one, or sizes it cannot have."""
     encoder = config.encoder
     if encoder.name not in BACKBONES:
         raise unknown("encoder", encoder.name, BACKBONES)
-    backbone = BACKBONES[encoder.name](
-        image_size=config.image_size,
-        patch=encoder.patch,
-        width=encoder.width,
-        depth=encoder.depth,
-        heads=encoder.heads,
-        taps=encoder.taps,
-    )
+    try:
+        backbone = BACKBONES[encoder.name](
+            image_size=config.image_size,
+            patch=encoder.patch,
+            width=encoder.width,
+            depth=encoder.depth,
+            heads=encoder.heads,
+            taps=encoder.taps,
+        )
+    except ValueError as error:
+        raise ConfigError(f'model "{config.name}": its encoder cannot be built: {error}') from error
     for parameter in backbone.get_parameters():
         parameter.requires_grad = False
     return backbone
 
 
 class AAM(nn.Cell):
-    """Pixels and a sentence that says who is looking and why -> a map of where people look.
+    """Pixels, or a film and its sound, and a sentence that says who is looking and why -> a map of where people look.
 
     `backbone` is frozen but for its adapters; `head` is trained. `config` is the ModelConfig that it was built from.
     """
@@ -55,47 +64,84 @@ class AAM(nn.Cell):
         """Patches (h, w) of a picture of size (H, W)."""
         return size[0] // self.config.encoder.patch, size[1] // self.config.encoder.patch
 
-    def construct(self, images, sentences):
-        """Normalised pictures [B,3,H,W], sentence embeddings [B,E] -> map, image, text, anchor points, curvature."""
+    def construct(self, images, sentences, audio=None, clip=False):
+        """Normalised pictures [B,3,H,W], sentence embeddings [B,E] -> map, image, text, anchor points, curvature.
+
+        clip: the pictures are the frames of one film; audio: their sound's embeddings [B,A].
+        """
         size = images.shape[2:]
-        return self.head(self.backbone(images), sentences, self.grid(size), size)
+        return self.head(self.backbone(images), sentences, self.grid(size), size, audio, clip)
 
     def image_features(self, images):
         """Backbone features of normalised pictures, float32 NumPy [B,3,H,W]: four [B,N,D] arrays and the size (H, W).
 
         They serve any number of sentences. Raises InputError when the size is not a multiple of the patch.
         """
-        images = np.ascontiguousarray(images, np.float32)
-        patch = self.config.encoder.patch
-        if images.ndim != 4 or images.shape[1] != 3 or any(side < patch or side % patch for side in images.shape[2:]):
-            raise InputError(f"pictures must be [B,3,H,W] with H and W multiples of {patch}, got {list(images.shape)}")
+        images = self._pictures(images)
         size = images.shape[2:]
         self.backbone.set_image_size(size)
         return tuple(tap.asnumpy() for tap in self.backbone(ms.Tensor(images))), size
 
-    def infer_features(self, features, sentence_embeddings):
-        """The head alone: `image_features` of B pictures and embeddings [B,E] or [1,E] -> Attention of NumPy arrays."""
+    def infer_features(self, features, sentence_embeddings, audio_embeddings=None, *, clip=False):
+        """The head alone: `image_features` of B pictures and embeddings [B,E] or [1,E] -> Attention of NumPy arrays.
+
+        audio_embeddings and clip as in `infer`.
+        """
         taps, size = features
-        batch, width = taps[0].shape[0], self.config.text.width
-        sentences = np.asarray(sentence_embeddings, np.float32)
-        if sentences.ndim != 2 or sentences.shape[0] not in (1, batch) or sentences.shape[1] != width:
-            raise InputError(
-                f"sentence embeddings must be [1,{width}] or [{batch},{width}], got {list(sentences.shape)}"
-            )
-        sentences = np.ascontiguousarray(np.broadcast_to(sentences, (batch, width)))
+        batch = taps[0].shape[0]
+        sentences = self._sentences(sentence_embeddings, batch)
+        audio = self._audio(audio_embeddings, batch, clip)
         features = ms.mutable(tuple(ms.Tensor(tap) for tap in taps))  # a plain tuple would be compiled in as a constant
-        outputs = self.head(features, ms.Tensor(sentences), self.grid(size), size)
+        outputs = self.head(features, ms.Tensor(sentences), self.grid(size), size, audio, bool(clip))
         return Attention(*(output.asnumpy() for output in outputs))
 
     def infer(self, images, sentence_embeddings, audio_embeddings=None, *, clip=False):
         """Attention of pictures under sentences, in NumPy.
 
         images: normalised float32 [B,3,H,W], H and W multiples of the patch; sentence_embeddings: [B,E], or [1,E] for
-        all of them; audio_embeddings [T,A] and clip=True (the frames are one film) need a model with a temporal and
-        an audio branch. Returns Attention: map [B,1,H,W] in 0..1, image_point, text_point, anchor_point [B,128],
-        curvature []. Raises InputError for other shapes, or for a branch that this model does not have.
+        all of them. clip: the pictures are the frames of one film, in order, and bear on one another; then
+        audio_embeddings may give each frame's sound, [B,A]. Returns Attention: map [B,1,H,W] in 0..1, image_point,
+        text_point, anchor_point [B,128], curvature []. Raises InputError for other shapes, for sound without a film,
+        and for a branch that this model does not have.
         """
-        if audio_embeddings is not None or clip:
-            what = "sound" if audio_embeddings is not None else "films"
-            raise InputError(f"the model {self.config.name} has no branch for {what}; give it single pictures")
-        return self.infer_features(self.image_features(images), sentence_embeddings)
+        images = self._pictures(images)
+        self._sentences(sentence_embeddings, len(images))  # refused before the backbone's long work
+        self._audio(audio_embeddings, len(images), clip)
+        features = self.image_features(images)
+        return self.infer_features(features, sentence_embeddings, audio_embeddings, clip=clip)
+
+    def _pictures(self, images):
+        """Pictures as float32 [B,3,H,W]; InputError for another shape, or sides that are no multiples of the patch."""
+        images, patch = np.ascontiguousarray(images, np.float32), self.config.encoder.patch
+        if images.ndim != 4 or images.shape[1] != 3 or any(side < patch or side % patch for side in images.shape[2:]):
+            raise InputError(f"pictures must be [B,3,H,W] with H and W multiples of {patch}, got {list(images.shape)}")
+        return images
+
+    def _sentences(self, embeddings, batch):
+        """Sentence embeddings as float32 [batch,E]; InputError unless they are [1,E] or [batch,E]."""
+        embeddings, width = np.asarray(embeddings, np.float32), self.config.text.width
+        if embeddings.ndim != 2 or embeddings.shape[0] not in (1, batch) or embeddings.shape[1] != width:
+            raise InputError(
+                f"sentence embeddings must be [1,{width}] or [{batch},{width}], got {list(embeddings.shape)}"
+            )
+        return np.ascontiguousarray(np.broadcast_to(embeddings, (batch, width)))
+
+    def _audio(self, embeddings, batch, clip):
+        """Sound embeddings as a Tensor [batch,A], or None; InputError when they or films are not for this model."""
+        config = self.config
+        for wanted, branch, what in (
+            (embeddings is not None, config.audio, "sound"),
+            (clip, config.temporal, "films"),
+        ):
+            if wanted and branch is None:
+                raise InputError(f"the model {config.name} has no branch for {what}; give it single pictures")
+        if embeddings is None:
+            return None
+        if not clip:
+            raise InputError("sound goes with the frames of one film; say clip=True, or leave the sound out")
+        embeddings = np.asarray(embeddings, np.float32)
+        if embeddings.shape != (batch, config.audio.width):
+            raise InputError(
+                f"sound embeddings must be [{batch},{config.audio.width}], one a frame, got {list(embeddings.shape)}"
+            )
+        return ms.Tensor(np.ascontiguousarray(embeddings))

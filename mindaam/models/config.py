@@ -1,7 +1,7 @@
 """Validated configuration: YAML with a `base:` to start from, pydantic schemas, errors that name the nearest key."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -44,6 +44,44 @@ class TextConfig(Schema):
     width: Positive
 
 
+class TemporalConfig(Schema):
+    """Fokker-Planck blocks along a film's frames, one at each of some of the four depths.
+
+    taps: those depths, 0 (shallow) to 3 (deep). frames: time points of the learned time embedding, which is resampled
+    for films of another length. heads, mlp_ratio: of the attention along time and of its feed-forward.
+    """
+
+    taps: tuple[Annotated[int, Field(ge=0, le=3)], ...] = Field(min_length=1)
+    frames: Positive
+    heads: Positive
+    mlp_ratio: Positive
+
+    @model_validator(mode="after")
+    def _taps_rise(self):
+        if list(self.taps) != sorted(set(self.taps)):
+            raise ValueError(f"taps {self.taps} must rise")
+        return self
+
+
+class AudioConfig(Schema):
+    """The frozen sound encoder, the width of its embeddings, and the fusion's attention, on the deepest feature.
+
+    The fusion has one form under both presets, the released one: one embedding a frame.
+    """
+
+    name: str
+    width: Positive
+    attention_width: Positive
+    heads: Positive
+    dropout: float = Field(ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _heads_divide(self):
+        if self.attention_width % self.heads:
+            raise ValueError(f"attention_width {self.attention_width} must be a multiple of heads, {self.heads}")
+        return self
+
+
 class LoRAConfig(Schema):
     """Low-rank adapters on attn.qkv and attn.proj of the last blocks; 0 blocks means none."""
 
@@ -71,7 +109,10 @@ class HeadConfig(Schema):
 
 
 class ModelConfig(Schema):
-    """One model: its parts and the switches in which `paper` and `released` differ."""
+    """One model: its parts and the switches in which `paper` and `released` differ.
+
+    temporal, audio: None for a model of single pictures, and of silent ones.
+    """
 
     name: str
     image_size: tuple[Positive, Positive]
@@ -81,12 +122,15 @@ class ModelConfig(Schema):
     text: TextConfig
     lora: LoRAConfig
     head: HeadConfig
+    temporal: TemporalConfig | None = None
+    audio: AudioConfig | None = None
     preset: Literal["paper", "released"]
     epsilons: Literal["paper", "released"]
     one_curvature: bool
     undo_scale: bool
     picture_edges: bool
     spatial_focus: bool
+    dynamics: Literal["paper", "released"]
     anchor_std: float = Field(ge=0)
     align_corners: bool
     smoothing: float = Field(ge=0, lt=0.5)
@@ -99,6 +143,16 @@ class ModelConfig(Schema):
             raise ValueError(
                 f"lora.last_n_blocks {self.lora.last_n_blocks} is more than the {self.encoder.depth} blocks"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _films_fit(self):
+        if self.audio and not self.temporal:
+            raise ValueError("an audio section needs a temporal one: sound belongs to a film")
+        if self.temporal:
+            widths = [self.head.neck_widths[tap] for tap in self.temporal.taps]
+            if any(width % self.temporal.heads for width in widths):
+                raise ValueError(f"neck widths {widths} must be multiples of temporal.heads, {self.temporal.heads}")
         return self
 
 
@@ -171,7 +225,8 @@ def _explain(schema, problem):
 def _keys_at(schema, path):
     for part in path:
         field = getattr(schema, "model_fields", {}).get(part)
-        inner = getattr(field, "annotation", None)
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            schema = inner
+        annotation = getattr(field, "annotation", None)
+        for inner in (annotation, *get_args(annotation)):  # an optional section is a union with None
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                schema = inner
     return list(schema.model_fields)

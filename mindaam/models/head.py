@@ -10,10 +10,14 @@ from mindaam.decoder.behaviour import Behaviour
 from mindaam.decoder.decoder import HyperbolicDecoder
 from mindaam.decoder.normalisation import picture_mean
 from mindaam.decoder.smoothing import smooth
+from mindaam.dynamics import behaviour as dynamics
+from mindaam.dynamics.temporal_block import FokkerPlanckBlock
+from mindaam.fusion.audio_visual import AudioVisualFusion
 from mindaam.geometry import lorentz
 from mindaam.geometry.cells import BoundedScalar, LorentzMap
 
 EPSILONS = {"paper": lorentz.PAPER, "released": lorentz.RELEASED}
+DYNAMICS = {"paper": dynamics.PAPER, "released": dynamics.RELEASED}
 
 
 class Attention(NamedTuple):
@@ -76,14 +80,40 @@ class Hierarchy(nn.Cell):
         return image, text, anchor, curvature
 
 
+def temporal_blocks(config):
+    """A FokkerPlanckBlock for each of the depths that `config.temporal` names; an empty list without that section."""
+    temporal = config.temporal
+    if temporal is None:
+        return nn.CellList()
+    widths = [config.head.neck_widths[tap] for tap in temporal.taps]
+    return nn.CellList(
+        [
+            FokkerPlanckBlock(width, DYNAMICS[config.dynamics], temporal.frames, temporal.heads, temporal.mlp_ratio)
+            for width in widths
+        ]
+    )
+
+
+def sound_fusion(config):
+    """The AudioVisualFusion that `config.audio` describes, None without that section."""
+    audio = config.audio
+    if audio is None:
+        return None
+    channels = config.head.neck_widths[-1]
+    return AudioVisualFusion(channels, audio.width, audio.attention_width, audio.heads, audio.dropout)
+
+
 class AttentionHead(nn.Cell):
-    """Backbone features and a sentence in, attention out."""
+    """Backbone features and a sentence in, attention out; the pictures are single ones or the frames of one film."""
 
     def __init__(self, config):
         super().__init__()
         head, eps = config.head, EPSILONS[config.epsilons]
         self.align_corners, self.smoothing = config.align_corners, config.smoothing
         self.neck = Neck(config.encoder.width, head.neck_widths)
+        self.temporal_taps = config.temporal.taps if config.temporal else ()
+        self.temporal = temporal_blocks(config)
+        self.fusion = sound_fusion(config)
         self.hierarchy = Hierarchy(head.neck_widths[-1], config.text.width, head.point_width, config.anchor_std, eps)
         self.decoder = HyperbolicDecoder(
             head.neck_widths,
@@ -96,9 +126,29 @@ class AttentionHead(nn.Cell):
             behaviour(config),
         )
 
-    def construct(self, features, sentence, grid, size):
-        """features: four [B,N,D]; sentence [B,E]; grid (h, w) of the patches; size (H, W) of the map -> Attention."""
+    def along_film(self, maps, audio=None):
+        """Feature maps [T,C_i,h,w] of one film's frames, mixed along time and, on the deepest, with their sound [T,A].
+
+        Returns the maps of all depths.
+        """
+        for i in range(len(self.temporal_taps)):
+            tap = self.temporal_taps[i]
+            mixed, _ = self.temporal[i](maps[tap].expand_dims(0))
+            maps = maps[:tap] + (mixed.squeeze(0),) + maps[tap + 1 :]
+        if audio is not None:
+            deepest, _ = self.fusion(maps[-1], audio)
+            maps = maps[:-1] + (deepest,)
+        return maps
+
+    def construct(self, features, sentence, grid, size, audio=None, clip=False):
+        """features: four [B,N,D]; sentence [B,E]; grid (h, w) of the patches; size (H, W) of the map -> Attention.
+
+        clip: the pictures are the frames of one film, and audio [B,A], when given, is their sound; only for a model
+        with those branches.
+        """
         maps = self.neck(features, grid)
+        if clip:
+            maps = self.along_film(maps, audio)
         image, text, anchor, curvature = self.hierarchy(maps[-1], sentence)
         logits = self.decoder(maps, sentence.astype(ms.float32), text, image, curvature)
         logits = ops.interpolate(logits, size=size, mode="bilinear", align_corners=self.align_corners)

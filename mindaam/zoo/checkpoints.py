@@ -17,11 +17,17 @@ DTYPES = {
     "F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32, "I16": np.int16,
     "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_,
 }  # fmt: skip
+_CODES = {np.dtype(kind): code for code, kind in DTYPES.items()}
+_CONVERT = 'convert it to safetensors with "mindaam convert" and give that file'
 # What a file of another kind begins with, and how it gets into the one kind that is read here.
 FOREIGN = (
-    (b"PK\x03\x04", "a zip archive, such as PyTorch's .pth"),
-    (b"\x80", "a Python pickle, such as an older .pth"),
-    (b"\x0a", "a protobuf file, such as MindSpore's .ckpt"),
+    (b"PK\x03\x04", "a zip archive, such as PyTorch's .pth", _CONVERT),
+    (b"\x80", "a Python pickle, such as an older .pth", _CONVERT),
+    (
+        b"\x0a",
+        "a protobuf file, such as MindSpore's .ckpt",
+        "convert it to safetensors in the program that it comes from and give that file",
+    ),
 )
 SHOWN = 4  # names listed in an error before "and N more"
 
@@ -70,20 +76,52 @@ def read_metadata(path):
     return content.get("__metadata__", {})
 
 
+def map_safetensors(path):
+    """All arrays of a safetensors file by name, as read-only views of the mapped file: nothing is read before its use.
+
+    Types stay as they are, but for bfloat16, which becomes float32 and is the only kind that takes memory.
+    Raises CheckpointError as `read_safetensors` does. The file must not be cut short while the arrays are in use.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    with _opened(path) as file:
+        start = file.read(16)
+        try:
+            with safe_open(path, "numpy"):  # the library's checks of the header: offsets, sizes, no gaps or overlaps
+                pass
+            length = int.from_bytes(start[:8], "little")
+            file.seek(8)
+            entries = json.loads(file.read(length))
+        except (SafetensorError, ValueError) as error:
+            raise _not_safetensors(path, start, error) from error
+        entries.pop("__metadata__", None)
+        if not any(entry["data_offsets"][1] for entry in entries.values()):  # an empty range cannot be mapped
+            data = np.empty(0, np.uint8)
+        else:
+            data = np.memmap(file, np.uint8, mode="r", offset=8 + length)
+    arrays = {}
+    for name, entry in entries.items():
+        begin, end = entry["data_offsets"]
+        arrays[name] = _array(path, name, {**entry, "data": data[begin:end]}, widen=False)
+        arrays[name].flags.writeable = False
+    return arrays
+
+
 def write_safetensors(path, tensors, metadata=None):
     """Writes arrays {name: ndarray} and text entries {str: str} to `path`, which appears whole or not at all.
 
+    Arrays go to the disk one by one, so that no more than one is ever copied; the same content gives the same bytes.
     Raises OutputError when the place cannot be written to; a file that was there before is then still whole.
     """
-    from safetensors.numpy import save
-
-    path = Path(path)
-    # not ascontiguousarray, which turns a scalar into a vector
-    content = save({name: np.asarray(array, order="C") for name, array in tensors.items()}, metadata=metadata)
+    path, tensors = Path(path), {name: np.asarray(array) for name, array in tensors.items()}
+    # as the safetensors library lays a file out: the widest numbers first, so that each array starts aligned
+    names = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(beside, "wb") as file:
-            file.write(content)
+            file.write(_header(names, tensors, metadata))
+            for name in names:
+                file.write(_bytes(tensors[name]))
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
@@ -129,11 +167,10 @@ def _opened(path):
 
 
 def _not_safetensors(path, start, error):
-    for magic, kind in FOREIGN:
+    for magic, kind, cure in FOREIGN:
         if start.startswith(magic) and start[8:9] != b"{":
             return CheckpointError(
-                f"{path} is {kind}, which is not opened here because it can hold code or hide damage; convert it to "
-                "safetensors in the program that it comes from and give that file"
+                f"{path} is {kind}, which is not opened here because it can hold code or hide damage; {cure}"
             )
     detail = "it is empty" if not start else str(error)
     return CheckpointError(
@@ -150,6 +187,27 @@ def _array(path, name, entry, widen):
         raise CheckpointError(f'{path}: "{name}" is of the type {kind}; only {", ".join(DTYPES)} and BF16 are read')
     array = np.frombuffer(entry["data"], DTYPES[kind]).reshape(shape)
     return array.astype(np.float32) if widen and kind == "F16" else array
+
+
+def _header(names, tensors, metadata):
+    """What stands before the arrays in a safetensors file: a length of 8 bytes, then a table as JSON."""
+    entries, end = ({"__metadata__": dict(sorted(metadata.items()))} if metadata else {}), 0
+    for name in names:
+        array, begin = tensors[name], end
+        end = begin + array.nbytes
+        code = _CODES[array.dtype.newbyteorder("=")]
+        entries[name] = {"dtype": code, "shape": list(array.shape), "data_offsets": [begin, end]}
+    table = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
+    table += b" " * (-len(table) % 8)
+    return len(table).to_bytes(8, "little") + table
+
+
+def _bytes(array):
+    """The array's bytes in row order, little end first; a copy only where memory holds them otherwise."""
+    if not array.size:
+        return b""
+    # reshaped, because a scalar has no bytes to view
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
 
 
 def _misfit(name, array, parameter):

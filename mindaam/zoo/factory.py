@@ -3,23 +3,27 @@
 verify (index) -> read safely -> rename by one table -> load strictly -> merge the adapters.
 """
 
+from contextlib import nullcontext
 from functools import lru_cache
 
 from mindaam.errors import CheckpointError, unknown
 from mindaam.models.registry import build_model, list_models, list_presets
+from mindaam.places import configs_dir
 from mindaam.zoo.checkpoints import read_safetensors
-from mindaam.zoo.index import record, records, verified
+from mindaam.zoo.index import place, records, verified
 
-SENTENCE_ENCODERS = ("minilm_l6",)
+SENTENCE_ENCODERS = ("minilm_l6", "clip_vitl14")
 
 
 def create_model(name, checkpoint=None, *, preset=None):
     """An AAM in evaluation mode with its weights loaded and its adapters merged.
 
-    name: one of `list_models()`. checkpoint: a .safetensors file of head and adapters; None takes the bundled one.
+    name: one of `list_models()`. checkpoint: a .safetensors file, of head and adapters as training writes it, or of the
+    whole model as converting the authors' checkpoint does; None takes the bundled one.
     preset: "paper" or "released"; None is the checkpoint's own. preset="released" without a checkpoint gives the
     verified encoder under a head at its initial values, since no weights of the authors are bundled: its matrices are
     random by MindSpore's seed (`runtime.configure(seed=...)`), its curvatures and scales as in the authors' code.
+    An encoder that the zoo only announces is at its initial values too; `load_reference` fills such a model.
     Raises ConfigError for an unknown name or preset; CheckpointError when the checkpoint is missing, damaged, does not
     fit, belongs to another model or preset, or when none is bundled.
     """
@@ -33,19 +37,28 @@ def create_model(name, checkpoint=None, *, preset=None):
     return _finished(_structure(name, path, preset), path)
 
 
+def _at_hand(name):
+    """Whether the zoo has that file, sound or not; otherwise it is announced only, or not even that."""
+    entry = records().get(name)
+    return entry is not None and (entry.sha256 is not None or place(entry).is_file())
+
+
 def _bundled(name):
     """Path of the verified checkpoint that travels with the package."""
-    if name not in records() or record(name).sha256 is None:
-        raise CheckpointError(
-            f'no trained weights of "{name}" are bundled: train them with "mindaam train configs/train/{name}.yaml", '
-            'name a checkpoint, or ask for initial values with preset="released"'
-        )
-    return verified(name)
+    if _at_hand(name):
+        return verified(name)
+    cure = 'convert the authors\' checkpoint with "mindaam convert --kind aam"'
+    if (configs_dir() / "train" / f"{name}.yaml").is_file():
+        cure = f'train them with "mindaam train configs/train/{name}.yaml"'
+    raise CheckpointError(
+        f'no trained weights of "{name}" are bundled: {cure}, name a checkpoint, or ask for initial values with '
+        'preset="released"'
+    )
 
 
 def _structure(name, path, preset):
     """The model that the checkpoint at `path` was trained as."""
-    from mindaam.zoo.weights import checkpoint_config
+    from mindaam.zoo.weights import blank, checkpoint_config, holds_all
 
     owner, config = checkpoint_config(path)
     if owner not in (None, name):
@@ -57,24 +70,29 @@ def _structure(name, path, preset):
         raise CheckpointError(
             f'{path} was trained under the preset "{trained_as}", not "{preset}"; leave the preset out'
         )
-    return build_model(name, trained_as, changes=config)
+    with blank() if holds_all(path) else nullcontext():
+        return build_model(name, trained_as, changes=config)
 
 
 def _finished(model, path):
     """The model with its weights, adapters merged, in evaluation mode; `path` None leaves the head as it is."""
     from mindaam.encoders.lora import merge_lora
-    from mindaam.zoo.weights import load_backbone, load_trained
+    from mindaam.zoo.weights import holds_all, load_backbone, load_trained, load_whole
 
-    load_backbone(model)
-    if path is not None:
+    if path is not None and holds_all(path):
+        load_whole(model, path)
+    elif path is not None:
+        load_backbone(model)
         load_trained(model, path)
+    elif _at_hand(model.config.encoder.name):
+        load_backbone(model)
     merge_lora(model.backbone)
     model.set_train(False)
     return model
 
 
 def sentence_encoder(name="minilm_l6"):
-    """The frozen SentenceEncoder of that name, verified; the same object at every call, so that sentences stay cached.
+    """The frozen encoder of that name, verified; the same object at every call, so that sentences stay cached.
 
     Raises ConfigError for an unknown name, CheckpointError when its files are missing or changed.
     """
@@ -83,8 +101,24 @@ def sentence_encoder(name="minilm_l6"):
     return _sentence_encoder(name)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=len(SENTENCE_ENCODERS))
 def _sentence_encoder(name):
+    if name == "clip_vitl14":
+        return _clip()
     from mindaam.encoders.minilm import SentenceEncoder
 
     return SentenceEncoder(read_safetensors(verified(name)), verified(f"{name}.tokenizer"))
+
+
+def _clip():
+    from mindaam.zoo.weights import encoder_state
+
+    if not _at_hand("clip_vitl14"):
+        raise CheckpointError(
+            "the sentences of this model are for CLIP ViT-L/14, whose weights are not here: "
+            '"mindaam zoo fetch clip_vitl14" is the way to them, or give a sentence encoder of your own'
+        )
+    state = encoder_state(verified("clip_vitl14"), "clip")
+    from mindaam.encoders.clip_text import ClipSentenceEncoder
+
+    return ClipSentenceEncoder(state, verified("clip_vitl14.merges"))

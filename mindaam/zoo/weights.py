@@ -1,31 +1,50 @@
 """How weights get into a model and out of it.
 
 The frozen encoder and what was trained (head and adapters) live in separate files, so that training anew changes the
-small one only. The small one's header says which model it belongs to and how that was configured.
+small one only. The small one's header says which model it belongs to and how that was configured. The authors' own
+checkpoint, once converted, is one file of everything.
 """
 
 import json
+from contextlib import contextmanager
 
 import numpy as np
 
-from mindaam.encoders import dinov2
 from mindaam.encoders.lora import lora_parameters
 from mindaam.errors import CheckpointError
-from mindaam.zoo.checkpoints import load_strict, read_metadata, read_safetensors, write_safetensors
+from mindaam.zoo.checkpoints import load_strict, map_safetensors, read_metadata, read_safetensors, write_safetensors
+from mindaam.zoo.convert.kinds import kind_of
+from mindaam.zoo.convert.report import listed
 from mindaam.zoo.index import verified
 
-OFFICIAL = {"dinov2_vits14": dinov2.from_official}  # encoder -> its renaming from the publisher's names
 WRAPPED = ".base."  # where LoRADense keeps the layer that it wraps
+OURS = "mindaam"  # what the header of a converted file says under "naming"
+
+
+def encoder_state(path, kind):
+    """An encoder's arrays {our name: array} from a safetensors file, whether it was converted before or not.
+
+    kind: one of `convert.kinds.KINDS`. Raises CheckpointError for an unusable file, and for one of another kind.
+    """
+    metadata, state = read_metadata(path), read_safetensors(path)
+    if metadata.get("naming") == OURS:
+        if metadata.get("kind") != kind:
+            raise CheckpointError(f"{path} was converted as {metadata.get('kind')}, not as {kind}; convert it anew")
+        return state
+    conversion = kind_of(kind).convert(state)
+    if conversion.unexpected:
+        raise CheckpointError(f"{path} holds {listed(conversion.unexpected)}, which no {kind} encoder has")
+    return dict(conversion.state)
 
 
 def load_backbone(model):
     """Loads the verified encoder of an AAM into `model.backbone`, with or without adapters, which keep their values.
 
-    Raises CheckpointError when the bundled file is missing, changed or does not fit.
+    Raises CheckpointError when the file is missing, changed or does not fit.
     """
     name = model.config.encoder.name
     path = verified(name)
-    state = OFFICIAL[name](read_safetensors(path))
+    state = encoder_state(path, name.partition("_")[0])
     for wrapped, _ in model.backbone.parameters_and_names():
         plain = wrapped.replace(WRAPPED, ".")
         if plain != wrapped and plain in state:
@@ -34,6 +53,34 @@ def load_backbone(model):
     prefix = "backbone."
     load_strict(model.backbone, state, allow_missing=[a.removeprefix(prefix) for a in adapters], source=path)
     model.backbone.set_image_size(model.config.image_size)  # its positional buffer follows from the new table
+
+
+def holds_all(path):
+    """Whether a checkpoint holds a whole model, encoder included: the authors', converted."""
+    return read_metadata(path).get("naming") == OURS
+
+
+@contextmanager
+def blank():
+    """Inside it, Cells get no initial values, which take longer to draw than to read; all must then be filled."""
+    try:
+        from mindspore.nn.utils import no_init_parameters
+    except ImportError:  # announced to go; without it this only takes longer
+        yield
+        return
+    with no_init_parameters():
+        yield
+
+
+def load_whole(model, path):
+    """Loads a file of everything into an AAM of the preset `released`, blank or not, with unmerged adapters.
+
+    Raises CheckpointError when it is unusable, does not hold exactly this model, or holds values that are not finite.
+    """
+    state = map_safetensors(path)
+    _check_finite(state, path)
+    load_strict(model, state, source=path)
+    model.backbone.set_image_size(model.config.image_size)
 
 
 def save_trained(model, path):
@@ -57,18 +104,21 @@ def load_trained(model, path):
     stray = [name for name in others if name in state]
     if stray:
         raise CheckpointError(f"{path} holds backbone weights ({stray[0]}, ...); only head and adapters belong in it")
-    broken = sorted(name for name, array in state.items() if not np.isfinite(array).all())
-    if broken:
-        raise CheckpointError(f"{path}: {broken[0]} holds values that are not finite; take a checkpoint from before")
+    _check_finite(state, path)
     load_strict(model, state, allow_missing=others, source=path)
 
 
 def checkpoint_config(path):
-    """(model name or None, configuration dict or None) from the header of a trained checkpoint.
+    """(model name or None, configuration dict or None) from the header of a trained or converted checkpoint.
 
-    Raises CheckpointError when the file is unusable, its header is malformed, or it is a run's last.safetensors.
+    Raises CheckpointError when the file is unusable, its header is malformed, it is a run's last.safetensors, or what
+    was converted is an encoder.
     """
     metadata = read_metadata(path)
+    if metadata.get("naming") == OURS:
+        if metadata.get("kind") != "aam":
+            raise CheckpointError(f"{path} holds the encoder {metadata.get('name')} only; give a model's checkpoint")
+        return metadata.get("name"), {"preset": "released"}
     if "place" in metadata:
         raise CheckpointError(f"{path} is the state of a training run; give the best.safetensors beside it")
     if "config" not in metadata:
@@ -82,3 +132,9 @@ def checkpoint_config(path):
     if not isinstance(config, dict):
         raise CheckpointError(f"{path}: the configuration in its header is not a table; fetch it again")
     return metadata.get("model"), config
+
+
+def _check_finite(state, path):
+    broken = sorted(name for name, array in state.items() if not np.isfinite(array).all())
+    if broken:
+        raise CheckpointError(f"{path}: {broken[0]} holds values that are not finite; take a checkpoint from before")

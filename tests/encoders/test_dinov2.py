@@ -29,7 +29,7 @@ def pictures(height, width, batch=1, seed=7):
 def vits14():
     backbone = DINOv2(image_size=(224, 224))
     backbone.set_train(False)
-    state = from_official(official("dinov2_vits14.safetensors"))
+    state = dict(from_official(official("dinov2_vits14.safetensors")).state)
     for name, parameter in backbone.parameters_and_names():
         parameter.set_data(ms.Tensor(state.pop(name)))
     assert not state
@@ -154,9 +154,23 @@ def test_patches_are_read_row_by_row():
 
 
 def test_official_names_are_renamed_strictly():
-    state = {"mask_token": np.zeros(1), "surprise": np.ones(2), "norm.weight": np.ones(3, np.float16), "norm.extra": 1}
+    odd = ("surprise", "norm.extra", "blocks.0.attn.qkv.bias_mask", "blocks.x.norm1.weight", "blocks.0")
+    state = {"mask_token": np.zeros(1), "norm.weight": np.ones(3, np.float16), **dict.fromkeys(odd, np.ones(2))}
     state["patch_embed.proj.weight"] = np.zeros((4, 3, 14, 14), np.float16)
-    renamed = from_official(state)
-    assert set(renamed) == {"surprise", "norm.gamma", "norm.extra", "patch_embed.proj.weight"}
-    assert renamed["patch_embed.proj.weight"].shape == (4, 588)
-    assert renamed["norm.gamma"].dtype == np.float32
+    state["blocks.11.norm2.bias"] = np.ones(3, np.float16)
+    converted, origin, ignored, unexpected = from_official(state)
+    assert origin == {
+        "norm.gamma": ("norm.weight",),
+        "patch_embed.proj.weight": ("patch_embed.proj.weight",),
+        "blocks.11.norm2.beta": ("blocks.11.norm2.bias",),
+    }
+    assert set(converted) == set(origin) and {array.dtype for array in converted.values()} == {np.dtype(np.float32)}
+    assert converted["patch_embed.proj.weight"].shape == (4, 588)
+    assert set(ignored) == {"mask_token"} and unexpected == odd
+
+
+def test_every_official_name_of_the_bundled_file_is_known():
+    state = official("dinov2_vits14.safetensors")
+    converted, origin, ignored, unexpected = from_official(state)
+    assert not unexpected and len(converted) + len(ignored) == len(state)
+    assert sorted(name for names in origin.values() for name in names) == sorted(set(state) - set(ignored))

@@ -10,12 +10,20 @@ import zipfile
 import mindspore as ms
 import numpy as np
 import pytest
+import safetensors.numpy as safetensors_numpy
 from hypothesis import given
 from hypothesis import strategies as st
 from mindspore import nn
 
 from mindaam.errors import CheckpointError, OutputError
-from mindaam.zoo.checkpoints import load_strict, read_metadata, read_safetensors, sha256_of, write_safetensors
+from mindaam.zoo.checkpoints import (
+    load_strict,
+    map_safetensors,
+    read_metadata,
+    read_safetensors,
+    sha256_of,
+    write_safetensors,
+)
 
 ARRAYS = {
     "head.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -60,6 +68,43 @@ def test_arrays_in_another_memory_order_keep_their_values(tmp_path):
     np.testing.assert_array_equal(back["s"], array[:, ::2])
 
 
+def test_files_are_those_of_the_safetensors_library(tmp_path):
+    arrays = ARRAYS | {
+        "none": np.zeros((0, 3), np.float32),
+        "flags": np.array([True, False]),
+        "é": np.arange(6.0).reshape(2, 3).T,
+        "big": np.arange(4, dtype=">f4"),
+    }
+    path = tmp_path / "a.safetensors"
+    write_safetensors(path, arrays)
+    plain = {name: np.asarray(array, array.dtype.newbyteorder("="), order="C") for name, array in arrays.items()}
+    assert path.read_bytes() == safetensors_numpy.save(plain)
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path):
+    first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    entries = {f"key{i}": str(i) for i in range(9)}
+    write_safetensors(first, ARRAYS, entries)
+    write_safetensors(second, dict(reversed(ARRAYS.items())), dict(reversed(entries.items())))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_mapped_arrays_are_those_that_are_read_and_cannot_be_changed(tmp_path):
+    path = tmp_path / "a.safetensors"
+    write_safetensors(path, ARRAYS | {"none": np.zeros((0, 3), np.float32)}, {"model": "aam"})
+    mapped, read = map_safetensors(path), read_safetensors(path, widen=False)
+    assert set(mapped) == set(read)
+    for name, array in mapped.items():
+        assert array.dtype == read[name].dtype and array.shape == read[name].shape and not array.flags.writeable
+        np.testing.assert_array_equal(array, read[name])
+    write_safetensors(path, {"none": np.zeros((0, 3), np.float32)})
+    assert map_safetensors(path)["none"].shape == (0, 3)
+    write_safetensors(path, {})
+    assert map_safetensors(path) == {}
+    path.write_bytes(raw({"x": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}}, b"\xc0\x3f"))
+    assert map_safetensors(path)["x"] == 1.5
+
+
 def test_half_precision_is_widened(tmp_path):
     path = tmp_path / "half.safetensors"
     write_safetensors(path, ARRAYS)
@@ -86,7 +131,7 @@ def test_a_hostile_pickle_is_refused_unopened(tmp_path):
     for name, content in (("a.pth", bomb), ("b.safetensors", bomb), ("c.pt", archive.getvalue())):
         path = tmp_path / name
         path.write_bytes(content)
-        for read in (read_safetensors, read_metadata):
+        for read in (read_safetensors, map_safetensors, read_metadata):
             with pytest.raises(CheckpointError, match="convert it to safetensors") as caught:
                 read(path)
             assert name in str(caught.value)
@@ -107,8 +152,9 @@ def test_a_truncated_file_is_refused(tmp_path, kept):
     path = tmp_path / "cut.safetensors"
     write_safetensors(path, ARRAYS)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(CheckpointError, match="cut.safetensors.*fetch it again"):
-        read_safetensors(path)
+    for read in (read_safetensors, map_safetensors):
+        with pytest.raises(CheckpointError, match="cut.safetensors.*fetch it again"):
+            read(path)
 
 
 @pytest.mark.parametrize(
@@ -126,8 +172,9 @@ def test_a_truncated_file_is_refused(tmp_path, kept):
 def test_a_damaged_file_is_refused(tmp_path, content):
     path = tmp_path / "bad.safetensors"
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match="not a safetensors file"):
-        read_safetensors(path)
+    for read in (read_safetensors, map_safetensors):
+        with pytest.raises(CheckpointError, match="not a safetensors file"):
+            read(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 16, raw([], b""), raw({"__metadata__": 3}, b"")])
@@ -141,11 +188,12 @@ def test_damaged_headers_have_no_metadata(tmp_path, content):
 def test_an_element_type_without_a_numpy_twin_is_named(tmp_path):
     path = tmp_path / "f8.safetensors"
     path.write_bytes(raw({"x": {"dtype": "F8_E4M3", "shape": [2], "data_offsets": [0, 2]}}, b"\0\0"))
-    with pytest.raises(CheckpointError, match="F8_E4M3"):
-        read_safetensors(path)
+    for read in (read_safetensors, map_safetensors):
+        with pytest.raises(CheckpointError, match="F8_E4M3"):
+            read(path)
 
 
-@pytest.mark.parametrize("read", [read_safetensors, read_metadata, sha256_of])
+@pytest.mark.parametrize("read", [read_safetensors, map_safetensors, read_metadata, sha256_of])
 def test_a_missing_file_and_a_folder_are_refused(tmp_path, read):
     for path in (tmp_path / "nowhere.safetensors", tmp_path):
         with pytest.raises(CheckpointError, match=str(path)):

@@ -1,10 +1,20 @@
-"""The released AAM checkpoint's decoder: official names to those of `decoder.HyperbolicDecoder`, in one table."""
+"""The authors' released checkpoint: every official name to its place in `models.aam.AAM`, by tables.
+
+The backbone's names are DINOv3's own below "backbone.", with one particularity: a layer that is adapted stands in the
+file twice, as "...attn.qkv.base.weight" and, by the wrapper's own name for the same tensor, as "...attn.qkv.weight".
+"""
+
+import re
 
 import numpy as np
 
+from mindaam.dynamics.temporal_block import OFFICIAL as TEMPORAL
+from mindaam.encoders import dinov3
+from mindaam.encoders.conversion import Conversion
 from mindaam.errors import CheckpointError
+from mindaam.fusion.audio_visual import OFFICIAL as FUSION
 
-# Scale modulation, which the three stages and the output head have in common.
+# --- The decoder. Scale modulation, which the three stages and the output head have in common.
 _MODULATION = {
     "scale_gate.scale_anchors_tan": "modulation.scale_gate.anchors",
     "scale_gate.map.curv": "modulation.scale_gate.map.curv.value",
@@ -94,11 +104,118 @@ def decoder_state(official):
             continue
         if name not in HEAD_DECODER:
             raise CheckpointError(f'the checkpoint has "{name}", which is no part of the released decoder')
-        ours, array = HEAD_DECODER[name], np.asarray(array, np.float32)
-        if ours.endswith(".kernel"):
-            place, own_width = ours.removesuffix("kernel"), array.shape[0]
-            state[f"{place}from_decoder.weight"] = array[:, :own_width]
-            state[f"{place}from_skip.weight"] = array[:, own_width:]
-        else:
-            state[ours] = array
+        state |= _decoder_parts(HEAD_DECODER[name], np.asarray(array, np.float32))
     return state
+
+
+def _decoder_parts(ours, array):
+    """{name in the decoder: array} of one official array; a fusion's kernel becomes two."""
+    if not ours.endswith(".kernel"):
+        return {ours: array}
+    place, own_width = ours.removesuffix("kernel"), array.shape[0]
+    return {f"{place}from_decoder.weight": array[:, :own_width], f"{place}from_skip.weight": array[:, own_width:]}
+
+
+# --- The rest of the head. Of the five temporal blocks that the file holds, two are ever run: those of our `temporal`.
+
+_BLOCKS = {2: 0, 3: 1}  # number in motion_modules -> number in head.temporal
+_UNREAD_BLOCKS = (0, 1, 4)
+_HEAD = {
+    "head.curv": "head.hierarchy.curvature.value",
+    "head.visual_alpha": "head.hierarchy.visual_map.alpha.value",
+    "head.textual_alpha": "head.hierarchy.textual_map.alpha.value",
+    "head.none_anchor_tan": "head.hierarchy.anchor",
+    "head.visual_proj.weight": "head.hierarchy.visual_proj.weight",
+    "head.textual_proj.weight": "head.hierarchy.textual_proj.weight",
+    **{f"head.projects.{i}.{leaf}": f"head.neck.projects.{i}.{leaf}" for i in range(4) for leaf in ("weight", "bias")},
+    **_placed("head.av_fusion", FUSION, "head.fusion."),
+}
+for _theirs, _ours in _BLOCKS.items():
+    _HEAD |= _placed(f"head.motion_modules.{_theirs}", TEMPORAL, f"head.temporal.{_ours}.")
+_NEVER_READ = "no forward pass of the released code reads it"
+_IGNORED = {
+    **dict.fromkeys(UNREAD, _NEVER_READ),
+    **{f"head.motion_modules.{i}.{name}": _NEVER_READ for i in _UNREAD_BLOCKS for name in TEMPORAL},
+}
+
+
+def _head_parts(name, array):
+    """{our name: array} of one official array of the head, or None for a name that the tables do not have."""
+    if name in HEAD_DECODER:
+        return {f"head.decoder.{ours}": part for ours, part in _decoder_parts(HEAD_DECODER[name], array).items()}
+    if name not in _HEAD:
+        return None
+    if name.startswith("head.projects.") and name.endswith(".weight"):
+        array = np.squeeze(array, (2, 3))  # a 1x1 convolution, which is a matrix on tokens
+    return {_HEAD[name]: array}
+
+
+# --- The backbone and its adapters
+
+PREFIX = "backbone."
+_ADAPTED = re.compile(r"(blocks\.\d+\.attn\.(?:qkv|proj))\.(.+)")
+_ADAPTERS = {"lora_A.weight": "lora_a", "lora_B.weight": "lora_b"}
+
+
+def _backbone(official):
+    """Conversion of the names below "backbone."."""
+    plain, source, adapters, ignored, adapted = {}, {}, {}, {}, set()
+    for name, array in official.items():
+        rest = name.removeprefix(PREFIX)
+        place, leaf = found.groups() if (found := _ADAPTED.fullmatch(rest)) else (None, None)
+        if leaf in _ADAPTERS:
+            adapters[f"{PREFIX}{place}.{_ADAPTERS[leaf]}"] = name
+            adapted.add(place)
+        elif place and leaf.startswith("base."):
+            adapted.add(place)
+            rest = f"{place}.{leaf.removeprefix('base.')}"
+            plain[rest], source[rest] = array, name
+        elif place and f"{PREFIX}{place}.base.{leaf}" in official:
+            ignored[name] = _alias_reason(f"{PREFIX}{place}.base.{leaf}", array, official)
+        else:
+            plain[rest], source[rest] = array, name
+    converted = dinov3.from_official(plain)
+
+    def ours(name):
+        found = _ADAPTED.fullmatch(name)
+        return f"{PREFIX}{found[1]}.base.{found[2]}" if found and found[1] in adapted else f"{PREFIX}{name}"
+
+    state = {ours(name): array for name, array in converted.state.items()}
+    origin = {ours(name): tuple(source[part] for part in parts) for name, parts in converted.origin.items()}
+    state |= {name: np.asarray(official[theirs], np.float32) for name, theirs in adapters.items()}
+    origin |= {name: (theirs,) for name, theirs in adapters.items()}
+    ignored |= {source[name]: reason for name, reason in converted.ignored.items()}
+    return Conversion(state, origin, ignored, tuple(source[name] for name in converted.unexpected))
+
+
+ALIAS_DIFFERS = "differs from"  # what the reason begins with when the two tensors of an alias are not the same
+
+
+def _alias_reason(base, array, official):
+    if np.array_equal(np.asarray(array), np.asarray(official[base]), equal_nan=True):
+        return "the same tensor stands under the name with .base."
+    return f"{ALIAS_DIFFERS} {base}, which the released code reads last and so uses"
+
+
+def from_official(official):
+    """The authors' whole checkpoint {official name: array} to a Conversion for `AAM` with its adapters, float32.
+
+    official: names without "module."; of an adapted layer either name or both. A 1x1 convolution of the neck becomes
+    a matrix, a fusion's kernel is split in two, and the keys' part of an attention bias is masked.
+    """
+    backbone = _backbone({name: array for name, array in official.items() if name.startswith(PREFIX)})
+    state, origin, ignored = dict(backbone.state), dict(backbone.origin), dict(backbone.ignored)
+    unexpected = list(backbone.unexpected)
+    for name, array in official.items():
+        if name.startswith(PREFIX):
+            continue
+        if name in _IGNORED:
+            ignored[name] = _IGNORED[name]
+            continue
+        parts = _head_parts(name, np.asarray(array, np.float32))
+        if parts is None:
+            unexpected.append(name)
+            continue
+        state |= parts
+        origin |= dict.fromkeys(parts, (name,))
+    return Conversion(state, origin, ignored, tuple(unexpected))

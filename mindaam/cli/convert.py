@@ -1,0 +1,34 @@
+"""`mindaam convert`: a foreign checkpoint in, a safetensors file under our names out, and an account of every name."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option, echo
+
+KINDS = "What IN is: aam (the authors' model), dinov3, dinov2, clip (ViT-L/14) or wav2clip."
+ALLOW = "A name that may be missing or unexpected; may be repeated."
+
+
+def convert(
+    source: Annotated[Path, Argument(metavar="IN", help="PyTorch's .pth or .pt, or a safetensors file.")],
+    target: Annotated[Path, Argument(metavar="OUT.safetensors", help="The file to write.")],
+    kind: Annotated[str, Option(metavar="KIND", help=KINDS)],
+    name: Annotated[str | None, Option(metavar="NAME", help="The model, where its sizes alone do not tell.")] = None,
+    allow: Annotated[list[str] | None, Option(metavar="NAME", help=ALLOW)] = None,
+    force: Annotated[bool, Option("--force", help="Replace OUT if it is there.")] = False,
+    full: Annotated[bool, Option("--full", help="Report every name, not counts.")] = False,
+):
+    """Convert a published checkpoint; no code in it is run, and every name must be known."""
+    from mindaam import runtime
+    from mindaam.zoo.convert import files, kinds, report
+
+    kinds.kind_of(kind)
+    files.check_target(source, target, force)
+    runtime.configure()  # before anything else imports MindSpore, which would then chatter
+    converted = files.convert(source, kind, name=name, allow=allow or ())
+    echo(f"{source}: {converted.name}, SHA-256 {converted.sha256}")
+    echo(report.text(converted.report, full))
+    report.insist(converted.report, source, converted.name)
+    files.save(converted, target)
+    size = sum(array.nbytes for array in converted.state.values())
+    echo(f"written: {target}, {len(converted.state)} arrays, {size / 1e6:.1f} MB")

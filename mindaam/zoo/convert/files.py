@@ -1,0 +1,147 @@
+"""From a stranger's file to a safetensors file of ours: read without executing, renamed by tables, accounted, written.
+
+Arrays stay views of the mapped input until they are written, one by one; memory holds the file about once.
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mindaam.errors import CheckpointError, OutputError
+from mindaam.zoo.checkpoints import map_safetensors, sha256_of, write_safetensors
+from mindaam.zoo.convert import kinds
+from mindaam.zoo.convert.report import Report, account, listed
+
+SUFFIX = ".safetensors"
+PYTORCH = (b"PK\x03\x04", b"\x80")  # what PyTorch's files begin with: zip archives, and pickles before them
+
+
+class Converted(NamedTuple):
+    """A checkpoint under our names, not written yet: state {our name: array}, its Report, and the file it came from."""
+
+    kind: str
+    name: str
+    state: dict
+    report: Report
+    source: Path
+    sha256: str
+
+
+def convert(source, kind, *, name=None, allow=()):
+    """Reads a foreign checkpoint and renames it; nothing is written.
+
+    source: a PyTorch or safetensors file. kind: one of `kinds.KINDS`. name: the variant, needed only where the sizes
+    fit several. allow: names that may be missing, unexpected, or at odds with their alias. The Report says what was
+    found: `report.insist` makes an error of whatever is not in order.
+    Raises ConfigError for an unknown kind or name; CheckpointError for a file that is unusable, of another kind, of no
+    known variant, in which two names of one array disagree, or with weights that are integers or not finite.
+    """
+    row = kinds.kind_of(kind)
+    official = read_foreign(source)
+    kinds.check_kind(kind, official, source)
+    try:
+        conversion = row.convert(official)
+    except (ValueError, IndexError, TypeError) as error:  # shapes that cannot be joined, split or laid flat
+        raise CheckpointError(f"{source} holds arrays of shapes that no {kind} checkpoint has ({error})") from error
+    if not any(conversion.origin.values()):
+        raise CheckpointError(f"{source} has no name of a {kind} checkpoint ({listed(official)}); check --kind")
+    for disputed, reason in kinds.disputed(conversion).items():
+        if disputed not in allow:
+            raise CheckpointError(
+                f"{source}: {disputed} {reason}; give the file as it was published, or say --allow {disputed}"
+            )
+    name = kinds.variant_of(kind, conversion.state, source, name)
+    report = account(official, conversion, kinds.parameters_of(kind, name), allow)
+    state = {each: conversion.state[each] for each in (*report.matched, *report.renamed, *report.made)}
+    _check_parts(source, official, {each: conversion.origin[each] for each in state})
+    _check_values(source, state)
+    return Converted(kind, name, state, report, Path(source), sha256_of(source))
+
+
+def read_foreign(path):
+    """All arrays of a PyTorch or safetensors file, read-only, by the names in it; a wrapper's prefix is taken off.
+
+    Nothing in the file is executed. Raises CheckpointError for a file that is unusable or of another format.
+    """
+    try:
+        with open(path, "rb") as file:
+            start = file.read(9)
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror or error}; check the path") from error
+    if start[8:] == b"{":
+        state = map_safetensors(path)
+    elif start.startswith(PYTORCH):
+        from mindaam.zoo.torch_files import read_torch
+
+        state = read_torch(path)
+    else:
+        what = "is empty" if not start else "is neither a PyTorch nor a safetensors file, or is damaged"
+        raise CheckpointError(f"{path} {what}; fetch it again")
+    if not state:
+        raise CheckpointError(f"{path} holds no arrays; give a file of weights")
+    return unwrapped(state)
+
+
+def unwrapped(state):
+    """`state` without the "module." that data-parallel training puts before every name."""
+    prefix = "module."
+    if all(name.startswith(prefix) for name in state):
+        return {name.removeprefix(prefix): array for name, array in state.items()}
+    return state
+
+
+def check_target(source, target, force=False):
+    """Raises OutputError when `target` cannot become the output: before the work, so that none is done in vain."""
+    target = Path(target)
+    if target.suffix != SUFFIX:
+        raise OutputError(f"{target} does not end in {SUFFIX}, which is what is written; name it so")
+    if os.path.isdir(target):
+        raise OutputError(f"{target} is a folder; name a file in it")
+    if os.path.exists(target):
+        if os.path.exists(source) and os.path.samefile(source, target):
+            raise OutputError(f"{target} is the file to be converted; choose another name for the result")
+        if not force:
+            raise OutputError(f"{target} is there already; choose another name, or replace it with --force")
+    if not os.path.isdir(target.parent):
+        raise OutputError(f"there is no folder {target.parent} to write {target.name} to; make it first")
+    if not os.access(target.parent, os.W_OK):
+        raise OutputError(f"cannot write to the folder {target.parent}; choose another place")
+
+
+def save(converted, target):
+    """Writes the arrays with a header that says what they are and which file, by its SHA-256, they were made from.
+
+    The file appears whole or not at all; the same input gives the same bytes. Raises OutputError.
+    """
+    metadata = {
+        "naming": "mindaam",
+        "kind": converted.kind,
+        "name": converted.name,
+        "source_sha256": converted.sha256,
+    }
+    write_safetensors(target, converted.state, metadata)
+
+
+def _check_parts(source, official, origin):
+    """Raises CheckpointError for integers, as in quantised files, and for parts of one array that differ in length."""
+    used = [part for parts in origin.values() for part in parts]
+    integers = [part for part in used if official[part].dtype.kind != "f"]
+    if integers:
+        kind = official[integers[0]].dtype
+        raise CheckpointError(
+            f"{source} holds numbers of the type {kind} in {listed(integers)}, where weights are floats; "
+            "give the file that is not quantised"
+        )
+    for parts in origin.values():  # a bias and its mask; query, key and value: a scalar would spread over the others
+        if len({official[part].shape[:1] for part in parts}) > 1:
+            shapes = " and ".join(f"{part} {list(official[part].shape)}" for part in parts)
+            raise CheckpointError(f"{source} holds {shapes}, which belong together and must be of one length")
+
+
+def _check_values(source, state):
+    """Raises CheckpointError for values that are not finite."""
+    broken = [name for name, array in state.items() if not np.isfinite(array).all()]
+    if broken:
+        raise CheckpointError(f"{source} gives {listed(broken)} values that are not finite; fetch it again")

@@ -1,0 +1,80 @@
+"""The authors' checkpoint, as arrays in memory, into an AAM: every name accounted for."""
+
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+
+from mindaam.errors import CheckpointError
+from mindaam.zoo.checkpoints import load_strict
+from mindaam.zoo.convert import aam, kinds
+from mindaam.zoo.convert.files import unwrapped
+from mindaam.zoo.convert.report import account, insist, listed
+
+SOURCE = "the reference's state"
+
+
+def load_reference(model, state):
+    """Fills an AAM of the preset `released` with the authors' parameters; returns the Report on every name.
+
+    model: of `build_model(name, "released")`, whose adapters get the file's own, or of
+    `create_model(name, preset="released")`, in which the adapters are folded into the layers that they adapt.
+    state: {official key: array of floats}; a "module." before every key and a {"state_dict": ...} around them are
+    taken off. Of an adapted layer either of its two keys, or both, may be there; if both are and differ, that is
+    warned of. Parameters that no forward pass reads are ignored, which the Report says with the reason.
+    Raises CheckpointError, and leaves the model as it was, for missing or unexpected keys, wrong shapes, integers,
+    values that are not finite, and a model of another preset.
+    """
+    if model.config.preset != "released":
+        raise CheckpointError(
+            f'the authors\' parameters fit the preset "released", not "{model.config.preset}"; '
+            f'ask for the model "{model.config.name}" with preset="released"'
+        )
+    official = _arrays(state)
+    parameters = {name: tuple(parameter.shape) for name, parameter in model.parameters_and_names()}
+    try:
+        conversion = _folded(aam.from_official(official), parameters, model.config.lora)
+    except (ValueError, IndexError, TypeError) as error:  # shapes that cannot be joined, split or laid flat
+        raise CheckpointError(f"{SOURCE} holds arrays of shapes that no AAM checkpoint has ({error})") from error
+    report = account(official, conversion, parameters)
+    insist(report, SOURCE, model.config.name)
+    if disputed := kinds.disputed(conversion):
+        warnings.warn(f"{SOURCE} holds two versions of {listed(disputed)}; those with .base. are used", stacklevel=2)
+    broken = [name for name in parameters if not np.isfinite(conversion.state[name]).all()]
+    if broken:
+        raise CheckpointError(f"{SOURCE} gives {listed(broken)} values that are not finite; read the file again")
+    load_strict(model, {name: conversion.state[name] for name in parameters}, source=SOURCE)
+    model.backbone.set_image_size(model.config.image_size)  # its rotary tables follow from the new periods
+    return report
+
+
+def _arrays(state):
+    """{official key: NumPy array} without wrappers. Raises CheckpointError for anything but floats."""
+    if set(state) == {"state_dict"} and isinstance(state["state_dict"], Mapping):
+        state = state["state_dict"]
+    official = {name: np.asarray(array) for name, array in unwrapped(state).items()}
+    others = [name for name, array in official.items() if array.dtype.kind != "f"]
+    if others:
+        raise CheckpointError(
+            f"{SOURCE} holds {official[others[0]].dtype} in {listed(others)}, where weights are floats"
+        )
+    return official
+
+
+def _folded(conversion, parameters, lora):
+    """The Conversion with each adapter whose place in the model is a plain layer added to that layer's weight."""
+    state, origin = dict(conversion.state), dict(conversion.origin)
+    for name in conversion.state:
+        place = name.removesuffix(".lora_a")
+        if place == name or name in parameters:
+            continue
+        parts = [f"{place}.base.weight", f"{place}.lora_b", f"{place}.lora_a"]
+        if all(part in state for part in parts):
+            weight, up, down = (state.pop(part) for part in parts)
+            product = up.astype(np.float64) @ down.astype(np.float64)
+            state[f"{place}.weight"] = (weight + lora.alpha / lora.rank * product).astype(np.float32)
+            origin[f"{place}.weight"] = tuple(official for part in parts for official in origin.pop(part))
+        if f"{place}.base.bias" in state:
+            state[f"{place}.bias"] = state.pop(f"{place}.base.bias")
+            origin[f"{place}.bias"] = origin.pop(f"{place}.base.bias")
+    return conversion._replace(state=state, origin=origin)
