@@ -178,13 +178,22 @@ def waveform(name, rows, samples, rate, seed=0):
 def check(golden, key, got, atol=1e-5, rtol=1e-4):
     """Compares `got` with golden[key], or with its stored every-k-th sample; returns the largest absolute error."""
     got = np.asarray(got)
-    want = golden[key] if key in golden else golden[f"{key}@sample"]
-    if key not in golden:
-        assert got.size == int(golden[f"{key}@size"]), f"{key}: {got.shape} has the wrong number of values"
-        got = got.reshape(-1)[:: int(golden[f"{key}@k"])]
+    if key in golden:
+        return compare(key, got, golden[key], atol, rtol)
+    assert got.size == int(golden[f"{key}@size"]), f"{key}: {got.shape} has the wrong number of values"
+    return compare(key, got.reshape(-1)[:: int(golden[f"{key}@k"])], golden[f"{key}@sample"], atol, rtol)
+
+
+def compare(key, got, want, atol=1e-5, rtol=1e-4):
+    """Compares with the reference's values wherever these are finite; returns the largest absolute error.
+
+    atol: a number, or an array like `want`. Every comparison with a golden goes through here, so that
+    benchmarks/parity.py can tell them all.
+    """
+    got, want = np.asarray(got), np.asarray(want)
     assert got.shape == want.shape, f"{key}: shape {got.shape}, expected {want.shape}"
     known = np.isfinite(want)  # the reference leaves some gradients undefined
     error = np.abs(got[known].astype(np.float64) - want[known])
-    limit = atol + rtol * np.abs(want[known])
+    limit = np.broadcast_to(atol, want.shape)[known] + rtol * np.abs(want[known])
     assert (error <= limit).all(), f"{key}: {int((error > limit).sum())} of {error.size} off, worst {error.max():.3e}"
     return float(error.max()) if error.size else 0.0

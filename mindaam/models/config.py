@@ -19,13 +19,17 @@ class Schema(BaseModel):
 
 
 class EncoderConfig(Schema):
-    """A ViT backbone; taps are the 0-based blocks whose outputs the head reads, shallow to deep."""
+    """A ViT backbone; taps are the 0-based blocks whose outputs the head reads, shallow to deep.
+
+    prefix: tokens before the patches, the class token and DINOv3's storage tokens.
+    """
 
     name: str
     patch: Positive
     width: Positive
     depth: Positive
     heads: Positive
+    prefix: Positive = 1
     taps: tuple[int, int, int, int]
 
     @model_validator(mode="after")

@@ -65,7 +65,7 @@ def feature_cache(name, folder, settings, place, *, mirrored, compute, report=No
         "std": settings.std,
         "taps": encoder.taps,
     }
-    tokens = 1 + (size[0] // encoder.patch) * (size[1] // encoder.patch)
+    tokens = encoder.prefix + (size[0] // encoder.patch) * (size[1] // encoder.patch)
     stem, shape = f"{name}.{folder.split}", (len(encoder.taps), tokens, encoder.width)
     cache = FeatureCache(place, stem, pictures, recipe, shape, mirrored)
     cache.fill(

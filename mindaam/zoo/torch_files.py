@@ -5,7 +5,6 @@ format before it. `torch_pickle` follows the pickle, `torch_zip` finds the bytes
 of the mapped file, so that a large file costs no memory until its numbers are used.
 """
 
-import itertools
 import math
 import os
 
@@ -13,13 +12,14 @@ import numpy as np
 
 from mindaam.errors import CheckpointError
 from mindaam.zoo import torch_zip
-from mindaam.zoo.torch_pickle import LONGEST, STORAGES, Holder, TensorRef, read_pickle
+from mindaam.zoo.torch_pickle import LONGEST, MOST, STORAGES, Holder, TensorRef, read_pickle
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the number that the legacy format begins with
 _PROTOCOL = 1001
 _DEEPEST = 64  # containers inside one another
-_MOST = 1_000_000  # values in all containers, those that are shared counted each time
+_MOST_TENSORS = 50_000
 _LONGEST_NAME = 1000
+_PARTS = (TensorRef, Holder, dict, list, tuple)  # what tensors are or lie in; all else is passed over
 _AXES = 16
 _LONGEST_SIDE = 1 << 31
 _SPREAD = 1 << 20  # elements that a tensor may have even where its storage has fewer
@@ -29,26 +29,32 @@ def read_torch(path):
     """All tensors of a PyTorch file as read-only arrays {name: array}.
 
     Names are the keys on the way to a tensor, joined by dots: those of dicts, places in lists, and the attributes of
-    TorchScript modules. Where a dict has the key "state_dict" and a container under it, that alone is taken and leaves
-    no trace in the names; epochs and optimizers beside it are not. Numbers and texts are passed over. bfloat16, which
-    NumPy does not have, becomes float32; other types stay. Tensors that share a storage share memory.
+    TorchScript modules; a tensor that was saved alone has the name "". Where a dict has the key "state_dict" and a
+    container under it, that alone is taken and leaves no trace in the names; epochs and optimizers beside it are not.
+    Numbers and texts are passed over. bfloat16, which NumPy does not have, becomes float32; other types stay. Tensors
+    that share a storage share memory; one that was expanded stays a view that repeats its numbers.
+    The file must not be cut short while the arrays are in use. Its numbers are not compared with a checksum.
     Raises CheckpointError for a file that is missing, damaged, of another format, or that needs anything to be run.
     """
     data = _mapped(path)
+    if bytes(data[8:9]) == b"{":  # first, because a length may begin as a pickle does
+        raise CheckpointError(f"{path} is a safetensors file, which needs no reader of PyTorch's; open it as one")
     if bytes(data[:4]) == b"PK\x03\x04":
         tree, storage = _open_zip(memoryview(data), path)
     elif bytes(data[:1]) == b"\x80":
         tree, storage = _open_legacy(memoryview(data), path)
     else:
-        raise CheckpointError(f"{path} {_other(bytes(data[:512]))}; give a file that PyTorch wrote")
+        raise CheckpointError(f"{path} {_other(bytes(data[:512]))}")
     arrays, storages = {}, {}
     for name, tensor in _tensors(_unwrapped(tree), path):
         if name in arrays:
-            raise CheckpointError(f"{path} holds two tensors of the name {name}; give its state_dict alone")
-        place = tensor.storage._replace(start=0, count=0)
-        if place not in storages:
-            storages[place] = _numbers(storage(tensor.storage), tensor.storage)
-        arrays[name] = _view(storages[place], tensor, f"{path}: the tensor {name}")
+            raise CheckpointError(f"{path} holds two tensors of the name {name[:100]!r}; give its state_dict alone")
+        kind, key = tensor.storage.type, tensor.storage.key
+        if key not in storages:
+            storages[key] = kind, _numbers(storage(tensor.storage), kind, path)
+        if storages[key][0] != kind:  # each type could cost a copy
+            raise CheckpointError(f"{path} is damaged: a storage in it has two types; fetch it again")
+        arrays[name] = _view(storages[key][1], tensor, f"{path}: the tensor {name[:100]!r}")
     return arrays
 
 
@@ -65,14 +71,12 @@ def _mapped(path):
 
 
 def _other(start):
-    """What a file is that is not PyTorch's, by how it begins."""
+    """What a file is that is not PyTorch's, by how it begins, and what to do."""
     if start.lstrip().startswith(b"<"):
-        return "is a web page, perhaps one that asks to log in"
-    if start[8:9] == b"{":
-        return "is a safetensors file already"
+        return "is a web page, perhaps one that asks to log in; fetch the file that it leads to"
     if start[257:262] == b"ustar":
-        return "is a tar archive, PyTorch's format before 2017"
-    return "is not a PyTorch file"
+        return "is a tar archive, PyTorch's format before 2017, which is not read; save it anew in the zip format"
+    return "is not a PyTorch file, or is damaged; give a file that PyTorch wrote"
 
 
 # --- the two formats: each gives what was saved, and a function from a StorageRef to its bytes
@@ -87,9 +91,12 @@ def _open_zip(data, path):
     if pickled.size > LONGEST:
         raise CheckpointError(f"{path} has a pickle of {pickled.size / 1e6:.0f} MB, too long for one of weights")
     tree, _ = read_pickle(bytes(torch_zip.content(data, pickled, path)), path)
-    order = "<"
-    if f"{tops[0]}byteorder" in entries:
-        order = ">" if bytes(torch_zip.content(data, entries[f"{tops[0]}byteorder"], path)) == b"big" else "<"
+    written = entries.get(f"{tops[0]}byteorder")
+    order = {b"little": "<", b"big": ">"}.get(
+        b"little" if written is None else bytes(torch_zip.content(data, written, path)[:9])
+    )
+    if order is None:
+        raise CheckpointError(f"{path} is damaged: its byte order is neither little nor big; fetch it again")
 
     def storage(ref):
         name = f"{tops[0]}data/{ref.key}"
@@ -113,11 +120,14 @@ def _open_legacy(data, path):
     _, protocol, machine, tree, keys = parts
     if protocol != _PROTOCOL or type(machine) is not dict or type(keys) is not list:
         raise CheckpointError(f"{path} is of a version of PyTorch's legacy format that is not known; save it anew")
-    order = "<" if machine.get("little_endian", True) is True else ">"
-    itemsizes = {tensor.storage.key: _itemsize(tensor.storage) for _, tensor in _tensors(tree, path)}
-    places = {}
+    places, itemsizes = {}, {}
+    for _, tensor in _tensors(tree, path):
+        size = _itemsize(tensor.storage.type)
+        if itemsizes.setdefault(tensor.storage.key, size) != size:
+            raise CheckpointError(f"{path} is damaged: a storage in it has two types; fetch it again")
     for key in keys:
-        count = int.from_bytes(data[position : position + 8], "little" if order == "<" else "big")
+        # little end first on every machine, as the numbers are, whatever the machine says of itself
+        count = int.from_bytes(data[position : position + 8], "little")
         position += 8
         if type(key) is not str or key in places or key not in itemsizes:
             # its length follows from its type, which only a tensor that uses it tells
@@ -131,7 +141,7 @@ def _open_legacy(data, path):
         if ref.key not in places:
             raise CheckpointError(f"{path} is damaged: the storage {ref.key[:200]!r} is missing; fetch it again")
         start, end = places[ref.key]
-        return data[start:end], order
+        return data[start:end], "<"
 
     return tree, storage
 
@@ -141,26 +151,29 @@ def _open_legacy(data, path):
 
 def _tensors(tree, path):
     """Yields (name, TensorRef) of all that are in `tree`, in the order of the file."""
-    visits = itertools.count()
+    looked, found = 0, 0  # what is shared counts each time
 
     def walk(value, name, depth):
-        if next(visits) > _MOST or depth > _DEEPEST or len(name) > _LONGEST_NAME:
-            raise CheckpointError(f"{path} is nested too deeply, or without end, for a file of weights")
+        nonlocal looked, found
         if type(value) is TensorRef:
+            found += 1
+            if found > _MOST_TENSORS:
+                raise CheckpointError(f"{path} has more than {_MOST_TENSORS} tensors; give its state_dict alone")
             yield name, value
-        for key, item in _items(value):
-            yield from walk(item, f"{name}.{key}" if depth else f"{key}", depth + 1)
+            return
+        parts = value.attributes if type(value) is Holder else value
+        looked += 1 + len(parts)
+        if looked > MOST or depth > _DEEPEST:
+            raise CheckpointError(f"{path} is nested too deeply, or without end, for a file of weights")
+        for key, item in parts.items() if type(parts) is dict else enumerate(parts):
+            if type(item) not in _PARTS:
+                continue
+            key = str(key)
+            if len(name) + len(key) > _LONGEST_NAME or not key.isprintable():
+                raise CheckpointError(f"{path} has {key[:100]!r} for a part of a name; give its state_dict alone")
+            yield from walk(item, f"{name}.{key}" if depth else key, depth + 1)
 
-    return walk(tree, "", 0)
-
-
-def _items(value):
-    """The parts of a container with their names; nothing for what is none."""
-    if type(value) is Holder:
-        value = value.attributes
-    if type(value) is dict:
-        return value.items()
-    return enumerate(value) if type(value) in (list, tuple) else ()
+    return walk(tree, "", 0) if type(tree) in _PARTS else iter(())
 
 
 def _unwrapped(tree):
@@ -174,16 +187,18 @@ def _unwrapped(tree):
 # --- from bytes to arrays
 
 
-def _itemsize(ref):
-    return 2 if STORAGES[ref.type] == "bf16" else np.dtype(STORAGES[ref.type]).itemsize
+def _itemsize(storage_type):
+    return 2 if STORAGES[storage_type] == "bf16" else np.dtype(STORAGES[storage_type]).itemsize
 
 
-def _numbers(found, ref):
+def _numbers(found, storage_type, path):
     """A storage's bytes, as much as are whole numbers, as a read-only array of one axis."""
     content, order = found
     raw = np.frombuffer(content, np.uint8)
-    raw = raw[: len(raw) - len(raw) % _itemsize(ref)]
-    kind = STORAGES[ref.type]
+    raw = raw[: len(raw) - len(raw) % _itemsize(storage_type)]
+    kind = STORAGES[storage_type]
+    if kind == "?" and raw.max(initial=0) > 1:  # NumPy would take them for neither true nor false
+        raise CheckpointError(f"{path} is damaged: a truth value in it is neither 0 nor 1; fetch it again")
     if kind == "bf16":  # the upper half of a float32
         numbers = raw.view(f"{order}u2").astype(np.uint32) << 16
         numbers = numbers.view(np.float32)
@@ -211,6 +226,8 @@ def _view(numbers, tensor, what):
     if count > max(len(numbers), _SPREAD):
         raise CheckpointError(f"{what} spreads {len(numbers)} numbers over {count} places; save it as it is meant")
     if not count:
+        if math.prod(side for side in size if side) > _LONGEST_SIDE:
+            raise CheckpointError(f"{what} has a shape that nothing can have; fetch the file again")
         return numbers[:0].reshape(size)
     # a side of one is never stepped along, whatever its stride says
     steps = [step * numbers.itemsize if side > 1 else 0 for side, step in zip(size, stride, strict=True)]

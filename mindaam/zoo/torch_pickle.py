@@ -2,7 +2,8 @@
 
 A pickle is a program. This one machine runs just what files of weights are written with: constants, containers, a memo,
 and calls of the few functions in `_CALLS`, for which our own stand in. Nothing is imported and nothing of the file is
-called; any other opcode or global is refused by name.
+called; any other opcode or global is refused by name: NumPy's scalars and argparse's settings too, which training
+leaves beside the weights in some files. Every step costs no more than what the pickle is long, and copies are counted.
 """
 
 import pickletools
@@ -12,7 +13,9 @@ from typing import NamedTuple
 from mindaam.errors import CheckpointError
 
 LONGEST = 1 << 26  # bytes of one pickle; those of weights are some hundred kilobytes
-MOST = 2_000_000  # opcodes; a thousand tensors take about forty thousand
+MOST = 1_000_000  # opcodes, and parts of all that is copied; a thousand tensors take about forty thousand
+_NEWEST = 5  # version of the language that pickles are written in
+_LONGEST_NAME = 1000  # of a global
 _INTEGER_KEYS = 1 << 60  # below it integers cannot be made to collide in a dict
 _CURE = "save its state_dict alone, in PyTorch's zip format, and give that file"
 
@@ -70,6 +73,8 @@ def read_pickle(content, path):
             step = _STEPS.get(opcode.name)
             if step is None:
                 raise _Refused(f"its pickle has the instruction {opcode.name}, which no file of weights needs")
+            if opcode.name == "FRAME" and argument > len(content) - stream.tell():
+                raise ValueError("a frame of it is longer than what is there")
             step(machine, argument)
     except _Refused as error:
         raise CheckpointError(f"{path} is not read, because {error}; {_CURE}") from None
@@ -106,11 +111,15 @@ class _Machine:
         del self.stack[len(self.stack) - count :]
         return values
 
-    def copying(self, container):
-        """Counts what is copied, because a short pickle can have a long list copied often."""
-        self.copied += len(container) if type(container) in (list, tuple, dict) else 0
+    def copying(self, value):
+        """Counts what is copied or looked through, because a short pickle can have a long list copied often."""
+        self.copied += len(value) if type(value) in (list, tuple, dict, str, bytes) else 0
         if self.copied > MOST:
             raise _Refused("it copies more than any file of weights needs")
+
+    def begin(self, version):
+        if version > _NEWEST:
+            raise _Refused(f"its pickle is of the version {version}, which nothing writes")
 
     def remember(self, index):
         self.memo[len(self.memo) if index is None else index] = self.stack[-1]
@@ -131,9 +140,9 @@ class _Machine:
         target.update(_pairs(values))
 
     def find(self, module, name):
-        found = Global(module, name)
-        if type(module) is not str or type(name) is not str:
+        if type(module) is not str or type(name) is not str or len(module) + len(name) > _LONGEST_NAME:
             raise _Refused("it makes up the name of a global")
+        found = Global(module, name)
         if str(found) not in _KNOWN and not _is_script(found):
             raise _Refused(
                 f"it wants {str(found)[:200]!r} to be imported, and only tensors and plain containers are read"
@@ -148,6 +157,7 @@ class _Machine:
             return self.push(Holder())
         if type(function) is not Global or str(function) not in _CALLS:
             raise _Refused(f"it calls {_called(function)}")
+        self.copying(arguments)
         for argument in arguments:
             self.copying(argument)
         return self.push(_CALLS[str(function)](*arguments))
@@ -173,7 +183,7 @@ class _Machine:
             raise _Refused("it refers to something outside that is no storage")
         _, kind, key, _device, count, *view = what
         if str(kind) not in STORAGES:
-            raise _Refused(f"it stores numbers as {kind}, which is not read here")
+            raise _Refused(f"it stores numbers as {_called(kind)}, which is not read here")
         start = 0
         if view and view[0] is not None:  # of the old format: a part of a storage that others share
             _, start, count = view[0]
@@ -192,7 +202,7 @@ def _is_script(found):
 
 
 def _called(value):
-    return str(value)[:200] if type(value) is Global else f"a {type(value).__name__}"
+    return repr(str(value)[:200]) if type(value) is Global else f"a {type(value).__name__}"
 
 
 def _counts(values):
@@ -204,7 +214,7 @@ def _pairs(values):
     if len(values) % 2:
         raise ValueError("a key without a value")
     for key in values[::2]:
-        if type(key) not in (str, int, bool) or (type(key) is int and abs(key) >= _INTEGER_KEYS):
+        if type(key) not in (str, int, bool) or not (type(key) is str or -_INTEGER_KEYS < key < _INTEGER_KEYS):
             raise _Refused(f"a dict of it has {_called(key)} for a key")
     return dict(zip(values[::2], values[1::2], strict=True))
 
@@ -214,11 +224,13 @@ def _ordered_dict(items=()):
     return _pairs([part for key, value in items for part in (key, value)])
 
 
-def _tensor(storage, offset, size, stride, *_):
+def _tensor(storage, offset, size, stride, _gradient=False, _hooks=None, metadata=None):
     if type(storage) is not StorageRef or type(size) is not tuple or type(stride) is not tuple:
         raise _Refused("it describes a tensor by other things than a storage and numbers")
     if not _counts((offset, *size, *stride)):
         raise _Refused("a tensor of it has a size, stride or offset that is negative, huge, or no number")
+    if metadata:  # that its numbers are meant negated or conjugated
+        raise _Refused("a tensor of it is to be computed from the numbers that are stored")
     return TensorRef(storage, offset, size, stride)
 
 
@@ -259,7 +271,7 @@ _CONSTANTS = (
 )  # fmt: skip
 _STEPS = {
     **dict.fromkeys(_CONSTANTS, _Machine.push),
-    "PROTO": lambda machine, _: None,
+    "PROTO": _Machine.begin,
     "FRAME": lambda machine, _: None,
     "STOP": _Machine.stop,
     "MARK": _Machine.mark,

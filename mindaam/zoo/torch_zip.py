@@ -16,15 +16,17 @@ _END64 = struct.Struct("<4sQ2H2L4Q")
 _DIRECTORY = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _STORED, _DEFLATED, _ENCRYPTED = 0, 8, 1
-_LONGEST_DIRECTORY = 1 << 24
+_SIZES_LATER = 8  # a local header's flag: its sizes follow the bytes
+_LONGEST_DIRECTORY = 1 << 22  # bytes; an entry of PyTorch's takes about a hundred
 _GROWTH = 8  # times the archive's size, and a little, is the most that unpacking may give
 _LITTLE = 1 << 24
 
 
 class Entry(NamedTuple):
-    """One file of an archive: bytes [start, end) of it, packed by `method`, `size` bytes when unpacked."""
+    """One file of an archive: a header from `place` on, then bytes [start, end), packed; `size` bytes unpacked."""
 
     name: str
+    place: int
     start: int
     end: int
     method: int
@@ -46,7 +48,10 @@ def read_directory(data, path):
 
 
 def content(data, entry, path):
-    """The bytes of an entry: a view where it is stored as it is, as PyTorch does, else unpacked and checked."""
+    """The bytes of an entry: a view where it is stored as it is, as PyTorch does, else unpacked and checked.
+
+    A view's checksum is not checked: PyTorch can leave it out, and the whole file would have to be read for it.
+    """
     packed = data[entry.start : entry.end]
     if entry.method == _STORED:
         return packed
@@ -57,22 +62,23 @@ def content(data, entry, path):
     except zlib.error:
         whole = False
     if not whole:
-        raise CheckpointError(f"{path} is damaged: {entry.name} in it cannot be unpacked; fetch it again")
+        raise CheckpointError(f"{path} is damaged: {entry.name[:200]!r} in it cannot be unpacked; fetch it again")
     return memoryview(unpacked)
 
 
 def _entries(data):
-    position, size, count = _find_directory(data)
-    if position + size > len(data) or size > _LONGEST_DIRECTORY:
+    start, size, count = _find_directory(data)
+    if start + size > len(data) or size > _LONGEST_DIRECTORY:
         raise ValueError("its directory lies outside of it, or is huge")
-    entries, end = [], position + size
+    entries, position, end = [], start, start + size
     for _ in range(count):
         if position + _DIRECTORY.size > end:
             raise ValueError("its directory is shorter than it says")
         fields = _DIRECTORY.unpack_from(data, position)
         name, extra, comment = fields[10:13]
         after = position + _DIRECTORY.size
-        entries.append(_entry(data, fields, bytes(data[after : after + name]), bytes(data[after + name :][:extra])))
+        names, extras = bytes(data[after : after + name]), bytes(data[after + name :][:extra])
+        entries.append(_entry(data[:start], fields, names, extras))
         position = after + name + extra + comment
     return entries
 
@@ -102,7 +108,8 @@ def _entry(data, fields, name, extra):
     place = fields[16]
     if signature != b"PK\x01\x02":
         raise ValueError("its directory is broken")
-    shown = name.decode("utf-8", "replace")
+    name_as_text = name.decode("utf-8", "replace")
+    shown = name_as_text[:200]
     if flags & _ENCRYPTED or method not in (_STORED, _DEFLATED):
         raise ValueError(f"{shown!r} in it is encrypted or packed in an unusual way")
     size, packed, place = _wide(extra, (size, packed, place))
@@ -112,19 +119,22 @@ def _entry(data, fields, name, extra):
     start = place + _LOCAL.size + head[9] + head[10]
     if head[0] != b"PK\x03\x04" or bytes(data[place + _LOCAL.size :][: head[9]]) != name or head[3] != method:
         raise ValueError(f"{shown!r} is not where its directory says")
+    sizes = [] if head[2] & _SIZES_LATER else [(head[7], packed), (head[8], size)]
+    if head[2] & _ENCRYPTED or any(here not in (there, 0xFFFFFFFF) for here, there in sizes):
+        raise ValueError(f"{shown!r} is not what its directory says")
     if start + packed > len(data) or (method == _STORED and packed != size):
         raise ValueError(f"{shown!r} is longer than what is there")
-    return Entry(shown, start, start + packed, method, size, crc)
+    return Entry(name_as_text, place, start, start + packed, method, size, crc)
 
 
 def _wide(extra, values):
     """The three sizes with those of 0xFFFFFFFF taken from the field of eight-byte numbers."""
-    wide = b""
-    while len(extra) >= 4:
-        kind, length = struct.unpack_from("<2H", extra)
+    wide, position = b"", 0
+    while position + 4 <= len(extra):
+        kind, length = struct.unpack_from("<2H", extra, position)
         if kind == 1:
-            wide = extra[4 : 4 + length]
-        extra = extra[4 + length :]
+            wide = extra[position + 4 : position + 4 + length]
+        position += 4 + length
     found = []
     for value in values:
         if value == 0xFFFFFFFF:
@@ -138,9 +148,9 @@ def _check(entries, length):
     if len({entry.name for entry in entries}) != len(entries):
         raise ValueError("a name comes twice in it")
     reached = 0
-    for entry in sorted(entries, key=lambda entry: (entry.start, entry.end)):
-        if entry.start < reached:
-            raise ValueError(f"{entry.name!r} shares bytes with another")
+    for entry in sorted(entries, key=lambda entry: entry.place):
+        if entry.place < reached:
+            raise ValueError(f"{entry.name[:200]!r} shares bytes with another")
         reached = max(reached, entry.end)
     unpacked = sum(entry.size for entry in entries if entry.method != _STORED)
     if unpacked > _GROWTH * length + _LITTLE:

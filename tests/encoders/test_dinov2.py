@@ -6,6 +6,7 @@ import pytest
 
 from mindaam.encoders import dinov2
 from mindaam.encoders.dinov2 import DINOv2, bicubic_matrix, from_official, resize_positions
+from tests import gold
 from tests.encoders.encoder_files import golden, official, randomise, running_in
 
 TAPS = (2, 5, 8, 11)
@@ -50,7 +51,7 @@ def test_tokens_are_the_official_ones(vits14, height, width, mode):
         low, high = want[f"{key}.range"]
         limit = 2e-4 * (high - low)
         # the golden rows count from the class token, which the backbone drops
-        assert np.abs(tokens[12::13, ::4] - want[f"{key}.tokens_every_13th"][1:]).max() <= limit
+        gold.compare(f"{height}x{width}/{tap}", tokens[12::13, ::4], want[f"{key}.tokens_every_13th"][1:], limit, 0)
         count = tokens.shape[0]
         class_token = want[f"{key}.mean_over_tokens"] * (count + 1) - tokens.sum(0, dtype=np.float64)
         assert np.abs(class_token[::4] - want[f"{key}.tokens_every_13th"][0]).max() <= limit * count

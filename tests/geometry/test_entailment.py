@@ -10,12 +10,13 @@ from mindspore import Tensor, ops
 from mindaam.geometry import lorentz
 from mindaam.geometry.entailment import entailment_loss, hierarchical_entailment
 from mindaam.geometry.lorentz import PAPER, RELEASED
+from tests import gold
 
 GOLDEN = dict(np.load(Path(__file__).parent / "goldens" / "lorentz.npz", allow_pickle=False))
 
 
 def close(value, reference):
-    np.testing.assert_allclose(value.asnumpy(), reference, atol=1e-5, rtol=1e-4)
+    gold.compare("losses/", value.asnumpy(), reference, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("tag", ["0.1000", "2.3026", "-2.3026"])

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from mindaam.errors import ConfigError, InputError
 from mindaam.metrics import MIT, RELEASED, auc_judd, auc_shuffled, nss, points_of
+from tests.gold import compare
 from tests.metrics.reference import GOLDEN, SIZES, case
 
 STAIRS = np.linspace(0, 1, 50).reshape(5, 10)
@@ -23,9 +24,9 @@ def test_released_gives_the_golden_values(index):
     prediction, _, masks = case(index)
     seen = [points_of(mask) for mask in masks]
     scores = [nss(p, f, **RELEASED.nss) for p, f in zip(prediction[:, 0], seen, strict=True)]
-    assert np.mean(scores) == pytest.approx(float(GOLDEN[f"case{index}/nss"]), abs=1e-6)
+    compare(f"nss/{index}", np.mean(scores), GOLDEN[f"case{index}/nss"], 1e-6, 0)
     areas = [auc_judd(p, f, **RELEASED.auc_judd) for p, f in zip(prediction[:, 0], seen, strict=True)]
-    np.testing.assert_allclose(areas, GOLDEN[f"case{index}/auc_judd"], atol=1e-12)
+    compare(f"auc_judd/{index}", areas, GOLDEN[f"case{index}/auc_judd"], 1e-12, 1e-7)
 
 
 @pytest.mark.parametrize("index", range(len(SIZES)))

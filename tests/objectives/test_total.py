@@ -8,6 +8,7 @@ import pytest
 
 from mindaam.geometry.lorentz import PAPER, RELEASED
 from mindaam.objectives import total
+from tests.gold import compare
 from tests.metrics.reference import GOLDEN, case
 
 POINTS = np.load(pathlib.Path(__file__).parent / "goldens" / "points.npz", allow_pickle=False)
@@ -27,7 +28,7 @@ def test_total_is_the_released_sum():
 def test_terms_are_the_released_ones():
     terms = total.loss_terms(*inputs(), eps=RELEASED)
     want = [GOLDEN["case0/kldiv"], GOLDEN["case0/cc"], GOLDEN["case0/similarity"], POINTS["entail"], POINTS["contrast"]]
-    np.testing.assert_allclose([float(term) for term in terms], want, atol=1e-5, rtol=1e-5)
+    compare("terms/", [float(term) for term in terms], want, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", total.Weights._fields)

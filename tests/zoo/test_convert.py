@@ -210,7 +210,6 @@ def test_a_dinov3_variant_is_told_by_its_sizes(name, naming):
     ids=["clip", "wav2clip", "wav2clip within AAM"],
 )
 def test_the_published_file_of_a_kind_is_whole(monkeypatch, kind, module, shapes):
-    pytest.importorskip(f"mindaam.encoders.{module}")
     state = blank(shapes) | {name: np.zeros((), np.int64) for name in shapes if name.endswith("num_batches_tracked")}
     monkeypatch.setattr(files, "read_foreign", lambda path: state)
     monkeypatch.setattr(files, "sha256_of", lambda path: "")

@@ -332,6 +332,7 @@ def test_every_released_backbone_is_a_published_encoder():
         encoder, published = model_config(name, "released").encoder, dinov3.VARIANTS[name.removeprefix("aam_")]
         assert {key: getattr(encoder, key) for key in SETTINGS} == {key: published[key] for key in SETTINGS}
         assert published["hidden"] == 4 * encoder.width and not published["swiglu"]
+        assert encoder.prefix == 5  # the class token and four storage tokens
 
 
 # --- encoders that the user put into the zoo
