@@ -6,6 +6,7 @@ it falls into the pixel (floor(x), floor(y)); a picture W wide covers 0 <= x < W
 
 import cv2
 import numpy as np
+from PIL import Image
 
 # The blur of a fixation is followed out to four sigma (less than 0.01 % of its mass lies beyond).
 BLUR_REACH = 4.0
@@ -26,6 +27,28 @@ def resize_image(image, size):
     return image
 
 
+def resize_antialiased(image, size):
+    """The picture at another size, bilinear, each axis that shrinks under a triangle as wide as what it leaves out.
+
+    image: [H,W,3] or [H,W]; uint8 is rounded to uint8, as Pillow does and the released loaders of films; float32 stays
+    exact, as in the released loaders of photographs. size: (height, width) in pixels, both >= 1.
+    """
+    if image.dtype == np.uint8:
+        return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
+    if image.ndim == 3:
+        return np.stack([resize_antialiased(channel, size) for channel in np.moveaxis(image, 2, 0)], 2)
+    plane = Image.fromarray(np.ascontiguousarray(image, np.float32))
+    return np.asarray(plane.resize(size[::-1], Image.Resampling.BILINEAR))
+
+
+def as_seen(image, size, how):
+    """A uint8 photograph [H,W,3] at a model's `size` (height, width); how: "area" or "antialiased", as it was trained.
+
+    "area" gives uint8 by `resize_image`, "antialiased" float32 in 0..255, unrounded.
+    """
+    return resize_image(image, size) if how == "area" else resize_antialiased(image.astype(np.float32), size)
+
+
 def resize_density(density, size):
     """The density at another size, resampled as `resize_image` does and scaled to sum 1.
 
@@ -36,7 +59,7 @@ def resize_density(density, size):
 
 
 def normalise(image, mean, std):
-    """The picture as a network takes it: uint8 RGB [H,W,3] -> float32 [3,H,W], (value/255 - mean) / std a channel."""
+    """The picture as a network takes it: RGB 0..255 [H,W,3] -> float32 [3,H,W], (value/255 - mean) / std a channel."""
     scale = 1.0 / (255.0 * np.asarray(std, np.float32))
     offset = np.asarray(mean, np.float32) / np.asarray(std, np.float32)
     return np.ascontiguousarray((image * scale - offset).transpose(2, 0, 1), np.float32)

@@ -91,7 +91,7 @@ class Predictor:
     def _image_features(self, image):
         """The model's features of uint8 [H, W, 3]; found by what the model would see, not by the file's name."""
         config = self.model.config
-        seen = transforms.resize_image(image, tuple(config.image_size))
+        seen = transforms.as_seen(image, tuple(config.image_size), config.resize)
         key = hashlib.blake2b(np.ascontiguousarray(seen), digest_size=16).digest()
         if key not in self._features:
             batch = transforms.normalise(seen, config.mean, config.std)[None]

@@ -137,6 +137,7 @@ class ModelConfig(Schema):
     dynamics: Literal["paper", "released"]
     anchor_std: float = Field(ge=0)
     align_corners: bool
+    resize: Literal["area", "antialiased"]
     smoothing: float = Field(ge=0, lt=0.5)
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ import numpy as np
 from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.loader import Loader
 from mindaam.data.prompts import training_sentences
-from mindaam.data.transforms import normalise, resize_image
+from mindaam.data.transforms import as_seen, normalise
 from mindaam.errors import ConfigError
 from mindaam.training.features import FeatureCache
 from mindaam.zoo.index import record
@@ -43,9 +43,9 @@ def open_folders(config, split, limit):
     return folders
 
 
-def decode(folder, index, size):
-    """One picture of a gaze folder, resized: uint8 [H,W,3]. A function of a module, for worker processes."""
-    return resize_image(folder.image(index), size)
+def decode(folder, index, size, how):
+    """One picture of a gaze folder as the model sees it, [H,W,3] in 0..255. A module's function, for processes."""
+    return as_seen(folder.image(index), size, how)
 
 
 def feature_cache(name, folder, settings, place, *, mirrored, compute, report=None):
@@ -61,6 +61,7 @@ def feature_cache(name, folder, settings, place, *, mirrored, compute, report=No
     recipe = {
         "encoder_sha256": record(encoder.name).sha256,
         "image_size": size,
+        "resize": settings.resize,
         "mean": settings.mean,
         "std": settings.std,
         "taps": encoder.taps,
@@ -70,7 +71,9 @@ def feature_cache(name, folder, settings, place, *, mirrored, compute, report=No
     cache = FeatureCache(place, stem, pictures, recipe, shape, mirrored)
     cache.fill(
         compute,
-        lambda row: normalise(decode(folder, index_of[pictures[row]], size), settings.mean, settings.std),
+        lambda row: normalise(
+            decode(folder, index_of[pictures[row]], size, settings.resize), settings.mean, settings.std
+        ),
         report and (lambda *progress: report(stem, *progress)),
     )
     return cache
@@ -98,7 +101,7 @@ class Source:
         if self.taps:
             entries = self.folders[batch.folder].entries
             return self.caches[batch.folder].read([entries[i][0] for i in batch.entries], self.taps, batch.mirrored)
-        decoded = self.loader([(batch.folder, i, self.size) for i in batch.entries])
+        decoded = self.loader([(batch.folder, i, self.size, self.settings.resize) for i in batch.entries])
         pictures = np.stack([normalise(picture, self.settings.mean, self.settings.std) for picture in decoded])
         return np.ascontiguousarray(pictures[..., ::-1]) if batch.mirrored else pictures
 

@@ -17,7 +17,8 @@ from mindaam.zoo.torch_pickle import LONGEST, MOST, STORAGES, Holder, TensorRef,
 _MAGIC = 0x1950A86A20F9469CFC6C  # the number that the legacy format begins with
 _PROTOCOL = 1001
 _DEEPEST = 64  # containers inside one another
-_MOST_TENSORS = 50_000
+_MOST_TENSORS = 20_000
+_COST = 20  # of a container, in parts of it, of which all together may have MOST
 _LONGEST_NAME = 1000
 _PARTS = (TensorRef, Holder, dict, list, tuple)  # what tensors are or lie in; all else is passed over
 _AXES = 16
@@ -162,7 +163,7 @@ def _tensors(tree, path):
             yield name, value
             return
         parts = value.attributes if type(value) is Holder else value
-        looked += 1 + len(parts)
+        looked += _COST + len(parts)
         if looked > MOST or depth > _DEEPEST:
             raise CheckpointError(f"{path} is nested too deeply, or without end, for a file of weights")
         for key, item in parts.items() if type(parts) is dict else enumerate(parts):

@@ -67,21 +67,33 @@ def read_pickle(content, path):
     """
     stream, machine = BytesIO(content), _Machine()
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-            if count >= MOST:
-                raise _Refused(f"its pickle has more than {MOST} instructions, which no file of weights needs")
-            step = _STEPS.get(opcode.name)
-            if step is None:
-                raise _Refused(f"its pickle has the instruction {opcode.name}, which no file of weights needs")
-            if opcode.name == "FRAME" and argument > len(content) - stream.tell():
-                raise ValueError("a frame of it is longer than what is there")
-            step(machine, argument)
+        _follow(stream, len(content), machine)
     except _Refused as error:
         raise CheckpointError(f"{path} is not read, because {error}; {_CURE}") from None
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, AttributeError) as error:
         reason = " ".join(f"{error}".split())[:100] or type(error).__name__
         raise CheckpointError(f"{path} is damaged: its pickle cannot be followed ({reason}); fetch it again") from error
     return machine.result, stream.tell()
+
+
+def _follow(stream, length, machine):
+    """Takes one step after the other until the pickle says that it ends; an argument is read once its step is known."""
+    for _ in range(MOST):
+        code = stream.read(1)
+        if not code:
+            raise ValueError("it ends before it says so")
+        if code not in _OPCODES:
+            raise _Refused(f"its pickle has the instruction {code!r}, which nothing writes")
+        name, argument = _OPCODES[code].name, _OPCODES[code].arg
+        if name not in _STEPS:
+            raise _Refused(f"its pickle has the instruction {name}, which no file of weights needs")
+        argument = None if argument is None else argument.reader(stream)
+        if name == "FRAME" and argument > length - stream.tell():
+            raise ValueError("a frame of it is longer than what is there")
+        _STEPS[name](machine, argument)
+        if name == "STOP":
+            return
+    raise _Refused(f"its pickle has more than {MOST} instructions, which no file of weights needs")
 
 
 class _Machine:
@@ -264,10 +276,11 @@ _DTYPES = (
 )  # fmt: skip
 _KNOWN = {*_CALLS, *STORAGES, *(f"torch.{name}" for name in _DTYPES)}
 
+_OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
+# Instructions whose arguments are lines of text are of the first version, which PyTorch never wrote.
 _CONSTANTS = (
-    "INT", "LONG", "LONG1", "LONG4", "BININT", "BININT1", "BININT2", "FLOAT", "BINFLOAT", "STRING", "BINSTRING",
-    "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES",
-    "BINBYTES8",
+    "LONG1", "LONG4", "BININT", "BININT1", "BININT2", "BINFLOAT", "BINSTRING", "SHORT_BINSTRING", "BINUNICODE",
+    "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",
 )  # fmt: skip
 _STEPS = {
     **dict.fromkeys(_CONSTANTS, _Machine.push),
@@ -293,11 +306,9 @@ _STEPS = {
     "APPENDS": lambda machine, _: machine.extend(machine.since_mark()),
     "SETITEM": lambda machine, _: machine.fill(machine.last(2)),
     "SETITEMS": lambda machine, _: machine.fill(machine.since_mark()),
-    "PUT": _Machine.remember,
     "BINPUT": _Machine.remember,
     "LONG_BINPUT": _Machine.remember,
     "MEMOIZE": _Machine.remember,
-    "GET": _Machine.recall,
     "BINGET": _Machine.recall,
     "LONG_BINGET": _Machine.recall,
     "GLOBAL": lambda machine, argument: machine.find(*argument.split(" ", 1)),

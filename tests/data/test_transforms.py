@@ -1,5 +1,7 @@
 """Resizing, normalising and mirroring keep picture, density and fixations together."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,9 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from mindaam.data import transforms
+from tests import gold
 
+GOLDENS = Path(__file__).parent / "goldens"
 SIZES = st.tuples(st.integers(1, 40), st.integers(1, 40))
 
 
@@ -104,3 +108,31 @@ def test_density_is_the_plain_gaussian_filter_of_the_counts(sigma):
 def test_fixations_at_the_very_border_stay_inside():
     pixels = transforms.fixated_pixels(np.float32([[8, 6], [-0.5, -0.5], [7.99, 0]]), (6, 8))
     np.testing.assert_array_equal(pixels, [[7, 5], [0, 0], [7, 0]])
+
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@pytest.mark.parametrize(("case", "side"), [("image_pre_64_antialias", 64), ("image_pre_160_antialias_up", 160)])
+def test_the_released_models_see_a_photograph_as_the_reference_gives_it(case, side):
+    golden = np.load(GOLDENS / "pictures.npz")
+    seen = transforms.as_seen(golden["src_u8"], (side, side), "antialiased")
+    gold.check(golden, case, transforms.normalise(seen, MEAN, STD)[None], atol=3e-6, rtol=0)
+
+
+def test_frames_are_rounded_on_the_way_as_in_the_reference():
+    golden = np.load(GOLDENS / "pictures.npz")
+    seen = transforms.resize_antialiased(golden["src_u8"], (64, 64))
+    assert seen.dtype == np.uint8
+    gold.check(golden, "video_pre_64", transforms.normalise(seen, MEAN, STD), atol=3e-6, rtol=0)
+
+
+def test_areas_are_the_other_way():
+    picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    np.testing.assert_array_equal(
+        transforms.as_seen(picture, (10, 20), "area"), transforms.resize_image(picture, (10, 20))
+    )
+    assert (
+        np.abs(transforms.as_seen(picture, (10, 20), "antialiased") - transforms.resize_image(picture, (10, 20))).max()
+        > 1
+    )

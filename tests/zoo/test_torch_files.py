@@ -1,5 +1,7 @@
 """PyTorch's files read without PyTorch: the same names and numbers, whatever the format, type or stride."""
 
+import struct
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mindaam.errors import CheckpointError
 from mindaam.zoo.torch_files import read_torch
 from tests.zoo.pickles import STORAGES, archive, call, find, legacy, listed, mapping, number, storage, tensor, text
 from tests.zoo.torch_archive import write_torch
@@ -33,6 +36,10 @@ def test_a_repacked_archive(tmp_path):
 
 def test_a_legacy_file(tmp_path):
     expect_state(read_torch(legacy(tmp_path / "w.pth", STATE, {"0": NUMBERS})))
+
+
+def test_a_legacy_file_of_a_big_endian_machine_has_its_numbers_little_end_first(tmp_path):
+    expect_state(read_torch(legacy(tmp_path / "w.pth", STATE, {"0": NUMBERS}, little=b"\x89")))
 
 
 def test_the_state_dict_is_taken_out_and_what_is_beside_it_left(tmp_path):
@@ -127,6 +134,49 @@ def test_scalars_and_empty_tensors(tmp_path):
     np.testing.assert_array_equal(arrays["strange"], [[1, 2]])  # a side of one may have any stride
 
 
+def test_reading_takes_no_memory_for_the_numbers(tmp_path):
+    count = 4 << 20
+    value = mapping(a=tensor(storage(count=count), size=(count // 8, 8), stride=(8, 1)))
+    path = archive(tmp_path / "w.pth", value, {"0": bytes(4 * count)})
+    tracemalloc.start()
+    found = read_torch(path)["a"]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.nbytes == 4 * count and peak < count / 4
+
+
+def test_an_expanded_tensor_stays_a_view(tmp_path):
+    value = mapping(a=tensor(size=(500, 4, 500), stride=(0, 1, 0)))
+    found = read_torch(archive(tmp_path / "w.pth", value))["a"]
+    assert found.shape == (500, 4, 500) and found.strides == (0, 4, 0)
+    np.testing.assert_array_equal(found[7, :, 9], NUMBERS[:4])
+
+
+ODDITIES = {
+    "a frame": b"\x95" + struct.pack("<Q", 2) + b"N0",
+    "a far place in the memo": b"Nr\xff\xff\xff\xff0",
+    "a pickle as bytes": b"C\x0ccos\nsystem\n.0",
+    "a class as an attribute": find("__torch__.A") + b")\x81" + mapping(__class__=text("os"), __dict__=b"}") + b"b0",
+    "a state that is no dict": find("__torch__.A") + b")\x81" + mapping(a=b"N") + b"\x85b0",
+    "a class set on an ordered dict": find("collections.OrderedDict") + b")R" + mapping(__class__=text("os")) + b"b0",
+    "a dtype, a device and a size": (
+        find("torch.float32") + b"0" + call("torch.device", text("cuda"), number(0)) + b"0"
+        + call("torch.Size", listed(number(2), number(3))) + b"0"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("oddity", ODDITIES)
+def test_oddities_that_do_no_harm(tmp_path, oddity):
+    expect_state(read_torch(archive(tmp_path / "w.pth", ODDITIES[oddity] + STATE, BYTES)))
+
+
+def test_a_tensor_that_was_saved_alone_and_a_file_without_any(tmp_path):
+    assert list(read_torch(archive(tmp_path / "w.pth", tensor()))) == [""]
+    assert read_torch(archive(tmp_path / "w.pth", mapping(epoch=number(1)))) == {}
+    assert read_torch(archive(tmp_path / "w.pth", b"N")) == {}
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_view_of_any_storage(tmp_path, data):
@@ -137,17 +187,20 @@ def test_any_view_of_any_storage(tmp_path, data):
     offset = data.draw(st.integers(0, count - 1))
     if 0 in size or offset + reach >= count:
         return
-    numbers = np.random.default_rng(count).standard_normal(count).astype(np.float32)
-    expected = np.empty(size, np.float32)
+    dtype = data.draw(st.sampled_from([name for name in STORAGES if name != "bfloat16"]))
+    numbers = np.random.default_rng(count).integers(-99, 99, count).astype(dtype)
+    expected = np.empty(size, dtype)
     for place in np.ndindex(*size):
         expected[place] = numbers[offset + sum(i * step for i, step in zip(place, stride, strict=True))]
-    value = mapping(a=tensor(storage(count=count), offset, size, stride))
+    value = mapping(a=tensor(storage(kind=STORAGES[dtype], count=count), offset, size, stride))
     writers = (
         lambda path: archive(path, value, {"0": numbers.tobytes()}),
         lambda path: legacy(path, value, {"0": numbers}),
     )
     for write in writers:
-        np.testing.assert_array_equal(read_torch(write(tmp_path / "w.pth"))["a"], expected)
+        found = read_torch(write(tmp_path / "w.pth"))["a"]
+        np.testing.assert_array_equal(found, expected)
+        assert found.dtype == dtype and found.shape == expected.shape
 
 
 def test_a_shared_storage_of_the_legacy_format(tmp_path):
@@ -180,6 +233,54 @@ def test_as_torch_reads_it(tmp_path):
         for name, value in theirs.items():
             np.testing.assert_array_equal(ours[name], value.detach().float().numpy().astype(ours[name].dtype))
             assert ours[name].shape == tuple(value.shape)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("form", ["script", "trace", "protocol 4", "training", "legacy training"])
+def test_a_module_as_torch_writes_it(tmp_path, form):
+    torch = pytest.importorskip("torch")
+    inner = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.GELU(), torch.nn.Linear(8, 4))
+    module, path = (
+        torch.nn.Sequential(torch.nn.Conv1d(2, 2, 3, padding=1), torch.nn.BatchNorm1d(2), inner),
+        tmp_path / "w.pt",
+    )
+    optimizer = torch.optim.AdamW(module.parameters())
+    module(torch.randn(3, 2, 4)).sum().backward()
+    optimizer.step()
+    module.eval()
+    if form == "script":
+        torch.jit.script(module).save(path)
+    elif form == "trace":
+        torch.jit.trace(module, torch.randn(1, 2, 4)).save(path)
+    elif form == "protocol 4":
+        torch.save(module.state_dict(), path, pickle_protocol=4)
+    else:
+        whole = {"epoch": 3, "state_dict": module.state_dict(), "optimizer": optimizer.state_dict(), "best": 0.5}
+        torch.save(whole, path, _use_new_zipfile_serialization=form == "training")
+    ours, theirs = read_torch(path), module.state_dict()
+    assert set(ours) == set(theirs)
+    for name, value in theirs.items():
+        np.testing.assert_array_equal(ours[name], value.numpy())
+        assert ours[name].dtype == value.numpy().dtype
+
+
+@pytest.mark.filterwarnings("ignore")  # that such tensors are experimental
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda torch: torch.zeros(2, dtype=torch.complex64), "torch.ComplexFloatStorage"),
+        (lambda torch: torch.eye(3).to_sparse(), "torch._utils._rebuild_sparse_tensor"),
+        (lambda torch: torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.quint8), "torch._utils._rebuild_qtensor"),
+        (lambda torch: torch.tensor([1 + 2j]).conj().imag, "computed from the numbers"),
+        (lambda torch: torch.nn.Linear(2, 2), "torch.nn.modules.linear.Linear"),
+    ],
+)
+def test_what_torch_writes_and_is_no_plain_tensor_is_named(tmp_path, make, named):
+    torch = pytest.importorskip("torch")
+    for new in (True, False):
+        torch.save({"a": make(torch)}, tmp_path / "w.pth", _use_new_zipfile_serialization=new)
+        with pytest.raises(CheckpointError, match=named):
+            read_torch(tmp_path / "w.pth")
 
 
 def test_the_archive_of_the_other_tests_is_read(tmp_path):
