@@ -10,7 +10,11 @@ class FakeModel:
 
     def __init__(self, image_size=(28, 42)):
         self.config = SimpleNamespace(
-            image_size=image_size, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25), text=SimpleNamespace(name="fake")
+            image_size=image_size,
+            mean=(0.5, 0.5, 0.5),
+            std=(0.25, 0.25, 0.25),
+            resize="area",
+            text=SimpleNamespace(name="fake"),
         )
         self.backbone_passes = self.head_passes = 0
 

@@ -69,11 +69,14 @@ def feature_cache(name, folder, settings, place, *, mirrored, compute, report=No
     tokens = encoder.prefix + (size[0] // encoder.patch) * (size[1] // encoder.patch)
     stem, shape = f"{name}.{folder.split}", (len(encoder.taps), tokens, encoder.width)
     cache = FeatureCache(place, stem, pictures, recipe, shape, mirrored)
+
+    def picture(row):
+        seen = decode(folder, index_of[pictures[row]], size, settings.resize)
+        return normalise(seen, settings.mean, settings.std)
+
     cache.fill(
         compute,
-        lambda row: normalise(
-            decode(folder, index_of[pictures[row]], size, settings.resize), settings.mean, settings.std
-        ),
+        picture,
         report and (lambda *progress: report(stem, *progress)),
     )
     return cache

@@ -165,7 +165,7 @@ def _tensors(tree, path):
         parts = value.attributes if type(value) is Holder else value
         looked += _COST + len(parts)
         if looked > MOST or depth > _DEEPEST:
-            raise CheckpointError(f"{path} is nested too deeply, or without end, for a file of weights")
+            raise CheckpointError(f"{path} is nested too deeply or without end; give its state_dict alone")
         for key, item in parts.items() if type(parts) is dict else enumerate(parts):
             if type(item) not in _PARTS:
                 continue

@@ -112,6 +112,8 @@ class _Machine:
 
     def since_mark(self):
         """All values above the topmost mark, which go."""
+        if not self.below:
+            raise ValueError("a mark is missing")
         values, self.stack = self.stack, self.below.pop()
         return values
 
@@ -137,6 +139,8 @@ class _Machine:
         self.memo[len(self.memo) if index is None else index] = self.stack[-1]
 
     def recall(self, index):
+        if index not in self.memo:
+            raise ValueError("it recalls what it never kept")
         self.push(self.memo[index])
 
     def extend(self, values):
@@ -214,7 +218,7 @@ def _is_script(found):
 
 
 def _called(value):
-    return repr(str(value)[:200]) if type(value) is Global else f"a {type(value).__name__}"
+    return repr(str(value)[:200]) if type(value) is Global else f"something of the type {type(value).__name__}"
 
 
 def _counts(values):

@@ -199,6 +199,13 @@ def _locally(at, value):
     return write
 
 
+def _over_a_header(path):
+    """An entry whose bytes go on up to those of the next one."""
+    long, good = len(_FLOATS) + 30 + len("a/data/1"), {"name": "a/data.pkl", "data": pickled(mapping(a=tensor()))}
+    first = {"name": "a/data/0", "data": _FLOATS, "packed": long, "size": long}
+    return zip_of(path, [good, first, {"name": "a/data/1", "data": _FLOATS}])
+
+
 def _in_the_directory(path):
     """An entry whose bytes go on into the directory."""
     long = len(_FLOATS) + 20
@@ -233,6 +240,7 @@ FILES = {
     "a zip bomb": _bomb,
     "an entry twice": _entries({"name": "a/data/0", "data": _FLOATS}),
     "entries that share bytes": _within,
+    "an entry with the next one's header in it": _over_a_header,
     "an entry that goes on into the directory": _in_the_directory,
     "a directory of extra fields": _many_fields,
     "an encrypted entry": _changed(flags=1),
