@@ -87,13 +87,22 @@ def _follow(stream, length, machine):
         name, argument = _OPCODES[code].name, _OPCODES[code].arg
         if name not in _STEPS:
             raise _Refused(f"its pickle has the instruction {name}, which no file of weights needs")
-        argument = None if argument is None else argument.reader(stream)
+        if argument is not None:
+            argument = _two_lines(stream) if name == "GLOBAL" else argument.reader(stream)
         if name == "FRAME" and argument > length - stream.tell():
             raise ValueError("a frame of it is longer than what is there")
         _STEPS[name](machine, argument)
         if name == "STOP":
             return
     raise _Refused(f"its pickle has more than {MOST} instructions, which no file of weights needs")
+
+
+def _two_lines(stream):
+    """Module and name of a global as they are; the standard library's reader would take a backslash for an escape."""
+    lines = [stream.readline(_LONGEST_NAME + 1) for _ in range(2)]
+    if not all(line.endswith(b"\n") for line in lines):
+        raise ValueError("a name in it has no end")
+    return [line[:-1].decode() for line in lines]
 
 
 class _Machine:
@@ -315,7 +324,7 @@ _STEPS = {
     "MEMOIZE": _Machine.remember,
     "BINGET": _Machine.recall,
     "LONG_BINGET": _Machine.recall,
-    "GLOBAL": lambda machine, argument: machine.find(*argument.split(" ", 1)),
+    "GLOBAL": lambda machine, argument: machine.find(*argument),
     "STACK_GLOBAL": lambda machine, _: machine.find(*machine.last(2)),
     "REDUCE": _Machine.call,
     "NEWOBJ": _Machine.create,

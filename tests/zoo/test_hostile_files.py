@@ -1,6 +1,7 @@
 """Files from strangers: every one is refused in one sentence, quickly, without running anything or filling memory."""
 
 import contextlib
+import mmap  # noqa: F401 - else NumPy imports it in the first test, when it maps its first file
 import os
 import subprocess
 import sys
