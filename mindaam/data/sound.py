@@ -1,5 +1,7 @@
 """A film's sound, cut into one window a frame."""
 
+from math import inf
+
 import numpy as np
 
 from mindaam.encoders.spectrogram import resample
@@ -16,10 +18,14 @@ def frame_windows(wave, rate, fps, frames, start=0, scale=1.0):
     wave: mono float32 [samples] in -1..1, or None for a film without sound, which gives silence. rate: its samples a
     second, an integer. fps: frames a second of the film. start: the clip's first frame, counted from 0. scale: a factor
     on every sample; RELEASED_SCALE does as the released loader. Beyond the film's ends there is silence.
-    Raises InputError for sound of another shape, and for rates that are not positive.
+    Raises InputError for sound of another shape, a frame before the first, and rates that are not positive, or not an
+    integer where it must be one.
     """
-    if frames < 1 or fps <= 0 or rate < 1:
+    if frames < 1 or not 0 < fps < inf or not 1 <= rate < inf:
         raise InputError(f"a clip needs frames, a frame rate and a sample rate, got {frames}, {fps} and {rate}")
+    if start < 0 or rate != int(rate):
+        raise InputError(f"a clip starts at frame 0 or later, and its sample rate is whole, got {start} and {rate}")
+    rate = int(rate)
     if wave is None:
         return np.zeros((frames, int(SECONDS * RATE)), np.float32)
     wave = np.asarray(wave, np.float32)
@@ -31,4 +37,6 @@ def frame_windows(wave, rate, fps, frames, start=0, scale=1.0):
         low, high = max(first, 0), min(first + len(window), len(wave))
         if low < high:
             window[low - first : high - first] = wave[low:high]
-    return resample(windows * np.float32(scale), int(rate), RATE)
+    # at a whole rate this is 96,000 samples for each window, so that the released loader's linear interpolation to that
+    # length, which has only silence to stretch (a window wholly beyond the end), has nothing to do here
+    return resample(windows * np.float32(scale), rate, RATE)

@@ -25,23 +25,29 @@ def resample(waves, rate, new_rate):
     step = gcd(rate, new_rate)
     old, new = rate // step, new_rate // step
     filters, margin = _filters(old, new)
-    length = waves.shape[-1]
-    padded = np.pad(waves, [(0, 0)] * (waves.ndim - 1) + [(margin, margin + old)])
-    # one row of `filters` a phase; all phases of a block of `old` samples come from the same stretch of sound
-    stretches = np.lib.stride_tricks.sliding_window_view(padded, filters.shape[1], axis=-1)[..., ::old, :]
-    blocks = stretches @ filters.T
-    return blocks.reshape(*waves.shape[:-1], -1)[..., : ceil(length * new / old)]
+    taps = filters.shape[1]
+    padded = np.pad(waves, [(0, 0)] * (waves.ndim - 1) + [(margin, taps)])
+    stretches = np.lib.stride_tricks.sliding_window_view(padded, taps, axis=-1)
+    out = np.empty((*waves.shape[:-1], ceil(waves.shape[-1] * new / old)), np.float32)
+    for phase in range(min(new, out.shape[-1])):
+        part = out[..., phase::new]
+        part[...] = stretches[..., phase * old // new :: old, :][..., : part.shape[-1], :] @ filters[phase]
+    return out
 
 
 @lru_cache(maxsize=8)
 def _filters(old, new):
-    """Filters float32 [new, 2 margin + old], one a phase, and the margin of samples before a block of `old`."""
-    cutoff = min(old, new) * _ROLLOFF
-    margin = ceil(_CROSSINGS * old / cutoff)
-    samples = np.arange(-margin, margin + old) / old
-    t = np.clip((samples - np.arange(new)[:, None] / new) * cutoff, -_CROSSINGS, _CROSSINGS)
+    """Filters float32 [new, 2 margin + 2], one a phase, and the margin: the samples that one takes before its own.
+
+    Only the taps that can be other than zero: rates without a common divisor have as many phases as the new rate.
+    """
+    cutoff = _ROLLOFF * min(old, new) / old  # in parts of the old rate's band
+    margin = ceil(_CROSSINGS / cutoff)
+    between = np.arange(new) * old % new / new  # where each phase's output lies after the sample before it
+    t = (np.arange(-margin, margin + 2) - between[:, None]) * cutoff
+    t = np.clip(t, -_CROSSINGS, _CROSSINGS)
     hann = np.cos(np.pi * t / _CROSSINGS / 2) ** 2
-    return (np.sinc(t) * hann * cutoff / old).astype(np.float32), margin
+    return (np.sinc(t) * hann * cutoff).astype(np.float32), margin
 
 
 def spectrogram(waves):

@@ -88,9 +88,13 @@ class SoundEncoder:
     def encode(self, waves, rate):
         """waves: float32 [T,samples] in -1..1, mono, at `rate` samples a second -> float32 [T,512], in their order.
 
-        Raises InputError for another shape, or sound that is shorter than 16 ms or not finite.
+        Raises InputError for another shape, sound that is shorter than 16 ms or not finite, and a rate that is no
+        positive integer.
         """
         waves = np.asarray(waves, np.float32)
+        if rate < 1 or rate != int(rate):
+            raise InputError(f"sound needs a whole number of samples a second, got {rate}")
+        rate = int(rate)
         shortest = spectrogram.WINDOW // 2 * rate // spectrogram.RATE + 1
         if waves.ndim != 2 or waves.shape[1] <= shortest:
             raise InputError(
@@ -105,54 +109,50 @@ class SoundEncoder:
         return np.concatenate([self._run(ms.Tensor(part)).asnumpy() for part in parts])
 
 
-# --- The published checkpoints: official name -> ours. The file of Wav2CLIP and the authors' code begin their names
-# differently and are alike after that.
+# --- The published checkpoints: official name -> ours. The file of Wav2CLIP, which is one of its training, and the
+# authors' code begin their names differently and are alike after that.
 
 _BEGINNINGS = (("audio_encoder.", "audio_transform."), ("encoder.", "transform."))
 _NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
-_PARTS = {"conv1": "conv1", "conv2": "conv2", "downsample.0": "shortcut"}
-_NORMS = {"bn1": "norm1", "bn2": "norm2", "downsample.1": "shortcut_norm"}
-_TRANSFORM = {
-    f"sequential.{place}.{part}": f"{ours}.{part}"
-    for place, ours in ((0, "fc1"), (3, "fc2"))
-    for part in ("weight", "bias")
-}
-_IGNORED = {
-    "num_batches_tracked": "counts training steps; nothing reads it afterwards",
-    "spectrogram.window": "is the Hann window, which is computed here",
+_LAYERS = [f"sequential.{place}.{part}" for place in (0, 3) for part in ("weight", "bias")]
+_COUNTER = "counts training steps; nothing reads it afterwards"
+_OF_TRAINING = {
+    "audio_encoder.fc.weight": "is a classifier that the embedding does not pass",
+    "audio_encoder.fc.bias": "is a classifier that the embedding does not pass",
+    "loss_fn_i.logit_scale": "is the temperature of the training loss",
+    "loss_fn_a.logit_scale": "is the temperature of the training loss",
+    **{f"image_transform.{name}": "takes CLIP's picture embeddings, in training only" for name in _LAYERS},
 }
 
 
-def _names():
-    """{official name without its beginning: ours} of the ResNet."""
-    names = {"conv1.weight": "conv1.weight", **{f"bn1.{part}": f"norm1.{ours}" for part, ours in _NORM.items()}}
+def _tables(encoder, transform):
+    """{official name: ours} and {official name: why nothing takes it} of the names with these beginnings."""
+    norms, names = {"bn1": "norm1"}, {"conv1.weight": "conv1.weight"}
     for index in range(len(WIDTHS) * DEPTH):
-        official, ours = f"layer{index // DEPTH + 1}.{index % DEPTH}", f"blocks.{index}"
-        names |= {f"{official}.{part}.weight": f"{ours}.{mine}.weight" for part, mine in _PARTS.items()}
-        names |= {
-            f"{official}.{norm}.{part}": f"{ours}.{mine}.{name}"
-            for norm, mine in _NORMS.items()
-            for part, name in _NORM.items()
-        }
-    return names
-
-
-_ENCODER = _names()
+        stage, place = divmod(index, DEPTH)
+        official, ours = f"layer{stage + 1}.{place}", f"blocks.{index}"
+        for part in ("1", "2"):
+            names[f"{official}.conv{part}.weight"] = f"{ours}.conv{part}.weight"
+            norms[f"{official}.bn{part}"] = f"{ours}.norm{part}"
+        if stage and not place:
+            names[f"{official}.downsample.0.weight"] = f"{ours}.shortcut.weight"
+            norms[f"{official}.downsample.1"] = f"{ours}.shortcut_norm"
+    names |= {f"{norm}.{part}": f"{mine}.{name}" for norm, mine in norms.items() for part, name in _NORM.items()}
+    ours = {encoder + name: mine for name, mine in names.items()}
+    for name in _LAYERS:
+        ours[transform + name] = name.replace("sequential.0", "fc1").replace("sequential.3", "fc2")
+    ignored = {f"{encoder}{norm}.num_batches_tracked": _COUNTER for norm in norms}
+    return ours, ignored | {f"{encoder}spectrogram.window": "is the Hann window, which is computed here"}
 
 
 def from_official(state):
     """All arrays of a Wav2CLIP by their official names, of either family, to a Conversion, float32."""
-    converted, origin, ignored, unexpected = {}, {}, {}, []
-    encoder, transform = _BEGINNINGS[0] if any(name.startswith(_BEGINNINGS[0]) for name in state) else _BEGINNINGS[1]
-    for name, array in state.items():
-        rest = name.removeprefix(encoder)
-        ours = _ENCODER.get(rest) if rest != name else _TRANSFORM.get(name.removeprefix(transform))
-        reason = next((why for end, why in _IGNORED.items() if rest != name and rest.endswith(end)), None)
-        if reason:
-            ignored[name] = reason
-        elif ours is None or not name.startswith((encoder, transform)):
-            unexpected.append(name)
-        else:
-            converted[ours] = np.asarray(array, np.float32)
-            origin[ours] = (name,)
-    return Conversion(converted, origin, ignored, tuple(unexpected))
+    published = any(name.startswith(_BEGINNINGS[0]) for name in state)
+    ours, reasons = _tables(*_BEGINNINGS[0 if published else 1])
+    reasons = reasons | (_OF_TRAINING if published else {})
+    return Conversion(
+        {ours[name]: np.asarray(array, np.float32) for name, array in state.items() if name in ours},
+        {ours[name]: (name,) for name in state if name in ours},
+        {name: reasons[name] for name in state if name in reasons},
+        tuple(name for name in state if name not in ours and name not in reasons),
+    )

@@ -53,8 +53,15 @@ def test_the_scale_multiplies():
         (np.zeros(100), 48000, 0, 1, "a frame rate"),
         (np.zeros(100), 0, 25, 1, "a sample rate"),
         (np.zeros(100), 48000, 25, 0, "needs frames"),
+        (np.zeros(100), 48000, float("nan"), 1, "a frame rate"),
+        (np.zeros(100), 44100.5, 25, 1, "sample rate is whole"),
     ],
 )
 def test_what_is_no_clip_is_refused(wave, rate, fps, frames, message):
     with pytest.raises(InputError, match=message):
         frame_windows(wave, rate, fps, frames)
+
+
+def test_a_clip_does_not_start_before_its_film():
+    with pytest.raises(InputError, match="frame 0 or later"):
+        frame_windows(np.zeros(100), 48000, 25, 1, start=-1)

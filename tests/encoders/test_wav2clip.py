@@ -104,6 +104,18 @@ def test_what_is_no_sound_is_refused(encoder, waves, message):
         encoder.encode(waves, 16000)
 
 
+@pytest.mark.parametrize("rate", [0, -16000, 16000.5])
+def test_a_rate_that_is_none_is_refused(encoder, rate):
+    with pytest.raises(InputError, match="whole number of samples a second"):
+        encoder.encode(np.zeros((1, 4000)), rate)
+
+
+def test_silence_has_an_embedding(weights):
+    for normalise in ("batch", "window"):
+        heard = SoundEncoder(weights, normalise).encode(np.zeros((1, 32000)), 16000)
+        assert np.isfinite(heard).all() and heard.any()
+
+
 def test_every_official_name_is_accounted_for(official):
     conversion = from_official(official)
     shapes = {name: tuple(parameter.shape) for name, parameter in Wav2CLIP().parameters_and_names()}
@@ -125,8 +137,28 @@ def test_the_published_file_differs_only_in_how_names_begin(official):
         np.testing.assert_array_equal(conversion.state[name], array)
 
 
+def test_what_only_training_needs_is_ignored_with_a_reason(official):
+    theirs = {name.replace("encoder.", "audio_encoder.", 1): array for name, array in official.items()}
+    theirs = {name.replace("transform.", "audio_transform.", 1): array for name, array in theirs.items()}
+    extra = ["audio_encoder.fc.weight", "loss_fn_i.logit_scale", "loss_fn_a.logit_scale"]
+    extra += [f"image_transform.sequential.{place}.{part}" for place in (0, 3) for part in ("weight", "bias")]
+    conversion = from_official(theirs | {name: np.zeros(3) for name in extra})
+    assert not conversion.unexpected and set(extra) <= set(conversion.ignored)
+    assert len(conversion.state) == len(from_official(official).state)
+
+
 @pytest.mark.parametrize(
-    "stray", ["encoder.fc.weight", "conv1.weight", "transform.sequential.1.weight", "layer1.0.bn1.bias"]
+    "stray",
+    [
+        "encoder.fc.weight",
+        "conv1.weight",
+        "transform.sequential.1.weight",
+        "layer1.0.bn1.bias",
+        "encoder.layer1.0.downsample.0.weight",
+        "encoder.layer9.0.bn1.num_batches_tracked",
+        "encoder.other.spectrogram.window",
+        "loss_fn.logit_scale",
+    ],
 )
 def test_strangers_are_unexpected(official, stray):
     assert from_official({**official, stray: np.zeros(3)}).unexpected == (stray,)
