@@ -37,14 +37,14 @@ def resample(waves, rate, new_rate):
 
 @lru_cache(maxsize=8)
 def _filters(old, new):
-    """Filters float32 [new, 2 margin + 2], one a phase, and the margin: the samples that one takes before its own.
+    """Filters float32 [new, 2 margin + 1], one a phase, and the margin: the samples that one takes before its own.
 
     Only the taps that can be other than zero: rates without a common divisor have as many phases as the new rate.
     """
     cutoff = _ROLLOFF * min(old, new) / old  # in parts of the old rate's band
     margin = ceil(_CROSSINGS / cutoff)
     between = np.arange(new) * old % new / new  # where each phase's output lies after the sample before it
-    t = (np.arange(-margin, margin + 2) - between[:, None]) * cutoff
+    t = (np.arange(-margin, margin + 1) - between[:, None]) * cutoff
     t = np.clip(t, -_CROSSINGS, _CROSSINGS)
     hann = np.cos(np.pi * t / _CROSSINGS / 2) ** 2
     return (np.sinc(t) * hann * cutoff).astype(np.float32), margin
