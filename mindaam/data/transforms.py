@@ -42,11 +42,17 @@ def resize_antialiased(image, size):
 
 
 def as_seen(image, size, how):
-    """A uint8 photograph [H,W,3] at a model's `size` (height, width); how: "area" or "antialiased", as it was trained.
+    """A uint8 photograph [H,W,3] at a model's `size` (height, width), in the way in which the model was trained.
 
-    "area" gives uint8 by `resize_image`, "antialiased" float32 in 0..255, unrounded.
+    how: "area" gives uint8 by `resize_image`; the others give float32 in 0..255, unrounded: "antialiased" by
+    `resize_antialiased`, as torchvision does since 0.17, and "bilinear" between the nearest pixels, as it did before.
     """
-    return resize_image(image, size) if how == "area" else resize_antialiased(image.astype(np.float32), size)
+    if how == "area":
+        return resize_image(image, size)
+    image = image.astype(np.float32)
+    if how == "bilinear":
+        return cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
+    return resize_antialiased(image, size)
 
 
 def resize_density(density, size):

@@ -113,10 +113,17 @@ def test_fixations_at_the_very_border_stay_inside():
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-@pytest.mark.parametrize(("case", "side"), [("image_pre_64_antialias", 64), ("image_pre_160_antialias_up", 160)])
-def test_the_released_models_see_a_photograph_as_the_reference_gives_it(case, side):
+@pytest.mark.parametrize(
+    ("case", "side", "how"),
+    [
+        ("image_pre_64_antialias", 64, "antialiased"),
+        ("image_pre_160_antialias_up", 160, "antialiased"),
+        ("image_pre_64_noantialias", 64, "bilinear"),
+    ],
+)
+def test_the_released_models_see_a_photograph_as_the_reference_gives_it(case, side, how):
     golden = np.load(GOLDENS / "pictures.npz")
-    seen = transforms.as_seen(golden["src_u8"], (side, side), "antialiased")
+    seen = transforms.as_seen(golden["src_u8"], (side, side), how)
     gold.check(golden, case, transforms.normalise(seen, MEAN, STD)[None], atol=3e-6, rtol=0)
 
 
@@ -129,6 +136,7 @@ def test_frames_are_rounded_on_the_way_as_in_the_reference():
 
 def test_areas_are_the_other_way():
     picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
-    averaged, weighted = (transforms.as_seen(picture, (10, 20), how) for how in ("area", "antialiased"))
+    ways = ("area", "antialiased", "bilinear")
+    averaged, weighted, sampled = (transforms.as_seen(picture, (10, 20), how) for how in ways)
     np.testing.assert_array_equal(averaged, transforms.resize_image(picture, (10, 20)))
-    assert np.abs(weighted - averaged).max() > 1
+    assert np.abs(weighted - averaged).max() > 1 and np.abs(weighted - sampled).max() > 1
