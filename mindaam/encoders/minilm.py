@@ -219,14 +219,15 @@ def load_weights(model, state):
 
     state: {parameter name: array}. Raises CheckpointError when they do not.
     """
+    kind = type(model).__name__
     parameters = {name: parameter for name, parameter in model.parameters_and_names()}
     if set(parameters) != set(state):
         missing, extra = sorted(set(parameters) - set(state)), sorted(set(state) - set(parameters))
-        raise CheckpointError(f"the sentence encoder's weights lack {missing[:3]} and have {extra[:3]} in excess")
+        raise CheckpointError(f"the weights of {kind} lack {missing[:3]} and have {extra[:3]} in excess")
     for name, parameter in parameters.items():
         if parameter.shape != state[name].shape:
             raise CheckpointError(
-                f"the sentence encoder's {name} must have shape {list(parameter.shape)}, got {list(state[name].shape)}"
+                f"{kind}: {name} must have shape {list(parameter.shape)}, got {list(state[name].shape)}"
             )
         parameter.set_data(ms.Tensor(state[name]))
         parameter.requires_grad = False

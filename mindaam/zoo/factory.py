@@ -3,7 +3,6 @@
 verify (index) -> read safely -> rename by one table -> load strictly -> merge the adapters.
 """
 
-from contextlib import nullcontext
 from functools import lru_cache
 
 from mindaam.errors import CheckpointError, unknown
@@ -58,7 +57,7 @@ def _bundled(name):
 
 def _structure(name, path, preset):
     """The model that the checkpoint at `path` was trained as."""
-    from mindaam.zoo.weights import blank, checkpoint_config, holds_all
+    from mindaam.zoo.weights import blank, checkpoint_config
 
     owner, config = checkpoint_config(path)
     if owner not in (None, name):
@@ -70,7 +69,7 @@ def _structure(name, path, preset):
         raise CheckpointError(
             f'{path} was trained under the preset "{trained_as}", not "{preset}"; leave the preset out'
         )
-    with blank() if holds_all(path) else nullcontext():
+    with blank():
         return build_model(name, trained_as, changes=config)
 
 

@@ -212,6 +212,21 @@ def test_merged_models_take_no_checkpoint(checkpoint):
         load_trained(model, checkpoint)
 
 
+def test_what_is_left_apart_keeps_its_values_whether_the_file_has_it_or_not(trained, checkpoint):
+    kept = {p.name: p.asnumpy().copy() for p in trained.head.get_parameters() if p.name.startswith("head.neck.")}
+    for absent in (False, True):
+        if absent:
+            rewrite(checkpoint, lambda arrays: [arrays.pop(name) for name in kept])
+        else:
+            rewrite(checkpoint, lambda arrays: [arrays[name].__iadd__(1.0) for name in kept])
+        load_trained(trained, checkpoint, apart="head.neck.")
+        assert kept and all(
+            np.array_equal(p.asnumpy(), kept[p.name]) for p in trained.get_parameters() if p.name in kept
+        )
+    with pytest.raises(CheckpointError, match="head.neck"):
+        load_trained(trained, checkpoint)
+
+
 def test_a_configuration_from_a_newer_release_is_an_error_of_the_user(checkpoint):
     header = json.loads(read_metadata(checkpoint)["config"]) | {"telepathy": True}
     rewrite(checkpoint, lambda arrays: None, {"model": NAME, "config": json.dumps(header)})
