@@ -30,6 +30,7 @@ setup(
         "numpy>=1.26,<2",  # MindSpore 2.9 fails with NumPy 2
         "opencv-python-headless>=4.8,<4.12",  # 4.12 wants NumPy 2; headless, because MindFormers brings that build
         "pillow>=10",
+        "av>=18.1,<19",  # films; earlier releases name rotation and errors otherwise
         "scipy>=1.11",
         "soundfile>=0.12",
         "pyyaml>=6",

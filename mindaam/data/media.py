@@ -34,7 +34,7 @@ def read_image(path):
     Raises InputError for a missing, empty, truncated, non-picture or oversized file, or a folder.
     """
     path = Path(path)
-    _require_file(path)
+    require_file(path)
     try:
         # Pillow's own size limit warns on stderr; the limit below is ours and says what to do.
         with warnings.catch_warnings():
@@ -58,20 +58,21 @@ def read_image(path):
     return pixels
 
 
-def list_images(folder):
-    """The pictures right inside a folder (not its subfolders), sorted by name: a list of Paths, known suffixes only.
+def list_files(folder, suffixes, what):
+    """The files right inside a folder (not its subfolders) with one of the suffixes, sorted by name: a list of Paths.
 
-    Hidden files are left out. Raises InputError for a missing folder, a file, or a folder without pictures.
+    Hidden files are left out. Raises InputError for a missing folder, a file, or a folder without any; `what` they are
+    called then.
     """
     folder = Path(folder)
     if not os.path.isdir(folder):
         raise InputError(f"{folder} is not a folder; check the path")
     try:
-        found = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
+        found = [p for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith(".")]
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be read ({error.strerror}); check its permissions") from error
     if not found:
-        raise InputError(f"the folder {folder} holds no pictures; put .jpg, .png, .webp, .tif or .bmp files into it")
+        raise InputError(f"the folder {folder} holds no {what}; put files such as {', '.join(suffixes[:3])} into it")
     return sorted(found)
 
 
@@ -94,51 +95,66 @@ def write_jpeg(path, image, quality=92):
     """Writes uint8 RGB [H,W,3] or grey [H,W] as JPEG, whole or not at all; OutputError when that is impossible."""
     if max(image.shape[:2]) > 65500:
         raise OutputError(f"{path}: a JPEG side has at most 65500 pixels; save as .png, or make the picture smaller")
-    with _replacing(path) as stream:
+    with replacing(path) as stream:
         Image.fromarray(image).save(stream, format="JPEG", quality=quality)
 
 
 def write_png(path, image):
     """Writes uint8 RGB [H,W,3] or grey [H,W] as PNG, whole or not at all; OutputError when that is impossible."""
-    with _replacing(path) as stream:
+    with replacing(path) as stream:
         Image.fromarray(image).save(stream, format="PNG")
 
 
 def write_npy(path, array):
     """Writes an array as .npy, whole or not at all; OutputError when that is impossible."""
-    with _replacing(path) as stream:
+    with replacing(path) as stream:
         np.save(stream, array, allow_pickle=False)
 
 
+def write_npz(path, **arrays):
+    """Writes named arrays as .npz, whole or not at all; OutputError when that is impossible."""
+    with replacing(path) as stream:
+        np.savez(stream, **arrays)
+
+
 @contextmanager
-def _replacing(path):
+def replacing(path):
     """A stream to a file beside `path` that takes its place at the end, or vanishes when anything goes wrong."""
-    path = Path(path)
-    beside = path.with_name(f".mindaam-{uuid.uuid4().hex}.tmp")
+    beside = beside_name(path)
     try:
         with open(beside, "wb") as stream:
             yield stream
         os.replace(beside, path)
     except OSError as error:
-        raise OutputError(f"cannot write {path} ({_reason(error)}); choose another place or free some space") from error
+        raise cannot_write(path, error) from error
     finally:
         if os.path.exists(beside):
             os.unlink(beside)
+
+
+def beside_name(path):
+    """Where a file is written before it takes the place of `path`: the same folder, a name of its own, hidden."""
+    return Path(path).with_name(f".mindaam-{uuid.uuid4().hex}.tmp")
+
+
+def cannot_write(path, error):
+    """The OutputError for an OSError while `path` was written."""
+    return OutputError(f"cannot write {path} ({_reason(error)}); choose another place or free some space")
 
 
 def _reason(error):
     return getattr(error, "strerror", None) or str(error)
 
 
-def _require_file(path):
-    """InputError unless `path` is a readable file with something in it."""
+def require_file(path, what="picture"):
+    """InputError unless `path` is a file with something in it; `what` is it expected to be."""
     # os.path answers False where pathlib would raise, for a name that is too long, say.
     if os.path.isdir(path):
-        raise InputError(f"{path} is a folder where a picture is expected; name the picture")
+        raise InputError(f"{path} is a folder where a {what} is expected; name the {what}")
     if not os.path.isfile(path):
-        raise InputError(f"there is no picture {path}; check the path")
+        raise InputError(f"there is no {what} {path}; check the path")
     if os.path.getsize(path) == 0:
-        raise InputError(f"{path} is empty; copy or save the picture again")
+        raise InputError(f"{path} is empty; copy or save the {what} again")
 
 
 def _require_size(path, picture):

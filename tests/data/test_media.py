@@ -195,18 +195,18 @@ def test_float_pictures_are_refused_with_the_cure(tmp_path):
     assert "8 or 16 bits" in refused(tmp_path / "float.tif")
 
 
-def test_list_images_is_sorted_flat_and_known_suffixes_only(tmp_path):
+def test_listed_files_are_sorted_flat_and_of_known_suffixes_only(tmp_path):
     for name in ("b.JPG", "a.png", "notes.txt", ".hidden.jpg", "sub"):
         (tmp_path / name).touch() if name != "sub" else (tmp_path / name).mkdir()
     (tmp_path / "sub" / "c.jpg").touch()
-    assert [path.name for path in media.list_images(tmp_path)] == ["a.png", "b.JPG"]
+    assert [path.name for path in media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures")] == ["a.png", "b.JPG"]
 
 
-def test_list_images_refuses_what_is_no_folder_of_pictures(tmp_path):
+def test_a_listing_refuses_what_is_no_folder_of_such_files(tmp_path):
     with pytest.raises(InputError, match="holds no pictures"):
-        media.list_images(tmp_path)
+        media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures")
     with pytest.raises(InputError, match="not a folder"):
-        media.list_images(tmp_path / "none")
+        media.list_files(tmp_path / "none", media.IMAGE_SUFFIXES, "pictures")
 
 
 def test_results_are_written_whole(tmp_path):

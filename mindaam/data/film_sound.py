@@ -1,0 +1,139 @@
+"""The sound of a film: as samples, and as packets for another film."""
+
+from fractions import Fraction
+from math import inf
+
+import av
+import numpy as np
+
+from mindaam.data.film import open_film
+
+ENCODED_RATE = 48_000  # samples a second of sound that is encoded anew
+SWING = 0.15  # seconds of AAC before the start that are copied too: its decoder needs them to swing in
+OFF = 0.05  # seconds by which sound may be off its time before that is taken to be meant
+LONGEST_GAP = 600.0  # seconds of silence within the sound; a longer one is an error of the file
+
+
+def read_sound(path, rate, start=0.0, end=None):
+    """The sound of a film from `start` to `end` (seconds, None: its end) as mono float32 [samples], about -1..1.
+
+    rate: samples a second. Sample i belongs to second start + i / rate of the film. Where the film has no sound there
+    is silence; sound that breaks off ends there, and is filled up with silence to an `end` that is given. None when the
+    film has no sound at all. Raises InputError for a file that is no film.
+    """
+    stop = inf if end is None else end
+    with open_film(path) as container:
+        if not container.streams.audio:
+            return None
+        pieces, filled = [], 0
+        try:
+            for time, frame in resampled(container, start, "fltp", "mono", rate):
+                first = round((time - start) * rate)
+                if time >= stop or first - filled > LONGEST_GAP * rate:
+                    break
+                samples = frame.to_ndarray()[0]
+                pieces += [np.zeros(max(0, first - filled), np.float32), samples[max(0, filled - first) :]]
+                filled += len(pieces[-2]) + len(pieces[-1])
+        except av.FFmpegError:
+            pass  # what came before is the sound
+    wave = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    if end is None:
+        return wave
+    length = round((end - start) * rate)
+    return np.pad(wave, (0, max(0, length - len(wave))))[:length]
+
+
+def resampled(container, start, form, layout, rate):
+    """Yields (time, frame) of a container's sound from about `start` on; time: seconds of the film. FFmpegError when it
+    cannot be decoded further."""
+    stream, origin = container.streams.audio[0], from_start(container, start)
+    resampler = av.AudioResampler(form, layout, rate)
+    for packet in container.demux(stream):
+        for decoded in packet.decode():
+            for frame in resampler.resample(decoded):
+                if frame.time is not None:
+                    yield frame.time - origin, frame
+
+
+def from_start(container, start):
+    """Winds an opened film to `start`, or just before; returns the container's time of the film's second 0."""
+    origin = (container.start_time or 0) / av.time_base
+    if start > 0:
+        container.seek(round((start + origin) * av.time_base), backward=True)
+    return origin
+
+
+class Soundtrack:
+    """The sound of the film `path` from its second `start` on, as packets of a new stream of the mp4 `target`.
+
+    AAC is copied as it is, other sound encoded as AAC, in stereo when it had more channels. lost: the second, counted
+    from `start`, at which the sound could not be read any more, or None. A film without sound gives no packets.
+    """
+
+    def __init__(self, path, target, start=0.0):
+        self.lost, self._time, self._next = None, 0.0, None
+        self._film = open_film(path)
+        self._packets = iter(())
+        if not self._film.streams.audio:
+            return
+        source = self._film.streams.audio[0]
+        context = source.codec_context
+        if context is None:
+            self.lost = 0.0
+        elif context.name == "aac" and context.extradata:
+            self._packets = self._copied(target.add_stream_from_template(source), source, start)
+        else:
+            layout = "mono" if context.layout.nb_channels == 1 else "stereo"
+            stream = target.add_stream("aac", rate=ENCODED_RATE, layout=layout)
+            self._packets = self._encoded(stream, start)
+
+    def until(self, time):
+        """Yields the packets that begin at or before `time`, counted from `start`."""
+        while True:
+            if self._next is None:
+                try:
+                    self._next = next(self._packets, None)
+                except av.FFmpegError:
+                    self.lost, self._packets = self._time, iter(())
+            if self._next is None or self._next[0] > time:
+                return
+            self._time, packet = self._next
+            self._next = None
+            yield packet
+
+    def close(self):
+        """Closes the film that the sound comes from."""
+        self._packets = iter(())
+        self._film.close()
+
+    def _copied(self, stream, source, start):
+        shift = from_start(self._film, start) + start
+        last = -round(SWING / source.time_base)
+        for packet in self._film.demux(source):
+            if packet.pts is None or packet.dts is None:
+                continue
+            off = round(shift / packet.time_base)
+            packet.pts, packet.dts = packet.pts - off, packet.dts - off
+            if last < packet.dts <= packet.pts:  # neither before that nor out of order
+                last, packet.stream = packet.dts, stream
+                yield float(packet.pts * packet.time_base), packet
+
+    def _encoded(self, stream, start):
+        context = stream.codec_context
+        samples = 0  # handed to the encoder, silence included
+        for time, frame in resampled(self._film, start, context.format, context.layout, ENCODED_RATE):
+            place = round((time - start) * ENCODED_RATE)
+            if place < 0:
+                continue
+            if abs(place - samples) > OFF * ENCODED_RATE:
+                samples = max(samples, place)
+            frame.pts, frame.time_base = samples, Fraction(1, ENCODED_RATE)
+            samples += frame.samples
+            for packet in stream.encode(frame):
+                yield self._placed(packet)
+        for packet in stream.encode(None):
+            yield self._placed(packet)
+
+    @staticmethod
+    def _placed(packet):
+        return float((packet.pts or 0) * packet.time_base), packet

@@ -1,0 +1,113 @@
+"""Films to disk: H.264 and AAC in an mp4 that browsers play, with the sound of another film kept."""
+
+import os
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+
+import av
+import numpy as np
+
+from mindaam.data.film_sound import Soundtrack
+from mindaam.data.media import beside_name, cannot_write
+from mindaam.errors import InputError
+
+TICKS = 90_000  # a second; frames are shown at any of them, so that a variable frame rate is kept
+# Without B-frames the order of the file is that of the times, so that mp4's durations are right at a variable rate.
+QUALITY = {"preset": "veryfast", "crf": "20", "bf": "0"}
+KEYFRAME_SECONDS = 4  # between pictures that a player can jump to
+LONGEST_SIDE = 16384  # H.264 knows no longer
+BT709 = 1  # FFmpeg's number of the colour space of high-definition television
+
+
+class FilmWriter:
+    """An mp4 that grows frame by frame, beside its path, and takes its place when it is finished.
+
+    path: of the film. size: (height, width) of its frames; the film's sides are even, so an odd one gets its last row
+    or column twice. rate: frames a second on average. sound: path of the film whose sound is kept, or None; AAC is
+    copied as it is, other sound encoded as AAC. start: second of that film at which this one starts.
+    As a context manager it finishes the film at the end, and after Ctrl-C too, since a film that was begun can be
+    played; any other exception, or no frame at all, leaves nothing behind.
+    Raises OutputError when the film cannot be written, InputError for frames too large for an mp4.
+    """
+
+    def __init__(self, path, size, rate, *, sound=None, start=0.0):
+        if max(size) > LONGEST_SIDE:
+            raise InputError(
+                f"frames of {size[1]} x {size[0]} pixels have a side longer than an mp4 can hold, {LONGEST_SIDE}; save "
+                "npy only"
+            )
+        self.path, self.size, self.rate, self._beside = path, tuple(size), rate, beside_name(path)
+        self._shown = self._sound = None
+        self._container = av.open(  # the file itself is made with the first frame
+            os.fspath(self._beside), "w", format="mp4", container_options={"movflags": "+faststart"}
+        )
+        self._stream = self._container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1000))
+        self._stream.height, self._stream.width = (side + side % 2 for side in self.size)
+        self._stream.pix_fmt, self._stream.options = "yuv420p", QUALITY
+        context = self._stream.codec_context
+        context.time_base, context.gop_size = Fraction(1, TICKS), max(1, round(KEYFRAME_SECONDS * rate))
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        if sound is not None:
+            self._sound = Soundtrack(sound, self._container, start)
+
+    def write(self, image, time):
+        """Adds a frame: uint8 RGB [H, W, 3] or grey [H, W], shown from `time` (seconds, later than the last one's)."""
+        if image.shape[:2] != self.size:
+            raise ValueError(f"a frame of {image.shape[:2]} in a film of {self.size}")
+        odd = [(0, side % 2) for side in self.size] + [(0, 0)] * (image.ndim - 2)
+        image = np.pad(image, odd, mode="edge") if any(end for _, end in odd) else np.ascontiguousarray(image)
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24" if image.ndim == 3 else "gray")
+        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+        frame.pts, frame.time_base = round(time * TICKS), Fraction(1, TICKS)
+        frame.duration = round(TICKS / self.rate)
+        with self._saying_why():
+            self._mux(self._stream.encode(frame))
+            self._shown = time
+            if self._sound is not None:
+                self._mux(self._sound.until(time))
+
+    @property
+    def sound_lost(self):
+        """The second of this film at which the other's sound broke off, or None."""
+        return None if self._sound is None else self._sound.lost
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        try:
+            if self._shown is not None and (kind is None or issubclass(kind, KeyboardInterrupt)):
+                self._finish()
+        finally:
+            self._drop()
+
+    def _finish(self):
+        with self._saying_why():
+            self._mux(self._stream.encode(None))
+            if self._sound is not None:
+                self._mux(self._sound.until(self._shown + 1 / self.rate))
+            self._container.close()
+            os.replace(self._beside, self.path)
+
+    def _drop(self):
+        """Closes whatever is open and removes the file beside; of a finished film there is nothing left to remove."""
+        if self._sound is not None:
+            self._sound.close()
+        with suppress(OSError, av.FFmpegError):  # the reason has been raised already, or there was no frame
+            self._container.close()
+        with suppress(FileNotFoundError):
+            self._beside.unlink()
+
+    def _mux(self, packets):
+        for packet in packets:
+            if packet.stream is self._stream and not packet.duration:  # the last frame would be shown for no time
+                packet.duration = round(1 / self.rate / packet.time_base)
+            self._container.mux(packet)
+
+    @contextmanager
+    def _saying_why(self):
+        """What FFmpeg or the disk objects to is an OutputError."""
+        try:
+            yield
+        except (OSError, av.FFmpegError) as error:
+            raise cannot_write(self.path, error) from error

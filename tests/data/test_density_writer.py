@@ -1,0 +1,36 @@
+"""Densities of a film on disk."""
+
+import numpy as np
+import pytest
+
+from mindaam.data.density_writer import DensityWriter
+from mindaam.errors import OutputError
+
+
+def test_densities_come_back_and_numpy_reads_them(tmp_path):
+    densities, times = np.random.default_rng(0).random((7, 5, 9), np.float32), np.arange(7) / 3
+    with DensityWriter(tmp_path / "d.npz", (5, 9)) as writer:
+        for density, time in zip(densities, times, strict=True):
+            writer.write(density, time)
+    with np.load(tmp_path / "d.npz", allow_pickle=False) as kept:
+        assert sorted(kept) == ["density", "times"]
+        np.testing.assert_array_equal(kept["density"], densities)
+        np.testing.assert_array_equal(kept["times"], times)
+    assert [path.name for path in tmp_path.iterdir()] == ["d.npz"]
+
+
+def test_ctrl_c_keeps_what_was_done_and_an_error_nothing(tmp_path):
+    for error, left in ((ValueError, False), (KeyboardInterrupt, True)):
+        with pytest.raises(error), DensityWriter(tmp_path / "d.npz", (2, 2)) as writer:
+            writer.write(np.ones((2, 2), np.float32), 0.0)
+            raise error
+        assert (tmp_path / "d.npz").exists() == left
+    assert np.load(tmp_path / "d.npz")["density"].shape == (1, 2, 2)
+
+
+def test_a_place_and_a_shape_that_cannot_be(tmp_path):
+    with pytest.raises(OutputError, match="cannot write"):
+        DensityWriter(tmp_path / "none/d.npz", (2, 2))
+    with pytest.raises(ValueError), DensityWriter(tmp_path / "d.npz", (2, 2)) as writer:
+        writer.write(np.ones((2, 3), np.float32), 0.0)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,219 @@
+"""Reading films: times, rotation, odd kinds of files, and damage."""
+
+import av
+import numpy as np
+import pytest
+
+from mindaam.data.film import FilmBroken, Pick, checked_pick, film_info, read_frames
+from mindaam.errors import ConfigError, InputError
+from tests.clips import level, make_clip, number_of, pictures
+
+
+def seen(path, *pick):
+    """[(number of the frame shown, its time)]."""
+    return [(number_of(frame.image), round(frame.time, 3)) for frame in read_frames(path, Pick(*pick))]
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return make_clip(tmp_path / "clip.mp4", pictures(20), rate=10, tone=2.0)
+
+
+def test_every_frame_comes_in_order_at_its_time(clip):
+    assert seen(clip) == [(number, number / 10) for number in range(20)]
+    info = film_info(clip)
+    assert info[:3] == (64, 48, 10.0) and info.duration == pytest.approx(2.0, abs=0.1) and info.has_sound
+
+
+@pytest.mark.parametrize(
+    ("pick", "numbers"),
+    [
+        ((0.5, 1.2), range(5, 12)),
+        ((0.55,), range(6, 20)),
+        ((0.0, None, 3), range(0, 20, 3)),
+        ((0.4, 1.4, 5), (4, 9)),
+        ((0.0, None, 1, 5.0), range(0, 20, 2)),
+        ((0.3, None, 1, 2.5), range(3, 20, 4)),
+        ((0.0, None, 1, 1000.0), range(20)),
+    ],
+)
+def test_picks(clip, pick, numbers):
+    assert [number for number, _ in seen(clip, *pick)] == list(numbers)
+
+
+def test_a_variable_rate_keeps_its_times(tmp_path):
+    times = [0.0, 0.04, 0.5, 0.52, 1.7, 3.0]
+    path = make_clip(tmp_path / "v.mp4", pictures(6), times=times)
+    assert seen(path) == list(enumerate(times))
+    assert [number for number, _ in seen(path, 0, None, 1, 2.0)] == [0, 2, 4, 5]
+
+
+def test_seeking_finds_the_frame_of_a_long_group(tmp_path):
+    path = make_clip(tmp_path / "g.mp4", pictures(25), options={"g": "250"})
+    assert seen(path, 0.6)[0] == (15, 0.6)
+    path = make_clip(tmp_path / "g.ts", pictures(25), form="mpegts", options={"g": "10"})
+    assert [number for number, _ in seen(path, 0.6)] == list(range(15, 25))
+
+
+@pytest.mark.parametrize("angle", [90, 180, 270])
+def test_a_phone_held_otherwise_gives_upright_frames(tmp_path, angle):
+    frame = np.zeros((48, 64, 3), np.uint8)
+    frame[:24, :32] = 200  # bright at the top left
+    path = make_clip(tmp_path / "r.mp4", [frame] * 3, rotation=angle)
+    image = next(iter(read_frames(path))).image
+    expected = np.rot90(frame, round(angle / 90))
+    assert image.shape == expected.shape and np.abs(image.astype(int) - expected).mean() < 5
+    assert film_info(path)[:2] == image.shape[1::-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt", "size"),
+    [
+        ("odd.mkv", "ffv1", "yuv444p", (47, 63)),
+        ("deep.mkv", "ffv1", "yuv420p10le", (48, 64)),
+        ("grey.mkv", "ffv1", "gray16le", (48, 64)),
+        ("old.avi", "mpeg4", "yuv420p", (48, 64)),
+        ("web.webm", "libvpx", "yuv420p", (48, 64)),
+        ("alpha.mov", "qtrle", "argb", (48, 64)),
+        ("dvd.mpg", "mpeg2video", "yuv420p", (48, 64)),
+    ],
+)
+def test_kinds_of_films(tmp_path, name, codec, pix_fmt, size):
+    path = make_clip(tmp_path / name, pictures(8, size), codec=codec, pix_fmt=pix_fmt)
+    frames = list(read_frames(path))
+    assert [number_of(frame.image) for frame in frames] == list(range(8))
+    assert all(frame.image.shape == (*size, 3) and frame.image.dtype == np.uint8 for frame in frames)
+    assert np.abs(frames[3].image.astype(int) - level(3)).max() <= 4
+    np.testing.assert_allclose(np.diff([frame.time for frame in frames]), 0.04, atol=2e-3)
+
+
+def test_interlaced_frames_are_woven_without_combs(tmp_path):
+    frames = []
+    for number in range(12):  # a bar that moves between the two fields of each frame
+        frame = np.full((64, 96, 3), 40, np.uint8)
+        frame[0::2, 6 * number : 6 * number + 20] = 220
+        frame[1::2, 6 * number + 10 : 6 * number + 30] = 220
+        frames.append(frame)
+    path = make_clip(tmp_path / "i.mp4", frames, options={"x264-params": "tff=1", "crf": "10"})
+    got = [frame.image.astype(int) for frame in read_frames(path)]
+
+    def combs(image):
+        return np.abs(image[1:-1:2] - (image[:-2:2] + image[2::2]) / 2).mean()
+
+    assert len(got) == 12 and combs(frames[5].astype(int)) > 30 and combs(got[5]) < 10
+
+
+def test_one_frame_and_no_duration(tmp_path):
+    path = make_clip(tmp_path / "one.mp4", pictures(1))
+    assert seen(path) == [(0, 0.0)]
+    path = make_clip(tmp_path / "live.mkv", pictures(5), container_options={"live": "1"})
+    assert len(seen(path)) == 5 and film_info(path).duration is None
+
+
+def test_pixels_that_are_not_square_are_made_so(tmp_path):
+    def anamorphic(stream):
+        stream.codec_context.sample_aspect_ratio = 2
+
+    path = make_clip(tmp_path / "wide.mp4", pictures(3), prepare=anamorphic)
+    assert next(iter(read_frames(path))).image.shape == (48, 128, 3)
+
+
+def test_a_film_whose_size_changes_is_brought_to_its_first_size(tmp_path):
+    first = make_clip(tmp_path / "a.ts", pictures(6), form="mpegts").read_bytes()
+    second = make_clip(tmp_path / "b.ts", pictures(6, (96, 80)), form="mpegts").read_bytes()
+    path = tmp_path / "c.ts"
+    path.write_bytes(first + second)
+    try:
+        frames = list(read_frames(path))
+    except FilmBroken:
+        pytest.fail("a change of size is no damage")
+    assert len(frames) == 12 and all(frame.image.shape == (48, 64, 3) for frame in frames)
+    assert (np.diff([frame.time for frame in frames]) > 0).all()
+
+
+def test_a_film_cut_short_gives_what_decodes_and_says_where(tmp_path):
+    whole = make_clip(tmp_path / "w.mkv", [np.random.default_rng(n).integers(0, 255, (48, 64, 3), np.uint8)
+                                           for n in range(100)])  # fmt: skip
+    path = tmp_path / "cut.mkv"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    frames = []
+    with pytest.raises(FilmBroken, match=r"cut.mkv is damaged or cut short at second [12]\.\d") as caught:
+        for frame in read_frames(path):
+            frames.append(frame)
+    assert 30 < len(frames) < 60 and 1.0 < caught.value.time < 2.6
+
+
+def test_damage_in_the_middle_is_passed_over_and_told(tmp_path):
+    path = make_clip(tmp_path / "d.mp4", [np.random.default_rng(n).integers(0, 255, (48, 64, 3), np.uint8)
+                                          for n in range(50)], options={"g": "5"})  # fmt: skip
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 9000] = np.random.default_rng(0).bytes(9000)
+    path.write_bytes(data)
+    frames = []
+    with pytest.raises(FilmBroken, match="damaged"):
+        for frame in read_frames(path):
+            frames.append(frame)
+    assert len(frames) > 40 and frames[-1].time > 1.8
+
+
+def test_what_is_no_film_is_refused_in_a_sentence(tmp_path):
+    text, empty, sound, none = (tmp_path / name for name in ("text.mp4", "empty.mp4", "sound.mp4", "none.mkv"))
+    text.write_text("this is not a film\n" * 50)
+    empty.touch()
+    with av.open(str(sound), "w") as container:
+        container.add_stream("aac", rate=16000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        container.mux(container.streams[0].encode(frame))
+        container.mux(container.streams[0].encode(None))
+    make_clip(none, pictures(0), codec="ffv1")
+    for path, said in (
+        (text, "is not a film"),
+        (empty, "is empty"),
+        (sound, "sound only"),
+        (none, "none.mkv"),
+        (tmp_path / "gone.mp4", "there is no film"),
+        (tmp_path, "is a folder"),
+    ):
+        with pytest.raises(InputError, match=said):
+            film_info(path)
+        with pytest.raises(InputError, match=said):
+            list(read_frames(path))
+
+
+def test_a_film_never_opens_another_file(tmp_path, clip):
+    playlist = tmp_path / "list.mp4"
+    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{clip}\n#EXT-X-ENDLIST\n")
+    with pytest.raises(InputError, match="not a film"):
+        film_info(playlist)
+    script = tmp_path / "script.mp4"
+    script.write_text(f"ffconcat version 1.0\nfile '{clip}'\n")
+    with pytest.raises(InputError, match="not a film"):
+        film_info(script)
+    odd = tmp_path / "concat:a|b.mp4"
+    odd.write_bytes(clip.read_bytes())
+    assert film_info(odd).width == 64
+
+
+@pytest.mark.parametrize(
+    ("pick", "said"),
+    [
+        (Pick(start=-1), "second 0 or later"),
+        (Pick(start=float("nan")), "second 0 or later"),
+        (Pick(start=2, end=2), "must come after"),
+        (Pick(every=0), "--every 1 or more"),
+        (Pick(fps=0), "more than 0"),
+        (Pick(fps=float("inf")), "more than 0"),
+    ],
+)
+def test_picks_that_cannot_be(pick, said, clip):
+    with pytest.raises(ConfigError, match=said):
+        checked_pick(pick)
+    with pytest.raises(ConfigError, match=said):
+        read_frames(clip, pick)
+
+
+def test_a_start_after_the_end_says_where_the_end_is(clip):
+    with pytest.raises(InputError, match="no frame at second 9 or later; its last one is at 1.9"):
+        list(read_frames(clip, Pick(start=9)))

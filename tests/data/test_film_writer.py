@@ -1,0 +1,161 @@
+"""Writing films: what is written comes back, with its times and its sound; whole, playable, or not at all."""
+
+import resource
+import subprocess
+import sys
+
+import av
+import numpy as np
+import pytest
+
+from mindaam.data.film import film_info, read_frames
+from mindaam.data.film_sound import read_sound
+from mindaam.data.film_writer import FilmWriter
+from mindaam.errors import InputError, OutputError
+from tests.clips import level, make_clip, number_of, pictures
+
+
+def write(path, frames, times, rate=25, **options):
+    with FilmWriter(path, frames[0].shape[:2], rate, **options) as writer:
+        for image, time in zip(frames, times, strict=True):
+            writer.write(image, time)
+    return writer
+
+
+def streams(path):
+    with av.open(str(path)) as container:
+        return {s.type: (s.codec_context.name, s.codec_context.format.name) for s in container.streams}
+
+
+def loudest(wave, rate):
+    """The frequency that is strongest in a sound."""
+    spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave))))
+    return spectrum.argmax() * rate / len(wave)
+
+
+@pytest.mark.parametrize("size", [(48, 64), (47, 63), (1, 1), (2, 300)])
+def test_frames_come_back_at_their_times(tmp_path, size):
+    frames, times = pictures(12, size), [0, 0.04, 0.08, 0.5, 0.54, 0.58, 1.2, 1.21, 1.3, 2.0, 2.5, 4.0]
+    write(tmp_path / "x.mp4", frames, times)
+    got = list(read_frames(tmp_path / "x.mp4"))
+    assert [number_of(frame.image) for frame in got] == list(range(12))
+    np.testing.assert_allclose([frame.time for frame in got], times, atol=1e-3)
+    assert got[0].image.shape[:2] == tuple(side + side % 2 for side in size)
+    assert max(np.abs(f.image.astype(int) - level(n)).max() for n, f in enumerate(got)) <= 4
+    assert streams(tmp_path / "x.mp4") == {"video": ("h264", "yuv420p")}  # what browsers play
+    assert (tmp_path / "x.mp4").read_bytes().index(b"moov") < 100  # playable while it still comes in
+    assert film_info(tmp_path / "x.mp4").duration == pytest.approx(4.04, abs=0.1)  # the last frame is shown, too
+
+
+def test_colours_and_grey_come_back(tmp_path):
+    bars = np.zeros((64, 96, 3), np.uint8)
+    for column, colour in enumerate([(200, 30, 30), (30, 200, 30), (30, 30, 200)]):
+        bars[:, 32 * column : 32 * column + 32] = colour
+    write(tmp_path / "c.mp4", [bars] * 3, [0, 1, 2])
+    image = next(iter(read_frames(tmp_path / "c.mp4"))).image.astype(int)
+    for column in (16, 48, 80):
+        assert np.abs(image[32, column] - bars[32, column]).max() <= 6
+    ramp = np.repeat(np.arange(0, 256, 4, dtype=np.uint8)[None], 48, 0)
+    write(tmp_path / "g.mp4", [ramp] * 3, [0, 1, 2])
+    image = next(iter(read_frames(tmp_path / "g.mp4"))).image.astype(int)
+    assert np.abs(image - ramp[..., None]).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate"), [("a.mp4", "aac", 16000), ("a.mkv", "pcm_s16le", 44100), ("a.webm", "libopus", 48000)]
+)
+def test_the_sound_is_kept(tmp_path, name, codec, rate):
+    video = {"codec": "libvpx"} if name.endswith("webm") else {}
+    source = make_clip(tmp_path / name, pictures(50), tone=2.0, tone_codec=codec, tone_rate=rate, **video)
+    writer = write(tmp_path / "x.mp4", pictures(50), np.arange(50) / 25, sound=source)
+    assert writer.sound_lost is None and streams(tmp_path / "x.mp4")["audio"][0] == "aac"
+    expected, got = (read_sound(path, 16000, 0.2, 1.6) for path in (source, tmp_path / "x.mp4"))
+    assert loudest(got, 16000) == pytest.approx(440, abs=2)
+    assert np.std(got) == pytest.approx(np.std(expected), rel=0.1) and np.std(got) > 0.2
+
+
+def test_aac_is_copied_to_the_byte(tmp_path):
+    source = make_clip(tmp_path / "a.mp4", pictures(50), tone=2.0)
+    write(tmp_path / "x.mp4", pictures(50), np.arange(50) / 25, sound=source)
+
+    def packets(path):
+        with av.open(str(path)) as container:
+            return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+
+    assert packets(tmp_path / "x.mp4") == packets(source)[: len(packets(tmp_path / "x.mp4"))]
+    assert len(packets(tmp_path / "x.mp4")) >= len(packets(source)) - 2
+
+
+@pytest.mark.parametrize("codec", ["aac", "pcm_s16le"])
+def test_sound_starts_with_the_part_and_ends_with_it(tmp_path, codec):
+    source = make_clip(tmp_path / "a.mkv", pictures(100), tone=4.0, tone_codec=codec)
+    write(tmp_path / "x.mp4", pictures(25), np.arange(25) / 25, sound=source, start=2.0)
+    sound = read_sound(tmp_path / "x.mp4", 16000)
+    assert len(sound) / 16000 == pytest.approx(1.0, abs=0.15) and np.std(sound[2000:12000]) > 0.2
+
+
+def test_a_film_without_sound_gives_one_without(tmp_path):
+    source = make_clip(tmp_path / "a.mp4", pictures(5))
+    assert write(tmp_path / "x.mp4", pictures(5), np.arange(5) / 25, sound=source).sound_lost is None
+    assert set(streams(tmp_path / "x.mp4")) == {"video"} and read_sound(tmp_path / "x.mp4", 16000) is None
+
+
+def test_ctrl_c_leaves_what_was_done_and_an_error_nothing(tmp_path):
+    frames = pictures(10)
+    for error, left in ((KeyboardInterrupt, ["x.mp4"]), (ValueError, [])):
+        with pytest.raises(error), FilmWriter(tmp_path / "x.mp4", (48, 64), 25) as writer:
+            for number in range(6):
+                writer.write(frames[number], number / 25)
+            raise error
+        assert [path.name for path in tmp_path.iterdir()] == left
+        if left:
+            assert [number_of(frame.image) for frame in read_frames(tmp_path / "x.mp4")] == list(range(6))
+            (tmp_path / "x.mp4").unlink()
+    with FilmWriter(tmp_path / "x.mp4", (48, 64), 25):
+        pass  # no frame: no film
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_old_file_stays_until_the_new_one_is_whole(tmp_path):
+    (tmp_path / "x.mp4").write_text("old")
+    with pytest.raises(ValueError), FilmWriter(tmp_path / "x.mp4", (48, 64), 25) as writer:
+        writer.write(pictures(1)[0], 0)
+        raise ValueError
+    assert (tmp_path / "x.mp4").read_text() == "old"
+
+
+def test_places_and_frames_that_cannot_be(tmp_path):
+    with pytest.raises(OutputError, match="cannot write .*none/x.mp4"):
+        write(tmp_path / "none/x.mp4", pictures(1), [0])
+    with pytest.raises(InputError, match="16384"):
+        FilmWriter(tmp_path / "x.mp4", (48, 20000), 25)
+    with pytest.raises(ValueError), FilmWriter(tmp_path / "x.mp4", (48, 64), 25) as writer:
+        writer.write(np.zeros((48, 60, 3), np.uint8), 0)
+
+
+FULL = """
+import resource, signal, sys, numpy as np
+from mindaam.data.film_writer import FilmWriter
+from mindaam.errors import OutputError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+draw = np.random.default_rng(0)
+try:
+    with FilmWriter(sys.argv[1], (240, 320), 25) as writer:
+        for number in range(60):
+            writer.write(draw.integers(0, 255, (240, 320, 3), np.uint8), number / 25)
+except OutputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("limit", [20, 30_000, 400_000, 1_000_000])
+def test_a_full_disk_is_told_in_a_sentence_and_nothing_is_left(tmp_path, limit):
+    # a limit on the size of files fails as a full disk does, in the middle of a write
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
+    run = subprocess.run(
+        [sys.executable, "-c", FULL, tmp_path / "x.mp4", str(limit)], capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("cannot write") and "free some space" in run.stdout, run.stdout
+    assert not list(tmp_path.iterdir())
