@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+ENDS = ("zero_flux", "untouched")
+COUPLINGS = ("density", "contrast", "none")
+
 
 class Behaviour(NamedTuple):
     """How densities evolve along a clip, and how they act on its features.
@@ -47,3 +50,5 @@ RELEASED = Behaviour(
     alpha_max=0.5,
 )
 PAPER = RELEASED._replace(detach_kernel=False, cfl_bound=True, ends="zero_flux", batch_mass=False, coupling="contrast")
+# The ablation's plain temporal self-attention: the same block without densities.
+ATTENTION = PAPER._replace(dynamics=False)

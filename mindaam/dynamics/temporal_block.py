@@ -4,7 +4,7 @@ import mindspore as ms
 from mindspore import Parameter, Tensor, nn, ops
 from mindspore.common.initializer import TruncatedNormal, initializer
 
-from mindaam.dynamics.behaviour import PAPER
+from mindaam.dynamics.behaviour import COUPLINGS, ENDS, PAPER
 from mindaam.dynamics.operators import diffusivity, transition_kernel
 from mindaam.dynamics.splitting import evolve
 
@@ -109,12 +109,13 @@ class FeedForward(nn.Cell):
 
 
 class SpatialMixer(nn.Cell):
-    """Frame by frame, x + GELU(1x1(depthwise 3x3(x)))."""
+    """Frame by frame, x + GELU(1x1(depthwise 3x3(x))); the 1x1 starts at zero, so that an untrained block only adds
+    the time embedding and the gate to what a frame is by itself."""
 
     def __init__(self, channels):
         super().__init__()
         self.depthwise = nn.Conv2d(channels, channels, 3, pad_mode="pad", padding=1, group=channels)
-        self.pointwise = nn.Conv2d(channels, channels, 1, has_bias=True)
+        self.pointwise = nn.Conv2d(channels, channels, 1, has_bias=True, weight_init="zeros", bias_init="zeros")
         self.act = nn.GELU(approximate=False)
 
     def construct(self, clip):
@@ -129,10 +130,14 @@ class FokkerPlanckBlock(nn.Cell):
 
     channels: width of the features. behaviour: the switches. frames: time points of the learned time embedding, which
     is resampled for clips of another length. heads, mlp_ratio: of the temporal attention and its feed-forward.
+    Raises ValueError for ends or a coupling that there is not, and channels that are not a multiple of the heads.
     """
 
     def __init__(self, channels, behaviour=PAPER, frames=64, heads=8, mlp_ratio=4):
         super().__init__()
+        for value, known in ((behaviour.ends, ENDS), (behaviour.coupling, COUPLINGS)):
+            if value not in known:
+                raise ValueError(f"{value!r} must be one of {known}")
         self.behaviour = behaviour
         self.time_embedding = Parameter(
             initializer(TruncatedNormal(0.02), (1, frames, channels), ms.float32), name="time_embedding"

@@ -8,6 +8,7 @@ from mindaam.encoders.dinov2 import DINOv2
 from mindaam.encoders.dinov3 import DINOv3
 from mindaam.encoders.lora import apply_lora, lora_parameters
 from mindaam.errors import ConfigError, InputError, unknown
+from mindaam.models.film import FilmHead
 from mindaam.models.head import Attention, AttentionHead
 
 BACKBONES = {
@@ -55,6 +56,7 @@ class AAM(nn.Cell):
             )
         self.head = AttentionHead(config)
         self.update_parameters_name()
+        self.film = FilmHead(self)
 
     def trained_parameters(self):
         """What training changes and a checkpoint holds: the head's parameters and the adapters'."""
@@ -91,9 +93,23 @@ class AAM(nn.Cell):
         batch = taps[0].shape[0]
         sentences = self._sentences(sentence_embeddings, batch)
         audio = self._audio(audio_embeddings, batch, clip)
+        if clip:
+            maps = self.film.along(self.film.maps(features), audio)
+            return Attention(*self.film.decode(maps, sentences, size))
         features = ms.mutable(tuple(ms.Tensor(tap) for tap in taps))  # a plain tuple would be compiled in as a constant
-        outputs = self.head(features, ms.Tensor(sentences), self.grid(size), size, audio, bool(clip))
+        outputs = self.head(features, ms.Tensor(sentences), self.grid(size), size)
         return Attention(*(output.asnumpy() for output in outputs))
+
+    def infer_frames(self, maps, sentence_embedding, size, audio_embeddings=None, *, first=0, clip=True):
+        """Attention of the frames of one film from the `first` on, when the maps of all are there already.
+
+        maps: `film.maps` of the frames, one after the other [T,sum of C_i,h,w]; sentence_embedding: [1,E]; size (H, W);
+        audio_embeddings: [T,A]; clip: the frames bear on one another. Errors as in `infer`.
+        """
+        sentences = self._sentences(sentence_embedding, len(maps))
+        audio = self._audio(audio_embeddings, len(maps), clip)
+        maps = self.film.along(maps, audio) if clip else maps
+        return Attention(*self.film.decode(maps[first:], sentences[first:], size))
 
     def infer(self, images, sentence_embeddings, audio_embeddings=None, *, clip=False):
         """Attention of pictures under sentences, in NumPy.
@@ -127,7 +143,7 @@ class AAM(nn.Cell):
         return np.ascontiguousarray(np.broadcast_to(embeddings, (batch, width)))
 
     def _audio(self, embeddings, batch, clip):
-        """Sound embeddings as a Tensor [batch,A], or None; InputError when they or films are not for this model."""
+        """Sound embeddings as float32 [batch,A], or None; InputError when they or films are not for this model."""
         config = self.config
         for wanted, branch, what in (
             (embeddings is not None, config.audio, "sound"),
@@ -144,4 +160,4 @@ class AAM(nn.Cell):
             raise InputError(
                 f"sound embeddings must be [{batch},{config.audio.width}], one a frame, got {list(embeddings.shape)}"
             )
-        return ms.Tensor(np.ascontiguousarray(embeddings))
+        return np.ascontiguousarray(embeddings)

@@ -52,13 +52,17 @@ class TemporalConfig(Schema):
     """Fokker-Planck blocks along a film's frames, one at each of some of the four depths.
 
     taps: those depths, 0 (shallow) to 3 (deep). frames: time points of the learned time embedding, which is resampled
-    for films of another length. heads, mlp_ratio: of the attention along time and of its feed-forward.
+    for films of another length. heads, mlp_ratio: of the attention along time and of its feed-forward. steps: how many
+    Lie-Trotter steps of length 1/steps are taken, all with the same kernel and rates. clip: frames that the model sees
+    at once, in training and in prediction.
     """
 
     taps: tuple[Annotated[int, Field(ge=0, le=3)], ...] = Field(min_length=1)
     frames: Positive
     heads: Positive
     mlp_ratio: Positive
+    steps: Positive = 1
+    clip: Positive = 16
 
     @model_validator(mode="after")
     def _taps_rise(self):
@@ -134,10 +138,10 @@ class ModelConfig(Schema):
     undo_scale: bool
     picture_edges: bool
     spatial_focus: bool
-    dynamics: Literal["paper", "released"]
+    dynamics: Literal["paper", "released", "attention"]
     anchor_std: float = Field(ge=0)
     align_corners: bool
-    resize: Literal["area", "antialiased"]
+    resize: Literal["area", "antialiased", "bilinear"]
     smoothing: float = Field(ge=0, lt=0.5)
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ from mindaam.geometry import lorentz
 from mindaam.geometry.cells import BoundedScalar, LorentzMap
 
 EPSILONS = {"paper": lorentz.PAPER, "released": lorentz.RELEASED}
-DYNAMICS = {"paper": dynamics.PAPER, "released": dynamics.RELEASED}
+DYNAMICS = {"paper": dynamics.PAPER, "released": dynamics.RELEASED, "attention": dynamics.ATTENTION}
 
 
 class Attention(NamedTuple):
@@ -85,12 +85,10 @@ def temporal_blocks(config):
     temporal = config.temporal
     if temporal is None:
         return nn.CellList()
+    switches = DYNAMICS[config.dynamics]._replace(steps=temporal.steps, dt=1.0 / temporal.steps)
     widths = [config.head.neck_widths[tap] for tap in temporal.taps]
     return nn.CellList(
-        [
-            FokkerPlanckBlock(width, DYNAMICS[config.dynamics], temporal.frames, temporal.heads, temporal.mlp_ratio)
-            for width in widths
-        ]
+        [FokkerPlanckBlock(width, switches, temporal.frames, temporal.heads, temporal.mlp_ratio) for width in widths]
     )
 
 
@@ -146,7 +144,10 @@ class AttentionHead(nn.Cell):
         clip: the pictures are the frames of one film, and audio [B,A], when given, is their sound; only for a model
         with those branches.
         """
-        maps = self.neck(features, grid)
+        return self.from_maps(self.neck(features, grid), sentence, size, audio, clip)
+
+    def from_maps(self, maps, sentence, size, audio=None, clip=False):
+        """The same from the neck's feature maps, a [B,C_i,h,w] a depth."""
         if clip:
             maps = self.along_film(maps, audio)
         image, text, anchor, curvature = self.hierarchy(maps[-1], sentence)

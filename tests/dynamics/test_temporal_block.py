@@ -255,3 +255,9 @@ def test_heads_must_divide_the_channels():
     with pytest.raises(ValueError, match="10 is not a multiple of heads 4"):
         FokkerPlanckBlock(10, RELEASED, heads=4)
     assert ops.shape(FokkerPlanckBlock(12, RELEASED, heads=4).attention.qkv.weight) == (36, 12)
+
+
+@pytest.mark.parametrize("wrong", [{"ends": "zero flux"}, {"coupling": "off"}])
+def test_switches_that_there_are_not_are_refused(wrong):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong.values()))!r} must be one of"):
+        FokkerPlanckBlock(8, PAPER._replace(**wrong))

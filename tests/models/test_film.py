@@ -8,6 +8,7 @@ import pytest
 
 from mindaam import runtime
 from mindaam.errors import ConfigError, InputError
+from mindaam.models.config import merge
 from mindaam.models.registry import build_model, model_config
 from tests.models.tiny import pictures, sentences, tiny_model
 from tests.models.tiny_film import AUDIO_WIDTH, CHANGES, NAME, SIZE, tiny_film_model
@@ -91,6 +92,25 @@ def test_sound_is_heard_in_its_own_frame_and_on_the_deepest_map(preset):
     np.testing.assert_array_equal(first[0], silent[0])
     assert np.abs(first[1] - silent[1]).max() > 1e-3 and np.abs(second[1][2] - first[1][2]).max() > 1e-3
     np.testing.assert_allclose(second[1][rest], first[1][rest], rtol=0, atol=1e-5)
+
+
+def variant(**changes):
+    """The tiny model under `paper` with other switches, at its initial values, the same for all variants."""
+    ms.set_seed(0)
+    return build_model(NAME, "paper", changes=merge(CHANGES, changes)).set_train(False)
+
+
+def test_a_step_may_be_taken_in_parts_or_left_out():
+    whole, halves, attention = (
+        variant(**changes) for changes in ({}, {"temporal": {"steps": 2}}, {"dynamics": "attention"})
+    )
+    assert [block.behaviour.dt for block in halves.head.temporal] == [0.5, 0.5]
+    clip = ms.Tensor(np.random.default_rng(2).standard_normal((1, FRAMES, 16, 2, 3)).astype(np.float32))
+    densities = [model.head.temporal[1](clip)[1] for model in (whole, halves, attention)]
+    assert densities[2] is None
+    assert np.abs(densities[0].asnumpy() - densities[1].asnumpy()).max() > 1e-6
+    for each in densities[:2]:
+        np.testing.assert_allclose(each.asnumpy().sum((2, 3)), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 9])
@@ -186,7 +206,7 @@ def test_gradients_reach_every_parameter(released):
         ({"audio": {"widht": 9}}, ['unknown key "audio.widht"', '"width"']),
         ({"audio": {"attention_width": 12, "heads": 8}}, ['"audio"', "multiple of heads, 8"]),
         ({"audio": {"dropout": 1.0}}, ['"audio.dropout"']),
-        ({"dynamics": "plain"}, ['"dynamics"', "'paper' or 'released'"]),
+        ({"dynamics": "plain"}, ['"dynamics"', "'paper', 'released' or 'attention'"]),
     ],
 )
 def test_a_wrong_value_is_one_sentence_that_names_it(changes, words):

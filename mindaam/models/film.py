@@ -1,0 +1,63 @@
+"""A model's head on films, cut in two where memory asks for it.
+
+Compiled as one graph, the head keeps every layer's values for all T frames at once: 7 GB for 16 frames of the bundled
+model. What mixes frames is cheap and comes first; what is costly, the decoder, sees one frame at a time.
+"""
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn, ops
+
+
+class _Along(nn.Cell):
+    """The temporal blocks and the sound, a graph of its own.
+
+    The maps come side by side in one array: given as a tuple, MindSpore 2.9 frees them before they are read.
+    """
+
+    def __init__(self, head, widths):
+        super().__init__(auto_prefix=False)  # the parameters keep their names
+        self.head, self.widths = head, widths
+
+    def construct(self, together, audio=None):
+        """[T,sum of C_i,h,w] -> the same, mixed along the film."""
+        return ops.concat(self.head.along_film(ops.split(together, self.widths, 1), audio), 1)
+
+
+class _Decoded(nn.Cell):
+    """The rest of the head, a graph of its own."""
+
+    def __init__(self, head, widths):
+        super().__init__(auto_prefix=False)
+        self.head, self.widths = head, widths
+
+    def construct(self, together, sentence, size):
+        """[B,sum of C_i,h,w], sentence [B,E], size (H, W) -> map, image, text, anchor points, curvature."""
+        return self.head.from_maps(ops.split(together, self.widths, 1), sentence, size)
+
+
+class FilmHead:
+    """The head of an AAM on the frames of a film. Arrays are NumPy's, float32; the model's weights are not copied."""
+
+    def __init__(self, model):
+        self._model, widths = model, model.config.head.neck_widths
+        self._along, self._decoded = _Along(model.head, widths), _Decoded(model.head, widths)
+
+    def maps(self, features):
+        """The neck's maps of `AAM.image_features`, side by side: [B, sum of C_i, h, w]; each picture by itself."""
+        taps, size = features
+        maps = self._model.head.neck(ms.mutable(tuple(ms.Tensor(tap) for tap in taps)), self._model.grid(size))
+        return np.concatenate([each.asnumpy() for each in maps], 1)
+
+    def along(self, maps, audio=None):
+        """Maps [T, sum of C_i, h, w] of frames in a row -> the same, mixed along time, and with their sound [T,A]."""
+        return self._along(ms.Tensor(maps), None if audio is None else ms.Tensor(audio)).asnumpy()
+
+    def decode(self, maps, sentences, size):
+        """Maps [B, sum of C_i, h, w], sentences [B,E], size (H, W) -> map [B,1,H,W], 3 points [B,n], curvature []."""
+        rows = []
+        for i in range(len(maps)):
+            parts = self._decoded(ms.Tensor(maps[i : i + 1]), ms.Tensor(sentences[i : i + 1]), size)
+            rows.append([part.asnumpy() for part in parts])
+        *parts, curvatures = zip(*rows, strict=True)
+        return (*(np.concatenate(part) for part in parts), curvatures[0])
