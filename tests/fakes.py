@@ -8,25 +8,47 @@ import numpy as np
 class FakeModel:
     """Attends to bright places, the more sharply the longer the sentence; has the methods that a Predictor calls."""
 
-    def __init__(self, image_size=(28, 42)):
+    def __init__(self, image_size=(28, 42), clip=None):
         self.config = SimpleNamespace(
             image_size=image_size,
             mean=(0.5, 0.5, 0.5),
             std=(0.25, 0.25, 0.25),
             resize="area",
+            name="fake",
             text=SimpleNamespace(name="fake"),
+            temporal=clip and SimpleNamespace(clip=clip),
         )
         self.backbone_passes = self.head_passes = 0
 
     def image_features(self, images):
         self.backbone_passes += 1
         assert images.dtype == np.float32 and images.shape == (1, 3, *self.config.image_size)
-        return images.mean(axis=1, keepdims=True)
+        return (images.mean(axis=1, keepdims=True),), images.shape[2:]
+
+    @property
+    def film(self):
+        """What a film's frames are kept as: their brightness."""
+        return SimpleNamespace(maps=lambda features: features[0][0])
 
     def infer_features(self, features, sentence_embeddings):
         self.head_passes += 1
         assert sentence_embeddings.shape == (1, 4)
-        return SimpleNamespace(map=1.0 / (1.0 + np.exp(-features * sentence_embeddings[0, 0])))
+        (brightness,), size = features
+        assert brightness.shape[2:] == size
+        return self._said(brightness, sentence_embeddings)
+
+    def infer_frames(self, maps, sentence_embedding, size, *, first, clip):
+        """A film's frames all have the map of their mean."""
+        self.head_passes += 1
+        assert sentence_embedding.shape == (1, 4) and maps.shape[2:] == size == tuple(self.config.image_size)
+        assert not clip or self.config.temporal is not None
+        if clip:
+            maps = np.broadcast_to(maps.mean(0, keepdims=True), maps.shape)
+        return self._said(maps[first:], sentence_embedding)
+
+    @staticmethod
+    def _said(brightness, sentence_embeddings):
+        return SimpleNamespace(map=1.0 / (1.0 + np.exp(-brightness * sentence_embeddings[0, 0])))
 
 
 class FakeEncoder:

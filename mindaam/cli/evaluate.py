@@ -61,9 +61,9 @@ def _evaluate(folders, model):
         return [prediction.map for prediction in next(predictor.predict_many([image], sentences))]
 
     def shown(pictures):
-        with progress(len(pictures), "evaluating") as step:
+        with progress(len(pictures), "evaluating") as bars:
             for picture in pictures:
-                step(picture[0])
+                bars.step(picture[0])
                 yield picture
 
     return gaze.evaluate_model(predict_many, folders, progress=shown)

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import contextmanager
+from time import perf_counter
 
 
 def say(problem):
@@ -11,27 +12,59 @@ def say(problem):
         print(f"mindaam: {text}", file=sys.stderr)
 
 
+class Quiet:
+    """Progress that is not shown."""
+
+    def step(self, name):
+        """The turn of the piece of work called `name`."""
+
+    def within(self, frames, seconds, length):
+        """In a film: `frames` done, up to its second `seconds` of `length` (None: unknown)."""
+
+
+class Bars:
+    """Progress as a bar of the pieces of work, and below it one for the film that is being done."""
+
+    def __init__(self, bars, total, start):
+        self._bars, self._begun = bars, False
+        self._pieces = bars.add_task(start, total=total, note=f"0/{total}")
+        self._total, self._done, self._film, self._since = total, 0, None, 0.0
+
+    def step(self, name):
+        """The turn of the piece of work called `name`."""
+        self._done += self._begun
+        self._begun = True
+        self._bars.update(self._pieces, description=name, completed=self._done, note=f"{self._done}/{self._total}")
+        if self._film is not None:
+            self._bars.remove_task(self._film)
+            self._film = None
+
+    def within(self, frames, seconds, length):
+        """In a film: `frames` done, up to its second `seconds` of `length` (None: unknown)."""
+        if self._film is None:
+            self._film, self._since = self._bars.add_task("", total=length, note=""), perf_counter()
+            self._first = frames
+        passed = perf_counter() - self._since
+        pace = f", {(frames - self._first) / passed:.1f} frames/s" if frames > self._first else ""
+        whole = f"/{length:.1f}" if length else ""
+        self._bars.update(self._film, completed=seconds, note=f"{seconds:.1f}{whole} s{pace}")
+
+
 @contextmanager
 def progress(total, start):
-    """A progress line for `total` pieces of work, on a terminal only; `start` says what happens before the first.
+    """Progress over `total` pieces of work, on a terminal only; `start` says what happens before the first.
 
-    Gives a function to be called with a piece's name when its turn comes.
+    Gives Bars, or Quiet where nobody would see them.
     """
     if not sys.stderr.isatty():
-        yield lambda name: None
+        yield Quiet()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task, begun = bar.add_task(start, total=total), []
-
-        def step(name):
-            bar.update(task, description=name, advance=1 if begun else 0)
-            begun.append(name)
-
-        yield step
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        yield Bars(bars, total, start)
 
 
 @contextmanager

@@ -14,6 +14,14 @@ def train(
     resume: Annotated[bool, Option("--resume", help="Go on exactly where the run in DIR stopped.")] = False,
 ):
     """Train a model on gaze folders."""
-    from mindaam.training import run
+    from mindaam.models.config import read_yaml
 
-    run.train(config, list(overrides or ()), tiny=tiny, out=out, resume=resume)
+    changes = list(overrides or ())
+    if "films" in read_yaml(config):
+        from mindaam.training import film_run
+
+        film_run.train(config, changes, tiny=tiny, out=out, resume=resume)
+    else:
+        from mindaam.training import run
+
+        run.train(config, changes, tiny=tiny, out=out, resume=resume)

@@ -6,7 +6,7 @@ Predictor therefore keeps the image features of the last few photographs, and a 
 
 import hashlib
 import os
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from mindaam import runtime
 from mindaam.data import media, prompts, transforms
 from mindaam.errors import ConfigError, InputError
+from mindaam.inference.windows import Windows, checked, stream
 
 DEFAULT_MODEL = "aam_dinov2_vits14"
 KEPT_PHOTOS = 8  # at 336 x 336 one photograph's features of ViT-S take 3.5 MB
@@ -72,9 +73,51 @@ class Predictor:
             image = _as_image(image)
             features = self._image_features(image)
             yield [
-                self._finish(self.model.infer_features(features, embedding[None]), image.shape[:2], sentence)
+                self._finish(self.model.infer_features(features, embedding[None]).map[0, 0], image.shape[:2], sentence)
                 for sentence, embedding in zip(sentences, embeddings, strict=True)
             ]
+
+    def stream(self, frames, prompt=None, *, condition=None, windows=None):
+        """Predictions for the frames of one film, in order, with bounded delay and memory.
+
+        frames: any iterable of uint8 RGB [H, W, 3] (a decoder, a camera, a list), of any length; each frame goes
+        through the backbone once. windows: how many frames the model sees at once, and whether maps wait for later
+        frames; None is `film_windows()`. The maps come at most `windows.delay` frames late.
+        prompt, condition, errors: as in `predict`; ConfigError for windows of several frames when the model sees each
+        by itself.
+        """
+        sentence = choose_sentence(prompt, condition)
+        windows = checked(windows or self.film_windows())
+        if windows.length > 1 and self.model.config.temporal is None:
+            raise ConfigError(f"the model {self.model.config.name} sees every frame by itself: windows have one frame")
+        return self._stream(frames, sentence, self.embed([sentence]), windows)
+
+    def film_windows(self, *, causal=False):
+        """The windows that suit the model: as long as the clips that it was trained on, a quarter of them shared.
+
+        causal: for cameras, windows that end at the present frame, so that a map never waits for later frames.
+        """
+        temporal = self.model.config.temporal
+        if temporal is None:
+            return Windows(1, 0, causal)
+        return Windows(temporal.clip, temporal.clip - 1 if causal else temporal.clip // 4, causal)
+
+    def _stream(self, frames, sentence, embedding, windows):
+        sizes = deque()  # of the frames whose maps are still to come
+
+        def maps():
+            for frame in frames:
+                image = _as_image(frame)
+                sizes.append(image.shape[:2])
+                yield self.model.film.maps(self.model.image_features(self._as_batch(self._seen(image))))
+
+        def answer(window, first):
+            together, size = np.concatenate(window), tuple(self.model.config.image_size)
+            clip = windows.length > 1  # a window of one frame is a photograph
+            return self.model.infer_frames(together, embedding, size, first=first, clip=clip).map[:, 0]
+
+        for values in stream(maps(), answer, windows):
+            yield self._finish(values, sizes.popleft(), sentence)
 
     def embed(self, sentences):
         """Sentence embeddings, float32 [n, E]. Raises InputError for an unusable sentence."""
@@ -90,21 +133,27 @@ class Predictor:
 
     def _image_features(self, image):
         """The model's features of uint8 [H, W, 3]; found by what the model would see, not by the file's name."""
-        config = self.model.config
-        seen = transforms.as_seen(image, tuple(config.image_size), config.resize)
+        seen = self._seen(image)
         key = hashlib.blake2b(np.ascontiguousarray(seen), digest_size=16).digest()
         if key not in self._features:
-            batch = transforms.normalise(seen, config.mean, config.std)[None]
-            self._features[key] = self.model.image_features(batch)
+            self._features[key] = self.model.image_features(self._as_batch(seen))
             if len(self._features) > KEPT_PHOTOS:
                 self._features.popitem(last=False)
         self._features.move_to_end(key)
         return self._features[key]
 
+    def _seen(self, image):
+        """uint8 [H, W, 3] at the model's size."""
+        return transforms.as_seen(image, tuple(self.model.config.image_size), self.model.config.resize)
+
+    def _as_batch(self, seen):
+        """A picture at the model's size, normalised, float32 [1, 3, H, W]."""
+        return transforms.normalise(seen, self.model.config.mean, self.model.config.std)[None]
+
     @staticmethod
-    def _finish(output, size, sentence):
-        """The model's output brought to the photograph's `size` (H, W)."""
-        resized = transforms.resize_image(np.ascontiguousarray(output.map[0, 0], np.float32), size)
+    def _finish(values, size, sentence):
+        """The model's map [h, w] brought to the photograph's `size` (H, W)."""
+        resized = transforms.resize_image(np.ascontiguousarray(values, np.float32), size)
         density = resized / resized.sum(dtype=np.float64)
         return Prediction(resized, density.astype(np.float32, copy=False), sentence)
 

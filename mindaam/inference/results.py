@@ -1,22 +1,35 @@
-"""Predictions as files: which photographs are meant, what their results are called, and that no two share a name."""
+"""Predictions as files: which photographs and films are meant, what their results are called, and that no two share a
+name."""
 
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.data import media
+from mindaam.data.film import FILM_SUFFIXES
 from mindaam.errors import ConfigError, InputError, OutputError, unknown
 from mindaam.inference import render
 
 SUFFIXES = {"overlay": ".overlay.jpg", "map": ".map.png", "npy": ".npy"}
+SUFFIXES_OF_FILMS = {"overlay": ".overlay.mp4", "map": ".map.mp4", "npy": ".npz"}
 JPEG_SIDE = 65500  # pixels; the JPEG format knows no longer sides
 
 
 class Job(NamedTuple):
-    """One photograph and the files that will hold its results: {kind of `SUFFIXES`: Path}."""
+    """One photograph or film and the files that will hold its results: {kind of `SUFFIXES`: Path}."""
 
     source: Path
     targets: dict
+
+    @property
+    def is_film(self):
+        """Whether the source is called like a film."""
+        return is_film(self.source)
+
+
+def is_film(path):
+    """Whether a file is called like a film; what is not is taken for a photograph."""
+    return Path(path).suffix.lower() in FILM_SUFFIXES
 
 
 def parse_kinds(text):
@@ -30,46 +43,48 @@ def parse_kinds(text):
     return kinds
 
 
-def find_photos(inputs):
-    """Photographs among `inputs` (files and folders; a folder stands for the pictures right inside it).
+def find_sources(inputs):
+    """Photographs and films among `inputs` (files and folders; a folder stands for those right inside it).
 
     Returns the Paths in the order given, and an InputError for each input that offers none: the rest can be done.
     """
-    photos, problems = [], []
+    sources, problems = [], []
     for place in map(Path, inputs):
         try:
             if not os.path.exists(place):  # unlike Path.exists, it answers for a forbidden or overlong path too
                 raise InputError(f"there is no file or folder {place}; check the path")
-            photos += media.list_images(place) if os.path.isdir(place) else [place]
+            known = media.IMAGE_SUFFIXES + FILM_SUFFIXES
+            sources += media.list_files(place, known, "pictures or films") if os.path.isdir(place) else [place]
         except InputError as error:
             problems.append(error)
-    return photos, problems
+    return sources, problems
 
 
-def plan(photos, folder, kinds):
-    """A Job for every photograph, its results in `folder`; nothing is written yet.
+def plan(sources, folder, kinds):
+    """A Job for every photograph and film, its results in `folder`; nothing is written yet.
 
-    Raises OutputError when two photographs would write the same file, or one would overwrite a photograph.
+    Raises OutputError when two of them would write the same file, or one would overwrite another.
     """
     jobs, owners = [], {}
-    sources = {photo.resolve(): photo for photo in photos}
-    for photo in photos:
-        targets = {kind: Path(folder) / (photo.stem + SUFFIXES[kind]) for kind in kinds}
+    originals = {source.resolve(): source for source in sources}
+    for source in sources:
+        suffixes = SUFFIXES_OF_FILMS if is_film(source) else SUFFIXES
+        targets = {kind: Path(folder) / (source.stem + suffixes[kind]) for kind in kinds}
         for target in targets.values():
             if target in owners:
-                raise OutputError(_collision(owners[target], photo, target))
-            if target.resolve() in sources:
+                raise OutputError(_collision(owners[target], source, target))
+            if target.resolve() in originals:
                 raise OutputError(
-                    f"the result of {photo} would overwrite the photograph {sources[target.resolve()]}; "
+                    f"the result of {source} would overwrite {originals[target.resolve()]}; "
                     "choose another output folder"
                 )
-            owners[target] = photo
-        jobs.append(Job(photo, targets))
+            owners[target] = source
+        jobs.append(Job(source, targets))
     return jobs
 
 
 def write(job, image, prediction):
-    """Writes a Job's files, each whole or not at all.
+    """Writes the files of a photograph's Job, each whole or not at all.
 
     image: uint8 RGB [H, W, 3]; prediction: its Prediction. Raises OutputError when a file cannot be written, InputError
     for a photograph whose side no JPEG can hold.

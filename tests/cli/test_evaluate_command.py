@@ -83,12 +83,16 @@ def test_bad_input(mindaam, gaze, arguments, says):
     assert code == 2 and out == "" and err.startswith("mindaam: ") and err.count("\n") == 1 and says in err
 
 
-def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path):
+@pytest.mark.parametrize(("key", "module"), [("sets", "run"), ("films", "film_run")])
+def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path, key, module):
+    """A configuration with the key `films` trains the temporal blocks, every other one the whole model."""
     calls = []
     fake = SimpleNamespace(train=lambda *args, **options: calls.append((args, options)))
-    monkeypatch.setitem(sys.modules, "mindaam.training.run", fake)
-    monkeypatch.setattr("mindaam.training.run", fake, raising=False)
-    assert mindaam("train", "c.yaml", "batch_size=2", "seed=1", "--tiny", "--resume", "-o", tmp_path)[0] == 0
+    monkeypatch.setitem(sys.modules, f"mindaam.training.{module}", fake)
+    monkeypatch.setattr(f"mindaam.training.{module}", fake, raising=False)
+    config = tmp_path / "c.yaml"
+    config.write_text(f"{key}: {{}}\n")
+    assert mindaam("train", config, "batch_size=2", "seed=1", "--tiny", "--resume", "-o", tmp_path)[0] == 0
     (args, options) = calls[0]
-    assert str(args[0]) == "c.yaml" and args[1] == ["batch_size=2", "seed=1"]
+    assert args[0] == config and args[1] == ["batch_size=2", "seed=1"]
     assert options == {"tiny": True, "out": tmp_path, "resume": True}

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from time import sleep
 
 import pytest
 
@@ -60,8 +61,9 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
 
 
 def test_progress_says_nothing_off_a_terminal(capsys):
-    with terminal.progress(3, "start") as step:
-        step("a.jpg")
+    with terminal.progress(3, "start") as shown:
+        shown.step("a.jpg")
+        shown.within(3, 1.0, None)
     said = capsys.readouterr()
     assert said.out == said.err == ""
 
@@ -69,8 +71,16 @@ def test_progress_says_nothing_off_a_terminal(capsys):
 def test_progress_counts_on_a_terminal(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    with terminal.progress(2, "loading") as step:
-        step("a.jpg")
-        step("b.jpg")
+    with terminal.progress(3, "loading") as shown:
+        shown.step("a.jpg")
+        shown.step("b.mp4")
+        for frames in range(1, 6):
+            shown.within(frames, frames / 2, 9.0)
+            sleep(0.01)
+        shown._bars.refresh()
+        shown.step("c.mp4")
+        shown.within(1, 0.5, None)
+        shown._bars.refresh()
     said = capsys.readouterr()
-    assert said.out == "" and "1/2" in said.err
+    assert said.out == "" and "1/3" in said.err and "2/3" in said.err
+    assert "2.5/9.0 s, " in said.err and " frames/s" in said.err and " 0.5 s" in said.err

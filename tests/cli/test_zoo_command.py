@@ -194,10 +194,12 @@ def test_offline_by_the_environment(mindaam, zoo, own, site, monkeypatch):
 
 
 RUN = """
-    import pathlib, sys
+    import pathlib, signal, sys
     from mindaam.cli import main
     from mindaam.zoo import index
 
+    # a suite that runs in a shell's background hands on a SIGINT that is ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     index.model_zoo_dir = lambda: pathlib.Path(sys.argv[1])
     sys.exit(main.run(["zoo", "fetch", "a"]))
 """

@@ -34,9 +34,9 @@ def test_photos_of_files_and_folders_in_order(tmp_path):
     b, a, c = photo(tmp_path / "f/b.png"), photo(tmp_path / "f/a.png"), photo(tmp_path / "c.jpg")
     (tmp_path / "f/notes.txt").write_text("no picture")
     (tmp_path / "bare").mkdir()
-    photos, problems = results.find_photos([c, tmp_path / "f", tmp_path / "gone.png", tmp_path / "bare"])
+    photos, problems = results.find_sources([c, tmp_path / "f", tmp_path / "gone.png", tmp_path / "bare"])
     assert photos == [c, a, b]
-    assert "gone.png" in str(problems[0]) and "no pictures" in str(problems[1]) and len(problems) == 2
+    assert "gone.png" in str(problems[0]) and "no pictures or films" in str(problems[1]) and len(problems) == 2
 
 
 def test_two_photos_with_one_result_are_refused(tmp_path):
@@ -49,7 +49,7 @@ def test_two_photos_with_one_result_are_refused(tmp_path):
 
 def test_a_result_never_replaces_a_photograph(tmp_path):
     cat, old = photo(tmp_path / "cat.png"), photo(tmp_path / "cat.overlay.jpg")
-    with pytest.raises(OutputError, match="would overwrite the photograph"):
+    with pytest.raises(OutputError, match="would overwrite .*cat.overlay.jpg"):
         results.plan([cat, old], tmp_path, ["overlay"])
     assert len(results.plan([cat, old], tmp_path, ["map"])) == 2
 

@@ -1,0 +1,96 @@
+"""Films through the Predictor: any length, in order, each frame seen once, on a stand-in model and on a real one."""
+
+import numpy as np
+import pytest
+
+from mindaam.errors import ConfigError, InputError
+from mindaam.inference.predictor import Predictor
+from mindaam.inference.windows import Windows
+from mindaam.models.registry import build_model
+from tests.fakes import FakeEncoder, FakeModel
+from tests.models.tiny_film import CHANGES, NAME
+
+
+def frame(number, size=(20, 30)):
+    return np.full((*size, 3), 10 * number % 256, np.uint8)
+
+
+def fake(clip):
+    return Predictor(FakeModel(clip=clip), sentence_encoder=FakeEncoder())
+
+
+def test_a_model_of_single_pictures_sees_frame_by_frame():
+    predictor = fake(None)
+    assert predictor.film_windows() == Windows(1, 0)
+    said = list(predictor.stream(frame(number) for number in range(7)))
+    assert len(said) == 7 and predictor.model.backbone_passes == 7
+    for number, each in enumerate(said):
+        np.testing.assert_array_equal(each.map, predictor.predict(frame(number)).map)
+
+
+def test_each_frame_goes_through_the_backbone_once():
+    predictor = fake(4)
+    said = list(predictor.stream((frame(number) for number in range(10)), "Someone counts."))
+    assert len(said) == 10 and predictor.model.backbone_passes == 10
+    assert predictor.model.head_passes == 3  # frames 0-3, 3-6, 6-9
+    assert all(each.sentence == "Someone counts." for each in said)
+    for each in said:
+        assert each.density.shape == (20, 30) and each.density.sum(dtype=np.float64) == pytest.approx(1, abs=1e-5)
+
+
+def test_maps_come_at_most_a_window_late():
+    taken = []
+
+    def camera():
+        for number in range(30):
+            taken.append(number)
+            yield frame(number)
+
+    for windows in (None, Windows(4, 3, causal=True)):
+        taken.clear()
+        delay = 3 if windows is None else 0
+        for number, _ in enumerate(fake(4).stream(camera(), windows=windows)):
+            assert taken[-1] - number <= delay
+
+
+def test_frames_may_differ_in_size():
+    sizes = [(20, 30), (40, 10), (7, 9)]
+    said = list(fake(4).stream([frame(1, size) for size in sizes]))
+    assert [each.map.shape for each in said] == sizes
+
+
+def test_what_cannot_be_is_refused_before_the_first_frame():
+    def never():
+        pytest.fail("a frame was taken")
+        yield
+
+    with pytest.raises(ConfigError, match="every frame by itself"):
+        fake(None).stream(never(), windows=Windows(4, 0))
+    with pytest.raises(ConfigError, match="cannot be"):
+        fake(4).stream(never(), windows=Windows(4, 4))
+    with pytest.raises(ConfigError, match="both"):
+        fake(4).stream(never(), "a", condition="count_people")
+
+
+def test_a_frame_that_is_none_is_refused():
+    said = fake(None).stream([frame(1), np.zeros((4, 4), np.uint8)])
+    next(said)
+    with pytest.raises(InputError, match="uint8 RGB"):
+        next(said)
+
+
+def test_a_real_model_sees_windows_as_clips():
+    model = build_model(NAME, "paper", changes=CHANGES | {"temporal": CHANGES["temporal"] | {"clip": 4}})
+    predictor = Predictor(model.set_train(False), sentence_encoder=Sentences())
+    film = [np.random.default_rng(number).integers(0, 256, (32, 48, 3), dtype=np.uint8) for number in range(4)]
+    said = np.stack([each.map for each in predictor.stream(film)])
+    pictures = np.concatenate([predictor._as_batch(predictor._seen(each)) for each in film])
+    own = model.infer(pictures, Sentences().encode([""]), clip=True).map[:, 0]
+    np.testing.assert_allclose(said, own, atol=1e-5)
+
+
+class Sentences:
+    """Sentence embeddings of the tiny model's width."""
+
+    def encode(self, sentences):
+        return np.ones((len(sentences), CHANGES["text"]["width"]), np.float32)
