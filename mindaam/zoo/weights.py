@@ -92,15 +92,20 @@ def save_trained(model, path):
     write_safetensors(path, tensors, {"model": model.config.name, "config": model.config.model_dump_json()})
 
 
-def load_trained(model, path):
+def load_trained(model, path, apart=None):
     """Loads a file of `save_trained` into an AAM whose adapters are not merged yet; the backbone keeps its values.
 
+    apart: beginning of names that are left as they are, whether the file has them or not, such as those of temporal
+    blocks that are to be trained anew.
     Raises CheckpointError when the file is unusable, does not hold exactly the head and the adapters, or holds a value
     that is not finite, which would give maps of nothing without a word.
     """
     trained = {parameter.name for parameter in model.trained_parameters()}
     others = [name for name, _ in model.parameters_and_names() if name not in trained]
     state = read_safetensors(path)
+    if apart:
+        state = {name: array for name, array in state.items() if not name.startswith(apart)}
+        others += [name for name in trained if name.startswith(apart)]
     stray = [name for name in others if name in state]
     if stray:
         raise CheckpointError(f"{path} holds backbone weights ({stray[0]}, ...); only head and adapters belong in it")

@@ -1,0 +1,37 @@
+"""How well maps follow a film, and how calm they are: per-frame CC, and flicker where nothing moves."""
+
+import numpy as np
+
+from mindaam import metrics
+
+
+def frame_cc(maps, truths):
+    """CC of every frame [T] of maps [T,h,w] with densities [T,h,w]."""
+    return np.array([metrics.cc(a, b, **metrics.PAPER.cc) for a, b in zip(maps, truths, strict=True)])
+
+
+def flicker(maps):
+    """Half the mean of sum |u_t - u_(t-1)| over maps [T,h,w] scaled to sum 1; 0 when still, 1 when never the same."""
+    u = maps / maps.sum((1, 2), keepdims=True, dtype=np.float64)
+    return float(0.5 * np.abs(np.diff(u, axis=0)).sum((1, 2)).mean())
+
+
+def total_variation(maps, others):
+    """Half the mean of sum |u - v| over the frames of two sets of maps [T,h,w], scaled to sum 1."""
+    u, v = (each / each.sum((1, 2), keepdims=True, dtype=np.float64) for each in (maps, others))
+    return float(0.5 * np.abs(u - v).sum((1, 2)).mean())
+
+
+def summary(rows):
+    """{"CC_moving", "CC_cut", "CC_static", "flicker_static"}: means over films.
+
+    rows: a (kind, maps [T,h,w], truths [T,h,w]) a film. Pans, zooms and shake move; flicker is that of static films.
+    """
+    groups = {"moving": ("pan", "zoom", "shake"), "cut": ("cut",), "static": ("static",)}
+    scores = {}
+    for name, kinds in groups.items():
+        found = [frame_cc(maps, truths).mean() for kind, maps, truths in rows if kind in kinds]
+        if found:
+            scores[f"CC_{name}"] = float(np.mean(found))
+    calm = [flicker(maps) for kind, maps, _ in rows if kind == "static"]
+    return scores | ({"flicker_static": float(np.mean(calm))} if calm else {})

@@ -1,0 +1,309 @@
+"""Training a model's temporal blocks on pseudo-films, told from top to bottom.
+
+Everything else of the model stays as it is, so that photographs keep their maps to the bit. A step shows the blocks one
+window of a film and asks for the maps of a few of its frames: the frames bear on one another in the blocks, which are
+cheap, and only the few go through the decoder, which is not.
+"""
+
+import json
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn, ops
+from pydantic import Field, model_validator
+
+from mindaam import runtime
+from mindaam.data.pseudo_films import KINDS
+from mindaam.data.transforms import resize_image
+from mindaam.errors import ConfigError, TrainingError
+from mindaam.evaluation.films import summary
+from mindaam.inference.windows import Windows, stream
+from mindaam.models.config import Schema, merge, override, read_yaml, validate
+from mindaam.models.registry import build_model
+from mindaam.objectives import task
+from mindaam.training.config import OptimizerConfig
+from mindaam.training.film_data import COARSER, Films
+from mindaam.training.log import CsvLog, Progress
+from mindaam.training.optimizer import AdamW, cosine
+from mindaam.training.sources import open_folders
+from mindaam.zoo.checkpoints import read_metadata, read_safetensors, sha256_of, write_safetensors
+from mindaam.zoo.factory import sentence_encoder
+from mindaam.zoo.index import verified
+from mindaam.zoo.weights import checkpoint_config, load_backbone, load_trained, save_trained
+
+COLUMNS = ("step", "rate", "loss", "kld", "cc", "sim", "change", "seconds")
+
+TEMPORAL = "head.temporal."  # how the names of what is trained here begin
+
+# What `--tiny` lays over a configuration.
+TINY = {
+    "model_changes": {"temporal": {"clip": 4}},
+    "films": {"train": 5, "val": 5},
+    "frames": 6,
+    "pairs": 1,
+    "steps": 4,
+}
+
+
+class FilmTrainConfig(Schema):
+    """A whole run on films.
+
+    start: the bundled model whose head and adapters are taken and kept. model_changes: its `temporal` section and
+    `dynamics`. folders: the gaze folders that the films are made from. films: how many a split; frames: of each.
+    shares: how often each kind of film is drawn against the others, 1 where it is not named. pairs: pairs of
+    neighbouring frames a step whose maps, and whose change from one to the next, are compared with their truth.
+    calm: weight of that change in the loss.
+    """
+
+    start: str
+    model_changes: dict
+    seed: int = Field(default=0, ge=0)
+    data_root: str | None = None
+    folders: tuple[str, ...] = Field(min_length=1)
+    films: dict[str, int]
+    frames: int = Field(ge=2)
+    shares: dict[str, float] = {}
+    pairs: int = Field(ge=1)
+    calm: float = Field(ge=0)
+    steps: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    final_rate: float = Field(ge=0)
+    warmup_steps: int = Field(ge=0)
+    optimizer: OptimizerConfig
+    checkpoint_every: int = Field(default=100, gt=0)
+
+    @model_validator(mode="after")
+    def _fits(self):
+        if set(self.films) != {"train", "val"} or min(self.films.values()) < 1:
+            raise ValueError('films must say how many there are of "train" and of "val", 1 or more')
+        clip = (self.model_changes.get("temporal") or {}).get("clip", 16)
+        if not 2 * self.pairs < clip <= self.frames:
+            raise ValueError(f"2 x pairs {self.pairs}, the temporal clip {clip} and frames {self.frames} must rise")
+        if not set(self.shares) <= set(KINDS) or min(self.shares.values(), default=1) <= 0:
+            raise ValueError(f"shares must be positive, of kinds among {', '.join(KINDS)}; got {self.shares}")
+        return self
+
+
+class FromMaps(nn.Cell):
+    """The head from the neck's maps on, as a compiled graph of its own.
+
+    The maps come side by side in one array: given as a tuple, MindSpore 2.9 frees them before they are read.
+    """
+
+    def __init__(self, model, clip):
+        super().__init__(auto_prefix=False)  # the parameters keep their names
+        self.head, self.size, self.clip = model.head, tuple(model.config.image_size), clip
+        self.widths = model.config.head.neck_widths
+
+    def construct(self, together, sentence):
+        """The neck's maps [T,sum of C_i,h,w], sentence [T,E] -> [T,1,H,W]."""
+        maps = ops.split(together, self.widths, 1)
+        return self.head.from_maps(maps, sentence, self.size, None, self.clip)[0]
+
+
+class FilmObjective(nn.Cell):
+    """KLD - CC - SIM of a window's chosen frames, plus `calm` times the difference of their change; the terms apart."""
+
+    def __init__(self, model, calm):
+        super().__init__(auto_prefix=False)
+        self.calm = calm
+        self.head, self.size = model.head, tuple(model.config.image_size)
+        self.widths = model.config.head.neck_widths
+        self.coarser = nn.AvgPool2d(COARSER, COARSER)
+
+    def construct(self, together, sentence, truth, chosen):
+        """Maps as in FromMaps; sentence [K,E]; truth [K,1,h,w]; chosen [K] frames, in pairs -> loss, [4]."""
+        maps = ops.split(together, self.widths, 1)
+        few = tuple([ops.gather(each, chosen, 0) for each in self.head.along_film(maps)])
+        prediction = self.coarser(self.head.from_maps(few, sentence, self.size)[0])
+        kld, cc, similarity = (
+            task.kld(prediction, truth),
+            task.cc(prediction, truth),
+            task.similarity(prediction, truth),
+        )
+        apart = change_apart(prediction, truth)
+        return kld - cc - similarity + self.calm * apart, ops.stack((kld, cc, similarity, apart))
+
+
+def change_apart(maps, truths):
+    """How differently two films change from frame to frame: half the sum over pixels of the difference, the mean of
+    the pairs.
+
+    maps, truths: [2K,1,h,w], K pairs of neighbouring frames in a row, each scaled here to sum 1. Where nothing moves
+    it is the flicker; a map that stays behind a cut or a moving camera is as far off as one that flickers.
+    """
+    moved = []
+    for each in (maps, truths):
+        pairs = (each / each.sum((1, 2, 3), keepdims=True)).reshape((-1, 2, each.shape[2] * each.shape[3]))
+        moved.append(pairs[:, 1] - pairs[:, 0])
+    return 0.5 * ops.abs(moved[0] - moved[1]).sum(1).mean()
+
+
+class FilmStep(nn.Cell):
+    """loss, terms = step(settings, together, sentence, truth, chosen): the temporal blocks' parameters move once."""
+
+    def __init__(self, model, optimizer, calm):
+        super().__init__(auto_prefix=False)
+        self.objective = FilmObjective(model, calm)
+        parameters = model.head.temporal.trainable_params()
+        decay = optimizer.weight_decay
+        groups = [
+            ([p for p in parameters if p.ndim > 1], decay, 1.0),
+            ([p for p in parameters if p.ndim <= 1], 0.0, 1.0),
+        ]
+        self.optimizer = AdamW(groups, optimizer.betas, optimizer.eps)
+        self.gradient = ms.value_and_grad(self.objective, None, self.optimizer.parameters, has_aux=True)
+
+    def construct(self, settings, together, sentence, truth, chosen):
+        """settings [3] from the optimizer, the rest as in FilmObjective -> loss, terms."""
+        (loss, terms), gradients = self.gradient(together, sentence, truth, chosen)
+        return ops.depend(loss, self.optimizer(gradients, settings)), terms
+
+
+def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
+    """Runs or continues the training that a YAML file with a `films` section describes; returns its folder.
+
+    assignments: "key=value" changes; tiny: shrink it to a smoke run; out, resume: as in `run.train`.
+    The folder gets last.safetensors, model.safetensors (as `create_model` takes it), steps.csv, scores.json and maps/.
+    Raises ConfigError, InputError, CheckpointError, OutputError or TrainingError, each a sentence.
+    """
+    # ---- configuration and place -----------------------------------------------------------------------------------
+    data = merge(read_yaml(config_path), TINY if tiny else {})
+    config = validate(FilmTrainConfig, override(data, assignments), str(config_path))
+    folder = Path(out) if out else Path("runs") / (Path(config_path).stem + ("_tiny" if tiny else ""))
+    last = folder / "last.safetensors"
+    if last.exists() and not resume:
+        raise ConfigError(f"{folder} holds a run already; continue it with --resume, or name another folder with --out")
+    splits = {split: open_folders(config, split, None) for split in config.films}
+
+    # ---- the model, and what it makes of every frame ---------------------------------------------------------------
+    runtime.configure(mode="graph", seed=config.seed)
+    source = verified(config.start)
+    model = film_model(config.start, source, config.model_changes)
+    progress = Progress(config.steps)
+    encode, origin = sentence_encoder(model.config.text.name).encode, sha256_of(source)
+
+    def films(split):
+        return Films(
+            model, splits[split], split, config.films[split], config.frames,
+            config.seed + (split == "val"), folder / "maps", origin, encode,
+            lambda variant, done, total, pace: progress.passing(f"maps of {split}: {done}/{total}, {pace:.2f} s each"),
+        )  # fmt: skip
+
+    train_films, held_films = films("train"), films("val")
+
+    # ---- steps -----------------------------------------------------------------------------------------------------
+    step = FilmStep(model, config.optimizer, config.calm).set_train(True)
+    done = restore(last, step, config) if last.exists() else 0
+    log = CsvLog(folder / "steps.csv", COLUMNS, done)
+    progress.lap()
+    for number in range(done, config.steps):
+        rate = cosine(number, config.steps, config.learning_rate, config.final_rate, config.warmup_steps)
+        settings = step.optimizer.settings(number, rate)
+        loss, terms = step(settings, *window(train_films, config, model.config.temporal.clip, number))
+        note(log, progress, number + 1, rate, float(loss.asnumpy()), terms.asnumpy().tolist())
+        if (number + 1) % config.checkpoint_every == 0 or number + 1 == config.steps:
+            save(last, step, config, number + 1)
+
+    # ---- scores ----------------------------------------------------------------------------------------------------
+    model.set_train(False)
+    save_trained(model, folder / "model.safetensors")
+    clip = model.config.temporal.clip
+    scores = {
+        "frame by frame": score(model, held_films, Windows(1, 0)),
+        "with the temporal blocks": score(model, held_films, Windows(clip, clip // 4)),
+    }
+    (folder / "scores.json").write_text(json.dumps(scores, indent=1), encoding="utf-8")
+    for name, each in scores.items():
+        progress.say(f"{name}: " + ", ".join(f"{key} {value:.4f}" for key, value in each.items()))
+    return folder
+
+
+def film_model(name, path, changes):
+    """The AAM of a trained checkpoint, with temporal blocks at their initial values even if it has some.
+
+    Raises ConfigError when the changes name no temporal section.
+    """
+    config = merge(checkpoint_config(path)[1], changes)
+    if not config.get("temporal"):
+        raise ConfigError("a run on films needs model_changes.temporal: which depths, how many heads")
+    model = build_model(name, config["preset"], changes=config)
+    load_backbone(model)
+    load_trained(model, path, apart=TEMPORAL)
+    for parameter in model.get_parameters():
+        parameter.requires_grad = False
+    for parameter in model.head.temporal.get_parameters():
+        parameter.requires_grad = True
+    return model.set_train(False)
+
+
+def window(films, config, clip, number):
+    """The arrays of step `number`: a film, a window of it, and the frames to be answered, all drawn from seed and step.
+
+    Returns maps [T,sum of C_i,h,w], sentence [K,E], truth [K,1,h,w], chosen [K] as tensors.
+    """
+    draw = np.random.default_rng((config.seed, number))
+    shares = np.array([config.shares.get(spec.kind, 1.0) for spec in films.specs])
+    index, first = int(draw.choice(len(films), p=shares / shares.sum())), int(draw.integers(config.frames - clip + 1))
+    offset = int(draw.integers(2))
+    starts = offset + 2 * np.sort(draw.choice((clip - offset) // 2, config.pairs, replace=False))
+    chosen = np.stack([starts, starts + 1], 1).ravel().astype(np.int32)
+    sentence = np.repeat(films.sentences[index][None], len(chosen), 0)
+    truth = films.truths[index, first + chosen][:, None]
+    return (
+        ms.Tensor(films.window(index, first, clip)),
+        ms.Tensor(sentence),
+        ms.Tensor(np.ascontiguousarray(truth)),
+        ms.Tensor(chosen),
+    )
+
+
+def score(model, films, windows):
+    """The scores of `evaluation.films.summary` on all films, predicted as films are, in windows; `Windows(1, 0)` is
+    frame by frame."""
+    predict, rows = FromMaps(model, windows.length > 1).set_train(False), []
+    for index, spec in enumerate(films.specs):
+        sentence = ms.Tensor(np.repeat(films.sentences[index][None], windows.length, 0))
+
+        def answer(frames, sentence=sentence):
+            return predict(ms.Tensor(np.concatenate(frames)), sentence).asnumpy()[:, 0]
+
+        frames = (films.window(index, number, 1) for number in range(films.frames))
+        maps = np.stack([resize_image(each, films.truth_size) for each in stream(frames, answer, windows)])
+        rows.append((spec.kind, maps, films.truths[index]))
+    return summary(rows)
+
+
+def note(log, progress, step, rate, loss, terms):
+    """Logs a step. Raises TrainingError when its loss is not finite."""
+    if not np.isfinite([loss, *terms]).all():
+        raise TrainingError(f"the loss is {loss} at step {step}; start again elsewhere with a smaller learning_rate")
+    seconds = progress.lap()
+    log.write(dict(zip(COLUMNS, (step, rate, loss, *terms, seconds), strict=True)))
+    progress.show("films", step, loss, terms[1], seconds)
+
+
+def _state(step):
+    moments = (*step.optimizer.first, *step.optimizer.second)
+    return {parameter.name: parameter for parameter in (*step.optimizer.parameters, *moments)}
+
+
+def save(path, step, config, number):
+    """Writes what a resumed run needs: the temporal blocks, the optimizer's moments, the steps done."""
+    tensors = {name: parameter.asnumpy() for name, parameter in _state(step).items()}
+    write_safetensors(path, tensors, {"place": json.dumps({"step": number}), "films": config.model_dump_json()})
+
+
+def restore(path, step, config):
+    """Sets what `save` wrote and returns the steps done. Raises ConfigError when it is of another configuration."""
+    metadata = read_metadata(path)
+    free = {"data_root", "checkpoint_every"}
+    if json.loads(metadata.get("films", "{}")) | dict.fromkeys(free) != config.model_dump(mode="json") | dict.fromkeys(
+        free
+    ):
+        raise ConfigError(f"{path} was trained with another configuration; start in another folder")
+    stored = read_safetensors(path)
+    for name, parameter in _state(step).items():
+        parameter.set_data(ms.Tensor(stored[name], parameter.dtype))
+    return json.loads(metadata["place"])["step"]
