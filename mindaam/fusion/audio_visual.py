@@ -2,11 +2,12 @@
 
 import mindspore as ms
 from mindspore import Parameter, nn, ops
-from mindspore.common.initializer import XavierUniform, initializer
+from mindspore.common.initializer import TruncatedNormal, XavierUniform, initializer
 
+FORMS = ("paper", "released")
 GATE_BIAS = -1.0  # at the start the gate stands at sigmoid(-1) = 0.27: sound has to earn its say
 
-# Names in the released checkpoint, inside its av_fusion, and in AudioVisualFusion; the shapes are the same.
+# Names in the released checkpoint, in its av_fusion, and in the released AudioVisualFusion; the shapes are the same.
 OFFICIAL = {
     "visual_proj.weight": "visual_proj.weight",
     "visual_proj.bias": "visual_proj.bias",
@@ -77,6 +78,12 @@ class CrossAttention(nn.Cell):
         return self.out(self.attend(pixels, sounds))
 
 
+def mean_token(tokens):
+    """[T,N,W] -> [T,1,W]; as a product with a row of 1/N, on a CPU many times quicker than a mean over that axis."""
+    frames, count, _ = tokens.shape
+    return tokens if count == 1 else ops.bmm(ops.full((frames, 1, count), 1.0 / count, dtype=tokens.dtype), tokens)
+
+
 class TwoLayers(nn.Cell):
     """W2 relu(W1 x), on [...,in]."""
 
@@ -91,40 +98,58 @@ class TwoLayers(nn.Cell):
 
 
 class AudioVisualFusion(nn.Cell):
-    """norm(x + W [q (1 + g tanh(gamma)) + g beta]): equation 32 with a residual and LayerNorm, as released.
+    """Equation 32 with a residual: x + what the sound adds to the projected pixels, as far as it is relevant.
 
     q: the projected pixels; gamma, beta: FiLM from the sound that a pixel attends to, zero at the start; g: the gate,
-    how relevant the sound is to the picture. Not the identity at g = 0: W and the norm act all the same.
+    how relevant the sound is to the picture; W: the way back to the feature's width.
+
+    released: norm(x + W [q (1 + g tanh(gamma)) + g beta]), q of x: not the identity at g = 0, W and the norm act all
+    the same; one sound a frame. paper: x + W [g (q tanh(gamma) + beta)], q of norm(x), W without a bias: at g = 0, and
+    at the start, x itself; `tokens` sounds a frame, each with a learned position in time.
+
     channels: width of the feature map. audio_width: of the sound embeddings. width, heads: of the attention.
+    Raises ValueError for another form, several sounds under `released`, and heads that do not divide the width.
     """
 
-    def __init__(self, channels=768, audio_width=512, width=256, heads=8, dropout=0.1):
+    def __init__(self, channels=768, audio_width=512, width=256, heads=8, dropout=0.1, form="released", tokens=1):
         super().__init__()
+        if form not in FORMS or (form == "released" and tokens != 1):
+            raise ValueError(f'the form must be one of {FORMS}, with one sound a frame for "released"; got {form!r}, '
+                             f"{tokens}")  # fmt: skip
+        self.paper = form == "paper"
         self.visual_proj = nn.Dense(channels, width)
         self.audio_proj = nn.Dense(audio_width, width)
+        if self.paper:
+            self.positions = Parameter(
+                initializer(TruncatedNormal(0.02), (1, tokens, width), ms.float32), name="positions"
+            )
         self.attention = CrossAttention(width, heads, dropout)
         self.film = TwoLayers(width, width, 2 * width, weight_init="zeros", bias_init="zeros")
         self.relevance = TwoLayers(2 * width, width, 1, bias_init=initializer(GATE_BIAS, (1,), ms.float32))
-        self.out_proj = nn.Dense(width, channels)
+        self.out_proj = nn.Dense(width, channels, has_bias=not self.paper)
         self.norm = nn.LayerNorm((channels,), epsilon=1e-5)
 
-    def gate(self, mean_pixel, sounds):
-        """Relevance g of each frame's sound, in (0, 1): mean projected pixel and sound [T,1,W] each -> [T,1,1]."""
-        return ops.sigmoid(self.relevance(ops.concat((mean_pixel, sounds), -1)))
+    def gate(self, pixels, sounds):
+        """Relevance g of each frame's sound, in (0, 1): projected pixels [T,P,W], sounds [T,K,W] -> [T,1,1]."""
+        return ops.sigmoid(self.relevance(ops.concat((mean_token(pixels), mean_token(sounds)), -1)))
 
-    def modulate(self, pixels, attended, gate):
-        """Equation 32 on projected pixels [T,P,W], attended sound [T,P or 1,W], gate [T,1,1] -> [T,P,W]."""
-        gamma, beta = ops.split(self.film(attended), pixels.shape[-1], -1)
-        return pixels * (1 + gate * ops.tanh(gamma)) + gate * beta
+    def film_terms(self, attended):
+        """Attended sound [T,P or 1,W] -> tanh(gamma), beta, of its shape each."""
+        gamma, beta = ops.split(self.film(attended), attended.shape[-1], -1)
+        return ops.tanh(gamma), beta
 
     def construct(self, feature, audio):
-        """Feature map [T,C,h,w], one sound embedding a frame [T,A] -> feature map [T,C,h,w], gate g [T,1,1]."""
+        """Feature map [T,C,h,w] and sound embeddings, [T,K,A] (paper) or [T,A] (released) -> map, gate g [T,1,1]."""
         frames, channels, height, width = feature.shape
-        maps = feature.reshape((frames, channels, height * width))
-        visual = maps.swapaxes(1, 2)
-        pixels, sounds = self.visual_proj(visual), self.audio_proj(audio).expand_dims(1)
-        # the projection of the mean is the mean of the projections, and the last axis is the quick one to reduce
-        gate = self.gate(self.visual_proj(maps.mean(-1).expand_dims(1)), sounds)
-        fused = self.modulate(pixels, self.attention(pixels, sounds), gate)
-        fused = self.norm(self.out_proj(fused) + visual)
+        visual = feature.reshape((frames, channels, height * width)).swapaxes(1, 2)
+        if self.paper:
+            pixels, sounds = self.visual_proj(self.norm(visual)), self.audio_proj(audio) + self.positions
+        else:
+            pixels, sounds = self.visual_proj(visual), self.audio_proj(audio).expand_dims(1)
+        gate = self.gate(pixels, sounds)
+        gamma, beta = self.film_terms(self.attention(pixels, sounds))
+        if self.paper:
+            fused = visual + self.out_proj(gate * (pixels * gamma + beta))
+        else:
+            fused = self.norm(self.out_proj(pixels * (1 + gate * gamma) + gate * beta) + visual)
         return fused.swapaxes(1, 2).reshape(feature.shape), gate

@@ -68,6 +68,9 @@ def test_released_stages():
     assert attended.shape == (3, 1, 256)  # one sound a frame: the same for all pixels
     check(GOLDEN, "attn_out", everywhere(attended))
     check(GOLDEN, "film", everywhere(fusion.film(attended)))
+    gamma, beta = fusion.film_terms(attended)
+    np.testing.assert_allclose(np.tanh(fusion.film(attended).asnumpy()[..., :256]), gamma.asnumpy(), atol=1e-6)
+    np.testing.assert_array_equal(fusion.film(attended).asnumpy()[..., 256:], beta.asnumpy())
     assert (GOLDEN["attn_w"] == 1).all()
 
 
@@ -143,3 +146,68 @@ def test_each_frame_hears_its_own_sound():
 def test_heads_must_divide_the_width():
     with pytest.raises(ValueError, match="10 is not a multiple of heads 4"):
         AudioVisualFusion(width=10, heads=4)
+
+
+@pytest.mark.parametrize(("form", "tokens"), [("both", 1), ("released", 3)])
+def test_forms_that_there_are_not(form, tokens):
+    with pytest.raises(ValueError, match=f"{form!r}, {tokens}"):
+        AudioVisualFusion(form=form, tokens=tokens)
+
+
+def paper_fusion(stir=True, tokens=3):
+    """A small fusion as the paper has it; stirred, its FiLM matters."""
+    fusion, draw = AudioVisualFusion(24, 12, 16, 4, 0.0, "paper", tokens), np.random.default_rng(5)
+    for parameter in fusion.get_parameters() if stir else ():
+        if parameter.name.startswith("film."):
+            parameter.set_data(Tensor((0.5 * draw.standard_normal(parameter.shape)).astype(np.float32)))
+    return fusion.set_train(False)
+
+
+def random_inputs(seed=0, frames=2, tokens=3):
+    draw = np.random.default_rng(seed)
+    shapes = (frames, 24, 3, 4), (frames, tokens, 12)
+    return [Tensor(draw.standard_normal(shape).astype(np.float32)) for shape in shapes]
+
+
+def test_under_paper_a_closed_gate_leaves_the_feature_as_it_is(mode):
+    fusion, (feature, audio) = paper_fusion(), random_inputs()
+    moved, gate = fusion(feature, audio)
+    assert np.abs(moved.asnumpy() - feature.asnumpy()).max() > 0.1 and gate.asnumpy().min() > 0.1
+    fusion.relevance.predict.bias.set_data(Tensor(np.array([-200.0], np.float32)))
+    still, gate = fusion(feature, audio)
+    np.testing.assert_array_equal(still.asnumpy(), feature.asnumpy())
+    assert gate.asnumpy().max() == 0
+
+
+def test_under_paper_sound_is_modest_at_the_start_and_changes_nothing_yet():
+    fusion, (feature, audio) = paper_fusion(stir=False), random_inputs()
+    out, gate = fusion(feature, audio)
+    np.testing.assert_array_equal(out.asnumpy(), feature.asnumpy())
+    assert 0.1 < gate.asnumpy().mean() < 0.5 and gate.shape == (2, 1, 1)
+    slopes = ms.grad(lambda: (fusion(feature, audio)[0] ** 2).sum(), None, fusion.trainable_params())()
+    moving = {p.name for p, slope in zip(fusion.trainable_params(), slopes, strict=True) if np.any(slope.asnumpy())}
+    assert {"film.predict.weight", "film.predict.bias"} <= moving  # and the others as soon as these have moved
+
+
+def test_under_paper_gradients_reach_every_parameter():
+    fusion, (feature, audio) = paper_fusion(), random_inputs()
+    slopes = ms.grad(lambda: (fusion(feature, audio)[0] ** 3).sum(), None, fusion.trainable_params())()
+    still = [p.name for p, slope in zip(fusion.trainable_params(), slopes, strict=True) if not np.any(slope.asnumpy())]
+    assert not still
+    assert fusion.positions.shape == (1, 3, 16) and not any(p.name == "out_proj.bias" for p in fusion.get_parameters())
+
+
+def test_under_paper_the_order_of_a_frames_sounds_counts():
+    fusion, (feature, audio) = paper_fusion(), random_inputs()
+    fusion.positions.set_data(Tensor(np.random.default_rng(6).standard_normal((1, 3, 16)).astype(np.float32)))
+    turned = Tensor(np.ascontiguousarray(audio.asnumpy()[:, ::-1]))
+    assert np.abs(fusion(feature, audio)[0].asnumpy() - fusion(feature, turned)[0].asnumpy()).max() > 1e-3
+
+
+def test_under_paper_pixels_choose_among_the_sounds():
+    # FiLM differs from pixel to pixel only when they attend to different sounds
+    fusion, (feature, audio) = paper_fusion(), random_inputs()
+    pixels = fusion.visual_proj(fusion.norm(feature.reshape((2, 24, 12)).swapaxes(1, 2)))
+    sounds = fusion.audio_proj(audio) + fusion.positions
+    gamma, beta = fusion.film_terms(fusion.attention(10 * pixels, sounds))
+    assert gamma.asnumpy().std(1).max() > 0.01 and beta.shape == (2, 12, 16)
