@@ -69,7 +69,7 @@ class AAM(nn.Cell):
     def construct(self, images, sentences, audio=None, clip=False):
         """Normalised pictures [B,3,H,W], sentence embeddings [B,E] -> map, image, text, anchor points, curvature.
 
-        clip: the pictures are the frames of one film; audio: their sound's embeddings [B,A].
+        clip: the pictures are the frames of one film; audio: their sound's embeddings, as `infer` takes them.
         """
         size = images.shape[2:]
         return self.head(self.backbone(images), sentences, self.grid(size), size, audio, clip)
@@ -94,8 +94,8 @@ class AAM(nn.Cell):
         sentences = self._sentences(sentence_embeddings, batch)
         audio = self._audio(audio_embeddings, batch, clip)
         if clip:
-            maps = self.film.along(self.film.maps(features), audio)
-            return Attention(*self.film.decode(maps, sentences, size))
+            maps, gate = self.film.along(self.film.maps(features), audio)
+            return Attention(*self.film.decode(maps, sentences, size), gate)
         features = ms.mutable(tuple(ms.Tensor(tap) for tap in taps))  # a plain tuple would be compiled in as a constant
         outputs = self.head(features, ms.Tensor(sentences), self.grid(size), size)
         return Attention(*(output.asnumpy() for output in outputs))
@@ -104,21 +104,24 @@ class AAM(nn.Cell):
         """Attention of the frames of one film from the `first` on, when the maps of all are there already.
 
         maps: `film.maps` of the frames, one after the other [T,sum of C_i,h,w]; sentence_embedding: [1,E]; size (H, W);
-        audio_embeddings: [T,A]; clip: the frames bear on one another. Errors as in `infer`.
+        audio_embeddings: of all frames; clip: the frames bear on one another. Errors as in `infer`.
         """
         sentences = self._sentences(sentence_embedding, len(maps))
         audio = self._audio(audio_embeddings, len(maps), clip)
-        maps = self.film.along(maps, audio) if clip else maps
-        return Attention(*self.film.decode(maps[first:], sentences[first:], size))
+        maps, gate = self.film.along(maps, audio) if clip else (maps, None)
+        return Attention(
+            *self.film.decode(maps[first:], sentences[first:], size), None if gate is None else gate[first:]
+        )
 
     def infer(self, images, sentence_embeddings, audio_embeddings=None, *, clip=False):
         """Attention of pictures under sentences, in NumPy.
 
         images: normalised float32 [B,3,H,W], H and W multiples of the patch; sentence_embeddings: [B,E], or [1,E] for
         all of them. clip: the pictures are the frames of one film, in order, and bear on one another; then
-        audio_embeddings may give each frame's sound, [B,A]. Returns Attention: map [B,1,H,W] in 0..1, image_point,
-        text_point, anchor_point [B,128], curvature []. Raises InputError for other shapes, for sound without a film,
-        and for a branch that this model does not have.
+        audio_embeddings may give each frame's sound, [B,K,A] for the `sound.tokens` K windows of a frame, or [B,A]
+        where `sound.fusion` is "released". Returns Attention: map [B,1,H,W] in 0..1, image_point, text_point,
+        anchor_point [B,128], curvature [], gate [B] or None. Raises InputError for other shapes, for sound without a
+        film, and for a branch that this model does not have.
         """
         images = self._pictures(images)
         self._sentences(sentence_embeddings, len(images))  # refused before the backbone's long work
@@ -143,7 +146,7 @@ class AAM(nn.Cell):
         return np.ascontiguousarray(np.broadcast_to(embeddings, (batch, width)))
 
     def _audio(self, embeddings, batch, clip):
-        """Sound embeddings as float32 [batch,A], or None; InputError when they or films are not for this model."""
+        """Sound embeddings as float32, or None; InputError when they or films are not for this model."""
         config = self.config
         for wanted, branch, what in (
             (embeddings is not None, config.audio, "sound"),
@@ -156,8 +159,9 @@ class AAM(nn.Cell):
         if not clip:
             raise InputError("sound goes with the frames of one film; say clip=True, or leave the sound out")
         embeddings = np.asarray(embeddings, np.float32)
-        if embeddings.shape != (batch, config.audio.width):
-            raise InputError(
-                f"sound embeddings must be [{batch},{config.audio.width}], one a frame, got {list(embeddings.shape)}"
-            )
+        windows = () if config.sound.fusion == "released" else (config.sound.tokens,)
+        wanted = (batch, *windows, config.audio.width)
+        if embeddings.shape != wanted:
+            shape = ",".join(map(str, wanted))
+            raise InputError(f"sound embeddings must be [{shape}], frame by frame, got {list(embeddings.shape)}")
         return np.ascontiguousarray(embeddings)

@@ -72,10 +72,7 @@ class TemporalConfig(Schema):
 
 
 class AudioConfig(Schema):
-    """The frozen sound encoder, the width of its embeddings, and the fusion's attention, on the deepest feature.
-
-    The fusion has one form under both presets, the released one: one embedding a frame.
-    """
+    """The frozen sound encoder, the width of its embeddings, and the fusion's attention, on the deepest feature."""
 
     name: str
     width: Positive
@@ -87,6 +84,30 @@ class AudioConfig(Schema):
     def _heads_divide(self):
         if self.attention_width % self.heads:
             raise ValueError(f"attention_width {self.attention_width} must be a multiple of heads, {self.heads}")
+        return self
+
+
+class SoundConfig(Schema):
+    """How a film's sound reaches a model with an audio section: the switches in which `paper` and `released` differ.
+
+    fusion: the form of the fusion. tokens: windows of sound a frame, `spacing` seconds apart, the middle one at the
+    frame. resampling: to the encoder's rate, by a polyphase filter or by the released windowed sinc. normalise: the
+    spectrogram of each window by itself, or of all windows of a clip together. slicing: windows lie about the times at
+    which frames are shown, or about frame numbers over the frame rate. scale: a factor on every sample.
+    """
+
+    fusion: Literal["paper", "released"]
+    tokens: Positive
+    spacing: float = Field(gt=0)
+    resampling: Literal["polyphase", "sinc"]
+    normalise: Literal["window", "batch"]
+    slicing: Literal["times", "frames"]
+    scale: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _fits(self):
+        if self.tokens % 2 == 0 or (self.fusion == "released" and self.tokens != 1):
+            raise ValueError(f"tokens {self.tokens} must be odd, and 1 where the fusion is the released one")
         return self
 
 
@@ -132,6 +153,7 @@ class ModelConfig(Schema):
     head: HeadConfig
     temporal: TemporalConfig | None = None
     audio: AudioConfig | None = None
+    sound: SoundConfig
     preset: Literal["paper", "released"]
     epsilons: Literal["paper", "released"]
     one_curvature: bool

@@ -20,8 +20,12 @@ class _Along(nn.Cell):
         self.head, self.widths = head, widths
 
     def construct(self, together, audio=None):
-        """[T,sum of C_i,h,w] -> the same, mixed along the film."""
-        return ops.concat(self.head.along_film(ops.split(together, self.widths, 1), audio), 1)
+        """[T,sum of C_i,h,w] -> the same, mixed along the film; with sound, also its gate [T,1,1]."""
+        maps = self.head.along_film(ops.split(together, self.widths, 1))
+        if audio is None:
+            return ops.concat(maps, 1)
+        maps, gate = self.head.with_sound(maps, audio)
+        return ops.concat(maps, 1), gate
 
 
 class _Decoded(nn.Cell):
@@ -50,8 +54,14 @@ class FilmHead:
         return np.concatenate([each.asnumpy() for each in maps], 1)
 
     def along(self, maps, audio=None):
-        """Maps [T, sum of C_i, h, w] of frames in a row -> the same, mixed along time, and with their sound [T,A]."""
-        return self._along(ms.Tensor(maps), None if audio is None else ms.Tensor(audio)).asnumpy()
+        """Maps [T, sum of C_i, h, w] of frames in a row -> the same, mixed along time and with their sound, gate [T].
+
+        audio: sound embeddings as `AttentionHead.with_sound` takes them; without it the gate is None.
+        """
+        if audio is None:
+            return self._along(ms.Tensor(maps)).asnumpy(), None
+        mixed, gate = self._along(ms.Tensor(maps), ms.Tensor(audio))
+        return mixed.asnumpy(), gate.asnumpy().reshape(-1)
 
     def decode(self, maps, sentences, size):
         """Maps [B, sum of C_i, h, w], sentences [B,E], size (H, W) -> map [B,1,H,W], 3 points [B,n], curvature []."""

@@ -21,13 +21,17 @@ DYNAMICS = {"paper": dynamics.PAPER, "released": dynamics.RELEASED, "attention":
 
 
 class Attention(NamedTuple):
-    """A model's answer: map [B,1,H,W] in 0..1, points [B,n] on the hyperboloid (space parts), curvature [] > 0."""
+    """A model's answer: map [B,1,H,W] in 0..1, points [B,n] on the hyperboloid (space parts), curvature [] > 0.
+
+    gate: how relevant each frame's sound is to its picture, [B] in (0, 1); None where no sound was given.
+    """
 
     map: object
     image_point: object
     text_point: object
     anchor_point: object
     curvature: object
+    gate: object = None
 
 
 def behaviour(config):
@@ -94,11 +98,18 @@ def temporal_blocks(config):
 
 def sound_fusion(config):
     """The AudioVisualFusion that `config.audio` describes, None without that section."""
-    audio = config.audio
+    audio, sound = config.audio, config.sound
     if audio is None:
         return None
-    channels = config.head.neck_widths[-1]
-    return AudioVisualFusion(channels, audio.width, audio.attention_width, audio.heads, audio.dropout)
+    return AudioVisualFusion(
+        config.head.neck_widths[-1],
+        audio.width,
+        audio.attention_width,
+        audio.heads,
+        audio.dropout,
+        form=sound.fusion,
+        tokens=sound.tokens,
+    )
 
 
 class AttentionHead(nn.Cell):
@@ -124,32 +135,36 @@ class AttentionHead(nn.Cell):
             behaviour(config),
         )
 
-    def along_film(self, maps, audio=None):
-        """Feature maps [T,C_i,h,w] of one film's frames, mixed along time and, on the deepest, with their sound [T,A].
-
-        Returns the maps of all depths.
-        """
+    def along_film(self, maps):
+        """Feature maps [T,C_i,h,w] of one film's frames, those of some depths mixed along time: the maps of all."""
         for i in range(len(self.temporal_taps)):
             tap = self.temporal_taps[i]
             mixed, _ = self.temporal[i](maps[tap].expand_dims(0))
             maps = maps[:tap] + (mixed.squeeze(0),) + maps[tap + 1 :]
-        if audio is not None:
-            deepest, _ = self.fusion(maps[-1], audio)
-            maps = maps[:-1] + (deepest,)
         return maps
+
+    def with_sound(self, maps, audio):
+        """The maps of one film's frames, the deepest fused with their sound, and the gate [T,1,1].
+
+        audio: embeddings, [T,K,A] where `sound.fusion` is "paper", [T,A] where it is "released".
+        """
+        deepest, gate = self.fusion(maps[-1], audio)
+        return maps[:-1] + (deepest,), gate
 
     def construct(self, features, sentence, grid, size, audio=None, clip=False):
         """features: four [B,N,D]; sentence [B,E]; grid (h, w) of the patches; size (H, W) of the map -> Attention.
 
-        clip: the pictures are the frames of one film, and audio [B,A], when given, is their sound; only for a model
-        with those branches.
+        clip: the pictures are the frames of one film, and audio, when given, is their sound as `with_sound` takes it;
+        only for a model with those branches.
         """
         return self.from_maps(self.neck(features, grid), sentence, size, audio, clip)
 
     def from_maps(self, maps, sentence, size, audio=None, clip=False):
         """The same from the neck's feature maps, a [B,C_i,h,w] a depth."""
         if clip:
-            maps = self.along_film(maps, audio)
+            maps = self.along_film(maps)
+        if audio is not None:
+            maps, _ = self.with_sound(maps, audio)
         image, text, anchor, curvature = self.hierarchy(maps[-1], sentence)
         logits = self.decoder(maps, sentence.astype(ms.float32), text, image, curvature)
         logits = ops.interpolate(logits, size=size, mode="bilinear", align_corners=self.align_corners)

@@ -20,14 +20,16 @@ def film(frames=FRAMES, seed=0):
     return pictures(frames, SIZE, seed)
 
 
-def sound(frames=FRAMES, seed=3):
-    return np.random.default_rng(seed).standard_normal((frames, AUDIO_WIDTH)).astype(np.float32)
+def sound(frames=FRAMES, seed=3, preset="released"):
+    """Sound embeddings as a preset takes them: five windows a frame, or one."""
+    windows = (5,) if preset == "paper" else ()
+    return np.random.default_rng(seed).standard_normal((frames, *windows, AUDIO_WIDTH)).astype(np.float32)
 
 
 @functools.cache
 def answer(preset="released", *, clip=True, heard=False):
     """The plain film's answer, which many tests compare with."""
-    return tiny_film_model(preset).infer(film(), sentences(1), sound() if heard else None, clip=clip)
+    return tiny_film_model(preset).infer(film(), sentences(1), sound(preset=preset) if heard else None, clip=clip)
 
 
 @pytest.fixture
@@ -37,7 +39,9 @@ def released():
 
 def assert_same(got, expected):
     for a, b in zip(got, expected, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+        assert (a is None) == (b is None)
+        if a is not None:
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("preset", ["paper", "released"])
@@ -46,6 +50,8 @@ def test_a_film_has_a_map_and_a_point_a_frame(preset):
     assert found.map.shape == (FRAMES, 1, *SIZE) and (found.map >= 0).all() and (found.map <= 1).all()
     assert found.image_point.shape == found.text_point.shape == (FRAMES, 128)
     assert all(np.isfinite(part).all() for part in found)
+    assert found.gate.shape == (FRAMES,) and 0 < found.gate.min() <= found.gate.max() < 1
+    assert answer("released").gate is None
 
 
 def test_frames_bear_on_one_another_only_in_a_film(released):
@@ -61,7 +67,9 @@ def test_frames_bear_on_one_another_only_in_a_film(released):
 def along_film(preset, maps, audio=None):
     """The two deepest maps of a film [T,C,h,w] after time and sound."""
     head = tiny_film_model(preset).head
-    mixed = head.along_film(tuple(ms.Tensor(each) for each in maps), None if audio is None else ms.Tensor(audio))
+    mixed = head.along_film(tuple(ms.Tensor(each) for each in maps))
+    if audio is not None:
+        mixed, _ = head.with_sound(mixed, ms.Tensor(audio))
     return [each.asnumpy() for each in mixed[2:]]
 
 
@@ -86,9 +94,10 @@ def test_the_two_deepest_maps_go_along_time(preset):
 
 @pytest.mark.parametrize("preset", ["paper", "released"])
 def test_sound_is_heard_in_its_own_frame_and_on_the_deepest_map(preset):
-    other, rest = sound(), [0, 1, 3, 4]
+    own = sound(preset=preset)
+    other, rest = own.copy(), [0, 1, 3, 4]
     other[2] = -other[2]
-    silent, first, second = (along_film(preset, neck_maps(), each) for each in (None, sound(), other))
+    silent, first, second = (along_film(preset, neck_maps(), each) for each in (None, own, other))
     np.testing.assert_array_equal(first[0], silent[0])
     assert np.abs(first[1] - silent[1]).max() > 1e-3 and np.abs(second[1][2] - first[1][2]).max() > 1e-3
     np.testing.assert_allclose(second[1][rest], first[1][rest], rtol=0, atol=1e-5)
@@ -151,14 +160,20 @@ def test_pynative_equals_graph_mode_and_features_serve_films_too(released, clip,
     ("audio", "clip", "message"),
     [
         (sound(), False, "sound goes with the frames of one film; say clip=True"),
-        (sound(FRAMES - 1), True, rf"sound embeddings must be \[{FRAMES},{AUDIO_WIDTH}\].*\[{FRAMES - 1},"),
+        (sound(FRAMES - 1), True, rf"sound embeddings must be \[{FRAMES},{AUDIO_WIDTH}\].*got \[{FRAMES - 1},"),
         (sound()[:, :-1], True, rf"must be \[{FRAMES},{AUDIO_WIDTH}\]"),
         (sound()[0], True, rf"must be \[{FRAMES},{AUDIO_WIDTH}\]"),
+        (sound(preset="paper"), True, rf"must be \[{FRAMES},{AUDIO_WIDTH}\]"),
     ],
 )
 def test_sound_that_does_not_fit_is_refused(released, audio, clip, message):
     with pytest.raises(InputError, match=message):
         released.infer(film(), sentences(1), audio, clip=clip)
+
+
+def test_under_paper_each_frame_has_several_sounds():
+    with pytest.raises(InputError, match=rf"must be \[{FRAMES},5,{AUDIO_WIDTH}\]"):
+        tiny_film_model("paper").infer(film(), sentences(1), sound(), clip=True)
 
 
 def test_branches_are_what_the_configuration_says():
@@ -177,16 +192,18 @@ def test_one_depth_may_go_along_time():
     assert mixed[1].shape == (FRAMES, 8, 2, 3) and np.array_equal(mixed[2].asnumpy(), neck_maps()[2])
 
 
-def test_gradients_reach_every_parameter(released):
-    arguments = ms.Tensor(film()), ms.Tensor(np.repeat(sentences(1), FRAMES, 0)), ms.Tensor(sound())
+@pytest.mark.parametrize("preset", ["released", pytest.param("paper", marks=pytest.mark.slow)])
+def test_gradients_reach_every_parameter(preset):
+    model, heard = tiny_film_model(preset), sound(preset=preset)
+    arguments = ms.Tensor(film()), ms.Tensor(np.repeat(sentences(1), FRAMES, 0)), ms.Tensor(heard)
     weights = ms.Tensor(pictures(FRAMES, SIZE, seed=5)[:, :1])
-    released.backbone.set_image_size(SIZE)
+    model.backbone.set_image_size(SIZE)
 
     def total(images, texts, audio):
-        saliency, image, text, anchor, curvature = released(images, texts, audio, True)
+        saliency, image, text, anchor, curvature = model(images, texts, audio, True)
         return (saliency * weights).sum() + image.sum() + text.sum() + anchor.sum() + curvature
 
-    parameters = released.trained_parameters()
+    parameters = model.trained_parameters()
     for parameter, gradient in zip(parameters, ms.grad(total, None, parameters)(*arguments), strict=True):
         assert np.isfinite(gradient.asnumpy()).all(), parameter.name
         # a softmax does not feel its bias; an adapter's first half waits for the second, which starts at zero
@@ -206,6 +223,8 @@ def test_gradients_reach_every_parameter(released):
         ({"audio": {"widht": 9}}, ['unknown key "audio.widht"', '"width"']),
         ({"audio": {"attention_width": 12, "heads": 8}}, ['"audio"', "multiple of heads, 8"]),
         ({"audio": {"dropout": 1.0}}, ['"audio.dropout"']),
+        ({"sound": {"tokens": 3}}, ['"sound"', "tokens 3 must be odd, and 1"]),
+        ({"sound": {"slicing": "seconds"}}, ['"sound.slicing"', "'times' or 'frames'"]),
         ({"dynamics": "plain"}, ['"dynamics"', "'paper', 'released' or 'attention'"]),
     ],
 )
