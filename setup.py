@@ -32,7 +32,7 @@ setup(
         "pillow>=10",
         "av>=18.1,<19",  # films; earlier releases name rotation and errors otherwise
         "scipy>=1.11",
-        "soundfile>=0.12",
+        "matplotlib>=3.8",  # plots beside results; imported where they are drawn
         "pyyaml>=6",
         "safetensors>=0.4",
         "tokenizers>=0.20",
@@ -42,6 +42,6 @@ setup(
         "typer>=0.12",
         "rich>=13",
     ],
-    extras_require={"test": ["pytest>=8", "hypothesis>=6", "ruff>=0.9", "pysaliency>=0.2.22"]},
+    extras_require={"test": ["pytest>=8", "hypothesis>=6", "ruff>=0.9", "pysaliency>=0.2.22", "soundfile>=0.12"]},
     entry_points={"console_scripts": ["mindaam = mindaam.cli.main:main"]},
 )

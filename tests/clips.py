@@ -37,14 +37,17 @@ def make_clip(
     tone=None,
     tone_codec="aac",
     tone_rate=16000,
+    tone_from=0.0,
+    tone_layout="mono",
     form=None,
     container_options=None,
     prepare=None,
 ):
     """Writes frames (uint8 RGB [H,W,3]) shown at `times` (seconds, None: `rate` a second); returns the path.
 
-    rotation: degrees by which a player turns it. tone: seconds of a sine of 440 Hz, or None for no sound. form: the
-    container, by the suffix when None. prepare: called with the video stream before frames.
+    rotation: degrees by which a player turns it. tone: seconds of a sine of 440 Hz, or the sound itself as float32
+    [channels, samples], or None for no sound; it begins at second tone_from. form: the container, by the suffix when
+    None. prepare: called with the video stream before frames.
     """
     times = [number / rate for number in range(len(frames))] if times is None else times
     with av.open(str(path), "w", format=form, container_options=container_options or {}) as container:
@@ -55,7 +58,7 @@ def make_clip(
             stream.set_display_rotation(rotation)
         if prepare:
             prepare(stream)
-        sound = container.add_stream(tone_codec, rate=tone_rate, layout="mono") if tone else None
+        sound = container.add_stream(tone_codec, rate=tone_rate, layout=tone_layout) if tone is not None else None
         for image, time in zip(frames, times, strict=True):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=pix_fmt)
             frame.pts, frame.time_base = round(time * TICKS), Fraction(1, TICKS)
@@ -63,15 +66,20 @@ def make_clip(
         if frames:
             container.mux(stream.encode(None))
         if sound is not None:
-            container.mux(_sine(sound, tone, tone_rate))
+            container.mux(_packets(sound, sine(tone, tone_rate) if np.isscalar(tone) else tone, tone_rate, tone_from))
     return path
 
 
-def _sine(stream, seconds, rate):
-    wave = (0.5 * np.sin(2 * np.pi * 440 * np.arange(int(seconds * rate)) / rate)).astype(np.float32)
+def sine(seconds, rate):
+    """A sine of 440 Hz as float32 [1, samples]."""
+    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(int(seconds * rate)) / rate)).astype(np.float32)[None]
+
+
+def _packets(stream, wave, rate, start):
     packets = []
-    for first in range(0, len(wave), 1024):
-        frame = av.AudioFrame.from_ndarray(wave[None, first : first + 1024], format="fltp", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = rate, first, Fraction(1, rate)
+    for first in range(0, wave.shape[1], 1024):
+        piece = np.ascontiguousarray(wave[:, first : first + 1024])
+        frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout=stream.layout.name)
+        frame.sample_rate, frame.pts, frame.time_base = rate, first + round(start * rate), Fraction(1, rate)
         packets += stream.encode(frame)
     return packets + list(stream.encode(None))

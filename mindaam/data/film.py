@@ -19,7 +19,8 @@ FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg
 FILM_SUFFIXES += (".flv", ".ogv", ".3gp", ".mxf")
 # FFmpeg's names of containers.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg,mxf,ivf,yuv4mpegpipe"
-DECLARING = ("mov", "matroska", "avi", "flv", "asf")  # their headers say how long the film is, so that a cut shows
+# Their headers say how long the film is, so that a cut shows.
+DECLARING = ("mov", "matroska", "avi", "flv", "asf", "flac")
 MAX_FRAME_PIXELS = 8192 * 8192  # 200 MB as RGB
 MAX_STRETCH = 4  # non-square pixels beyond 4:1 are an error of the file
 THREADS = min(4, os.cpu_count() or 1)  # each takes some frames of memory
@@ -30,13 +31,18 @@ JUMP = 3600.0  # seconds between two frames that no film means
 
 class FilmInfo(NamedTuple):
     """What a film is: the size of its upright frames in pixels, frames a second on average, seconds (None when the file
-    does not say), and whether it has sound."""
+    does not say), and the number of its sound tracks."""
 
     width: int
     height: int
     rate: float
     duration: float | None
-    has_sound: bool
+    sound_tracks: int
+
+    @property
+    def has_sound(self):
+        """Whether it has any."""
+        return self.sound_tracks > 0
 
 
 class Frame(NamedTuple):
@@ -88,7 +94,7 @@ def film_info(path):
             raise InputError(f"{path} has no frame that can be decoded; copy or save the film again")
         height, width = frame.image.shape[:2]
         duration = container.duration / av.time_base if container.duration and container.duration > 0 else None
-        return FilmInfo(width, height, reel.rate, duration, bool(container.streams.audio))
+        return FilmInfo(width, height, reel.rate, duration, len(container.streams.audio))
 
 
 def read_frames(path, pick=Pick()):  # noqa: B008 - an immutable tuple
@@ -166,7 +172,7 @@ class _Reel:
                 yield Frame(self._image(frame), time)
             except av.FFmpegError:
                 self._note(time)
-        if self._is_short():
+        if ends_early(self.container, self.reached):
             self._note(self.reached)
 
     def _from(self, start):
@@ -174,6 +180,7 @@ class _Reel:
         if start > 0:
             with suppress(av.FFmpegError):
                 self.container.seek(round((start + self.origin) * av.time_base), backward=True)
+                self.reached = start
                 frames = self._decoded()
                 first = next(frames, None)
                 if first is not None and (first.time or 0.0) - self.origin <= start:
@@ -195,7 +202,7 @@ class _Reel:
                 packet = None
             if packet is None:
                 return
-            self._reach(packet)
+            self.reached = reached_by(packet, self.origin, self.reached)
             if packet.stream.index != self.stream.index:
                 continue
             try:
@@ -208,22 +215,9 @@ class _Reel:
                     self._note(self.reached)
                 yield frame
 
-    def _reach(self, packet):
-        if packet.pts is not None and packet.time_base:
-            end = float((packet.pts + (packet.duration or 0)) * packet.time_base) - self.origin
-            if self.reached < end < self.reached + JUMP:
-                self.reached = end
-
     def _note(self, time):
         if self.damaged is None:
             self.damaged = max(0.0, time)
-
-    def _is_short(self):
-        """Whether the film ended well before its header says; of containers whose header does say."""
-        duration = self.container.duration
-        if not duration or self.container.format.name.split(",")[0] not in DECLARING:
-            return False
-        return self.reached < duration / av.time_base - SHORT
 
     def _time(self, frame):
         """Seconds since the film's start, later than the last frame's whatever the file says."""
@@ -291,10 +285,37 @@ def _drained(graph):
     yield from _ready(graph)
 
 
+def reached_by(packet, origin, reached):
+    """The second up to which a film is read with this packet too. origin: the container's time of the film's second 0.
+    reached: the second before this packet; a leap that no film means does not count."""
+    if packet.pts is None or not packet.time_base:
+        return reached
+    end = float((packet.pts + (packet.duration or 0)) * packet.time_base) - origin
+    return end if reached < end < reached + JUMP else reached
+
+
+def ends_early(container, reached):
+    """Whether a film whose packets end at second `reached` ended well before its header says; of containers whose
+    header does say."""
+    duration = container.duration
+    if not duration or container.format.name.split(",")[0] not in DECLARING:
+        return False
+    origin = max(0, container.start_time or 0)  # Matroska counts the length from its time 0
+    return reached < (duration - origin) / av.time_base - SHORT
+
+
 def open_film(path):
     """The film's container, to be closed. Raises InputError unless the file is a film in one of the FORMATS."""
-    require_file(path, "film")
-    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
+    return open_container(path, FORMATS, "film", "an mp4, mov, webm, mkv or avi file")
+
+
+def open_container(path, formats, what, instead):
+    """The container in a file, to be closed. Raises InputError unless it is in one of the formats (FFmpeg's names).
+
+    what: the file is expected to be. instead: what the user may give if it is not.
+    """
+    require_file(path, what)
+    options = {"format_whitelist": formats, "protocol_whitelist": "file"}
     # "file:" keeps a name such as "concat:a|b" from being taken for a command
     name = f"file:{os.path.abspath(path)}"
     try:
@@ -304,6 +325,4 @@ def open_film(path):
     except MemoryError as error:
         raise InputError(f"{path} does not fit into memory; it is damaged, or its frames are too large") from error
     except av.FFmpegError as error:
-        raise InputError(
-            f"{path} is not a film, or damaged from its start; give an mp4, mov, webm, mkv or avi file"
-        ) from error
+        raise InputError(f"{path} is not a {what}, or damaged from its start; give {instead}") from error

@@ -1,17 +1,13 @@
 """The sound of a film: as samples, and as packets for another film."""
 
 from fractions import Fraction
-from math import inf
 
 import av
-import numpy as np
 
-from mindaam.data.film import open_film
+from mindaam.data.sound_track import OFF, NoSound, SoundTrack, open_sound
 
 ENCODED_RATE = 48_000  # samples a second of sound that is encoded anew
 SWING = 0.15  # seconds of AAC before the start that are copied too: its decoder needs them to swing in
-OFF = 0.05  # seconds by which sound may be off its time before that is taken to be meant
-LONGEST_GAP = 600.0  # seconds of silence within the sound; a longer one is an error of the file
 
 
 def read_sound(path, rate, start=0.0, end=None):
@@ -19,34 +15,23 @@ def read_sound(path, rate, start=0.0, end=None):
 
     rate: samples a second. Sample i belongs to second start + i / rate of the film. Where the film has no sound there
     is silence; sound that breaks off ends there, and is filled up with silence to an `end` that is given. None when the
-    film has no sound at all. Raises InputError for a file that is no film.
+    film has no sound at all. Raises InputError for a file that is no film, and for sound that cannot be decoded.
     """
-    stop = inf if end is None else end
-    with open_film(path) as container:
-        if not container.streams.audio:
-            return None
-        pieces, filled = [], 0
-        try:
-            for time, frame in resampled(container, start, "fltp", "mono", rate):
-                first = round((time - start) * rate)
-                if time >= stop or first - filled > LONGEST_GAP * rate:
-                    break
-                samples = frame.to_ndarray()[0]
-                pieces += [np.zeros(max(0, first - filled), np.float32), samples[max(0, filled - first) :]]
-                filled += len(pieces[-2]) + len(pieces[-1])
-        except av.FFmpegError:
-            pass  # what came before is the sound
-    wave = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-    if end is None:
-        return wave
-    length = round((end - start) * rate)
-    return np.pad(wave, (0, max(0, length - len(wave))))[:length]
+    try:
+        track = SoundTrack(path, rate)
+    except NoSound:
+        return None
+    with track:
+        first = round(start * rate)
+        return track.rest(first) if end is None else track.samples(first, round((end - start) * rate))
 
 
-def resampled(container, start, form, layout, rate):
-    """Yields (time, frame) of a container's sound from about `start` on; time: seconds of the film. FFmpegError when it
-    cannot be decoded further."""
-    stream, origin = container.streams.audio[0], from_start(container, start)
+def resampled(container, stream, start, form, layout, rate):
+    """Yields (time, frame) of a container's sound stream from about `start` on; time: seconds of the film.
+
+    Raises FFmpegError when it cannot be decoded further.
+    """
+    origin = from_start(container, start)
     resampler = av.AudioResampler(form, layout, rate)
     for packet in container.demux(stream):
         for decoded in packet.decode():
@@ -64,19 +49,20 @@ def from_start(container, start):
 
 
 class Soundtrack:
-    """The sound of the film `path` from its second `start` on, as packets of a new stream of the mp4 `target`.
+    """The sound of the film or sound file `path` from its second `start` on, as packets of a new stream of the mp4
+    `target`. track: which of its sounds, from 0.
 
     AAC is copied as it is, other sound encoded as AAC, in stereo when it had more channels. lost: the second, counted
     from `start`, at which the sound could not be read any more, or None. A film without sound gives no packets.
     """
 
-    def __init__(self, path, target, start=0.0):
+    def __init__(self, path, target, start=0.0, track=0):
         self.lost, self._time, self._next = None, 0.0, None
-        self._film = open_film(path)
+        self._film = open_sound(path)
         self._packets = iter(())
         if not self._film.streams.audio:
             return
-        source = self._film.streams.audio[0]
+        source = self._film.streams.audio[track]
         context = source.codec_context
         if context is None:
             self.lost = 0.0
@@ -85,7 +71,7 @@ class Soundtrack:
         else:
             layout = "mono" if context.layout.nb_channels == 1 else "stereo"
             stream = target.add_stream("aac", rate=ENCODED_RATE, layout=layout)
-            self._packets = self._encoded(stream, start)
+            self._packets = self._encoded(source, stream, start)
 
     def until(self, time):
         """Yields the packets that begin at or before `time`, counted from `start`."""
@@ -118,10 +104,10 @@ class Soundtrack:
                 last, packet.stream = packet.dts, stream
                 yield float(packet.pts * packet.time_base), packet
 
-    def _encoded(self, stream, start):
+    def _encoded(self, source, stream, start):
         context = stream.codec_context
         samples = 0  # handed to the encoder, silence included
-        for time, frame in resampled(self._film, start, context.format, context.layout, ENCODED_RATE):
+        for time, frame in resampled(self._film, source, start, context.format, context.layout, ENCODED_RATE):
             place = round((time - start) * ENCODED_RATE)
             if place < 0:
                 continue

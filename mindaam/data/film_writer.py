@@ -24,13 +24,14 @@ class FilmWriter:
 
     path: of the film. size: (height, width) of its frames; the film's sides are even, so an odd one gets its last row
     or column twice. rate: frames a second on average. sound: path of the film whose sound is kept, or None; AAC is
-    copied as it is, other sound encoded as AAC. start: second of that film at which this one starts.
+    copied as it is, other sound encoded as AAC. track: which of its sounds, from 0. start: second of that film at which
+    this one starts.
     As a context manager it finishes the film at the end, and after Ctrl-C too, since a film that was begun can be
     played; any other exception, or no frame at all, leaves nothing behind.
     Raises OutputError when the film cannot be written, InputError for frames too large for an mp4.
     """
 
-    def __init__(self, path, size, rate, *, sound=None, start=0.0):
+    def __init__(self, path, size, rate, *, sound=None, start=0.0, track=0):
         if max(size) > LONGEST_SIDE:
             raise InputError(
                 f"frames of {size[1]} x {size[0]} pixels have a side longer than an mp4 can hold, {LONGEST_SIDE}; save "
@@ -48,7 +49,7 @@ class FilmWriter:
         context.time_base, context.gop_size = Fraction(1, TICKS), max(1, round(KEYFRAME_SECONDS * rate))
         context.colorspace = context.color_primaries = context.color_trc = BT709
         if sound is not None:
-            self._sound = Soundtrack(sound, self._container, start)
+            self._sound = Soundtrack(sound, self._container, start, track)
 
     def write(self, image, time):
         """Adds a frame: uint8 RGB [H, W, 3] or grey [H, W], shown from `time` (seconds, later than the last one's)."""

@@ -33,10 +33,29 @@ def frame_windows(wave, rate, fps, frames, start=0, scale=1.0):
         raise InputError(f"sound must be mono, [samples], got {list(wave.shape)}; mix the channels down first")
     windows = np.zeros((frames, int(SECONDS * rate)), np.float32)
     for i, window in enumerate(windows):
-        first = int((start + i) / fps * rate) - len(window) // 2
+        first = _first(start + i, fps, rate)
         low, high = max(first, 0), min(first + len(window), len(wave))
         if low < high:
             window[low - first : high - first] = wave[low:high]
+    return _as_released(windows, rate, scale)
+
+
+def frame_window(track, fps, number, scale=1.0):
+    """The sound around one frame: float32 [96000] at 48 kHz, a row of `frame_windows`.
+
+    track: SoundTrack at the film's own rate (rate=None). fps: frames a second of the film. number: the frame's, from 0.
+    scale: a factor on every sample.
+    """
+    window = track.samples(_first(number, fps, track.rate), int(SECONDS * track.rate))
+    return _as_released(window, track.rate, scale)
+
+
+def _first(number, fps, rate):
+    """The first sample of a frame's window, which may be before the film's."""
+    return int(number / fps * rate) - int(SECONDS * rate) // 2
+
+
+def _as_released(windows, rate, scale):
     # at a whole rate this is 96,000 samples for each window, so that the released loader's linear interpolation to that
     # length, which has only silence to stretch (a window wholly beyond the end), has nothing to do here
     return resample(windows * np.float32(scale), rate, RATE)

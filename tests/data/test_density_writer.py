@@ -19,6 +19,15 @@ def test_densities_come_back_and_numpy_reads_them(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["d.npz"]
 
 
+def test_a_films_gate_is_kept_when_it_has_one(tmp_path):
+    with DensityWriter(tmp_path / "d.npz", (2, 2)) as writer:
+        for number in range(3):
+            writer.write(np.ones((2, 2), np.float32), number, gate=number / 4)
+    with np.load(tmp_path / "d.npz", allow_pickle=False) as kept:
+        assert sorted(kept) == ["density", "gate", "times"] and kept["gate"].dtype == np.float32
+        np.testing.assert_array_equal(kept["gate"], [0, 0.25, 0.5])
+
+
 def test_ctrl_c_keeps_what_was_done_and_an_error_nothing(tmp_path):
     for error, left in ((ValueError, False), (KeyboardInterrupt, True)):
         with pytest.raises(error), DensityWriter(tmp_path / "d.npz", (2, 2)) as writer:

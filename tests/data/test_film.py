@@ -157,6 +157,12 @@ def test_damage_in_the_middle_is_passed_over_and_told(tmp_path):
     assert len(frames) > 40 and frames[-1].time > 1.8
 
 
+@pytest.mark.parametrize(("times", "start", "left"), [(100.0 * np.arange(60), 4000.0, 20), (5 + np.arange(9), 0.0, 9)])
+def test_a_long_film_and_one_that_begins_late_are_not_cut_short(tmp_path, times, start, left):
+    path = make_clip(tmp_path / "a.mkv", pictures(len(times)), times=times, options={"g": "1"})
+    assert len(list(read_frames(path, Pick(start=start)))) == left
+
+
 def test_what_is_no_film_is_refused_in_a_sentence(tmp_path):
     text, empty, sound, none = (tmp_path / name for name in ("text.mp4", "empty.mp4", "sound.mp4", "none.mkv"))
     text.write_text("this is not a film\n" * 50)

@@ -6,10 +6,12 @@ import resource
 
 import numpy as np
 import pytest
+import scipy.signal  # noqa: F401 - once, rather than in each process
 
 from mindaam.data.film import film_info, read_frames
 from mindaam.data.film_sound import read_sound
 from mindaam.data.film_writer import FilmWriter
+from mindaam.data.sound_track import SoundTrack
 from mindaam.errors import InputError
 from tests.clips import make_clip, pictures
 
@@ -48,14 +50,28 @@ def mutated(data, draw):
     return bytes(data)
 
 
+def hear(path):
+    """What a prediction does with a film's sound: windows one after another, back, and far on; and all of it."""
+    try:
+        read_sound(path, 16000, 0.0, 60.0)
+        with SoundTrack(path) as track:
+            for time in (0.0, 0.5, 0.2, 40.0, 0.0):
+                window = track.window(time)
+                assert window.shape == (32000,) and np.isfinite(window).all()
+            assert track.problem is None or len(track.problem) > 20
+    except InputError as error:
+        assert len(str(error)) > 20
+
+
 def use(path, out):
-    """What a prediction does with a film. Leaves the process with 0 after a result or an InputError, with 1 else."""
+    """What a prediction does with a film and its sound. Leaves the process with 0 after a result or an InputError, with
+    1 else."""
     code = 1
     try:
         size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()  # noqa: SIM115
         resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, resource.RLIM_INFINITY))
         info = film_info(path)
-        read_sound(path, 16000, 0.0, 60.0)
+        hear(path)
         with FilmWriter(out, (info.height, info.width), info.rate, sound=path) as writer:
             for frame in read_frames(path):
                 assert frame.image.shape == (info.height, info.width, 3)

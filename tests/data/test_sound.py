@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mindaam.data.sound import RATE, RELEASED_SCALE, frame_windows
+from mindaam.data.sound import RATE, RELEASED_SCALE, frame_window, frame_windows
+from mindaam.data.sound_track import SoundTrack
 from mindaam.errors import InputError
 from tests import gold
 
@@ -37,6 +39,18 @@ def test_a_window_is_the_two_seconds_about_its_frame(start, fps, frames, samples
         assert len(heard) == len(expected)
         if len(heard):
             assert window[heard[0]] == expected[0] + 1 and window[heard[-1]] == expected[-1] + 1
+
+
+@pytest.mark.parametrize(("rate", "fps"), [(44_100, 29.97), (48_000, 24.0), (16_000, 25.0)])
+def test_a_window_from_a_stream_is_the_row(tmp_path, rate, fps):
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.random.default_rng(0).normal(size=4 * rate), rate, subtype="FLOAT")
+    wave = soundfile.read(tmp_path / "a.wav", dtype="float32")[0]
+    rows = frame_windows(wave, rate, fps, 140, scale=RELEASED_SCALE)
+    with SoundTrack(tmp_path / "a.wav", rate=None) as track:
+        for number in (0, 3, 50, 75, 139, 20):
+            window = frame_window(track, fps, number, scale=RELEASED_SCALE)
+            assert window.dtype == np.float32
+            np.testing.assert_allclose(window, rows[number], atol=1e-6 * RELEASED_SCALE)
 
 
 def test_the_scale_multiplies():

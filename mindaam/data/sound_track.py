@@ -1,0 +1,327 @@
+"""The sound of a film or a sound file, read forwards in a stream: memory does not grow with its length.
+
+FFmpeg decodes sound files too. It keeps the time where a file is damaged, and goes on behind: libsndfile ends at the
+first damaged part of a FLAC file, and leaves it out of an Ogg file as if it had never been.
+"""
+
+from collections import deque
+from contextlib import suppress
+from functools import lru_cache
+from math import inf
+
+import av
+import numpy as np
+
+from mindaam.data.film import FORMATS, SHORT, ends_early, open_container, reached_by
+from mindaam.data.resampling import Polyphase
+from mindaam.errors import InputError
+
+RATE = 16_000
+# FFmpeg's names of containers, the films' and those of sound files.
+SOUND_FORMATS = f"{FORMATS},aac,ac3,aiff,amr,au,caf,eac3,flac,mp3,w64,wav"
+GUESSING = ("aac", "ac3", "amr", "eac3", "mp3")  # they keep no times, so that one cannot jump to a second
+SLOWEST, FASTEST = 1000, 384_000  # samples a second of sound that is read
+KEPT = 10.0  # seconds before the furthest one that can be asked for again at no cost
+LEAP = 30.0  # seconds that are read rather than jumped over, and from the start when they are the first
+SWING = 0.5  # seconds before a jump's aim that are decoded too: lossy decoders need some to swing in
+OFF = 0.05  # seconds by which sound may be off its time before that is taken to be meant
+OVERLAP = 1.0  # seconds by which a packet may begin before the last one's end; more is an error of the file
+LONGEST_GAP = 600.0  # seconds of silence within the sound, if the film does not say how long it is; more is an error
+LOUDEST = 1e9  # nothing that is sound is beyond, in parts of full scale
+# Mono from several channels as in ITU-R BS.775: the gains of the front ones, the low effects and all others.
+GAINS = {"FC": 1.0, "FL": 0.5**0.5, "FR": 0.5**0.5, "LFE": 0.0, "LFE2": 0.0}
+SIDE_GAIN = 0.5
+
+
+class NoSound(InputError):
+    """A film without any sound."""
+
+
+class SoundTrack:
+    """The sound of a film or sound file as mono float32, about -1..1; to be closed, or used as a context manager.
+
+    path: a film, or a WAV, FLAC, Ogg, MP3, M4A or other sound file. rate: samples a second, None for the file's own.
+    track: which of the film's sounds, counted from 0.
+    rate: samples a second. duration: seconds as the file says, or None. Sample i belongs to second i / rate of the
+    film, whose second 0 is that of `read_frames`; there is silence before the sound begins, after it ends, where it has
+    a gap or is damaged, and where its samples are not finite. After a jump in a film whose times are rounded, to a
+    thousandth of a second in Matroska, say, the samples may be off by as much.
+    Several channels become one as in ITU-R BS.775: centre 1, left and right 0.71, surround 0.5, no low effects,
+    divided by their sum; the mean where the file does not say which channel is which, and for stereo.
+    Raises NoSound for a film without any, InputError for what is no sound and for a track that is not there.
+    """
+
+    def __init__(self, path, rate=RATE, *, track=0):
+        self._tape = _Tape(path, track)
+        self.rate, self.duration = self._tape.rate if rate is None else rate, self._tape.duration
+        self._polyphase = Polyphase(self._tape.rate, self.rate)
+        self._wind(0)
+
+    @property
+    def problem(self):
+        """One sentence about what was wrong with the sound read so far, or None."""
+        faults = [f"{fault} at second {second:.1f}" for fault, second in self._tape.faults.items()]
+        if not faults:
+            return None
+        return (
+            f"the sound of {self._tape.path} {', '.join(faults)}; silence stands for what is missing, copy or save "
+            "it again for the rest"
+        )
+
+    def samples(self, first, count):
+        """Samples first..first + count - 1 as float32 [count]. Reading on is quick, more than 10 s back is slow."""
+        out = np.zeros(count, np.float32)
+        low, high = max(first, 0), first + count
+        if low >= high:
+            return out
+        if low < self._start or (low > self._reached + LEAP * self.rate and not self._ended):
+            self._wind(low // self.rate)
+        for place, block in self._blocks_until(high):
+            begin, end = max(low, place), min(high, place + len(block))
+            if begin < end:
+                out[begin - first : end - first] = block[begin - place : end - place]
+        return out
+
+    def window(self, time, seconds=2.0):
+        """The sound about a second of the film, which is the middle: float32 [round(seconds * rate)]."""
+        count = round(seconds * self.rate)
+        return self.samples(round(time * self.rate) - count // 2, count)
+
+    def rest(self, first=0):
+        """All samples from `first` to the sound's end: float32 [samples], as long as they are."""
+        pieces = [np.zeros(0, np.float32)]
+        place = first
+        while not self._ended or place < self._reached:
+            pieces.append(self.samples(place, 10 * self.rate))
+            place += len(pieces[-1])
+        return np.concatenate(pieces)[: max(0, self._reached - first)]
+
+    def close(self):
+        """Closes the file."""
+        self._kept.clear()
+        self._blocks.close()
+        self._tape.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self.close()
+
+    def _wind(self, second):
+        """Goes to a second of the film, forwards or back."""
+        second = second if second > LEAP else 0
+        self._kept, self._start, self._reached = deque(), second * self.rate, second * self.rate
+        self._ended = False
+        wave = self._tape.wave(second * self._tape.rate - self._polyphase.margin)
+        self._blocks = self._polyphase.blocks(wave)
+
+    def _blocks_until(self, high):
+        """Yields the blocks that are kept, with their first samples' numbers, and further ones until `high`."""
+        place = self._start
+        for block in list(self._kept):
+            yield place, block
+            place += len(block)
+        while self._reached < high and not self._ended:
+            block = next(self._blocks, None)
+            if block is None:
+                self._ended = True
+                return
+            yield self._reached, block
+            self._kept.append(block)
+            self._reached += len(block)
+            while self._start + len(self._kept[0]) < self._reached - KEPT * self.rate:
+                self._start += len(self._kept.popleft())
+
+
+class _Tape:
+    """One sound of a file, at its own rate.
+
+    rate: samples a second. duration: seconds, or None. faults: what was wrong, and the first second of each.
+    """
+
+    def __init__(self, path, track):
+        self.path, self.faults, self._track = path, {}, track
+        self._open()
+        container, stream = self._container, self._stream
+        self._origin = (container.start_time or 0) / av.time_base
+        self._damaged = False  # between the latest samples and the next ones
+        try:
+            self.rate = self._checked_rate()
+        except InputError:
+            self.close()
+            raise
+        whole = container.duration / av.time_base if container.duration and container.duration > 0 else None
+        own = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0
+        self.duration = own if own > 0 else whole
+        self._latest = None if whole is None else whole + SHORT  # no sound begins after that second
+        self._can_jump = bool(stream.time_base) and container.format.name.split(",")[0] not in GUESSING
+
+    def close(self):
+        """Closes the file."""
+        self._container.close()
+
+    def wave(self, first):
+        """Yields float32 [samples] that follow one another, from sample `first` on; silence before the film's start."""
+        if first < 0:
+            yield np.zeros(-first, np.float32)
+        filled = max(0, first)
+        for place, samples in self._placed(filled / self.rate):
+            while filled < place:
+                silence = np.zeros(min(place - filled, self.rate), np.float32)
+                yield silence
+                filled += len(silence)
+            if place + len(samples) > filled:
+                yield samples[filled - place :]
+                filled = place + len(samples)
+
+    def _open(self):
+        self._container = open_sound(self.path)
+        streams = self._container.streams.audio
+        self._stream = streams[self._track] if 0 <= self._track < len(streams) else None
+        self._fresh = True
+
+    def _checked_rate(self):
+        count = len(self._container.streams.audio)
+        if not count:
+            raise NoSound(f"{self.path} has no sound; give a film with sound, or a sound file")
+        if self._stream is None:
+            known = "one sound, track 0" if count == 1 else f"{count} sounds, tracks 0 to {count - 1}"
+            raise InputError(f"{self.path} has {known}, and no track {self._track}; name one of those")
+        context = self._stream.codec_context
+        if context is None:
+            raise InputError(f"{self.path} holds sound of a kind that cannot be decoded; save it as wav, flac or AAC")
+        rate = context.sample_rate
+        if not rate:  # MPEG tells it with the sound only, which may begin late
+            first = next(self._decoded(0.0), None)
+            rate = first.sample_rate if first is not None else 0
+            self._fresh = False
+        if not SLOWEST <= rate <= FASTEST:
+            raise InputError(
+                f"{self.path} has sound of {rate} samples a second, which is damage or not for hearing; save it with "
+                f"{SLOWEST} to {FASTEST}"
+            )
+        return rate
+
+    def _placed(self, start):
+        """Yields (place, samples): mono float32 [samples] and the number of the first one, about from `start` on."""
+        due = None
+        for frame in self._frames(start):
+            if frame.sample_rate != self.rate:
+                self._note("changes its rate", frame.time or 0.0)
+                continue
+            place = self._place(frame.time, due, start)
+            samples = self._mono(frame, place)
+            yield place, samples
+            due, self._damaged = max(due or 0, place + len(samples)), False
+
+    def _place(self, time, due, start):
+        """The number of a frame's first sample, if the last frame's end is `due` and reading began at `start`.
+
+        Frames follow one another, since containers round their times, unless they are really off.
+        """
+        if time is None:
+            return due or 0
+        place = round((time - self._origin) * self.rate)
+        if due is None:
+            latest = start + LONGEST_GAP if self._latest is None else max(start, self._latest)
+            return place if -OVERLAP <= place / self.rate <= latest else 0
+        off = (place - due) / self.rate
+        longest = LONGEST_GAP if self._latest is None else self._latest - due / self.rate
+        if not -OVERLAP <= off <= longest or abs(off) <= OFF and not self._damaged:
+            return due
+        if off > OFF and not self._damaged:
+            self._note("has a gap", due / self.rate)
+        return place
+
+    def _frames(self, start):
+        """Decoded frames, the first of them at or before `start`, by a jump when that works."""
+        if start > 0 and self._can_jump:
+            with suppress(av.FFmpegError):
+                aim = max(0.0, start - SWING) + self._origin
+                self._fresh = False
+                self._container.seek(round(aim / self._stream.time_base), stream=self._stream)
+                frames = self._decoded(start)
+                first = next(frames, None)
+                if first is not None and first.time is not None and first.time - self._origin <= start:
+                    yield first
+                    yield from frames
+                    return
+        if not self._fresh:
+            self.close()
+            self._open()
+        self._fresh = False
+        yield from self._decoded(0.0)
+
+    def _decoded(self, start):
+        """Frames as they come out of the decoder, from second `start` on; damage is noted, and passed over."""
+        heard = start == 0  # after a jump a decoder may object to its first packets
+        sound = reached = start  # seconds up to which there were packets of this sound, and of any kind
+        packets = self._container.demux()  # those of the pictures too: they tell how far the film goes
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError:
+                self._note("breaks off", sound)
+                return
+            if packet is None:
+                break
+            reached = reached_by(packet, self._origin, reached)
+            if packet.stream.index != self._stream.index:
+                continue
+            begin, sound = sound, reached_by(packet, self._origin, sound)
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                self._damaged = True
+                if heard:
+                    self._note("is damaged", begin)
+                continue
+            for frame in frames:
+                heard = True
+                if frame.is_corrupt:
+                    self._note("is damaged", begin)
+                yield frame
+        if ends_early(self._container, reached):
+            self._note("breaks off", sound)
+
+    def _mono(self, frame, place):
+        """The frame's samples as float32 [samples]. place: the number of the first, to say where they are not finite"""
+        samples, names = frame.to_ndarray(), tuple(channel.name for channel in frame.layout.channels)
+        if frame.format.is_packed:
+            samples = samples.reshape(-1, len(names)).T
+        samples = _in_full_scale(samples)
+        wrong = ~(np.abs(samples) <= LOUDEST)
+        if wrong.any():
+            self._note("has samples that are not finite", place / self.rate + wrong.any(0).argmax() / self.rate)
+            samples = np.where(wrong, np.float32(0), samples)
+        return _gains(names) @ samples
+
+    def _note(self, fault, second):
+        self.faults[fault] = min(max(0.0, second), self.faults.get(fault, inf))
+
+
+def _in_full_scale(samples):
+    """Samples of any kind that FFmpeg gives as float32, those of integers in -1..1."""
+    if samples.dtype == np.uint8:
+        return (samples.astype(np.float32) - 128) / 128
+    if samples.dtype.kind == "i":
+        return samples.astype(np.float32) * np.float32(2.0 ** (1 - 8 * samples.dtype.itemsize))
+    with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinite, and is told then
+        return samples.astype(np.float32, copy=False)
+
+
+@lru_cache(maxsize=16)
+def _gains(names):
+    """float32 [channels] with sum 1, by the channels' names."""
+    gains = np.array([GAINS.get(name, SIDE_GAIN) for name in names])
+    if not gains.any():  # low effects alone
+        gains += 1
+    return (gains / gains.sum()).astype(np.float32)
+
+
+def open_sound(path):
+    """The container of a film or a sound file, to be closed. Raises InputError unless it is one in SOUND_FORMATS."""
+    return open_container(
+        path, SOUND_FORMATS, "film or sound file", "a wav, flac, mp3, ogg or m4a file, or a film with sound"
+    )
