@@ -11,7 +11,7 @@ from mindaam.errors import InputError
 
 WIDTHS, DEPTH = (64, 128, 256, 512), 2  # channels of the four stages, blocks in each
 WIDTH = 512
-_AT_ONCE = 32  # windows of sound that the network takes in one call
+_AT_ONCE = 8  # windows of sound that the network takes in one call, always: on a CPU one alone takes half as long
 
 
 def _convolution(channels_in, channels_out, side, stride):
@@ -105,8 +105,9 @@ class SoundEncoder:
         if not len(waves):
             return np.zeros((0, self.width), np.float32)
         seen = spectrogram.features(waves, rate, self.normalise)
+        seen = np.pad(seen, [(0, -len(seen) % _AT_ONCE)] + [(0, 0)] * 3)  # a shape of its own would be compiled anew
         parts = [seen[start : start + _AT_ONCE] for start in range(0, len(seen), _AT_ONCE)]
-        return np.concatenate([self._run(ms.Tensor(part)).asnumpy() for part in parts])
+        return np.concatenate([self._run(ms.Tensor(part)).asnumpy() for part in parts])[: len(waves)]
 
 
 # --- The published checkpoints: official name -> ours. The file of Wav2CLIP, which is one of its training, and the
