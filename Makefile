@@ -15,7 +15,7 @@ CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.11 python3.12 python3.10)
 
 demo: $(VENV)/.installed
 	$(BIN)/mindaam predict examples -o $(OUT)
-	@echo "The pictures lie in $(abspath $(OUT)): open the files that end in .overlay.jpg"
+	@echo "The pictures lie in $(abspath $(OUT)): open the files that end in .overlay.jpg or .overlay.mp4"
 
 test: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ import numpy as np
 class FakeModel:
     """Attends to bright places, the more sharply the longer the sentence; has the methods that a Predictor calls."""
 
-    def __init__(self, image_size=(28, 42), clip=None):
+    def __init__(self, image_size=(28, 42), clip=None, sound=None):
         self.config = SimpleNamespace(
             image_size=image_size,
             mean=(0.5, 0.5, 0.5),
@@ -17,6 +17,8 @@ class FakeModel:
             name="fake",
             text=SimpleNamespace(name="fake"),
             temporal=clip and SimpleNamespace(clip=clip),
+            audio=sound and SimpleNamespace(name="wav2clip", width=FakeEars.width),
+            sound=sound,
         )
         self.backbone_passes = self.head_passes = 0
 
@@ -37,18 +39,38 @@ class FakeModel:
         assert brightness.shape[2:] == size
         return self._said(brightness, sentence_embeddings)
 
-    def infer_frames(self, maps, sentence_embedding, size, *, first, clip):
-        """A film's frames all have the map of their mean."""
+    def infer_frames(self, maps, sentence_embedding, size, audio_embeddings=None, *, first, clip):
+        """A film's frames all have the map of their mean; the louder their sound, the wider the gate."""
         self.head_passes += 1
         assert sentence_embedding.shape == (1, 4) and maps.shape[2:] == size == tuple(self.config.image_size)
         assert not clip or self.config.temporal is not None
         if clip:
             maps = np.broadcast_to(maps.mean(0, keepdims=True), maps.shape)
-        return self._said(maps[first:], sentence_embedding)
+        gate = None
+        if audio_embeddings is not None:
+            middle = () if self.config.sound.fusion == "released" else (self.config.sound.tokens // 2,)
+            assert audio_embeddings.shape[0] == len(maps) and audio_embeddings.shape[-1] == FakeEars.width
+            gate = np.tanh(audio_embeddings[(slice(first, None), *middle, 0)])
+        return self._said(maps[first:], sentence_embedding, gate)
 
     @staticmethod
-    def _said(brightness, sentence_embeddings):
-        return SimpleNamespace(map=1.0 / (1.0 + np.exp(-brightness * sentence_embeddings[0, 0])))
+    def _said(brightness, sentence_embeddings, gate=None):
+        return SimpleNamespace(map=1.0 / (1.0 + np.exp(-brightness * sentence_embeddings[0, 0])), gate=gate)
+
+
+class FakeEars:
+    """A window's embedding is its loudness, its first sample and its length in seconds; notes how many it was given."""
+
+    width = 3
+
+    def __init__(self):
+        self.given = []
+
+    def encode(self, waves, rate):
+        self.given.append(len(waves))
+        assert waves.dtype == np.float32
+        length = np.full(len(waves), waves.shape[1] / rate)
+        return np.stack([waves.std(1), waves[:, 0], length], 1).astype(np.float32)
 
 
 class FakeEncoder:

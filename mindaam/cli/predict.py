@@ -4,7 +4,7 @@ import os
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from typer import Argument, Exit, Option, echo
 
@@ -13,6 +13,8 @@ from mindaam.cli.terminal import progress, say
 KINDS = "Any of: overlay (heat map on the picture), map (8-bit grey), npy (density that sums to 1)."
 START, END = "Films: from this second on.", "Films: up to this second."
 EVERY, FPS = "Films: only every Nth frame.", "Films: at most so many frames a second."
+AUDIO = "Films: auto (the film's sound is heard if the model can), off, or a sound file to be heard in its place."
+TRACK, GATE = "Films: which sound track, counted from 0.", "Films: draw how far the sound counted, over time."
 
 
 def predict(
@@ -26,6 +28,9 @@ def predict(
     end: Annotated[float | None, Option(metavar="SECONDS", help=END)] = None,
     every: Annotated[int, Option(metavar="N", help=EVERY)] = 1,
     fps: Annotated[float | None, Option(metavar="RATE", help=FPS)] = None,
+    audio: Annotated[str, Option(metavar="auto|off|FILE", help=AUDIO)] = "auto",
+    audio_track: Annotated[int, Option(metavar="N", help=TRACK)] = 0,
+    plot_gate: Annotated[bool, Option("--plot-gate", help=GATE)] = False,
 ):
     """Predict where people look in photographs and films; without a sentence, people who look freely."""
     from mindaam.data.film import Pick, checked_pick
@@ -34,19 +39,45 @@ def predict(
     kinds = results.parse_kinds(save)
     pick = checked_pick(Pick(start, end, every, fps))
     sources, problems = results.find_sources(inputs)
-    jobs = results.plan(sources, out, kinds)
+    jobs = results.plan(sources, out, kinds, plot_gate)
+    asked = Asked(pick, *_sound_asked(audio, audio_track, jobs))
     for problem in problems:
         say(problem)
-    done, troubled, sentence = _predict_all(jobs, out, model, prompt, condition, pick) if jobs else ([], False, "")
+    done, troubled, sentence = _predict_all(jobs, out, model, prompt, condition, asked) if jobs else ([], False, "")
     if done:
-        _summary(done, sentence, kinds)
+        _summary(done, sentence)
     raise Exit(2 if problems or troubled else 0)
 
 
-def _predict_all(jobs, out, model, prompt, condition, pick):
+class Asked(NamedTuple):
+    """What the options want of films: their frames; "auto", "off" or the Path of a sound file; the sound track."""
+
+    pick: object
+    audio: str | Path
+    track: int
+
+
+def _sound_asked(audio, track, jobs):
+    """The options of sound, checked: "auto", "off" or a Path, and the track. Raises ConfigError, InputError."""
+    from mindaam.data.media import require_file
+    from mindaam.errors import ConfigError
+
+    if track < 0:
+        raise ConfigError(f"sound tracks are counted from 0, there is none number {track}; change --audio-track")
+    if audio in ("auto", "off"):
+        return audio, track
+    require_file(audio, "sound file")
+    films = sum(job.is_film for job in jobs)
+    if films != 1:
+        raise ConfigError(f"a sound file belongs to one film, and {films} were named; give one, or leave --audio out")
+    return Path(audio), track
+
+
+def _predict_all(jobs, out, model, prompt, condition, asked):
     """Does the jobs; a bad photograph or film is reported and passed over.
 
-    Returns the jobs with results, whether anything went wrong, and the sentence used.
+    Returns pairs of a job with results and what became of its sound (a few words or None), whether anything went wrong,
+    and the sentence used.
     """
     from mindaam import runtime
     from mindaam.data import media
@@ -64,8 +95,8 @@ def _predict_all(jobs, out, model, prompt, condition, pick):
                 shown.step(job.source.name)
                 try:
                     predict_one = _predict_film if job.is_film else _predict_photo
-                    problems = predict_one(job, predictor, sentence, pick, shown)
-                    done.append(job)
+                    problems, fate = predict_one(job, predictor, sentence, asked, shown)
+                    done.append((job, fate))
                 except InputError as error:
                     problems = [error]
                 for problem in problems:
@@ -78,22 +109,26 @@ def _predict_all(jobs, out, model, prompt, condition, pick):
     return done, troubled, sentence
 
 
-def _predict_photo(job, predictor, sentence, pick, shown):
-    """Writes a photograph's results; what makes it unusable is raised. Returns no problems."""
+def _predict_photo(job, predictor, sentence, asked, shown):
+    """Writes a photograph's results; what makes it unusable is raised. Returns no problems, and nothing of sound."""
     from mindaam.data import media
     from mindaam.inference import results
 
     image = media.read_image(job.source)
     results.write(job, image, predictor.predict(image, sentence))
-    return []
+    return [], None
 
 
-def _predict_film(job, predictor, sentence, pick, shown):
-    """Writes a film's results; what makes it unusable is raised. Returns what went wrong along the way."""
+def _predict_film(job, predictor, sentence, asked, shown):
+    """Writes a film's results; what makes it unusable is raised.
+
+    Returns what went wrong along the way, and what became of its sound.
+    """
     from mindaam.data.film import film_info
     from mindaam.inference.films import write_film
 
-    length = film_info(job.source).duration
+    info, pick = film_info(job.source), asked.pick
+    length = info.duration
     length = min(pick.end or length, length) - pick.start if length else pick.end and pick.end - pick.start
     seen = deque(maxlen=1)
 
@@ -101,33 +136,66 @@ def _predict_film(job, predictor, sentence, pick, shown):
         seen.append(second)
         shown.within(frames, second - pick.start, length)
 
+    heard, fate, problems = _heard(job.source, info, predictor.model.config, asked)
     try:
-        done = write_film(job, predictor, sentence, pick, report)
+        done = write_film(job, predictor, sentence, pick, report, heard)
     except KeyboardInterrupt:
         if seen:
             kept = ", ".join(str(target) for target in job.targets.values() if target.exists())
             say(f"stopped at second {seen[-1]:.1f} of {job.source}; what was done is in {kept}")
         raise
-    problems = [done.problem] if done.problem else []
-    if done.sound_lost is not None:
+    finally:
+        if heard.listener is not None:
+            heard.listener.close()
+    problems += [done.problem] if done.problem else []
+    if heard.listener is not None and heard.listener.track.problem:
+        problems.append(heard.listener.track.problem)
+    elif done.sound_lost is not None:
         problems.append(
             f"the sound of {job.source} could not be read on from second {done.sound_lost:.1f} of the result"
         )
-    return problems
+    if "gate" in job.targets and heard.listener is None:
+        problems.append(f"there is no gate of {job.source} to plot: its sound was {fate}")
+    return problems, fate
 
 
-def _summary(jobs, sentence, kinds):
-    """Says on stdout what was done and where it lies."""
-    from mindaam.inference.results import SUFFIXES, SUFFIXES_OF_FILMS
+def _heard(film, info, config, asked):
+    """The film's sound as the options want it: Heard, what becomes of it in a few words, what went wrong."""
+    from mindaam.errors import InputError
+    from mindaam.inference.films import Heard
+    from mindaam.inference.listening import open_listener, unheard_because
 
-    films = [job for job in jobs if job.is_film]
-    photos = [job for job in jobs if not job.is_film]
+    own = asked.audio in ("auto", "off")
+    if own and info.has_sound and asked.track >= info.sound_tracks:
+        there = f"{info.sound_tracks} sound track{'s' if info.sound_tracks > 1 else ''}, counted from 0"
+        return Heard(), "not listened to", [f"{film} has {there}, and none number {asked.track}; change --audio-track"]
+    kept = Heard(track=asked.track)
+    if asked.audio == "off":
+        return kept, "not listened to, as asked", []
+    reason = unheard_because(config, info.sound_tracks) if own else None
+    if reason:
+        return kept, f"not listened to: {reason}", []
+    try:
+        listener = open_listener(config, film if own else asked.audio, info.rate, track=asked.track)
+    except InputError as error:
+        return Heard(), "not listened to", [error]
+    fate = f"listened to by {config.audio.name}" + ("" if own else f", from {asked.audio}")
+    return Heard(listener, None if own else asked.audio, asked.track), fate, []
+
+
+def _summary(done, sentence):
+    """Says on stdout what was done, pairs of a job and what became of its sound, and where it lies."""
+    films, photos = ([job for job, _ in done if job.is_film == which] for which in (True, False))
     counts = [(len(photos), "photograph"), (len(films), "film")]
     echo(", ".join(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counts if n) + f' seen as: "{sentence}"')
+    for fate in dict.fromkeys(fate for job, fate in done if job.is_film):
+        names = [job.source.name for job, each in done if job.is_film and each == fate]
+        echo(f"sound of {names[0] if len(names) == 1 else f'{len(names)} films'}: {fate}")
     places = []
-    for group, suffixes in ((photos, SUFFIXES), (films, SUFFIXES_OF_FILMS)):
+    for group in (photos, films):
         if group:
-            folder = next(iter(group[0].targets.values())).parent
-            name = group[0].source.stem if len(group) == 1 else "<name>"
-            places += [str(folder / (name + suffixes[kind])) for kind in kinds]
-    echo("results: " + ", ".join(places))
+            stem = group[0].source.stem
+            targets = [target for target in group[0].targets.values() if target.exists()]
+            places += [target if len(group) == 1 else target.with_name(target.name.replace(stem, "<name>", 1))
+                       for target in targets]  # fmt: skip
+    echo("results: " + ", ".join(map(str, places)))

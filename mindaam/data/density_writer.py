@@ -13,21 +13,22 @@ CHUNK = 1 << 20  # bytes copied at a time
 
 
 class DensityWriter:
-    """An .npz with `density` float32 [T, h, w], each frame's sum 1, and `times` float64 [T], seconds of the film.
+    """An .npz with `density` float32 [T, h, w], each frame's sum 1, and `times` float64 [T], seconds of the film; where
+    its sound was listened to, also `gate` float32 [T], how relevant the model found it, 0..1.
 
     path: of the file. size: (h, w). As a context manager it writes the file, whole or not at all, at the end and after
     Ctrl-C too; any other exception, or no frame at all, leaves nothing. Raises OutputError when it cannot be written.
     """
 
     def __init__(self, path, size):
-        self.path, self.size, self.times = path, tuple(size), []
+        self.path, self.size, self.times, self.gates = path, tuple(size), [], []
         try:
             self._kept = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 - closed by __exit__
         except OSError as error:
             raise cannot_write(path, error) from error
 
-    def write(self, density, time):
-        """Adds a frame's density, float32 [h, w]."""
+    def write(self, density, time, gate=None):
+        """Adds a frame's density, float32 [h, w], and its gate, if there is sound: of all frames or of none."""
         if density.shape != self.size:
             raise ValueError(f"a density of {density.shape} in a film of {self.size}")
         try:
@@ -35,6 +36,8 @@ class DensityWriter:
         except OSError as error:
             raise cannot_write(self.path, error) from error
         self.times.append(time)
+        if gate is not None:
+            self.gates.append(gate)
 
     def __enter__(self):
         return self
@@ -51,5 +54,9 @@ class DensityWriter:
                 npy.write_array_header_1_0(member, {"descr": "<f4", "fortran_order": False, "shape": shape})
                 self._kept.seek(0)
                 shutil.copyfileobj(self._kept, member, CHUNK)
-            with archive.open("times.npy", "w") as member:
-                npy.write_array(member, np.array(self.times, np.float64), allow_pickle=False)
+            small = {"times": np.array(self.times, np.float64)}
+            if self.gates:
+                small["gate"] = np.array(self.gates, np.float32)
+            for name, array in small.items():
+                with archive.open(f"{name}.npy", "w") as member:
+                    npy.write_array(member, array, allow_pickle=False)

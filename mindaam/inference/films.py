@@ -1,7 +1,8 @@
 """A film through a model: decoded, seen and written side by side, so that its length costs time and no memory."""
 
 from collections import deque
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.data.density_writer import DensityWriter
@@ -9,7 +10,9 @@ from mindaam.data.film import FilmBroken, Pick, checked_pick, film_info, read_fr
 from mindaam.data.film_writer import FilmWriter
 from mindaam.data.transforms import resize_image
 from mindaam.inference import render
+from mindaam.inference.listening import Listener
 from mindaam.inference.pipeline import Behind, ahead
+from mindaam.inference.plots import GatePlot
 
 DENSITY_SIDE = 160  # the longer side of a film's saved densities, pixels
 DEPTH = 8  # frames that wait between two stages
@@ -24,31 +27,41 @@ class Done(NamedTuple):
     sound_lost: float | None
 
 
+class Heard(NamedTuple):
+    """A film's sound. listener: the Listener that the model hears it through, or None. kept: the file whose sound the
+    overlay keeps, None for the film's own; track: which of that file's sound tracks, from 0."""
+
+    listener: Listener | None = None
+    kept: Path | None = None
+    track: int = 0
+
+
 def density_size(size):
     """(h, w) of the saved densities of a film of `size` (H, W)."""
     scale = min(1.0, DENSITY_SIDE / max(size))
     return tuple(max(1, round(side * scale)) for side in size)
 
 
-def follow(predictor, frames, sentence, windows=None):
-    """Yields (Frame, Prediction) for an iterable of `data.film.Frame`, in order; windows as in `Predictor.stream`."""
+def follow(predictor, frames, sentence, windows=None, listener=None):
+    """Yields (Frame, Prediction) for an iterable of `data.film.Frame`, in order; the rest as in `Predictor.stream`."""
     shown = deque()
 
-    def images():
+    def noted():
         for frame in frames:
             shown.append(frame)
-            yield frame.image
+            yield frame
 
-    for prediction in predictor.stream(images(), sentence, windows=windows):
+    for prediction in predictor.stream(noted(), sentence, windows=windows, listener=listener):
         yield shown.popleft(), prediction
 
 
-def write_film(job, predictor, sentence, pick=Pick(), report=None):  # noqa: B008 - an immutable tuple
+def write_film(job, predictor, sentence, pick=Pick(), report=None, heard=Heard()):  # noqa: B008 - immutable tuples
     """Predicts a film and writes the files of its Job, each whole or not at all; returns what was Done.
 
     overlay: an mp4 with the film's sound; map: one of grey maps, silent; npy: an .npz (see DensityWriter) of densities
-    at `density_size`. Only the frames that `pick` names are in them; mp4s begin at pick.start, while the .npz's times
-    are those of the film. report: called with (frames so far, time of the latest) as they are predicted.
+    at `density_size`; gate: a picture of the sound's gate, nothing without a listener. Only the frames that `pick`
+    names are in them; mp4s begin at pick.start, while the times of the others are those of the film. report: called
+    with (frames so far, time of the latest) as they are predicted. heard: its sound.
     Ctrl-C leaves files that hold what was done. Raises InputError for a film of which nothing can be read, OutputError
     for files that cannot be written.
     """
@@ -57,17 +70,21 @@ def write_film(job, predictor, sentence, pick=Pick(), report=None):  # noqa: B00
     size, count, broken = (info.height, info.width), 0, []
     rate = min(info.rate / pick.every, pick.fps or info.rate)
     with ExitStack() as stack:
-        writers = {
-            kind: stack.enter_context(
-                DensityWriter(target, density_size(size))
-                if kind == "npy"
-                else FilmWriter(target, size, rate, sound=job.source if kind == "overlay" else None, start=pick.start)
-            )
-            for kind, target in job.targets.items()
-        }
+        writers = {}
+        for kind, target in job.targets.items():
+            if kind == "npy":
+                writer = DensityWriter(target, density_size(size))
+            elif kind == "gate":
+                writer = GatePlot(target)
+            elif kind == "map":
+                writer = FilmWriter(target, size, rate)
+            else:
+                kept = heard.kept or job.source
+                writer = FilmWriter(target, size, rate, sound=kept, start=pick.start, track=heard.track)
+            writers[kind] = stack.enter_context(writer)
         written = stack.enter_context(Behind(lambda *item: _write(writers, pick.start, *item), DEPTH))
-        frames = _whole(ahead(read_frames(job.source, pick), DEPTH), broken)
-        for frame, prediction in follow(predictor, frames, sentence):
+        frames = stack.enter_context(closing(ahead(read_frames(job.source, pick), DEPTH)))
+        for frame, prediction in follow(predictor, _whole(frames, broken), sentence, listener=heard.listener):
             written.put(frame, prediction)
             count += 1
             if report is not None:
@@ -91,6 +108,8 @@ def _write(writers, start, frame, prediction):
             writer.write(render.overlay(frame.image, prediction.density), frame.time - start)
         elif kind == "map":
             writer.write(render.grey_map(prediction.map), frame.time - start)
-        else:
+        elif kind == "npy":
             density = resize_image(prediction.density, writer.size)
-            writer.write(density / density.sum(dtype="float64"), frame.time)
+            writer.write(density / density.sum(dtype="float64"), frame.time, prediction.gate)
+        elif prediction.gate is not None:
+            writer.write(prediction.gate, frame.time)

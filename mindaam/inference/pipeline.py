@@ -5,7 +5,7 @@ all. MindSpore itself stays in the caller's thread.
 """
 
 from queue import Empty, Full, Queue
-from threading import Event, Thread
+from threading import Event, Thread, current_thread
 
 PATIENCE = 0.1  # seconds between looks at whether the other side is still there
 _END = object()
@@ -30,7 +30,8 @@ def ahead(items, depth):
             yield item
     finally:
         stop.set()
-        thread.join()
+        if thread is not current_thread():  # where a generator that was dropped is collected is anybody's guess
+            thread.join()
 
 
 def _fill(items, queue, stop):

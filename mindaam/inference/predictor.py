@@ -13,6 +13,7 @@ import numpy as np
 
 from mindaam import runtime
 from mindaam.data import media, prompts, transforms
+from mindaam.data.film import Frame
 from mindaam.errors import ConfigError, InputError
 from mindaam.inference.windows import Windows, checked, stream
 
@@ -24,12 +25,14 @@ class Prediction(NamedTuple):
     """What the model says about one photograph [H, W] and one sentence.
 
     map: float32 [H, W], the model's own output, each pixel in 0..1 by itself. density: float32 [H, W] >= 0, the same
-    map as a distribution over the photograph, sums to 1. sentence: the text that conditioned the model.
+    map as a distribution over the photograph, sums to 1. sentence: the text that conditioned the model. gate: of a
+    frame with sound, how relevant that is to the picture, 0..1, as the model sees it; None without sound.
     """
 
     map: np.ndarray
     density: np.ndarray
     sentence: str
+    gate: float | None = None
 
 
 class Predictor:
@@ -77,20 +80,25 @@ class Predictor:
                 for sentence, embedding in zip(sentences, embeddings, strict=True)
             ]
 
-    def stream(self, frames, prompt=None, *, condition=None, windows=None):
+    def stream(self, frames, prompt=None, *, condition=None, windows=None, listener=None):
         """Predictions for the frames of one film, in order, with bounded delay and memory.
 
         frames: any iterable of uint8 RGB [H, W, 3] (a decoder, a camera, a list), of any length; each frame goes
         through the backbone once. windows: how many frames the model sees at once, and whether maps wait for later
         frames; None is `film_windows()`. The maps come at most `windows.delay` frames late.
+        listener: the film's sound, as `inference.listening.open_listener` gives it; the frames are then `data.film`'s
+        Frames, which know their times, and windows have several. A frame's sound reaches beyond it: by two seconds as
+        the paper's models hear it.
         prompt, condition, errors: as in `predict`; ConfigError for windows of several frames when the model sees each
-        by itself.
+        by itself, and for sound with windows of one.
         """
         sentence = choose_sentence(prompt, condition)
         windows = checked(windows or self.film_windows())
         if windows.length > 1 and self.model.config.temporal is None:
             raise ConfigError(f"the model {self.model.config.name} sees every frame by itself: windows have one frame")
-        return self._stream(frames, sentence, self.embed([sentence]), windows)
+        if windows.length == 1 and listener is not None:
+            raise ConfigError("sound is heard in a film: give windows of several frames, or leave the listener out")
+        return self._stream(frames, sentence, self.embed([sentence]), windows, listener)
 
     def film_windows(self, *, causal=False):
         """The windows that suit the model: as long as the clips that it was trained on, a quarter of them shared.
@@ -102,22 +110,29 @@ class Predictor:
             return Windows(1, 0, causal)
         return Windows(temporal.clip, temporal.clip - 1 if causal else temporal.clip // 4, causal)
 
-    def _stream(self, frames, sentence, embedding, windows):
+    def _stream(self, frames, sentence, embedding, windows, listener):
         sizes = deque()  # of the frames whose maps are still to come
+        size = tuple(self.model.config.image_size)
 
-        def maps():
+        def seen_and_heard():
             for frame in frames:
-                image = _as_image(frame)
+                image = _as_image(frame.image if isinstance(frame, Frame) else frame)
+                note = None if listener is None else listener.note(_time_of(frame))
                 sizes.append(image.shape[:2])
-                yield self.model.film.maps(self.model.image_features(self._as_batch(self._seen(image))))
+                yield self.model.film.maps(self.model.image_features(self._as_batch(self._seen(image)))), note
 
         def answer(window, first):
-            together, size = np.concatenate(window), tuple(self.model.config.image_size)
+            maps, notes = zip(*window, strict=True)
             clip = windows.length > 1  # a window of one frame is a photograph
-            return self.model.infer_frames(together, embedding, size, first=first, clip=clip).map[:, 0]
+            audio = None if listener is None else listener.embeddings(notes)
+            said = self.model.infer_frames(np.concatenate(maps), embedding, size, audio, first=first, clip=clip)
+            gates = np.zeros(len(said.map), np.float32) if said.gate is None else said.gate
+            # the gate goes beside its map, so that it is blended alike
+            return np.concatenate([said.map.reshape(len(gates), -1), gates[:, None]], 1)
 
-        for values in stream(maps(), answer, windows):
-            yield self._finish(values, sizes.popleft(), sentence)
+        for values in stream(seen_and_heard(), answer, windows):
+            gate = None if listener is None else float(values[-1])
+            yield self._finish(values[:-1].reshape(size), sizes.popleft(), sentence)._replace(gate=gate)
 
     def embed(self, sentences):
         """Sentence embeddings, float32 [n, E]. Raises InputError for an unusable sentence."""
@@ -188,6 +203,13 @@ def _load(model):
         return zoo.create_model(model)
     owner, _ = checkpoint_config(model)
     return zoo.create_model(owner or DEFAULT_MODEL, model)
+
+
+def _time_of(frame):
+    """Seconds of a Frame; InputError for a bare picture, whose sound cannot be found."""
+    if not isinstance(frame, Frame):
+        raise InputError("sound is found by the time of a frame: give mindaam.data.film.Frame, as read_frames does")
+    return frame.time
 
 
 def _as_image(image):

@@ -11,7 +11,7 @@ from mindaam.errors import ConfigError, InputError, OutputError, unknown
 from mindaam.inference import render
 
 SUFFIXES = {"overlay": ".overlay.jpg", "map": ".map.png", "npy": ".npy"}
-SUFFIXES_OF_FILMS = {"overlay": ".overlay.mp4", "map": ".map.mp4", "npy": ".npz"}
+SUFFIXES_OF_FILMS = {"overlay": ".overlay.mp4", "map": ".map.mp4", "npy": ".npz", "gate": ".gate.png"}
 JPEG_SIDE = 65500  # pixels; the JPEG format knows no longer sides
 
 
@@ -60,16 +60,18 @@ def find_sources(inputs):
     return sources, problems
 
 
-def plan(sources, folder, kinds):
+def plan(sources, folder, kinds, plot_gate=False):
     """A Job for every photograph and film, its results in `folder`; nothing is written yet.
 
+    plot_gate: a film also gets a picture of its sound's gate.
     Raises OutputError when two of them would write the same file, or one would overwrite another.
     """
     jobs, owners = [], {}
     originals = {source.resolve(): source for source in sources}
     for source in sources:
         suffixes = SUFFIXES_OF_FILMS if is_film(source) else SUFFIXES
-        targets = {kind: Path(folder) / (source.stem + suffixes[kind]) for kind in kinds}
+        wanted = [*kinds, "gate"] if plot_gate and is_film(source) else kinds
+        targets = {kind: Path(folder) / (source.stem + suffixes[kind]) for kind in wanted}
         for target in targets.values():
             if target in owners:
                 raise OutputError(_collision(owners[target], source, target))

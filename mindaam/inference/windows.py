@@ -49,8 +49,8 @@ def stream(frames, answer, windows):
     """Maps of a film, in the order of its frames, each as soon as no later window can change it.
 
     frames: iterable of whatever stands for a frame, such as its features. answer: (list of T of them, first) -> the
-    maps of those from number `first` on, [T-first,h,w]; the others are not needed any more. windows: `Windows`. A film,
-    or a beginning, shorter than a window is filled up with its first frame (causal) or its last one. Yields maps [h,w],
+    maps of those from number `first` on, [T-first,...]; the others are not needed any more. windows: `Windows`. A film,
+    or a beginning, shorter than a window is filled up with its first frame (causal) or its last one. Yields maps [...],
     float32, as many as there were frames.
     """
     windows = checked(windows)

@@ -108,6 +108,8 @@ class SoundConfig(Schema):
     def _fits(self):
         if self.tokens % 2 == 0 or (self.fusion == "released" and self.tokens != 1):
             raise ValueError(f"tokens {self.tokens} must be odd, and 1 where the fusion is the released one")
+        if self.slicing == "frames" and (self.resampling != "sinc" or self.tokens != 1):
+            raise ValueError('slicing by "frames" goes with one token and "sinc" resampling')
         return self
 
 

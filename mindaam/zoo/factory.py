@@ -12,6 +12,7 @@ from mindaam.zoo.checkpoints import read_safetensors
 from mindaam.zoo.index import place, records, verified
 
 SENTENCE_ENCODERS = ("minilm_l6", "clip_vitl14")
+SOUND_ENCODERS = ("wav2clip",)
 
 
 def create_model(name, checkpoint=None, *, preset=None):
@@ -36,7 +37,7 @@ def create_model(name, checkpoint=None, *, preset=None):
     return _finished(_structure(name, path, preset), path)
 
 
-def _at_hand(name):
+def at_hand(name):
     """Whether the zoo has that file, sound or not; otherwise it is announced only, or not even that."""
     entry = records().get(name)
     return entry is not None and (entry.sha256 is not None or place(entry).is_file())
@@ -44,7 +45,7 @@ def _at_hand(name):
 
 def _bundled(name):
     """Path of the verified checkpoint that travels with the package."""
-    if _at_hand(name):
+    if at_hand(name):
         return verified(name)
     cure = 'convert the authors\' checkpoint with "mindaam convert --kind aam"'
     if (configs_dir() / "train" / f"{name}.yaml").is_file():
@@ -83,7 +84,7 @@ def _finished(model, path):
     elif path is not None:
         load_backbone(model)
         load_trained(model, path)
-    elif _at_hand(model.config.encoder.name):
+    elif at_hand(model.config.encoder.name):
         load_backbone(model)
     merge_lora(model.backbone)
     model.set_train(False)
@@ -109,10 +110,26 @@ def _sentence_encoder(name):
     return SentenceEncoder(read_safetensors(verified(name)), verified(f"{name}.tokenizer"))
 
 
+def sound_encoder(name="wav2clip", normalise="window"):
+    """The frozen sound encoder of that name, verified; normalise: as `SoundEncoder` takes it.
+
+    Raises ConfigError for an unknown name, CheckpointError when its file is missing or changed.
+    """
+    if name not in SOUND_ENCODERS:
+        raise unknown("sound encoder", name, SOUND_ENCODERS)
+    if not at_hand(name):
+        raise CheckpointError(f'the weights of {name}, which hears for this model, are not here: "mindaam zoo fetch '
+                              f'{name}" is the way to them')  # fmt: skip
+    from mindaam.encoders.wav2clip import SoundEncoder
+    from mindaam.zoo.weights import encoder_state
+
+    return SoundEncoder(encoder_state(verified(name), name), normalise)
+
+
 def _clip():
     from mindaam.zoo.weights import encoder_state
 
-    if not _at_hand("clip_vitl14"):
+    if not at_hand("clip_vitl14"):
         raise CheckpointError(
             "the sentences of this model are for CLIP ViT-L/14, whose weights are not here: "
             '"mindaam zoo fetch clip_vitl14" is the way to them, or give a sentence encoder of your own'

@@ -16,11 +16,14 @@ from tests.fakes import FakeEncoder, FakeModel
 
 @pytest.fixture
 def mindaam(monkeypatch, capsys):
-    """Runs `mindaam predict ...` with a FakeModel; gives exit code, stdout, stderr; `.models` lists models loaded."""
-    models = []
+    """Runs `mindaam predict ...` with a FakeModel; gives exit code, stdout, stderr.
+
+    `.models` lists models loaded; `.options` is what they are made with.
+    """
+    models, options = [], {}
 
     def load(name):
-        models.append(FakeModel())
+        models.append(FakeModel(**options))
         return models[-1]
 
     monkeypatch.setattr(predictor, "_load", load)
@@ -32,7 +35,7 @@ def mindaam(monkeypatch, capsys):
         said = capsys.readouterr()
         return code, said.out, said.err
 
-    run.models = models
+    run.models, run.options = models, options
     return run
 
 

@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from mindaam.data.film import film_info, read_frames
+from mindaam.data.film_sound import read_sound
 from mindaam.inference import films
+from mindaam.models.registry import model_config
 from tests.cli.test_predict_command import mindaam, names, one_sentence  # noqa: F401 - a fixture
 from tests.clips import make_clip, pictures
+from tests.fakes import FakeEars
 
 
 @pytest.fixture
@@ -97,8 +101,8 @@ def test_bad_options(mindaam, film, tmp_path, options, says):  # noqa: F811
 def test_ctrl_c_says_what_there_is(mindaam, film, tmp_path, monkeypatch):  # noqa: F811
     real = films.follow
 
-    def stopped(*arguments):
-        for number, pair in enumerate(real(*arguments)):
+    def stopped(*arguments, **options):
+        for number, pair in enumerate(real(*arguments, **options)):
             if number == 8:
                 raise KeyboardInterrupt
             yield pair
@@ -114,3 +118,99 @@ def test_sound_that_breaks_off_is_told(mindaam, film, tmp_path, monkeypatch):  #
     monkeypatch.setattr("mindaam.data.film_writer.FilmWriter.sound_lost", 1.25)
     code, _, err = mindaam(film, "-o", tmp_path / "out")
     assert code == 2 and "sound of" in one_sentence(err) and "second 1.2" in err
+
+
+# --- sound
+
+
+@pytest.fixture
+def hearing(mindaam, monkeypatch):  # noqa: F811
+    """The command with a model that hears, and the weights for it."""
+    mindaam.options.update(clip=4, sound=model_config("aam_dinov3_vits16", "paper").sound)
+    monkeypatch.setattr("mindaam.zoo.factory.at_hand", lambda name: True)
+    monkeypatch.setattr("mindaam.zoo.sound_encoder", lambda name, normalise: FakeEars(), raising=False)
+    return mindaam
+
+
+def test_a_model_without_ears_says_so_and_keeps_the_sound(mindaam, film, tmp_path):  # noqa: F811
+    code, out, err = mindaam(film, "-o", tmp_path / "out")
+    assert (code, err) == (0, "")
+    assert "sound of film.mp4: not listened to: the model fake has no branch for sound\n" in out
+    assert film_info(tmp_path / "out/film.overlay.mp4").has_sound
+
+
+def test_a_model_with_ears_hears_and_its_gate_is_drawn(hearing, film, tmp_path):
+    code, out, err = hearing(film, "-o", tmp_path / "out", "--save", "npy", "--plot-gate")
+    assert (code, err) == (0, "") and "sound of film.mp4: listened to by wav2clip\n" in out
+    assert names(tmp_path / "out") == ["film.gate.png", "film.npz"] and "film.gate.png" in out
+    gate = np.load(tmp_path / "out/film.npz")["gate"]
+    assert gate.shape == (20,) and gate[10] == pytest.approx(np.tanh(0.5 / 2**0.5), rel=0.05)
+
+
+def test_a_film_without_sound_and_one_that_is_not_to_be_heard(hearing, film, tmp_path):
+    silent = make_clip(film.parent / "silent.mp4", pictures(6))
+    code, out, err = hearing(silent, film, "-o", tmp_path / "out", "--save", "npy")
+    assert (code, err) == (0, "") and "sound of silent.mp4: not listened to: the film has none\n" in out
+    assert "sound of film.mp4: listened to" in out
+    code, out, err = hearing(film, "-o", tmp_path / "out", "--save", "npy", "--audio", "off")
+    assert (code, err) == (0, "") and "not listened to, as asked" in out
+    assert "gate" not in np.load(tmp_path / "out/film.npz")
+
+
+def test_without_the_encoders_weights_the_film_comes_all_the_same(mindaam, film, tmp_path):  # noqa: F811
+    mindaam.options.update(clip=4, sound=model_config("aam_dinov3_vits16", "paper").sound)
+    code, out, err = mindaam(film, "-o", tmp_path / "out")
+    assert (code, err) == (0, "") and 'weights of wav2clip are not here ("mindaam zoo fetch wav2clip")' in out
+
+
+def test_a_sound_file_is_heard_and_kept_in_the_films_place(hearing, tmp_path):
+    silent = make_clip(tmp_path / "silent.mp4", pictures(20), rate=10)
+    wave = 0.25 * np.sin(2 * np.pi * 300 * np.arange(44100) / 22050)
+    soundfile.write(tmp_path / "other.wav", wave, 22050)
+    code, out, err = hearing(silent, "-o", tmp_path / "out", "--save", "overlay,npy", "--audio", tmp_path / "other.wav")
+    assert (code, err) == (0, "") and "listened to by wav2clip, from" in out and "other.wav" in out
+    kept = read_sound(tmp_path / "out/silent.overlay.mp4", 16000)
+    assert np.abs(np.fft.rfft(kept[2000:18000])).argmax() == pytest.approx(300, abs=2)
+    gate = np.load(tmp_path / "out/silent.npz")["gate"]
+    assert gate[10] == pytest.approx(np.tanh(0.25 / 2**0.5), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--audio-track", 1), "has 1 sound track, counted from 0, and none number 1; change --audio-track"),
+        (("--audio", "{tmp}/text.wav"), "text.wav"),
+    ],
+)
+def test_sound_that_is_none_is_told_and_the_film_comes_out(hearing, film, tmp_path, options, says):
+    (tmp_path / "text.wav").write_text("no sound\n" * 50)
+    options = [str(option).format(tmp=tmp_path) for option in options]
+    code, out, err = hearing(film, "-o", tmp_path / "out", "--save", "overlay", *options)
+    assert code == 2 and says in one_sentence(err) and "sound of film.mp4: not listened to\n" in out
+    assert film_info(tmp_path / "out/film.overlay.mp4").has_sound
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--audio", "{tmp}/none.wav"), "there is no sound file"),
+        (("--audio", "{tmp}/in/film.mp4", "{tmp}/in/more.mp4"), "belongs to one film, and 2 were named"),
+        (("--audio-track", "-1"), "none number -1"),
+    ],
+)
+def test_options_of_sound_that_cannot_be(mindaam, film, tmp_path, options, says):  # noqa: F811
+    make_clip(film.parent / "more.mp4", pictures(2))
+    options = [str(option).format(tmp=tmp_path) for option in options]
+    code, _, err = mindaam(film, "-o", tmp_path / "out", *options)
+    assert code == 2 and says in one_sentence(err) and names(tmp_path / "out") is None and not mindaam.models
+
+
+def test_a_sound_file_for_a_model_without_ears_is_refused(mindaam, film, tmp_path):  # noqa: F811
+    code, _, err = mindaam(film, "-o", tmp_path / "out", "--audio", film)
+    assert code == 2 and "fake has no branch for sound" in one_sentence(err) and names(tmp_path / "out") is None
+
+
+def test_a_gate_that_is_not_there_cannot_be_drawn(mindaam, film, tmp_path):  # noqa: F811
+    code, _, err = mindaam(film, "-o", tmp_path / "out", "--plot-gate")
+    assert code == 2 and "there is no gate of" in one_sentence(err)
+    assert names(tmp_path / "out") == ["film.map.mp4", "film.overlay.mp4"]

@@ -1,14 +1,19 @@
 """Films through the Predictor: any length, in order, each frame seen once, on a stand-in model and on a real one."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from mindaam.data.film import Frame
 from mindaam.errors import ConfigError, InputError
+from mindaam.inference.listening import Listener
 from mindaam.inference.predictor import Predictor
 from mindaam.inference.windows import Windows
 from mindaam.models.registry import build_model
+from tests.decoder.small import stirred
 from tests.fakes import FakeEncoder, FakeModel
-from tests.models.tiny_film import CHANGES, NAME
+from tests.models.tiny_film import AUDIO_WIDTH, CHANGES, NAME
 
 
 def frame(number, size=(20, 30)):
@@ -79,14 +84,55 @@ def test_a_frame_that_is_none_is_refused():
         next(said)
 
 
-def test_a_real_model_sees_windows_as_clips():
-    model = build_model(NAME, "paper", changes=CHANGES | {"temporal": CHANGES["temporal"] | {"clip": 4}})
-    predictor = Predictor(model.set_train(False), sentence_encoder=Sentences())
-    film = [np.random.default_rng(number).integers(0, 256, (32, 48, 3), dtype=np.uint8) for number in range(4)]
-    said = np.stack([each.map for each in predictor.stream(film)])
-    pictures = np.concatenate([predictor._as_batch(predictor._seen(each)) for each in film])
-    own = model.infer(pictures, Sentences().encode([""]), clip=True).map[:, 0]
-    np.testing.assert_allclose(said, own, atol=1e-5)
+class Hum:
+    """A track without end, louder from second to second, at 16 or 44.1 kHz."""
+
+    rate, problem = 16_000, None
+
+    def samples(self, first, count):
+        index = np.arange(first, first + count)
+        return (index / self.rate * np.sin(index)).astype(np.float32)
+
+    def window(self, time):
+        return self.samples(round(time * self.rate) - self.rate, 2 * self.rate)
+
+
+class Ears:
+    """Embeddings of the tiny model's width."""
+
+    def encode(self, waves, rate):
+        return (waves.std(1)[:, None] * np.linspace(-1, 1, AUDIO_WIDTH)).astype(np.float32)
+
+
+@pytest.mark.parametrize("preset", ["paper", pytest.param("released", marks=pytest.mark.slow)])
+def test_a_real_model_sees_and_hears_windows_as_clips(preset):
+    model = build_model(NAME, preset, changes=CHANGES | {"temporal": CHANGES["temporal"] | {"clip": 4}})
+    stirred(model.head)
+    predictor, hum = Predictor(model.set_train(False), sentence_encoder=Sentences()), Hum()
+    film = [
+        Frame(np.random.default_rng(number).integers(0, 256, (32, 48, 3), dtype=np.uint8), 5 + number / 4)
+        for number in range(4)
+    ]
+    listener = Listener(hum, Ears(), model.config.sound, 4.0)
+    said = list(predictor.stream(film, listener=listener))
+    pictures = np.concatenate([predictor._as_batch(predictor._seen(each.image)) for each in film])
+    other = Listener(hum, Ears(), model.config.sound, 4.0)
+    heard = other.embeddings([other.note(each.time) for each in film])
+    own = model.infer(pictures, Sentences().encode([""]), heard, clip=True)
+    np.testing.assert_allclose(np.stack([each.map for each in said]), own.map[:, 0], atol=1e-5)
+    np.testing.assert_allclose([each.gate for each in said], own.gate, atol=1e-5)
+    silent = list(predictor.stream(each.image for each in film))
+    assert silent[0].gate is None and np.abs(silent[0].map - said[0].map).max() > 1e-4
+    own = model.infer(pictures, Sentences().encode([""]), clip=True)
+    np.testing.assert_allclose(np.stack([each.map for each in silent]), own.map[:, 0], atol=1e-5)
+
+
+def test_sound_needs_times_and_clips():
+    predictor = fake(4)
+    with pytest.raises(ConfigError, match="windows of several frames"):
+        predictor.stream([frame(1)], windows=Windows(1, 0), listener=SimpleNamespace(note=float))
+    with pytest.raises(InputError, match="by the time of a frame"):
+        list(predictor.stream([frame(1)], listener=SimpleNamespace(note=float)))
 
 
 class Sentences:

@@ -1,0 +1,54 @@
+"""What a film's sound counted for, as a picture: the gate over time."""
+
+import io
+
+from mindaam.data.media import replacing
+
+SIZE, DPI = (8.0, 2.4), 120  # inches
+COLOUR = "#b5367a"
+
+
+class GatePlot:
+    """A PNG of the gate over time: 1 where the sound is fully relevant to the picture, 0 where it counts for nothing.
+
+    path: of the file. As a context manager it is written, whole or not at all, at the end and after Ctrl-C too; any
+    other exception, or no frame, leaves nothing. Raises OutputError when it cannot be written.
+    """
+
+    def __init__(self, path):
+        self.path, self._times, self._gates = path, [], []
+
+    def write(self, gate, time):
+        """Adds a frame's gate, 0..1, at `time` (seconds of the film)."""
+        self._gates.append(gate)
+        self._times.append(time)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if self._times and (kind is None or issubclass(kind, KeyboardInterrupt)):
+            with replacing(self.path) as stream:
+                stream.write(drawn(self._times, self._gates))
+
+
+def drawn(times, gates):
+    """The PNG's bytes: gates in 0..1 at times in seconds."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # without pyplot: no window, no state
+    from matplotlib.figure import Figure
+
+    figure = Figure(SIZE, DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.plot(times, gates, color=COLOUR, linewidth=1.5, marker="." if len(times) < 40 else None)
+    axes.fill_between(times, gates, color=COLOUR, alpha=0.15, linewidth=0)
+    axes.set_ylim(0, 1)
+    if times[0] < times[-1]:
+        axes.set_xlim(times[0], times[-1])
+    axes.set_xlabel("seconds of the film")
+    axes.set_ylabel("gate of the sound")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png")
+    return stream.getvalue()

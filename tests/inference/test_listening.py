@@ -1,0 +1,115 @@
+"""Hearing a film in passing: which windows of sound a frame has, and that each is encoded once."""
+
+from collections import deque
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from mindaam.errors import CheckpointError, ConfigError, InputError
+from mindaam.inference.listening import GRID, Listener, open_listener, unheard_because, window_times
+from mindaam.models.config import SoundConfig
+from mindaam.models.registry import model_config
+from tests.clips import make_clip, pictures
+from tests.fakes import FakeEars
+
+PAPER, RELEASED = (model_config("aam_dinov3_vits16", preset).sound for preset in ("paper", "released"))
+
+
+class Ramp:
+    """A track whose sample at second t is t, from 0 to 100 s."""
+
+    def __init__(self, rate=16_000):
+        self.rate, self.problem, self.closed = rate, None, False
+
+    def samples(self, first, count):
+        index = np.arange(first, first + count)
+        return np.where((index >= 0) & (index < 100 * self.rate), index / self.rate, 0).astype(np.float32)
+
+    def window(self, time, seconds=2.0):
+        count = round(seconds * self.rate)
+        return self.samples(round(time * self.rate) - count // 2, count)
+
+    def close(self):
+        self.closed = True
+
+
+def test_windows_lie_about_the_frame():
+    assert window_times(3.0, 5, 0.5) == [2.0, 2.5, 3.0, 3.5, 4.0] and window_times(3.0, 1, 0.5) == [3.0]
+
+
+def test_a_frame_hears_several_windows_in_the_order_of_time():
+    with Listener(Ramp(), FakeEars(), PAPER, 25.0) as listener:
+        notes = [listener.note(time) for time in (10.0, 10.04)]
+        heard = listener.embeddings(notes)
+    assert listener.track.closed
+    assert heard.shape == (2, 5, 3) and heard.dtype == np.float32
+    np.testing.assert_allclose(heard[0, :, 1], [8.0, 8.5, 9.0, 9.5, 10.0], atol=1e-4)  # each starts a second before
+    assert np.abs(heard[1, :, 1] - heard[0, :, 1] - 0.04).max() <= 0.5 / GRID + 1e-4
+    np.testing.assert_allclose(heard[..., 2], 2.0)
+
+
+@pytest.mark.parametrize("sound", [PAPER, RELEASED])
+def test_over_clips_that_overlap_a_window_is_encoded_once_if_it_can_be_and_memory_stays(sound):
+    listener, clip = Listener(Ramp(1000), ears := FakeEars(), sound, 25.0), deque(maxlen=16)
+    for number in range(400):
+        clip.append(listener.note(10 + number / 25))
+        if number % 12 == 3 and number > 16:
+            heard = listener.embeddings(list(clip))
+            assert heard.shape[0] == 16 and len(listener._known) <= 16 * sound.tokens
+            assert len(listener._waves) <= 16 * sound.tokens
+    if sound is PAPER:
+        assert sum(ears.given) <= GRID * (400 / 25 + 2) + 2  # and a second before and after
+        before = sum(ears.given)
+        np.testing.assert_array_equal(listener.embeddings(list(clip)), heard)
+        assert sum(ears.given) == before
+
+
+def test_released_sound_is_one_window_a_frame_normalised_with_its_clip():
+    listener = Listener(Ramp(1000), ears := FakeEars(), RELEASED, 10.0)
+    notes = [listener.note(number / 10) for number in (20, 21, 22)]
+    assert ears.given == []  # nothing is encoded before the clip is whole
+    wave = listener._waves[notes[0][0]]
+    assert wave.shape == (96_000,) and np.median(wave) == pytest.approx(2.0 * RELEASED.scale, rel=0.01)
+    heard = listener.embeddings(notes)
+    assert ears.given == [3] and heard.shape == (3, 3)
+    np.testing.assert_allclose(heard[:, 2], 2.0)
+
+
+def test_switches_of_sound_may_be_mixed():
+    mixed = SoundConfig(**PAPER.model_dump() | {"normalise": "batch", "tokens": 3, "resampling": "sinc"})
+    listener = Listener(Ramp(8000), ears := FakeEars(), mixed, 25.0)
+    heard = listener.embeddings([listener.note(time) for time in (10.0, 11.0)])
+    assert ears.given == [5] and heard.shape == (2, 3, 3)
+    np.testing.assert_allclose(heard[:, :, 1], [[8.5, 9.0, 9.5], [9.5, 10.0, 10.5]], atol=1e-3)
+
+
+def config(audio=True, sound=PAPER):
+    return SimpleNamespace(name="small", audio=audio and SimpleNamespace(name="wav2clip", width=3), sound=sound)
+
+
+def test_why_a_film_is_not_heard():
+    assert unheard_because(config(audio=None), 1) == "the model small has no branch for sound"
+    assert unheard_because(config(), 0) == "the film has none"
+    assert "zoo fetch wav2clip" in unheard_because(config(), 1)
+
+
+def test_what_cannot_be_heard_is_refused(tmp_path):
+    film = make_clip(tmp_path / "a.mp4", pictures(10), tone=0.4)
+    with pytest.raises(ConfigError, match="small has no branch for sound"):
+        open_listener(config(audio=None), film, 25.0)
+    with pytest.raises(CheckpointError, match="zoo fetch wav2clip"):
+        open_listener(config(), film, 25.0)
+    silent = make_clip(tmp_path / "b.mp4", pictures(10))
+    with pytest.raises(InputError, match="b.mp4"):
+        open_listener(config(), silent, 25.0, encoder=FakeEars())
+
+
+@pytest.mark.parametrize(("sound", "rate"), [(PAPER, 16_000), (RELEASED, 44_100)])
+def test_a_real_film_is_heard(tmp_path, sound, rate):
+    film = make_clip(tmp_path / "a.mkv", pictures(100), tone=4.0, tone_codec="pcm_s16le", tone_rate=44_100)
+    with open_listener(config(sound=sound), film, 25.0, encoder=FakeEars()) as listener:
+        assert listener.track.rate == rate
+        heard = listener.embeddings([listener.note(2.0)])
+    loudness = heard[0, sound.tokens // 2, 0] if sound.fusion == "paper" else heard[0, 0]
+    assert loudness == pytest.approx(0.5 / np.sqrt(2) * sound.scale, rel=0.02)
