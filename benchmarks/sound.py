@@ -1,9 +1,11 @@
-"""What sound costs: memory that must not grow with its length, and the time to read it.
+"""What sound costs: memory that must not grow with its length, and the time that a film takes more with it.
 
-    python benchmarks/sound.py [--hours 2] [--only memory]
+    python benchmarks/sound.py [--hours 2] [--rounds 2] [--only memory|film]
 
 Each figure comes from a fresh process. memory: windows of 2 s every half second at 16 kHz through a whole sound, of one
 minute and of --hours: noise in stereo at 44.1 kHz as WAV, and the AAC of the clip in examples/ again and again, as mp4.
+film: the clip's first 32 frames through aam_dinov3_vits16 at 448 x 448 in clips of 16, sound encoder and fusion
+included, against the same frames in silence, in turns; weights are random, which costs the same.
 """
 
 import argparse
@@ -23,6 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CLIP = ROOT / "examples" / "bunny.mp4"
 MINUTE = 60.0
 GROWTH_MB = 200.0  # what the long sound may take more than the short one
+SHARE = 0.15  # of a film's time that its sound may add
+FRAMES, CLIP_LENGTH = 32, 16
 RATE, WINDOW, STEP = 44_100, 2.0, 0.5
 
 
@@ -30,12 +34,13 @@ def main():
     """Runs the parts that are asked for."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--hours", type=float, default=2.0, help="length of the long sound")
+    options.add_argument("--rounds", type=int, default=2, help="times that the film is predicted each way")
     options.add_argument("--only", choices=PARTS, help="one part only")
     options.add_argument("--worker", nargs=2, metavar=("TASK", "IN"), help=argparse.SUPPRESS)
     asked = options.parse_args()
     if asked.worker:
         task, source = asked.worker
-        print(json.dumps(TASKS[task](Path(source))))
+        print(json.dumps(TASKS[task](source, asked)))
         return
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}", flush=True)
     for name in [asked.only] if asked.only else PARTS:
@@ -47,7 +52,7 @@ def memory(asked):
     for title, suffix, make in (("WAV", "wav", noise), ("AAC in mp4", "mp4", repeated)):
         with tempfile.TemporaryDirectory() as folder:
             few, many = (
-                in_fresh_process("windows", make(Path(folder) / f"a.{suffix}", seconds))
+                in_fresh_process(asked, "windows", make(Path(folder) / f"a.{suffix}", seconds))
                 for seconds in (MINUTE, 3600 * asked.hours)
             )
         more = many["peak_mb"] - few["peak_mb"]
@@ -88,7 +93,58 @@ def repeated(path, seconds):
     return path
 
 
-def windows(source):
+def film(asked):
+    """Prints what a film costs with its sound against without, as the paper hears it and as released."""
+    for preset in ("paper", "released"):
+        found = in_fresh_process(asked, "hearing", preset)
+        more = found["heard"] / found["silent"] - 1
+        met = "met" if more <= SHARE else "NOT MET"
+        print(f"S at 448, T = {CLIP_LENGTH}, {preset}: {found['heard']:.2f} s a frame with sound, "
+              f"{found['silent']:.2f} s without: {more:+.1%} (at most {SHARE:.0%}): {met}", flush=True)  # fmt: skip
+
+
+def hearing(preset, asked):
+    """Median seconds a frame with sound and without."""
+    from itertools import islice
+
+    from mindaam import runtime
+
+    runtime.configure(mode="graph", seed=0)
+    from mindaam.data.film import film_info, read_frames
+    from mindaam.encoders.wav2clip import SoundEncoder, Wav2CLIP
+    from mindaam.inference.listening import open_listener
+    from mindaam.inference.predictor import Predictor
+    from mindaam.inference.windows import Windows
+    from mindaam.models.registry import build_model
+
+    model = build_model("aam_dinov3_vits16", preset, changes={"lora": {"last_n_blocks": 0}})  # merged costs the same
+    weights = {name: parameter.asnumpy() for name, parameter in Wav2CLIP().parameters_and_names()}
+    encoder = SoundEncoder(weights, model.config.sound.normalise)
+    predictor, rate = Predictor(model.set_train(False), sentence_encoder=Sentence()), film_info(CLIP).rate
+    frames = list(islice(read_frames(CLIP), FRAMES))
+
+    def seconds(heard, count):
+        listener = open_listener(model.config, CLIP, rate, encoder=encoder) if heard else None
+        started = time.perf_counter()
+        for _ in predictor.stream(frames[:count], windows=Windows(CLIP_LENGTH, 0), listener=listener):
+            pass
+        return (time.perf_counter() - started) / count
+
+    for heard in (False, True):  # compiles
+        seconds(heard, CLIP_LENGTH)
+    times = [(seconds(False, FRAMES), seconds(True, FRAMES)) for _ in range(asked.rounds)]
+    return {"silent": float(np.median([a for a, _ in times])), "heard": float(np.median([b for _, b in times]))}
+
+
+class Sentence:
+    """Stands for CLIP, whose weights are not bundled: what is in an embedding costs nothing."""
+
+    def encode(self, texts):
+        """[n,768]."""
+        return np.full((len(texts), 768), 0.03, np.float32)
+
+
+def windows(source, asked):
     """Windows all through a sound, one after another."""
     from mindaam.data.sound_track import SoundTrack
 
@@ -104,14 +160,14 @@ def windows(source):
     return {"length": length, "windows": count, "seconds": time.perf_counter() - started, "peak_mb": peak}
 
 
-PARTS = {"memory": memory}
-TASKS = {"windows": windows}
+PARTS = {"memory": memory, "film": film}
+TASKS = {"windows": windows, "hearing": hearing}
 
 
-def in_fresh_process(task, source):
+def in_fresh_process(asked, task, source):
     """A task's figures, from a process of its own."""
-    command = [sys.executable, str(Path(__file__).resolve()), "--worker", task, str(source)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
+    command = [sys.executable, __file__, "--rounds", str(asked.rounds), "--worker", task, str(source)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
