@@ -214,3 +214,13 @@ def test_a_gate_that_is_not_there_cannot_be_drawn(mindaam, film, tmp_path):  # n
     code, _, err = mindaam(film, "-o", tmp_path / "out", "--plot-gate")
     assert code == 2 and "there is no gate of" in one_sentence(err)
     assert names(tmp_path / "out") == ["film.map.mp4", "film.overlay.mp4"]
+
+
+def test_sound_that_is_partly_no_number_is_told_and_the_film_comes_out(hearing, film, tmp_path):
+    wave = (0.3 * np.sin(np.arange(32000))).astype(np.float32)
+    wave[16000:16100] = np.nan
+    soundfile.write(tmp_path / "nan.wav", wave, 16000, subtype="FLOAT")
+    code, out, err = hearing(film, "-o", tmp_path / "out", "--save", "overlay,npy", "--audio", tmp_path / "nan.wav")
+    assert code == 2 and "not finite at second 1.0" in one_sentence(err) and "listened to by wav2clip" in out
+    assert len(list(read_frames(tmp_path / "out/film.overlay.mp4"))) == 20
+    assert np.isfinite(np.load(tmp_path / "out/film.npz")["gate"]).all()
