@@ -6,9 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from typer import Argument, Exit, Option, echo
+from typer import Argument, Exit, Option
 
-from mindaam.cli.terminal import progress, say
+from mindaam.cli.terminal import progress, say, tell
 
 KINDS = "Any of: overlay (heat map on the picture), map (8-bit grey), npy (density that sums to 1)."
 START, END = "Films: from this second on.", "Films: up to this second."
@@ -187,10 +187,10 @@ def _summary(done, sentence):
     """Says on stdout what was done, pairs of a job and what became of its sound, and where it lies."""
     films, photos = ([job for job, _ in done if job.is_film == which] for which in (True, False))
     counts = [(len(photos), "photograph"), (len(films), "film")]
-    echo(", ".join(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counts if n) + f' seen as: "{sentence}"')
+    tell(", ".join(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counts if n) + f' seen as: "{sentence}"')
     for fate in dict.fromkeys(fate for job, fate in done if job.is_film):
         names = [job.source.name for job, each in done if job.is_film and each == fate]
-        echo(f"sound of {names[0] if len(names) == 1 else f'{len(names)} films'}: {fate}")
+        tell(f"sound of {names[0] if len(names) == 1 else f'{len(names)} films'}: {fate}")
     places = []
     for group in (photos, films):
         if group:
@@ -198,4 +198,4 @@ def _summary(done, sentence):
             targets = [target for target in group[0].targets.values() if target.exists()]
             places += [target if len(group) == 1 else target.with_name(target.name.replace(stem, "<name>", 1))
                        for target in targets]  # fmt: skip
-    echo("results: " + ", ".join(map(str, places)))
+    tell("results: " + ", ".join(map(str, places)))

@@ -1,5 +1,6 @@
 """What the commands say besides their results: one-sentence problems and a progress line, both on stderr."""
 
+import os
 import sys
 from contextlib import contextmanager
 from time import perf_counter
@@ -10,6 +11,11 @@ def say(problem):
     text = " ".join(str(problem).split())
     if text:
         print(f"mindaam: {text}", file=sys.stderr)
+
+
+def tell(text):
+    """A result, a line on stdout; names of files that are no text are shown as far as they are."""
+    print(os.fsencode(text).decode(errors="replace"))
 
 
 class Quiet:

@@ -6,7 +6,7 @@ addresses, by which a file could make this machine read another, are not among t
 
 import os
 from contextlib import suppress
-from math import isfinite
+from math import inf, isfinite
 from typing import NamedTuple
 
 import av
@@ -16,17 +16,22 @@ from mindaam.data.media import require_file
 from mindaam.errors import ConfigError, InputError
 
 FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv")
-FILM_SUFFIXES += (".flv", ".ogv", ".3gp", ".mxf")
+FILM_SUFFIXES += (".flv", ".f4v", ".ogv", ".3gp", ".3g2", ".mxf", ".asf", ".vob", ".ivf", ".y4m")
 # FFmpeg's names of containers.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg,mxf,ivf,yuv4mpegpipe"
 # Their headers say how long the film is, so that a cut shows.
 DECLARING = ("mov", "matroska", "avi", "flv", "asf", "flac")
+ABSOLUTE = ("matroska", "asf")  # what they say is counted from their clock's zero, not from their first frame
+GUESSING = ("mpeg",)  # after a jump its times are guesses
 MAX_FRAME_PIXELS = 8192 * 8192  # 200 MB as RGB
 MAX_STRETCH = 4  # non-square pixels beyond 4:1 are an error of the file
 THREADS = min(4, os.cpu_count() or 1)  # each takes some frames of memory
 RATE = 25.0  # frames a second, where the file does not say
 SHORT = 1.0  # seconds that may be missing at the end
 JUMP = 3600.0  # seconds between two frames that no film means
+RESET = 0.5  # seconds back that are a clock that starts anew, not a frame out of order
+UNTOLD = 2  # FFmpeg's number of colours that a film does not name; from HD_LINES on they are those of high definition
+HD_LINES, HD_COLOURS = 720, "ITU709"
 
 
 class FilmInfo(NamedTuple):
@@ -76,7 +81,7 @@ def checked_pick(pick):
     start, end, every, fps = pick
     if not (isfinite(start) and start >= 0):
         raise ConfigError(f"a film is read from second 0 or later, not from {start:g}; change --start")
-    if end is not None and not start < end:
+    if end is not None and not start < end < inf:
         raise ConfigError(f"the end, second {end:g}, must come after the start, second {start:g}; change --end")
     if every < 1:
         raise ConfigError(f"every {every}th frame cannot be; give --every 1 or more")
@@ -87,34 +92,31 @@ def checked_pick(pick):
 
 def film_info(path):
     """The FilmInfo of a film. Raises InputError unless it is one and at least one of its frames can be decoded."""
-    with open_film(path) as container:
-        reel = _Reel(path, container)
-        frame = next(reel.pictures(), None)
+    with _Reel(path) as reel:
+        frame, container = next(reel.pictures(), None), reel.container
         if frame is None:
             raise InputError(f"{path} has no frame that can be decoded; copy or save the film again")
         height, width = frame.image.shape[:2]
-        duration = container.duration / av.time_base if container.duration and container.duration > 0 else None
-        return FilmInfo(width, height, reel.rate, duration, len(container.streams.audio))
+        return FilmInfo(width, height, reel.rate, declared_length(container), len(container.streams.audio))
 
 
-def read_frames(path, pick=Pick()):  # noqa: B008 - an immutable tuple
+def read_frames(path, pick=Pick(), size=None):  # noqa: B008 - an immutable tuple
     """Yields the Frames of a film in the order of their times, which always rise; one is in memory at a time.
 
-    Frames are upright, have square pixels, 8 bits, and all the size of the first one read (a film whose size changes
-    is scaled to it); interlaced ones are deinterlaced. Raises InputError when nothing can be read, and FilmBroken after
-    the last frame that could be.
+    Frames are upright, have square pixels, 8 bits, and all one size (H, W): `size`, or that of the first one read, to
+    which a film whose size changes is scaled; interlaced ones are deinterlaced. Raises InputError when nothing can be
+    read, and FilmBroken after the last frame that could be.
     """
-    return _picked(path, checked_pick(pick))
+    return _picked(path, checked_pick(pick), size)
 
 
-def _picked(path, pick):
+def _picked(path, pick, size):
     count = given = 0
     due = pick.start  # with fps: when the next frame is to be taken
-    with open_film(path) as container:
-        reel = _Reel(path, container)
+    with _Reel(path, size) as reel:
         for frame in reel.pictures(pick.start):
             if pick.end is not None and frame.time >= pick.end:
-                return
+                break
             count += 1
             if (count - 1) % pick.every:
                 continue
@@ -124,27 +126,57 @@ def _picked(path, pick):
                 due += (int((frame.time + 1e-4 - due) * pick.fps) + 1) / pick.fps
             given += 1
             yield frame
+        if not given:
+            until = "or later" if pick.end is None else f"to {pick.end:g}"
+            last = "" if reel.last is None else f"; the last one that was read is at {reel.last:.2f}"
+            hurt = "" if reel.damaged is None else f", and it is damaged or cut short at second {reel.damaged:.1f}"
+            raise InputError(f"{path} has no frame at second {pick.start:g} {until}{last}{hurt}")
         if reel.damaged is not None:
             raise FilmBroken(
                 f"{path} is damaged or cut short at second {reel.damaged:.1f}; what could be decoded was used, copy "
                 "or save the film again for the rest",
                 reel.damaged,
             )
-        if not given:
-            raise InputError(f"{path} has no frame at second {pick.start:g} or later; its last one is at {reel.last}")
 
 
 class _Reel:
-    """The decoding of one opened film.
+    """The decoding of one film; a context manager that closes it.
 
-    rate: frames a second. last: time of the latest frame. damaged: second of the first damage found, or None.
+    size: (H, W) of its frames, None for the first one's. container: what is open. rate: frames a second. last: time of
+    the latest frame. damaged: second of the first damage found, or None.
     """
 
-    def __init__(self, path, container):
-        if not container.streams.video:
-            what = "sound only" if container.streams.audio else "neither pictures nor sound"
+    def __init__(self, path, size=None):
+        self.path, self.size, self.container = path, size, None
+        self.last = self.damaged = None
+        self.reached = 0.0
+        try:
+            self._open()
+        except InputError:
+            self.close()
+            raise
+
+    def close(self):
+        """Closes the film."""
+        if self.container is not None:
+            self.container.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self.close()
+
+    def _open(self):
+        """Opens the film at its beginning; when it is open already too, for not every container can be wound back."""
+        self.close()
+        path, self.container = self.path, open_film(self.path)
+        streams = self.container.streams
+        pictures = [each for each in streams.video if not each.disposition & av.stream.Disposition.attached_pic]
+        if not pictures:
+            what = "sound only" if streams.audio else "neither pictures nor sound"
             raise InputError(f"{path} holds {what}; give a film with pictures")
-        self.path, self.container, self.stream = path, container, container.streams.video[0]
+        self.stream = pictures[0]
         context = self.stream.codec_context
         if context is None:
             raise InputError(f"{path} holds pictures of a kind that cannot be decoded; save the film as H.264 mp4")
@@ -157,9 +189,7 @@ class _Reel:
         context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}  # a size may change in the middle
         rate = float(self.stream.average_rate or self.stream.guessed_rate or 0)
         self.rate = rate if 0.01 <= rate <= 1000 else RATE
-        self.origin = (container.start_time or 0) / av.time_base
-        self.size = self.last = self.damaged = None
-        self.reached = 0.0
+        self.origin = (self.container.start_time or 0) / av.time_base
 
     def pictures(self, start=0.0):
         """Yields Frames from `start` on."""
@@ -177,17 +207,18 @@ class _Reel:
 
     def _from(self, start):
         """Decoded frames, the first of them at or before `start`, by seeking when that works."""
-        if start > 0:
-            with suppress(av.FFmpegError):
+        if start > 0 and _kind(self.container) not in GUESSING:
+            with suppress(av.FFmpegError, OverflowError):
                 self.container.seek(round((start + self.origin) * av.time_base), backward=True)
                 self.reached = start
                 frames = self._decoded()
                 first = next(frames, None)
                 if first is not None and (first.time or 0.0) - self.origin <= start:
+                    self.reached = (first.time or 0.0) - self.origin  # the aim may lie beyond the film's end
                     yield first
                     yield from frames
                     return
-            self.container.seek(round(self.origin * av.time_base), backward=True)
+            self._open()
             self.reached, self.damaged = 0.0, None
         yield from self._decoded()
 
@@ -222,6 +253,9 @@ class _Reel:
     def _time(self, frame):
         """Seconds since the film's start, later than the last frame's whatever the file says."""
         time = None if frame.time is None else frame.time - self.origin
+        if time is not None and self.last is not None and time < self.last - RESET:  # films glued together
+            self.origin -= self.last + 1 / self.rate - time
+            time = self.last + 1 / self.rate
         if self.last is None:
             time = max(0.0, time or 0.0)
         elif time is None or time > self.last + JUMP:
@@ -237,7 +271,9 @@ class _Reel:
         if self.size is None:
             self.size = self._shown_size(frame.width, frame.height, turns)
         height, width = self.size[::-1] if turns % 2 else self.size
-        image = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
+        is_hd = max(frame.height, frame.width * 9 // 16) >= HD_LINES
+        colours = HD_COLOURS if is_hd and frame.colorspace == UNTOLD else None
+        image = frame.reformat(width=width, height=height, format="rgb24", src_colorspace=colours).to_ndarray()
         return np.ascontiguousarray(np.rot90(image, turns))
 
     def _shown_size(self, width, height, turns):
@@ -297,11 +333,20 @@ def reached_by(packet, origin, reached):
 def ends_early(container, reached):
     """Whether a film whose packets end at second `reached` ended well before its header says; of containers whose
     header does say."""
-    duration = container.duration
-    if not duration or container.format.name.split(",")[0] not in DECLARING:
-        return False
-    origin = max(0, container.start_time or 0)  # Matroska counts the length from its time 0
-    return reached < (duration - origin) / av.time_base - SHORT
+    duration = declared_length(container)
+    return duration is not None and _kind(container) in DECLARING and reached < duration - SHORT
+
+
+def declared_length(container):
+    """How long a film is in seconds, as its header says; None when it does not."""
+    if not container.duration or container.duration < 0:
+        return None
+    before = max(0, container.start_time or 0) if _kind(container) in ABSOLUTE else 0
+    return max(0, container.duration - before) / av.time_base
+
+
+def _kind(container):
+    return container.format.name.split(",")[0]
 
 
 def open_film(path):

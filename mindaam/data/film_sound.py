@@ -109,10 +109,10 @@ class Soundtrack:
         samples = 0  # handed to the encoder, silence included
         for time, frame in resampled(self._film, source, start, context.format, context.layout, ENCODED_RATE):
             place = round((time - start) * ENCODED_RATE)
-            if place < 0:
+            if place < 0 and not samples:
                 continue
             if abs(place - samples) > OFF * ENCODED_RATE:
-                samples = max(samples, place)
+                samples = max(samples, place)  # a clock that starts anew, as of films glued together, goes on
             frame.pts, frame.time_base = samples, Fraction(1, ENCODED_RATE)
             samples += frame.samples
             for packet in stream.encode(frame):

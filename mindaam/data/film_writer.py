@@ -15,6 +15,7 @@ TICKS = 90_000  # a second; frames are shown at any of them, so that a variable 
 # Without B-frames the order of the file is that of the times, so that mp4's durations are right at a variable rate.
 QUALITY = {"preset": "veryfast", "crf": "20", "bf": "0"}
 KEYFRAME_SECONDS = 4  # between pictures that a player can jump to
+SHORTEST = 0.01  # seconds for which a frame is shown at least
 LONGEST_SIDE = 16384  # H.264 knows no longer
 BT709 = 1  # FFmpeg's number of the colour space of high-definition television
 
@@ -25,22 +26,24 @@ class FilmWriter:
     path: of the film. size: (height, width) of its frames; the film's sides are even, so an odd one gets its last row
     or column twice. rate: frames a second on average. sound: path of the film whose sound is kept, or None; AAC is
     copied as it is, other sound encoded as AAC. track: which of its sounds, from 0. start: second of that film at which
-    this one starts.
+    this one starts. end: second of this film up to which the last frame is shown and the sound goes on; None, which
+    may be set at any time: as long as a frame is shown on average.
     As a context manager it finishes the film at the end, and after Ctrl-C too, since a film that was begun can be
     played; any other exception, or no frame at all, leaves nothing behind.
     Raises OutputError when the film cannot be written, InputError for frames too large for an mp4.
     """
 
-    def __init__(self, path, size, rate, *, sound=None, start=0.0, track=0):
+    def __init__(self, path, size, rate, *, sound=None, start=0.0, track=0, end=None):
         if max(size) > LONGEST_SIDE:
             raise InputError(
                 f"frames of {size[1]} x {size[0]} pixels have a side longer than an mp4 can hold, {LONGEST_SIDE}; save "
                 "npy only"
             )
         self.path, self.size, self.rate, self._beside = path, tuple(size), rate, beside_name(path)
-        self._shown = self._sound = None
+        self.end = end
+        self._shown = self._sound = self._waiting = None
         self._container = av.open(  # the file itself is made with the first frame
-            os.fspath(self._beside), "w", format="mp4", container_options={"movflags": "+faststart"}
+            f"file:{os.path.abspath(self._beside)}", "w", format="mp4", container_options={"movflags": "+faststart"}
         )
         self._stream = self._container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1000))
         self._stream.height, self._stream.width = (side + side % 2 for side in self.size)
@@ -78,15 +81,16 @@ class FilmWriter:
     def __exit__(self, kind, error, traceback):
         try:
             if self._shown is not None and (kind is None or issubclass(kind, KeyboardInterrupt)):
-                self._finish()
+                self._finish(self.end if kind is None else None)
         finally:
             self._drop()
 
-    def _finish(self):
+    def _finish(self, end):
+        end = self._shown + 1 / self.rate if end is None else max(end, self._shown + SHORTEST)
         with self._saying_why():
-            self._mux(self._stream.encode(None))
+            self._mux(self._stream.encode(None), last=round((end - self._shown) * TICKS))
             if self._sound is not None:
-                self._mux(self._sound.until(self._shown + 1 / self.rate))
+                self._mux(self._sound.until(end))
             self._container.close()
             os.replace(self._beside, self.path)
 
@@ -99,11 +103,19 @@ class FilmWriter:
         with suppress(FileNotFoundError):
             self._beside.unlink()
 
-    def _mux(self, packets):
+    def _mux(self, packets, last=None):
+        """Packets to the file. last: how long the film's last frame is shown, in ticks; given with its packet."""
         for packet in packets:
-            if packet.stream is self._stream and not packet.duration:  # the last frame would be shown for no time
-                packet.duration = round(1 / self.rate / packet.time_base)
-            self._container.mux(packet)
+            if packet.stream is not self._stream:
+                self._container.mux(packet)
+                continue
+            if self._waiting is not None:
+                self._container.mux(self._waiting)
+            self._waiting = packet
+        if last is not None and self._waiting is not None:
+            self._waiting.duration = round(last / TICKS / self._waiting.time_base)
+            self._container.mux(self._waiting)
+            self._waiting = None
 
     @contextmanager
     def _saying_why(self):

@@ -45,7 +45,8 @@ def read_image(path):
                 pixels = _to_rgb(ImageOps.exif_transpose(picture))
     except UnidentifiedImageError as error:
         raise InputError(
-            f"{path} is not a picture in a known format; give a JPEG, PNG, WebP, TIFF or BMP file"
+            f"{path} is not a picture in a known format; give a JPEG, PNG, WebP, TIFF or BMP file, or a film whose "
+            "name ends in .mp4, .mov, .mkv, .webm or the like"
         ) from error
     except PermissionError as error:
         raise InputError(f"{path} may not be read; check its permissions") from error

@@ -15,7 +15,8 @@ from mindaam.inference.pipeline import Behind, ahead
 from mindaam.inference.plots import GatePlot
 
 DENSITY_SIDE = 160  # the longer side of a film's saved densities, pixels
-DEPTH = 8  # frames that wait between two stages
+DEPTH, DEPTH_BYTES = 8, 64_000_000  # what waits between two stages: at most so many frames, and about so many bytes
+PIXEL_BYTES = 11  # of a frame and its Prediction
 
 
 class Done(NamedTuple):
@@ -69,6 +70,9 @@ def write_film(job, predictor, sentence, pick=Pick(), report=None, heard=Heard()
     info = film_info(job.source)
     size, count, broken = (info.height, info.width), 0, []
     rate = min(info.rate / pick.every, pick.fps or info.rate)
+    depth = max(1, min(DEPTH, DEPTH_BYTES // (PIXEL_BYTES * size[0] * size[1])))
+    end = info.duration if pick.end is None else min(pick.end, info.duration or pick.end)
+    end = end and max(0.0, end - pick.start)
     with ExitStack() as stack:
         writers = {}
         for kind, target in job.targets.items():
@@ -77,18 +81,21 @@ def write_film(job, predictor, sentence, pick=Pick(), report=None, heard=Heard()
             elif kind == "gate":
                 writer = GatePlot(target)
             elif kind == "map":
-                writer = FilmWriter(target, size, rate)
+                writer = FilmWriter(target, size, rate, end=end)
             else:
                 kept = heard.kept or job.source
-                writer = FilmWriter(target, size, rate, sound=kept, start=pick.start, track=heard.track)
+                writer = FilmWriter(target, size, rate, sound=kept, start=pick.start, track=heard.track, end=end)
             writers[kind] = stack.enter_context(writer)
-        written = stack.enter_context(Behind(lambda *item: _write(writers, pick.start, *item), DEPTH))
-        frames = stack.enter_context(closing(ahead(read_frames(job.source, pick), DEPTH)))
+        written = stack.enter_context(Behind(lambda *item: _write(writers, pick.start, *item), depth))
+        frames = stack.enter_context(closing(ahead(read_frames(job.source, pick, size), depth)))
         for frame, prediction in follow(predictor, _whole(frames, broken), sentence, listener=heard.listener):
             written.put(frame, prediction)
             count += 1
             if report is not None:
                 report(count, frame.time)
+        if broken:  # nobody knows how much longer its last frame was meant to be shown
+            for kind in writers.keys() & {"overlay", "map"}:
+                writers[kind].end = None
     overlay = writers.get("overlay")
     return Done(count, broken[0] if broken else None, overlay.sound_lost if overlay else None)
 

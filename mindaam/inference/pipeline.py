@@ -30,8 +30,8 @@ def ahead(items, depth):
             yield item
     finally:
         stop.set()
-        if thread is not current_thread():  # where a generator that was dropped is collected is anybody's guess
-            thread.join()
+        while thread.is_alive() and thread is not current_thread():  # a dropped generator may be collected anywhere
+            thread.join(PATIENCE)
 
 
 def _fill(items, queue, stop):
@@ -65,7 +65,8 @@ class Behind:
 
     As a context manager it waits at the end until all is done. An exception in the work is raised by the next `put`, or
     at the end; what was put after it is dropped. When the block itself fails by anything but Ctrl-C, what waits is
-    dropped too; after Ctrl-C it is still done, because it belongs to what was finished before.
+    dropped too; after Ctrl-C it is still done, because it belongs to what was finished before, unless Ctrl-C comes a
+    second time. The thread never outlives the block.
     """
 
     def __init__(self, work, depth):
@@ -84,10 +85,17 @@ class Behind:
     def __exit__(self, kind, error, traceback):
         if kind is not None and not issubclass(kind, KeyboardInterrupt):
             self._stop.set()
-        _put(self._queue, None, self._stop)
-        self._thread.join()
-        if self._error is not None and kind is None:
-            raise self._error
+        interrupted, told = None, False
+        while self._thread.is_alive():
+            try:
+                told = told or _put(self._queue, None, self._stop)
+                self._thread.join(PATIENCE)
+            except KeyboardInterrupt as again:
+                if interrupted or kind is not None:
+                    self._stop.set()
+                interrupted = again
+        if kind is None and (interrupted or self._error):
+            raise interrupted or self._error
 
     def _run(self):
         while not self._stop.is_set():

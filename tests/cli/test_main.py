@@ -1,5 +1,6 @@
 """The command as a whole: help at once, one way to fail, silence."""
 
+import os
 import subprocess
 import sys
 from time import sleep
@@ -84,3 +85,8 @@ def test_progress_counts_on_a_terminal(monkeypatch, capsys):
     said = capsys.readouterr()
     assert said.out == "" and "1/3" in said.err and "2/3" in said.err
     assert "2.5/9.0 s, " in said.err and " frames/s" in said.err and " 0.5 s" in said.err
+
+
+def test_results_with_names_that_are_no_text_are_told(capsys):
+    terminal.tell(os.fsdecode(b"results: caf\xe9.png"))
+    assert capsys.readouterr().out == "results: caf\ufffd.png\n"

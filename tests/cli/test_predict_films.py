@@ -120,6 +120,26 @@ def test_sound_that_breaks_off_is_told(mindaam, film, tmp_path, monkeypatch):  #
     assert code == 2 and "sound of" in one_sentence(err) and "second 1.2" in err
 
 
+def test_a_part_between_two_frames_leaves_nothing(mindaam, film, tmp_path):  # noqa: F811
+    code, out, err = mindaam(film, "-o", tmp_path / "out", "--start", 0.51, "--end", 0.55)
+    assert code == 2 and out == "" and "no frame at second 0.51 to 0.55" in one_sentence(err)
+    assert names(tmp_path / "out") is None
+
+
+def test_a_start_after_a_change_of_size(mindaam, tmp_path):  # noqa: F811
+    parts = (make_clip(tmp_path / f"{n}.ts", pictures(25, size), form="mpegts").read_bytes()
+             for n, size in enumerate([(48, 64), (96, 80)]))  # fmt: skip
+    (path := tmp_path / "c.ts").write_bytes(b"".join(parts))
+    code, _, err = mindaam(path, "-o", tmp_path / "out", "--start", 1.5)
+    assert (code, err) == (0, "") and film_info(tmp_path / "out/c.overlay.mp4")[:2] == (64, 48)
+
+
+def test_a_film_by_another_name_is_told_how_to_be_one(mindaam, film, tmp_path):  # noqa: F811
+    film.rename(other := film.with_name("film.picture"))
+    code, _, err = mindaam(other, "-o", tmp_path / "out")
+    assert code == 2 and "a film whose name ends in .mp4" in one_sentence(err)
+
+
 # --- sound
 
 

@@ -1,8 +1,12 @@
 """Reading films: times, rotation, odd kinds of files, and damage."""
 
+import io
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from mindaam.data.film import FilmBroken, Pick, checked_pick, film_info, read_frames
 from mindaam.errors import ConfigError, InputError
@@ -221,5 +225,103 @@ def test_picks_that_cannot_be(pick, said, clip):
 
 
 def test_a_start_after_the_end_says_where_the_end_is(clip):
-    with pytest.raises(InputError, match="no frame at second 9 or later; its last one is at 1.9"):
+    with pytest.raises(InputError, match="no frame at second 9 or later; the last one that was read is at 1.90"):
         list(read_frames(clip, Pick(start=9)))
+
+
+def test_a_start_in_a_stream_whose_keyframes_are_rare_loses_nothing(tmp_path):
+    # MPEG-TS cannot be wound back to its first keyframe by seeking
+    path = make_clip(tmp_path / "n.ts", pictures(100), form="mpegts", options={"g": "50"}, tone=4.0)
+    whole = seen(path)
+    for start in (0.3, 1.0, 2.9):
+        assert seen(path, start) == [each for each in whole if each[1] >= start - 1e-3]
+
+
+def test_a_program_stream_has_the_same_times_from_any_start(tmp_path):
+    path = make_clip(tmp_path / "p.mpg", pictures(60), codec="mpeg2video", options={"bf": "2"})
+    whole = seen(path)
+    assert seen(path, 1.5) == [each for each in whole if each[1] >= 1.5 - 1e-3]
+
+
+def test_films_glued_together_go_on(tmp_path):
+    part = make_clip(tmp_path / "p.ts", pictures(20), rate=10, form="mpegts").read_bytes()
+    (path := tmp_path / "two.ts").write_bytes(part + part)
+    times = [frame.time for frame in read_frames(path)]
+    assert len(times) == 40 and times[-1] == pytest.approx(3.9, abs=0.1)
+    np.testing.assert_allclose(np.diff(times), 0.1, atol=0.05)
+
+
+@pytest.mark.parametrize("name", ["s.mkv", "s.mp4"])
+def test_a_clock_that_starts_late_is_no_damage(tmp_path, name):
+    path = make_clip(tmp_path / name, pictures(50), times=[10 + number / 25 for number in range(50)])
+    assert [number for number, _ in seen(path)] == [number % 28 for number in range(50)]
+    assert film_info(path).duration == pytest.approx(2.0, abs=0.1) or name == "s.mp4"
+
+
+def test_a_part_without_frames_says_so_and_what_is_damaged_in_it(tmp_path, clip):
+    with pytest.raises(InputError, match="no frame at second 0.51 to 0.55; the last one that was read is at 0.60"):
+        list(read_frames(clip, Pick(0.51, 0.55)))
+    noise = [np.random.default_rng(n).integers(0, 255, (48, 64, 3), np.uint8) for n in range(100)]
+    whole = make_clip(tmp_path / "w.mkv", noise)
+    (cut := tmp_path / "cut.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(InputError, match="no frame at second 3 or later.* damaged or cut short at second 2") as caught:
+        list(read_frames(cut, Pick(3)))
+    assert not isinstance(caught.value, FilmBroken)
+
+
+def test_damage_within_a_part_is_told(tmp_path):
+    path = make_clip(tmp_path / "d.mp4", [np.random.default_rng(n).integers(0, 255, (48, 64, 3), np.uint8)
+                                          for n in range(50)], options={"g": "5"})  # fmt: skip
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 9000] = np.random.default_rng(0).bytes(9000)
+    path.write_bytes(data)
+    with pytest.raises(FilmBroken, match="damaged"):
+        list(read_frames(path, Pick(0, 1.8)))
+    assert len(list(read_frames(path, Pick(0, 0.5)))) == 13
+
+
+@pytest.mark.parametrize(("size", "matrix"), [((720, 1280), "ITU709"), ((480, 640), "ITU601")])
+def test_colours_that_a_film_does_not_name_are_those_of_its_size(tmp_path, size, matrix):
+    colour = np.full((*size, 3), (200, 30, 40), np.uint8)
+    with av.open(str(tmp_path / "c.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width = size
+        stream.pix_fmt = "yuv420p"
+        plain = av.VideoFrame.from_ndarray(colour, format="rgb24").reformat(format="yuv420p", dst_colorspace=matrix)
+        untold = av.VideoFrame.from_ndarray(plain.to_ndarray(), format="yuv420p")
+        container.mux(stream.encode(untold))
+        container.mux(stream.encode(None))
+    image = next(iter(read_frames(tmp_path / "c.mp4"))).image
+    assert np.abs(image.astype(int) - (200, 30, 40)).max() <= 6
+
+
+def test_a_cover_picture_is_no_film(tmp_path):
+    tune = make_clip(tmp_path / "t.mp4", pictures(2), tone=1.0)
+    stream = io.BytesIO()
+    Image.new("RGB", (40, 40), "red").save(stream, "JPEG")
+    with av.open(str(tune)) as source, av.open(str(tmp_path / "cover.mp4"), "w") as target:
+        sound = target.add_stream_from_template(source.streams.audio[0])
+        cover = target.add_stream("mjpeg", rate=1)
+        cover.width = cover.height = 40
+        cover.pix_fmt, cover.disposition = "yuvj420p", av.stream.Disposition.attached_pic
+        packet = av.Packet(stream.getvalue())
+        packet.stream, packet.pts, packet.dts, packet.time_base = cover, 0, 0, Fraction(1, 25)
+        target.mux(packet)
+        for packet in source.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = sound
+                target.mux(packet)
+    with pytest.raises(InputError, match="sound only"):
+        film_info(tmp_path / "cover.mp4")
+
+
+def test_the_size_may_be_given(clip):
+    assert {frame.image.shape for frame in read_frames(clip, Pick(end=0.5), (24, 32))} == {(24, 32, 3)}
+
+
+def test_starts_beyond_all_time_are_refused_in_a_sentence(clip):
+    with pytest.raises(InputError, match="no frame at second 1e\\+13"):
+        list(read_frames(clip, Pick(1e13)))
+    with pytest.raises(ConfigError, match="must come after"):
+        checked_pick(Pick(end=float("inf")))

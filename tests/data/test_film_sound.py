@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from mindaam.data.film import read_frames
 from mindaam.data.film_sound import read_sound
+from mindaam.data.film_writer import FilmWriter
 from mindaam.errors import InputError
 from tests.clips import make_clip, pictures
 
@@ -37,3 +39,15 @@ def test_no_sound_and_no_film(tmp_path):
     assert read_sound(make_clip(tmp_path / "s.mp4", pictures(3)), 16000) is None
     with pytest.raises(InputError, match="there is no film"):
         read_sound(tmp_path / "none.mp4", 16000)
+
+
+def test_the_sound_of_films_glued_together_goes_on(tmp_path):
+    part = make_clip(tmp_path / "p.ts", pictures(50), tone=2.0, form="mpegts").read_bytes()
+    (path := tmp_path / "two.ts").write_bytes(part + part)
+    frames = list(read_frames(path))
+    with FilmWriter(tmp_path / "x.mp4", (48, 64), 25, sound=path, end=4.0) as writer:
+        for frame in frames:
+            writer.write(frame.image, frame.time)
+    for sound in (read_sound(tmp_path / "x.mp4", 16000), read_sound(path, 16000)):
+        assert len(sound) / 16000 == pytest.approx(4.0, abs=0.2)
+        assert min(np.std(sound[16000:24000]), np.std(sound[44000:56000])) > 0.2

@@ -133,6 +133,26 @@ def test_places_and_frames_that_cannot_be(tmp_path):
         writer.write(np.zeros((48, 60, 3), np.uint8), 0)
 
 
+@pytest.mark.parametrize("form", ["a:b", "http:x"])
+def test_a_folders_name_is_no_address(tmp_path, form):
+    (tmp_path / form).mkdir()
+    write(tmp_path / form / "x.mp4", pictures(2), [0, 1])
+    assert len(list(read_frames(tmp_path / form / "x.mp4"))) == 2
+
+
+def test_the_last_frame_is_shown_and_the_sound_goes_on_to_the_end(tmp_path):
+    source = make_clip(tmp_path / "a.mp4", pictures(25), tone=4.0)
+    for end, length in ((4.0, 4.0), (1.5, 1.5), (None, 1.04), (0.5, 0.98)):
+        write(tmp_path / "x.mp4", pictures(25), np.arange(25) / 25, sound=source, end=end)
+        assert film_info(tmp_path / "x.mp4").duration == pytest.approx(length, abs=0.1)
+        assert len(read_sound(tmp_path / "x.mp4", 16000)) / 16000 == pytest.approx(length, abs=0.1)
+
+
+def test_one_frame_now_and_then_does_not_outlast_the_film(tmp_path):
+    write(tmp_path / "x.mp4", pictures(2), [0, 1], rate=0.01, end=2.0)
+    assert film_info(tmp_path / "x.mp4").duration == pytest.approx(2.0, abs=0.05)
+
+
 FULL = """
 import resource, signal, sys, numpy as np
 from mindaam.data.film_writer import FilmWriter

@@ -135,3 +135,33 @@ def test_what_waits_is_done_after_ctrl_c_only(error, kept):
         threading.Timer(0.05, gate.set).start()
         raise error
     assert (done == list(range(5))) == kept
+
+
+class Impatient(threading.Thread):
+    """A thread in whose `join` Ctrl-C is pressed, as often as `presses` says."""
+
+    presses = 0
+
+    def join(self, timeout=None):
+        super().join(timeout)
+        if Impatient.presses and self.is_alive():
+            Impatient.presses -= 1
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("presses", "kept"), [(1, True), (2, False)])
+def test_ctrl_c_while_the_last_work_is_waited_for_never_leaves_the_thread_behind(monkeypatch, presses, kept):
+    monkeypatch.setattr("mindaam.inference.pipeline.Thread", Impatient)
+    monkeypatch.setattr("mindaam.inference.pipeline.PATIENCE", 0.01)
+    Impatient.presses, done = presses, []
+
+    def work(number):
+        time.sleep(0.05)
+        done.append(number)
+
+    with pytest.raises(KeyboardInterrupt), Behind(work, 8) as behind:
+        for number in range(5):
+            behind.put(number)
+    assert not behind._thread.is_alive() and Impatient.presses == 0
+    assert (done == list(range(5))) == kept
+
