@@ -13,15 +13,14 @@ def train(
     tiny: Annotated[bool, Option("--tiny", help="Shrink everything to a smoke run of two minutes.")] = False,
     resume: Annotated[bool, Option("--resume", help="Go on exactly where the run in DIR stopped.")] = False,
 ):
-    """Train a model on gaze folders."""
+    """Train a model on gaze folders, or run an experiment of configs/experiments."""
     from mindaam.models.config import read_yaml
 
-    changes = list(overrides or ())
-    if "films" in read_yaml(config):
-        from mindaam.training import film_run
-
-        film_run.train(config, changes, tiny=tiny, out=out, resume=resume)
+    changes, keys = list(overrides or ()), read_yaml(config)
+    if "films" in keys:
+        from mindaam.training import film_run as run
+    elif "clips" in keys:
+        from mindaam.training import sounding_object as run
     else:
         from mindaam.training import run
-
-        run.train(config, changes, tiny=tiny, out=out, resume=resume)
+    run.train(config, changes, tiny=tiny, out=out, resume=resume)

@@ -83,9 +83,9 @@ def test_bad_input(mindaam, gaze, arguments, says):
     assert code == 2 and out == "" and err.startswith("mindaam: ") and err.count("\n") == 1 and says in err
 
 
-@pytest.mark.parametrize(("key", "module"), [("sets", "run"), ("films", "film_run")])
+@pytest.mark.parametrize(("key", "module"), [("sets", "run"), ("films", "film_run"), ("clips", "sounding_object")])
 def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path, key, module):
-    """A configuration with the key `films` trains the temporal blocks, every other one the whole model."""
+    """The key `films` trains the temporal blocks, `clips` the sounding-object experiment, others the whole model."""
     calls = []
     fake = SimpleNamespace(train=lambda *args, **options: calls.append((args, options)))
     monkeypatch.setitem(sys.modules, f"mindaam.training.{module}", fake)
