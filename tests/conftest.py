@@ -5,6 +5,11 @@ import pathlib
 import sys
 
 import pytest
+from hypothesis import settings
+
+# the machines are noisy: an example may take as long as it likes
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))

@@ -40,7 +40,8 @@ def paper():
 
 
 def assert_same(got, expected):
-    for name, a, b in zip(expected._fields, got, expected, strict=True):
+    assert got.gate is None is expected.gate
+    for name, a, b in list(zip(expected._fields, got, expected, strict=True))[:-1]:
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
@@ -51,7 +52,7 @@ def test_shapes_types_and_ranges(model):
     for point in (answer.image_point, answer.text_point, answer.anchor_point):
         assert point.shape == (2, 128) and np.isfinite(point).all()
     assert answer.curvature.shape == () and 0.1 <= answer.curvature <= 10
-    assert all(isinstance(part, np.ndarray) and part.dtype == np.float32 for part in answer)
+    assert all(isinstance(part, np.ndarray) and part.dtype == np.float32 for part in answer[:-1])
     assert not np.allclose(answer.text_point[0], answer.text_point[1])
     np.testing.assert_array_equal(answer.anchor_point[0], answer.anchor_point[1])
 
