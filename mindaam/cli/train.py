@@ -5,6 +5,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from mindaam.cli.terminal import tell
+
 
 def train(
     config: Annotated[Path, Argument(metavar="CONFIG", help="YAML, as configs/train/aam_dinov2_vits14.yaml.")],
@@ -17,10 +19,16 @@ def train(
     from mindaam.models.config import read_yaml
 
     changes, keys = list(overrides or ()), read_yaml(config)
+    options = {"tiny": tiny, "out": out, "resume": resume}
     if "films" in keys:
-        from mindaam.training import film_run as run
-    elif "clips" in keys:
+        from mindaam.evaluation.film_scores import report
+        from mindaam.training import film_run
+
+        for line in report(film_run.train(config, changes, **options)):
+            tell(line)
+        return
+    if "clips" in keys:
         from mindaam.training import sounding_object as run
     else:
         from mindaam.training import run
-    run.train(config, changes, tiny=tiny, out=out, resume=resume)
+    run.train(config, changes, **options)

@@ -7,6 +7,7 @@ cheap, and only the few go through the decoder, which is not.
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import mindspore as ms
 import numpy as np
@@ -15,10 +16,7 @@ from pydantic import Field, model_validator
 
 from mindaam import runtime
 from mindaam.data.pseudo_films import KINDS
-from mindaam.data.transforms import resize_image
 from mindaam.errors import ConfigError, TrainingError
-from mindaam.evaluation.films import summary
-from mindaam.inference.windows import Windows, stream
 from mindaam.models.config import Schema, merge, override, read_yaml, validate
 from mindaam.models.registry import build_model
 from mindaam.objectives import task
@@ -85,23 +83,6 @@ class FilmTrainConfig(Schema):
         return self
 
 
-class FromMaps(nn.Cell):
-    """The head from the neck's maps on, as a compiled graph of its own.
-
-    The maps come side by side in one array: given as a tuple, MindSpore 2.9 frees them before they are read.
-    """
-
-    def __init__(self, model, clip):
-        super().__init__(auto_prefix=False)  # the parameters keep their names
-        self.head, self.size, self.clip = model.head, tuple(model.config.image_size), clip
-        self.widths = model.config.head.neck_widths
-
-    def construct(self, together, sentence):
-        """The neck's maps [T,sum of C_i,h,w], sentence [T,E] -> [T,1,H,W]."""
-        maps = ops.split(together, self.widths, 1)
-        return self.head.from_maps(maps, sentence, self.size, None, self.clip)[0]
-
-
 class FilmObjective(nn.Cell):
     """KLD - CC - SIM of a window's chosen frames, plus `calm` times the difference of their change; the terms apart."""
 
@@ -113,7 +94,8 @@ class FilmObjective(nn.Cell):
         self.coarser = nn.AvgPool2d(COARSER, COARSER)
 
     def construct(self, together, sentence, truth, chosen):
-        """Maps as in FromMaps; sentence [K,E]; truth [K,1,h,w]; chosen [K] frames, in pairs -> loss, [4]."""
+        """The neck's maps side by side [T,sum of C_i,h,w]; sentence [K,E]; truth [K,1,h,w]; chosen [K] frames, in
+        pairs -> loss, [4]."""
         maps = ops.split(together, self.widths, 1)
         few = tuple([ops.gather(each, chosen, 0) for each in self.head.along_film(maps)])
         prediction = self.coarser(self.head.from_maps(few, sentence, self.size)[0])
@@ -161,11 +143,19 @@ class FilmStep(nn.Cell):
         return ops.depend(loss, self.optimizer(gradients, settings)), terms
 
 
+class Trained(NamedTuple):
+    """A finished run: its folder, the AAM in evaluation mode, and the held Films that it can be scored on."""
+
+    folder: Path
+    model: object
+    held: Films
+
+
 def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
-    """Runs or continues the training that a YAML file with a `films` section describes; returns its folder.
+    """Runs or continues the training that a YAML file with a `films` section describes; returns what was Trained.
 
     assignments: "key=value" changes; tiny: shrink it to a smoke run; out, resume: as in `run.train`.
-    The folder gets last.safetensors, model.safetensors (as `create_model` takes it), steps.csv, scores.json and maps/.
+    The folder gets last.safetensors, model.safetensors (as `create_model` takes it), steps.csv and maps/.
     Raises ConfigError, InputError, CheckpointError, OutputError or TrainingError, each a sentence.
     """
     # ---- configuration and place -----------------------------------------------------------------------------------
@@ -206,18 +196,10 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
         if (number + 1) % config.checkpoint_every == 0 or number + 1 == config.steps:
             save(last, step, config, number + 1)
 
-    # ---- scores ----------------------------------------------------------------------------------------------------
+    # ---- the model, ready for use ----------------------------------------------------------------------------------
     model.set_train(False)
     save_trained(model, folder / "model.safetensors")
-    clip = model.config.temporal.clip
-    scores = {
-        "frame by frame": score(model, held_films, Windows(1, 0)),
-        "with the temporal blocks": score(model, held_films, Windows(clip, clip // 4)),
-    }
-    (folder / "scores.json").write_text(json.dumps(scores, indent=1), encoding="utf-8")
-    for name, each in scores.items():
-        progress.say(f"{name}: " + ", ".join(f"{key} {value:.4f}" for key, value in each.items()))
-    return folder
+    return Trained(folder, model, held_films)
 
 
 def film_model(name, path, changes):
@@ -259,22 +241,6 @@ def window(films, config, clip, number):
     )
 
 
-def score(model, films, windows):
-    """The scores of `evaluation.films.summary` on all films, predicted as films are, in windows; `Windows(1, 0)` is
-    frame by frame."""
-    predict, rows = FromMaps(model, windows.length > 1).set_train(False), []
-    for index, spec in enumerate(films.specs):
-        sentence = ms.Tensor(np.repeat(films.sentences[index][None], windows.length, 0))
-
-        def answer(frames, sentence=sentence):
-            return predict(ms.Tensor(np.concatenate(frames)), sentence).asnumpy()[:, 0]
-
-        frames = (films.window(index, number, 1) for number in range(films.frames))
-        maps = np.stack([resize_image(each, films.truth_size) for each in stream(frames, answer, windows)])
-        rows.append((spec.kind, maps, films.truths[index]))
-    return summary(rows)
-
-
 def note(log, progress, step, rate, loss, terms):
     """Logs a step. Raises TrainingError when its loss is not finite."""
     if not np.isfinite([loss, *terms]).all():
@@ -292,14 +258,14 @@ def _state(step):
 def save(path, step, config, number):
     """Writes what a resumed run needs: the temporal blocks, the optimizer's moments, the steps done."""
     tensors = {name: parameter.asnumpy() for name, parameter in _state(step).items()}
-    write_safetensors(path, tensors, {"place": json.dumps({"step": number}), "films": config.model_dump_json()})
+    write_safetensors(path, tensors, {"place": json.dumps({"step": number}), "config": config.model_dump_json()})
 
 
 def restore(path, step, config):
     """Sets what `save` wrote and returns the steps done. Raises ConfigError when it is of another configuration."""
     metadata = read_metadata(path)
     free = {"data_root", "checkpoint_every"}
-    if json.loads(metadata.get("films", "{}")) | dict.fromkeys(free) != config.model_dump(mode="json") | dict.fromkeys(
+    if json.loads(metadata.get("config", "{}")) | dict.fromkeys(free) != config.model_dump(mode="json") | dict.fromkeys(
         free
     ):
         raise ConfigError(f"{path} was trained with another configuration; start in another folder")

@@ -16,7 +16,7 @@ from mindaam.data.media import IMAGE_SUFFIXES, list_files, read_image
 from mindaam.data.sounding_objects import Clip, make, parts, plan, truth
 from mindaam.data.transforms import resize_image
 from mindaam.errors import ConfigError, TrainingError
-from mindaam.evaluation.films import frame_cc
+from mindaam.metrics.films import frame_cc
 from mindaam.models.config import Schema, merge, override, read_yaml, validate
 from mindaam.training.config import OptimizerConfig
 from mindaam.training.film_run import restore, save

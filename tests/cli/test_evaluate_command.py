@@ -90,9 +90,11 @@ def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path, key, module)
     fake = SimpleNamespace(train=lambda *args, **options: calls.append((args, options)))
     monkeypatch.setitem(sys.modules, f"mindaam.training.{module}", fake)
     monkeypatch.setattr(f"mindaam.training.{module}", fake, raising=False)
+    monkeypatch.setattr("mindaam.evaluation.film_scores.report", lambda run: ["CC 0.9"])
     config = tmp_path / "c.yaml"
     config.write_text(f"{key}: {{}}\n")
-    assert mindaam("train", config, "batch_size=2", "seed=1", "--tiny", "--resume", "-o", tmp_path)[0] == 0
+    code, out, _ = mindaam("train", config, "batch_size=2", "seed=1", "--tiny", "--resume", "-o", tmp_path)
+    assert code == 0 and out == ("CC 0.9\n" if key == "films" else "")
     (args, options) = calls[0]
     assert args[0] == config and args[1] == ["batch_size=2", "seed=1"]
     assert options == {"tiny": True, "out": tmp_path, "resume": True}

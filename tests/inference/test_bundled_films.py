@@ -11,8 +11,8 @@ from mindaam.data.film import Pick, film_info, read_frames
 from mindaam.data.film_sound import read_sound
 from mindaam.data.media import read_image
 from mindaam.data.pseudo_films import views
-from mindaam.evaluation.films import total_variation
 from mindaam.inference.predictor import Predictor
+from mindaam.metrics.films import total_variation
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 CLIP = EXAMPLES / "bunny.mp4"

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from mindaam import metrics
+from mindaam.metrics.density import cc
+from mindaam.metrics.settings import PAPER
 
 
 def frame_cc(maps, truths):
     """CC of every frame [T] of maps [T,h,w] with densities [T,h,w]."""
-    return np.array([metrics.cc(a, b, **metrics.PAPER.cc) for a, b in zip(maps, truths, strict=True)])
+    return np.array([cc(a, b, **PAPER.cc) for a, b in zip(maps, truths, strict=True)])
 
 
 def flicker(maps):
