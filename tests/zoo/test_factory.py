@@ -10,6 +10,7 @@ import yaml
 
 import mindaam
 from mindaam.encoders.dinov2 import resize_positions
+from mindaam.encoders.wav2clip import SoundEncoder, Wav2CLIP
 from mindaam.errors import CheckpointError, ConfigError
 from mindaam.models.registry import build_model, list_models
 from mindaam.places import model_zoo_dir
@@ -252,3 +253,20 @@ def test_the_sentence_encoder_is_made_once():
     encoder = mindaam.zoo.sentence_encoder("minilm_l6")
     assert mindaam.zoo.sentence_encoder() is encoder
     assert encoder.encode(["people looking freely"]).shape == (1, 384)
+
+
+def test_a_sound_encoder_comes_from_its_verified_file(tmp_path, monkeypatch):
+    arrays = {name: parameter.asnumpy() for name, parameter in Wav2CLIP().parameters_and_names()}
+    write_safetensors(path := tmp_path / "ears.safetensors", arrays, {"naming": "mindaam", "kind": "wav2clip"})
+    monkeypatch.setattr(factory, "at_hand", lambda name: True)
+    monkeypatch.setattr(factory, "verified", lambda name: path)
+    wave = np.sin(np.arange(32_000, dtype=np.float32))[None]
+    heard = factory.sound_encoder("wav2clip").encode(wave, 16_000)
+    np.testing.assert_allclose(heard, SoundEncoder(arrays).encode(wave, 16_000), atol=1e-5)
+    with pytest.raises(ConfigError, match='sound encoder "wav2clop"'):
+        factory.sound_encoder("wav2clop")
+
+
+def test_a_sound_encoder_that_is_not_here_says_how_to_get_it():
+    with pytest.raises(CheckpointError, match='not here: "mindaam zoo fetch wav2clip"'):
+        factory.sound_encoder()
