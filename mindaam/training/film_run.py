@@ -192,7 +192,7 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
         rate = cosine(number, config.steps, config.learning_rate, config.final_rate, config.warmup_steps)
         settings = step.optimizer.settings(number, rate)
         loss, terms = step(settings, *window(train_films, config, model.config.temporal.clip, number))
-        note(log, progress, number + 1, rate, float(loss.asnumpy()), terms.asnumpy().tolist())
+        note(log, progress, "films", number + 1, rate, float(loss.asnumpy()), terms.asnumpy().tolist())
         if (number + 1) % config.checkpoint_every == 0 or number + 1 == config.steps:
             save(last, step, config, number + 1)
 
@@ -241,13 +241,14 @@ def window(films, config, clip, number):
     )
 
 
-def note(log, progress, step, rate, loss, terms):
-    """Logs a step. Raises TrainingError when its loss is not finite."""
+def note(log, progress, label, step, rate, loss, terms):
+    """Logs a step of a run called `label`; the log's columns are step, rate, loss, the terms (the second is CC) and
+    seconds. Raises TrainingError when its loss is not finite."""
     if not np.isfinite([loss, *terms]).all():
         raise TrainingError(f"the loss is {loss} at step {step}; start again elsewhere with a smaller learning_rate")
     seconds = progress.lap()
-    log.write(dict(zip(COLUMNS, (step, rate, loss, *terms, seconds), strict=True)))
-    progress.show("films", step, loss, terms[1], seconds)
+    log.write(dict(zip(log.columns, (step, rate, loss, *terms, seconds), strict=True)))
+    progress.show(label, step, loss, terms[1], seconds)
 
 
 def _state(step):

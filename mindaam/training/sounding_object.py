@@ -15,11 +15,11 @@ from mindaam import runtime
 from mindaam.data.media import IMAGE_SUFFIXES, list_files, read_image
 from mindaam.data.sounding_objects import Clip, make, parts, plan, truth
 from mindaam.data.transforms import resize_image
-from mindaam.errors import ConfigError, TrainingError
+from mindaam.errors import ConfigError
 from mindaam.metrics.films import frame_cc
 from mindaam.models.config import Schema, merge, override, read_yaml, validate
 from mindaam.training.config import OptimizerConfig
-from mindaam.training.film_run import restore, save
+from mindaam.training.film_run import note, restore, save
 from mindaam.training.log import CsvLog, Progress
 from mindaam.training.negative_samples import Attack, attacked, mean_gates, noise_like, swapped
 from mindaam.training.optimizer import cosine
@@ -126,7 +126,7 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
     for number in range(done, config.steps):
         rate = cosine(number, config.steps, config.learning_rate, config.final_rate, config.warmup_steps)
         loss, terms = step(step.optimizer.settings(number, rate), *batch(train_clips, config, number))
-        note(log, progress, number + 1, rate, float(loss.asnumpy()), terms.asnumpy().tolist())
+        note(log, progress, "clips", number + 1, rate, float(loss.asnumpy()), terms.asnumpy().tolist())
         if (number + 1) % config.gates_every == 0:
             gates.write({"step": number + 1, **gates_at(model, config, held_clips, number)})
         if (number + 1) % config.checkpoint_every == 0 or number + 1 == config.steps:
@@ -255,12 +255,3 @@ def table(scores):
     for kind, row in scores["kinds"].items():
         lines.append(f"{kind:<24}" + "".join(f"{'-' if row[s] is None else f'{row[s]:.3f}':>10}" for s in SCORES))
     return [*lines, f"CC of the maps with noise and without sound: {scores['CC of noise with no sound']:.4f}"]
-
-
-def note(log, progress, step, rate, loss, terms):
-    """Logs a step. Raises TrainingError when its loss is not finite."""
-    if not np.isfinite([loss, *terms]).all():
-        raise TrainingError(f"the loss is {loss} at step {step}; start again elsewhere with a smaller learning_rate")
-    seconds = progress.lap()
-    log.write(dict(zip(COLUMNS, (step, rate, loss, *terms, seconds), strict=True)))
-    progress.show("clips", step, loss, terms[1], seconds)

@@ -206,8 +206,8 @@ def test_a_run_that_died_goes_on_as_if_nothing_had_been(graph, tmp_path, monkeyp
     whole = start(tmp_path / "whole")
     note = sounding_object.note
 
-    def noted(log, progress, step, *told):
-        note(log, progress, step, *told)
+    def noted(log, progress, label, step, *told):
+        note(log, progress, label, step, *told)
         if step == 5:
             raise KilledError
 
@@ -231,7 +231,7 @@ def test_a_run_that_died_goes_on_as_if_nothing_had_been(graph, tmp_path, monkeyp
 
 def test_a_loss_that_is_not_finite_stops_the_run():
     with pytest.raises(TrainingError, match="step 7"):
-        sounding_object.note(None, None, 7, 1e-3, float("nan"), [0.0] * 4)
+        sounding_object.note(None, None, "clips", 7, 1e-3, float("nan"), [0.0] * 4)
 
 
 @pytest.mark.parametrize(
