@@ -147,13 +147,18 @@ def test_a_film_cut_short_gives_what_decodes_and_says_where(tmp_path):
     assert 30 < len(frames) < 60 and 1.0 < caught.value.time < 2.6
 
 
-def test_damage_in_the_middle_is_passed_over_and_told(tmp_path):
-    path = make_clip(tmp_path / "d.mp4", [np.random.default_rng(n).integers(0, 255, (48, 64, 3), np.uint8)
-                                          for n in range(50)], options={"g": "5"})  # fmt: skip
-    data = bytearray(path.read_bytes())
+def damaged(path):
+    """A film of two seconds with some packets in its middle overwritten; returns the path."""
+    noise = [np.random.default_rng(number).integers(0, 255, (48, 64, 3), np.uint8) for number in range(50)]
+    data = bytearray(make_clip(path, noise, options={"g": "5"}).read_bytes())
     middle = len(data) // 2
     data[middle : middle + 9000] = np.random.default_rng(0).bytes(9000)
     path.write_bytes(data)
+    return path
+
+
+def test_damage_in_the_middle_is_passed_over_and_told(tmp_path):
+    path = damaged(tmp_path / "d.mp4")
     frames = []
     with pytest.raises(FilmBroken, match="damaged"):
         for frame in read_frames(path):
@@ -270,12 +275,7 @@ def test_a_part_without_frames_says_so_and_what_is_damaged_in_it(tmp_path, clip)
 
 
 def test_damage_within_a_part_is_told(tmp_path):
-    path = make_clip(tmp_path / "d.mp4", [np.random.default_rng(n).integers(0, 255, (48, 64, 3), np.uint8)
-                                          for n in range(50)], options={"g": "5"})  # fmt: skip
-    data = bytearray(path.read_bytes())
-    middle = len(data) // 2
-    data[middle : middle + 9000] = np.random.default_rng(0).bytes(9000)
-    path.write_bytes(data)
+    path = damaged(tmp_path / "d.mp4")
     with pytest.raises(FilmBroken, match="damaged"):
         list(read_frames(path, Pick(0, 1.8)))
     assert len(list(read_frames(path, Pick(0, 0.5)))) == 13
