@@ -16,7 +16,7 @@ def train(
     resume: Annotated[bool, Option("--resume", help="Go on exactly where the run in DIR stopped.")] = False,
 ):
     """Train a model on gaze folders, or run an experiment of configs/experiments."""
-    from mindaam.models.config import read_yaml
+    from mindaam.schema import read_yaml
 
     changes, keys = list(overrides or ()), read_yaml(config)
     options = {"tiny": tiny, "out": out, "resume": resume}

@@ -1,8 +1,9 @@
 """Models by name: structure from `configs/models/*.yaml`, with a preset laid under it. No weights are read here."""
 
 from mindaam.errors import unknown
-from mindaam.models.config import ModelConfig, merge, read_yaml, validate
+from mindaam.models.config import ModelConfig
 from mindaam.places import configs_dir
+from mindaam.schema import merge, read_yaml, validate
 
 
 def list_models():

@@ -2,7 +2,7 @@
 
 from pydantic import Field, model_validator
 
-from mindaam.models.config import Schema, merge, override, read_yaml, validate
+from mindaam.schema import Schema, merge, override, read_yaml, validate
 
 # What `--tiny` lays over a configuration, each phase becoming one epoch long. Most of such a run is compilation.
 TINY = {

@@ -17,9 +17,9 @@ from pydantic import Field, model_validator
 from mindaam import runtime
 from mindaam.data.pseudo_films import KINDS
 from mindaam.errors import ConfigError, TrainingError
-from mindaam.models.config import Schema, merge, override, read_yaml, validate
 from mindaam.models.registry import build_model
 from mindaam.objectives import task
+from mindaam.schema import Schema, merge, override, read_yaml, validate
 from mindaam.training.config import OptimizerConfig
 from mindaam.training.film_data import COARSER, Films
 from mindaam.training.log import CsvLog, Progress

@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field, model_validator
 
-from mindaam.models.config import Schema
+from mindaam.schema import Schema
 
 SILENT_LEVEL = 0.05  # standard deviation of the noise where a sample is silent: about that of soft speech
 SILENT = 1e-4  # -80 dB: below that a sample is as good as silent

@@ -17,7 +17,7 @@ from mindaam.data.sounding_objects import Clip, make, parts, plan, truth
 from mindaam.data.transforms import resize_image
 from mindaam.errors import ConfigError
 from mindaam.metrics.films import frame_cc
-from mindaam.models.config import Schema, merge, override, read_yaml, validate
+from mindaam.schema import Schema, merge, override, read_yaml, validate
 from mindaam.training.config import OptimizerConfig
 from mindaam.training.film_run import note, restore, save
 from mindaam.training.log import CsvLog, Progress

@@ -17,8 +17,8 @@ import yaml
 from pydantic import Field
 
 from mindaam.errors import CheckpointError, ConfigError, MindAAMError, unknown
-from mindaam.models.config import Schema, read_yaml, validate
 from mindaam.places import model_zoo_dir
+from mindaam.schema import Schema, read_yaml, validate
 from mindaam.zoo.cache import cache_dir, is_sha256, pin, pins
 from mindaam.zoo.checkpoints import sha256_of
 

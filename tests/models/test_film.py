@@ -8,8 +8,8 @@ import pytest
 
 from mindaam import runtime
 from mindaam.errors import ConfigError, InputError
-from mindaam.models.config import merge
 from mindaam.models.registry import build_model, model_config
+from mindaam.schema import merge
 from tests.models.tiny import pictures, sentences, tiny_model
 from tests.models.tiny_film import AUDIO_WIDTH, CHANGES, NAME, SIZE, tiny_film_model
 

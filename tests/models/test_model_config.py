@@ -3,8 +3,9 @@
 import pytest
 
 from mindaam.errors import ConfigError
-from mindaam.models.config import LoRAConfig, ModelConfig, merge, override, read_yaml, validate
+from mindaam.models.config import LoRAConfig, ModelConfig
 from mindaam.models.registry import list_models, list_presets, model_config
+from mindaam.schema import merge, override, read_yaml, validate
 
 NAME = "aam_dinov2_vits14"
 

@@ -10,9 +10,9 @@ import pytest
 from mindaam import runtime
 from mindaam.errors import ConfigError
 from mindaam.evaluation.film_scores import report
-from mindaam.models.config import merge, read_yaml, validate
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
+from mindaam.schema import merge, read_yaml, validate
 from mindaam.training import film_run
 from mindaam.training.config import OptimizerConfig
 from mindaam.training.film_run import FilmStep, FilmTrainConfig, restore, save, window

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mindaam.errors import ConfigError
-from mindaam.models.config import validate
+from mindaam.schema import validate
 from mindaam.training.negative_samples import (
     SILENT_LEVEL,
     Attack,

@@ -10,8 +10,8 @@ import pytest
 from mindaam import runtime
 from mindaam.data.sounding_objects import RATE
 from mindaam.errors import ConfigError, InputError, TrainingError
-from mindaam.models.config import merge, read_yaml, validate
 from mindaam.places import PACKAGE, configs_dir
+from mindaam.schema import merge, read_yaml, validate
 from mindaam.training import sounding_object
 from mindaam.training.sounding_model import BANDS, HEARD, PIECES, SAMPLES, SoundingModel, SoundingStep, listen
 from mindaam.training.sounding_object import (
