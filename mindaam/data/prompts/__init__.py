@@ -2,7 +2,8 @@
 
 They are kept in `sentences.yaml`: a condition has a pool of paraphrases, of which the first is the one that it is
 scored with, and one held-out paraphrase that no training may use. A folder may add sentences of its own to a condition,
-or put its condition under another pool; a folder that the file does not name uses the condition's pool.
+or put its condition under another pool; a folder that the file does not name uses the condition's pool. What the data
+sets of the corpus say, at four granularities, is in `corpus`; those that `sentences.yaml` does not name use that.
 """
 
 from functools import cache
@@ -10,7 +11,10 @@ from importlib.resources import files
 
 import yaml
 
+from mindaam.data.prompts import corpus
 from mindaam.errors import unknown
+
+_DETAILED = "G4"  # the granularity that sets of the corpus are trained on and scored with
 
 
 def conditions():
@@ -31,8 +35,10 @@ def generic_sentence():
 def training_sentences(dataset, condition):
     """All sentences that may be trained on for a folder's condition, the one it is scored with first.
 
-    Raises ConfigError for an unknown condition.
+    Raises ConfigError for an unknown condition, except for a set of the corpus: it has one, whatever that is called.
     """
+    if _in_corpus(dataset, condition):
+        return corpus.pool(dataset, _DETAILED)
     own = _folder(dataset, condition)
     sentences = [*_pool(dataset, condition)["sentences"], *own.get("own", ())]
     return [own["scored_with"], *sentences] if "scored_with" in own else sentences
@@ -45,12 +51,24 @@ def scoring_sentence(dataset, condition):
 
 def held_out_sentence(dataset, condition):
     """A paraphrase for a folder's condition that is never trained on; ConfigError for an unknown condition."""
+    if _in_corpus(dataset, condition):
+        return corpus.held_out(dataset, _DETAILED)
     return _pool(dataset, condition)["held_out"]
 
 
 @cache
 def _content():
     return yaml.safe_load(files(__name__).joinpath("sentences.yaml").read_text(encoding="utf-8"))
+
+
+def _in_corpus(dataset, condition):
+    """Whether the corpus's sentences speak for this: not where a folder has its own, nor for another task, as counting.
+
+    A set's own condition is free viewing, or bears a name that `sentences.yaml` does not know.
+    """
+    content = _content()
+    ours = dataset in corpus.sets() and dataset not in content["folders"]
+    return ours and (condition == "free_viewing" or condition not in content["conditions"])
 
 
 def _condition(name):
