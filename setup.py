@@ -32,6 +32,7 @@ setup(
         "pillow>=10",
         "av>=18.1,<19",  # films; earlier releases name rotation and errors otherwise
         "scipy>=1.11",
+        "h5py>=3.10",  # MATLAB files of version 7.3
         "matplotlib>=3.8",  # plots beside results; imported where they are drawn
         "pyyaml>=6",
         "safetensors>=0.4",
