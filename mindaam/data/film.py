@@ -100,6 +100,18 @@ def film_info(path):
         return FilmInfo(width, height, reel.rate, declared_length(container), len(container.streams.audio))
 
 
+def frame_count(path):
+    """(frames, frames a second on average) of a film, as its header says, or by counting packets where it does not.
+
+    Nothing is decoded. Raises InputError unless it is a film.
+    """
+    with _Reel(path) as reel:
+        count = reel.stream.frames
+        if not count:
+            count = sum(packet.size > 0 for packet in reel.container.demux(reel.stream))
+        return count, reel.rate
+
+
 def read_frames(path, pick=Pick(), size=None):  # noqa: B008 - an immutable tuple
     """Yields the Frames of a film in the order of their times, which always rise; one is in memory at a time.
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from mindaam.errors import InputError, OutputError
 
@@ -23,8 +23,13 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".g
 IMAGE_SUFFIXES += (".ppm", ".pgm", ".pbm", ".pnm")
 # A small file can claim to be enormous (a "decompression bomb"); 150 million pixels are 450 MB once decoded.
 MAX_PIXELS = 150_000_000
+SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 # What Pillow's readers raise for files that are cut short, damaged or hostile.
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError, OverflowError, struct.error)
+
+
+class BlankMap(InputError):
+    """A density map that is zero everywhere: nobody's gaze was recorded."""
 
 
 def read_image(path):
@@ -33,6 +38,36 @@ def read_image(path):
     Greyscale, palette, CMYK, 16-bit (scaled to 8) and transparent pictures (laid on white) are converted.
     Raises InputError for a missing, empty, truncated, non-picture or oversized file, or a folder.
     """
+    with _opened(path) as picture:
+        picture.load()
+        return _to_rgb(ImageOps.exif_transpose(picture))
+
+
+def picture_size(path):
+    """(height, width) of the upright picture in a file, from its header alone; InputError as `read_image`."""
+    with _opened(path) as picture:
+        turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
+        return (picture.width, picture.height) if turned else (picture.height, picture.width)
+
+
+def read_map(path):
+    """A published density map as float32 [H,W] >= 0, in the file's own scale; of colours the brightness is taken.
+
+    Raises InputError for what `read_image` refuses, and BlankMap, which is one, for a map that is zero everywhere.
+    """
+    with _opened(path) as picture:
+        plain = picture.mode in ("L", "I", "F") or picture.mode.startswith("I;")
+        values = np.asarray(picture if plain else picture.convert("L"), np.float32)
+    if not np.isfinite(values).all() or values.min() < 0:
+        raise InputError(f"{path}: the density map has negative values, or some that are no numbers; restore the file")
+    if not values.max() > 0:
+        raise BlankMap(f"{path}: the density map is blank; restore the original file")
+    return values
+
+
+@contextmanager
+def _opened(path):
+    """The Pillow picture in a file, its header read; what goes wrong until the end of the block is an InputError."""
     path = Path(path)
     require_file(path)
     try:
@@ -41,8 +76,7 @@ def read_image(path):
             warnings.simplefilter("ignore")
             with Image.open(path, formats=IMAGE_FORMATS) as picture:
                 _require_size(path, picture)
-                picture.load()
-                pixels = _to_rgb(ImageOps.exif_transpose(picture))
+                yield picture
     except UnidentifiedImageError as error:
         raise InputError(
             f"{path} is not a picture in a known format; give a JPEG, PNG, WebP, TIFF or BMP file, or a film whose "
@@ -56,7 +90,6 @@ def read_image(path):
         raise InputError(f"{path} does not fit into memory; make the picture smaller") from error
     except _DAMAGE as error:
         raise InputError(f"{path} is damaged or cut short ({error}); copy or save the picture again") from error
-    return pixels
 
 
 def list_files(folder, suffixes, what):

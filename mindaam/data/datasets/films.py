@@ -1,0 +1,254 @@
+"""Data sets of films: pictures of the frames or film files, with density maps and fixations a frame or a film.
+
+What differs from set to set is in its record (`catalogue.Record`); `film_index` says which films there are.
+"""
+
+from contextlib import suppress
+
+import numpy as np
+
+from mindaam.data import media, transforms
+from mindaam.data.datasets import ground_truth
+from mindaam.data.datasets.film_forms import FILM_FORMS, FilmFacts
+from mindaam.data.datasets.film_index import whole_film
+from mindaam.data.datasets.picture_forms import PICTURE_FORMS
+from mindaam.data.datasets.sample import Sample
+from mindaam.data.datasets.sentences import Sentences
+from mindaam.data.datasets.tree import fill
+from mindaam.errors import InputError
+
+
+class FilmSet:
+    """Films of one split of a data set; `entries` lists them as (film's name, condition).
+
+    Frames are asked for by their position, 0 for the film's first usable one. Nothing but lists is held in memory, and
+    the fixations of the last film.
+    """
+
+    def __init__(self, tree, record, layout, films, split, truth=None, texts=None):
+        """tree: Tree; record, layout: of the catalogue; films: Films of `split` that have gaze; truth: GroundTruth,
+        None for the default; texts: Sentences, None for the project's. A film may be there several times, each with
+        another `condition` in its fields."""
+        self.tree, self.record, self.layout, self.split = tree, record, layout, split
+        self.root, self.name, self.films = tree.root, record.key, list(films)
+        self.truth = truth or ground_truth.GroundTruth()
+        self.source = ground_truth.chosen_source(self.truth, record, layout)
+        self.texts = texts or Sentences(record.key)
+        self.entries = [(film.name, film.fields.get("condition", record.condition)) for film in self.films]
+        self.conditions = tuple(dict.fromkeys(condition for _, condition in self.entries)) or (record.condition,)
+        self._gaze, self._sizes = (None, None), {}
+
+    def __len__(self):
+        """Number of films."""
+        return len(self.films)
+
+    def __getstate__(self):
+        return {**self.__dict__, "_gaze": (None, None)}
+
+    @property
+    def ground_truth(self):
+        """One sentence that says what densities are made of."""
+        return ground_truth.describe(self.truth, self.source, self.record.viewing)
+
+    def only(self, names):
+        """The same set with just the films of these names."""
+        kept = [film for film in self.films if film.name in set(names)]
+        return FilmSet(self.tree, self.record, self.layout, kept, self.split, self.truth, self.texts)
+
+    def frames(self, index):
+        """Number of a film's usable frames."""
+        return len(self.films[index].numbers)
+
+    def rate(self, index):
+        """Frames a second of a film."""
+        return self.films[index].rate
+
+    def size(self, index):
+        """(height, width) of a film's frames, from the header of the first."""
+        if index not in self._sizes:
+            film = self.films[index]
+            if self.layout.frames:
+                self._sizes[index] = media.picture_size(self._frame_path(film, film.numbers[0]))
+            else:
+                from mindaam.data.film import film_info
+
+                info = film_info(self.tree.path(film.path))
+                self._sizes[index] = info.height, info.width
+        return self._sizes[index]
+
+    def labelled(self, index):
+        """bool [n]: which of a film's frames have a truth of their own. Fixations for whole films are read for it."""
+        film = self.films[index]
+        if self.source == "maps":
+            return film.mapped
+        if not whole_film(self.layout):
+            return film.gazed
+        recorded = self._recorded(index)
+        return np.array([len(recorded.get(number, ())) > 0 for number in film.numbers.tolist()])
+
+    def has_sound(self, index):
+        """Whether a film has a sound file beside it or a sound track of its own."""
+        film = self.films[index]
+        if film.sound is not None or self.layout.frames:
+            return film.sound is not None
+        from mindaam.data.film import film_info
+
+        return film_info(self.tree.path(film.path)).has_sound
+
+    def recorded(self, index, position):
+        """The fixations of one frame as the source has them, float32 [n,2] (x, y), n >= 0, also those beside the frame;
+        None where the layout has only maps."""
+        film, form = self.films[index], self.layout.fixations
+        if form is None:
+            return None
+        if whole_film(self.layout):
+            points = self._recorded(index).get(int(film.numbers[position]), ())
+            return np.asarray(points, np.float32).reshape(-1, 2)
+        if not film.gazed[position]:
+            return np.zeros((0, 2), np.float32)
+        path = self.tree.path(fill(form.path, {**film.fields, "frame": int(film.labels[position])}))
+        return PICTURE_FORMS[form.form](path, self.size(index), **form.options)
+
+    def fixations(self, index, position):
+        """The fixations inside one frame, float32 [n,2] (x, y) in its pixels, n >= 0; None where only maps are."""
+        recorded = self.recorded(index, position)
+        return None if recorded is None else ground_truth.inside(recorded, self.size(index))
+
+    def published_map(self, index, position):
+        """The published density map of one frame, float32 [h,w] as stored; InputError when damaged or blank."""
+        film = self.films[index]
+        fields = {**film.fields, "frame": int(film.labels[position])}
+        path = self.tree.first(self.layout.maps, fields)
+        if path is None:
+            raise InputError(f"{self.tree.path(film.path)}: frame {fields['frame']} has no published map")
+        return media.read_map(self.tree.path(path))
+
+    def density(self, index, position, size=None):
+        """Where people looked in one frame, float32 [H,W] that sums to 1; size: (height, width), None for the frame's.
+
+        A frame without a truth of its own, or with a blank one, has that of the nearest frame that has one, the later
+        of two, as the released code takes the next one. Raises InputError when the film has none at all.
+        """
+        stored = self.size(index)
+        size = tuple(size or stored)
+        degree = ground_truth.pixels_per_degree(self.record.viewing, stored) * self.truth.sigma_degrees
+        for candidate in self._nearest(index, position):
+            if self.source == "maps":
+                with suppress(media.BlankMap):
+                    return transforms.resize_density(self.published_map(index, candidate), size)
+                continue
+            fixations = self.fixations(index, candidate)
+            if len(fixations):
+                return ground_truth.blurred(fixations, stored, size, degree)
+        film = self.tree.path(self.films[index].path)
+        raise InputError(f"{film}: no frame has a truth; restore the files, or leave it out with --skip-damaged")
+
+    def clip(self, index, positions, size=None, *, sound=False):
+        """The Sample of some frames of a film, in the order of `positions`.
+
+        size: (height, width) of its frames, None for the film's own; sound: whether the sound about each frame is read.
+        Raises InputError for damaged frames and truths.
+        """
+        film, (name, condition) = self.films[index], self.entries[index]
+        stored, positions = self.size(index), [int(position) for position in positions]
+        target = tuple(size or stored)
+        images = {place: transforms.resize_image(image, target) for place, image in self.images(index, positions)}
+        fixations = [self.fixations(index, position) for position in positions]
+        if self.layout.fixations is not None:
+            fixations = tuple(transforms.scale_fixations(each, stored, target) for each in fixations)
+        times = (film.numbers[positions] - film.start) / film.rate
+        return Sample(
+            image=np.stack([images[position] for position in positions]),
+            density=np.stack([self.density(index, position, target) for position in positions]),
+            fixations=None if self.layout.fixations is None else fixations,
+            sentence=self.sentence(index),
+            condition=condition,
+            dataset=self.name,
+            name=name,
+            times=np.asarray(times, np.float64),
+            sound=self.sound(index, positions) if sound and self.has_sound(index) else None,
+        )
+
+    def sound_path(self, index):
+        """The file that a film's sound is in: one beside its frames, or the film."""
+        film = self.films[index]
+        return self.tree.path(film.sound or film.path)
+
+    def sound(self, index, positions):
+        """The two seconds of sound at 48 kHz about some frames, float32 [T,96000]; InputError when it is damaged."""
+        from mindaam.data.sound import frame_window
+        from mindaam.data.sound_track import SoundTrack
+
+        film = self.films[index]
+        with SoundTrack(self.sound_path(index), rate=None) as track:
+            wanted = {position: int(film.numbers[position]) - film.start for position in sorted(set(positions))}
+            windows = {position: frame_window(track, film.rate, number) for position, number in wanted.items()}
+        return np.stack([windows[position] for position in positions])
+
+    def sentences(self, condition):
+        """All sentences that may be trained on for a condition, the one that it is scored with first."""
+        return self.texts.of(condition)
+
+    def held_out(self, condition):
+        """A paraphrase that is never trained on, or None where the set has none."""
+        return self.texts.held_out(condition)
+
+    def sentence(self, index):
+        """The sentence that this film is scored with."""
+        return self.sentences(self.entries[index][1])[0]
+
+    def _recorded(self, index):
+        """{frame number: fixations} of a whole film; the last film's are kept."""
+        if self._gaze[0] != index:
+            film, form = self.films[index], self.layout.fixations
+            facts = FilmFacts(film.name, film.numbers, film.rate, self.size(index), film.start)
+            paths = [self.tree.path(path) for path in film.gaze]
+            asked = {"condition": film.fields["condition"]} if "condition" in film.fields else {}
+            self._gaze = index, FILM_FORMS[form.form](paths, facts, **form.options, **asked)
+        return self._gaze[1]
+
+    def _nearest(self, index, position):
+        """Positions of labelled frames, nearest to `position` first."""
+        places = np.flatnonzero(self.labelled(index))
+        return places[np.lexsort((-places, np.abs(places - position)))].tolist()
+
+    def _frame_path(self, film, number):
+        fields = {**film.fields, "frame": int(number)}
+        path = self.tree.first([self.layout.frames], fields)
+        if path is None:
+            raise InputError(f"{self.tree.path(film.path)}: frame {number} is gone; restore it")
+        return self.tree.path(path)
+
+    def images(self, index, positions):
+        """Yields (position, uint8 RGB [H,W,3]) for each of some frames once, in order, all of one size; InputError for
+        those that are damaged."""
+        film, size = self.films[index], self.size(index)
+        if not self.layout.frames:
+            yield from self._decoded(film, sorted(set(positions)), size)
+            return
+        for position in sorted(set(positions)):
+            path = self._frame_path(film, film.numbers[position])
+            image = media.read_image(path)
+            if image.shape[:2] != size:
+                raise InputError(
+                    f"{path}: the frame is {image.shape[1]}x{image.shape[0]} but the film's first is "
+                    f"{size[1]}x{size[0]}; restore the original frames"
+                )
+            yield position, image
+
+    def _decoded(self, film, positions, size):
+        """As `images`, of a film file: a frame is shown from its time on until the next one's."""
+        from mindaam.data.film import Pick, read_frames
+
+        due = [(int(film.numbers[position]) + 0.5) / film.rate for position in positions]
+        first = max(0.0, due[0] - 1 / film.rate)
+        path, latest = self.tree.path(film.path), None
+        for frame in read_frames(path, Pick(start=first, end=due[-1] + 1 / film.rate), size):
+            while latest is not None and due and frame.time > due[0]:
+                yield positions[len(positions) - len(due)], latest
+                due.pop(0)
+            latest = frame.image
+        if latest is None:
+            raise InputError(f"{path} has no frame at second {first:.2f}; copy the film again")
+        for position in positions[len(positions) - len(due) :]:
+            yield position, latest

@@ -1,0 +1,200 @@
+"""The files of every gaze folder, of pictures or of films: meta.json, splits.json and fixations.csv.gz."""
+
+import csv
+import gzip
+import json
+import math
+import zlib
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from mindaam.errors import InputError, nearest
+
+META, SPLITS, FIXATIONS, STIMULI = "meta.json", "splits.json", "fixations.csv.gz", "stimuli"
+KINDS = {"images": "pictures", "films": "films"}  # meta.json has one of these keys
+ROUNDING = 1e-6  # parts of a frame by which a time may miss the frame's beginning
+
+
+def read_meta(root, kind):
+    """The object in meta.json of a gaze folder of one kind, "images" or "films".
+
+    Raises InputError when it is missing or damaged, lacks something, or the folder holds the other kind or both.
+    """
+    meta = read_json(root, META)
+    lists = [key for key in KINDS if key in meta]
+    if len(lists) > 1:
+        raise InputError(
+            f"{root}: meta.json lists images and films; a gaze folder holds one of them, so make two of it"
+        )
+    absent = [key for key in (*([] if lists else [kind]), "conditions") if key not in meta]
+    if absent:
+        raise InputError(f"{root / META} lacks {', '.join(absent)}; restore the original file")
+    if kind not in lists:
+        raise InputError(f"{root} is a gaze folder of {KINDS[lists[0]]}, where one of {KINDS[kind]} is expected")
+    names = meta["conditions"]
+    if not isinstance(names, dict | list) or not names or not all(isinstance(name, str) for name in names):
+        raise InputError(f'{root / META}: "conditions" must name one viewing condition or more')
+    return meta
+
+
+def holds_films(root):
+    """Whether a gaze folder's meta.json lists films, rather than pictures."""
+    meta = read_json(Path(root), META)
+    return "films" in meta and "images" not in meta
+
+
+def read_json(root, name):
+    """The JSON object in root/name; InputError when it is missing or no object."""
+    path = root / name
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{root} is not a gaze folder: {name} cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged ({error}); restore the original file") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} lacks its entries; restore the original file")
+    return content
+
+
+def split_names(root, split):
+    """The names of a split in splits.json, all of which are in stimuli/.
+
+    Raises InputError for an unknown split, one that is no list of names, and for files that are missing.
+    """
+    splits = read_json(root, SPLITS)
+    if split not in splits:
+        raise InputError(
+            f'{root}: no split "{split}"{nearest(split, splits)}; splits.json has {", ".join(sorted(splits))}'
+        )
+    names = splits[split]
+    if not names or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{root}: the split {split} in splits.json is no list of names; restore the file")
+    missing = [name for name in names if not (root / STIMULI / name).is_file()]
+    if missing:
+        raise InputError(f"{root}: stimuli/ lacks {some(missing)} of the split {split}; copy it again")
+    return names
+
+
+def stored_size(root, listed, name):
+    """(height, width) that meta.json gives for a picture or film; listed: its "images" or "films"."""
+    try:
+        width, height = map(int, listed[name]["size"])
+    except (KeyError, TypeError, ValueError):
+        raise InputError(f"{root}: meta.json gives no size for {name}; restore the original file") from None
+    return height, width
+
+
+def px_per_degree(root, meta):
+    """meta.json's `px_per_degree_stored`: pixels a degree of visual angle has on the stored pictures; None: unknown."""
+    degree = meta.get("px_per_degree_stored")
+    if degree is None or (isinstance(degree, int | float) and 0 < degree < math.inf):
+        return degree
+    raise InputError(f'{root / META}: "px_per_degree_stored" must be a number above 0, or null, not {degree!r}')
+
+
+def require_gaze(root, split, names, entries):
+    """InputError unless each of the names is in one of the entries (name, condition)."""
+    without = sorted(set(names) - {name for name, _ in entries})
+    if without:
+        raise InputError(f"{root}: no gaze for {some(without)} of the split {split}; copy the folder again")
+
+
+def read_fixations(path, names):
+    """{(name, condition): float32 [n,2] (x, y)} for the pictures in `names`, in the order of the file.
+
+    Raises InputError for a file that is missing or damaged, lacks a column, or has rows without numbers.
+    """
+    points = {}
+    for name, condition, row in _rows(path, _place):
+        if name in names:
+            points.setdefault((name, condition), []).append(row)
+    return {key: np.array(values, np.float32) for key, values in points.items()}
+
+
+def read_timed(path):
+    """{(film, condition): float64 [n,4] (x, y, start and duration in ms)}, in the order of the file.
+
+    An empty duration is 0. Raises InputError as `read_fixations`. What was read last is kept.
+    """
+    path = Path(path)
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise InputError(f"{path} is damaged ({error}); copy it again") from error
+    return _read_once(path, state.st_mtime_ns, state.st_size)
+
+
+def gaze_csv(paths, film, condition):
+    """A form of `film_forms`: the fixations of one film and condition in a gaze folder's fixations.csv.gz.
+
+    A fixation counts for the frames that were shown while it lasted, one without a duration for the frame at its start.
+    """
+    rows = read_timed(paths[0]).get((film.name, condition))
+    if rows is None or not len(film.numbers):
+        return {}
+    count = int(film.numbers[-1]) + 1
+    starts, ends = rows[:, 2] * film.rate / 1000, (rows[:, 2] + rows[:, 3]) * film.rate / 1000
+    first = np.floor(starts + ROUNDING)
+    last = np.maximum(np.ceil(ends - ROUNDING) - 1, first)
+    shown = (last >= 0) & (first < count)
+    first, last = (np.clip(each[shown], 0, count - 1).astype(np.int64) for each in (first, last))
+    lengths = last - first + 1
+    frames = np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
+    points = np.repeat(rows[shown, :2], lengths, axis=0).astype(np.float32)
+    order = np.argsort(frames, kind="stable")
+    seen, begins = np.unique(frames[order], return_index=True)
+    return dict(zip(seen.tolist(), np.split(points[order], begins[1:]), strict=True)) if len(seen) else {}
+
+
+def some(names):
+    """'a.jpg', or 'a.jpg and 3 more'."""
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+@lru_cache(maxsize=2)
+def _read_once(path, _changed, _length):
+    rows = {}
+    for name, condition, row in _rows(path, _timed_place):
+        rows.setdefault((name, condition), []).append(row)
+    return {key: np.array(values, np.float64) for key, values in rows.items()}
+
+
+def _place(row):
+    """(x, y) of a row."""
+    return _finite(row, "x"), _finite(row, "y")
+
+
+def _timed_place(row):
+    """(x, y, start, duration) of a row, the times in ms."""
+    duration = _finite(row, "duration_ms") if row["duration_ms"] else 0.0
+    if duration < 0:
+        raise ValueError(f"a duration of {duration:g} ms")
+    return (*_place(row), _finite(row, "t_ms"), duration)
+
+
+def _finite(row, column):
+    value = float(row[column])
+    if not math.isfinite(value):
+        raise ValueError(f"{column} is {value}")
+    return value
+
+
+def _rows(path, read):
+    """Yields (name, condition, read(row)) of fixations.csv.gz."""
+    line = 1
+    try:
+        with gzip.open(path, "rt", encoding="utf-8", newline="") as stream:
+            for row in csv.DictReader(stream):
+                line += 1
+                yield row["image"], row["condition"], read(row)
+    except KeyError as error:
+        needed = "image, condition, x and y" if read is _place else "image, condition, x, y, t_ms and duration_ms"
+        raise InputError(f"{path} has no column {error}; it needs {needed}") from error
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
+        raise InputError(f"{path} is damaged ({error}); copy it again") from error
+    except (TypeError, ValueError) as error:
+        what = "x and y" if read is _place else "x, y and t_ms"
+        raise InputError(f"{path}, line {line}: {what} must be numbers ({error})") from error

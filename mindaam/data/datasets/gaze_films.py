@@ -1,0 +1,118 @@
+"""A folder of films with recorded gaze, read as the data sets of films are.
+
+Layout: as a gaze folder of pictures, with films in `stimuli/`; `films` in meta.json gives each one's size, number of
+frames and rate; `fixations.csv.gz` says when (t_ms) and how long (duration_ms) each fixation was; `sounds/<film's
+stem>.wav` is heard in place of the film's own sound where it is there. `docs/your-own-data.md` has it in full.
+"""
+
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from mindaam.data.datasets import gaze_files
+from mindaam.data.datasets.catalogue import Record
+from mindaam.data.datasets.film_index import Film
+from mindaam.data.datasets.films import FilmSet
+from mindaam.data.datasets.sentences import read_sentences
+from mindaam.data.datasets.tree import FILM_SUFFIXES, Tree
+from mindaam.errors import InputError
+
+SOUNDS = "sounds"
+
+
+def open_gaze_films(root, split="train", truth=None):
+    """The FilmSet of one split of a gaze folder of films: a film under each condition in which it was seen.
+
+    truth: GroundTruth, of which the source is fixations in any case. Every film is opened and compared with meta.json.
+    Raises InputError for a missing, damaged or incomplete folder, an unknown split, and films that are not the ones the
+    gaze was recorded on.
+    """
+    root = Path(root)
+    meta = gaze_files.read_meta(root, "films")
+    name = meta.get("name", root.name)
+    texts = read_sentences(root, name, meta)
+    names = gaze_files.split_names(root, split)
+    facts = {each: _checked(root, meta["films"], each) for each in names}
+    seen = gaze_files.read_timed(root / gaze_files.FIXATIONS)
+    films = [
+        _film(root, each, split, condition, facts[each])
+        for condition in meta["conditions"]
+        for each in names
+        if (each, condition) in seen
+    ]
+    gaze_files.require_gaze(root, split, names, [(film.name, None) for film in films])
+    sounding = any(info.has_sound for _, _, info in facts.values()) or any(film.sound for film in films)
+    record = _record(root, name, meta, len(names), sounding)
+    return FilmSet(Tree(root), record, record.layouts[0], films, split, truth, texts)
+
+
+def _checked(root, listed, name):
+    """(frames, rate, FilmInfo) of a film; InputError unless it is as meta.json says."""
+    from mindaam.data.film import film_info, frame_count
+
+    if PurePosixPath(name).suffix.lower() not in FILM_SUFFIXES:
+        raise InputError(f"{root}: the name of {name} is not that of a film; use one of {', '.join(FILM_SUFFIXES)}")
+    path, size = root / gaze_files.STIMULI / name, gaze_files.stored_size(root, listed, name)
+    try:
+        frames, rate = int(listed[name]["frames"]), float(listed[name]["rate"])
+    except (KeyError, TypeError, ValueError):
+        raise InputError(f"{root}: meta.json gives no frames or no rate for {name}; restore the file") from None
+    info, (count, actual) = film_info(path), frame_count(path)
+    if (info.height, info.width) != size or count != frames or abs(actual - rate) > 0.01 * actual:
+        raise InputError(
+            f"{path}: the film has {count} frames of {info.width}x{info.height} at {actual:.4g} a second, but "
+            f"meta.json and its gaze are for {frames} of {size[1]}x{size[0]} at {rate:.4g}; restore the original film"
+        )
+    return frames, rate, info
+
+
+def _film(root, name, split, condition, facts):
+    frames, rate, _ = facts
+    numbers, stem = np.arange(frames), PurePosixPath(name).stem
+    sound = f"{SOUNDS}/{stem}.wav"
+    return Film(
+        name=name,
+        split=split,
+        path=f"{gaze_files.STIMULI}/{name}",
+        numbers=numbers,
+        start=0,
+        labels=numbers,
+        mapped=np.zeros(frames, bool),
+        gazed=np.ones(frames, bool),
+        gaze=(gaze_files.FIXATIONS,),
+        rate=rate,
+        sound=sound if (root / sound).is_file() else None,
+        fields={"video": stem, "ext": PurePosixPath(name).suffix[1:], "condition": condition},
+    )
+
+
+def _record(root, name, meta, count, sounding):
+    """The Record of a gaze folder of films, as the catalogue has one of each published set."""
+    degree = gaze_files.px_per_degree(root, meta)
+    layout = {
+        "name": "gaze folder",
+        "documented": "docs/your-own-data.md",
+        "films": [f"{gaze_files.STIMULI}/{{video}}.{{ext}}"],
+        "fixations": {"form": "gaze_csv", "path": gaze_files.FIXATIONS},
+        "sound": f"{SOUNDS}/{{video}}.wav",
+        "splits": {"by": "all", "official": False, "source": gaze_files.SPLITS},
+    }
+    return Record(
+        key=name,
+        title=str(meta.get("title", name)),
+        paper="",
+        home="",
+        folders=[root.name],
+        modality="audio_video" if sounding else "video",
+        scene="",
+        level="mid",
+        task="",
+        condition=next(iter(meta["conditions"])),
+        published={"table": 0, "total": count},
+        licence={"name": str(meta.get("licence", "")), "redistribution": "", "source": gaze_files.META},
+        viewing={
+            "px_per_degree": degree,
+            "source": gaze_files.META if degree else f"{gaze_files.META} gives no px_per_degree_stored",
+        },
+        layouts=[layout],
+    )

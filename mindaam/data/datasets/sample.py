@@ -1,0 +1,27 @@
+"""What every reader of gaze gives: a picture or a clip, where people looked in it, and the sentence that says why."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture, or one clip of a film, under one condition: what was seen, by whom and why, and where they looked.
+
+    image: uint8 RGB [H,W,3], of a clip [T,H,W,3]. density: float32 [H,W], sums to 1; of a clip [T,H,W], each frame
+    sums to 1. fixations: float32 [n,2] (x, y) in pixels of the image, of a clip a tuple of T of them; None where the
+    source publishes only maps. sentence: who is looking and why. name: the picture's or film's. times: float64 [T],
+    seconds since the film's start, None of a picture. sound: float32 [T,96000], the two seconds at 48 kHz about each
+    frame in -1..1, or None where there is none or none was asked for.
+    """
+
+    image: np.ndarray
+    density: np.ndarray
+    fixations: np.ndarray | tuple | None
+    sentence: str
+    condition: str
+    dataset: str
+    name: str
+    times: np.ndarray | None = None
+    sound: np.ndarray | None = None

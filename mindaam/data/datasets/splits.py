@@ -1,0 +1,102 @@
+"""Which split a picture or film belongs to, by the rule of its layout (`catalogue.Splits`)."""
+
+import csv
+import hashlib
+import re
+
+from mindaam.data.datasets.matlab_lists import names_in_mat
+from mindaam.data.datasets.tree import fill
+from mindaam.errors import InputError
+
+HASHES = 2**32
+
+
+def assign(tree, rule, stimuli):
+    """The split of each stimulus, a list in their order; None where the rule leaves it out.
+
+    tree: Tree; rule: Splits; stimuli: list of {field: value}. Raises InputError for a list that cannot be read.
+    """
+    lists, by = _lists(tree, rule), _BY[rule.by]
+    return [by(rule, fields, lists) for fields in stimuli]
+
+
+def names_in(tree, pattern, column=0):
+    """The names that a list file, or several, give: a dict of the name as it stands to its row, in order.
+
+    Rows are cut at commas, or else at spaces; empty ones are passed over. Raises InputError for a list that is not
+    there or is no text.
+    """
+    matches, names = list(tree.find(pattern)), {}
+    if not matches:
+        raise InputError(f"{tree.root} lacks {pattern}, which lists a split; copy the data set again")
+    for match in matches:
+        for row in rows(tree.path(match.path)):
+            if len(row) > column:
+                names[row[column]] = row
+    return names
+
+
+def rows(path):
+    """The rows of a list file as lists of text, cut at commas or tabs, or else at spaces; without empty ones."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as a list ({error}); copy the file again") from error
+    found = []
+    for line in text.splitlines():
+        cut = next(csv.reader([line])) if "," in line else re.split(r"\t|\s+", line.strip())
+        if any(cut):
+            found.append([part.strip() for part in cut])
+    return found
+
+
+def _lists(tree, rule):
+    if rule.by != "list":
+        return {}
+    if rule.index is not None:
+        return {split: names_in_mat(tree.root, place, rule.index) for split, place in rule.lists.items()}
+    return {split: names_in(tree, pattern, rule.column) for split, pattern in rule.lists.items()}
+
+
+def _by_field(rule, fields, _):
+    value = str(fields[rule.field])
+    return next((split for split, values in rule.values.items() if value in values), None)
+
+
+def _by_number(rule, fields, _):
+    digits = re.search(r"\d+", str(fields[rule.field]))
+    if digits is None:
+        return None
+    number = int(digits.group())
+    return next((split for split, (first, last) in rule.ranges.items() if first <= number <= last), None)
+
+
+def _by_list(rule, fields, lists):
+    key = fill(rule.key, fields)
+    return next((split for split, names in lists.items() if key in names), None)
+
+
+def _by_names(rule, fields, _):
+    key = fill(rule.key, fields)
+    return next((split for split, names in rule.values.items() if key in names), "train")
+
+
+def _by_share(rule, fields, _):
+    """A split of our own: fixed for a name, whatever else is there."""
+    key = fill(rule.key, fields)
+    place = int.from_bytes(hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()[:4], "big") / HASHES
+    return "val" if place < rule.val else "train"
+
+
+def _all(rule, fields, _):
+    return "train"
+
+
+_BY = {
+    "field": _by_field,
+    "number": _by_number,
+    "list": _by_list,
+    "names": _by_names,
+    "share": _by_share,
+    "all": _all,
+}
