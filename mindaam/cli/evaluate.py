@@ -7,25 +7,26 @@ from typing import Annotated
 
 from typer import Option, echo
 
-from mindaam.cli.terminal import progress
+from mindaam.cli.terminal import progress, say
 
 REPORTS = (".md", ".json")
 
 
 def evaluate(
-    data: Annotated[Path, Option(metavar="ROOT", help="A gaze folder, or a folder of gaze folders.")],
+    data: Annotated[Path, Option(metavar="ROOT", help="A gaze folder, or a folder of gaze folders and data sets.")],
     model: Annotated[str | None, Option(metavar="NAME|PATH", help="A model, or its .safetensors checkpoint.")] = None,
-    split: Annotated[str, Option(metavar="NAME", help="Split of the gaze folders.")] = "val",
+    split: Annotated[str, Option(metavar="NAME", help="Split that is scored.")] = "val",
+    sets: Annotated[list[str] | None, Option("--set", metavar="NAME", help="Only this set (again for more).")] = None,
     save: Annotated[Path | None, Option(metavar="FILE", help="Keep the table as .md, or all rows as .json.")] = None,
 ):
-    """Score a model on gaze folders: CC, SIM, KLD, NSS and AUC under right, wrong, generic and unseen sentences."""
+    """Score a model on pictures with gaze: CC, SIM, KLD, NSS, AUC under right, wrong, generic and unseen sentences."""
     from mindaam import runtime
     from mindaam.data import media
     from mindaam.errors import ConfigError
 
     if save and save.suffix not in REPORTS:
         raise ConfigError(f"{save}: a report is saved as {' or '.join(REPORTS)}; name the file so")
-    folders = _gaze_folders(data, split)
+    folders = _pictures(data, split, sets)
     if save:
         media.prepare_folder(save.parent)
     runtime.configure(mode="graph")
@@ -39,15 +40,19 @@ def evaluate(
         echo(f"report: {save}")
 
 
-def _gaze_folders(root, split):
-    """The GazeFolders at `root`: itself, or every folder in it that has a meta.json. InputError when there are none."""
-    from mindaam.data.datasets.gaze_folder import GazeFolder
+def _pictures(root, split, sets):
+    """The readers of pictures in a split at or under `root`; films are named and left out. InputError for none."""
+    from mindaam.data.datasets.corpus import open_splits
     from mindaam.errors import InputError
 
-    places = [root] if (root / "meta.json").exists() else sorted(p.parent for p in root.glob("*/meta.json"))
-    if not places:
-        raise InputError(f"{root} is no gaze folder and holds none; a gaze folder has a meta.json and a splits.json")
-    return [GazeFolder(place, split) for place in places]
+    readers = open_splits(root, sets, [split])
+    pictures = [reader for reader in readers if not hasattr(reader, "clip")]
+    for reader in readers:
+        if reader not in pictures:
+            say(f"{reader.name} is left out: films are scored during training only, see its epochs.csv")
+    if not pictures:
+        raise InputError(f"{root} holds no pictures with gaze in the split {split}")
+    return pictures
 
 
 def _evaluate(folders, model):

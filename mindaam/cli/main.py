@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from mindaam.cli import convert, evaluate, predict, train
+from mindaam.cli.data import data_app
 from mindaam.cli.terminal import say
 from mindaam.cli.zoo import zoo_app
 from mindaam.errors import MindAAMError
@@ -22,6 +23,7 @@ STOPPED = 130  # exit code after Ctrl-C, as shells expect it
 app = typer.Typer(name="mindaam", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 for command in (predict.predict, train.train, evaluate.evaluate, convert.convert):
     app.command()(command)
+app.add_typer(data_app, name="data")
 app.add_typer(zoo_app, name="zoo")
 
 

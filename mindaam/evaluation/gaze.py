@@ -17,7 +17,7 @@ import numpy as np
 
 from mindaam import metrics
 from mindaam.data import prompts, transforms
-from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.corpus import other_split
 from mindaam.errors import InputError
 
 LONGEST_SIDE = 400
@@ -60,7 +60,7 @@ def score(predict, folder, sentence=None, settings=metrics.PAPER):
         return [predict(image, each) for each in sentences]
 
     def sentences_of(folder, condition):
-        return {"right": [sentence or prompts.scoring_sentence(folder.name, condition)]}
+        return {"right": [sentence or folder.sentences(condition)[0]]}
 
     rows = score_roles(predict_each, folder, sentences_of, settings)
     return means(rows), rows
@@ -68,12 +68,12 @@ def score(predict, folder, sentence=None, settings=metrics.PAPER):
 
 def swap_roles(folder, condition):
     """The sentences of each role for one condition of the folder: {role: [sentence, ...]}, empty roles left out."""
-    swapped = [prompts.scoring_sentence(folder.name, each) for each in folder.conditions if each != condition]
+    held_out = folder.held_out(condition)
     roles = {
-        "right": [prompts.scoring_sentence(folder.name, condition)],
-        "others": swapped,
+        "right": [folder.sentences(condition)[0]],
+        "others": [folder.sentences(each)[0] for each in folder.conditions if each != condition],
         "generic": [prompts.generic_sentence()],
-        "held_out": [prompts.held_out_sentence(folder.name, condition)],
+        "held_out": [held_out] if held_out else [],
     }
     return {role: sentences for role, sentences in roles.items() if sentences}
 
@@ -109,9 +109,9 @@ def means(rows):
 def evaluate_model(predict_many, folders, settings=metrics.PAPER, progress=iter):
     """The condition-swap protocol on several folders, as one report that can be written as JSON.
 
-    predict_many and progress as in `score_roles`; folders: `GazeFolder`s. Returns {"longest_side": 400, "sets":
-    {dataset: {"pictures", "pairs", "scores": {role: {metric: mean}}, "conditions": {condition: {role: {metric:
-    mean}}}}}, "rows": [...]}.
+    predict_many and progress as in `score_roles`; folders: `GazeFolder`s or other readers of pictures. Returns
+    {"longest_side": 400, "sets": {dataset: {"split", "ground_truth", "pictures", "pairs", "scores": {role: {metric:
+    mean}}, "conditions": {condition: {role: {metric: mean}}}}}, "rows": [...]}.
     """
     report = {"longest_side": LONGEST_SIDE, "sets": {}, "rows": []}
     for folder in folders:
@@ -119,6 +119,7 @@ def evaluate_model(predict_many, folders, settings=metrics.PAPER, progress=iter)
         report["rows"] += rows
         report["sets"][folder.name] = {
             "split": folder.split,
+            "ground_truth": folder.ground_truth,
             "pictures": len({row["image"] for row in rows}),
             "pairs": len(folder),
             "scores": _by_role(rows),
@@ -138,7 +139,8 @@ def markdown(report):
         if len(part["conditions"]) > 1:
             for condition, by_role in part["conditions"].items():
                 lines += [_line(f"{name}: {condition}", role, "", scores) for role, scores in by_role.items()]
-    return "\n".join(lines + _gains(report)) + "\n"
+    truths = [f"{name}: ground truth is {part['ground_truth']}." for name, part in report["sets"].items()]
+    return "\n".join([*lines, *_gains(report), "", *truths]) + "\n"
 
 
 class _OtherFixations:
@@ -150,7 +152,7 @@ class _OtherFixations:
         if len(folder) == 0 or folder.fixations(0) is None:
             return
         try:
-            train = GazeFolder(folder.root, "train")
+            train = other_split(folder, "train")
         except InputError:
             return
         sizes = (np.array(train.size(index))[::-1] for index in range(len(train)))

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mindaam.data.prompts import training_sentences
 from mindaam.errors import ConfigError
 
 
@@ -24,8 +23,8 @@ class Batch(NamedTuple):
 
 
 def draw_sentences(rng, folder, condition, count, scored_share):
-    """`count` sentences of a condition: the scored one with probability `scored_share`, else any training sentence."""
-    pool = training_sentences(folder, condition)
+    """`count` sentences of a GazeFolder's condition: the scored one with probability `scored_share`, else any."""
+    pool = folder.sentences(condition)
     return tuple(pool[0] if rng.random() < scored_share else pool[rng.integers(len(pool))] for _ in range(count))
 
 
@@ -41,7 +40,7 @@ def folder_batches(rng, key, folder, count, config):
         chosen = rng.permutation(indices)[:count]
         for start in range(0, len(chosen) - size + 1, size):
             members = tuple(int(i) for i in chosen[start : start + size])
-            sentences = draw_sentences(rng, folder.name, condition, size, config.scored_share)
+            sentences = draw_sentences(rng, folder, condition, size, config.scored_share)
             batches.append(Batch(key, condition, members, sentences, bool(rng.random() < 0.5)))
     return [batches[i] for i in rng.permutation(len(batches))]
 
@@ -55,7 +54,7 @@ def swap_conditions(rng, folder, batch, scored_share):
     if not others:
         return batch
     drawn = [others[rng.integers(len(others))] for _ in range((len(batch.entries) + 1) // 2)]
-    sentences = [draw_sentences(rng, folder.name, condition, 1, scored_share)[0] for condition in drawn]
+    sentences = [draw_sentences(rng, folder, condition, 1, scored_share)[0] for condition in drawn]
     return batch._replace(swapped=tuple(sentences))
 
 

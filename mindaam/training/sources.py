@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.corpus import open_set
 from mindaam.data.loader import Loader
-from mindaam.data.prompts import training_sentences
 from mindaam.data.transforms import as_seen, normalise
-from mindaam.errors import ConfigError
+from mindaam.errors import ConfigError, InputError
 from mindaam.training.features import FeatureCache
 from mindaam.zoo.index import record
 
@@ -29,17 +28,16 @@ def data_root(config):
 
 
 def open_folders(config, split, limit):
-    """The run's gaze folders by name, each with at most `limit` pictures (None: all).
+    """The run's gaze folders, or data sets of pictures, by name, each with at most `limit` pictures (None: all).
 
-    Raises ConfigError when the configuration names no place, InputError for a folder that is missing or damaged.
+    Raises ConfigError when the configuration names no place, InputError for what is missing or damaged, or of films.
     """
     root, folders = data_root(config), {}
     for name in config.folders:
-        folder = GazeFolder(root / name, split)
-        if limit:
-            kept = set(sorted({picture for picture, _ in folder.entries})[:limit])
-            folder.entries = [entry for entry in folder.entries if entry[0] in kept]
-        folders[name] = folder
+        folder = open_set(root, name, split)
+        if hasattr(folder, "clip"):
+            raise InputError(f"{folder.root} holds films; train on them with configs/train/corpus.yaml")
+        folders[name] = folder.only(sorted({picture for picture, _ in folder.entries})[:limit]) if limit else folder
     return folders
 
 
@@ -96,8 +94,8 @@ class Source:
         self.loader = None if taps else Loader(folders, decode, workers=WORKERS)
         # all sentences now, and from then on out of the encoder's memory: `ahead` works in a thread, and MindSpore
         # cannot run one graph while another is being compiled
-        conditions = {(folder.name, condition) for folder in folders.values() for condition in folder.conditions}
-        encode(sorted({text for pair in conditions for text in training_sentences(*pair)}))
+        sentences = [folder.sentences(condition) for folder in folders.values() for condition in folder.conditions]
+        encode(sorted({text for each in sentences for text in each}))
 
     def inputs(self, batch):
         """What the model takes in: raw outputs of the frozen taps [B,taps,1+N,D], or pictures [B,3,H,W]; float32."""

@@ -4,7 +4,6 @@ import mindspore as ms
 import numpy as np
 
 from mindaam import metrics
-from mindaam.data.prompts import scoring_sentence
 from mindaam.data.transforms import fit_within, resize_image
 from mindaam.training.batches import Batch
 
@@ -33,7 +32,7 @@ def validate(model, blocks, source):
 
 def _folder_scores(model, blocks, source, name, folder):
     right, others = [], []
-    sentences = {condition: scoring_sentence(folder.name, condition) for condition in folder.conditions}
+    sentences = {condition: folder.sentences(condition)[0] for condition in folder.conditions}
     pictures = {}
     for index, (picture, condition) in enumerate(folder.entries):
         pictures.setdefault(picture, {})[condition] = index

@@ -150,6 +150,56 @@ def test_meta_without_a_key(points_folder, key):
     assert key in refused(points_folder)
 
 
+def change_meta(root, **changes):
+    write_json(root / "meta.json", {**json.loads((root / "meta.json").read_text()), **changes})
+
+
+def test_sentences_are_the_projects_unless_the_folder_has_its_own(maps_folder):
+    own = ["A viewer counts.", "Somebody counts.", "Counting."]
+    change_meta(maps_folder, sentences={"count_people": own})
+    folder = GazeFolder(maps_folder)
+    assert folder.sentences("count_people") == own and folder.held_out("count_people") is None
+    assert folder.sentence(0) == folder.load(0).sentence == own[0]
+    assert folder.sentences("judge_emotion") == prompts.training_sentences("taskfix", "judge_emotion")
+    assert folder.held_out("judge_emotion") == prompts.held_out_sentence("taskfix", "judge_emotion")
+    change_meta(maps_folder, held_out={"count_people": "One counts.", "judge_emotion": "One feels."})
+    folder = pickle.loads(pickle.dumps(GazeFolder(maps_folder)))
+    assert (folder.held_out("count_people"), folder.held_out("judge_emotion")) == ("One counts.", "One feels.")
+    folder.sentences("count_people").clear()
+    assert folder.sentences("count_people") == own
+
+
+def test_a_condition_nobody_knows_needs_sentences(points_folder):
+    change_meta(points_folder, conditions={"free_viewing": "x", "find_cats": "y"})
+    message = refused(points_folder)
+    assert '"find_cats"' in message and 'add "sentences": {"find_cats": ["A viewer ...' in message
+    change_meta(points_folder, sentences={"find_cats": ["A viewer seeks cats."]})
+    assert GazeFolder(points_folder).conditions == ("free_viewing", "find_cats")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"sentences": ["x"]}, '"sentences" must give a list of sentences for each condition'),
+        ({"sentences": {"free_viewing": "x"}}, 'a list of sentences for "free_viewing"'),
+        ({"sentences": {"free_viewing": []}}, 'a list of sentences for "free_viewing"'),
+        ({"sentences": {"free_viewing": ["x", " "]}}, "none of it empty"),
+        ({"sentences": {"free_viewin": ["x"]}}, 'did you mean "free_viewing"'),
+        ({"held_out": "x"}, '"held_out" must give a sentence for each condition'),
+        ({"held_out": {"free_viewing": ["x"]}}, 'a sentence for "free_viewing"'),
+        ({"sentences": {"free_viewing": ["x", "y"]}, "held_out": {"free_viewing": "y"}}, 'among its "sentences"'),
+        ({"held_out": {"free_viewing": prompts.default_sentence()}}, 'among its "sentences"'),
+        ({"conditions": []}, "one viewing condition or more"),
+        ({"conditions": 3}, "one viewing condition or more"),
+        ({"px_per_degree_stored": "wide"}, "a number above 0, or null"),
+        ({"px_per_degree_stored": -1}, "a number above 0, or null"),
+    ],
+)
+def test_meta_with_sentences_or_values_that_cannot_be(points_folder, changes, says):
+    change_meta(points_folder, **changes)
+    assert says in refused(points_folder)
+
+
 @pytest.mark.parametrize("entry", [None, {}, {"size": 3}, {"size": [1]}, {"size": ["a", 2]}])
 def test_meta_without_a_pictures_size(points_folder, entry):
     meta = json.loads((points_folder / "meta.json").read_text())

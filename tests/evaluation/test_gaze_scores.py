@@ -92,6 +92,18 @@ def test_each_picture_is_shown_once_with_every_sentence_once(tasks):
         assert set(asked) == expected
 
 
+def test_a_folders_own_sentences_are_asked(tasks):
+    meta = json.loads((tasks.root / "meta.json").read_text())
+    meta["sentences"] = {"count_people": ["A viewer counts.", "Somebody counts."]}
+    (tasks.root / "meta.json").write_text(json.dumps(meta))
+    folder = GazeFolder(tasks.root, "val")
+    roles = gaze.swap_roles(folder, "count_people")
+    assert roles["right"] == ["A viewer counts."] and "held_out" not in roles
+    assert gaze.swap_roles(folder, "judge_emotion")["others"] == ["A viewer counts."]
+    scores = gaze.evaluate_model(Oracle(folder), [folder])
+    assert "held_out" not in scores["sets"]["taskfix"]["conditions"]["count_people"] and gaze.markdown(scores)
+
+
 def test_roles_score_the_sentences_they_name(tasks):
     part = gaze.evaluate_model(Oracle(tasks), [tasks])["sets"]["taskfix"]
     assert (part["pictures"], part["pairs"], part["split"]) == (2, 4, "val")

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections import Counter
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -20,7 +21,8 @@ SIZE = 4
 def gaze_folder(name, conditions, pictures):
     """What a plan needs of a GazeFolder."""
     entries = [(f"{i:03d}.jpg", condition) for condition in conditions for i in range(pictures)]
-    return SimpleNamespace(name=name, entries=entries, conditions=list(conditions))
+    sentences = partial(prompts.training_sentences, name)
+    return SimpleNamespace(name=name, entries=entries, conditions=list(conditions), sentences=sentences)
 
 
 FOLDERS = {
@@ -119,7 +121,7 @@ def test_the_scored_sentence_has_its_share(share):
     import numpy as np
 
     pool = prompts.training_sentences("osie", "free_viewing")
-    drawn = draw_sentences(np.random.default_rng(0), "osie", "free_viewing", 4000, share)
+    drawn = draw_sentences(np.random.default_rng(0), FOLDERS["osie"], "free_viewing", 4000, share)
     expected = share + (1 - share) / len(pool)  # the rest is drawn from all, the scored one among them
     assert drawn.count(pool[0]) / 4000 == pytest.approx(expected, abs=0.03)
 

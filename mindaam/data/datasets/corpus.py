@@ -14,6 +14,7 @@ from mindaam.data.datasets.gaze_files import SPLITS, holds_films, read_json
 from mindaam.data.datasets.gaze_films import open_gaze_films
 from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.ground_truth import GroundTruth, chosen_source
+from mindaam.data.datasets.packed import open_packed
 from mindaam.data.datasets.tree import Problem, Tree, prefix
 from mindaam.errors import InputError, nearest
 
@@ -174,23 +175,38 @@ def open_splits(root, names=None, splits=None, truth=None, *, skip_damaged=False
     names, splits: those wanted, None for all. truth, skip_damaged: as in `open_found`. Raises InputError when a wanted
     set or any at all is not there, and for damage.
     """
-    root, readers = Path(root), []
+    root, readers, seen = Path(root), [], {}
     places = [root] if (root / "meta.json").is_file() else sorted(path.parent for path in root.glob("*/meta.json"))
     for place in places:
         if names is None or place.name in names:
+            seen |= read_json(place, SPLITS)
             wanted = [split for split in read_json(place, SPLITS) if splits is None or split in splits]
             readers += [open_gaze(place, split, truth) for split in wanted]
     known = {reader.name for reader in readers}
     keys = [name for name in (catalogue() if names is None else names) if name not in known]
     for found in find_sets(root, keys) if keys else ():
+        seen |= dict.fromkeys(found.splits())
         for split in found.splits():
             if found.labelled(split) and (splits is None or split in splits):
                 readers.append(open_found(found, split, truth, skip_damaged=skip_damaged))
+    if seen and not readers:
+        raise InputError(f"{root} has no gaze in {' or '.join(splits)}{nearest(splits[0], seen)}; its splits are "
+                         f"{', '.join(sorted(seen))}")  # fmt: skip
     missing = sorted(set(names or ()) - {reader.name for reader in readers})
     if missing or not readers:
-        what = missing[0] if missing else "gaze folder or data set with that"
+        what = missing[0] if missing else "gaze folder and no data set"
         raise InputError(f"{root} holds no {what}; `mindaam data check {root}` tells what is there")
     return readers
+
+
+def other_split(reader, split):
+    """Another split of what a reader of pictures or films reads; InputError when there is none, or it is damaged."""
+    if hasattr(reader, "pack"):
+        return open_packed(reader.root.with_name(f"{reader.name}.{split}"))
+    if (reader.root / "meta.json").is_file():
+        return open_gaze(reader.root, split, reader.truth)
+    found = _indexed(reader.record, reader.layout, reader.tree, reader.source)
+    return open_found(found, split, reader.truth)
 
 
 def open_gaze(place, split, truth=None):

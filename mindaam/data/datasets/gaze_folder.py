@@ -5,6 +5,7 @@ if it has any); `splits.json` (names by split); then either `fixations.csv.gz` (
 the stored picture) or `maps/<condition>/<picture's stem>.png` (8-bit density). `docs/your-own-data.md` has it in full.
 """
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,12 @@ class GazeFolder:
     def __len__(self):
         """Number of (picture, condition) pairs in the split."""
         return len(self.entries)
+
+    def only(self, names):
+        """The same folder with just the pictures of these names."""
+        reduced, kept = copy.copy(self), set(names)
+        reduced.entries = [entry for entry in self.entries if entry[0] in kept]
+        return reduced
 
     @property
     def ground_truth(self):

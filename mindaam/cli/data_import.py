@@ -1,0 +1,102 @@
+"""`mindaam data import`: a folder of pictures or films and a table of fixations become a gaze folder."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from mindaam.cli.terminal import tell
+
+SHOWN = 5  # names of a list that are said
+RECIPE = "configs/train/corpus.yaml"
+
+FOLDER = "Folder of pictures, or of films with any sounds as NAME.wav beside them."
+TABLE = "CSV in UTF-8: a line of column names, a line a fixation."
+COLUMNS = "Which column is which, as image=FILE,x=GazeX; those with usual names are found."
+CONDITION = "Viewing condition of all fixations (the table's column, or free_viewing)."
+SENTENCE = "Who looks and why; repeat for paraphrases. Of several conditions: NAME=TEXT."
+DEGREE = "Pixels of the pictures that a degree of visual angle has."
+VAL = "Share of the pictures held out as the split val."
+FRACTIONS = "x and y are 0..1 of the width and height, not pixels."
+LINK = "Copy the pictures or films, or make links to them."
+
+
+def import_gaze(
+    folder: Annotated[Path, Argument(metavar="FOLDER", help=FOLDER)],
+    table: Annotated[Path, Argument(metavar="FIXATIONS.csv", help=TABLE)],
+    out: Annotated[Path, Option("-o", "--out", metavar="NEWFOLDER", help="The gaze folder that is made.")],
+    columns: Annotated[str, Option(metavar="ROLE=NAME,...", help=COLUMNS)] = "",
+    condition: Annotated[str | None, Option(metavar="NAME", help=CONDITION)] = None,
+    sentence: Annotated[list[str] | None, Option(metavar="TEXT", help=SENTENCE)] = None,
+    px_per_degree: Annotated[float | None, Option(metavar="F", help=DEGREE)] = None,
+    val: Annotated[float, Option(metavar="SHARE", help=VAL)] = 0.2,
+    fractions: Annotated[bool, Option("--fractions", help=FRACTIONS)] = False,
+    link: Annotated[bool, Option("--link/--copy", help=LINK)] = False,
+):
+    """Make a gaze folder of your own pictures or films and a table of fixations."""
+    from mindaam.data.importing import Wanted, import_gaze
+
+    named = _columns(columns)
+    wanted = Wanted(named, condition, tuple(sentence or ()), px_per_degree, val, fractions, link)
+    done = import_gaze(folder, table, out, wanted)
+    for line in (*_read(done, wanted), *_written(done, out), *_next(done, out)):
+        tell(line)
+
+
+def _columns(text):
+    """{role: column} of "role=column,role=column"; ConfigError for another form."""
+    from mindaam.errors import ConfigError
+
+    named = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        role, equals, column = (piece.strip() for piece in part.partition("="))
+        if not (role and equals and column):
+            raise ConfigError(f'"{part}" does not say which column is which; write --columns image=NAME,x=NAME')
+        named[role] = column
+    return named
+
+
+def _read(done, wanted):
+    """Lines that say how the table was understood."""
+    yield "columns: " + ", ".join(f"{role} from {column}" for role, column in done.columns.items())
+    if wanted.condition and "condition" in done.columns:
+        yield f"the column {done.columns['condition']} was not used: all are {wanted.condition}, as asked"
+    if done.kind == "films" and not {"duration_ms", "duration_s"} & set(done.columns):
+        yield "no column of durations: each fixation counts for the one frame that is shown at its start"
+    if wanted.px_per_degree is None:
+        yield "no --px-per-degree: pictures are taken to be 30 degrees wide"
+
+
+def _written(done, out):
+    """Lines that say what was written and what was left out."""
+    what = {"images": "picture", "films": "film"}[done.kind]
+    viewers = {each.row.subject for each in done.fixations} - {""}
+    counts = [_count(len(done.stimuli), what), _count(len(done.fixations), "fixation")]
+    counts += [_count(len(viewers), "viewer")] if viewers else []
+    counts += [_count(len(done.sounds), "sound file")] if done.sounds else []
+    yield f"{out}: {', '.join(counts)}"
+    for condition, sentence in done.conditions.items():
+        yield f'{condition}: "{sentence}"'
+    if done.outside:
+        yield f"left out: {_count(done.outside, 'fixation')} outside its {what}"
+    if done.without:
+        names = ", ".join(done.without[:SHOWN]) + (", ..." if len(done.without) > SHOWN else "")
+        yield f"left out: {_count(len(done.without), what)} without a fixation: {names}"
+    yield "splits: " + ", ".join(f"{split} {len(names)}" for split, names in done.splits.items())
+
+
+def _next(done, out):
+    """Lines that say what may be done with the folder."""
+    commands = []
+    if "val" in done.splits and done.kind == "images":
+        commands.append(f"mindaam evaluate --data {shlex.quote(str(out))}")
+    if len(done.splits) == 2:
+        root, sets = shlex.quote(f"data_root={out.parent}"), shlex.quote(f"corpus={{{out.name}: 1}}")
+        commands.append(f"mindaam train {RECIPE} {root} {sets}")
+    for number, command in enumerate(commands):
+        yield ("next: " if number == 0 else "      ") + command
+
+
+def _count(number, what):
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,53 @@
+"""`mindaam data pack`: data sets decoded, resized and written into a few large files that training reads quickly."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from mindaam.cli.terminal import progress, say, tell
+
+
+def pack(
+    root: Annotated[Path, Argument(metavar="ROOT", help="The folder of data sets, or one gaze folder.")],
+    out: Annotated[Path, Option("-o", "--out", metavar="DIR", help="Where the packs go, as DIR/SET.SPLIT.")],
+    sets: Annotated[list[str] | None, Option("--set", metavar="NAME", help="Only this set (again for more).")] = None,
+    split: Annotated[list[str] | None, Option(metavar="NAME", help="Only this split (again for more).")] = None,
+    size: Annotated[int, Option(metavar="PIXELS", help="Height and width of the packed pictures.")] = 448,
+    quality: Annotated[int, Option(metavar="1..100", help="JPEG quality.")] = 92,
+    every: Annotated[int, Option(metavar="N", help="Of films, only each Nth frame.")] = 1,
+    sound: Annotated[bool, Option("--sound/--no-sound", help="Pack films' sound too.")] = True,
+    source: Annotated[
+        str | None, Option("--truth", metavar="fixations|maps", help="What densities are made of.")
+    ] = None,
+    sigma: Annotated[float, Option(metavar="DEGREES", help="Blur of a fixation.")] = 1.0,
+    skip_damaged: Annotated[bool, Option("--skip-damaged", help="Leave out what is damaged, and list it.")] = False,
+):
+    """Pack data sets for training: every picture and frame decoded and resized once, with its density and fixations."""
+    from mindaam.data.datasets.catalogue import catalogue
+    from mindaam.data.datasets.corpus import open_splits
+    from mindaam.data.datasets.ground_truth import GroundTruth
+    from mindaam.data.packing import pack as write
+    from mindaam.data.packing import target_of
+    from mindaam.errors import ConfigError
+    from mindaam.schema import validate
+
+    if size < 16:
+        raise ConfigError(f"pictures of {size} pixels are too small to be packed; give --size 16 or more")
+    truth = validate(GroundTruth, {"source": source, "sigma_degrees": sigma}, "--truth, --sigma")
+    readers = open_splits(root, sets, split, truth, skip_damaged=skip_damaged)
+    targets = [target_of(reader, out) for reader in readers]  # all places are free before the long work begins
+    for reader, target in zip(readers, targets, strict=True):
+        with progress(len(reader), f"packing {target.name}") as bars:
+            packed = write(
+                reader, target, (size, size), quality=quality, every=every, sound=sound, skip_damaged=skip_damaged,
+                report=lambda done, total, name, bars=bars: bars.step(name),
+            )  # fmt: skip
+        for name, why in packed.left_out:
+            say(f"left out {name}: {why}")
+        megabytes = sum(path.stat().st_size for path in target.iterdir()) / 1e6
+        what = "frames" if hasattr(reader, "clip") else "pictures"
+        tell(f"{target}: {packed.records} {what}, {megabytes:.1f} MB; {reader.ground_truth}")
+        licence = catalogue()[reader.name].licence.name if reader.name in catalogue() else None
+        if licence:
+            tell(f"  licence of {reader.name}: {licence}; a pack is a copy, and falls under it")

@@ -1,0 +1,226 @@
+"""One's own recordings as a gaze folder: pictures or films, and a table of fixations, checked and written anew.
+
+Nothing in the folders that are read is changed. `fixation_csv` reads the table, `docs/your-own-data.md` describes what
+is written.
+"""
+
+import hashlib
+import os
+import re
+import unicodedata
+from pathlib import Path
+from typing import NamedTuple
+
+from mindaam.data import media
+from mindaam.data.datasets.sentences import Sentences
+from mindaam.data.datasets.tree import FILM_SUFFIXES
+from mindaam.data.fixation_csv import read_table
+from mindaam.data.import_placing import place
+from mindaam.data.import_writer import write_folder
+from mindaam.errors import ConfigError, InputError, OutputError, nearest
+
+
+class Wanted(NamedTuple):
+    """How a table is to be read and a folder written.
+
+    columns: {role: column} where names do not say. condition: of all rows, None: the table's column, else free viewing.
+    sentences: as `sentences_of` takes them. px_per_degree: pixels of the pictures that a degree has, None: unknown.
+    val: share of the pictures that go into the split val. fractions: x and y are parts of the width and height. link:
+    links to the pictures instead of copies.
+    """
+
+    columns: dict = {}
+    condition: str | None = None
+    sentences: tuple = ()
+    px_per_degree: float | None = None
+    val: float = 0.2
+    fractions: bool = False
+    link: bool = False
+
+
+class Stimulus(NamedTuple):
+    """A picture or film: its path, (height, width), and of a film the number of frames and the rate."""
+
+    path: Path
+    size: tuple
+    frames: int | None = None
+    rate: float | None = None
+
+
+class Gathered(NamedTuple):
+    """What is written: name of the folder; kind, "images" or "films"; stimuli {name: Stimulus} and sounds {name: Path}
+    of those with gaze; fixations; sentences {condition: its own}; conditions {condition: the sentence it is scored
+    with}; splits {split: names}. And what is told of it: columns {role: column of the table}, outside: how many
+    fixations were beside their picture or film, without: names of what has no fixation."""
+
+    name: str
+    kind: str
+    stimuli: dict
+    sounds: dict
+    fixations: list
+    sentences: dict
+    conditions: dict
+    splits: dict
+    columns: dict
+    outside: int
+    without: list
+
+
+def import_gaze(folder, table, out, wanted=Wanted()):  # noqa: B008 - an immutable tuple
+    """Writes the gaze folder `out` from a folder of pictures or of films and a CSV table; returns what was Gathered.
+
+    It is written whole or not at all. Raises InputError for pictures, films or a table that cannot be used, ConfigError
+    for options that do not fit, OutputError when `out` is there already or cannot be written.
+    """
+    folder, table, out = Path(folder), Path(table), Path(os.path.abspath(out))
+    if os.path.lexists(out):
+        raise OutputError(f"{out} exists already; name a new folder, or remove it first")
+    if Path(os.path.realpath(folder)) in Path(os.path.realpath(out)).parents:
+        raise OutputError(f"{out} lies in the folder {folder}, in which nothing is changed; name another place")
+    _check(wanted)
+    gathered = gather(folder, table, out.name, wanted)
+    write_folder(out, gathered, table.name, wanted)
+    return gathered
+
+
+def gather(folder, table, name, wanted):
+    """What a gaze folder called `name` is made of, as Gathered; errors as `import_gaze`. Nothing is written."""
+    paths, kind = find_stimuli(folder)
+    read = read_table(table, wanted.columns)
+    known = _keys(paths)
+    named = [_named(folder, table, row, known) for row in read.rows]
+    stimuli = {each: _measured(paths[each], kind) for each in sorted(set(named))}
+    fixations, outside = place(table, read, named, stimuli, wanted)
+    conditions = list(dict.fromkeys(each.condition for each in fixations))
+    own = sentences_of(conditions, wanted.sentences)
+    scored = {condition: _scored(name, own, condition) for condition in conditions}
+    seen = sorted({each.name for each in fixations})
+    return Gathered(
+        name=name,
+        kind=kind,
+        stimuli={each: stimuli[each] for each in seen},
+        sounds={each: sound for each in seen if kind == "films" and (sound := _sound(paths[each]))},
+        fixations=fixations,
+        sentences=own,
+        conditions=scored,
+        splits=split_by_hash(seen, wanted.val),
+        columns=read.columns,
+        outside=outside,
+        without=sorted(set(paths) - set(seen)),
+    )
+
+
+def find_stimuli(folder):
+    """({name: Path} of the pictures or films right in a folder, "images" or "films").
+
+    Raises InputError when there are none or both, and for names that differ in nothing but their suffix or case.
+    """
+    found = media.list_files(folder, (*media.IMAGE_SUFFIXES, *FILM_SUFFIXES), "pictures and no films")
+    films = [path for path in found if path.suffix.lower() in FILM_SUFFIXES]
+    if films and len(films) < len(found):
+        picture = next(path for path in found if path not in films)
+        raise InputError(
+            f"{folder} holds films and pictures, such as {films[0].name} and {picture.name}; import each kind by itself"
+        )
+    stems = {}
+    for path in found:
+        other = stems.setdefault(_key(path.stem), path)
+        if other is not path:
+            raise InputError(
+                f"{folder} holds {other.name} and {path.name}, which must differ in more than suffix and case; "
+                "rename one of them, and in the table too"
+            )
+        if not path.name.isprintable():  # also bytes that are no UTF-8
+            raise InputError(f"{folder}: the name {ascii(path.name)} is no readable text; rename the file")
+    return {path.name: path for path in found}, "films" if films else "images"
+
+
+def sentences_of(conditions, given):
+    """{condition: its sentences} as the user gave them: "CONDITION=sentence", or plain where there is one condition.
+
+    Raises ConfigError for a sentence that is empty or whose condition is not clear.
+    """
+    own = {}
+    for text in given:
+        condition, equals, rest = text.partition("=")
+        if equals and condition.strip() in conditions:
+            condition, sentence = condition.strip(), rest.strip()
+        elif len(conditions) == 1:
+            condition, sentence = conditions[0], text.strip()
+        else:
+            raise ConfigError(
+                f'of which condition is the sentence "{text}"? the table has {", ".join(conditions)}: give '
+                f'--sentence "{conditions[0]}=..."'
+            )
+        if not sentence:
+            raise ConfigError(f'the sentence of the condition "{condition}" is empty; say who looks and why')
+        own.setdefault(condition, []).append(sentence)
+    return own
+
+
+def split_by_hash(names, val):
+    """{"train": names, "val": names}, `val` of them (0..1) in val, by a hash of their stems; empty splits left out.
+
+    Of two names or more each split gets one at least, unless val is 0 or 1.
+    """
+    ranked = sorted(names, key=lambda name: hashlib.sha256(_key(Path(name).stem).encode()).digest())
+    count = round(val * len(names))
+    if 0 < val < 1 and len(names) > 1:
+        count = min(max(count, 1), len(names) - 1)
+    splits = {"train": sorted(ranked[count:]), "val": sorted(ranked[:count])}
+    return {split: each for split, each in splits.items() if each}
+
+
+def _check(wanted):
+    if not 0 <= wanted.val <= 1:
+        raise ConfigError(f"{wanted.val:g} cannot be a share of the pictures; give --val between 0 and 1")
+    if wanted.px_per_degree is not None and not 0 < wanted.px_per_degree < 1e6:
+        raise ConfigError(f"a degree cannot be {wanted.px_per_degree:g} pixels wide; give --px-per-degree more than 0")
+    if wanted.condition is not None and not wanted.condition.strip():
+        raise ConfigError("a condition must have a name; give --condition NAME")
+
+
+def _key(name):
+    """A name as names are compared: without regard to case, and to how accents are encoded."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _keys(paths):
+    """{key of a name or stem: name} of the stimuli."""
+    stems = {_key(path.stem): name for name, path in paths.items()}
+    return stems | {_key(name): name for name in paths}
+
+
+def _named(folder, table, row, known):
+    """The name of the stimulus that a row means."""
+    name = known.get(_key(re.split(r"[\\/]", row.stimulus)[-1]))
+    if name is None:
+        hint = nearest(row.stimulus, list(known.values()))
+        raise InputError(f"{table}, line {row.line}: {folder} has no {row.stimulus}{hint}; add it or take its rows out")
+    return name
+
+
+def _measured(path, kind):
+    if kind == "images":
+        return Stimulus(path, media.picture_size(path))
+    from mindaam.data.film import film_info, frame_count
+
+    info, (frames, rate) = film_info(path), frame_count(path)
+    return Stimulus(path, (info.height, info.width), frames, rate)
+
+
+def _sound(film):
+    """The WAV file of a film, beside it or in `sounds` there; None when it has none."""
+    places = [film.with_suffix(".wav"), film.parent / "sounds" / f"{film.stem}.wav"]
+    return next((place for place in places if place.is_file()), None)
+
+
+def _scored(name, own, condition):
+    """The sentence that a condition is scored with, its own or the project's."""
+    try:
+        return Sentences(name, own).of(condition)[0]
+    except ConfigError:
+        raise InputError(
+            f'nothing says who looks and why in the condition "{condition}"; give --sentence "{condition}=A viewer '
+            '..." once, or several times in different words'
+        ) from None

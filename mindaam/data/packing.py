@@ -1,0 +1,145 @@
+"""Packing a split of a data set: every picture or frame is decoded, resized and written once, with its truth."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from mindaam.data import transforms
+from mindaam.data.loader import Loader
+from mindaam.data.shard_writer import PackWriter
+from mindaam.data.shards import Header
+from mindaam.data.sound_track import SoundTrack
+from mindaam.errors import ConfigError, InputError, OutputError
+
+CLIP = 32  # frames that are decoded together
+
+
+class Packed(NamedTuple):
+    """What a pack got. records: pictures, or frames; left_out: [(name, why)] of what was damaged."""
+
+    records: int
+    left_out: list
+
+
+def target_of(reader, folder):
+    """Where the pack of a reader's split goes: folder/NAME.SPLIT. OutputError when something is there already."""
+    target = Path(folder) / f"{reader.name}.{reader.split}"
+    if os.path.lexists(target):
+        raise OutputError(f"{target} is there already; name another folder with --out, or remove it")
+    return target
+
+
+def header_of(reader, size, quality=92):
+    """The Header of a pack of a reader's split. reader: PictureSet, FilmSet or GazeFolder; size: (height, width)."""
+    layout = getattr(reader, "layout", None)
+    return Header(
+        dataset=reader.name,
+        layout=layout.name if layout else "gaze folder",
+        split=reader.split,
+        size=size,
+        source=reader.source,
+        sigma_degrees=reader.truth.sigma_degrees if reader.source == "fixations" else None,
+        ground_truth=reader.ground_truth,
+        quality=quality,
+        sentences=reader.texts.own,
+        held_out=reader.texts.apart,
+    )
+
+
+def pack(reader, folder, size, *, quality=92, every=1, sound=True, skip_damaged=False, workers=2, report=None):
+    """Writes the pack of a reader's split into a new folder, all of it or nothing; returns what it got, Packed.
+
+    reader: PictureSet, FilmSet or GazeFolder; size: (height, width) of the packed pictures; every: of films only each
+    Nth frame; sound: whether films' sound goes with them; skip_damaged: leave out what cannot be read, rather than
+    refuse; workers: processes that decode; report: called as report(entries done, entries in all, name).
+    Raises InputError for damaged data, OutputError for a folder that cannot be written.
+    """
+    if every < 1:
+        raise ConfigError(f"every {every}th frame cannot be packed; give --every 1 or more")
+    is_film = hasattr(reader, "clip")
+    left_out, count = [], 0
+    with PackWriter(folder, header_of(reader, size, quality)) as writer:
+        add = _add_films if is_film else _add_pictures
+        for entry, added, problem in add(writer, reader, size, every, sound, skip_damaged, workers):
+            count += added
+            left_out += [(reader.entries[entry][0], problem)] if problem else []
+            if report:
+                report(entry + 1, len(reader), reader.entries[entry][0])
+        if not count:
+            raise InputError(f"{reader.root}: nothing of {reader.name}'s split {reader.split} can be packed")
+    return Packed(count, left_out)
+
+
+def read_picture(reader, index, size):
+    """One picture, resized, with its density and fixations at that size: (image, density, fixations or None), or the
+    InputError that it met. A module's function, for processes."""
+    try:
+        image, density = transforms.resize_image(reader.image(index), size), reader.density(index, size)
+        fixations = reader.fixations(index)
+        if fixations is not None:
+            fixations = transforms.scale_fixations(fixations, reader.size(index), size)
+        return image, density, fixations
+    except InputError as error:
+        return error
+
+
+def read_clip(reader, index, positions, size):
+    """The Sample of some frames at a size, or the InputError that it met. A module's function, for processes."""
+    try:
+        return reader.clip(index, positions, size)
+    except InputError as error:
+        return error
+
+
+def _add_pictures(writer, reader, size, _every, _sound, skip_damaged, workers):
+    """Yields (entry, records added, problem or None) for each picture."""
+    with Loader({"": reader}, read_picture, workers=workers) as load:
+        for index, read in enumerate(load(("", index, size) for index in range(len(reader)))):
+            if isinstance(read, InputError):
+                if not skip_damaged:
+                    raise read
+                yield index, 0, str(read)
+                continue
+            writer.add(*reader.entries[index], *read)
+            yield index, 1, None
+
+
+def _add_films(writer, reader, size, every, sound, skip_damaged, workers):
+    """Yields (entry, records added, problem or None) for each film; one that is damaged anywhere is left out whole."""
+    heard = set()
+    with Loader({"": reader}, read_clip, workers=workers) as load:
+        for index, entry in enumerate(reader.entries):
+            positions = range(0, reader.frames(index), every)
+            clips = [positions[first : first + CLIP] for first in range(0, len(positions), CLIP)]
+            problem = _first_problem(load, index, clips, size) if skip_damaged else None
+            if problem:
+                yield index, 0, problem
+                continue
+            for part, read in zip(clips, load(("", index, part, size) for part in clips), strict=True):
+                if isinstance(read, InputError):
+                    raise read
+                _add_clip(writer, entry, part, read)
+            if sound and entry[0] not in heard and reader.has_sound(index):
+                _add_sound(writer, entry[0], reader.sound_path(index))
+            heard.add(entry[0])
+            yield index, len(positions), None
+
+
+def _first_problem(load, index, clips, size):
+    """What is wrong with a film, read from beginning to end, or None."""
+    reads = load(("", index, part, size) for part in clips)
+    return next((str(read) for read in reads if isinstance(read, InputError)), None)
+
+
+def _add_clip(writer, entry, positions, sample):
+    fixations = [None] * len(positions) if sample.fixations is None else sample.fixations
+    for place, position in enumerate(positions):
+        writer.add(
+            *entry, sample.image[place], sample.density[place], fixations[place],
+            frame=position, time=float(sample.times[place]),
+        )  # fmt: skip
+
+
+def _add_sound(writer, name, path):
+    with SoundTrack(path, rate=None) as track:
+        writer.add_sound(name, track.rest(), track.rate)

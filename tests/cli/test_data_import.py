@@ -1,0 +1,89 @@
+"""`mindaam data import`: what it says and does, on a few made pictures and films."""
+
+import pytest
+from PIL import Image
+
+from mindaam.cli import main
+from mindaam.data.datasets.gaze_folder import GazeFolder
+from tests.clips import make_clip, pictures
+
+
+@pytest.fixture
+def mindaam(capsys):
+    """Runs the command line; gives exit code, stdout, stderr."""
+
+    def run(*arguments):
+        code = main.run(["data", "import", *map(str, arguments)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        Image.new("RGB", (60, 40), (200, 100, 50)).save(folder / f"{name}.jpg")
+    (tmp_path / "gaze.csv").write_text("who,image,x,y\n1,a.jpg,10,20\n2,a.jpg,99,5\n1,b.jpg,3,4\n")
+    return folder
+
+
+def test_it_says_what_was_read_and_written_and_what_comes_next(mindaam, photos, tmp_path):
+    out = tmp_path / "my gaze"
+    code, said, err = mindaam(
+        photos, tmp_path / "gaze.csv", "-o", out, "--columns", "subject=who", "--px-per-degree", 8
+    )
+    assert (code, err) == (0, "")
+    lines = said.splitlines()
+    assert lines[0] == "columns: subject from who, image from image, x from x, y from y"
+    assert lines[1] == f"{out}: 2 pictures, 2 fixations, 1 viewer"
+    assert lines[2].startswith('free_viewing: "A viewer looks freely')
+    assert lines[3:6] == [
+        "left out: 1 fixation outside its picture",
+        "left out: 1 picture without a fixation: c.jpg",
+        "splits: train 1, val 1",
+    ]
+    assert lines[6] == f"next: mindaam evaluate --data '{out}'"
+    assert lines[7].endswith(f"mindaam train configs/train/corpus.yaml data_root={tmp_path} 'corpus={{my gaze: 1}}'")
+    assert len(GazeFolder(out)) == 1
+
+
+def test_options_reach_the_folder(mindaam, photos, tmp_path):
+    options = ["--condition", "cats", "--sentence", "A viewer seeks cats.", "--sentence", "Cats?", "--val", 0, "--link"]
+    code, said, _ = mindaam(photos, tmp_path / "gaze.csv", "-o", tmp_path / "mine", *options)
+    assert code == 0 and 'cats: "A viewer seeks cats."' in said and "30 degrees wide" in said and "next" not in said
+    folder = GazeFolder(tmp_path / "mine")
+    assert folder.sentences("cats") == ["A viewer seeks cats.", "Cats?"]
+    assert (tmp_path / "mine" / "stimuli" / "a.jpg").is_symlink()
+
+
+def test_films(mindaam, tmp_path):
+    (tmp_path / "films").mkdir()
+    for name in "ab":
+        make_clip(tmp_path / "films" / f"{name}.mp4", pictures(5))
+    (tmp_path / "gaze.csv").write_text("film,x,y,start\na,1,2,40\nb,1,2,80\n")
+    code, said, err = mindaam(tmp_path / "films", tmp_path / "gaze.csv", "-o", tmp_path / "mine")
+    assert (code, err) == (0, "") and "2 films, 2 fixations" in said and "no column of durations" in said
+    assert "mindaam evaluate" not in said and "next: mindaam train configs/train/corpus.yaml" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--columns", "image"], "write --columns image=NAME"),
+        (["--columns", "image=nothing"], 'no column "nothing"'),
+        (["--val", "2"], "--val"),
+        (["--fractions"], "of 3 fixations lie outside"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(mindaam, photos, tmp_path, arguments, says):
+    code, out, err = mindaam(photos, tmp_path / "gaze.csv", "-o", tmp_path / "mine", *arguments)
+    assert code == 2 and out == "" and err.startswith("mindaam: ") and err.count("\n") == 1 and says in err
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_folder_that_exists_is_left_alone(mindaam, photos, tmp_path):
+    code, _, err = mindaam(photos, tmp_path / "gaze.csv", "-o", photos)
+    assert code == 2 and "exists already" in err
