@@ -1,4 +1,4 @@
-"""Several processes read ahead while the model computes; results come back in the order in which they were asked for.
+"""Several processes, or threads, read ahead while the model computes; results come back in the order in which they were asked for.
 
 The workers are started afresh ("spawn"): a process that has run MindSpore has threads, and a fork of it can deadlock.
 Spawning imports the caller's main script again, so a script must keep its work under `if __name__ == "__main__":`.
@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from collections import deque
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from mindaam.errors import MindAAMError
@@ -24,14 +24,16 @@ class Loader:
     sources: a mapping or list of anything that can be pickled (gaze folders, lists of paths), sent once to each worker.
     function: a module-level function; keep its result small (uint8 pictures rather than float32), for it is pickled.
     workers: number of processes; with 0 the work is done in the calling process, one item at a time.
+    threads: use threads of this process instead: quicker where little Python is run and results are large, as with
+    packs, whose pictures cost less to decode than to hand from process to process.
     ahead: how many items may be asked for before they are needed, which bounds the memory; default two a worker.
 
     The processes are kept from one call to the next, so that an epoch does not pay for starting them: use it in a
     `with` statement or call `close`.
     """
 
-    def __init__(self, sources, function, *, workers=2, ahead=None):
-        self._sources, self._function, self._workers = sources, function, workers
+    def __init__(self, sources, function, *, workers=2, ahead=None, threads=False):
+        self._sources, self._function, self._workers, self._threads = sources, function, workers, threads
         self._ahead = max(1, 2 * workers if ahead is None else ahead)
         self._pool = None
 
@@ -69,10 +71,18 @@ class Loader:
             item = next(items, None)
             if item is None:
                 return
-            pending.append(self._started().submit(_run, item))
+            pending.append(self._submitted(item))
+
+    def _submitted(self, item):
+        if self._threads:
+            key, *arguments = item
+            return self._started().submit(self._function, self._sources[key], *arguments)
+        return self._started().submit(_run, item)
 
     def _started(self):
-        if self._pool is None:
+        if self._pool is None and self._threads:
+            self._pool = ThreadPoolExecutor(self._workers)
+        elif self._pool is None:
             self._pool = ProcessPoolExecutor(
                 self._workers,
                 mp_context=multiprocessing.get_context("spawn"),

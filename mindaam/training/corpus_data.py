@@ -175,7 +175,9 @@ class CorpusSource:
         }
         # all sentences now: MindSpore cannot run one graph while another is being compiled
         encode(sorted({sentence for pool in self._pools.values() for sentence in pool}))
-        self._loader = Loader(readers, read, workers=workers, ahead=max(8, 2 * config.sampling.batch_size))
+        packed = all(hasattr(reader, "pack") for reader in readers.values())
+        ahead = max(8, 2 * config.sampling.batch_size)
+        self._loader = Loader(readers, read, workers=workers, ahead=ahead, threads=packed)
 
     def total(self, epochs):
         """Steps of so many epochs."""

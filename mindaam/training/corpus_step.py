@@ -73,7 +73,8 @@ class CorpusStep(nn.Cell):
 
     def __init__(self, model, objective, optimizers):
         super().__init__(auto_prefix=False)
-        self.objective, self.optimizers = objective, nn.CellList(optimizers)
+        self.objective = objective
+        self.optimizers = nn.CellList(optimizers, auto_prefix=False)  # the parameters keep their names
         self.counts = [len(optimizer.parameters) for optimizer in optimizers]
         self.bounded = [cell for _, cell in model.cells_and_names() if isinstance(cell, BoundedScalar)]
         together = ms.ParameterTuple([p for optimizer in optimizers for p in optimizer.parameters])

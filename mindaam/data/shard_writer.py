@@ -1,0 +1,208 @@
+"""Writes packs, the folders that `shards` reads: all of one, or nothing."""
+
+import hashlib
+import io
+import json
+import os
+import wave
+import zipfile
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from mindaam.data.media import beside_name, cannot_write, replacing, write_npz
+from mindaam.data.shard_codec import encode_record
+from mindaam.data.shards import FULL_SCALE, IMAGE, PLACE, VERSION, Contents, File, shard_name
+from mindaam.errors import InputError, OutputError
+from mindaam.zoo.checkpoints import sha256_of
+
+SHARD_BYTES = 256 << 20
+SUFFIXES = ("jpg", "png", "xy")  # of a record's parts
+NOWHERE = (-1, 0, -1, 0)  # the place of fixations that were not published
+
+
+class PackWriter:
+    """Writes a pack; a context manager, at whose end the pack is there, or nothing after an error or Ctrl-C.
+
+    folder: a new or empty one; header: shards.Header; shard_bytes: a shard is ended before its records grow beyond,
+    unless a single record or sound is larger. Shards take their names when they are whole, pack.json when all are. The
+    same records give the same bytes. Raises OutputError when the folder holds something, or cannot be written to.
+    """
+
+    def __init__(self, folder, header, shard_bytes=SHARD_BYTES):
+        self.folder, self.header, self._shard_bytes = Path(folder), header, shard_bytes
+        self._made = not os.path.lexists(self.folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            occupied = any(self.folder.iterdir())
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
+        if occupied:
+            raise OutputError(f"the folder {folder} is not empty; name a new one for the pack, or empty it")
+        self._names, self._conditions = {}, {}  # each with its number
+        self._pictures = {}  # {(name, SHA-256 of the JPEG): its place}
+        self._rows, self._places, self._sounds = [], bytearray(), {}
+        self._written, self._shard = [], None
+
+    def add(self, name, condition, image, density, fixations, *, frame=None, time=None):
+        """Adds a record; the first has index 0.
+
+        image: uint8 RGB [H,W,3] of the header's size; density: float32 [h,w] >= 0 of a positive sum, of that size or
+        another; fixations: float32 [n,2] (x, y) in pixels of `image`, or None; frame, time: number and second of a
+        film's frame, None of a picture.
+        A picture that comes again under another condition is stored once. InputError for a density that is none.
+        """
+        if image.shape[:2] != self.header.size or image.dtype != np.uint8:
+            raise ValueError(f"{name}: a picture {image.dtype} {image.shape[:2]} in a pack of {self.header.size}")
+        try:
+            parts = encode_record(image, density, fixations, self.header.quality)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
+        self.add_encoded(name, condition, parts, frame=frame, time=time)
+
+    def add_encoded(self, name, condition, parts, *, frame=None, time=None):
+        """`add` for what `shard_codec.encode_record` made, in another process, say."""
+        jpeg = parts[IMAGE]
+        self._make_room(sum(len(part) for part in parts if part))
+        # only pictures: frames hardly ever come again, and to remember them all takes memory
+        known = (name, hashlib.sha256(jpeg).digest()) if frame is None else None
+        places, stem = [], f"{len(self._rows):08}"
+        for suffix, part in zip(SUFFIXES, parts, strict=True):
+            again = self._pictures.get(known) if part is jpeg else None
+            places.append(NOWHERE if part is None else again or self._store(f"{stem}.{suffix}", part))
+        if known:
+            self._pictures[known] = places[IMAGE]
+        film = (-1, np.nan) if frame is None else (frame, time)
+        self._rows.append((_number(self._names, name), _number(self._conditions, condition), *film))
+        self._places += np.array(places, PLACE).tobytes()
+        self._shard.records += 1
+
+    def add_sound(self, name, samples, rate):
+        """Adds the sound of a film, mono: float32 [n] in -1..1 (what is beyond is clipped), whose first sample is at
+        the film's second 0, as `SoundTrack.rest` gives it; rate: samples a second. Stored with 16 bits."""
+        levels = np.clip(np.rint(np.asarray(samples) * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype("<i2").tobytes()
+        number = _number(self._names, name)
+        if number in self._sounds:
+            raise ValueError(f"the film {name} has a sound already")
+        buffer = io.BytesIO()
+        with wave.open(buffer, "wb") as file:
+            file.setparams((1, 2, rate, 0, "NONE", ""))
+            file.writeframes(levels)
+        self._make_room(len(buffer.getbuffer()))
+        shard, offset, length, _ = self._store(f"sound-{number:05}.wav", buffer.getvalue())
+        # the samples end the file, so that they can be read without its header
+        self._sounds[number] = rate, (shard, offset + length - len(levels), len(levels), zlib.crc32(levels))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        whole = False
+        try:
+            if kind is None:
+                self._finish()
+                whole = True
+        finally:
+            if not whole:
+                self._discard()
+
+    def _make_room(self, size):
+        """Ends the shard that `size` more bytes would make too large, and begins the next."""
+        if self._shard and self._shard.bytes and self._shard.bytes + size > self._shard_bytes:
+            self._end_shard()
+        if self._shard is None:
+            self._shard = _ShardFile(self.folder / shard_name(len(self._written)))
+
+    def _store(self, member, data):
+        """Writes the member of an archive; returns its place."""
+        return (len(self._written), self._shard.store(member, data), len(data), zlib.crc32(data))
+
+    def _end_shard(self):
+        self._written.append(self._shard.finish())
+        self._shard = None
+
+    def _finish(self):
+        """The last shard, the index and pack.json."""
+        if not self._rows:
+            raise InputError(f"there is nothing to pack into {self.folder}; choose a split that has gaze")
+        self._end_shard()
+        columns = zip(*self._rows, strict=True)
+        kinds = {"name": np.int32, "condition": np.int32, "frame": np.int32, "time": np.float64}
+        write_npz(
+            self.folder / "index.npz",
+            names=np.array(list(self._names)),
+            conditions=np.array(list(self._conditions)),
+            places=np.frombuffer(self._places, PLACE).reshape(-1, len(SUFFIXES)),
+            sound_film=np.array(list(self._sounds), np.int32),
+            sound_rate=np.array([rate for rate, _ in self._sounds.values()], np.int32),
+            sounds=np.array([place for _, place in self._sounds.values()], PLACE),
+            **{name: np.array(column, kind) for (name, kind), column in zip(kinds.items(), columns, strict=True)},
+        )
+        index = _described(self.folder / "index.npz", len(self._rows))
+        contents = Contents(version=VERSION, header=self.header, index=index, shards=self._written)
+        with replacing(self.folder / "pack.json") as stream:
+            stream.write(json.dumps(contents.model_dump(), ensure_ascii=False, indent=1).encode())
+
+    def _discard(self):
+        """Removes all that was written; the folder was empty before."""
+        if self._shard:
+            self._shard.abandon()
+        shards = [shard_name(number) for number in range(len(self._written))]
+        for name in ("pack.json", "index.npz", *shards):
+            (self.folder / name).unlink(missing_ok=True)
+        if self._made:
+            with suppress(OSError):  # somebody has put a file into it
+                self.folder.rmdir()
+
+
+class _ShardFile:
+    """A shard while it is written, beside its name. bytes: so far; records: in it. Raises OutputError on all errors."""
+
+    def __init__(self, path):
+        self._path, self._beside, self.bytes, self.records = path, beside_name(path), 0, 0
+        try:
+            self._stream = open(self._beside, "wb")  # noqa: SIM115 - closed in `finish` or `abandon`
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        self._archive = zipfile.ZipFile(self._stream, "w")
+
+    def store(self, member, data):
+        """Writes a member; returns where its bytes begin in the file."""
+        info = zipfile.ZipInfo(member)  # stored, and dated 1980, so that equal records give equal files
+        info.external_attr = 0o644 << 16
+        try:
+            self._archive.writestr(info, data)
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
+        self.bytes = self._stream.tell()
+        return self.bytes - len(data)
+
+    def finish(self):
+        """Ends the archive and gives it its name; returns the File."""
+        try:
+            self._archive.close()
+            self._stream.close()
+            file = _described(self._beside, self.records)
+            os.replace(self._beside, self._path)
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
+        return file
+
+    def abandon(self):
+        """Removes the file."""
+        with suppress(OSError, ValueError):  # the disk may be full
+            self._archive.close()
+        with suppress(OSError):
+            self._stream.close()
+        self._beside.unlink(missing_ok=True)
+
+
+def _number(known, key):
+    """The number of `key` in order of appearance."""
+    return known.setdefault(key, len(known))
+
+
+def _described(path, records):
+    return File(bytes=os.path.getsize(path), sha256=sha256_of(path), records=records)
