@@ -1,0 +1,119 @@
+"""`mindaam data check`: which data sets lie in a folder, what is missing or damaged, under which licences.
+
+Exit code 0: everything that was found is complete and usable. 1: something is missing or damaged, or a set that was
+asked for is not there. 2: the command itself cannot be followed, as when there is no such folder.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Exit, Option
+
+from mindaam.cli.terminal import progress, say, tell
+
+UNSOUND = 1
+
+
+def check(
+    root: Annotated[Path, Argument(metavar="ROOT", help="The folder that holds the data sets' folders.")],
+    sets: Annotated[
+        list[str] | None, Option("--set", metavar="NAME", help="Only this set; may come several times.")
+    ] = None,
+    deep: Annotated[bool, Option("--deep", help="Open and decode every file, not a sample of each set.")] = False,
+    duplicates: Annotated[
+        bool, Option("--duplicates", help="Look for near-duplicate pictures across splits and sets.")
+    ] = False,
+    save: Annotated[
+        Path | None, Option(metavar="DIR", help="Keep report.md, report.json and one picture of each set.")
+    ] = None,
+):
+    """Say which data sets are complete, what is missing or damaged, and under which licence. Nothing is changed."""
+    from mindaam.data import leaks, media
+    from mindaam.data.checking import examine, to_open
+    from mindaam.data.datasets.corpus import find_sets
+    from mindaam.evaluation import corpus_report
+
+    found = find_sets(root, sets or None)
+    if save:
+        media.prepare_folder(_outside(save, root))
+    total = sum(to_open(each, deep) + duplicates * len(each.stimuli) for each in found)
+    with progress(total, "looking") as bars:
+        examined = {each.record.key: examine(each, deep=deep, progress=bars.step) for each in found}
+        compared = leaks.compared(found, bars.step) if duplicates else None
+    report = corpus_report.gathered(root, _in_order(root, sets, examined), compared)
+    _show(report)
+    if save:
+        _keep(save, report, found)
+    if not corpus_report.is_sound(report) or (sets and len(found) < len(set(sets))):
+        raise Exit(UNSOUND)
+
+
+def _outside(save, root):
+    """The folder to save in; ConfigError when it lies among the data, in which nothing is ever changed."""
+    from mindaam.errors import ConfigError
+
+    if Path(root).resolve() in [Path(save).resolve(), *Path(save).resolve().parents]:
+        raise ConfigError(f"{save} lies in {root}, where nothing is ever changed; save the report elsewhere")
+    return save
+
+
+def _in_order(root, sets, examined):
+    """The reports of all sets asked for, those that are not here among them, in the catalogue's order."""
+    from mindaam.data.checking import absent
+    from mindaam.data.datasets.catalogue import catalogue
+    from mindaam.data.datasets.corpus import named_folders
+
+    records = [record for record in catalogue().values() if not sets or record.key in sets]
+    folders = named_folders(root, records)
+    return [examined.get(each.key) or absent(each, folders[each.key]) for each in records]
+
+
+def _show(report):
+    """The report on stdout: drawn tables on a terminal, Markdown otherwise."""
+    from mindaam.evaluation import corpus_report
+
+    if not sys.stdout.isatty():
+        tell(corpus_report.markdown(report))
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    for table in corpus_report.tables(report):
+        console.print(f"\n[bold]{escape(table.title)}[/bold]")
+        if table.rows:
+            grid = Table(*(escape(head) for head in table.head), show_lines=False)
+            for row in table.rows:
+                grid.add_row(*(_printable(cell) for cell in row))
+            console.print(grid)
+        for note in table.notes:
+            console.print(f"  {_printable(note)}")
+
+
+def _printable(text):
+    from rich.markup import escape
+
+    return escape(str(text).encode("utf-8", "replace").decode())
+
+
+def _keep(save, report, found):
+    """Writes report.json, report.md and a picture a set."""
+    from mindaam.data import media
+    from mindaam.evaluation import corpus_pictures, corpus_report
+
+    texts = {"report.json": json.dumps(report, indent=1) + "\n", "report.md": corpus_report.markdown(report)}
+    for name, text in texts.items():
+        with media.replacing(save / name) as stream:
+            stream.write(text.encode("utf-8", "replace"))
+    with progress(len(found), "drawing") as bars:
+        for each in found:
+            bars.step(each.record.title)
+            picture = corpus_pictures.sheet(each)
+            if picture is None:
+                say(f"no picture of {each.record.title} was drawn: nothing with gaze in it could be read")
+            else:
+                media.write_jpeg(save / f"{each.record.key}.jpg", picture)
+    tell(f"report: {save}")

@@ -1,0 +1,221 @@
+"""What is inside the files of one picture or film: does everything open, do sizes agree, where do fixations lie.
+
+Nothing is decoded that a header tells, unless everything is asked for ("deep").
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mindaam.data import media
+from mindaam.data.datasets import ground_truth
+from mindaam.data.datasets.film_index import whole_film
+from mindaam.data.datasets.pictures import in_tables
+from mindaam.data.datasets.tree import DAMAGED, NOTE, Problem
+from mindaam.errors import InputError
+
+FRAMES = 5  # of a film, spread over it, of which maps and fixations are opened unless all are
+ASPECT = 0.02  # relative difference of two aspect ratios that rounding to whole pixels may leave
+STRAY = 0.5  # share of a picture's or film's fixations outside it from which on they cannot be meant for it
+
+
+class Look(NamedTuple):
+    """What was seen of one picture or film.
+
+    problems: Problems. pictures: pictures or frames that were opened. fixations: how many were read; outside: of these,
+    how many lie outside the picture; outside_swapped: how many would if x and y were swapped. fits: how well fixations
+    lie on the published maps, [(mean standardised map value at them, the same with x and y swapped)].
+    """
+
+    problems: tuple = ()
+    pictures: int = 0
+    fixations: int = 0
+    outside: int = 0
+    outside_swapped: int = 0
+    fits: tuple = ()
+
+
+def together(looks):
+    """One Look that adds up several."""
+    looks = list(looks)
+    counts = (sum(look[field] for look in looks) for field in range(1, 5))
+    problems = tuple(problem for look in looks for problem in look.problems)
+    return Look(problems, *counts, tuple(fit for look in looks for fit in look.fits))
+
+
+def look_at_picture(reader, index, *, labelled=True, gaze=True, deep=False):
+    """The Look at one picture of a PictureSet.
+
+    labelled: whether it should have a truth; gaze: whether its fixations can be read; deep: decode the picture too.
+    What is wrong with maps where densities are made of fixations is a note, and the other way round.
+    """
+    stimulus, problems = reader.stimuli[index], []
+    attempt = _Attempts(reader.tree, stimulus.name, problems)
+    size = attempt(stimulus.path, lambda: reader.image(index).shape[:2] if deep else reader.size(index))
+    if size is None or not labelled:
+        return Look(tuple(problems), 1)
+    published, weight = None, _weights(reader)
+    if stimulus.map is not None:
+        published = attempt(stimulus.map, lambda: reader.published_map(index), weight["maps"])
+        if published is not None:
+            problems += disagreeing(stimulus.map, stimulus.name, published.shape, size, weight["maps"])
+    fixations = reader.layout.fixations
+    if not gaze or fixations is None or (stimulus.gaze is None and not in_tables(reader.layout)):
+        return Look(tuple(problems), 1)
+    where = stimulus.gaze or fixations.path
+    points = attempt(where, lambda: reader.recorded(index), weight["fixations"])
+    if points is None:
+        return Look(tuple(problems), 1)
+    look = judged(points, size, published)
+    problems += straying(where, stimulus.name, look, size, weight["fixations"])
+    return look._replace(problems=tuple(problems), pictures=1)
+
+
+def look_at_film(reader, index, *, labelled=True, deep=False):
+    """The Look at one film of a FilmSet: at some frames spread over it, or at all of them when deep; as above."""
+    film, problems = reader.films[index], []
+    attempt = _Attempts(reader.tree, film.name, problems)
+    count = reader.frames(index)
+    opened_places = list(range(count)) if deep else sample_indices(count, FRAMES)
+    size = attempt(film.path, lambda: reader.size(index))
+    if size is None:
+        return Look(tuple(problems))
+    opened = attempt(film.path, lambda: _frames_opened(reader, index, opened_places, deep)) or 0
+    if not labelled:
+        return Look(tuple(problems), opened)
+    weight, places = _weights(reader), opened_places
+    if whole_film(reader.layout) and film.gaze:
+        if attempt(film.path, lambda: reader.recorded(index, 0), weight["fixations"]) is None:
+            return Look(tuple(problems), opened)
+        places = range(count)  # all fixations are in memory now
+    looks, mapped = [], {place for place in opened_places if film.mapped[place]}
+    for place in places:
+        published = attempt(film.path, lambda at=place: _map(reader, index, at, mapped), weight["maps"])
+        if published is not None:
+            problems += disagreeing(film.path, film.name, published.shape, size, weight["maps"])
+        if film.gazed[place]:
+            points = attempt(film.path, lambda at=place: reader.recorded(index, at), weight["fixations"])
+            looks += [] if points is None or not len(points) else [judged(points, size, published)]
+    look = together(looks)
+    if film.gazed.any() and not problems:
+        some = None if len(places) == count else len(places)
+        problems += straying(film.path, film.name, look, size, weight["fixations"], some)
+    fits = (_mean(look.fits),) if look.fits else ()  # frames of one film are no independent witnesses
+    return look._replace(problems=tuple(dict.fromkeys(problems)), pictures=opened, fits=fits)
+
+
+def judged(points, size, published=None):
+    """The Look that counts fixations [n,2] (x, y) on a picture of `size` (H, W); published: its map [h,w], or None."""
+    points = np.asarray(points, np.float32).reshape(-1, 2)
+    inside, turned = ground_truth.inside(points, size), ground_truth.inside(points[:, ::-1], size)
+    fits = ()
+    if published is not None and len(inside) and len(turned) and published.std() > 0:
+        standard = (published - published.mean()) / published.std()
+        fits = ((_at(standard, inside, size), _at(standard, turned, size)),)
+    return Look((), 0, len(points), len(points) - len(inside), len(points) - len(turned), fits)
+
+
+def straying(path, stimulus, look, size, severity=DAMAGED, frames=None):
+    """The Problems of a picture's or film's fixations as counted by a Look: none at all, or outside the picture.
+
+    frames: of how many frames they are, None for all of them. severity: of what makes them useless.
+    """
+    if not look.fixations and frames is not None:
+        return [Problem(path, f"none of {frames} frames looked at has a fixation", NOTE, stimulus)]
+    if not look.fixations:
+        return [Problem(path, "holds no fixation", severity, stimulus)]
+    if not look.outside:
+        return []
+    lie = "lies" if look.outside == 1 else "lie"
+    counted = f"{look.outside} of {look.fixations} fixations {lie} outside the picture, which is {size[1]}x{size[0]}"
+    if look.outside > STRAY * look.fixations:
+        likely = look.outside_swapped < look.outside
+        why = "x and y seem to be swapped" if likely else "they seem to be for another size"
+        return [Problem(path, f"{counted}: {why}; restore the file", severity, stimulus)]
+    return [Problem(path, f"{counted}; they are left out", NOTE, stimulus)]
+
+
+def disagreeing(path, stimulus, found, size, severity=DAMAGED):
+    """The Problems of a map of size `found` (H, W) on a picture of `size`: another shape, or only another size."""
+    if tuple(found) == tuple(size):
+        return []
+    sizes = f"the map is {found[1]}x{found[0]}, the picture {size[1]}x{size[0]}"
+    rounding = max(ASPECT, 1 / min(*found, *size))
+    if abs(found[1] * size[0] / (found[0] * size[1]) - 1) > rounding:
+        return [Problem(path, f"sizes disagree: {sizes}; restore the original files", severity, stimulus)]
+    return [Problem(path, f"{sizes}; it is resized", NOTE, stimulus)]
+
+
+def sample_indices(count, most):
+    """At most `most` of the places 0..count-1, evenly spread from the first to the last; the same every time."""
+    if count <= most:
+        return list(range(count))
+    return np.unique(np.linspace(0, count - 1, most).round().astype(int)).tolist()
+
+
+def reason_of(error, tree, path):
+    """What an InputError says, without the path under the tree at its beginning, or at least without the tree's."""
+    text, whole = str(error), str(tree.path(path))
+    if text.startswith((f"{whole} ", f"{whole}:")):
+        return text[len(whole) :].lstrip(": ")
+    return text.removeprefix(f"{tree.root}/")
+
+
+class _Attempts:
+    """Runs readers and notes what they refuse as Problems of one stimulus."""
+
+    def __init__(self, tree, stimulus, problems):
+        self._tree, self._stimulus, self._problems = tree, stimulus, problems
+
+    def __call__(self, path, read, severity=DAMAGED):
+        """What `read` gives, or None after an InputError."""
+        try:
+            return read()
+        except InputError as error:
+            self._problems.append(Problem(path, reason_of(error, self._tree, path), severity, self._stimulus))
+            return None
+
+
+def _weights(reader):
+    """How severe a fault of fixations, or of maps, is: what densities are not made of can be done without."""
+    return {kind: DAMAGED if reader.source == kind else NOTE for kind in ("fixations", "maps")}
+
+
+def _map(reader, index, place, mapped):
+    """A frame's map if it is one of those `mapped`; None where it is blank: then the nearest other frame's is taken,
+    which is no fault."""
+    try:
+        return reader.published_map(index, place) if place in mapped else None
+    except media.BlankMap:
+        return None
+
+
+def _frames_opened(reader, index, positions, deep):
+    """How many frames were opened: decoded when deep or in a film file, by their headers otherwise."""
+    film, frames = reader.films[index], reader.layout.frames
+    if not frames:
+        groups = [positions] if deep else [[place] for place in sorted({*positions[:1], *positions[-1:]})]
+        return sum(1 for group in groups for _ in reader.images(index, group))
+    if deep:
+        return sum(1 for _ in reader.images(index, positions))
+    size = reader.size(index)
+    for position in positions:
+        name = reader.tree.first([frames], {**film.fields, "frame": int(film.numbers[position])})
+        found = media.picture_size(reader.tree.path(name))
+        if found != size:
+            raise InputError(
+                f"{reader.tree.path(name)}: sizes disagree: the frame is {found[1]}x{found[0]}, the film's first "
+                f"{size[1]}x{size[0]}; restore the original frames"
+            )
+    return len(positions)
+
+
+def _mean(fits):
+    return tuple(sum(column) / len(fits) for column in zip(*fits, strict=True))
+
+
+def _at(standard, points, size):
+    """Mean of a map [h,w] at fixations [n,2] of a picture of `size`."""
+    scale = np.array([standard.shape[1] / size[1], standard.shape[0] / size[0]])
+    columns, rows = np.minimum(points * scale, [standard.shape[1] - 1, standard.shape[0] - 1]).astype(int).T
+    return float(standard[rows, columns].mean())

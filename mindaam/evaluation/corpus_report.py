@@ -1,0 +1,232 @@
+"""The report on the data sets of a folder as text: what is complete, what is wrong, what may be done with it.
+
+`gathered` puts it together as plain values, for JSON; `tables` and `markdown` say it to people.
+"""
+
+from typing import NamedTuple
+
+from mindaam.data import licences
+from mindaam.data.checking import statistics
+from mindaam.data.datasets.catalogue import catalogue
+
+SHOWN = 10  # problems of a set, and pairs of near-duplicates, that the text names
+# Table 10 of the AAM paper, in percent.
+PAPER = {
+    "modality": {"image": 88.0, "video": 11.3, "audio_video": 0.7},
+    "scene of pictures": {"natural": 88.3},
+    "scene of films": {"professional media": 49.6, "daily": 43.0, "sports": 4.1, "meetings": 3.3},
+}
+WORDS = {"image": "pictures", "video": "films", "audio_video": "films with sound"}
+
+
+class Table(NamedTuple):
+    """A table: its title, the columns' heads, the rows as lists of text, and sentences below it."""
+
+    title: str
+    head: list
+    rows: list
+    notes: list = []  # noqa: RUF012 - never changed
+
+
+def gathered(root, reports, leaks=None):
+    """The whole report. root: the folder; reports: of `checking.examine` and `absent`, in the catalogue's order; leaks:
+    of `data.leaks`, None when near-duplicates were not looked for."""
+    return {
+        "root": str(root),
+        "sets": reports,
+        "near_duplicates": leaks,
+        "statistics": statistics(reports, catalogue().values()),
+        "licences": licences.matrix(catalogue().values()),
+        "licences_advice": licences.ADVICE,
+    }
+
+
+def is_sound(report):
+    """Whether everything that was found is complete and usable, and something was."""
+    here = [each["state"] for each in report["sets"] if each["state"] != "not here"]
+    return bool(here) and set(here) == {"complete"}
+
+
+def markdown(report):
+    """The report as Markdown."""
+    parts = [f"# Data sets in {report['root']}"]
+    for table in tables(report):
+        parts.append(f"## {table.title}")
+        if table.rows:
+            parts.append("\n".join(_line(row) for row in (table.head, ["---"] * len(table.head), *table.rows)))
+        parts += ["\n".join(f"- {note}" for note in table.notes)] if table.notes else []
+    return "\n\n".join(parts) + "\n"
+
+
+def tables(report):
+    """All Tables of the report, in order."""
+    found = [each for each in report["sets"] if "counts" in each]
+    return [
+        _overview(report),
+        *map(_details, found),
+        *map(_unrecognised, (each for each in report["sets"] if each["state"] == "unrecognised")),
+        _near_duplicates(report["near_duplicates"]),
+        *_statistics(report["statistics"]),
+        _licences(report),
+    ]
+
+
+def _overview(report):
+    rows, deep = [], False
+    for each in report["sets"]:
+        if "counts" not in each:
+            row = ["-", f"0 / {_expected(each)}", "-", "-"]
+        else:
+            deep |= each["looked"]["deep"]
+            star = "" if each["tried"] == "real" else " *"
+            found = f"{each['counts']['with_gaze']:,} / {each['counts']['expected']:,}"
+            row = [_worst(each), found, each["layout"] + star, each["ground_truth"]["source"]]
+        rows.append([each["title"], each["state"], row[1], row[0], row[2], row[3], each["licence"]["name"]])
+    head = ["set", "state", "found / published", "problems", "layout", "ground truth", "licence"]
+    return Table("The eighteen sets" if len(rows) == 18 else "The sets", head, rows, _legend(deep, rows))
+
+
+def _legend(deep, rows):
+    notes = ["found / published: pictures or films with gaze"]
+    if any(row[4].endswith("*") for row in rows):
+        notes.append("* this layout was taken from a description: nobody has run its reader on the real files yet")
+    if deep:
+        notes.append("every file was opened and decoded")
+    else:
+        notes.append("every file was listed, and a sample of each set opened; --deep opens all of them completely")
+    return notes
+
+
+def _details(each):
+    """A set that was found: facts as notes, problems as rows."""
+    truth, splits = each["ground_truth"], each["splits"]
+    named = "official" if splits["official"] else "not official"
+    notes = [
+        f"folder: {each['folder']}",
+        f"layout: {each['layout']}, documented in {each['documented']}",
+        f"splits ({named}: {splits['source']}): {_by_split(each['counts'])}",
+        f"ground truth: {truth['sentence']}",
+        f"published: {_published(each)}",
+        f"opened: {_looked(each['looked'])}",
+        *(f"mended: {mend}" for mend in each["mends"]),
+        *(f"note: {note}" for note in each["notes"]),
+    ]
+    ordered = sorted(each["problems"], key=lambda problem: problem["severity"] != "damaged")
+    rows = [[problem["severity"], _where(problem), problem["reason"]] for problem in ordered[:SHOWN]]
+    if len(ordered) > SHOWN:
+        rows.append(["", f"{len(ordered) - SHOWN:,} more in report.json (--save)", _groups(each["groups"])])
+    title = f"{each['title']}: {each['state']}"
+    return Table(title, ["severity", "file", "what is wrong"] if rows else [], rows, notes)
+
+
+def _unrecognised(each):
+    patterns = [f"{name}: {', '.join(paths)}" for name, paths in each["expected"].items()]
+    notes = [f"{folder} bears the set's name but has the files of no known layout" for folder in each["folders"]]
+    return Table(f"{each['title']}: unrecognised", [], [], [*notes, *(f"expected in {each}" for each in patterns)])
+
+
+def _near_duplicates(found):
+    if found is None:
+        return Table("Near-duplicates", [], [], ["not looked for; --duplicates compares all pictures with each other"])
+    pairs = [("two splits", pair) for pair in found["leaks"]] + [("one split", pair) for pair in found["doubles"]]
+    rows = [
+        [kind, " ".join(pair["first"]), " ".join(pair["second"]), "mirrored" if pair["mirrored"] else ""]
+        for kind, pair in pairs[:SHOWN]
+    ]
+    if len(pairs) > SHOWN:
+        rows.append(["", f"{len(pairs) - SHOWN:,} more in report.json (--save)", "", ""])
+    notes = [
+        f"{found['compared']:,} pictures and frames compared, {found['flat']:,} without contrast left out, "
+        f"{len(found['unreadable']):,} could not be read",
+        f"{len(found['leaks']):,} pairs lie in two splits and would leak; {len(found['doubles']):,} lie in one",
+        "copies that were resized, recompressed or mirrored are found, crops are not",
+    ]
+    return Table("Near-duplicates", ["where", "first", "second", ""] if rows else [], rows, notes)
+
+
+def _statistics(found):
+    """Two tables: shares by pictures and films, and by pictures and frames."""
+    total = sum(cell["instances"] for cell in found["published"]["modality"].values())
+    notes = [
+        f"pictures and frames published: {total:,}; the paper's 1.75 million instances seem to be these",
+        f"{found['fixations']:,} fixations were counted in what was opened",
+    ]
+    paper = "paper: Table 10, which does not say what is counted; pictures and films come nearest to it"
+    for what, title in (("stimuli", "pictures and films"), ("instances", "pictures and frames")):
+        rows = []
+        for axis, cells in found["published"].items():
+            for value, cell in cells.items():
+                here = found["here"][axis].get(value, {what: 0, f"{what}_share": 0.0})
+                told = PAPER.get(axis, {}).get(value)
+                rows.append(
+                    [axis, WORDS.get(value, value), f"{here[what]:,}", f"{here[what + '_share']:.1%}"]
+                    + [f"{cell[what]:,}", f"{cell[what + '_share']:.1%}", "" if told is None else f"{told:.1f}%"]
+                )
+        head = ["by", "", "here", "share", "published", "share", "paper"]
+        yield Table(f"Statistics by {title}", head, rows, [paper] if what == "stimuli" else notes)
+
+
+def _licences(report):
+    rows = [[row["title"], row["licence"], row["redistribution"], row["use"]] for row in report["licences"]]
+    sources = [f"{row['title']}: {'; '.join([row['source'], *row['remarks']])}" for row in report["licences"]]
+    head = ["set", "licence", "passing on", "training and shipping"]
+    return Table("Licences", head, rows, [report["licences_advice"], *sources])
+
+
+def _worst(each):
+    damaged = sum(group["count"] for group in each["groups"] if group["severity"] == "damaged")
+    notes = sum(group["count"] for group in each["groups"]) - damaged
+    return ", ".join([f"{damaged:,}"] * bool(damaged) + [f"{notes:,} notes"] * bool(notes)) or "none"
+
+
+def _expected(each):
+    return f"{each['published']['distributed'] or each['published']['total']:,}"
+
+
+def _by_split(counts):
+    parts = []
+    for split, cell in counts["by_split"].items():
+        of = "" if cell["published"] is None else f" of {cell['published']:,}"
+        unusable = cell["present"] - cell["usable"]
+        said = f", {unusable:,} unusable" * bool(unusable) + ", without gaze" * (bool(split) and not cell["gaze"])
+        parts.append(f"{split or 'in none'} {cell['present']:,}{of}{said}")
+    return "; ".join(parts) or "nothing"
+
+
+def _published(each):
+    published, counts = each["published"], each["counts"]
+    said = [f"the paper's Table {published['table']} counts {published['total']:,}"]
+    if published["distributed"]:
+        said.append(f"the publisher gives out {published['distributed']:,}")
+    said.append(f"{counts['with_gaze']:,} with gaze are here")
+    said += [f"{counts['missing']:,} are missing"] * (counts["missing"] > 0)
+    said += [f"{counts['more']:,} more than expected"] * (counts["more"] > 0)
+    if counts["frames"] is not None and published["frames"]:
+        said.append(f"{counts['frames']:,} frames of {published['frames']:,}")
+    return "; ".join(said) + (f" ({published['source']})" if published["source"] else "")
+
+
+def _looked(looked):
+    said = [f"{looked['stimuli']:,} of {looked['of']:,}"]
+    if looked["fixations"]:
+        share = looked["outside"] / looked["fixations"]
+        said.append(f"{looked['fixations']:,} fixations, {looked['outside']:,} of them ({share:.1%}) outside")
+    if looked["on_maps"] is not None:
+        said.append(
+            f"the published maps, standardised, are {looked['on_maps']:.2f} at fixations "
+            f"({looked['on_maps_swapped']:.2f} with x and y swapped)"
+        )
+    return "; ".join(said)
+
+
+def _where(problem):
+    named = problem["stimulus"]
+    return problem["path"] + (f" ({named})" if named and named not in problem["path"] else "")
+
+
+def _groups(groups):
+    return "in all: " + "; ".join(f"{group['count']:,} x {group['kind']}" for group in groups[:5])
+
+
+def _line(row):
+    return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) + " |"
