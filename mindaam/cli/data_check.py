@@ -33,6 +33,7 @@ def check(
     from mindaam.data import leaks, media
     from mindaam.data.checking import examine, to_open
     from mindaam.data.datasets.corpus import find_sets
+    from mindaam.data.own_checks import examine_own
     from mindaam.evaluation import corpus_report
 
     found = find_sets(root, sets or None)
@@ -42,7 +43,8 @@ def check(
     with progress(total, "looking") as bars:
         examined = {each.record.key: examine(each, deep=deep, progress=bars.step) for each in found}
         compared = leaks.compared(found, bars.step) if duplicates else None
-    report = corpus_report.gathered(root, _in_order(root, sets, examined), compared)
+    own = [] if sets else examine_own(root, deep=deep)
+    report = corpus_report.gathered(root, _in_order(root, sets, examined), compared, own)
     _show(report)
     if save:
         _keep(save, report, found)
@@ -81,7 +83,7 @@ def _show(report):
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
+    console = Console(highlight=False)
     for table in corpus_report.tables(report):
         console.print(f"\n[bold]{escape(table.title)}[/bold]")
         if table.rows:

@@ -1,6 +1,6 @@
-"""Several processes, or threads, read ahead while the model computes; results come back in the order in which they were asked for.
+"""Several processes, or threads, read ahead while the model computes; results come back in the order of asking.
 
-The workers are started afresh ("spawn"): a process that has run MindSpore has threads, and a fork of it can deadlock.
+Processes are started afresh ("spawn"): one that has run MindSpore has threads, and a fork of it can deadlock.
 Spawning imports the caller's main script again, so a script must keep its work under `if __name__ == "__main__":`.
 Nothing here imports MindSpore, and the functions given to a Loader should live in modules that do not either.
 """

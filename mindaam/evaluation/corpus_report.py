@@ -28,12 +28,13 @@ class Table(NamedTuple):
     notes: list = []  # noqa: RUF012 - never changed
 
 
-def gathered(root, reports, leaks=None):
+def gathered(root, reports, leaks=None, own=()):
     """The whole report. root: the folder; reports: of `checking.examine` and `absent`, in the catalogue's order; leaks:
-    of `data.leaks`, None when near-duplicates were not looked for."""
+    of `data.leaks`, None when near-duplicates were not looked for; own: of `own_checks.examine_own`."""
     return {
         "root": str(root),
         "sets": reports,
+        "own": list(own),
         "near_duplicates": leaks,
         "statistics": statistics(reports, catalogue().values()),
         "licences": licences.matrix(catalogue().values()),
@@ -43,8 +44,9 @@ def gathered(root, reports, leaks=None):
 
 def is_sound(report):
     """Whether everything that was found is complete and usable, and something was."""
-    here = [each["state"] for each in report["sets"] if each["state"] != "not here"]
-    return bool(here) and set(here) == {"complete"}
+    here = [each["state"] == "complete" for each in report["sets"] if each["state"] != "not here"]
+    here += [not each["problems"] for each in report["own"]]
+    return bool(here) and all(here)
 
 
 def markdown(report):
@@ -63,6 +65,7 @@ def tables(report):
     found = [each for each in report["sets"] if "counts" in each]
     return [
         _overview(report),
+        *([_own(report["own"])] if report["own"] else []),
         *map(_details, found),
         *map(_unrecognised, (each for each in report["sets"] if each["state"] == "unrecognised")),
         _near_duplicates(report["near_duplicates"]),
@@ -84,6 +87,19 @@ def _overview(report):
         rows.append([each["title"], each["state"], row[1], row[0], row[2], row[3], each["licence"]["name"]])
     head = ["set", "state", "found / published", "problems", "layout", "ground truth", "licence"]
     return Table("The eighteen sets" if len(rows) == 18 else "The sets", head, rows, _legend(deep, rows))
+
+
+def _own(found):
+    """Gaze folders and packs."""
+    rows, notes = [], []
+    for each in found:
+        splits = "; ".join(f"{split} {count:,}" for split, count in each["splits"].items()) or "-"
+        problems = f"{len(each['problems']):,}" if each["problems"] else "none"
+        rows.append([each["name"], each["kind"], splits, problems, each["ground_truth"]])
+        notes += [f"{each['name']}: {problem}" for problem in each["problems"][:SHOWN]]
+        more = len(each["problems"]) - SHOWN
+        notes += [f"{each['name']}: {more} more in report.json"] if more > 0 else []
+    return Table("Gaze folders and packs", ["name", "kind", "splits", "problems", "ground truth"], rows, notes)
 
 
 def _legend(deep, rows):

@@ -16,6 +16,7 @@ from mindaam.data.datasets.corpus import find_sets, open_found, open_gaze, probl
 from mindaam.data.datasets.gaze_files import SPLITS, read_json
 from mindaam.data.datasets.packed import open_packed
 from mindaam.data.loader import Loader
+from mindaam.data.probing import damaged
 from mindaam.data.prompts import corpus as corpus_prompts
 from mindaam.data.sampling import PictureBatch, SamplerState, draw, make_plan, sentence_choice, steps_in
 from mindaam.data.strata import Stratum, unusable
@@ -33,11 +34,12 @@ class Corpus(NamedTuple):
     skipped: list
 
 
-def open_corpus(root, names, unseen, truth, *, skip_damaged=False):
+def open_corpus(root, names, unseen, truth, *, skip_damaged=False, report=None):
     """The Corpus under a folder: packs (`NAME.SPLIT/pack.json`), gaze folders and data sets of the catalogue.
 
     names: the sets wanted, None for all that are there; unseen: sets that are never trained on; truth: GroundTruth.
-    Raises InputError when a wanted set is not there, when none is, and for damage unless `skip_damaged`.
+    report: called as report(done, in all) while everything is looked at. Raises InputError when a wanted set is not
+    there, when none is, and for damage unless `skip_damaged`.
     """
     root, train, val, skipped = Path(root), {}, {}, []
     for name, readers, problems in _readers(root, names, unseen, truth, skip_damaged):
@@ -54,7 +56,23 @@ def open_corpus(root, names, unseen, truth, *, skip_damaged=False):
         )
     if not train:
         raise InputError(f"{root} holds no pack, gaze folder or data set to train on; see `mindaam data check {root}`")
-    return Corpus(train, val, skipped)
+    return _probed(Corpus(train, val, skipped), skip_damaged, report)
+
+
+def _probed(corpus, skip_damaged, report):
+    """The Corpus without what cannot be read; InputError that names the first of it, unless it may be skipped."""
+    kept, skipped = {"train": dict(corpus.train), "val": dict(corpus.val)}, list(corpus.skipped)
+    for part, readers in kept.items():
+        for name, reasons in damaged(readers, report=report).items():
+            if not skip_damaged:
+                more = f" ({len(reasons) - 1} more in {name})" if len(reasons) > 1 else ""
+                raise InputError(f"{next(iter(reasons.values()))}{more}; --skip-damaged leaves out what is damaged")
+            skipped += [f"{name}: {why}" for why in reasons.values()]
+            left = {entry for entry, _ in readers[name].entries} - set(reasons)
+            if not left:
+                raise InputError(f"nothing of {name} can be used: {next(iter(reasons.values()))}")
+            kept[part][name] = readers[name].only(left)
+    return Corpus(kept["train"], kept["val"], skipped)
 
 
 def _readers(root, names, unseen, truth, skip_damaged):

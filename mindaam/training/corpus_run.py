@@ -61,7 +61,11 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False, sk
 
     # ---- data ------------------------------------------------------------------------------------------------------
     names = None if config.corpus is None else tuple(config.corpus)
-    corpus = open_corpus(data_root(config), names, config.unseen, config.ground_truth, skip_damaged=skip_damaged)
+    line = Progress(0)
+    corpus = open_corpus(
+        data_root(config), names, config.unseen, config.ground_truth, skip_damaged=skip_damaged,
+        report=lambda done, total: line.passing(f"looking at the data: {done}/{total}"),
+    )  # fmt: skip
     if config.corpus:
         weights = {**config.sampling.weights, **config.corpus}
         config = config.model_copy(update={"sampling": config.sampling.model_copy(update={"weights": weights})})

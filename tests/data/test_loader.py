@@ -150,3 +150,22 @@ def test_workers_do_not_outlive_a_killed_parent(tmp_path):
     process.wait()
     assert gone(worker)
     process.communicate()
+
+
+def test_threads_answer_in_order_and_pass_errors_on():
+    import threading
+
+    used = set()
+
+    def slow_first(source, index):
+        used.add(threading.current_thread().name)
+        time.sleep(0.05 if index == 0 else 0)
+        if index == 7:
+            raise InputError("no seventh")
+        return source + index
+
+    with Loader({"a": 10}, slow_first, workers=2, threads=True) as load:
+        assert list(load(("a", index) for index in range(6))) == list(range(10, 16))
+        with pytest.raises(InputError, match="no seventh"):
+            list(load(("a", index) for index in range(9)))
+    assert len(used) == 2 and threading.current_thread().name not in used

@@ -63,7 +63,8 @@ def test_a_report_is_sound_when_all_that_is_here_is_complete(root):
     for each in report["sets"]:
         each["state"] = "complete" if "counts" in each else "not here"
     assert corpus_report.is_sound(report)
-    assert not corpus_report.is_sound({"sets": []})
+    assert not corpus_report.is_sound(report | {"own": [{"problems": ["a picture is gone"]}]})
+    assert not corpus_report.is_sound({"sets": [], "own": []})
 
 
 def test_near_duplicates_are_listed_those_that_leak_first(root):

@@ -71,10 +71,10 @@ class Splits(Schema):
     by: "field" (the value of the stimulus's `field` is looked up in `values`: {split: [values]}), "number" (the field
     is a number in `ranges`: {split: [first, last]}), "list" (files that list names, `lists`: {split: pattern}, the name
     in the comma- or space-separated `column`, compared with `key` of the stimulus), "names" (`values`: {split: [names]}
-    compared with `key`, all others are train), "share" (no official split: `val` of all by a hash of the name),
-    "all" (everything is train). index: of lists in MATLAB files, "file:variable" of the names that they count by number
-    (`matlab_lists`). official: whether the publisher made the split. unlabelled: splits without gaze. source: where the
-    split is documented.
+    compared with `key`, all others are train), "share" (no official split: `val` of all by a hash of the name), "all"
+    (everything is train). index: of lists in MATLAB files, "file:variable" of the names that they count by number
+    (`matlab_lists`). together: of "share", groups of keys that show nearly the same and must not part. official:
+    whether the publisher made the split. unlabelled: splits without gaze. source: where the split is documented.
     """
 
     by: Literal["field", "number", "list", "names", "share", "all"]
@@ -86,6 +86,7 @@ class Splits(Schema):
     index: str | None = None
     key: str = "{stem}"
     val: float = Field(default=0.2, gt=0, lt=1)
+    together: list[list[str]] = []
     official: bool = True
     unlabelled: list[str] = []
     source: str

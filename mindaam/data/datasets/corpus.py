@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from mindaam.data.datasets import film_index, films, pictures
 from mindaam.data.datasets.catalogue import catalogue, record
-from mindaam.data.datasets.gaze_files import SPLITS, holds_films, read_json
+from mindaam.data.datasets.gaze_files import META, SPLITS, holds_films, read_json
 from mindaam.data.datasets.gaze_films import open_gaze_films
 from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.ground_truth import GroundTruth, chosen_source
@@ -18,6 +18,7 @@ from mindaam.data.datasets.packed import open_packed
 from mindaam.data.datasets.tree import Problem, Tree, prefix
 from mindaam.errors import InputError, nearest
 
+PACK = "pack.json"
 DEPTH = 2  # folders below the one given in which a set's folder is looked for
 
 
@@ -220,9 +221,11 @@ def stimulus_patterns(layout):
 
 
 def _folders(root):
-    """The folder and those up to DEPTH below it, hidden ones left out; links are followed, but not in circles."""
+    """The folder and those up to DEPTH below it that are no gaze folders or packs, which may bear a set's name too;
+    hidden ones are left out, and links are followed, but not in circles."""
     level, seen = [root], {root.resolve()}
-    yield root
+    if not _is_own(root):
+        yield root
     for _ in range(DEPTH):
         below = []
         for folder in level:
@@ -234,9 +237,14 @@ def _folders(root):
             for path in map(Path, names):
                 if path.resolve() not in seen:
                     seen.add(path.resolve())
-                    below.append(path)
-                    yield path
+                    if not _is_own(path):
+                        below.append(path)
+                        yield path
         level = below
+
+
+def _is_own(folder):
+    return any((folder / name).is_file() for name in (META, PACK))
 
 
 def _is_dir(entry):

@@ -14,7 +14,6 @@ from mindaam.data.datasets.film_index import whole_film
 from mindaam.data.datasets.picture_forms import PICTURE_FORMS
 from mindaam.data.datasets.sample import Sample
 from mindaam.data.datasets.sentences import Sentences
-from mindaam.data.datasets.tree import fill
 from mindaam.errors import InputError
 
 
@@ -106,8 +105,11 @@ class FilmSet:
             return np.asarray(points, np.float32).reshape(-1, 2)
         if not film.gazed[position]:
             return np.zeros((0, 2), np.float32)
-        path = self.tree.path(fill(form.path, {**film.fields, "frame": int(film.labels[position])}))
-        return PICTURE_FORMS[form.form](path, self.size(index), **form.options)
+        fields = {**film.fields, "frame": int(film.labels[position])}
+        path = self.tree.first([form.path], fields)
+        if path is None:
+            raise InputError(f"{self.tree.path(film.path)}: the fixations of frame {fields['frame']} are gone")
+        return PICTURE_FORMS[form.form](self.tree.path(path), self.size(index), **form.options)
 
     def fixations(self, index, position):
         """The fixations inside one frame, float32 [n,2] (x, y) in its pixels, n >= 0; None where only maps are."""
@@ -141,7 +143,7 @@ class FilmSet:
             if len(fixations):
                 return ground_truth.blurred(fixations, stored, size, degree)
         film = self.tree.path(self.films[index].path)
-        raise InputError(f"{film}: no frame has a truth; restore the files, or leave it out with --skip-damaged")
+        raise InputError(f"{film}: no frame has a truth; restore the files")
 
     def clip(self, index, positions, size=None, *, sound=False):
         """The Sample of some frames of a film, in the order of `positions`.

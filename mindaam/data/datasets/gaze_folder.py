@@ -70,6 +70,14 @@ class GazeFolder:
         """float32 [n,2] (x, y) in pixels of the stored picture, or None where the folder holds only maps."""
         return None if self._fixations is None else self._fixations[self.entries[index]]
 
+    def picture_path(self, index):
+        """The picture's file."""
+        return self.root / gaze_files.STIMULI / self.entries[index][0]
+
+    def map_path(self, index):
+        """The file of the published map."""
+        return self._map_path(*self.entries[index])
+
     def image(self, index):
         """The picture, uint8 RGB [H,W,3]; InputError when it is missing, damaged or not of the size in meta.json."""
         path = self.root / "stimuli" / self.entries[index][0]

@@ -132,11 +132,11 @@ class PictureSet:
 
     def size(self, index):
         """The stored picture's (height, width), from its header."""
-        return media.picture_size(self._path(index))
+        return media.picture_size(self.picture_path(index))
 
     def image(self, index):
         """The picture, uint8 RGB [H,W,3]; InputError when it is missing or damaged."""
-        return media.read_image(self._path(index))
+        return media.read_image(self.picture_path(index))
 
     def recorded(self, index):
         """Fixations as the source has them, float32 [n,2] (x, y), also those beside the picture; None where the layout
@@ -161,8 +161,7 @@ class PictureSet:
         if not len(fixations):
             where = self.stimuli[index].gaze or self.layout.fixations.path
             raise InputError(
-                f"{self.tree.path(where)}: no fixation lies in the picture {self.stimuli[index].name}; restore the "
-                "file, or leave the picture out with --skip-damaged"
+                f"{self.tree.path(where)}: no fixation lies in the picture {self.stimuli[index].name}; restore the file"
             )
         return fixations
 
@@ -177,10 +176,7 @@ class PictureSet:
 
     def published_map(self, index):
         """The published density map, float32 [h,w] as stored; InputError when it is missing, damaged or blank."""
-        stimulus = self.stimuli[index]
-        if stimulus.map is None:
-            raise InputError(f"{self._path(index)} has no published map; restore it or use the fixations")
-        return media.read_map(self.tree.path(stimulus.map))
+        return media.read_map(self.map_path(index))
 
     def sentences(self, condition):
         """All sentences that may be trained on for a condition, the one that it is scored with first."""
@@ -207,8 +203,16 @@ class PictureSet:
             name=name,
         )
 
-    def _path(self, index):
+    def picture_path(self, index):
+        """The picture's file."""
         return self.tree.path(self.stimuli[index].path)
+
+    def map_path(self, index):
+        """The file of the published map; InputError when the picture has none."""
+        stimulus = self.stimuli[index]
+        if stimulus.map is None:
+            raise InputError(f"{self.picture_path(index)} has no published map; restore it or use the fixations")
+        return self.tree.path(stimulus.map)
 
     def table(self):
         """{picture as the source names it: float32 [n,2]}; read once. Raises InputError for a table that is missing or
@@ -227,7 +231,7 @@ class PictureSet:
                 return np.asarray(self.table()[name], np.float32).reshape(-1, 2)
         raise InputError(
             f"{self.root}: the fixations in {self.layout.fixations.path} lack the picture {stimulus.name}; restore the "
-            "file, or leave the picture out with --skip-damaged"
+            "file"
         )
 
 

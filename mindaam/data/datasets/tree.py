@@ -7,6 +7,7 @@ suffix of a picture or film, `*` for any part of a name. A field that comes twic
 
 import os
 import re
+from bisect import bisect_left
 from collections import OrderedDict
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ FILM_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg
 SUFFIX = "|".join(re.escape(suffix[1:]) for suffix in (*IMAGE_SUFFIXES, *FILM_SUFFIXES))
 LISTINGS = 512  # folders whose names are kept; a film's frames, maps and fixations are three
 FOLDER = -1  # in place of a file's size
+LAST = chr(0x10FFFF)  # comes after all letters
 
 DAMAGED, NOTE = "damaged", "note"
 
@@ -62,9 +64,14 @@ class Tree:
         return list(self._problems.values())
 
     def listing(self, folder):
-        """{name: size in bytes, FOLDER for a folder} of what is right in a folder; empty when there is no such."""
+        """{name: size in bytes, FOLDER for a folder} of what is right in a folder, sorted; empty for no folder."""
+        return self._listed(folder)[0]
+
+    def _listed(self, folder):
+        """The listing of a folder, and its names as a list."""
         if folder not in self._listings:
-            self._listings[folder] = self._list(folder)
+            names = dict(sorted(self._list(folder).items()))
+            self._listings[folder] = names, list(names)
             if len(self._listings) > LISTINGS:
                 self._listings.popitem(last=False)
         else:
@@ -93,11 +100,10 @@ class Tree:
         """The first of the patterns, filled in with `fields`, that is a file: its path, or None. `*` and a field that
         is not given, as a suffix, are looked for."""
         for pattern in patterns:
-            if is_plain(pattern, fields):
-                path = fill(pattern, fields)
-                if self.size(path) is not None:
-                    return path
-            else:
+            plain = is_plain(pattern, fields)
+            if plain and self.size(fill(pattern, fields)) is not None:
+                return fill(pattern, fields)
+            if not plain or "{frame" in pattern:  # whose zeros may be more or fewer
                 match = next(self.find(pattern, fields), None)
                 if match is not None:
                     return match.path
@@ -108,8 +114,9 @@ class Tree:
         if rest and is_plain(segment, fields):
             yield from self._descend(_join(folder, fill(segment, fields)), rest, fields)
             return
-        shape = compiled(segment, fields)
-        for name, size in sorted(self.listing(folder).items()):
+        shape, sizes = compiled(segment, fields), self.listing(folder)
+        for name in self._starting(folder, beginning(segment, fields)):
+            size = sizes[name]
             if (size == FOLDER) != bool(rest):
                 continue
             found = shape.fullmatch(name)
@@ -127,10 +134,15 @@ class Tree:
             return
         segment, rest = segments[0], segments[1:]
         shape = compiled(segment, fields)
-        for name, size in sorted(self.listing(folder).items()):
+        for name, size in self.listing(folder).items():
             found = shape.fullmatch(name) if size == FOLDER else None
             if found is not None:
                 yield from self._inner(_join(folder, name), rest, {**fields, **found.groupdict()})
+
+    def _starting(self, folder, text):
+        """The names in a folder that begin with a text. Bisected, as thousands of pictures look for theirs."""
+        names = self._listed(folder)[1]
+        return names[bisect_left(names, text) : bisect_left(names, text + LAST)]
 
     def _list(self, folder):
         place, names = self.root / folder, {}
@@ -193,6 +205,15 @@ def prefix(pattern):
     return "".join(plain)
 
 
+def beginning(segment, fields):
+    """The text with which all names begin that fit a segment, as far as it is known."""
+    for match in _FIELD.finditer(segment):
+        if match.group(1) == "frame" or match.group(1) not in fields:
+            segment = segment[: match.start()]
+            break
+    return fill(segment.partition("*")[0], fields)
+
+
 def compiled(segment, fields):
     """The regular expression for one name; fields that are known already stand for their values."""
     parts, seen, end = [], set(), 0
@@ -202,13 +223,13 @@ def compiled(segment, fields):
         if name == "frame" and name in fields:
             parts.append("0*" + str(fields[name]))
         elif name in fields:
-            parts.append(re.escape(str(fields[name])))
+            parts.append(re.escape(fill(match.group(), fields)))
         elif name in seen:
             parts.append(f"(?P={name})")
         else:
             parts.append(f"(?P<{name}>{_shape(name)})")
         seen.add(name)
-    return re.compile("".join([*parts, _literal(segment[end:])]))
+    return re.compile("".join([*parts, _literal(segment[end:])]), re.DOTALL)
 
 
 def _shape(name):

@@ -1,0 +1,48 @@
+"""Gaze folders and packs are looked through with the data sets."""
+
+import csv
+import gzip
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.own_checks import examine_own
+from mindaam.data.packing import pack
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "mine"
+    (place / "stimuli").mkdir(parents=True)
+    names = [f"{number}.png" for number in range(4)]
+    for name in names:
+        Image.fromarray(np.full((24, 32, 3), 90, np.uint8)).save(place / "stimuli" / name)
+    with gzip.open(place / "fixations.csv.gz", "wt", newline="") as stream:
+        csv.writer(stream).writerows([("image", "condition", "x", "y"), *((n, "free_viewing", 5, 6) for n in names)])
+    meta = {"images": {name: {"size": [32, 24]} for name in names}, "conditions": ["free_viewing"]}
+    (place / "meta.json").write_text(json.dumps(meta))
+    (place / "splits.json").write_text(json.dumps({"train": names[:3], "val": names[3:]}))
+    return place
+
+
+def test_sound_folders_and_packs(folder, tmp_path):
+    pack(GazeFolder(folder, "train"), tmp_path / "mine.train", (16, 16), workers=0)
+    gaze, packed = examine_own(tmp_path, deep=True)
+    assert (gaze["kind"], gaze["splits"], gaze["problems"]) == ("gaze folder", {"train": 3, "val": 1}, [])
+    assert (packed["kind"], packed["splits"], packed["problems"]) == ("pack", {"train": 3}, [])
+    assert examine_own(folder) == [gaze] and gaze["ground_truth"] == packed["ground_truth"] != ""
+
+
+def test_what_is_damaged_is_named(folder, tmp_path):
+    pack(GazeFolder(folder, "val"), tmp_path / "mine.val", (16, 16), workers=0)
+    (folder / "stimuli" / "1.png").write_bytes(b"")
+    (folder / "stimuli" / "3.png").unlink()
+    shard = tmp_path / "mine.val" / "shard-00000.zip"
+    shard.write_bytes(shard.read_bytes()[:-1] + b"?")
+    gaze, packed = examine_own(tmp_path, deep=True)
+    assert len(gaze["problems"]) == 2 and "1.png is empty" in gaze["problems"][0] and "3.png" in gaze["problems"][1]
+    assert len(packed["problems"]) == 1 and "shard-00000.zip" in packed["problems"][0]
+    assert examine_own(tmp_path)[1]["problems"] == []  # only the hashes tell

@@ -1,0 +1,51 @@
+"""What cannot be read is found before a run starts, and named."""
+
+import shutil
+
+import numpy as np
+from scipy.io import savemat
+
+from mindaam.data.datasets.corpus import find_set, open_found
+from mindaam.data.datasets.ground_truth import GroundTruth
+from mindaam.data.probing import damaged, probe
+from tests.data.datasets import film_trees, picture_trees
+
+
+def opened(root, key, split="train", truth=None):
+    return open_found(find_set(root, key), split, truth)
+
+
+def test_sound_sets_have_nothing_to_tell(tmp_path):
+    picture_trees.build("cat2000", "official", tmp_path / "CAT2000")
+    film_trees.build("diem", "official", tmp_path)
+    told = []
+    readers = {key: opened(tmp_path, key) for key in ("cat2000", "diem")}
+    assert damaged(readers, report=lambda *done: told.append(done)) == {}
+    assert told == [(done, 4) for done in range(1, 5)]
+
+
+def test_each_kind_of_damage_is_named(tmp_path):
+    picture_trees.build("cat2000", "official", tmp_path / "CAT2000")
+    reader = opened(tmp_path, "cat2000")
+    picture, gaze = reader.picture_path(0), reader.tree.path(reader.stimuli[1].gaze)
+    picture.write_bytes(picture.read_bytes()[:9])
+    savemat(gaze, {"fixLocs": np.zeros((54, 96), bool)})
+    found = damaged({"cat2000": reader})["cat2000"]
+    assert list(found) == [name for name, _ in reader.entries]
+    assert str(picture) in found[reader.entries[0][0]] and str(gaze) in found[reader.entries[1][0]]
+
+
+def test_maps_are_looked_at_where_densities_are_made_of_them(tmp_path):
+    picture_trees.build("cat2000", "official", tmp_path / "CAT2000")
+    reader = opened(tmp_path, "cat2000", truth=GroundTruth(source="maps"))
+    reader.map_path(0).write_bytes(b"no picture")
+    assert str(reader.map_path(0)) in probe(reader, 0) and probe(reader, 1) is None
+    assert probe(opened(tmp_path, "cat2000"), 0) is None  # fixations do not need it
+
+
+def test_a_film_is_looked_into_at_both_ends(tmp_path):
+    film_trees.build("ledov", "released", tmp_path)
+    reader = opened(tmp_path, "ledov")
+    frames = sorted((reader.root / reader.films[0].path).iterdir())
+    shutil.copy(__file__, frames[-1])
+    assert str(frames[-1]) in probe(reader, 0)
