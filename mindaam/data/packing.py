@@ -1,6 +1,7 @@
 """Packing a split of a data set: every picture or frame is decoded, resized and written once, with its truth."""
 
 import os
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,6 +92,17 @@ def read_clip(reader, index, positions, size):
         return error
 
 
+def read_sound(reader, index):
+    """A film's sound, float32 [samples], and its samples a second; None without any, or the InputError that it met."""
+    try:
+        if not reader.has_sound(index):
+            return None
+        with SoundTrack(reader.sound_path(index), rate=None) as track:
+            return track.rest(), track.rate
+    except InputError as error:
+        return error
+
+
 def _add_pictures(writer, reader, size, _every, _sound, skip_damaged, workers):
     """Yields (entry, records added, problem or None) for each picture."""
     with Loader({"": reader}, read_picture, workers=workers) as load:
@@ -111,7 +123,10 @@ def _add_films(writer, reader, size, every, sound, skip_damaged, workers):
         for index, entry in enumerate(reader.entries):
             positions = range(0, reader.frames(index), every)
             clips = [positions[first : first + CLIP] for first in range(0, len(positions), CLIP)]
-            problem = _first_problem(load, index, clips, size) if skip_damaged else None
+            wave = read_sound(reader, index) if sound and entry[0] not in heard else None
+            if isinstance(wave, InputError) and not skip_damaged:
+                raise wave
+            problem = _first_problem(load, index, clips, size, wave) if skip_damaged else None
             if problem:
                 yield index, 0, problem
                 continue
@@ -119,16 +134,16 @@ def _add_films(writer, reader, size, every, sound, skip_damaged, workers):
                 if isinstance(read, InputError):
                     raise read
                 _add_clip(writer, entry, part, read)
-            if sound and entry[0] not in heard and reader.has_sound(index):
-                _add_sound(writer, entry[0], reader.sound_path(index))
-            heard.add(entry[0])
+            if wave is not None:
+                writer.add_sound(entry[0], *wave)
+                heard.add(entry[0])
             yield index, len(positions), None
 
 
-def _first_problem(load, index, clips, size):
-    """What is wrong with a film, read from beginning to end, or None."""
-    reads = load(("", index, part, size) for part in clips)
-    return next((str(read) for read in reads if isinstance(read, InputError)), None)
+def _first_problem(load, index, clips, size, wave):
+    """What is wrong with a film, read from beginning to end, or with its sound, or None."""
+    reads = [wave], load(("", index, part, size) for part in clips)
+    return next((str(read) for read in chain(*reads) if isinstance(read, InputError)), None)
 
 
 def _add_clip(writer, entry, positions, sample):
@@ -138,8 +153,3 @@ def _add_clip(writer, entry, positions, sample):
             *entry, sample.image[place], sample.density[place], fixations[place],
             frame=position, time=float(sample.times[place]),
         )  # fmt: skip
-
-
-def _add_sound(writer, name, path):
-    with SoundTrack(path, rate=None) as track:
-        writer.add_sound(name, track.rest(), track.rate)

@@ -100,7 +100,9 @@ def found_in(folder, record, *, named=True):
         places = [prefix(pattern).rstrip("/") for pattern in stimulus_patterns(layout)]
         if (named or not layout.named) and any(tree.listing(place) for place in places):
             each = _indexed(record, layout, tree, chosen_source(GroundTruth(), record, layout))
-            found += [each] if each.stimuli or each.problems else []
+            # a broken link in any folder says nothing of a set whose name the folder does not bear
+            telling = each.problems if named else set(each.problems) - set(tree.problems)
+            found += [each] if each.stimuli or telling else []
     return _the_one(found) if found else None
 
 
@@ -124,6 +126,8 @@ def open_found(found, split, truth=None, *, skip_damaged=False):
     if source != found.source:
         found = _indexed(found.record, found.layout, found.tree, source)
     stimuli = found.labelled(split)
+    if found.problems and not found.stimuli:  # a list of a split, say, is gone
+        raise InputError(found.problems[0].reason)
     if not stimuli:
         hint = nearest(split, found.splits())
         raise InputError(
@@ -187,12 +191,14 @@ def open_splits(root, names=None, splits=None, truth=None, *, skip_damaged=False
     keys = [name for name in (catalogue() if names is None else names) if name not in known]
     for found in find_sets(root, keys) if keys else ():
         seen |= dict.fromkeys(found.splits())
+        if not found.stimuli and not skip_damaged:
+            raise InputError(found.problems[0].reason)
         for split in found.splits():
             if found.labelled(split) and (splits is None or split in splits):
                 readers.append(open_found(found, split, truth, skip_damaged=skip_damaged))
     if seen and not readers:
-        raise InputError(f"{root} has no gaze in {' or '.join(splits)}{nearest(splits[0], seen)}; its splits are "
-                         f"{', '.join(sorted(seen))}")  # fmt: skip
+        hint, asked = (nearest(splits[0], seen), " or ".join(splits)) if splits else ("", "any split")
+        raise InputError(f"{root} has no gaze in {asked}{hint}; its splits are {', '.join(sorted(seen))}")
     missing = sorted(set(names or ()) - {reader.name for reader in readers})
     if missing or not readers:
         what = missing[0] if missing else "gaze folder and no data set"
@@ -255,7 +261,7 @@ def _is_dir(entry):
 
 
 def _is_named(folder, record):
-    return folder.absolute().name.casefold() in {name.casefold() for name in record.folders}
+    return os.path.basename(os.path.abspath(folder)).casefold() in {name.casefold() for name in record.folders}
 
 
 def _the_one(found):

@@ -55,6 +55,7 @@ def index(tree, layout, source):
         try:
             film = _film(tree, layout, name, split, path, fields, rates)
         except InputError as error:
+            films.append(_unreadable(layout, name, split, path, fields))
             problems.append(Problem(path, str(error), stimulus=name))
             continue
         films.append(film)
@@ -106,6 +107,12 @@ def _film(tree, layout, name, split, path, fields, rates):
     sound = tree.first([layout.sound], fields) if layout.sound else None
     mapped = np.isin(labels, mapped)
     return Film(name, split, path, numbers, start, labels, mapped, gazed, gaze, float(rate), sound, fields)
+
+
+def _unreadable(layout, name, split, path, fields):
+    """A film that is there but damaged, without frames."""
+    none, never = np.zeros(0, np.int64), np.zeros(0, bool)
+    return Film(name, split, path, none, 0, none, never, never, (), layout.rate, None, fields)
 
 
 def _length(path):

@@ -203,6 +203,8 @@ class FilmSet:
         """{frame number: fixations} of a whole film; the last film's are kept."""
         if self._gaze[0] != index:
             film, form = self.films[index], self.layout.fixations
+            if not film.gaze:
+                return {}
             facts = FilmFacts(film.name, film.numbers, film.rate, self.size(index), film.start)
             paths = [self.tree.path(path) for path in film.gaze]
             asked = {"condition": film.fields["condition"]} if "condition" in film.fields else {}

@@ -140,9 +140,10 @@ class PackedFilms:
         from mindaam.data.sound import frame_window
 
         name, _ = self.entries[index]
-        track, rate = _Track(partial(self.pack.sound, name), self.pack.sound_rate(name)), self.rate(index)
+        track = _Track(partial(self.pack.sound, name), self.pack.sound_rate(name))
         times = [self.pack.entry(self._records[index][position]).time for position in positions]
-        return np.stack([frame_window(track, rate, round(time * rate)) for time in times])
+        # at one frame a second a frame's number is its time: exact, where a rate worked out from times is not
+        return np.stack([frame_window(track, 1.0, time) for time in times])
 
     def sentences(self, condition):
         """All sentences that may be trained on for a condition, the one it is scored with first."""

@@ -140,24 +140,31 @@ class PictureSet:
 
     def recorded(self, index):
         """Fixations as the source has them, float32 [n,2] (x, y), also those beside the picture; None where the layout
-        has only maps. Raises InputError for a file that is damaged, and when a table does not have the picture."""
+        has only maps, and where densities are made of maps and the picture's fixations are missing. Raises InputError
+        for a file that is damaged, and for missing fixations otherwise."""
         fixations, stimulus = self.layout.fixations, self.stimuli[index]
         if fixations is None:
             return None
         if in_tables(self.layout):
             points = self._of_table(stimulus)
-        else:
+        elif stimulus.gaze is not None:
             read = PICTURE_FORMS[fixations.form]
             points = read(self.tree.path(stimulus.gaze), self.size(index), **fixations.options)
+        else:
+            points = None
+        if points is None:
+            return self._without_fixations(stimulus)
         return from_screen(points, self.size(index), self.record.viewing.screen) if fixations.of_screen else points
 
     def fixations(self, index):
-        """float32 [n,2] (x, y) in pixels of the stored picture, those inside it, n >= 1; None where the layout has only
-        maps. InputError when there are none inside."""
+        """float32 [n,2] (x, y) in pixels of the stored picture, those inside it, n >= 1; None as `recorded`, and where
+        densities are made of maps and none is inside. InputError when none is otherwise."""
         recorded = self.recorded(index)
         if recorded is None:
             return None
         fixations = ground_truth.inside(recorded, self.size(index))
+        if not len(fixations) and self.source == "maps":
+            return None
         if not len(fixations):
             where = self.stimuli[index].gaze or self.layout.fixations.path
             raise InputError(
@@ -226,9 +233,18 @@ class PictureSet:
         return self._table
 
     def _of_table(self, stimulus):
+        """What the tables say of a picture; None when they lack it, and when maps do without any table."""
+        if self.source == "maps" and table_is_missing(self.tree, self.layout):
+            return None
         for name in table_names(stimulus.path):
             if name in self.table():
                 return np.asarray(self.table()[name], np.float32).reshape(-1, 2)
+        return None
+
+    def _without_fixations(self, stimulus):
+        """None where maps are what counts; InputError otherwise."""
+        if self.source == "maps":
+            return None
         raise InputError(
             f"{self.root}: the fixations in {self.layout.fixations.path} lack the picture {stimulus.name}; restore the "
             "file"

@@ -37,17 +37,13 @@ def names_in(tree, pattern, column=0):
 
 
 def rows(path):
-    """The rows of a list file as lists of text, cut at commas or tabs, or else at spaces; without empty ones."""
+    """The rows of a list file as lists of text, cut at commas, or else at tabs and spaces; without empty ones."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        cut = [next(csv.reader([line])) if "," in line else line.split() for line in lines]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as a list ({error}); copy the file again") from error
-    found = []
-    for line in text.splitlines():
-        cut = next(csv.reader([line])) if "," in line else re.split(r"\t|\s+", line.strip())
-        if any(cut):
-            found.append([part.strip() for part in cut])
-    return found
+    return [[part.strip() for part in row] for row in cut if any(row)]
 
 
 def _lists(tree, rule):

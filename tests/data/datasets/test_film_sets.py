@@ -2,10 +2,12 @@
 
 import pickle
 import shutil
+from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mindaam.data import prompts, transforms
 from mindaam.data.datasets.catalogue import catalogue
@@ -162,15 +164,11 @@ def test_densities_are_the_frame_s_or_those_of_the_nearest_with_a_truth(made, so
             np.testing.assert_array_equal(found, expected)
 
 
-def test_some_frames_have_only_gaze_beside_them_and_take_the_next(trees):
+def test_frames_with_gaze_beside_them_only_take_the_last_before(trees):
     # Otherwise the test above would show nothing.
-    reader, index, film = trees("coutrot1", "official").each()[0]
-    without = sorted(set(film.numbers) - truth_of(film, "fixations").keys())
-    position = film.numbers.index(without[0])
-    np.testing.assert_array_equal(reader.density(index, position), reader.density(index, position + 1))
-    assert reader.labelled(index)[position] and not len(reader.fixations(index, position))
     reader, index, film = trees("ledov", "official").each()[0]
     assert set(film.numbers) - truth_of(film, "fixations").keys() == {6, 7}
+    assert reader.labelled(index)[7] and len(reader.recorded(index, 7)) and not len(reader.fixations(index, 7))
     np.testing.assert_array_equal(reader.density(index, 7), reader.density(index, 5))
 
 
@@ -239,9 +237,9 @@ def test_sound_is_the_two_seconds_about_each_frame(trees, name):
         begin = 48_000 - round(time * 48_000)  # where the film's second 0 is
         assert np.abs(window[: begin - 480]).max() < 0.05 and np.abs(window).max() < 0.7
         assert window[begin + 2400 : begin + 7200].std() == pytest.approx(0.5 / 2**0.5, abs=0.05)
-    # A later frame's window is the same sound, further left.
+    # A later frame's window is the same sound, further left, to a sample of the file (0.06 at 16 kHz and 440 Hz).
     shift = round((clip.times[0] - clip.times[1]) * 48_000)
-    np.testing.assert_allclose(clip.sound[0][: 96_000 - shift], clip.sound[1][shift:], atol=0.06)
+    assert np.abs(clip.sound[0][: 96_000 - shift] - clip.sound[1][shift:]).mean() < 0.01
 
 
 def test_a_copy_for_another_process_gives_the_same(made):
@@ -277,9 +275,9 @@ def test_blank_and_missing_maps_are_replaced_by_the_nearest(copied):
     (maps / "0007.png").write_bytes(dark(maps / "0008.png"))
     (maps / "0009.png").unlink()
     found = find_set(root, "dhf1k")
-    assert [tuple(each) for each in found.problems] == [
-        ("DHF1K_train/video/001/images", "1 of 4 frames have no maps", "note", "DHF1K_train/video/001/images")
-    ] or [each.severity for each in found.problems] == ["note"]
+    [problem] = found.problems
+    assert (problem.reason, problem.severity) == ("1 of 4 frames have no maps", "note")
+    assert problem.stimulus == found.labelled("train")[0].name
     reader = open_found(found, "train", GroundTruth(source="maps"))
     assert reader.films[0].numbers.tolist() == [6, 7, 8, 9]
     assert reader.labelled(0).tolist() == [True, True, True, False]
@@ -294,10 +292,6 @@ def test_blank_and_missing_maps_are_replaced_by_the_nearest(copied):
 
 def dark(path):
     """A picture file of the same size that is all black."""
-    from io import BytesIO
-
-    from PIL import Image
-
     with Image.open(path) as picture:
         Image.new("L", picture.size).save(stream := BytesIO(), "PNG")
     return stream.getvalue()
@@ -306,8 +300,6 @@ def dark(path):
 def test_frames_that_differ_in_size_are_damaged(copied):
     root, folder = copied("hollywood2", "official")
     frames = sorted((folder / "training/actioncliptrain00001_1/images").iterdir())
-    from PIL import Image
-
     Image.new("RGB", (40, 32)).save(frames[2])
     reader = open_found(find_set(root, "hollywood2"), "train")
     with pytest.raises(InputError, match=f"{frames[2].name}: the frame is 40x32 but the film's first is 48x32"):

@@ -1,4 +1,4 @@
-"""Every set of pictures in every layout, read back from small trees; and recorded gaze, rewritten as it was published."""
+"""Every set of pictures in every layout, read back from small trees; and recorded gaze, rewritten as published."""
 
 import csv
 import gzip
