@@ -155,8 +155,8 @@ class _OtherFixations:
             train = other_split(folder, "train")
         except InputError:
             return
-        sizes = (np.array(train.size(index))[::-1] for index in range(len(train)))
-        self._shares = [train.fixations(index) / size for index, size in enumerate(sizes)]
+        points = ((train.fixations(index), np.array(train.size(index))[::-1]) for index in range(len(train)))
+        self._shares = [fixations / size for fixations, size in points if fixations is not None]
 
     def draw(self, position, size):
         """The fixations [m,2] of ten train pictures in pixels of `size`, or None; `position` seeds the draw."""

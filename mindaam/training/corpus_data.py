@@ -43,7 +43,8 @@ def open_corpus(root, names, unseen, truth, *, skip_damaged=False, report=None):
     """
     root, train, val, skipped = Path(root), {}, {}, []
     for name, readers, problems in _readers(root, names, unseen, truth, skip_damaged):
-        train[name] = readers["train"]
+        if "train" in readers:
+            train[name] = readers["train"]
         held = next((readers[split] for split in VALIDATION if split in readers), None)
         if held is not None:
             val[name] = held
@@ -76,7 +77,7 @@ def _probed(corpus, skip_damaged, report):
 
 
 def _readers(root, names, unseen, truth, skip_damaged):
-    """Yields (name, {split: reader}, Problems) of what is trained on."""
+    """Yields (name, {split: reader}, Problems) of what is trained or scored on, or left out."""
 
     def wanted(name):
         return name not in unseen and (names is None or name in names)
@@ -102,7 +103,11 @@ def _readers(root, names, unseen, truth, skip_damaged):
             if found.labelled(split):
                 readers[split] = open_found(found, split, truth, skip_damaged=skip_damaged)
                 problems += problems_in(found, split)
-        if "train" in readers:
+        if not found.stimuli and found.problems:  # a list of its split is gone, say
+            if not skip_damaged:
+                raise InputError(f"{found.problems[0].reason}; --skip-damaged leaves {found.record.key} out")
+            problems = found.problems
+        if readers or problems:
             yield found.record.key, readers, list(dict.fromkeys(problems))
 
 

@@ -15,6 +15,7 @@ from mindaam.schema import merge, read_yaml, validate
 from mindaam.training.corpus_config import CorpusConfig
 from mindaam.training.corpus_data import CorpusSource, described, fingerprint, open_corpus, read, strata_of
 from mindaam.training.corpus_run import TINY_RUN
+from tests.data.datasets import film_trees
 from tests.training.corpus_root import FILMS, PICTURES, make_corpus
 
 SIZE = (28, 42)
@@ -159,3 +160,13 @@ def test_packs_take_the_place_of_the_folders_that_they_were_made_from(root, tmp_
 def test_the_bundled_configuration_fits_its_model():
     settings = validate(CorpusConfig, read_yaml(configs_dir() / "train" / "corpus.yaml"), "corpus.yaml")
     assert settings.start == settings.model and settings.unseen == ("avad",)
+
+
+def test_a_set_whose_split_list_is_gone_is_named_or_left_out(tmp_path):
+    root = make_corpus(tmp_path)
+    film_trees.build("ledov", "official", root)
+    (root / "LEDOV" / "namelist.mat").unlink()
+    with pytest.raises(InputError, match=r"namelist\.mat.*--skip-damaged leaves ledov out"):
+        open_corpus(root, None, (), GroundTruth())
+    corpus = open_corpus(root, None, (), GroundTruth(), skip_damaged=True)
+    assert "ledov" not in corpus.train and any("namelist.mat" in line for line in corpus.skipped)

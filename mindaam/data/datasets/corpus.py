@@ -218,7 +218,7 @@ def other_split(reader, split):
 
 def open_gaze(place, split, truth=None):
     """The reader of one split of a gaze folder: a GazeFolder, or a FilmSet where it holds films."""
-    return open_gaze_films(place, split, truth) if holds_films(place) else GazeFolder(place, split)
+    return open_gaze_films(place, split, truth) if holds_films(place) else GazeFolder(place, split, truth)
 
 
 def stimulus_patterns(layout):

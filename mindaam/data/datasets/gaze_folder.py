@@ -24,8 +24,11 @@ class GazeFolder:
     cheap to hand to a decoding process.
     """
 
-    def __init__(self, root, split="train"):
-        """Reads the lists; raises InputError for a missing, damaged or incomplete folder, or an unknown split."""
+    def __init__(self, root, split="train", truth=None):
+        """Reads the lists. truth: GroundTruth, of which the blur alone matters: a folder has fixations or else maps.
+
+        Raises InputError for a missing, damaged or incomplete folder, or an unknown split.
+        """
         self.root, self.split = Path(root), split
         meta = gaze_files.read_meta(self.root, "images")
         self.name = meta.get("name", self.root.name)
@@ -40,7 +43,8 @@ class GazeFolder:
             self._fixations = None
             self.entries = [(n, c) for c in meta["conditions"] for n in names if self._map_path(n, c).is_file()]
         self.conditions = tuple(meta["conditions"])
-        self.truth, self.source = ground_truth.GroundTruth(), "fixations" if self._fixations is not None else "maps"
+        self.truth = truth or ground_truth.GroundTruth()
+        self.source = "fixations" if self._fixations is not None else "maps"
         gaze_files.require_gaze(self.root, split, names, self.entries)
 
     def __len__(self):
@@ -60,7 +64,7 @@ class GazeFolder:
             return "the published density maps"
         degree = self.px_per_degree_stored
         width = f"{degree:g} pixels" if degree else f"a {ground_truth.ASSUMED_DEGREES_WIDE:g}th of the picture's width"
-        return f"fixations blurred with a Gaussian of sigma 1 degree = {width}"
+        return f"fixations blurred with a Gaussian of sigma {self.truth.sigma_degrees:g} degree, 1 degree = {width}"
 
     def size(self, index):
         """The stored picture's (height, width), without reading it."""
@@ -101,7 +105,7 @@ class GazeFolder:
         if fixations is None:
             return transforms.resize_density(self._map(index), size)
         degree = self.px_per_degree_stored or stored[1] / ground_truth.ASSUMED_DEGREES_WIDE
-        return ground_truth.blurred(fixations, stored, size, degree)
+        return ground_truth.blurred(fixations, stored, size, degree * self.truth.sigma_degrees)
 
     def sentences(self, condition):
         """All sentences that may be trained on for a condition, the one that it is scored with first."""
