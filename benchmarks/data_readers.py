@@ -21,9 +21,9 @@ from data_formats import apart
 from mindaam.data import media, transforms
 from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.loader import Loader
-from mindaam.data.shard_codec import encode_record
-from mindaam.data.shard_writer import PackWriter
-from mindaam.data.shards import Header, Pack
+from mindaam.data.packs.shard_codec import encode_record
+from mindaam.data.packs.shard_writer import PackWriter
+from mindaam.data.packs.shards import Header, Pack
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 STORED, SIZE = (768, 1024), (448, 448)

@@ -30,10 +30,11 @@ def check(
     ] = None,
 ):
     """Say which data sets are complete, what is missing or damaged, and under which licence. Nothing is changed."""
-    from mindaam.data import leaks, media
-    from mindaam.data.checking import examine, to_open
+    from mindaam.data import media
+    from mindaam.data.checks import leaks
+    from mindaam.data.checks.checking import examine, to_open
+    from mindaam.data.checks.own_checks import examine_own
     from mindaam.data.datasets.corpus import find_sets
-    from mindaam.data.own_checks import examine_own
     from mindaam.evaluation import corpus_report
 
     found = find_sets(root, sets or None)
@@ -63,7 +64,7 @@ def _outside(save, root):
 
 def _in_order(root, sets, examined):
     """The reports of all sets asked for, those that are not here among them, in the catalogue's order."""
-    from mindaam.data.checking import absent
+    from mindaam.data.checks.checking import absent
     from mindaam.data.datasets.catalogue import catalogue
     from mindaam.data.datasets.corpus import named_folders
 

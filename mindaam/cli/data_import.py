@@ -35,7 +35,7 @@ def import_gaze(
     link: Annotated[bool, Option("--link/--copy", help=LINK)] = False,
 ):
     """Make a gaze folder of your own pictures or films and a table of fixations."""
-    from mindaam.data.importing import Wanted, import_gaze
+    from mindaam.data.imports.importing import Wanted, import_gaze
 
     named = _columns(columns)
     wanted = Wanted(named, condition, tuple(sentence or ()), px_per_degree, val, fractions, link)

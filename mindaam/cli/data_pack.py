@@ -27,8 +27,8 @@ def pack(
     from mindaam.data.datasets.catalogue import catalogue
     from mindaam.data.datasets.corpus import open_splits
     from mindaam.data.datasets.ground_truth import GroundTruth
-    from mindaam.data.packing import pack as write
-    from mindaam.data.packing import target_of
+    from mindaam.data.packs.packing import pack as write
+    from mindaam.data.packs.packing import target_of
     from mindaam.errors import ConfigError
     from mindaam.schema import validate
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mindaam.data import transforms
-from mindaam.data.checking import sample_indices
+from mindaam.data.checks.checking import sample_indices
 from mindaam.data.datasets.films import FilmSet
 from mindaam.data.datasets.pictures import PictureSet
 from mindaam.errors import InputError

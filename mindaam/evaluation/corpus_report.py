@@ -5,8 +5,8 @@
 
 from typing import NamedTuple
 
-from mindaam.data import licences
-from mindaam.data.checking import statistics
+from mindaam.data.checks import licences
+from mindaam.data.checks.checking import statistics
 from mindaam.data.datasets.catalogue import catalogue
 
 SHOWN = 10  # problems of a set, and pairs of near-duplicates, that the text names
@@ -30,7 +30,7 @@ class Table(NamedTuple):
 
 def gathered(root, reports, leaks=None, own=()):
     """The whole report. root: the folder; reports: of `checking.examine` and `absent`, in the catalogue's order; leaks:
-    of `data.leaks`, None when near-duplicates were not looked for; own: of `own_checks.examine_own`."""
+    of `checks.leaks`, None when near-duplicates were not looked for; own: of `checks.own_checks`."""
     return {
         "root": str(root),
         "sets": reports,

@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from mindaam.data import transforms
+from mindaam.data.checks.probing import damaged
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.corpus import find_sets, open_found, open_gaze, problems_in
 from mindaam.data.datasets.gaze_files import SPLITS, read_json
 from mindaam.data.datasets.packed import open_packed
 from mindaam.data.loader import Loader
-from mindaam.data.probing import damaged
 from mindaam.data.prompts import corpus as corpus_prompts
 from mindaam.data.sampling import PictureBatch, SamplerState, draw, make_plan, sentence_choice, steps_in
 from mindaam.data.strata import Stratum, unusable

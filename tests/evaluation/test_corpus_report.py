@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mindaam.data.checking import absent, examine
+from mindaam.data.checks.checking import absent, examine
+from mindaam.data.checks.licences import DISPUTED, OPEN, RESEARCH, UNKNOWN, matrix, use
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.corpus import find_sets
 from mindaam.data.datasets.sample import Sample
-from mindaam.data.licences import DISPUTED, OPEN, RESEARCH, UNKNOWN, matrix, use
 from mindaam.evaluation import corpus_pictures, corpus_report
 from tests.data.datasets import film_trees, picture_trees
 

@@ -164,4 +164,3 @@ def test_ctrl_c_while_the_last_work_is_waited_for_never_leaves_the_thread_behind
             behind.put(number)
     assert not behind._thread.is_alive() and Impatient.presses == 0
     assert (done == list(range(5))) == kept
-

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mindaam.data.datasets.ground_truth import GroundTruth
-from mindaam.data.packing import pack
+from mindaam.data.packs.packing import pack
 from mindaam.data.prompts import corpus as prompts
 from mindaam.data.sampling import ClipBatch, PictureBatch, SamplerState
 from mindaam.errors import InputError

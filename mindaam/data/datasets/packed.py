@@ -8,7 +8,7 @@ import numpy as np
 from mindaam.data import transforms
 from mindaam.data.datasets.sample import Sample
 from mindaam.data.datasets.sentences import Sentences
-from mindaam.data.shards import Pack
+from mindaam.data.packs.shards import Pack
 
 
 def open_packed(folder):

@@ -24,7 +24,7 @@ from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.errors import ConfigError, InputError
 from tests.data.datasets import film_trees, picture_trees
-from tests.data.test_gaze_folder import HEADER, ROWS, make_pictures, write_json, write_rows
+from tests.data.datasets.test_gaze_folder import HEADER, ROWS, make_pictures, write_json, write_rows
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ from mindaam.data.datasets.corpus import find_set, open_found
 from mindaam.data.datasets.gaze_films import open_gaze_films
 from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.packed import PackedFilms, PackedPictures, open_packed
-from mindaam.data.packing import pack
+from mindaam.data.packs.packing import pack
 from mindaam.errors import InputError
 from tests.clips import make_clip, number_of
 from tests.clips import pictures as grey_frames
 from tests.data.datasets import film_trees, picture_trees
 from tests.data.datasets.drawn import map_of, picture
-from tests.data.test_gaze_folder import HEADER, write_json, write_rows
+from tests.data.datasets.test_gaze_folder import HEADER, write_json, write_rows
 
 SIZE = (40, 56)
 JPEG = 3.0  # grey levels

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from mindaam.data.checks.probing import damaged
 from mindaam.data.datasets.corpus import open_gaze
 from mindaam.data.datasets.gaze_files import META, SPLITS, read_json
 from mindaam.data.datasets.packed import open_packed
-from mindaam.data.probing import damaged
 from mindaam.errors import InputError
 
 

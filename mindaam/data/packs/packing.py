@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from mindaam.data import transforms
 from mindaam.data.loader import Loader
-from mindaam.data.shard_writer import PackWriter
-from mindaam.data.shards import Header
+from mindaam.data.packs.shard_writer import PackWriter
+from mindaam.data.packs.shards import Header
 from mindaam.data.sound_track import SoundTrack
 from mindaam.errors import ConfigError, InputError, OutputError
 

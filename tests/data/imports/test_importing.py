@@ -10,8 +10,8 @@ from PIL import Image
 
 from mindaam.data.datasets.gaze_films import open_gaze_films
 from mindaam.data.datasets.gaze_folder import GazeFolder
-from mindaam.data.fixation_csv import read_table
-from mindaam.data.importing import Wanted, import_gaze, split_by_hash
+from mindaam.data.imports.fixation_csv import read_table
+from mindaam.data.imports.importing import Wanted, import_gaze, split_by_hash
 from mindaam.errors import ConfigError, InputError, OutputError
 from tests.clips import make_clip, pictures
 
@@ -282,7 +282,7 @@ def test_a_failure_while_writing_leaves_nothing(photos, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mindaam.data.import_writer.shutil.copyfile", full)
+    monkeypatch.setattr("mindaam.data.imports.import_writer.shutil.copyfile", full)
     with pytest.raises(OutputError, match="No space left"):
         import_gaze(photos, write(photos, TABLE), tmp_path / "mine")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fixations.csv", "my photos é"]

@@ -11,8 +11,8 @@ from mindaam.data.datasets.corpus import find_set, open_found
 from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.datasets.packed import open_packed
-from mindaam.data.packing import header_of, pack, target_of
-from mindaam.data.shards import Pack
+from mindaam.data.packs.packing import header_of, pack, target_of
+from mindaam.data.packs.shards import Pack
 from mindaam.errors import ConfigError, InputError, OutputError
 from tests.data.datasets import film_trees, picture_trees
 

@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from mindaam.data.shard_codec import decode_density, decode_fixations, decode_image
+from mindaam.data.packs.shard_codec import decode_density, decode_fixations, decode_image
 from mindaam.errors import CheckpointError, ConfigError, InputError
 from mindaam.schema import Schema, validate
 from mindaam.zoo.checkpoints import sha256_of

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mindaam.data import leaks
+from mindaam.data.checks import leaks
 from mindaam.data.datasets.corpus import find_sets
 
 

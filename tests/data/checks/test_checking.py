@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from mindaam.data import checking
-from mindaam.data.content_checks import disagreeing, judged, sample_indices, straying
+from mindaam.data.checks import checking
+from mindaam.data.checks.content_checks import disagreeing, judged, sample_indices, straying
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.corpus import find_sets
 from tests.data.datasets import film_trees, picture_trees

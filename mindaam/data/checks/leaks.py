@@ -3,10 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from mindaam.data.checking import THREADS
+from mindaam.data.checks.checking import THREADS
+from mindaam.data.checks.near_duplicates import fingerprint, fingerprint_file, near_duplicates
 from mindaam.data.datasets.films import FilmSet
 from mindaam.data.datasets.tree import Tree
-from mindaam.data.near_duplicates import fingerprint, fingerprint_file, near_duplicates
 from mindaam.errors import InputError
 
 

@@ -16,9 +16,9 @@ import pytest
 
 from mindaam.data import media
 from mindaam.data.loader import Loader
-from mindaam.data.shard_codec import decode_density, encode_density, encode_record
-from mindaam.data.shard_writer import PackWriter
-from mindaam.data.shards import Entry, Header, Pack
+from mindaam.data.packs.shard_codec import decode_density, encode_density, encode_record
+from mindaam.data.packs.shard_writer import PackWriter
+from mindaam.data.packs.shards import Entry, Header, Pack
 from mindaam.data.transforms import fixation_density, resize_density, resize_image
 from mindaam.errors import InputError, OutputError
 
@@ -243,7 +243,7 @@ def test_another_process_opens_the_pack_by_itself(tmp_path):
 
 
 def test_threads_share_a_pack(tmp_path, monkeypatch):
-    monkeypatch.setattr("mindaam.data.shards.OPEN_SHARDS", 1)  # each of them closes the others' shards
+    monkeypatch.setattr("mindaam.data.packs.shards.OPEN_SHARDS", 1)  # each of them closes the others' shards
     pack = packed(tmp_path / "pack", shard_bytes=6000)
     expected, wrong = [pack.encoded(index) for index in range(len(pack))], []
 
@@ -318,7 +318,7 @@ def test_a_disk_that_is_full_at_the_end_leaves_nothing(tmp_path, monkeypatch, la
     def full(path, **arrays):
         raise OutputError(f"cannot write {path}")
 
-    monkeypatch.setattr(f"mindaam.data.shard_writer.{last}", full)
+    monkeypatch.setattr(f"mindaam.data.packs.shard_writer.{last}", full)
     with pytest.raises(OutputError, match="cannot write"):
         packed(tmp_path / "pack")
     assert not list(tmp_path.iterdir())

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mindaam.data import near_duplicates as near
+from mindaam.data.checks import near_duplicates as near
 from mindaam.errors import InputError
 
 

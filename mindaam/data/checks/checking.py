@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from mindaam.data.content_checks import look_at_film, look_at_picture, reason_of, sample_indices, together
+from mindaam.data.checks.content_checks import look_at_film, look_at_picture, reason_of, sample_indices, together
 from mindaam.data.datasets.films import FilmSet
 from mindaam.data.datasets.pictures import PictureSet, in_tables, table_names
 from mindaam.data.datasets.tree import DAMAGED, NOTE, Problem, Tree, fill

@@ -5,9 +5,9 @@ import shutil
 import numpy as np
 from scipy.io import savemat
 
+from mindaam.data.checks.probing import damaged, probe
 from mindaam.data.datasets.corpus import find_set, open_found
 from mindaam.data.datasets.ground_truth import GroundTruth
-from mindaam.data.probing import damaged, probe
 from tests.data.datasets import film_trees, picture_trees
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from mindaam.data.media import beside_name, cannot_write, replacing, write_npz
-from mindaam.data.shard_codec import encode_record
-from mindaam.data.shards import FULL_SCALE, IMAGE, PLACE, VERSION, Contents, File, shard_name
+from mindaam.data.packs.shard_codec import encode_record
+from mindaam.data.packs.shards import FULL_SCALE, IMAGE, PLACE, VERSION, Contents, File, shard_name
 from mindaam.errors import InputError, OutputError
 from mindaam.zoo.checkpoints import sha256_of
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mindaam.data.checks.own_checks import examine_own
 from mindaam.data.datasets.gaze_folder import GazeFolder
-from mindaam.data.own_checks import examine_own
-from mindaam.data.packing import pack
+from mindaam.data.packs.packing import pack
 
 
 @pytest.fixture

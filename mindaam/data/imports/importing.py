@@ -14,9 +14,9 @@ from typing import NamedTuple
 from mindaam.data import media
 from mindaam.data.datasets.sentences import Sentences
 from mindaam.data.datasets.tree import FILM_SUFFIXES
-from mindaam.data.fixation_csv import read_table
-from mindaam.data.import_placing import place
-from mindaam.data.import_writer import write_folder
+from mindaam.data.imports.fixation_csv import read_table
+from mindaam.data.imports.import_placing import place
+from mindaam.data.imports.import_writer import write_folder
 from mindaam.errors import ConfigError, InputError, OutputError, nearest
 
 

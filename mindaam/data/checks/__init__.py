@@ -1,0 +1,1 @@
+"""Is what lies on this disk complete, readable, licensed, and apart from its test splits?"""
