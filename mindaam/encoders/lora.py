@@ -7,16 +7,18 @@ import numpy as np
 from mindspore import nn, ops
 from mindspore.common.initializer import Uniform, initializer
 
+from mindaam.encoders.dropout import Dropout
+
 
 class LoRADense(nn.Cell):
     """y = base(x) + (alpha / rank) B(A(dropout(x))), for any nn.Dense `base`, which is frozen.
 
     base: nn.Dense from `in` to `out`. rank: columns of the product. alpha: its weight, divided by rank.
-    dropout: probability on the adapter's input, while training only.
+    dropout: probability on the adapter's input, while training only; place: as in `dropout.Dropout`.
     The product starts at zero, because B does: A is uniform within 1/sqrt(in).
     """
 
-    def __init__(self, base, rank, alpha, dropout=0.0):
+    def __init__(self, base, rank, alpha, dropout=0.0, place=0):
         super().__init__()
         self.base = base
         for parameter in base.get_parameters():
@@ -25,7 +27,7 @@ class LoRADense(nn.Cell):
         bound = 1.0 / math.sqrt(base.in_channels)
         self.lora_a = ms.Parameter(initializer(Uniform(bound), (rank, base.in_channels), ms.float32), name="lora_a")
         self.lora_b = ms.Parameter(initializer("zeros", (base.out_channels, rank), ms.float32), name="lora_b")
-        self.dropout = nn.Dropout(p=dropout) if dropout else nn.Identity()
+        self.dropout = Dropout(dropout, place) if dropout else nn.Identity()
         self.matmul = ops.MatMul(transpose_b=True)
 
     def construct(self, x):
@@ -64,11 +66,11 @@ def apply_lora(backbone, rank, alpha, dropout=0.0, last_n_blocks=None):
     """
     blocks = list(backbone.blocks)
     count = len(blocks) if last_n_blocks is None else min(last_n_blocks, len(blocks))
-    for block in blocks[len(blocks) - count :]:
-        for target in _TARGETS:
+    for number, block in enumerate(blocks[len(blocks) - count :]):
+        for order, target in enumerate(_TARGETS):
             base = getattr(block.attn, target)
             path = base.weight.name.removesuffix(".weight")
-            _exchange(block.attn, target, LoRADense(base, rank, alpha, dropout), path)
+            _exchange(block.attn, target, LoRADense(base, rank, alpha, dropout, len(_TARGETS) * number + order), path)
     return lora_parameters(backbone)
 
 

@@ -4,7 +4,10 @@ import mindspore as ms
 from mindspore import Parameter, nn, ops
 from mindspore.common.initializer import TruncatedNormal, XavierUniform, initializer
 
+from mindaam.encoders.dropout import Dropout
+
 FORMS = ("paper", "released")
+PLACE = 1000  # of its dropout: beyond those of the adapters
 GATE_BIAS = -1.0  # at the start the gate stands at sigmoid(-1) = 0.27: sound has to earn its say
 
 # Names in the released checkpoint, in its av_fusion, and in the released AudioVisualFusion; the shapes are the same.
@@ -47,7 +50,7 @@ class CrossAttention(nn.Cell):
         self.in_weight = Parameter(initializer(XavierUniform(), (3 * width, width), ms.float32), name="in_weight")
         self.in_bias = Parameter(initializer("zeros", (3 * width,), ms.float32), name="in_bias")
         self.out = nn.Dense(width, width, bias_init="zeros")
-        self.dropout = nn.Dropout(p=dropout)
+        self.dropout = Dropout(dropout, PLACE)
 
     def attend(self, pixels, sounds):
         """Pixels [T,P,W], sounds [T,K,W] -> attended sound [T,P,W] before the output projection, for any K."""

@@ -1,0 +1,51 @@
+"""Dropout whose masks follow from two numbers, so that a run that goes on from a checkpoint draws what it would have
+drawn: MindSpore's own draws from a stream that no checkpoint can hold.
+
+A mask's entry is a hash of its row, its column, the layer's place and the step's two numbers: a few multiplications and
+remainders, on every device alike. Entries behave as independent ones do, as far as their counts in rows, columns and
+pairs of rows tell (tests/encoders/test_dropout.py).
+"""
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn, ops
+
+# What all masks of a step follow from, in [0, 1). No Cell's own, so that no checkpoint and no optimizer meets it.
+_MOMENT = ms.Parameter(ms.Tensor(np.zeros(2, np.float32)), name="dropout_moment", requires_grad=False)
+
+
+def set_moment(*words):
+    """Sets what masks follow from, from whole numbers such as the seed, the step and the rank."""
+    _MOMENT.set_data(ms.Tensor(np.random.default_rng(words).random(2, np.float32)))
+
+
+class Dropout(nn.Cell):
+    """x with entries set to 0 with probability p and the others divided by 1 - p, while training only.
+
+    p: in [0, 1). place: a number of this layer's own, so that layers draw apart from each other.
+    """
+
+    def __init__(self, p, place=0):
+        super().__init__()
+        self.p, self.rows_from, self.columns_from = p, 0.317 * place, 0.731 * place
+        # past nn.Cell's own attributes, which would make it a parameter of the model
+        object.__setattr__(self, "moment", _MOMENT)
+
+    def construct(self, x):
+        """[...,D] -> the same shape and type."""
+        if not self.training or self.p == 0:
+            return x
+        flat = x.reshape((-1, x.shape[-1]))
+        rows, columns = flat.shape
+        first, second = ops.unstack(self.moment)
+        i = ops.cast(ops.range(0, rows, 1), ms.float32).reshape((rows, 1))
+        j = ops.cast(ops.range(0, columns, 1), ms.float32).reshape((1, columns))
+        a, b = _rest(0.1031 * i + self.rows_from + first), _rest(0.1030 * j + self.columns_from + second)
+        mixed = a * (b + 33.33) + b * (a + 33.33) + 33.33 * a
+        kept = _rest((a + b + 2 * mixed) * (a + mixed)) >= self.p
+        return (flat * (ops.cast(kept, x.dtype) / (1 - self.p))).reshape(x.shape)
+
+
+def _rest(x):
+    """What is left of x above the next whole number below."""
+    return x - ops.floor(x)
