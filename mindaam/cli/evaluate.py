@@ -17,6 +17,7 @@ def evaluate(
     model: Annotated[str | None, Option(metavar="NAME|PATH", help="A model, or its .safetensors checkpoint.")] = None,
     split: Annotated[str, Option(metavar="NAME", help="Split that is scored.")] = "val",
     sets: Annotated[list[str] | None, Option("--set", metavar="NAME", help="Only this set (again for more).")] = None,
+    skip_damaged: Annotated[bool, Option("--skip-damaged", help="Leave out what is damaged.")] = False,
     save: Annotated[Path | None, Option(metavar="FILE", help="Keep the table as .md, or all rows as .json.")] = None,
 ):
     """Score a model on pictures with gaze: CC, SIM, KLD, NSS, AUC under right, wrong, generic and unseen sentences."""
@@ -26,7 +27,7 @@ def evaluate(
 
     if save and save.suffix not in REPORTS:
         raise ConfigError(f"{save}: a report is saved as {' or '.join(REPORTS)}; name the file so")
-    folders = _pictures(data, split, sets)
+    folders = _pictures(data, split, sets, skip_damaged)
     if save:
         media.prepare_folder(save.parent)
     runtime.configure(mode="graph")
@@ -40,12 +41,12 @@ def evaluate(
         echo(f"report: {save}")
 
 
-def _pictures(root, split, sets):
+def _pictures(root, split, sets, skip_damaged):
     """The readers of pictures in a split at or under `root`; films are named and left out. InputError for none."""
     from mindaam.data.datasets.corpus import open_splits
     from mindaam.errors import InputError
 
-    readers = open_splits(root, sets, [split])
+    readers = open_splits(root, sets, [split], skip_damaged=skip_damaged)
     pictures = [reader for reader in readers if not hasattr(reader, "clip")]
     for reader in readers:
         if reader not in pictures:

@@ -5,24 +5,44 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mindaam.cli.terminal import tell
+from mindaam.cli.terminal import say, tell
+
+FINE_TUNING = "finetune.yaml"  # of configs/train, for --from
 
 
 def train(
-    config: Annotated[Path, Argument(metavar="CONFIG", help="YAML, as configs/train/aam_dinov2_vits14.yaml.")],
+    config: Annotated[
+        Path | None, Argument(metavar="CONFIG", help="YAML, as configs/train/corpus.yaml; not needed with --from.")
+    ] = None,
     overrides: Annotated[list[str] | None, Argument(metavar="KEY=VALUE", help="Changes to CONFIG.")] = None,
     out: Annotated[Path | None, Option("-o", "--out", metavar="DIR", help="The run's folder (runs/NAME).")] = None,
     tiny: Annotated[bool, Option("--tiny", help="Shrink everything to a smoke run of two minutes.")] = False,
     resume: Annotated[bool, Option("--resume", help="Go on exactly where the run in DIR stopped.")] = False,
+    allow_changes: Annotated[bool, Option("--allow-changes", help="Resume under a changed configuration.")] = False,
     skip_damaged: Annotated[
         bool, Option("--skip-damaged", help="Of data sets, leave out damaged files, and list them.")
+    ] = False,
+    start: Annotated[
+        str | None, Option("--from", metavar="NAME|PATH", help="Fine-tune this model, by configs/train/finetune.yaml.")
+    ] = None,
+    data: Annotated[Path | None, Option("--data", metavar="DIR", help="The folder of data, as data_root=DIR.")] = None,
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="Show configuration, parameters, memory and operations, and stop.")
     ] = False,
 ):
     """Train a model on gaze folders or on all data sets together, or run an experiment of configs/experiments."""
     from mindaam.schema import read_yaml
 
-    changes, keys = list(overrides or ()), read_yaml(config)
-    options = {"tiny": tiny, "out": out, "resume": resume}
+    config, changes = _chosen(config, list(overrides or ()), start, data)
+    keys, options = read_yaml(config), {"tiny": tiny, "out": out, "resume": resume}
+    if "corpus" in keys:
+        _on_corpus(config, changes, options, dry_run, skip_damaged=skip_damaged, allow_changes=allow_changes)
+        return
+    for asked, flag in ((dry_run, "--dry-run"), (skip_damaged, "--skip-damaged"), (allow_changes, "--allow-changes")):
+        if asked:
+            from mindaam.errors import ConfigError
+
+            raise ConfigError(f"{flag} is for configurations with a corpus section, as configs/train/corpus.yaml")
     if "films" in keys:
         from mindaam.evaluation.film_scores import report
         from mindaam.training import film_run
@@ -30,13 +50,54 @@ def train(
         for line in report(film_run.train(config, changes, **options)):
             tell(line)
         return
-    if "corpus" in keys:
-        from mindaam.training import corpus_run
-
-        corpus_run.train(config, changes, **options, skip_damaged=skip_damaged)
-        return
     if "clips" in keys:
         from mindaam.training import sounding_object as run
     else:
         from mindaam.training import run
     run.train(config, changes, **options)
+
+
+def _chosen(config, changes, start, data):
+    """The configuration's path and the changes to it: with --from, the recipe of fine-tuning."""
+    from mindaam.errors import ConfigError
+    from mindaam.places import configs_dir
+
+    if start is not None and config is not None and "=" in str(config):  # there is no CONFIG: this is a KEY=VALUE
+        config, changes = None, [str(config), *changes]
+    if config is None and start is None:
+        raise ConfigError("which training? give a configuration, as configs/train/corpus.yaml, or --from MODEL")
+    config = config or configs_dir() / "train" / FINE_TUNING
+    if start is not None:
+        changes = [f"start={start}", *changes]
+    return config, [f"data_root={data}", *changes] if data is not None else changes
+
+
+def _on_corpus(config, changes, options, dry_run, **more):
+    """A run on pictures and films, with its report at the end; or what it would be, with `dry_run`."""
+    if dry_run:
+        from mindaam import runtime
+        from mindaam.training.corpus_config import load_corpus_config
+        from mindaam.training.corpus_run import start_model
+        from mindaam.training.dry_run import describe
+
+        settings = load_corpus_config(config, changes, tiny=options["tiny"])
+        runtime.configure(mode="pynative", seed=settings.seed)
+        tell(describe(start_model(settings), settings))
+        return
+    from mindaam.training import corpus_run
+
+    trained = corpus_run.train(config, changes, **options, **more)
+    if trained.finished and trained.run.world.is_first:
+        _report(trained)
+
+
+def _report(trained):
+    """Draws report.html, with some held-out pictures; a report that cannot be drawn does not undo a training."""
+    from mindaam.errors import MindAAMError
+    from mindaam.evaluation.run_report import write_report
+    from mindaam.training.corpus_scores import samples
+
+    try:
+        tell(f"report: {write_report(trained.folder, samples(trained.run))}")
+    except MindAAMError as error:
+        say(error)

@@ -15,7 +15,9 @@ from concurrent.futures.process import BrokenProcessPool
 
 from mindaam.errors import MindAAMError
 
+GRACE = 5.0  # seconds that a worker has to hand over what it is at when it is told to end
 _worker = None  # in a worker process only: (sources, function)
+_ending = threading.Event()  # in a worker process only: it was told to end
 
 
 class Loader:
@@ -110,6 +112,7 @@ def _start(sources, function):
     _worker = (sources, function)
     # Ctrl-C reaches the whole process group; only the caller acts on it, and ends the workers by closing the pool.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave_soon)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     # As many threads as cores in each of several processes would only get in each other's way.
     import cv2
@@ -123,7 +126,18 @@ def _leave_with_parent():
     os._exit(1)
 
 
+def _leave_soon(*_):
+    """Ends the worker at its next item: one that died while it handed over a result would leave the caller waiting for
+    the rest of it, as when a scheduler tells a whole group of processes to end."""
+    _ending.set()
+    leave = threading.Timer(GRACE, os._exit, (1,))
+    leave.daemon = True
+    leave.start()
+
+
 def _run(item):
+    if _ending.is_set():
+        os._exit(1)
     sources, function = _worker
     key, *arguments = item
     return function(sources[key], *arguments)

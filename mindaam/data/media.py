@@ -32,21 +32,22 @@ class BlankMap(InputError):
     """A density map that is zero everywhere: nobody's gaze was recorded."""
 
 
-def read_image(path):
+def read_image(path, *, upright=True):
     """The picture in a file as uint8 RGB [H,W,3], upright by its EXIF orientation, its first frame if it has several.
 
+    upright: False for the rows and columns as they are stored, whatever a camera noted.
     Greyscale, palette, CMYK, 16-bit (scaled to 8) and transparent pictures (laid on white) are converted.
     Raises InputError for a missing, empty, truncated, non-picture or oversized file, or a folder.
     """
     with _opened(path) as picture:
         picture.load()
-        return _to_rgb(ImageOps.exif_transpose(picture))
+        return _to_rgb(ImageOps.exif_transpose(picture) if upright else picture)
 
 
-def picture_size(path):
-    """(height, width) of the upright picture in a file, from its header alone; InputError as `read_image`."""
+def picture_size(path, *, upright=True):
+    """(height, width) of the picture in a file, from its header alone; upright and InputError as of `read_image`."""
     with _opened(path) as picture:
-        turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
+        turned = upright and picture.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
         return (picture.width, picture.height) if turned else (picture.height, picture.width)
 
 

@@ -97,6 +97,7 @@ def _own(found):
         problems = f"{len(each['problems']):,}" if each["problems"] else "none"
         rows.append([each["name"], each["kind"], splits, problems, each["ground_truth"]])
         notes += [f"{each['name']}: {problem}" for problem in each["problems"][:SHOWN]]
+        notes += [f"{each['name']}: {note}" for note in each["notes"]]
         more = len(each["problems"]) - SHOWN
         notes += [f"{each['name']}: {more} more in report.json"] if more > 0 else []
     return Table("Gaze folders and packs", ["name", "kind", "splits", "problems", "ground truth"], rows, notes)

@@ -3,14 +3,15 @@
 Every picture of a gaze folder's split is shown as it is stored; the map is compared, at a longest side of 400 px (area
 resampling), with the density of the fixations, sigma one degree. A model is asked for all the sentences of a picture at
 once, so that its backbone sees the picture once. The condition-swap protocol scores each (picture, condition) under
-four roles:
+these roles:
 
     right     the sentence of the condition under which the gaze was recorded
     others    the sentences of the folder's other conditions, the mean of their scores
     generic   a sentence that names no task
     held_out  a paraphrase of the right sentence that was never trained on
+    mismatched  of the corpus's sets, which have one condition: the sentence of a set with another task
 
-A condition is understood when `right` and `held_out` beat `others` and `generic`.
+A condition is understood when `right` and `held_out` beat `others`, `mismatched` and `generic`.
 """
 
 import numpy as np
@@ -18,11 +19,12 @@ import numpy as np
 from mindaam import metrics
 from mindaam.data import prompts, transforms
 from mindaam.data.datasets.corpus import other_split
+from mindaam.data.prompts import corpus
 from mindaam.errors import InputError
 
 LONGEST_SIDE = 400
 METRICS = ("CC", "SIM", "KLD", "NSS", "AUC_Judd", "sAUC")
-ROLES = ("right", "others", "generic", "held_out")
+ROLES = ("right", "others", "generic", "held_out", "mismatched")
 
 # The shuffled AUC's negatives: the fixations of so many other pictures, drawn from the train split.
 OTHER_PICTURES = 10
@@ -74,8 +76,16 @@ def swap_roles(folder, condition):
         "others": [folder.sentences(each)[0] for each in folder.conditions if each != condition],
         "generic": [prompts.generic_sentence()],
         "held_out": [held_out] if held_out else [],
+        "mismatched": _mismatched(folder),
     }
     return {role: sentences for role, sentences in roles.items() if sentences}
+
+
+def _mismatched(folder):
+    """The mismatched sentence of a set of the corpus that is told in the corpus's words; otherwise none."""
+    name = folder.name
+    told_so = name in corpus.sets() and folder.sentences(folder.conditions[0])[0] == corpus.sentence(name)
+    return [corpus.mismatched(name)] if told_so else []
 
 
 def score_roles(predict_many, folder, roles_of=swap_roles, settings=metrics.PAPER, progress=iter):

@@ -1,4 +1,4 @@
-"""What a run on the corpus does, as validated data; `configs/train/corpus.yaml` is its values."""
+"""What a run on pictures and films does, as validated data; `configs/train/corpus.yaml` and its variants are values."""
 
 from typing import Literal
 
@@ -6,18 +6,63 @@ from pydantic import Field, model_validator
 
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.strata import SamplingConfig
-from mindaam.schema import Schema
-from mindaam.training.config import LossConfig, OptimizerConfig
+from mindaam.schema import Schema, merge, override, read_yaml, validate
+from mindaam.training.config import TINY, LossConfig
+from mindaam.training.negative_samples import Attack
+from mindaam.training.parameter_groups import GroupsConfig
+from mindaam.training.schedule import ScheduleConfig
+
+# What `--tiny` lays over a configuration. Most of such a run is compilation.
+TINY_RUN = {
+    "start": None,
+    "model_changes": {
+        **TINY["model_changes"],
+        "temporal": {"taps": [2, 3], "frames": 16, "heads": 2, "mlp_ratio": 1, "clip": 4},
+    },
+    "sampling": {"batch_size": 2, "clip": 4, "steps": 5, "audio_visual_after": 0, "strides": [1, 2]},
+    "answered": 2,
+    "epochs": 1,
+    "validation": {"pictures": 2, "films": 1},
+}  # fmt: skip
+
+
+class EmaConfig(Schema):
+    """An exponential moving average of what is trained, which is scored and kept in its place; see `ema.Ema`."""
+
+    decay: float = Field(default=0.999, gt=0, lt=1)
+    warmup: int = Field(default=10, ge=0)
+
+
+class Mix(Schema):
+    """Old data beside one's own, so that nothing is forgotten. data_root: its folder, null for $MINDAAM_GAZE; sets: of
+    it, null for all that are there; share: of the steps, which show it."""
+
+    data_root: str | None = None
+    sets: tuple[str, ...] | None = None
+    share: float = Field(default=0.5, gt=0, lt=1)
+
+
+class LossScale(Schema):
+    """Of float16, whose small gradients are lost: the loss is multiplied by `start`, which is halved after a step whose
+    gradients overflow (it is left out), and doubled after `every` steps in a row that do not."""
+
+    start: float = Field(default=65536.0, gt=0)
+    every: int = Field(default=1000, ge=1)
 
 
 class CorpusConfig(Schema):
     """A run on pictures and films together.
 
     corpus: {set: weight}, a weight multiplies how often a set is drawn; null for all sets under data_root. unseen: sets
-    that are never trained on, to be tested zero-shot. start: a bundled model or a .safetensors checkpoint to start
-    from, null for the encoder alone. granularity: of the sentences, G1 to G4. answered: frames of a clip that are
-    decoded and compared a step. scored_share: how often a step has the sentence that its set is scored with, rather
-    than a paraphrase. validation: pictures and films a set that are scored after each epoch.
+    that are never trained on, to be tested zero-shot. mix: old data beside. start: a bundled model or a .safetensors
+    checkpoint to start from, null for the encoder alone. granularity: of the sentences, G1 to G4. warm_start: epochs in
+    which only sets of free viewing are drawn, so that the anchor finds its place. answered: frames of a clip that are
+    decoded and compared a step. part: pictures that go through the model at once, null for all of a rank's; a batch of
+    more is summed up from several parts. precision: of the backbone, everything behind it is float32. recompute: the
+    backbone's values are computed again on the way back, which takes a third more time and much less memory. clip_norm:
+    longest that all gradients together may be, null for any. attack: Negative Sample Attack, null for none. epochs,
+    schedule, groups, betas, eps: of AdamW. keep_last, keep_best: checkpoints that are kept. validation: pictures and
+    films a set that are scored after each epoch. checkpoint_every: steps between two checkpoints within an epoch.
     """
 
     model: str
@@ -28,22 +73,52 @@ class CorpusConfig(Schema):
     data_root: str | None = None
     corpus: dict[str, float] | None
     unseen: tuple[str, ...] = ()
+    mix: Mix | None = None
     ground_truth: GroundTruth = GroundTruth()
     granularity: Literal["G1", "G2", "G3", "G4"] = "G4"
     sampling: SamplingConfig = SamplingConfig()
+    warm_start: int = Field(default=0, ge=0)
     answered: int = Field(default=4, ge=1)
+    part: int | None = Field(default=None, ge=1)
     scored_share: float = Field(default=0.5, ge=0, le=1)
     epochs: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    final_rate: float = Field(ge=0)
-    warmup_steps: int = Field(default=0, ge=0)
-    optimizer: OptimizerConfig
+    schedule: ScheduleConfig
+    groups: GroupsConfig = GroupsConfig()
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = Field(default=1e-8, gt=0)
     loss: LossConfig = LossConfig()
+    attack: Attack | None = None
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    loss_scale: LossScale = LossScale()
+    recompute: bool = False
+    clip_norm: float | None = Field(default=None, gt=0)
+    ema: EmaConfig | None = None
     checkpoint_every: int = Field(default=100, gt=0)
+    keep_last: int = Field(default=3, ge=1)
+    keep_best: int = Field(default=1, ge=0)
     validation: dict[Literal["pictures", "films"], int] = {"pictures": 40, "films": 4}
 
     @model_validator(mode="after")
-    def _one_clip(self):
-        if self.sampling.clips != 1:
-            raise ValueError("sampling.clips: a step on one device takes one clip; leave the key out")
+    def _fits(self):
+        if self.part and self.sampling.batch_size % self.part:
+            raise ValueError(f"sampling.batch_size {self.sampling.batch_size} must be a multiple of part {self.part}")
         return self
+
+    def require_ranks(self, ranks):
+        """ConfigError-worthy text when a step cannot be shared by so many ranks, else None."""
+        for key, value in (("batch_size", self.sampling.batch_size), ("clips", self.sampling.clips)):
+            if value % ranks:
+                return f"sampling.{key}: {value} cannot be shared evenly by {ranks} ranks; make it a multiple of that"
+        share = self.sampling.batch_size // ranks
+        if self.part and share % min(self.part, share):
+            return f"part: {share} pictures a rank are no multiple of {self.part}"
+        return None
+
+
+def load_corpus_config(path, assignments=(), *, tiny=False):
+    """The CorpusConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke run.
+
+    Raises ConfigError for a missing file, an unknown key (naming the nearest) or a value that does not fit.
+    """
+    data = merge(read_yaml(path), TINY_RUN if tiny else {})
+    return validate(CorpusConfig, override(data, assignments), str(path))

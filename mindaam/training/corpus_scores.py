@@ -3,22 +3,28 @@ split, compared at a longest side of 400 pixels as the published baselines are."
 
 import numpy as np
 
-from mindaam.data.transforms import as_seen, fit_within, normalise
+from mindaam.data.transforms import as_seen, fit_within, normalise, resize_image
 from mindaam.training.corpus_data import sentences
 from mindaam.training.validation import LONGEST_SIDE, map_scores
 
+METRICS = ("CC", "SIM", "KLD")
 
-def held_out_scores(model, encode, name, reader, config):
-    """Mean (CC, SIM, KLD) of a reader's split. model: AAM in evaluation mode; config: CorpusConfig."""
+
+def held_out_scores(model, encode, name, reader, config, world):
+    """[sum of CC, of SIM, of KLD, number of maps] over this rank's part of a reader's split.
+
+    model: AAM in evaluation mode; config: CorpusConfig; world: World.
+    """
     films = hasattr(reader, "clip")
     count = config.validation["films" if films else "pictures"]
-    rows = []
-    for entry in spread(len(reader), count):
+    sums = np.zeros(4)
+    for entry in spread(len(reader), count)[world.rank :: world.size]:
         sentence = sentences(name, reader, reader.entries[entry][1], config.granularity)[0]
-        images, truths = _clip(reader, entry, model.config) if films else _picture(reader, entry, model.config)
+        images, truths = clip_of(reader, entry, model.config) if films else picture_of(reader, entry, model.config)
         maps = model.infer(images, encode([sentence]), clip=films).map
-        rows += [map_scores(each[0], truth) for each, truth in zip(maps, truths, strict=True)]
-    return tuple(np.mean(rows, 0).tolist())
+        for each, truth in zip(maps, truths, strict=True):
+            sums += [*map_scores(each[0], truth), 1.0]
+    return sums
 
 
 def spread(length, count):
@@ -26,14 +32,14 @@ def spread(length, count):
     return np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int)).tolist()
 
 
-def _picture(reader, entry, settings):
+def picture_of(reader, entry, settings):
     """A picture as the model takes it [1,3,H,W], and its truth in a list."""
     seen = as_seen(reader.image(entry), tuple(settings.image_size), settings.resize)
     truth = reader.density(entry, fit_within(reader.size(entry), LONGEST_SIDE))
     return normalise(seen, settings.mean, settings.std)[None], [truth]
 
 
-def _clip(reader, entry, settings):
+def clip_of(reader, entry, settings):
     """The clip in a film's middle as the model takes it [T,3,H,W], and the truths of its frames."""
     length, frames = settings.temporal.clip, reader.frames(entry)
     positions = np.minimum(max(0, (frames - length) // 2) + np.arange(length), frames - 1).tolist()
@@ -41,3 +47,19 @@ def _clip(reader, entry, settings):
     size = fit_within(reader.size(entry), LONGEST_SIDE)
     images = np.stack([normalise(each, settings.mean, settings.std) for each in sample.image])
     return images, [reader.density(entry, position, size) for position in positions]
+
+
+def samples(run, most=6):
+    """[(caption, picture uint8, map, truth)] of some held-out pictures under a Run's model, for its report."""
+    run.model.set_train(False)
+    found, readers = [], {name: each for name, each in run.corpus.val.items() if not hasattr(each, "clip")}
+    for name, reader in list(readers.items())[:most]:
+        for entry in spread(len(reader), max(1, most // len(readers))):
+            sentence = sentences(name, reader, reader.entries[entry][1], run.config.granularity)[0]
+            images, truths = picture_of(reader, entry, run.model.config)
+            seen = run.model.infer(images, run.encode([sentence])).map[0, 0]
+            picture = resize_image(reader.image(entry), truths[0].shape)
+            found.append(
+                (f"{name}: {reader.entries[entry][0]}", picture, resize_image(seen, truths[0].shape), truths[0])
+            )
+    return found

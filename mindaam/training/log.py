@@ -58,14 +58,15 @@ class CsvLog:
 class Progress:
     """One line on the terminal: phase, epoch, step, loss, pace and time left. Without a terminal, a line now and then.
 
-    total_steps: of the whole run, those before a resume among them; stream: by default stderr.
+    total_steps: of the whole run, those before a resume among them; stream: by default stderr; quiet: say nothing, as
+    every rank but the first.
     """
 
     EVERY_SECONDS = 60  # between two passing lines in a file
     RECENT = 50  # steps; their median is the pace, so that compilation and validation do not count
 
-    def __init__(self, total_steps, stream=None):
-        self.total, self.stream = total_steps, stream or sys.stderr
+    def __init__(self, total_steps, stream=None, *, quiet=False):
+        self.total, self.stream, self.quiet = total_steps, stream or sys.stderr, quiet
         self.recent = deque(maxlen=self.RECENT)
         self.lapped, self.last_line = time.monotonic(), -math.inf
 
@@ -81,8 +82,20 @@ class Progress:
         left = clock(pace * (self.total - step))
         self.passing(f"{label}  step {step}/{self.total}  loss {loss:.3f}  CC {cc:.3f}  {pace:.2f} s/step  {left} left")
 
+    def shown(self, label, row):
+        """label: where the run is; row: of metrics.csv."""
+        self.recent.append(row["seconds"])
+        pace = statistics.median(self.recent)
+        left, memory = clock(pace * (self.total - row["step"])), row["memory_mb"] / 1024
+        self.passing(
+            f"{label}  step {row['step']}/{self.total}  loss {row['loss']:.3f}  CC {row['cc']:.3f}  "
+            f"lr {row['rate']:.2g}  {row['samples'] / pace:.1f} samples/s  {left} left  {memory:.1f} GB"
+        )
+
     def passing(self, line):
         """A line that the next one takes the place of; in a file, one a minute."""
+        if self.quiet:
+            return
         if self.stream.isatty():
             print(f"\r\x1b[K{line}", end="", file=self.stream, flush=True)
         elif time.monotonic() - self.last_line > self.EVERY_SECONDS:
@@ -91,5 +104,7 @@ class Progress:
 
     def say(self, line):
         """A line that stays."""
+        if self.quiet:
+            return
         start = "\r\x1b[K" if self.stream.isatty() else ""
         print(f"{start}{line}", file=self.stream, flush=True)

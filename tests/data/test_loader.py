@@ -6,6 +6,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -169,3 +170,19 @@ def test_threads_answer_in_order_and_pass_errors_on():
         with pytest.raises(InputError, match="no seventh"):
             list(load(("a", index) for index in range(9)))
     assert len(used) == 2 and threading.current_thread().name not in used
+
+
+def large(source, number):
+    return bytes(40_000_000)
+
+
+def test_workers_that_are_told_to_end_while_they_hand_over_a_result_do_not_leave_the_caller_waiting():
+    loader = Loader([None], large, workers=2, ahead=8)
+    results = loader((0, number) for number in range(50))
+    next(results)
+    for process in list(loader._pool._processes):
+        os.kill(process, signal.SIGTERM)
+    closing = threading.Thread(target=lambda: (results.close(), loader.close()), daemon=True)
+    closing.start()
+    closing.join(20)
+    assert not closing.is_alive()

@@ -227,3 +227,24 @@ def test_centre_bias_is_the_mean_training_density(tasks):
     everything = np.mean([tasks.density(index) for index in range(4)], axis=0)
     np.testing.assert_allclose(maps[other], everything, atol=2e-3)
     assert maps[own].sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_set_of_the_corpus_is_scored_with_its_mismatched_sentence_too():
+    from mindaam.data.prompts import corpus
+    from mindaam.evaluation.gaze import swap_roles
+
+    class Salicon:
+        name, conditions = "salicon", ("free_viewing",)
+
+        def sentences(self, condition):
+            return corpus.pool("salicon", "G4")
+
+        def held_out(self, condition):
+            return corpus.held_out("salicon", "G4")
+
+    class Own(Salicon):
+        def sentences(self, condition):
+            return ["My own words."]
+
+    assert swap_roles(Salicon(), "free_viewing")["mismatched"] == [corpus.mismatched("salicon")]
+    assert "mismatched" not in swap_roles(Own(), "free_viewing")

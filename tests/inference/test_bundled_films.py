@@ -31,6 +31,7 @@ def pan(name, frames=16):
     return [view.astype(np.uint8) for view in views(read_image(EXAMPLES / name), path, (336, 336))]
 
 
+@pytest.mark.slow  # a second model to compile
 def test_switching_the_dynamics_off_changes_the_maps_of_a_moving_film():
     frames, maps = {name: pan(name) for name in ("astronaut.jpg", "coffee.jpg")}, []
     for dynamics in (True, False):

@@ -44,7 +44,7 @@ def assert_same(got, expected):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("preset", ["paper", "released"])
+@pytest.mark.parametrize("preset", [pytest.param("paper", marks=pytest.mark.slow), "released"])
 def test_a_film_has_a_map_and_a_point_a_frame(preset):
     found = answer(preset, heard=True)
     assert found.map.shape == (FRAMES, 1, *SIZE) and (found.map >= 0).all() and (found.map <= 1).all()
@@ -54,6 +54,7 @@ def test_a_film_has_a_map_and_a_point_a_frame(preset):
     assert answer("released").gate is None
 
 
+@pytest.mark.slow  # several sizes to compile
 def test_frames_bear_on_one_another_only_in_a_film(released):
     changed = film()
     changed[-1] = -changed[-1]

@@ -1,25 +1,31 @@
-"""A run on pictures and films together: it learns, it goes on where it stopped, and it says what it was trained on."""
+"""A run on pictures and films together: it learns, survives, and says what it was trained on."""
 
 import csv
 import json
+import os
+import signal
 
+import mindspore as ms
 import numpy as np
 import pytest
+import yaml
 
 from mindaam import runtime
-from mindaam.errors import CheckpointError, ConfigError, InputError
+from mindaam.errors import CheckpointError, ConfigError, InputError, TrainingError
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
-from mindaam.training import corpus_run
-from mindaam.training.config import OptimizerConfig
-from mindaam.training.corpus_run import Run, require_films, train
-from mindaam.training.corpus_step import CLIPS, PICTURES, optimizers
-from mindaam.zoo.checkpoints import read_safetensors
+from mindaam.training import checkpoints
+from mindaam.training.corpus_config import CorpusConfig
+from mindaam.training.corpus_loop import Run
+from mindaam.training.corpus_run import open_hearing, require_films, train
+from mindaam.training.corpus_source import Hearing
+from mindaam.training.corpus_step import HEARD, PARTS, SHARED, SOUND, TEMPORAL, optimizers
 from mindaam.zoo.factory import create_model
 from tests.models.tiny_film import CHANGES, NAME
-from tests.training.corpus_root import FILMS, make_corpus
 from tests.training.corpus_root import PICTURES as PICTURE_SETS
+from tests.training.corpus_root import make_corpus
 from tests.training.test_corpus_data import config
+from tests.training.test_corpus_source import loudness
 
 RECIPE = configs_dir() / "train" / "corpus.yaml"
 
@@ -33,17 +39,19 @@ def graph():
 
 
 def rows(folder):
-    with open(folder / "steps.csv", newline="") as file:
-        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+    told = ("seconds", "waiting", "memory_mb")
+    with open(folder / "metrics.csv", newline="") as file:
+        return [{key: value for key, value in row.items() if key not in told} for row in csv.DictReader(file)]
 
 
-def test_every_trained_parameter_has_one_optimizer_and_only_matrices_are_decayed():
+def test_every_trained_parameter_has_one_optimizer():
     model = build_model(NAME, "paper", changes=CHANGES)
-    found = optimizers(model, OptimizerConfig(weight_decay=0.1))
-    assert set(found) == {PICTURES, CLIPS}
+    found = optimizers(model, config())
+    assert set(found) == {SHARED, TEMPORAL, SOUND} == set(PARTS)
     names = {name: [parameter.name for parameter in each.parameters] for name, each in found.items()}
-    assert all(name.startswith("head.temporal.") for name in names[CLIPS])
-    together = names[PICTURES] + names[CLIPS]
+    assert all(name.startswith("head.temporal.") for name in names[TEMPORAL])
+    assert all(name.startswith("head.fusion.") for name in names[SOUND])
+    together = [name for each in names.values() for name in each]
     trained = {parameter.name for parameter in model.trained_parameters() if parameter.requires_grad}
     assert len(together) == len(set(together)) and set(together) == trained
     for each in found.values():
@@ -59,6 +67,18 @@ def test_films_need_temporal_blocks_as_long_as_the_clips():
         require_films(model, config(sampling={"clip": 5}))
 
 
+def test_a_sound_encoder_that_is_not_here_is_said_once():
+    class Line:
+        said = []
+
+        def say(self, line):
+            self.said.append(line)
+
+    model = build_model(NAME, "paper", changes={**CHANGES, "audio": {**CHANGES["audio"], "name": "wav2clip"}})
+    assert open_hearing(model.config, Line()) is None
+    assert Line.said == ["films are trained without their sound: the weights of wav2clip are not here"]
+
+
 def test_an_unknown_set_is_named(tmp_path):
     with pytest.raises(InputError, match=r'does not hold salicom \(did you mean "salicon"\?\)'):
         train(RECIPE, [f"data_root={make_corpus(tmp_path / 'data')}", "corpus={salicom: 1}"], tiny=True, out=tmp_path)
@@ -67,50 +87,89 @@ def test_an_unknown_set_is_named(tmp_path):
 @pytest.mark.slow  # graphs to compile
 def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(graph, tmp_path, monkeypatch):
     root = make_corpus(tmp_path / "data")
-    changes = [f"data_root={root}", "checkpoint_every=3", "corpus={osie: 1, salicon: 2, dhf1k: 1, diem: 1}"]
+    changes = [f"data_root={root}", "checkpoint_every=2", "corpus={osie: 1, salicon: 2, dhf1k: 1, diem: 1}"]
+    changes += ["ema.decay=0.9", "model_changes.lora.dropout=0.1", "sampling.steps=6", "clip_norm=1.0"]
     whole = train(RECIPE, changes, tiny=True, out=tmp_path / "whole")
-    assert len(rows(whole)) == 5 and {row["set"] for row in rows(whole)} & set(FILMS)
+    assert whole.finished and len(rows(whole.folder)) == 6
+    assert {row["kind"] for row in rows(whole.folder)} == {"pictures", "clips"}
+    part = Run.part
 
-    step = Run.step
+    def asked_in_the_fourth_step(run, this, to_stop=False):
+        if run.number == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return part(run, this, to_stop or run.number == 3)
 
-    def stops(run, this):
-        if sum(run.done.values()) == 4:
+    def killed_in_the_sixth_step(run, this, to_stop=False):
+        if run.number == 5:
             raise KeyboardInterrupt
-        step(run, this)
+        return part(run, this, to_stop)
 
-    monkeypatch.setattr(Run, "step", stops)
-    with pytest.raises(KeyboardInterrupt):
-        train(RECIPE, changes, tiny=True, out=tmp_path / "halved")
-    monkeypatch.setattr(Run, "step", step)
+    monkeypatch.setattr(Run, "part", asked_in_the_fourth_step)
+    halved = train(RECIPE, changes, tiny=True, out=tmp_path / "halved")
+    assert not halved.finished and checkpoints.latest(halved.folder).path.name == "step-00000004.safetensors"
     with pytest.raises(ConfigError, match="--resume"):
-        train(RECIPE, changes, tiny=True, out=tmp_path / "halved")
-    halved = train(RECIPE, changes, tiny=True, out=tmp_path / "halved", resume=True)
-    assert rows(halved) == rows(whole)
-    last = [read_safetensors(folder / "last.safetensors") for folder in (whole, halved)]
+        train(RECIPE, changes, tiny=True, out=halved.folder)
+    monkeypatch.setattr(Run, "part", killed_in_the_sixth_step)
+    with pytest.raises(KeyboardInterrupt):
+        train(RECIPE, changes, tiny=True, out=halved.folder, resume=True)
+    monkeypatch.setattr(Run, "part", part)
+    resumed = train(RECIPE, changes, tiny=True, out=halved.folder, resume=True)
+    assert resumed.finished and rows(resumed.folder) == rows(whole.folder)
+    last = [checkpoints.load(checkpoints.latest(each.folder).path)[0] for each in (whole, resumed)]
     assert last[0].keys() == last[1].keys() and all(np.array_equal(last[0][name], last[1][name]) for name in last[0])
 
-    told = json.loads((whole / "data.json").read_text(encoding="utf-8"))
+    told = json.loads((whole.folder / "data.json").read_text(encoding="utf-8"))
     assert set(told["train"]) == {"osie", "salicon", "dhf1k", "diem"}
-    assert create_model("aam_dinov2_vits14", whole / "best.safetensors").config.temporal.clip == 4
-    for other, said in (([*changes, "learning_rate=0.1"], "learning_rate"), (changes, "other data")):
-        if said == "other data":
-            (root / "SALICON/images/train/COCO_train2014_000000000009.jpg").unlink()
-        with pytest.raises(CheckpointError, match=said):
-            train(RECIPE, other, tiny=True, out=tmp_path / "halved", resume=True, skip_damaged=True)
+    written = yaml.safe_load((whole.folder / "config.yaml").read_text())
+    assert CorpusConfig(**written).sampling.weights["salicon"] == 2
+    assert create_model("aam_dinov2_vits14", whole.folder / "best.safetensors").config.temporal.clip == 4
+    with pytest.raises(CheckpointError, match=r"schedule\.learning_rate: 0\.0003 -> 0\.1.*--allow-changes"):
+        train(RECIPE, [*changes, "schedule.learning_rate=0.1"], tiny=True, out=halved.folder, resume=True)
+    (root / "SALICON/images/train/COCO_train2014_000000000009.jpg").unlink()
+    with pytest.raises(CheckpointError, match="other data"):
+        train(RECIPE, changes, tiny=True, out=halved.folder, resume=True, skip_damaged=True)
 
 
 @pytest.mark.slow  # graphs to compile
 def test_steps_of_pictures_leave_the_temporal_blocks_alone_and_learn(graph, tmp_path):
     root = make_corpus(tmp_path / "data")
-    changes = [f"data_root={root}", f"corpus={{{', '.join(f'{name}: 1' for name in PICTURE_SETS)}}}", "warmup_steps=0"]
-    changes += ["sampling.steps=30", "learning_rate=0.003"]
-    folder = train(RECIPE, changes, tiny=True, out=tmp_path / "run")
-    losses = [float(row["loss"]) for row in rows(folder)]
+    changes = [f"data_root={root}", f"corpus={{{', '.join(f'{name}: 1' for name in PICTURE_SETS)}}}"]
+    changes += ["sampling.steps=30", "schedule={kind: constant, learning_rate: 0.003}"]
+    run = train(RECIPE, changes, tiny=True, out=tmp_path / "run").run
+    losses = [float(row["loss"]) for row in rows(tmp_path / "run")]
     assert np.mean(losses[-6:]) < np.mean(losses[:6]) - 0.3
-    trained = read_safetensors(folder / "last.safetensors")
-    data = corpus_run.merge(corpus_run.read_yaml(RECIPE), corpus_run.TINY_RUN)
-    runtime.configure(mode="graph", seed=data["seed"])
-    fresh = build_model(data["model"], "paper", changes=data["model_changes"])
+    trained = checkpoints.load(checkpoints.latest(tmp_path / "run").path)[0]
+    runtime.configure(mode="graph", seed=run.config.seed)
+    fresh = build_model(run.config.model, "paper", changes=run.config.model_changes)
     temporal = {p.name: p.asnumpy() for p in fresh.head.temporal.get_parameters()}
     assert temporal and all(np.array_equal(trained[name], value) for name, value in temporal.items())
-    assert not any(name.startswith("optimizer.clips") and value.any() for name, value in trained.items())
+    assert not any(name.startswith("optimizer.temporal") and value.any() for name, value in trained.items())
+
+
+@pytest.mark.slow  # graphs to compile
+def test_the_sound_branch_learns_from_films_with_sound_and_a_loss_of_nothing_stops_the_run(graph, tmp_path):
+    root, audio = (
+        make_corpus(tmp_path / "data"),
+        "{name: wav2clip, width: 2, attention_width: 8, heads: 2, dropout: 0.1}",
+    )
+    changes = [f"data_root={root}", "corpus={diem: 1}", f"model_changes.audio={audio}", "attack={p: 0.5, weight: 0.5}"]
+    hearing = Hearing(loudness, (-1.0, -0.5, 0.0, 0.5, 1.0), released=False)  # as the model's `sound.tokens`
+    run = train(RECIPE, changes, tiny=True, out=tmp_path / "run", hearing=hearing).run
+    told = rows(tmp_path / "run")
+    assert [row["kind"] for row in told] == [HEARD] * 5 and run.done == {SHARED: 5, TEMPORAL: 5, SOUND: 5}
+    assert {float(row["gate"]) > 0 for row in told} == {True, False}  # an attack, and none
+    moved = [name for name in (p.name for p in run.optimizers[SOUND].parameters)]
+    first = {
+        p.name: p.asnumpy()
+        for p in build_model(run.config.model, "paper", changes=run.config.model_changes).get_parameters()
+    }
+    now = {p.name: p.asnumpy() for p in run.model.get_parameters()}
+    assert sum(not np.array_equal(first[name], now[name]) for name in moved) > len(moved) // 2
+
+    silence = hearing._replace(encode=lambda waves: np.full((len(waves), 2), np.nan, np.float32))
+    with pytest.raises(TrainingError, match=r"the loss is nan at step 1 \(diem: .*failed_batch\.json"):
+        train(RECIPE, changes, tiny=True, out=tmp_path / "broken", hearing=silence)
+    replay = json.loads((tmp_path / "broken" / "failed_batch.json").read_text())
+    assert replay["set"] == "diem" and len(replay["names"]) == 1 and replay["state"] == [0, 0]
+    assert checkpoints.latest(tmp_path / "broken") is None
+    assert ms.get_context("mode") == ms.GRAPH_MODE

@@ -75,6 +75,7 @@ def taught(step, films, settings, numbers):
     return losses
 
 
+@pytest.mark.slow  # graphs to compile
 def test_only_the_temporal_blocks_move_and_they_learn(graph):
     model, films, settings = film_model(), MadeUp(), config(**SMALL)
     before = {p.name: p.asnumpy().copy() for p in model.get_parameters()}

@@ -146,7 +146,9 @@ def die_after_scoring(patches, step):
     "deaths",
     [
         [(die_at, 1), (die_at, 3), (die_after_scoring, EPOCH)],
-        [(die_after_scoring, 2 * EPOCH), (die_at, 2 * EPOCH + 1), (die_at, 4 * EPOCH - 1)],
+        pytest.param(
+            [(die_after_scoring, 2 * EPOCH), (die_at, 2 * EPOCH + 1), (die_at, 4 * EPOCH - 1)], marks=pytest.mark.slow
+        ),
     ],
     ids=["frozen", "adapted"],
 )
@@ -275,7 +277,7 @@ def test_an_unwritable_place_is_an_output_error(gaze, tmp_path):
     [
         (["bach_size=2"], 'unknown key "bach_size" (did you mean "batch_size"?)'),
         ([], "where is the gaze data? give data_root=FOLDER"),
-        (["data_root=nowhere"], "is not a gaze folder"),
+        (["data_root=nowhere"], "nowhere is not a folder"),
     ],
 )
 def test_the_command_says_it_in_a_sentence(tmp_path, monkeypatch, capsys, arguments, message):

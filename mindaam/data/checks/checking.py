@@ -94,6 +94,7 @@ def counted(found, unusable):
 
     present, usable: in all and by split; frames: of all films; expected: how many with gaze the publisher gives out;
     with_gaze: how many of these splits are here; missing, more: the difference, none where it is what the paper counts.
+    What has no split by its fields counts there alone, for it is another set's: ETMD and SumMe come in one folder.
     """
     layout, published = found.layout, found.record.published
     blind = {split for each in found.record.layouts for split in each.splits.unlabelled}
@@ -103,13 +104,15 @@ def counted(found, unusable):
         splits.setdefault(each.split, set()).add(unit)
         damaged.setdefault(each.split, set()).update([unit] * bad)
     hidden = sum(number for split, number in published.by_split.items() if split in blind)
-    with_gaze = sum(len(units) for split, units in splits.items() if split not in blind)
+    foreign = len(splits.get(None, ())) if layout.splits.by == "field" else 0
+    with_gaze = sum(len(units) for split, units in splits.items() if split not in blind) - foreign
     expected = (published.distributed or published.total) - hidden
-    exact = with_gaze in (expected, published.total, published.total - hidden)
+    # where the publisher gives out another number than the paper counts, either is complete
+    exact = with_gaze in (expected, published.total)
     named = {*splits, *(published.by_split if layout.splits.official else ())}
     return {
-        "present": sum(map(len, splits.values())),
-        "usable": sum(map(len, splits.values())) - sum(map(len, damaged.values())),
+        "present": sum(map(len, splits.values())) - foreign,
+        "usable": sum(len(units) - len(damaged[split]) for split, units in splits.items() if split or not foreign),
         "by_split": {
             split or "": {
                 "present": len(splits.get(split, ())),
@@ -123,7 +126,9 @@ def counted(found, unusable):
         "expected": expected,
         "missing": 0 if exact else max(0, expected - with_gaze),
         "more": 0 if exact else max(0, with_gaze - expected),
-        "frames": sum(len(film.numbers) + layout.skip_frames for film in found.stimuli) if found.is_film else None,
+        "frames": sum(len(film.numbers) + layout.skip_frames for film in found.stimuli if film.split or not foreign)
+        if found.is_film
+        else None,
     }
 
 
@@ -201,7 +206,11 @@ def _of_table(reader, found):
         if not names and _has_gaze(found, stimulus):
             problems.append(Problem(stimulus.path, f"{pattern} has no fixations of it", severity, stimulus.name))
     alone = sorted(str(name) for name in table if name not in known)
-    return [*problems, *(Problem(pattern, f"has fixations of {name}, which is not here", NOTE) for name in alone)], True
+    if alone:
+        some = ", ".join(alone[:3]) + (", ..." if len(alone) > 3 else "")
+        count = "1 picture that is" if len(alone) == 1 else f"{len(alone)} pictures that are"
+        problems.append(Problem(pattern, f"has fixations of {count} not here ({some})", NOTE))
+    return problems, True
 
 
 def _swapped(look, source):

@@ -81,6 +81,7 @@ def look_at_film(reader, index, *, labelled=True, deep=False):
     if size is None:
         return Look(tuple(problems))
     opened = attempt(film.path, lambda: _frames_opened(reader, index, opened_places, deep)) or 0
+    attempt(film.sound or film.path, lambda: _heard(reader, index, deep))
     if not labelled:
         return Look(tuple(problems), opened)
     weight, places = _weights(reader), opened_places
@@ -92,7 +93,8 @@ def look_at_film(reader, index, *, labelled=True, deep=False):
     for place in places:
         published = attempt(film.path, lambda at=place: _map(reader, index, at, mapped), weight["maps"])
         if published is not None:
-            problems += disagreeing(film.path, film.name, published.shape, size, weight["maps"])
+            file = _map_file(reader, film, place)
+            problems += disagreeing(file, film.name, published.shape, size, weight["maps"])
         if film.gazed[place]:
             points = attempt(film.path, lambda at=place: reader.recorded(index, at), weight["fixations"])
             looks += [] if points is None or not len(points) else [judged(points, size, published)]
@@ -188,6 +190,22 @@ def _map(reader, index, place, mapped):
         return reader.published_map(index, place) if place in mapped else None
     except media.BlankMap:
         return None
+
+
+def _map_file(reader, film, place):
+    """The path of a frame's map under the set's folder, or of the film where it has none."""
+    fields = {**film.fields, "frame": int(film.labels[place])}
+    return reader.tree.first(reader.layout.maps, fields) or film.path
+
+
+def _heard(reader, index, deep):
+    """Opens a film's sound if it has any; deep: decodes it to its end. InputError for one that is damaged."""
+    from mindaam.data.sound_track import SoundTrack
+
+    if reader.has_sound(index):
+        with SoundTrack(reader.sound_path(index), rate=None) as track:
+            if deep:
+                track.rest()
 
 
 def _frames_opened(reader, index, positions, deep):

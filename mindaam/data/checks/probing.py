@@ -5,6 +5,8 @@ Headers of pictures are read, fixations in full, and of films two frames with th
 """
 
 from mindaam.data import media
+from mindaam.data.checks.content_checks import disagreeing, judged, straying
+from mindaam.data.datasets.tree import DAMAGED
 from mindaam.data.loader import Loader
 from mindaam.errors import InputError
 
@@ -33,12 +35,33 @@ def probe(reader, index):
     try:
         if hasattr(reader, "clip"):
             reader.clip(index, sorted({0, reader.frames(index) - 1}), TINY)
-        elif reader.source == "maps":
-            reader.size(index)
-            media.picture_size(reader.map_path(index))
-        else:
-            media.picture_size(reader.picture_path(index))
-            reader.fixations(index)
+            return None
+        if hasattr(reader, "check_picture"):
+            reader.check_picture(index)
+        if reader.source == "maps":
+            return _misshapen(reader, index)
+        media.picture_size(reader.picture_path(index))
+        return _astray(reader, index)
     except InputError as error:
         return str(error)
     return None
+
+
+def _misshapen(reader, index):
+    """Why a map is not one of its picture: another shape. None when it is."""
+    path = reader.map_path(index)
+    found, size = media.picture_size(path, upright=False), reader.size(index)
+    wrong = [each for each in disagreeing("", None, found, size) if each.severity == DAMAGED]
+    return f"{path}: {wrong[0].reason}" if wrong else None
+
+
+def _astray(reader, index):
+    """Why fixations are not those of their picture: most lie outside. None when they are."""
+    fixations = reader.fixations(index)  # InputError when none is inside
+    if not hasattr(reader, "recorded"):
+        return None
+    recorded, size = reader.recorded(index), reader.size(index)
+    if len(recorded) <= 2 * len(fixations):
+        return None
+    wrong = straying("", None, judged(recorded, size), size)
+    return f"{reader.picture_path(index)}: {wrong[0].reason}"

@@ -98,7 +98,8 @@ def found_in(folder, record, *, named=True):
     for layout in record.layouts:
         tree = Tree(folder)
         places = [prefix(pattern).rstrip("/") for pattern in stimulus_patterns(layout)]
-        if (named or not layout.named) and any(tree.listing(place) for place in places):
+        there = any([tree.listing(place) for place in places])
+        if (there and (named or not layout.named)) or (named and tree.problems):
             each = _indexed(record, layout, tree, chosen_source(GroundTruth(), record, layout))
             # a broken link in any folder says nothing of a set whose name the folder does not bear
             telling = each.problems if named else set(each.problems) - set(tree.problems)
@@ -122,9 +123,7 @@ def open_found(found, split, truth=None, *, skip_damaged=False):
     truth: GroundTruth. skip_damaged: leave out what has problems, rather than refuse. Raises InputError when the split
     is not there or has no gaze, and when something in the set is damaged.
     """
-    source = chosen_source(truth or GroundTruth(), found.record, found.layout)
-    if source != found.source:
-        found = _indexed(found.record, found.layout, found.tree, source)
+    found = made_of(found, truth)
     stimuli = found.labelled(split)
     if found.problems and not found.stimuli:  # a list of a split, say, is gone
         raise InputError(found.problems[0].reason)
@@ -150,6 +149,18 @@ def open_found(found, split, truth=None, *, skip_damaged=False):
     return reader(found.tree, found.record, found.layout, stimuli, split, truth)
 
 
+def made_of(found, truth=None):
+    """The FoundSet with the Problems that it has where densities are made as the GroundTruth says."""
+    source = chosen_source(truth or GroundTruth(), found.record, found.layout)
+    return found if source == found.source else _reindexed(found, source)
+
+
+def _reindexed(found, source):
+    new = _indexed(found.record, found.layout, found.tree, source)
+    mixed = [each for each in found.problems if each.path == "." and each not in new.problems]  # with another folder
+    return new._replace(problems=[*new.problems, *mixed])
+
+
 def problems_in(found, split):
     """The Problems that keep something of a split from being used, and those of the whole set."""
     names = {each.name for each in found.labelled(split)}
@@ -166,7 +177,7 @@ def open_set(root, name, split, truth=None, *, skip_damaged=False):
     Raises InputError when neither is there, and for whatever keeps it from being used.
     """
     place = Path(root) / name
-    if (place / "meta.json").is_file():
+    if os.path.isfile(place / META):
         return open_gaze(place, split, truth)
     if name not in catalogue():
         hint = nearest(name, catalogue())
@@ -174,43 +185,60 @@ def open_set(root, name, split, truth=None, *, skip_damaged=False):
     return open_found(find_set(root, name), split, truth, skip_damaged=skip_damaged)
 
 
-def open_splits(root, names=None, splits=None, truth=None, *, skip_damaged=False):
+def open_splits(root, names=None, splits=None, truth=None, *, skip_damaged=False, report=None):
     """The readers of all splits with gaze of the gaze folders and data sets at or under a folder, as a list.
 
-    names, splits: those wanted, None for all. truth, skip_damaged: as in `open_found`. Raises InputError when a wanted
-    set or any at all is not there, and for damage.
+    names, splits: those wanted, None for all. truth, skip_damaged: as in `open_found`; report: called with a line for
+    each thing that is left out as damaged. Raises InputError when a wanted set or any at all is not there, and for
+    damage.
     """
     root, readers, seen = Path(root), [], {}
-    places = [root] if (root / "meta.json").is_file() else sorted(path.parent for path in root.glob("*/meta.json"))
+    places, known = gaze_folders(root), set()
     for place in places:
         if names is None or place.name in names:
+            known.add(place.name)
             seen |= read_json(place, SPLITS)
             wanted = [split for split in read_json(place, SPLITS) if splits is None or split in splits]
             readers += [open_gaze(place, split, truth) for split in wanted]
-    known = {reader.name for reader in readers}
     keys = [name for name in (catalogue() if names is None else names) if name not in known]
     for found in find_sets(root, keys) if keys else ():
         seen |= dict.fromkeys(found.splits())
         if not found.stimuli and not skip_damaged:
             raise InputError(found.problems[0].reason)
-        for split in found.splits():
-            if found.labelled(split) and (splits is None or split in splits):
+        found = made_of(found, truth)
+        wanted = [each for each in found.splits() if found.labelled(each) and (splits is None or each in splits)]
+        problems = [each for split in wanted for each in problems_in(found, split)]
+        told = [f"{each.path}: {each.reason}" for each in dict.fromkeys(problems if found.stimuli else found.problems)]
+        for split in wanted:
+            try:
                 readers.append(open_found(found, split, truth, skip_damaged=skip_damaged))
+            except InputError as error:  # nothing of it can be used
+                if not skip_damaged:
+                    raise
+                told.append(str(error))
+        for line in told if report and skip_damaged else ():
+            report(f"{found.record.key}: {line}")
     if seen and not readers:
         hint, asked = (nearest(splits[0], seen), " or ".join(splits)) if splits else ("", "any split")
         raise InputError(f"{root} has no gaze in {asked}{hint}; its splits are {', '.join(sorted(seen))}")
-    missing = sorted(set(names or ()) - {reader.name for reader in readers})
+    missing = sorted(set(names or ()) - {reader.name for reader in readers} - known)
     if missing or not readers:
         what = missing[0] if missing else "gaze folder and no data set"
         raise InputError(f"{root} holds no {what}; `mindaam data check {root}` tells what is there")
     return readers
 
 
+def gaze_folders(root):
+    """The gaze folder at `root`, or those right under it, sorted: a list of Paths."""
+    root = Path(root)
+    return [root] if os.path.isfile(root / META) else sorted(path.parent for path in root.glob(f"*/{META}"))
+
+
 def other_split(reader, split):
     """Another split of what a reader of pictures or films reads; InputError when there is none, or it is damaged."""
     if hasattr(reader, "pack"):
         return open_packed(reader.root.with_name(f"{reader.name}.{split}"))
-    if (reader.root / "meta.json").is_file():
+    if os.path.isfile(reader.root / META):
         return open_gaze(reader.root, split, reader.truth)
     found = _indexed(reader.record, reader.layout, reader.tree, reader.source)
     return open_found(found, split, reader.truth)
@@ -250,7 +278,8 @@ def _folders(root):
 
 
 def _is_own(folder):
-    return any((folder / name).is_file() for name in (META, PACK))
+    # os.path answers False where pathlib would raise, for a folder that may not be read
+    return any(os.path.isfile(folder / name) for name in (META, PACK))
 
 
 def _is_dir(entry):
@@ -272,10 +301,11 @@ def _the_one(found):
     problems = list(best.problems)
     for other in found:
         if other is not best and not files & {other.tree.root / each.path for each in other.stimuli} and other.stimuli:
+            kind = "the set is here twice" if other.layout == best.layout else "two layouts are mixed"
             problems.append(
                 Problem(
                     ".",
-                    f"two layouts are mixed: {best.layout.name} ({len(best.stimuli)} in {best.tree.root}) and "
+                    f"{kind}: {best.layout.name} ({len(best.stimuli)} in {best.tree.root}) and "
                     f"{other.layout.name} ({len(other.stimuli)} in {other.tree.root}); keep one of them",
                 )
             )

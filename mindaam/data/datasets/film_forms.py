@@ -211,10 +211,10 @@ def _table(path, fields, columns, header=0):
     if not Path(path).is_file() or not Path(path).stat().st_size:
         raise InputError(f"{path} is missing or empty; copy the data set again")
     try:
-        with open(path, encoding="utf-8") as lines:
+        with open(path, encoding="utf-8-sig") as lines:
             if not any(line.strip() for number, line in enumerate(lines) if number >= header):
                 return np.zeros(0, fields)
-        options = {"usecols": columns, "skiprows": header, "ndmin": 1, "comments": None, "encoding": "utf-8"}
+        options = {"usecols": columns, "skiprows": header, "ndmin": 1, "comments": None, "encoding": "utf-8-sig"}
         return np.loadtxt(path, dtype=fields, **options)
     except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError
         raise InputError(f"{path} is no table of gaze ({error}); copy the file again") from error

@@ -56,7 +56,8 @@ def index(tree, layout, source):
             film = _film(tree, layout, name, split, path, fields, rates)
         except InputError as error:
             films.append(_unreadable(layout, name, split, path, fields))
-            problems.append(Problem(path, str(error), stimulus=name))
+            reason = str(error).removeprefix(str(tree.path(path))).lstrip(": ")
+            problems.append(Problem(path, reason, stimulus=name))
             continue
         films.append(film)
         problems += _problems(tree, layout, film, source)
@@ -139,6 +140,10 @@ def _problems(tree, layout, film, source):
     """The Problems of one film."""
     if layout.frames:
         yield from _frame_problems(tree, layout, film)
+    if film.sound is not None and tree.size(film.sound) == 0:
+        yield Problem(film.sound, "the sound is empty (0 bytes)", stimulus=film.name)
+    elif layout.sound and film.sound is None:
+        yield Problem(film.path, f"the film has no sound ({fill(layout.sound, film.fields)})", NOTE, film.name)
     if not len(film.numbers):
         yield Problem(film.path, "the film has no frames", stimulus=film.name)
     elif film.split is not None and film.split not in layout.splits.unlabelled:

@@ -51,7 +51,8 @@ class FilmSet:
 
     def only(self, names):
         """The same set with just the films of these names."""
-        kept = [film for film in self.films if film.name in set(names)]
+        names = set(names)
+        kept = [film for film in self.films if film.name in names]
         return FilmSet(self.tree, self.record, self.layout, kept, self.split, self.truth, self.texts)
 
     def frames(self, index):
@@ -176,15 +177,21 @@ class FilmSet:
         film = self.films[index]
         return self.tree.path(film.sound or film.path)
 
-    def sound(self, index, positions):
-        """The two seconds of sound at 48 kHz about some frames, float32 [T,96000]; InputError when it is damaged."""
+    def sound(self, index, positions, offset=0.0):
+        """The two seconds of sound at 48 kHz about `offset` seconds after some frames, float32 [T,96000].
+
+        InputError when it is damaged.
+        """
         from mindaam.data.sound import frame_window
         from mindaam.data.sound_track import SoundTrack
 
         film = self.films[index]
         with SoundTrack(self.sound_path(index), rate=None) as track:
             wanted = {position: int(film.numbers[position]) - film.start for position in sorted(set(positions))}
-            windows = {position: frame_window(track, film.rate, number) for position, number in wanted.items()}
+            windows = {
+                position: frame_window(track, film.rate, number + offset * film.rate)
+                for position, number in wanted.items()
+            }
         return np.stack([windows[position] for position in positions])
 
     def sentences(self, condition):

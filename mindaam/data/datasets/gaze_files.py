@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import math
+import re
 import zlib
 from functools import lru_cache
 from pathlib import Path
@@ -33,7 +34,9 @@ def read_meta(root, kind):
         raise InputError(f"{root / META} lacks {', '.join(absent)}; restore the original file")
     if kind not in lists:
         raise InputError(f"{root} is a gaze folder of {KINDS[lists[0]]}, where one of {KINDS[kind]} is expected")
-    names = meta["conditions"]
+    name, names = meta.get("name", "a"), meta["conditions"]
+    if not isinstance(name, str) or name.startswith(".") or re.search(r"[/\\\x00-\x1f]|^$", name):
+        raise InputError(f'{root / META}: "name" must be a plain name, as of a folder, not {name!r}; mend it')
     if not isinstance(names, dict | list) or not names or not all(isinstance(name, str) for name in names):
         raise InputError(f'{root / META}: "conditions" must name one viewing condition or more')
     return meta
@@ -49,7 +52,7 @@ def read_json(root, name):
     """The JSON object in root/name; InputError when it is missing or no object."""
     path = root / name
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{root} is not a gaze folder: {name} cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
@@ -186,7 +189,7 @@ def _rows(path, read):
     """Yields (name, condition, read(row)) of fixations.csv.gz."""
     line = 1
     try:
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as stream:
+        with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as stream:
             for row in csv.DictReader(stream):
                 line += 1
                 yield row["image"], row["condition"], read(row)

@@ -8,8 +8,6 @@ the stored picture) or `maps/<condition>/<picture's stem>.png` (8-bit density). 
 import copy
 from pathlib import Path
 
-import numpy as np
-
 from mindaam.data import media, transforms
 from mindaam.data.datasets import gaze_files, ground_truth
 from mindaam.data.datasets.sample import Sample
@@ -37,10 +35,13 @@ class GazeFolder:
         names = gaze_files.split_names(self.root, split)
         self._sizes = {name: gaze_files.stored_size(self.root, meta["images"], name) for name in names}
         if (self.root / gaze_files.FIXATIONS).is_file():
-            self._fixations = gaze_files.read_fixations(self.root / gaze_files.FIXATIONS, set(names))
+            recorded = gaze_files.read_fixations(self.root / gaze_files.FIXATIONS, set(names))
+            self._fixations = {k: ground_truth.inside(points, self._sizes[k[0]]) for k, points in recorded.items()}
+            beside = {k: len(points) - len(self._fixations[k]) for k, points in recorded.items()}
+            self._beside = {key: count for key, count in beside.items() if count}
             self.entries = [(n, c) for c in meta["conditions"] for n in names if (n, c) in self._fixations]
         else:
-            self._fixations = None
+            self._fixations, self._beside = None, {}
             self.entries = [(n, c) for c in meta["conditions"] for n in names if self._map_path(n, c).is_file()]
         self.conditions = tuple(meta["conditions"])
         self.truth = truth or ground_truth.GroundTruth()
@@ -70,9 +71,25 @@ class GazeFolder:
         """The stored picture's (height, width), without reading it."""
         return self._sizes[self.entries[index][0]]
 
+    @property
+    def outside(self):
+        """How many fixations lie outside their pictures and are left out."""
+        return sum(self._beside.values())
+
     def fixations(self, index):
-        """float32 [n,2] (x, y) in pixels of the stored picture, or None where the folder holds only maps."""
-        return None if self._fixations is None else self._fixations[self.entries[index]]
+        """float32 [n,2] (x, y) in pixels of the stored picture, those inside it, or None where the folder holds only
+        maps. InputError when most of them lie outside, and so cannot be meant for it."""
+        if self._fixations is None:
+            return None
+        entry = self.entries[index]
+        found, beside = self._fixations[entry], self._beside.get(entry, 0)
+        if beside > len(found):
+            raise InputError(
+                f"{self.root / gaze_files.FIXATIONS}: {beside} of {beside + len(found)} fixations of {entry[0]} lie "
+                f"outside it, which is {self.size(index)[1]}x{self.size(index)[0]}; are x and y swapped, or for "
+                "another size?"
+            )
+        return found
 
     def picture_path(self, index):
         """The picture's file."""
@@ -83,15 +100,14 @@ class GazeFolder:
         return self._map_path(*self.entries[index])
 
     def image(self, index):
-        """The picture, uint8 RGB [H,W,3]; InputError when it is missing, damaged or not of the size in meta.json."""
-        path = self.root / "stimuli" / self.entries[index][0]
-        image = media.read_image(path)
-        if image.shape[:2] != self.size(index):
-            raise InputError(
-                f"{path}: the picture is {image.shape[1]}x{image.shape[0]} but meta.json and its gaze are for "
-                f"{self.size(index)[1]}x{self.size(index)[0]}; restore the original picture"
-            )
+        """The picture, uint8 RGB [H,W,3]; InputError when it is not the one that the gaze was recorded on."""
+        image = media.read_image(self.picture_path(index))
+        self._require_size(index, image.shape[:2])
         return image
+
+    def check_picture(self, index):
+        """InputError, by the header alone, when the picture is missing or not the one that the gaze was recorded on."""
+        self._require_size(index, media.picture_size(self.picture_path(index)))
 
     def density(self, index, size=None):
         """Where people looked, float32 [H,W] that sums to 1, without reading the picture.
@@ -132,12 +148,15 @@ class GazeFolder:
             name=name,
         )
 
+    def _require_size(self, index, found):
+        if tuple(found) != self.size(index):
+            raise InputError(
+                f"{self.picture_path(index)}: the picture is {found[1]}x{found[0]} but meta.json and its gaze are for "
+                f"{self.size(index)[1]}x{self.size(index)[0]}; restore the original picture"
+            )
+
     def _map_path(self, name, condition):
         return self.root / "maps" / condition / (Path(name).stem + ".png")
 
     def _map(self, index):
-        path = self._map_path(*self.entries[index])
-        density = media.read_image(path)[..., 0].astype(np.float32)
-        if density.max() == 0:
-            raise InputError(f"{path}: the density map is blank; restore the original file")
-        return density
+        return media.read_map(self._map_path(*self.entries[index]))

@@ -135,15 +135,15 @@ class PackedFilms:
             sound=self.sound(index, positions) if sound and self.has_sound(index) else None,
         )
 
-    def sound(self, index, positions):
-        """The two seconds of sound at 48 kHz about some frames, float32 [T,96000]."""
+    def sound(self, index, positions, offset=0.0):
+        """The two seconds of sound at 48 kHz about `offset` seconds after some frames, float32 [T,96000]."""
         from mindaam.data.sound import frame_window
 
         name, _ = self.entries[index]
         track = _Track(partial(self.pack.sound, name), self.pack.sound_rate(name))
         times = [self.pack.entry(self._records[index][position]).time for position in positions]
         # at one frame a second a frame's number is its time: exact, where a rate worked out from times is not
-        return np.stack([frame_window(track, 1.0, time) for time in times])
+        return np.stack([frame_window(track, 1.0, time + offset) for time in times])
 
     def sentences(self, condition):
         """All sentences that may be trained on for a condition, the one it is scored with first."""

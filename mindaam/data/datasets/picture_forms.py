@@ -16,7 +16,7 @@ import numpy as np
 
 from mindaam.data.datasets.json_stream import members
 from mindaam.data.datasets.matlab import read_mat
-from mindaam.data.media import read_image
+from mindaam.data.media import BlankMap, read_map
 from mindaam.errors import InputError
 
 
@@ -25,9 +25,12 @@ def points_image(path, size, threshold=0.5):
 
     threshold: how bright a fixated pixel is at least, as a share of the brightest: a JPEG leaves grey about the dots.
     """
-    grey = read_image(path)[..., 0]
+    try:
+        grey = read_map(path)
+    except BlankMap:
+        return np.zeros((0, 2), np.float32)
     _require_size(path, grey.shape, size)
-    return _centres(grey >= max(1, threshold * grey.max()))
+    return _centres(grey >= threshold * grey.max())
 
 
 def mask_mat(path, size, variable):

@@ -13,7 +13,8 @@ from mindaam.data.datasets.picture_forms import PICTURE_FORMS, TABLE_FORMS, from
 from mindaam.data.datasets.sample import Sample
 from mindaam.data.datasets.sentences import Sentences
 from mindaam.data.datasets.splits import assign
-from mindaam.data.datasets.tree import DAMAGED, NOTE, Problem, fill, is_plain, prefix
+from mindaam.data.datasets.tree import DAMAGED, NOTE, Problem, fields_of, fill, is_plain, prefix
+from mindaam.data.media import IMAGE_SUFFIXES
 from mindaam.errors import InputError
 
 
@@ -53,7 +54,7 @@ def index(tree, layout, source):
             problems.append(Problem(match.path, "the picture is empty (0 bytes)", stimulus=stimulus.name))
         if labelled:
             problems += _lacking(tree, layout, stimulus, source)
-    problems += _orphans(tree, layout, stimuli)
+    problems += [*_doubles(stimuli), *_orphans(tree, layout, [match.fields for match in matches])]
     if stimuli and table_is_missing(tree, layout):
         severity = DAMAGED if source == "fixations" else NOTE
         problems.append(Problem(fixations.path, "the file with the fixations of all pictures is missing", severity))
@@ -84,15 +85,30 @@ def _lacking(tree, layout, stimulus, source):
             yield Problem(path, f"the {what} is empty (0 bytes)", stimulus=stimulus.name)
 
 
-def _orphans(tree, layout, stimuli):
-    """The Problems of maps and fixation files that no picture has."""
-    kinds = [("map", layout.maps, {each.map for each in stimuli})]
+def _doubles(stimuli):
+    """The Problems of pictures that have another's truth, as when one was saved again with another suffix."""
+    first = {}
+    for each in stimuli:
+        truth = each.map or each.gaze
+        other = first.setdefault(truth, each.path) if truth else each.path
+        if other != each.path:
+            reason = f"has the same map or fixations ({truth}) as {other}; keep one of the two pictures"
+            yield Problem(each.path, reason, NOTE, each.name)
+
+
+def _orphans(tree, layout, known):
+    """The Problems of maps and fixation files that no picture has. known: the fields of all pictures, of any split."""
+    kinds = [("map", layout.maps)]
     if layout.fixations and not in_tables(layout):
-        kinds.append(("file of fixations", [layout.fixations.path], {each.gaze for each in stimuli}))
-    for what, patterns, known in kinds:
+        kinds.append(("file of fixations", [layout.fixations.path]))
+    for what, patterns in kinds:
         for pattern in patterns:
+            names = fields_of(pattern)
+            pictures = {tuple(str(fields.get(name)) for name in names) for fields in known}
             for match in tree.find(pattern):
-                if match.path not in known:
+                # where any suffix will do, a list or a note among the maps is none
+                of_kind = not pattern.endswith(".*") or match.path.lower().endswith(IMAGE_SUFFIXES)
+                if of_kind and tuple(str(match.fields[name]) for name in names) not in pictures:
                     yield Problem(match.path, f"the {what} has no picture")
 
 
@@ -100,7 +116,8 @@ class PictureSet:
     """Pictures of one split of a data set; `entries` lists them as (picture's name, condition).
 
     Only names and tables of fixations are held in memory; pictures, maps and fixation files are read when asked for, so
-    that the object is cheap to hand to a decoding process.
+    that the object is cheap to hand to a decoding process. Pictures are taken as they are stored, without the turn that
+    a camera's EXIF note asks for: published maps and fixations are in stored rows and columns, as MATLAB reads them.
     """
 
     def __init__(self, tree, record, layout, stimuli, split, truth=None):
@@ -125,18 +142,19 @@ class PictureSet:
 
     def only(self, names):
         """The same set with just the pictures of these names."""
-        kept = [stimulus for stimulus in self.stimuli if stimulus.name in set(names)]
+        names = set(names)
+        kept = [stimulus for stimulus in self.stimuli if stimulus.name in names]
         reduced = PictureSet(self.tree, self.record, self.layout, kept, self.split, self.truth)
         reduced._table = self._table
         return reduced
 
     def size(self, index):
         """The stored picture's (height, width), from its header."""
-        return media.picture_size(self.picture_path(index))
+        return media.picture_size(self.picture_path(index), upright=False)
 
     def image(self, index):
         """The picture, uint8 RGB [H,W,3]; InputError when it is missing or damaged."""
-        return media.read_image(self.picture_path(index))
+        return media.read_image(self.picture_path(index), upright=False)
 
     def recorded(self, index):
         """Fixations as the source has them, float32 [n,2] (x, y), also those beside the picture; None where the layout

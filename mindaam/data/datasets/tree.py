@@ -2,7 +2,8 @@
 circles do no harm; nothing is ever written.
 
 A pattern is a path under the folder: `{field}` stands for part of one name, `{frame:05}` for a number, `{ext}` for the
-suffix of a picture or film, `*` for any part of a name. A field that comes twice is the same text both times.
+suffix of a picture or film, `*` for any part of a name. A field that comes twice is the same text both times. The
+letters of a suffix may be large or small.
 """
 
 import os
@@ -19,6 +20,8 @@ SUFFIX = "|".join(re.escape(suffix[1:]) for suffix in (*IMAGE_SUFFIXES, *FILM_SU
 LISTINGS = 512  # folders whose names are kept; a film's frames, maps and fixations are three
 FOLDER = -1  # in place of a file's size
 LAST = chr(0x10FFFF)  # comes after all letters
+# What systems leave behind in folders that somebody looked into or unpacked; hidden names are passed over anyway.
+LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin")
 
 DAMAGED, NOTE = "damaged", "note"
 
@@ -103,10 +106,9 @@ class Tree:
             plain = is_plain(pattern, fields)
             if plain and self.size(fill(pattern, fields)) is not None:
                 return fill(pattern, fields)
-            if not plain or "{frame" in pattern:  # whose zeros may be more or fewer
-                match = next(self.find(pattern, fields), None)
-                if match is not None:
-                    return match.path
+            match = next(self.find(pattern, fields), None)  # a frame's zeros may be more or fewer, or a suffix large
+            if match is not None:
+                return match.path
         return None
 
     def _descend(self, folder, segments, fields):
@@ -149,7 +151,7 @@ class Tree:
         try:
             with os.scandir(place) as entries:
                 for entry in entries:
-                    if not entry.name.startswith("."):
+                    if not entry.name.startswith(".") and entry.name.casefold() not in LITTER:
                         self._note(folder, entry, names)
         except (FileNotFoundError, NotADirectoryError):
             return {}
@@ -211,7 +213,8 @@ def beginning(segment, fields):
         if match.group(1) == "frame" or match.group(1) not in fields:
             segment = segment[: match.start()]
             break
-    return fill(segment.partition("*")[0], fields)
+    text = fill(segment.partition("*")[0], fields)
+    return text.removesuffix(_suffix(segment))  # its letters may be large or small
 
 
 def compiled(segment, fields):
@@ -229,13 +232,21 @@ def compiled(segment, fields):
         else:
             parts.append(f"(?P<{name}>{_shape(name)})")
         seen.add(name)
-    return re.compile("".join([*parts, _literal(segment[end:])]), re.DOTALL)
+    suffix = _suffix(segment[end:])
+    rest = _literal(segment[end:].removesuffix(suffix))
+    return re.compile("".join([*parts, rest, f"(?i:{re.escape(suffix)})"]), re.DOTALL)
 
 
 def _shape(name):
     if name == "frame":
         return r"\d+"
     return f"(?i:{SUFFIX})" if name == "ext" else ".+"
+
+
+def _suffix(segment):
+    """The suffix at a pattern's end, ".png", where it is spelt out; or nothing."""
+    found = re.search(r"\.[A-Za-z]\w*$", segment)
+    return found.group() if found else ""
 
 
 def _literal(text):

@@ -253,7 +253,7 @@ def test_a_table_that_lacks_a_picture_and_has_another_names_both(root):
     (folder / "data/stimuli/1001.jpg").rename(folder / "data/stimuli/2001.jpg")
     report = checked(root, "osie")
     only(said(report), "data/stimuli/2001.jpg", "data/eye/fixations.mat has no fixations of it")
-    only(said(report, "note"), "data/eye/fixations.mat", "1001.jpg, which is not here")
+    only(said(report, "note"), "data/eye/fixations.mat", "has fixations of 1 picture that is not here (1001.jpg)")
     assert report["counts"]["usable"] == 2
 
 
@@ -414,3 +414,51 @@ def test_problems_of_one_kind_are_counted_together(root):
     osie(root, [[(5, 5), (70, 5), (30, 20)], [(1, 1), (61, 3), (2, 2), (3, 3)]])
     [group] = checked(root, "osie")["groups"]
     assert group["count"] == 2 and group["severity"] == "note" and "N of N fixations" in group["kind"]
+
+
+def test_sound_that_is_empty_damaged_or_missing_is_named(root):
+    folder = films(root, "diem", "released")
+    empty, damaged, missing = sorted(folder.rglob("*.wav"))
+    empty.write_bytes(b"")
+    damaged.write_bytes(b"RIFF" + bytes(60))
+    missing.unlink()
+    report = checked(root, "diem")
+    found = dict(said(report))
+    assert "the sound is empty" in found.pop(str(empty.relative_to(folder)))
+    assert list(found) == [str(damaged.relative_to(folder))]
+    assert [reason for _, reason in said(report, "note")] == [f"the film has no sound ({missing.relative_to(folder)})"]
+
+
+def test_a_film_that_cannot_be_opened_is_named_once(root):
+    folder = films(root, layout="original")
+    path = some(folder, "*.avi")
+    path.write_bytes(b"")
+    only(said(checked(root, "ucf_sports")), str(path.relative_to(folder)), "is empty")
+    assert not any(str(folder) in reason for _, reason in said(checked(root, "ucf_sports")))
+
+
+def test_a_frame_s_map_of_another_shape_is_named(root):
+    folder = films(root, "dhf1k", "released")
+    for path in (folder / "DHF1K_train/annotation/001/maps").iterdir():
+        Image.open(path).resize((40, 40)).save(path)
+    path, reason = said(checked(root, "dhf1k"), "note")[0]
+    assert path.startswith("DHF1K_train/annotation/001/maps/") and "sizes disagree" in reason
+
+
+def test_pictures_that_a_table_has_and_nobody_else_are_told_together(root):
+    folder = osie(root, [[(5, 5)], [(6, 6)], [(7, 7)]])
+    for name in ("1001.jpg", "1002.jpg"):
+        (folder / "data/stimuli" / name).unlink()
+    only(said(checked(root, "osie"), "note"), "data/eye/fixations.mat", "2 pictures that are not here (1001.jpg, 1002")
+
+
+def test_films_of_another_set_in_the_same_folder_are_not_counted(root):
+    folder = films(root, "etmd")  # which writes one of SumMe's too, or more
+    mine = [film for film in find_sets(root, ["etmd"])[0].stimuli if film.split]
+    report = checked(root, "etmd")
+    assert len(list((folder / "video").iterdir())) > len(mine)
+    counts = report["counts"]
+    assert counts["present"] == counts["usable"] == counts["with_gaze"] == len(mine)
+    assert counts["missing"] == 12 - len(mine) and counts["more"] == 0
+    assert counts["frames"] == sum(len(film.numbers) + 10 for film in mine)
+    assert counts["by_split"][""]["present"] > 0

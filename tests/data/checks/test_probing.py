@@ -3,12 +3,15 @@
 import shutil
 
 import numpy as np
+from PIL import Image
 from scipy.io import savemat
 
 from mindaam.data.checks.probing import damaged, probe
 from mindaam.data.datasets.corpus import find_set, open_found
+from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.ground_truth import GroundTruth
 from tests.data.datasets import film_trees, picture_trees
+from tests.data.datasets.test_gaze_folder import HEADER, ROWS, make_pictures, write_json, write_rows
 
 
 def opened(root, key, split="train", truth=None):
@@ -49,3 +52,31 @@ def test_a_film_is_looked_into_at_both_ends(tmp_path):
     frames = sorted((reader.root / reader.films[0].path).iterdir())
     shutil.copy(__file__, frames[-1])
     assert str(frames[-1]) in probe(reader, 0)
+
+
+def test_maps_of_another_shape_are_named(tmp_path):
+    picture_trees.build("cat2000", "official", tmp_path / "CAT2000")
+    reader = opened(tmp_path, "cat2000", truth=GroundTruth(source="maps"))
+    path = reader.map_path(0)
+    Image.open(path).resize((50, 50)).save(path)
+    assert "sizes disagree: the map is 50x50, the picture 96x54" in probe(reader, 0) and str(path) in probe(reader, 0)
+    Image.open(reader.map_path(1)).resize((48, 27)).save(reader.map_path(1))
+    assert probe(reader, 1) is None
+
+
+def test_fixations_that_mostly_miss_their_picture_are_named(tmp_path):
+    picture_trees.build("osie", "official", tmp_path / "OSIE")
+    reader = opened(tmp_path, "osie")
+    assert probe(reader, 0) is None
+    path = reader.picture_path(0)
+    Image.open(path).resize((30, 20)).save(path)
+    assert "lie outside the picture, which is 30x20" in probe(reader, 0)
+
+
+def test_a_picture_that_is_not_of_the_size_in_meta_json_is_named(tmp_path):
+    images = make_pictures(tmp_path, {"a.jpg": (60, 40), "b.jpg": (60, 40), "c.jpg": (60, 40)})
+    write_json(tmp_path / "meta.json", {"conditions": ["free_viewing"], "images": images})
+    write_rows(tmp_path, [HEADER, *ROWS])
+    Image.new("RGB", (40, 60)).save(tmp_path / "stimuli/b.jpg")
+    [(name, why)] = damaged({"": GazeFolder(tmp_path)})[""].items()
+    assert name == "b.jpg" and "40x60 but meta.json and its gaze are for 60x40" in why

@@ -449,3 +449,35 @@ def test_the_other_split_of_a_reader(copied, tmp_path):
         assert name == "made" or other.truth == truth
     with pytest.raises(InputError, match="split test"):
         other_split(open_set(tmp_path, "salicon", "val"), "test")
+
+
+def test_what_is_left_out_of_all_splits_is_told(copied, tmp_path):
+    folder, lines = copied("salicon"), []
+    gone = sorted((folder / "maps/train").iterdir())[0]
+    gone.unlink()
+    readers = open_splits(tmp_path, skip_damaged=True, report=lines.append)
+    assert [(reader.split, len(reader)) for reader in readers] == [("train", 1), ("val", 2)]
+    [line] = lines
+    assert line.startswith("salicon: images/train/") and gone.name in line
+
+
+def test_a_split_of_which_nothing_is_left_does_not_keep_the_others_out(copied, tmp_path):
+    folder, lines = copied("salicon"), []
+    shutil.rmtree(folder / "maps/val")
+    readers = open_splits(tmp_path, skip_damaged=True, report=lines.append)
+    assert [reader.split for reader in readers] == ["train"]
+    assert "nothing of SALICON's split val can be used" in lines[-1]
+
+
+def test_a_gaze_folder_is_asked_for_by_its_folder_s_name(tmp_path):
+    place = tmp_path / "copy"
+    images = make_pictures(place, {name: (30, 30) for name in ("a.jpg", "b.jpg", "c.jpg")})
+    write_json(place / "meta.json", {"name": "original", "conditions": {"free_viewing": ""}, "images": images})
+    write_rows(place, [HEADER, *ROWS])
+    assert [reader.name for reader in open_splits(tmp_path, ["copy"])] == ["original"] * 2
+
+
+def test_a_set_twice_is_not_called_two_layouts(copied, tmp_path):
+    copied("osie"), copied("osie", place="OSIE/OSIE")
+    [problem] = find_set(tmp_path, "osie").problems
+    assert "the set is here twice" in problem.reason

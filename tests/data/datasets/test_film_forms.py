@@ -75,6 +75,11 @@ class TestDiem:
         with pytest.raises(InputError, match=f"diem1s01_film.txt.*{reason}"):
             FILM_FORMS["diem_events"]([path], film())
 
+    def test_a_file_from_windows(self, tmp_path):
+        path = tmp_path / "a_film.txt"
+        path.write_bytes("1 0 0 900 1 0 0 900 1\r\n2 0 0 900 1 0 0 900 1\r\n".encode("utf-8-sig"))
+        assert sorted(FILM_FORMS["diem_events"]([path], film())) == [0, 1]
+
     def test_an_empty_a_missing_and_a_binary_file_are_named(self, tmp_path):
         empty, binary = tmp_path / "empty.txt", tmp_path / "binary.txt"
         empty.touch()

@@ -311,3 +311,47 @@ def test_densities_are_the_ones_the_baselines_were_measured_with(gaze_root, name
             inside = density[density > 0]
             scores.append((similarity, (inside * np.log(inside * density.size)).sum()))
     np.testing.assert_allclose(np.mean(scores, axis=0), UNIFORM[name], atol=1e-4)
+
+
+def test_fixations_outside_their_picture_are_left_out_and_counted(points_folder):
+    write_rows(points_folder, [HEADER, *ROWS, "a.jpg,s03,free_viewing,60,5,1,,9", "b.jpg,s03,free_viewing,-1,5,1,,9"])
+    folder = GazeFolder(points_folder, "train")
+    assert [len(folder.fixations(index)) for index in range(2)] == [2, 1] and folder.outside == 2
+    assert GazeFolder(points_folder, "val").outside == 0
+
+
+def test_fixations_that_mostly_miss_their_picture_are_refused(points_folder):
+    write_rows(points_folder, [HEADER, *ROWS, *["a.jpg,s03,free_viewing,5,45,1,,9"] * 3])
+    folder = GazeFolder(points_folder, "train")
+    with pytest.raises(InputError, match=r"fixations.csv.gz: 3 of 5 fixations of a.jpg lie outside it, which is 60x40"):
+        folder.load(0)
+    assert len(folder.fixations(1)) == 1
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "I;16"])
+def test_a_map_with_alpha_or_16_bits_is_the_same_density(maps_folder, mode):
+    before = GazeFolder(maps_folder, "train").density(0)
+    path = GazeFolder(maps_folder, "train").map_path(0)
+    grey = np.asarray(Image.open(path).convert("L"))
+    if mode == "I;16":
+        Image.fromarray(grey.astype(np.uint16) * 257).save(path)
+    else:
+        Image.fromarray(np.stack([grey] * len(mode), 2), mode).save(path)
+    np.testing.assert_allclose(GazeFolder(maps_folder, "train").density(0), before, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/b", "a\\b", "", ".hidden", 5, None, "a\nb"])
+def test_a_name_that_would_lead_elsewhere_is_refused(points_folder, name):
+    meta = json.loads((points_folder / "meta.json").read_text())
+    write_json(points_folder / "meta.json", meta | {"name": name})
+    with pytest.raises(InputError, match='meta.json: "name" must be a plain name'):
+        GazeFolder(points_folder)
+
+
+def test_files_that_begin_with_a_byte_order_mark(points_folder):
+    expected = GazeFolder(points_folder).load(0)
+    for name in ("meta.json", "splits.json"):
+        (points_folder / name).write_text((points_folder / name).read_text(), encoding="utf-8-sig")
+    text = "\r\n".join([HEADER, *ROWS])
+    (points_folder / "fixations.csv.gz").write_bytes(gzip.compress(text.encode("utf-8-sig")))
+    assert np.array_equal(GazeFolder(points_folder).load(0).fixations, expected.fixations)

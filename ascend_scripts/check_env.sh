@@ -1,0 +1,215 @@
+#!/usr/bin/env bash
+# Looks at what training on this machine needs, and says what is wrong.
+#
+#   check_env.sh [--workers N] [--out DIR]
+#
+#   --workers N   devices that a run is to use (8; with DEVICE_TARGET=CPU 2)
+#   --out DIR     where runs are written, for the free space (the current folder)
+#
+# Exit code 0: nothing that is needed is missing; 1: something is. With DEVICE_TARGET=CPU only what a CPU needs is
+# looked at. The checks of driver, CANN and devices read files and tables in their documented form; they have not been
+# run on an Ascend machine yet.
+
+# shellcheck source=ascend_scripts/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+GB_DISK=20        # free space that a run's checkpoints and logs may take
+PERCENT_FREE=80   # of a device's memory, below which another process is on it
+MINDSPORE=2.9 MINDFORMERS=1.9 CANN=9.0.0 DRIVER=26.0.RC1
+ASCEND_HOME="${ASCEND_HOME_PATH:-/usr/local/Ascend/ascend-toolkit/latest}"
+missing=0
+
+good() { printf '  ok       %s\n' "$*"; }
+note() { printf '  note     %s\n' "$*"; }
+wrong() {
+    printf '  MISSING  %s\n' "$*"
+    missing=$((missing + 1))
+}
+
+# version_in FILE: the value of its first line Version=1.2.3, or nothing.
+version_in() {
+    if [[ -f "$1" ]]; then awk -F= 'tolower($1) ~ /^ *version *$/ { gsub(/[][ "]/, "", $2); print $2; exit }' "$1"; fi
+}
+
+matrix() {
+    cat <<'TABLE'
+Versions that belong together (MindSpore Transformers' installation page for 1.9; other rows are older releases):
+  MindAAM    MindSpore   MindFormers   CANN      driver and firmware
+  this one   2.9.0       1.9.0         9.0.0     26.0.RC1
+  unknown    2.7.2       1.8.0         8.5.0     25.5.0
+  unknown    2.7.1       1.7.0         8.3.RC1   25.3.RC1
+  unknown    2.7.0       1.6.0         8.2.RC1   25.2.0
+  "unknown": MindAAM asks for MindSpore 2.9 and was not tried with others. Later pairs: unknown to this script.
+TABLE
+}
+
+check_python() {
+    local report kind line
+    printf 'Python and packages\n'
+    if ! command -v "$PYTHON" >/dev/null; then
+        wrong "there is no $PYTHON; activate the environment that MindAAM is installed in, or set PYTHON"
+        return
+    fi
+    report="$("$PYTHON" - "$MINDSPORE" "$MINDFORMERS" <<'PYTHON_CODE'
+import platform
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+
+
+def release(package):
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+mindspore, mindformers = sys.argv[1:]
+ours = platform.python_version()
+known = (3, 10) <= sys.version_info[:2] <= (3, 12)
+print("good" if known else "wrong", f"Python {ours}" + ("" if known else "; MindSpore 2.9 has builds for 3.10 to 3.12"))
+for package, wanted in (("mindspore", mindspore), ("mindaam", None)):
+    found = release(package)
+    if found is None:
+        print("wrong", f"{package} is not installed here: pip install -e . in the checkout brings both")
+    elif wanted and not found.startswith(wanted + "."):
+        print("wrong", f"{package} {found}; MindAAM is made for {wanted}")
+    else:
+        print("good", f"{package} {found}")
+found = release("mindformers")
+fits = found is not None and found.startswith(mindformers + ".")
+print("good" if fits else "note", f"mindformers {found or 'is not installed'}" + ("" if fits else f"; {mindformers} fits"))
+numpy = release("numpy")
+if numpy and int(numpy.split(".")[0]) >= 2:
+    print("wrong", f"numpy {numpy}; MindSpore 2.9 fails with NumPy 2: pip install 'numpy<2'")
+msrun = Path(sys.executable).with_name("msrun").exists() or shutil.which("msrun")
+print("good" if msrun else "wrong", "msrun" if msrun else "msrun, which starts the ranks; MindSpore brings it")
+PYTHON_CODE
+)" || wrong "$PYTHON does not run"
+    while read -r kind line; do
+        if [[ -n "$line" ]]; then "$kind" "$line"; fi
+    done <<<"$report"
+}
+
+check_computing() {
+    local answer
+    printf 'MindSpore on %s\n' "$DEVICE_TARGET"
+    if answer="$(GLOG_v=3 "$PYTHON" - "$DEVICE_TARGET" 2>&1 <<'PYTHON_CODE'
+import sys
+
+import mindspore as ms
+import numpy as np
+
+ms.set_device(sys.argv[1])
+half = ms.Tensor(np.full((16, 16), 0.5, np.float32))
+assert np.array_equal(ms.ops.matmul(half, half).asnumpy(), np.full((16, 16), 4.0, np.float32)), "wrong product"
+PYTHON_CODE
+)"; then
+        good "a product of two matrices is right"
+    else
+        wrong "MindSpore cannot compute: $(awk '/Error/ { line = $0 } END { print line ? line : $0 }' <<<"$answer")"
+    fi
+}
+
+check_room() {
+    local folder="${OUT:-.}" free cores memory
+    printf 'Memory, cores and disk\n'
+    while [[ ! -d "$folder" ]]; do folder="$(dirname "$folder")"; done
+    free="$(df -Pk "$folder" | awk 'NR == 2 { printf "%d", $4 / 1048576 }')"
+    if ((free < GB_DISK)); then
+        wrong "$free GB free under ${OUT:-.}; a run needs about $GB_DISK"
+    else
+        good "$free GB free under ${OUT:-.}"
+    fi
+    cores="$(nproc)"
+    memory="$(awk '/^MemAvailable/ { printf "%d", $2 / 1048576 }' /proc/meminfo)"
+    good "$cores cores, $memory GB of memory available"
+    if [[ "$DEVICE_TARGET" == CPU ]] && ((cores < WORKERS)); then note "$WORKERS ranks on $cores cores get in each other's way"; fi
+}
+
+check_driver() {
+    local table version
+    printf 'Driver and devices\n'
+    if ! command -v npu-smi >/dev/null; then
+        wrong "there is no npu-smi: install the Ascend driver $DRIVER, or add its folder to PATH"
+        return
+    fi
+    if ! table="$(npu-smi info 2>&1)"; then
+        wrong "npu-smi fails: $(head -n 1 <<<"$table")"
+        return
+    fi
+    version="$(sed -n 's/.*Version: *\([0-9][^ |]*\).*/\1/p' <<<"$table" | head -n 1)"
+    if [[ "${version^^}" == "$DRIVER" ]]; then
+        good "driver $version"
+    else
+        note "driver ${version:-of unknown version}; $DRIVER belongs to MindSpore $MINDSPORE"
+    fi
+    check_devices "$table"
+}
+
+# check_devices TABLE: of npu-smi info: a row with name and health, then one with the memory, for each device.
+check_devices() {
+    local devices number name health used total count=0
+    devices="$(awk -F'|' '
+        NF >= 4 && $3 ~ /^ *(OK|Warning|Alarm|Critical|UNKNOWN) *$/ { split($2, a, " "); split($3, b, " "); next_row = 1; next }
+        next_row {
+            n = split($4, parts, " "); memory = $4
+            match(memory, /[0-9]+ *\/ *[0-9]+ *$/); split(substr(memory, RSTART), m, "/")
+            print a[1], a[2], b[1], m[1] + 0, m[2] + 0; next_row = 0
+        }' <<<"$1")"
+    while read -r number name health used total; do
+        if [[ -z "$number" ]]; then continue; fi
+        count=$((count + 1))
+        if [[ "$health" != OK ]]; then
+            wrong "device $number ($name) says $health: see npu-smi info -t health -i $number"
+        elif ((total > 0 && (total - used) * 100 < total * PERCENT_FREE)); then
+            wrong "device $number ($name) has $((total - used)) of $total MB free: another process is on it"
+        else
+            good "device $number ($name): $((total - used)) of $total MB free"
+        fi
+    done <<<"$devices"
+    if ((count < WORKERS)); then wrong "$count devices, $WORKERS wanted: lower --workers"; fi
+}
+
+check_cann() {
+    local version="" file
+    printf 'CANN and HCCL\n'
+    for file in "$ASCEND_HOME/$(uname -m)-linux/ascend_toolkit_install.info" "$ASCEND_HOME/compiler/version.info"; do
+        version="${version:-$(version_in "$file")}"
+    done
+    if [[ -z "$version" ]]; then
+        wrong "no CANN under $ASCEND_HOME: install CANN $CANN and source its set_env.sh, which sets ASCEND_HOME_PATH"
+        return
+    elif [[ "${version^^}" == "$CANN"* ]]; then
+        good "CANN $version"
+    else
+        note "CANN $version; $CANN belongs to MindSpore $MINDSPORE"
+    fi
+    if [[ -z "${ASCEND_OPP_PATH:-}" ]]; then wrong "ASCEND_OPP_PATH is not set: source CANN's set_env.sh"; fi
+    if compgen -G "$ASCEND_HOME/lib64/libhccl*.so" >/dev/null || compgen -G "$ASCEND_HOME/*/lib64/libhccl*.so" >/dev/null; then
+        good "HCCL's library"
+    else
+        wrong "no libhccl.so under $ASCEND_HOME: the installation of CANN is not complete"
+    fi
+    if "$PYTHON" -c 'import hccl' 2>/dev/null; then
+        good "HCCL's Python package"
+    else
+        wrong "Python finds no package hccl, which MindSpore asks for: source CANN's set_env.sh, or install its wheel"
+    fi
+}
+
+read_options "--workers" "$@"
+check_python
+if [[ "$DEVICE_TARGET" != CPU ]]; then
+    check_driver
+    check_cann
+fi
+check_computing
+check_room
+matrix
+if ((missing)); then
+    printf '%d things are missing or wrong\n' "$missing"
+    exit 1
+fi
+printf 'nothing that is needed is missing\n'

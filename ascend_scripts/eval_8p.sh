@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Scores a model on data sets, one set a device at a time: each is scored by a process of its own, and they need not
+# talk to each other. A set on its own goes no faster than on one device.
+#
+#   eval_8p.sh --data ROOT [--model NAME|PATH] [--split NAME] [--set NAME]... [--workers N] [--out DIR] [--dry-run]
+#
+#   --data ROOT         a folder of gaze folders and data sets
+#   --model NAME|PATH   a bundled model or a .safetensors checkpoint (as `mindaam evaluate`)
+#   --split NAME        which split (val)
+#   --set NAME          only this set, again for more (all that ROOT has)
+#   --workers N         devices (8; with DEVICE_TARGET=CPU 2)
+#   --out DIR           gets SET.json and SET.log (runs/evaluation)
+#   --dry-run           prints the commands and leaves
+#
+# It ends with exit code 1 when a set could not be scored; the others are scored all the same.
+
+# shellcheck source=ascend_scripts/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+read_options "--data --model --split --set --workers" "$@"
+if [[ -z "$DATA" ]]; then fail "which data? give --data ROOT"; fi
+OUT="${OUT:-runs/evaluation}"
+
+# names of the sets of pictures that ROOT has in the split, a line each
+sets_of_pictures() {
+    "$PYTHON" - "$DATA" "$SPLIT" <<'PYTHON_CODE'
+import sys
+
+from mindaam.data.datasets.corpus import open_splits
+from mindaam.errors import MindAAMError
+
+try:
+    readers = open_splits(sys.argv[1], None, [sys.argv[2]])
+except MindAAMError as error:
+    sys.exit(f"eval_8p.sh: {error}")
+print("\n".join(dict.fromkeys(reader.name for reader in readers if not hasattr(reader, "clip"))))
+PYTHON_CODE
+}
+
+# score SLOT: the sets SLOT, SLOT + WORKERS, ... on device SLOT; fails when one of them did.
+score() {
+    local slot="$1" failed=0 i name
+    EXTRA=("ASCEND_RT_VISIBLE_DEVICES=$slot")
+    for ((i = slot; i < ${#SETS[@]}; i += WORKERS)); do
+        name="${SETS[i]}"
+        local command=("$PYTHON" -m mindaam.cli.main evaluate --data "$DATA" --split "$SPLIT" --set "$name")
+        if [[ -n "$MODEL" ]]; then command+=(--model "$MODEL"); fi
+        command+=(--save "$OUT/$name.json")
+        if $DRY_RUN; then
+            show "${command[@]}"
+        elif env "DEVICE_TARGET=$DEVICE_TARGET" "${EXTRA[@]}" "${command[@]}" >"$OUT/$name.log" 2>&1; then
+            printf '%s: %s\n' "$name" "$OUT/$name.json"
+        else
+            printf '%s could not be scored; the last lines of %s:\n' "$name" "$OUT/$name.log" >&2
+            tail -n 20 "$OUT/$name.log" >&2
+            failed=1
+        fi
+    done
+    return "$failed"
+}
+
+if ((${#SETS[@]} == 0)); then
+    listed="$(sets_of_pictures)" || exit 2
+    mapfile -t SETS <<<"$listed"
+fi
+if $DRY_RUN; then
+    for ((slot = 0; slot < WORKERS; slot++)); do score "$slot"; done
+    exit 0
+fi
+
+mkdir -p "$OUT"
+jobs_started=()
+trap 'kill "${jobs_started[@]}" 2>/dev/null || true' INT TERM
+for ((slot = 0; slot < WORKERS && slot < ${#SETS[@]}; slot++)); do
+    score "$slot" &
+    jobs_started+=("$!")
+done
+status=0
+for job in "${jobs_started[@]}"; do wait "$job" || status=1; done
+exit "$status"

@@ -1,0 +1,67 @@
+"""The files of a training run's folder as plain values, as much of them as there is: nothing here raises."""
+
+import csv
+import io
+import json
+import math
+
+
+def read_text(path):
+    """(text, None), or (None, a sentence that says why there is none)."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace"), None
+    except FileNotFoundError:
+        return None, f"{path.name} is not in this folder"
+    except OSError as error:
+        return None, f"{path.name} cannot be read: {error.strerror or error}"
+
+
+def read_rows(path, texts):
+    """(rows, sentence or None): a CSV's rows that have a step, as dicts of text and of floats, None for no number."""
+    text, problem = read_text(path)
+    if text is None:
+        return [], problem
+    rows, left_out = [], 0
+    try:
+        for row in csv.DictReader(io.StringIO(text.replace("\0", ""), newline="")):
+            values = {key: value if key in texts else _float(value) for key, value in row.items() if key is not None}
+            whole = known(values, "step") is not None
+            rows += [values] if whole else []
+            left_out += not whole
+    except csv.Error as error:
+        problem = f"{path.name} is damaged after {len(rows)} rows: {error}"
+    if left_out:  # a row that was cut short when the run was killed, say
+        problem = f"{left_out} rows of {path.name} have no step and are left out"
+    if not rows:
+        problem = problem or f"{path.name} has no rows yet"
+    return rows, problem
+
+
+def read_json(path):
+    """(dict, None), or ({}, a sentence that says why there is none)."""
+    text, problem = read_text(path)
+    if text is None:
+        return {}, problem
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return {}, f"{path.name} is damaged: {error}"
+    return (data, None) if isinstance(data, dict) else ({}, f"{path.name} holds no mapping")
+
+
+def _float(text):
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return None
+
+
+def known(row, column):
+    """A row's number in a column, or None where there is none, or none that is finite."""
+    value = row.get(column)
+    return value if value is not None and math.isfinite(value) else None
+
+
+def finite(rows, column):
+    """All finite numbers of a column."""
+    return [row[column] for row in rows if known(row, column) is not None]

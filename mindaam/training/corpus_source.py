@@ -1,0 +1,206 @@
+"""The steps of a run as arrays: what the plan draws, read ahead by other processes, cut into parts.
+
+Nothing here imports MindSpore: the processes that decode pictures import this module.
+"""
+
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+
+from mindaam.data import transforms
+from mindaam.data.datasets.catalogue import catalogue
+from mindaam.data.loader import Loader
+from mindaam.data.sampling import PictureBatch, SamplerState, draw, make_plan, sentence_choice, steps_in
+from mindaam.data.strata import unusable
+from mindaam.training.corpus_data import fingerprint, modality, sentences, strata_of
+from mindaam.training.negative_samples import noise_like
+
+PICTURES, CLIPS, HEARD = "pictures", "clips", "heard"  # kinds of steps
+ANSWERED, ATTACK = 9, 10  # first words of the random generators, beyond those of `sampling`
+WORKERS = 2  # processes that decode
+
+
+class Hearing(NamedTuple):
+    """How a run hears. encode: float32 [n,96000] at 48 kHz -> embeddings [n,A]; offsets: seconds about a frame at which
+    its K windows lie; released: whether the fusion takes one embedding a frame, [T,A], rather than [T,K,A]."""
+
+    encode: object
+    offsets: tuple
+    released: bool
+
+
+class Part(NamedTuple):
+    """A part of a step. state: the step's place; batch: all that this rank sees in it; kind: of PICTURES, CLIPS, HEARD;
+    number: which part it is among those of all ranks; last: whether it is this rank's last. arrays: pictures [B,3,H,W],
+    sentences [B,E], truth [B,1,H,W]; of a clip also the frames that are answered [K], for which sentences and truth
+    are; of one with sound its embeddings, and which of its frames hear noise instead [T]."""
+
+    state: SamplerState
+    batch: object
+    kind: str
+    number: int
+    last: bool
+    arrays: tuple
+
+
+class CorpusSource:
+    """The parts of a run's steps, as this rank sees them. Close it after use.
+
+    readers: {name: reader}; config: CorpusConfig; settings: ModelConfig; encode: list of sentences -> [n,E]; hearing:
+    Hearing, or None for a run that does not hear; world: (rank, ranks).
+    """
+
+    def __init__(self, readers, config, settings, encode, *, hearing=None, world=(0, 1), workers=WORKERS):
+        self.readers, self.config, self.settings, self.encode = readers, config, settings, encode
+        self.hearing, self.world = hearing, tuple(world)
+        strata, self._members = strata_of(readers, config.warm_start)
+        self.left_out = [self._told(film) for film in unusable(strata, config.sampling)]
+        self.fingerprint = fingerprint(strata)
+        self.plan = make_plan(strata, config.sampling, known=catalogue())
+        self._pools = {
+            (each.set, each.condition): sentences(each.set, readers[each.set], each.condition, config.granularity)
+            for each in strata
+        }
+        self._sounding = {name for name, reader in readers.items() if modality(name, reader) == "audio_video"}
+        # all sentences now: MindSpore cannot run one graph while another is being compiled
+        encode(sorted({sentence for pool in self._pools.values() for sentence in pool}))
+        packed = all(hasattr(reader, "pack") for reader in readers.values())
+        ahead = max(8, 2 * config.sampling.batch_size // self.world[1])
+        self._loader = Loader(readers, read, workers=workers, ahead=ahead, threads=packed)
+
+    def kinds(self):
+        """The kinds of steps that the run has, each with the number of its parts."""
+        sampling, ranks = self.config.sampling, self.world[1]
+        found = {}
+        for stratum in self.plan.strata:
+            if stratum.modality == "image":
+                found[PICTURES] = sampling.batch_size // ranks // self._part_size(PICTURES)
+            else:
+                found[self._kind(stratum.set, films=True)] = sampling.clips // ranks
+        return found
+
+    def total(self, epochs):
+        """Steps of so many epochs."""
+        return sum(steps_in(self.plan, epoch) for epoch in range(epochs))
+
+    def parts(self, state, epochs):
+        """Yields the Parts of each step from `state` to the end of the last epoch, reading ahead."""
+        coming = deque()
+
+        def items():
+            for place in self._places(state, epochs):
+                coming.append((place, draw(self.plan, *place, *self.world)))
+                yield from self._items(coming[-1][1])
+
+        reads = self._loader(items())
+        for first in reads:
+            place, batch = coming.popleft()
+            yield from self._parts(place, batch, first, reads)
+
+    def names(self, batch):
+        """The names of a batch's pictures or films."""
+        members = self._members[batch.set, batch.condition]
+        numbers = batch.entries if isinstance(batch, PictureBatch) else [clip.entry for clip in batch.clips]
+        return [self.readers[batch.set].entries[members[number]][0] for number in numbers]
+
+    def close(self):
+        """Ends the worker processes."""
+        self._loader.close()
+
+    def _kind(self, name, *, films):
+        if not films:
+            return PICTURES
+        return HEARD if self.hearing and name in self._sounding else CLIPS
+
+    def _part_size(self, kind):
+        """How many pictures, or clips, a part has."""
+        share = self.config.sampling.batch_size // self.world[1]
+        return min(self.config.part or share, share) if kind == PICTURES else 1
+
+    def _told(self, film):
+        entry = self._members[film.set, film.condition][film.entry]
+        return f"{film.set}: {self.readers[film.set].entries[entry][0]}: {film.why}"
+
+    def _places(self, state, epochs):
+        while state.epoch < epochs:
+            yield state
+            state = state.advance(self.plan)
+
+    def _items(self, batch):
+        """What the workers are asked for: (set, entry, frames or None, size, resize, mirrored, offsets of sound)."""
+        members, size = self._members[batch.set, batch.condition], tuple(self.settings.image_size)
+        how = self.settings.resize
+        if isinstance(batch, PictureBatch):
+            pairs = zip(batch.entries, batch.mirrored, strict=True)
+            return [(batch.set, members[entry], None, size, how, flip, None) for entry, flip in pairs]
+        offsets = self.hearing.offsets if self._kind(batch.set, films=True) == HEARD else None
+        return [
+            (batch.set, members[clip.entry], clip.frames, size, how, clip.mirrored, offsets) for clip in batch.clips
+        ]
+
+    def _parts(self, place, batch, first, reads):
+        pool = self._pools[batch.set, batch.condition]
+        chosen = sentence_choice(self.plan, *place, len(pool), self.config.scored_share, *self.world)
+        kind = self._kind(batch.set, films=not isinstance(batch, PictureBatch))
+        size = self._part_size(kind)
+        count = len(chosen) // size
+        for number in range(count):
+            read_now = [first if number == place_in == 0 else next(reads) for place_in in range(size)]
+            mine = [pool[each] for each in chosen[number * size : (number + 1) * size]]
+            whole = self.world[0] * count + number  # what is drawn for a part does not hang on who computes it
+            if kind == PICTURES:
+                arrays = self._pictures(read_now, mine)
+            else:
+                arrays = self._clip(place, whole, read_now[0], mine[0])
+            yield Part(place, batch, kind, whole, number == count - 1, arrays)
+
+    def _pictures(self, read_now, texts):
+        pictures = np.stack([self._normalised(image) for image, _, _ in read_now])
+        truth = np.stack([density for _, density, _ in read_now])[:, None]
+        return pictures, self.encode(texts), truth
+
+    def _clip(self, place, number, read_now, text):
+        images, densities, waves = read_now
+        pictures = np.stack([self._normalised(image) for image in images])
+        words = (self.config.sampling.seed, *place, number)
+        count = min(self.config.answered, len(pictures))
+        answered = np.sort(np.random.default_rng((ANSWERED, *words)).choice(len(pictures), count, replace=False))
+        sentence = np.repeat(self.encode([text]), count, 0)
+        arrays = pictures, sentence, np.ascontiguousarray(densities[answered][:, None]), answered.astype(np.int32)
+        return arrays if waves is None else (*arrays, *self._heard(words, waves))
+
+    def _heard(self, words, waves):
+        """The embeddings of a clip's sound [T,K,samples], and which frames hear noise: all of them or none."""
+        frames, windows, samples = waves.shape
+        flat, draw_now = waves.reshape(-1, samples), np.random.default_rng((ATTACK, *words))
+        _, epoch, step, _ = words
+        attack = self.config.attack
+        noisy = attack is not None and draw_now.random() < attack.p.at(self.total(epoch) + step)
+        flat = noise_like(draw_now, flat) if noisy else flat
+        embedded = self.hearing.encode(flat).reshape(frames, windows, -1)
+        if self.hearing.released:
+            embedded = embedded[:, 0]
+        return np.ascontiguousarray(embedded, np.float32), np.full(frames, noisy, np.float32)
+
+    def _normalised(self, image):
+        return transforms.normalise(image, self.settings.mean, self.settings.std)
+
+
+def read(reader, entry, frames, size, how, mirrored, offsets):
+    """A picture [H,W,3] with its density [H,W], or a clip [T,H,W,3] with its densities [T,H,W], mirrored if asked, and
+    the sound of a clip [T,K,samples], K windows at `offsets` seconds about each frame, or None.
+
+    A module's function, for processes.
+    """
+    waves = None
+    if frames is None:
+        image, density = transforms.as_seen(reader.image(entry), size, how), reader.density(entry, size)
+    else:
+        sample = reader.clip(entry, frames, size)
+        image, density = sample.image, sample.density
+        if offsets is not None:
+            waves = np.stack([reader.sound(entry, frames, offset) for offset in offsets], 1)
+    if mirrored:
+        image, density = image[..., ::-1, :], density[..., ::-1]
+    return np.ascontiguousarray(image), np.ascontiguousarray(density), waves

@@ -1,0 +1,142 @@
+"""Ranks that train together: who one is, gradients averaged, parameters shared, decisions that all of them take.
+
+Only collectives that MindSpore has on a CPU as on Ascend are used: AllReduce as a sum of float32, and Broadcast. On a
+CPU each costs 10-20 ms whatever its size, so whatever goes at the same moment should go in one call.
+"""
+
+import os
+from typing import NamedTuple
+
+import mindspore as ms
+import numpy as np
+from mindspore import communication, nn, ops
+
+from mindaam.errors import TrainingError
+
+ROLE = "MS_ROLE"  # msrun sets it to MS_WORKER for a rank, to MS_SCHED for the process that brings the ranks together
+PACK = 1 << 24  # numbers that one broadcast carries: few calls, and little memory beside the parameters
+ADDRESS = ("MS_SCHED_HOST", "MS_SCHED_PORT")  # where msrun says that process listens
+
+
+class World(NamedTuple):
+    """This process's number, from 0, and how many there are."""
+
+    rank: int
+    size: int
+
+    @property
+    def is_first(self):
+        """Whether this is rank 0, which writes and says what concerns all."""
+        return self.rank == 0
+
+
+ALONE = World(0, 1)
+
+
+def start():
+    """Meets the other ranks when msrun started this process; returns its World, ALONE otherwise.
+
+    Call it once, right after `runtime.configure` and before any tensor exists, as Ascend's communication asks. All
+    ranks must call it: it waits for them. In msrun's scheduler it does not return, but ends the process with the job.
+    Raises TrainingError when the ranks cannot be brought together.
+    """
+    role = os.environ.get(ROLE)
+    if role is None:
+        return ALONE
+    try:
+        communication.init()
+        if role == "MS_SCHED":
+            raise SystemExit(0)
+        return World(communication.get_rank(), communication.get_group_size())
+    except (RuntimeError, ValueError) as error:
+        place = ":".join(os.environ.get(name, "?") for name in ADDRESS)
+        raise TrainingError(
+            f"the ranks of this job could not be brought together at {place} ({str(error).splitlines()[0]}); see "
+            "scheduler.log beside the workers' logs"
+        ) from error
+
+
+def gradient_reducer(parameters, world):
+    """A Cell that takes the gradients of `parameters`, a tuple, and returns their means over all ranks."""
+    if world.size == 1:
+        return nn.Identity()
+    return nn.DistributedGradReducer(ms.ParameterTuple(parameters), mean=True, degree=world.size)
+
+
+def broadcast(parameters, world, root=0):
+    """Sets `parameters`, in the same order and of the same shapes on every rank, to their values on rank `root`."""
+    if world.size == 1:
+        return
+    for pack in _packs(parameters):
+        packed = np.concatenate([parameter.asnumpy().ravel() for parameter in pack])
+        values = ops.Broadcast(root)((ms.Tensor(packed, pack[0].dtype),))[0].asnumpy()
+        if world.rank == root:
+            continue
+        ends = np.cumsum([parameter.size for parameter in pack])
+        for parameter, value in zip(pack, np.split(values, ends[:-1]), strict=True):
+            parameter.set_data(ms.Tensor(value.reshape(parameter.shape), parameter.dtype))
+
+
+def _packs(parameters):
+    """Lists of parameters of one type each, of PACK numbers together or of one that is larger."""
+    packs = []
+    for parameter in sorted(parameters, key=lambda parameter: str(parameter.dtype)):
+        last = packs[-1] if packs else []
+        if last and last[0].dtype == parameter.dtype and sum(p.size for p in (*last, parameter)) <= PACK:
+            last.append(parameter)
+        else:
+            packs.append([parameter])
+    return packs
+
+
+def average(values, world):
+    """Means over all ranks of a number, or of an array of them, computed in float32; returns a float or an array.
+
+    Flags may travel with numbers: one that a rank raised (1 rather than 0) comes back above 0. A value that is not
+    finite on one rank is not finite on all.
+    """
+    array = np.asarray(values, np.float32)
+    if world.size > 1:
+        array = _sum(array.reshape(-1)).reshape(array.shape) / np.float32(world.size)
+    return float(array) if array.ndim == 0 else array
+
+
+def agree(flag, world):
+    """Whether any rank's `flag` is true: how all of them stop at the same step. Every rank must ask."""
+    return average(float(bool(flag)), world) > 0
+
+
+def barrier(world):
+    """Returns when all ranks have come here. On a CPU, none may be later than MS_NODE_TIMEOUT seconds."""
+    average(0.0, world)
+
+
+def shard_plan(sizes, ranks):
+    """The owner, a rank of `ranks`, of each parameter of `sizes` numbers, so that all own about as much.
+
+    The largest go first, each to the rank that owns least so far, the lowest of several: every rank finds the same
+    plan. No rank owns more than the even share and one largest parameter together.
+    """
+    owned, owners = [0] * ranks, [0] * len(sizes)
+    for i in sorted(range(len(sizes)), key=lambda i: (-sizes[i], i)):
+        owners[i] = owned.index(min(owned))
+        owned[owners[i]] += sizes[i]
+    return tuple(owners)
+
+
+def gather_owned(parameters, owners, world):
+    """Sets each of `parameters` to its value on the rank that owns it, as `shard_plan` says.
+
+    With it the optimizer's state is sharded: gradients are averaged, each rank holds moments of its own parameters
+    only and moves only those, then all call this. Its broadcasts go through host memory, one after the other: run on
+    a CPU with two ranks, never on Ascend, where it costs time that the memory must be worth.
+    """
+    for rank in range(world.size):
+        owned = [parameter for parameter, owner in zip(parameters, owners, strict=True) if owner == rank]
+        if owned:
+            broadcast(owned, world, root=rank)
+
+
+def _sum(array):
+    """The sum over all ranks of a float32 array [N]."""
+    return ops.AllReduce()(ms.Tensor(array)).asnumpy()

@@ -1,0 +1,207 @@
+"""What a run would do, before it does it: configuration, parameters, memory, arithmetic. Nothing is trained or read.
+
+Memory and time are estimates from formulas, and say so; parameters and arithmetic are counted.
+"""
+
+from typing import NamedTuple
+
+import yaml
+
+from mindaam.models.flops import PARTS, training_flops
+
+FLOAT = 4  # bytes of a float32
+GIGA = 1e9
+# An Ascend 910B3 on paper: bfloat16 products a second, and the share of them that a training run may hope for.
+ASCEND_FLOPS, ASCEND_SHARE = 313e12, 0.4
+# Values that the way back needs, counted in the Cells' code: of a transformer block, in widths a token, beside one
+# number a head and a pair of tokens (x, norm, q, k, v, mixed values, sum, norm, and 4 + 4 of the perceptron);
+BLOCK_VALUES = 16
+STAGE_VALUES = 20  # of a decoder stage, maps of its size and width
+MAP_VALUES = 14  # of the output and the losses, maps of the picture's size
+TEMPORAL_VALUES = 19  # of a temporal block, in widths a place and frame, beside twice the feed-forward's ratio
+FUSION_VALUES = (2, 10)  # of the fusion, in the map's widths and in the attention's a place and frame
+
+
+class Load(NamedTuple):
+    """What a step does beside what CorpusConfig says.
+
+    ranks: processes, each with a batch of its own. accumulation: calls that make a step, each with its own pictures.
+    ema: whether an average of the weights is kept. recompute: the backbone's blocks are computed again on the way back.
+    bytes: of a value in the backbone, 2 for float16 and bfloat16.
+    """
+
+    ranks: int = 1
+    accumulation: int = 1
+    ema: bool = False
+    recompute: bool = False
+    bytes: int = FLOAT
+
+
+SIMPLE = Load()
+
+
+def describe(model, config, load=SIMPLE):
+    """The text that `mindaam train --dry-run` prints.
+
+    model: AAM, whose parameters' `requires_grad` say what is trained. config: CorpusConfig. load: Load; where there is
+    accumulation, sampling.batch_size is that of a call.
+    """
+    sections = {
+        "Configuration": yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True).rstrip(),
+        "Parameters": _table(parameter_rows(model)),
+        "Memory of a device (estimate)": _memory_text(model, config, load),
+        "Arithmetic of a step": _arithmetic_text(model, config, load),
+    }
+    return "\n\n".join(f"{title}\n{'-' * len(title)}\n{body}" for title, body in sections.items()) + "\n"
+
+
+# ---- parameters ----------------------------------------------------------------------------------------------------
+
+
+def module_of(name):
+    """The row of the table that a parameter belongs to, from its name in the model."""
+    if name.rsplit(".", 1)[-1] in ("lora_a", "lora_b"):
+        return "backbone, adapters"
+    parts = name.split(".")
+    if parts[0] == "backbone":
+        return "backbone, blocks" if parts[1] == "blocks" else "backbone, the rest"
+    if parts[:2] == ["head", "decoder"] and parts[2] in ("stages", "fusions"):
+        return f"head, decoder's {parts[2]}"
+    return "head, decoder's start and end" if parts[1] == "decoder" else f"head, {parts[1]}"
+
+
+def parameter_rows(model):
+    """[(module, parameters, trainable, frozen, bytes)] of an AAM in the order of its Cells, the last row their sum."""
+    rows = {}
+    for name, parameter in model.parameters_and_names():
+        row = rows.setdefault(module_of(name), [0, 0, 0, 0])
+        row[0] += parameter.size
+        row[1 if parameter.requires_grad else 2] += parameter.size
+        row[3] += parameter.size * parameter.itemsize
+    rows["all"] = [sum(column) for column in zip(*rows.values(), strict=True)]
+    return [(module, *row) for module, row in rows.items()]
+
+
+def _table(rows):
+    lines = [["module", "parameters", "trainable", "frozen", "MB"]]
+    lines += [[module, *(f"{count:,}" for count in counts), f"{size / 1e6:,.1f}"] for module, *counts, size in rows]
+    return _aligned(lines)
+
+
+# ---- memory --------------------------------------------------------------------------------------------------------
+
+
+def memory(model, config, load=SIMPLE):
+    """{what: bytes} that a device needs for training; estimated, see the constants above for what is counted.
+
+    Weights, gradients, AdamW's two moments, sums of accumulated gradients and the average are float32 and counted;
+    "activations" are of the step, of pictures or a clip, that needs more. Not counted: what kernels need for the
+    moment, code, communication, and the pictures that are read ahead.
+    """
+    *_, (_, _, trained, _, weights) = parameter_rows(model)
+    return {
+        "weights": weights,
+        "gradients": FLOAT * trained,
+        "AdamW's moments": 2 * FLOAT * trained,
+        "accumulated gradients": FLOAT * trained if load.accumulation > 1 else 0,
+        "average of the weights": FLOAT * trained if load.ema else 0,
+        "activations": max(activations(model, *step, load) for step in _steps(model.config, config).values()),
+    }
+
+
+def activations(model, frames, decoded, clip, load=SIMPLE):
+    """Bytes of the values that the way back needs. model: AAM; frames: pictures, or frames of one clip, of which
+    `decoded` are decoded; clip: whether they are frames of one."""
+    config = model.config
+    encoder, head = config.encoder, config.head
+    places = (config.image_size[0] // encoder.patch) * (config.image_size[1] // encoder.patch)
+    tokens = encoder.prefix + places
+    adapted = adapted_blocks(model)
+    block = tokens * (BLOCK_VALUES * encoder.width + encoder.heads * tokens)
+    kept = adapted * tokens * encoder.width + min(adapted, 1) * block if load.recompute else adapted * block
+    taps = len(encoder.taps) * tokens * encoder.width
+    maps = places * sum(head.neck_widths)
+    stages = sum(STAGE_VALUES * places * 4 ** (i + 1) * width for i, width in enumerate(head.stage_widths))
+    of_map = MAP_VALUES * config.image_size[0] * config.image_size[1]
+    total = frames * ((kept + taps) * load.bytes + maps * FLOAT) + decoded * (stages + of_map) * FLOAT
+    if clip:
+        total += frames * places * FLOAT * _temporal_values(config, frames)
+    return total
+
+
+def _temporal_values(config, frames):
+    """Values of the temporal blocks and the fusion, a place and frame."""
+    temporal, audio = config.temporal, config.audio
+    widths = [config.head.neck_widths[tap] for tap in temporal.taps]
+    values = sum((TEMPORAL_VALUES + 2 * temporal.mlp_ratio) * width + 2 * temporal.heads * frames for width in widths)
+    if audio is None:
+        return values
+    return values + FUSION_VALUES[0] * config.head.neck_widths[-1] + FUSION_VALUES[1] * audio.attention_width
+
+
+def _memory_text(model, config, load):
+    found = memory(model, config, load)
+    lines = [[what, f"{size / GIGA:,.2f} GB"] for what, size in found.items() if size]
+    lines.append(["all", f"{sum(found.values()) / GIGA:,.2f} GB"])
+    note = (
+        "Activations are the values that gradients need. On a CPU, MindSpore's graphs hold on to more: five times as "
+        "much was measured\n(the bundled small model: 1.16 GB a picture, 0.23 GB by this estimate)."
+    )
+    return f"{_aligned(lines)}\n{note}"
+
+
+# ---- arithmetic ----------------------------------------------------------------------------------------------------
+
+
+def _steps(settings, config):
+    """{kind of step: (pictures or frames a call, of these decoded, whether they are a clip)}."""
+    batch = config.sampling.batch_size
+    steps = {"pictures": (batch, batch, False)}
+    if settings.temporal is not None:
+        frames = config.sampling.clip
+        steps["clip"] = (frames, min(config.answered, frames), True)
+    return steps
+
+
+def adapted_blocks(model):
+    """How many of the backbone's blocks, of the last, have adapters that are trained now."""
+    return sum(any(each.requires_grad for each in block.get_parameters()) for block in model.backbone.blocks)
+
+
+def step_flops(model, config, load=SIMPLE):
+    """{kind of step: {part: FLOP}} of one step of one rank. model: AAM; config: CorpusConfig."""
+    found, settings = {}, model.config
+    again = {"adapted": adapted_blocks(model), "recompute": load.recompute}
+    for kind, (frames, decoded, clip) in _steps(settings, config).items():
+        if clip:
+            one, times = training_flops(settings, frames, decoded, **again), load.accumulation
+        else:
+            one, times = training_flops(settings, **again), frames * load.accumulation
+        found[kind] = {part: times * flop for part, flop in one.items()}
+    return found
+
+
+def _arithmetic_text(model, config, load):
+    found = step_flops(model, config, load)
+    steps = _steps(model.config, config)
+    named = {kind: f"{kind} ({steps[kind][0] * load.accumulation})" for kind in found}
+    lines = [["GFLOP, forward and backward", *named.values()]]
+    lines += [[part, *(f"{each[part] / GIGA:,.1f}" for each in found.values())] for part in PARTS]
+    totals = [sum(each.values()) for each in found.values()]
+    lines.append(["all", *(f"{total / GIGA:,.1f}" for total in totals)])
+    seconds = [total / (ASCEND_SHARE * ASCEND_FLOPS) for total in totals]
+    lines.append(["seconds on an Ascend 910B3 (estimate)", *(f"{each:.3g}" for each in seconds)])
+    note = (
+        f"The seconds are at {ASCEND_SHARE:.0%} of the nominal {ASCEND_FLOPS / 1e12:.0f} TFLOP a second in bfloat16, "
+        "which is an assumption:\nnothing has been run on that device, and waiting for data or other ranks is not in "
+        "them."
+    )
+    ranks = f"Each of the {load.ranks} ranks does so at each step.\n" if load.ranks > 1 else ""
+    return f"{_aligned(lines)}\n{ranks}{note}"
+
+
+def _aligned(lines):
+    """Rows of text as a table: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rows = [[cell.rjust(width) for cell, width in zip(row, widths, strict=True)] for row in lines]
+    return "\n".join("  ".join([row[0].ljust(widths[0]), *rest]) for row, (_, *rest) in zip(lines, rows, strict=True))

@@ -1,0 +1,159 @@
+"""Starts a training job of several ranks with msrun, and ends it when one of them dies.
+
+    python -m mindaam.training.launch --workers 8 --log-dir DIR -- train CONFIG [KEY=VALUE...]
+
+msrun starts the workers and kills those of its machine when one fails, but then waits for its scheduler: half a minute
+when a rank died at work, ten minutes when it died before all had met. Here nobody waits: the last lines of the dead
+rank's log are shown and the job ends. SIGTERM and Ctrl-C reach the ranks, which save and leave; a second one kills.
+Of several machines each watches over its own ranks, and learns through MindSpore's scheduler that another is lost.
+"""
+
+import argparse
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from mindaam.errors import ConfigError, MindAAMError, OutputError
+from mindaam.training.supervision import Supervision
+
+PORT = 8118  # msrun's own default, for several machines, which must agree on one
+LATE = "3600"  # seconds that a rank may be waited for in a collective on a CPU; MindSpore's own limit is 30
+MISUSE = 2  # exit code of what a user can mend, as everywhere in MindAAM
+
+
+class Job(NamedTuple):
+    """What is to run. workers: on this machine; nodes: machines; command: a Python file or a `mindaam` command."""
+
+    workers: int
+    log_dir: Path
+    command: tuple
+    nodes: int = 1
+    node_rank: int = 0
+    master: str = "127.0.0.1"
+    port: int = PORT
+
+    @property
+    def ranks(self):
+        """The ranks on this machine."""
+        return range(self.node_rank * self.workers, (self.node_rank + 1) * self.workers)
+
+    def log(self, rank):
+        """The log of one rank."""
+        return self.log_dir / f"worker_{rank}.log"
+
+    def arguments(self):
+        """The msrun command that runs it, as a list."""
+        total = self.workers * self.nodes
+        command = self.command
+        if not command[0].endswith(".py"):
+            command = ("python", "-m", "mindaam.cli.main", *command)
+        return [
+            "msrun", f"--worker_num={total}", f"--local_worker_num={self.workers}", f"--master_addr={self.master}",
+            f"--master_port={self.port}", *([f"--node_rank={self.node_rank}"] if self.nodes > 1 else []),
+            f"--log_dir={self.log_dir}", "--join=True", f"--tail_worker_log={total}", *command,
+        ]  # fmt: skip
+
+    def environment(self):
+        """The environment that it runs in: this Python first on PATH, since msrun starts a bare `python`."""
+        ours = dict(os.environ)
+        ours["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), ours.get("PATH", "")])
+        ours["PYTHONUNBUFFERED"] = "1"  # a dead rank's last lines are in its log
+        if ours.get("GLOG_v") not in ("0", "1", "2"):
+            ours["GLOG_v"] = "3"  # msrun says which worker failed at the level of errors
+        if ours.get("DEVICE_TARGET", "CPU") == "CPU" and self.nodes == 1:
+            # it is also how soon the scheduler misses a machine; of one machine, nobody needs it for that
+            ours.setdefault("MS_NODE_TIMEOUT", LATE)
+        return ours
+
+
+def free_port():
+    """A TCP port of this machine that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def prepare(job):
+    """Makes the folder of logs and puts those of an earlier start aside, as NAME.previous. Raises OutputError."""
+    try:
+        job.log_dir.mkdir(parents=True, exist_ok=True)
+        for log in (*map(job.log, job.ranks), job.log_dir / "scheduler.log", job.log_dir / "msrun.log"):
+            if log.exists():
+                os.replace(log, log.with_name(log.name + ".previous"))
+    except OSError as error:
+        raise OutputError(f"cannot write logs to {job.log_dir} ({error.strerror}); choose another place") from error
+
+
+def run(job):
+    """Runs a Job until it ends, rank 0's log on standard output; returns its exit code."""
+    environment = job.environment()
+    if shutil.which("msrun", path=environment["PATH"]) is None:
+        raise ConfigError("there is no command msrun beside this Python; install MindSpore 2.9, which brings it")
+    prepare(job)
+    with open(job.log_dir / "msrun.log", "wb") as output:
+        msrun = subprocess.Popen(
+            job.arguments(), env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    supervision = Supervision(job, msrun.pid)
+    previous = {number: signal.signal(number, supervision.ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        while msrun.poll() is None and supervision.look():
+            time.sleep(supervision.INTERVAL)
+        return supervision.end(msrun.poll())
+    finally:
+        if msrun.poll() is None:
+            supervision.kill()
+            msrun.wait()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def read_arguments(arguments):
+    """The Job of a command line, and whether it is only to be shown. Raises ConfigError."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mindaam.training.launch", description="Run a mindaam command, or a Python file, on many ranks."
+    )
+    parser.add_argument("--workers", type=int, required=True, metavar="N", help="ranks on this machine")
+    parser.add_argument("--log-dir", type=Path, required=True, metavar="DIR", help="gets worker_RANK.log")
+    parser.add_argument("--nodes", type=int, default=1, metavar="N", help="machines; this runs once on each")
+    parser.add_argument("--node-rank", type=int, default=0, metavar="R", help="which of them this is, from 0")
+    parser.add_argument("--master", default="127.0.0.1", metavar="ADDRESS", help="of machine 0")
+    parser.add_argument("--port", type=int, metavar="PORT", help=f"of machine 0; a free one, or {PORT} for several")
+    parser.add_argument("--dry-run", action="store_true", help="print the msrun command and leave")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="train CONFIG..., or FILE.py")
+    options = parser.parse_args(arguments)
+    command = tuple(options.command[1:] if options.command[:1] == ["--"] else options.command)
+    if not command:
+        raise ConfigError("nothing to run: give a mindaam command after --, such as `-- train CONFIG`")
+    if options.workers < 1 or not 0 <= options.node_rank < options.nodes:
+        raise ConfigError("--workers must be at least 1, and --node-rank from 0 to below --nodes")
+    if options.nodes > 1 and options.master in ("127.0.0.1", "localhost"):
+        raise ConfigError("several machines need the address of machine 0, by which all reach it: give --master")
+    port = options.port or (PORT if options.nodes > 1 else 0 if options.dry_run else free_port())
+    job = Job(options.workers, options.log_dir, command, options.nodes, options.node_rank, options.master, port)
+    return job, options.dry_run
+
+
+def main(arguments=None):
+    """The command; returns its exit code."""
+    try:
+        job, only_show = read_arguments(arguments)
+        if only_show:
+            shown = shlex.join(job.arguments())
+            print(shown.replace("--master_port=0", "--master_port=FREE_PORT"))
+            return 0
+        return run(job)
+    except MindAAMError as error:
+        print(f"mindaam: {error}", file=sys.stderr)
+        return MISUSE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

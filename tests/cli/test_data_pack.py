@@ -1,0 +1,34 @@
+"""`mindaam data pack`: what it refuses, and that it says what it left out."""
+
+import os
+
+import pytest
+import typer
+
+from mindaam.cli import data_pack
+from mindaam.errors import OutputError
+from tests.data.datasets import picture_trees
+
+
+def run(*arguments):
+    app = typer.Typer()
+    app.command()(data_pack.pack)
+    return app([str(each) for each in arguments], standalone_mode=False) or 0
+
+
+@pytest.mark.parametrize("place", ["OSIE", "OSIE/data/packs"])
+def test_nothing_is_written_into_a_data_set(tmp_path, place):
+    picture_trees.build("osie", "official", tmp_path / "OSIE")
+    before = sorted(os.walk(tmp_path))
+    with pytest.raises(OutputError, match="in which nothing is changed"):
+        run(tmp_path, "-o", tmp_path / place, "--size", "32")
+    assert sorted(os.walk(tmp_path)) == before
+
+
+def test_all_that_is_left_out_is_told(tmp_path, capsys):
+    picture_trees.build("cat2000", "official", tmp_path / "data/CAT2000")
+    gaze = sorted((tmp_path / "data").rglob("*.mat"))[0]
+    gaze.write_bytes(b"")
+    assert run(tmp_path / "data", "-o", tmp_path / "packs", "--size", "32", "--skip-damaged") == 0
+    told = capsys.readouterr().err
+    assert f"left out cat2000: {gaze.relative_to(tmp_path / 'data/CAT2000')}" in told and "empty (0 bytes)" in told

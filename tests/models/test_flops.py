@@ -1,0 +1,142 @@
+"""The arithmetic of a model on paper, against published figures and against what its Cells are seen to multiply."""
+
+from contextlib import contextmanager
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import nn, ops
+
+from mindaam.dynamics import operators
+from mindaam.encoders.lora import LoRADense
+from mindaam.encoders.vit import AttentionCore
+from mindaam.geometry import lorentz
+from mindaam.models.flops import PARTS, forward_flops, training_flops
+from mindaam.models.registry import build_model, model_config
+from tests.models import tiny, tiny_film
+
+VITL = "aam_dinov3_vitl16"
+
+
+def of_head(flops):
+    return sum(flops.values()) - flops["backbone"] - flops["adapters"]
+
+
+def test_vit_l_costs_539_gflop_a_frame_and_its_adapters_7_4():
+    flops = forward_flops(model_config(VITL))
+    assert tuple(flops) == PARTS
+    assert flops["backbone"] == pytest.approx(539e9, rel=0.005)
+    assert flops["adapters"] == pytest.approx(7.4e9, rel=0.01)
+
+
+def test_the_image_head_costs_5_5_gflop_less_what_reducing_skips_before_they_are_enlarged_saves():
+    config = model_config(VITL, "released")
+    skips, stages, patches = (384, 192, 96), (128, 64, 32), 28 * 28
+    saved = 2 * sum(skips[i] * stages[i] * patches * (4 ** (i + 1) - 1) for i in range(3))
+    assert of_head(forward_flops(config)) + saved == pytest.approx(5.5e9, rel=0.02)
+    assert of_head(forward_flops(config)) == pytest.approx(4.7e9, rel=0.01)
+
+
+def test_the_temporal_blocks_cost_16_3_gflop_a_frame_of_32():
+    flops = forward_flops(model_config(VITL), frames=32)
+    assert flops["temporal"] / 32 == pytest.approx(16.3e9, rel=0.01)
+    assert flops["backbone"] == 32 * forward_flops(model_config(VITL))["backbone"]
+
+
+def test_frames_that_are_not_answered_are_not_decoded():
+    config = model_config(VITL)
+    all_, few = forward_flops(config, 16), forward_flops(config, 16, 4, sound=False)
+    assert few["decoder"] == all_["decoder"] // 4 and few["temporal"] == all_["temporal"]
+    assert few["fusion"] == 0 < all_["fusion"]
+
+
+def test_backward_costs_twice_where_gradients_flow_and_nothing_below():
+    config = model_config(VITL)
+    forward = forward_flops(config)
+    all_, none = training_flops(config), training_flops(config, adapted=0)
+    assert none["backbone"] == forward["backbone"] and none["adapters"] == forward["adapters"]
+    assert none["decoder"] == 3 * forward["decoder"] and none["neck"] == 2 * forward["neck"]
+    assert all_["adapters"] == 3 * forward["adapters"] and all_["neck"] == 3 * forward["neck"]
+    assert 2.1 < all_["backbone"] / forward["backbone"] < 2.2  # frozen weights have no gradients of their own
+    half = training_flops(config, adapted=12)
+    assert none["backbone"] < half["backbone"] < all_["backbone"]
+    again = training_flops(config, recompute=True)
+    assert again["backbone"] - all_["backbone"] == pytest.approx(forward["backbone"], rel=0.005)
+
+
+def test_a_model_without_temporal_blocks_has_no_clips():
+    with pytest.raises(ValueError, match="no temporal section"):
+        forward_flops(model_config("aam_dinov2_vits14"), 4)
+
+
+# ---- a direct count ----------------------------------------------------------------------------------------------
+
+
+class Multiplied:
+    """FLOP of every product that runs inside `counted`; one that is made of others counts once."""
+
+    def __init__(self):
+        self.flops, self.inside = 0, False
+
+    def around(self, run, cost):
+        def counting(*args, **kwargs):
+            if self.inside:
+                return run(*args, **kwargs)
+            self.inside = True
+            out = run(*args, **kwargs)
+            self.inside = False
+            self.flops += 2 * cost(*args, out)
+            return out
+
+        return counting
+
+
+def size(tensor):
+    return int(np.prod(tensor.shape))
+
+
+@contextmanager
+def counted(monkeypatch):
+    """Patches the Cells and functions that multiply; yields the Multiplied."""
+    found = Multiplied()
+
+    def patch(owner, name, cost):
+        monkeypatch.setattr(owner, name, found.around(getattr(owner, name), cost))
+
+    patch(nn.Dense, "construct", lambda cell, x, out: size(out) * cell.in_channels)
+    patch(nn.Conv2d, "construct", lambda cell, x, out: size(out) * int(np.prod(cell.weight.shape[1:])))
+    patch(nn.Conv2dTranspose, "construct", lambda cell, x, out: size(x) * int(np.prod(cell.weight.shape[1:])))
+    patch(AttentionCore, "construct", lambda cell, q, k, v, out: 2 * size(out[1]) * q.shape[-1])
+    patch(ops, "dense", lambda x, w, b, out: size(out) * x.shape[-1])
+    for name in ("matmul", "bmm"):
+        patch(ops, name, lambda a, b, out: size(out) * a.shape[-1])
+    patch(operators, "_times_transposed", lambda a, b, out: size(out) * a.shape[-1])
+    adapted = LoRADense.construct
+
+    def with_adapters(cell, x):
+        found.flops += 2 * size(x) // x.shape[-1] * cell.lora_a.shape[0] * (x.shape[-1] + cell.base.out_channels)
+        return adapted(cell, x)
+
+    monkeypatch.setattr(LoRADense, "construct", with_adapters)
+    # sums over channels that are written as products, because a CPU is quicker at them
+    monkeypatch.setattr(lorentz, "sum_over", lambda x, axis: x.sum(axis, keepdims=True))
+    yield found
+
+
+@pytest.mark.parametrize("preset", ["paper", "released"])
+def test_a_picture_is_what_its_cells_multiply(preset, monkeypatch):
+    model = build_model(tiny.NAME, preset, changes=tiny.CHANGES).set_train(False)
+    with counted(monkeypatch) as found:
+        model.infer(tiny.pictures(2), tiny.sentences(2))
+    assert found.flops == 2 * sum(forward_flops(model.config).values())
+
+
+@pytest.mark.parametrize("preset", ["paper", "released"])
+def test_a_clip_with_sound_is_what_its_cells_multiply(preset, monkeypatch):
+    model = build_model(tiny_film.NAME, preset, changes=tiny_film.CHANGES).set_train(True)
+    frames, windows = 5, (5,) if preset == "paper" else ()
+    sound = np.ones((frames, *windows, tiny_film.AUDIO_WIDTH), np.float32)
+    pictures = ms.Tensor(tiny.pictures(frames, tiny_film.SIZE))
+    with counted(monkeypatch) as found:
+        model(pictures, ms.Tensor(tiny.sentences(frames)), ms.Tensor(sound), True)
+    assert found.flops == sum(forward_flops(model.config, frames).values())

@@ -1,0 +1,70 @@
+"""What a run starts with, when some of what lies under its folder cannot be used, or bears a known set's name."""
+
+import shutil
+
+import pytest
+
+from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.ground_truth import GroundTruth
+from mindaam.data.prompts import corpus as prompts
+from mindaam.errors import InputError
+from mindaam.training.corpus_data import modality, open_corpus, sentences
+from tests.data.datasets import picture_trees
+from tests.data.datasets.test_gaze_folder import HEADER, ROWS, make_pictures, write_json, write_rows
+
+
+def gaze_folder(place):
+    images = make_pictures(place, {name: (30, 30) for name in ("a.jpg", "b.jpg", "c.jpg")})
+    write_json(place / "meta.json", {"conditions": {"free_viewing": ""}, "images": images})
+    write_rows(place, [HEADER, *ROWS])
+
+
+def test_a_gaze_folder_that_is_damaged_stops_the_run_unless_it_may_be_left_out(tmp_path):
+    for name in ("one", "two"):
+        gaze_folder(tmp_path / name)
+    (tmp_path / "one/stimuli/b.jpg").unlink()
+    with pytest.raises(InputError, match=r"lacks b\.jpg"):
+        open_corpus(tmp_path, None, (), GroundTruth())
+    corpus = open_corpus(tmp_path, None, (), GroundTruth(), skip_damaged=True)
+    assert list(corpus.train) == ["two"] and "lacks b.jpg" in corpus.skipped[0]
+    corpus = open_corpus(tmp_path, ("one", "two"), (), GroundTruth(), skip_damaged=True)
+    assert list(corpus.train) == ["two"]
+
+
+def test_a_set_of_which_nothing_is_left_does_not_keep_the_others_out(tmp_path):
+    gaze_folder(tmp_path / "one")
+    picture_trees.build("cat2000", "official", tmp_path / "CAT2000")
+    shutil.rmtree(tmp_path / "CAT2000/trainSet/FIXATIONLOCS")
+    corpus = open_corpus(tmp_path, None, (), GroundTruth(), skip_damaged=True)
+    assert list(corpus.train) == ["one"] and any("cat2000" in line for line in corpus.skipped)
+    # the maps are there
+    corpus = open_corpus(tmp_path, None, (), GroundTruth(source="maps"), skip_damaged=True)
+    assert set(corpus.train) == {"one", "cat2000"} and corpus.skipped == []
+
+
+def test_pictures_that_turn_out_to_be_useless_do_not_stop_a_run_that_may_leave_them_out(tmp_path):
+    gaze_folder(tmp_path / "one")
+    gaze_folder(tmp_path / "two")
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (tmp_path / "one/stimuli" / name).write_bytes(b"no picture")
+    corpus = open_corpus(tmp_path, None, (), GroundTruth(), skip_damaged=True)
+    assert list(corpus.train) == ["two"] and len(corpus.skipped) == 3
+
+
+def named_as(place, **meta):
+    images = make_pictures(place, {name: (30, 30) for name in ("a.jpg", "b.jpg", "c.jpg")})
+    write_json(place / "meta.json", {"conditions": {"free_viewing": "", "count_people": ""}, "images": images} | meta)
+    write_rows(place, [HEADER, *ROWS, *(row.replace("free_viewing", "count_people") for row in ROWS)])
+    return GazeFolder(place)
+
+
+def test_a_folder_that_bears_a_set_s_name_keeps_its_own_conditions_and_sentences(tmp_path):
+    folder = named_as(tmp_path / "cat2000")
+    assert sentences("cat2000", folder, "free_viewing", "G2") == prompts.pool("cat2000", "G2")
+    assert sentences("cat2000", folder, "count_people", "G4") == folder.sentences("count_people")
+    own = named_as(tmp_path / "other/cat2000", sentences={"free_viewing": ["Somebody looks for cats."]})
+    assert sentences("cat2000", own, "free_viewing", "G4") == ["Somebody looks for cats."]
+
+
+def test_pictures_that_bear_the_name_of_a_set_of_films_are_pictures(tmp_path):
+    assert modality("diem", named_as(tmp_path / "diem")) == "image"

@@ -1,0 +1,160 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mindaam.errors import TrainingError
+from mindaam.training import distributed
+from mindaam.training.distributed import ALONE, World
+from tests.training import ranks
+
+SCRIPT = Path(ranks.__file__)
+
+
+def test_a_process_that_msrun_did_not_start_is_alone(monkeypatch):
+    monkeypatch.delenv(distributed.ROLE, raising=False)
+    assert distributed.start() == ALONE == World(0, 1)
+
+
+def test_only_rank_0_is_first():
+    assert World(0, 4).is_first and not World(3, 4).is_first
+
+
+def test_ranks_that_cannot_meet_are_told_in_one_sentence(monkeypatch):
+    def init():
+        raise RuntimeError("Topology build timed out.\n----\nC++ Call Stack")
+
+    monkeypatch.setenv(distributed.ROLE, "MS_WORKER")
+    monkeypatch.setenv("MS_SCHED_HOST", "10.0.0.1")
+    monkeypatch.setenv("MS_SCHED_PORT", "8118")
+    monkeypatch.setattr(distributed.communication, "init", init)
+    with pytest.raises(TrainingError, match=r"10\.0\.0\.1:8118 \(Topology build timed out\.\); see scheduler\.log"):
+        distributed.start()
+
+
+def test_the_scheduler_never_goes_on_to_train(monkeypatch):
+    monkeypatch.setenv(distributed.ROLE, "MS_SCHED")
+    monkeypatch.setattr(distributed.communication, "init", lambda: None)
+    with pytest.raises(SystemExit) as left:
+        distributed.start()
+    assert left.value.code == 0
+
+
+def test_alone_every_function_leaves_things_as_they_are():
+    ours = ranks.parameters()
+    before = [each.asnumpy().copy() for each in ours]
+    distributed.broadcast(ours, ALONE)
+    distributed.gather_owned(ours, [0] * len(ours), ALONE)
+    distributed.barrier(ALONE)
+    assert all(np.array_equal(each.asnumpy(), value) for each, value in zip(ours, before, strict=True))
+    assert distributed.average(2.5, ALONE) == 2.5
+    assert distributed.average([1, 2], ALONE).tolist() == [1.0, 2.0]
+    assert distributed.agree(True, ALONE) and not distributed.agree(False, ALONE)
+
+
+@pytest.mark.parametrize("mode", [ms.PYNATIVE_MODE, ms.GRAPH_MODE])
+def test_alone_gradients_pass_the_reducer_unchanged(mode):
+    gradients = ranks.gradients(0)
+    before = ms.get_context("mode")
+    ms.set_context(mode=mode)
+    try:
+        reduced = ranks.Halves(distributed.gradient_reducer(ranks.parameters()[:4], ALONE))(*gradients)
+    finally:
+        ms.set_context(mode=before)
+    assert all(np.array_equal(a.asnumpy(), b.asnumpy()) for a, b in zip(reduced, gradients, strict=True))
+
+
+def test_parameters_are_sent_together_by_type_until_a_pack_is_full(monkeypatch):
+    monkeypatch.setattr(distributed, "PACK", 11)
+    packs = distributed._packs(ranks.parameters())
+    assert [[each.name for each in pack] for pack in packs] == [["p0", "p1"], ["p2"], ["p3"], ["count"]]
+
+
+@given(st.lists(st.integers(1, 10**8), max_size=60), st.integers(1, 16))
+def test_a_shard_plan_gives_every_parameter_one_owner_and_balances_them(sizes, size):
+    owners = distributed.shard_plan(sizes, size)
+    assert len(owners) == len(sizes) and all(0 <= owner < size for owner in owners)
+    owned = [sum(s for s, owner in zip(sizes, owners, strict=True) if owner == rank) for rank in range(size)]
+    assert sum(owned) == sum(sizes)
+    assert max(owned) <= sum(sizes) / size + max(sizes, default=0)
+    assert owners == distributed.shard_plan(tuple(sizes), size)
+
+
+def test_a_shard_plan_of_equal_parameters_gives_each_rank_as_many():
+    assert distributed.shard_plan([5] * 6, 3) == (0, 1, 2, 0, 1, 2)
+
+
+def on_two_ranks(what, folder):
+    """Runs ranks.py under msrun; what both ranks found."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mindaam.training.launch", "--workers", "2", "--log-dir", folder / "logs", "--",
+         SCRIPT, what, folder],
+        capture_output=True, text=True, timeout=180,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [dict(np.load(folder / f"{rank}.npz")) for rank in range(2)]
+
+
+@pytest.fixture(scope="module")
+def two_ranks(tmp_path_factory):
+    return on_two_ranks("functions", tmp_path_factory.mktemp("ranks"))
+
+
+@pytest.mark.slow
+def test_two_ranks_know_who_they_are(two_ranks):
+    assert [(int(each["rank"]), int(each["size"])) for each in two_ranks] == [(0, 2), (1, 2)]
+
+
+@pytest.mark.slow
+def test_two_ranks_share_the_first_ones_parameters_of_every_type(two_ranks):
+    for expected in ranks.parameters():
+        for found in two_ranks:
+            value = found[f"broadcast.{expected.name}"]
+            assert np.array_equal(value, expected.asnumpy()) and value.dtype == expected.asnumpy().dtype
+
+
+@pytest.mark.slow
+def test_two_ranks_average_numbers_and_one_that_is_lost_stays_lost(two_ranks):
+    for found in two_ranks:
+        assert found["average"].tolist() == [0.5, 3.0] and float(found["mean"]) == 1.5
+        assert found["lost"][0] == 1.0 and np.isnan(found["lost"][1])
+
+
+@pytest.mark.slow
+def test_two_ranks_agree_when_any_of_them_says_so(two_ranks):
+    assert all(found["agree"].tolist() == [True, True, False, True] for found in two_ranks)
+
+
+@pytest.mark.slow
+def test_two_ranks_get_the_mean_of_their_gradients(two_ranks):
+    for i, (first, second) in enumerate(zip(ranks.gradients(0), ranks.gradients(1), strict=True)):
+        expected = (first.asnumpy() + second.asnumpy()) / 2
+        assert all(np.allclose(found[f"gradient.{i}"], expected, atol=1e-7) for found in two_ranks)
+
+
+@pytest.mark.slow
+def test_sharded_optimizer_state_moves_parameters_exactly_as_whole_state_does(two_ranks):
+    for i in range(len(ranks.SHAPES)):
+        for found in two_ranks:
+            assert np.array_equal(found[f"sharded.p{i}"], found[f"whole.p{i}"])
+            assert not np.array_equal(found[f"whole.p{i}"], ranks.parameters()[i].asnumpy())
+        assert np.array_equal(two_ranks[0][f"whole.p{i}"], two_ranks[1][f"whole.p{i}"])
+
+
+@pytest.mark.slow
+def test_gradients_are_averaged_inside_a_compiled_graph(tmp_path):
+    found = on_two_ranks("graph", tmp_path)
+    for name, first, second in zip("abcd", ranks.gradients(0), ranks.gradients(1), strict=True):
+        expected = (first.asnumpy() + second.asnumpy()) / 2
+        assert all(np.allclose(each[name], expected, atol=1e-7) for each in found)
+
+
+@pytest.mark.slow
+def test_a_rank_may_be_later_than_the_limit_of_mindspore(tmp_path, monkeypatch):
+    monkeypatch.setenv("RANKS_LATE", "50")
+    assert all(found["late"] for found in on_two_ranks("functions", tmp_path))

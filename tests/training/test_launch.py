@@ -1,0 +1,232 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mindaam.errors import ConfigError, OutputError
+from mindaam.training import launch, supervision
+from mindaam.training.launch import Job
+from tests.training import ranks
+
+FAKE = Path(__file__).with_name("fake_msrun.py")
+SLEEP, WELL = "import time; time.sleep(600)", "import time; time.sleep(0.5)"
+SAVES = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (print("saved"), sys.exit(0)))
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_msrun_is_given_the_mindaam_command():
+    job = Job(2, Path("logs"), ("train", "a.yaml", "--tiny"), port=1234)
+    assert job.arguments() == [
+        "msrun", "--worker_num=2", "--local_worker_num=2", "--master_addr=127.0.0.1", "--master_port=1234",
+        "--log_dir=logs", "--join=True", "--tail_worker_log=2", "python", "-m", "mindaam.cli.main", "train", "a.yaml",
+        "--tiny",
+    ]  # fmt: skip
+
+
+def test_a_python_file_is_run_as_it_is():
+    assert Job(1, Path("logs"), ("a.py", "b")).arguments()[-2:] == ["a.py", "b"]
+
+
+def test_of_four_machines_the_second_has_ranks_8_to_15():
+    job = Job(8, Path("logs"), ("train", "a.yaml"), nodes=4, node_rank=1, master="10.0.0.1")
+    assert list(job.ranks) == list(range(8, 16))
+    assert {"--worker_num=32", "--local_worker_num=8", "--node_rank=1", "--master_addr=10.0.0.1"} < {*job.arguments()}
+
+
+def test_workers_get_this_python_and_time_to_wait_for_each_other_on_a_cpu(monkeypatch):
+    monkeypatch.delenv("MS_NODE_TIMEOUT", raising=False)
+    monkeypatch.delenv("DEVICE_TARGET", raising=False)
+    job = Job(2, Path("logs"), ("train",))
+    assert job.environment()["PATH"].startswith(str(Path(sys.executable).parent))
+    assert job.environment()["MS_NODE_TIMEOUT"] == launch.LATE
+    monkeypatch.setenv("DEVICE_TARGET", "Ascend")
+    assert "MS_NODE_TIMEOUT" not in job.environment()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--workers 2 --log-dir x", "nothing to run"),
+        ("--workers 0 --log-dir x -- train", "--workers must be at least 1"),
+        ("--workers 2 --log-dir x --nodes 2 --node-rank 2 --master a -- train", "--node-rank from 0"),
+        ("--workers 2 --log-dir x --nodes 2 -- train", "give --master"),
+    ],
+)
+def test_a_job_that_cannot_be_is_refused(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        launch.read_arguments(arguments.split())
+
+
+def test_every_start_takes_a_port_of_its_own_and_several_machines_the_agreed_one():
+    arguments = ["--workers", "2", "--log-dir", "x", "--", "train"]
+    job, _ = launch.read_arguments(arguments)
+    assert 1024 <= job.port <= 65535
+    job, _ = launch.read_arguments(["--nodes", "2", "--master", "10.0.0.1", *arguments])
+    assert job.port == launch.PORT
+
+
+def test_a_dry_run_prints_the_command_and_starts_nothing(tmp_path, capsys):
+    assert launch.main(["--workers", "2", "--log-dir", str(tmp_path / "logs"), "--dry-run", "--", "train", "a b"]) == 0
+    assert capsys.readouterr().out.endswith("--tail_worker_log=2 python -m mindaam.cli.main train 'a b'\n")
+    assert not (tmp_path / "logs").exists()
+
+
+def test_the_last_lines_of_a_log_leave_out_what_mindspore_says_at_the_end(tmp_path):
+    log = tmp_path / "a.log"
+    log.write_text("\n".join(f"line {i}" for i in range(40)) + "\n[INFO] DISTRIBUTED(1) Event base dispatch success!\n")
+    assert supervision.last_lines(log, 3) == ["line 37", "line 38", "line 39"]
+    log.write_text("")
+    assert supervision.last_lines(log) == ["(empty)"]
+    assert supervision.last_lines(tmp_path / "none")[0].startswith("(no log")
+
+
+def test_logs_of_an_earlier_start_are_kept_aside(tmp_path):
+    (tmp_path / "worker_1.log").write_text("how it died")
+    launch.prepare(Job(2, tmp_path, ("train",)))
+    assert (tmp_path / "worker_1.log.previous").read_text() == "how it died"
+    assert not (tmp_path / "worker_1.log").exists()
+
+
+def test_a_place_where_no_logs_can_be_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write logs"):
+        launch.prepare(Job(2, tmp_path / "file", ("train",)))
+
+
+def of_the_job(folder, codes):
+    """The command lines of processes that run the stand-in for msrun or the ranks' code."""
+    running = [each.info["cmdline"] or [""] for each in psutil.process_iter(["cmdline"])]
+    return [line for line in running if str(folder) in line or line[-1] in codes]
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    """A function that runs two ranks of Python code under a stand-in for msrun; (exit code, seconds)."""
+
+    def run(*codes):
+        monkeypatch.setattr(launch.Job, "arguments", lambda self: ["python", str(FAKE), str(tmp_path), *codes])
+        start = time.monotonic()
+        code = launch.run(Job(2, tmp_path, ("train",)))
+        seconds = time.monotonic() - start
+        until = time.monotonic() + 5  # a killed process takes a moment to go
+        while left := of_the_job(tmp_path, codes):
+            assert time.monotonic() < until, left
+        return code, seconds
+
+    return run
+
+
+def test_a_job_whose_ranks_end_well_ends_well_and_shows_rank_0(job, capfd):
+    assert job("print('hello')\n" + WELL, WELL)[0] == 0
+    assert capfd.readouterr().out == "hello\n"
+
+
+def test_a_rank_that_fails_ends_the_job_with_its_code_and_last_lines(job, capfd):
+    code, seconds = job(SLEEP, "import time; time.sleep(0.5); print('where it hurts'); raise SystemExit(3)")
+    assert code == 3 and seconds < 20
+    error = capfd.readouterr().err
+    assert "rank 1 ended with exit code 3" in error and "worker_1.log" in error and "where it hurts" in error
+
+
+def test_a_rank_that_is_killed_ends_the_job(job, capfd):
+    kill = "import os, time; time.sleep(0.5); os.kill(os.getpid(), 9)"
+    code, seconds = job(SLEEP, kill)
+    assert code == 1 and seconds < 20
+    assert "rank 1 was killed by SIGKILL" in capfd.readouterr().err
+
+
+def test_a_rank_that_leaves_the_others_behind_ends_the_job(job, capfd, monkeypatch):
+    monkeypatch.setattr(supervision, "RANKS_PATIENCE", 1.0)
+    assert job(SLEEP, WELL)[0] == 1
+    assert "rank 1 ended 1 s before others" in capfd.readouterr().err
+
+
+def signals(tmp_path, times):
+    """Sends SIGTERM to this process, `times` times, once both ranks are ready."""
+
+    def send():
+        logs = [tmp_path / f"worker_{rank}.log" for rank in range(2)]
+        while not all(log.exists() and "ready" in log.read_text() for log in logs):
+            time.sleep(0.1)
+        for _ in range(times):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.5)
+
+    threading.Thread(target=send, daemon=True).start()
+
+
+def test_sigterm_lets_all_ranks_save_and_leave(job, tmp_path):
+    signals(tmp_path, 1)
+    assert job(SAVES, SAVES)[0] == 0
+    assert all("saved" in (tmp_path / f"worker_{rank}.log").read_text() for rank in range(2))
+
+
+def test_a_second_sigterm_ends_ranks_that_do_not_leave(job, tmp_path, capfd):
+    deaf = SAVES.replace('lambda *_: (print("saved"), sys.exit(0))', "signal.SIG_IGN")
+    signals(tmp_path, 2)
+    assert job(deaf, deaf)[0] == supervision.STOPPED
+    assert "stopped before all ranks had left" in capfd.readouterr().err
+
+
+def test_a_rank_that_cannot_save_when_it_is_asked_to_is_shown(job, tmp_path, capfd):
+    full = SAVES.replace('(print("saved"), sys.exit(0))', 'sys.exit("the disk is full")')
+    signals(tmp_path, 1)
+    assert job(SAVES, full)[0] == 1
+    assert "the disk is full" in capfd.readouterr().err
+
+
+def test_ranks_that_sigterm_finds_before_they_can_save_are_stopped(job, tmp_path, capfd):
+    early = 'import time; print("ready", flush=True); time.sleep(600)'
+    signals(tmp_path, 1)
+    assert job(early, early)[0] == supervision.STOPPED
+    assert "stopped before all ranks had left" in capfd.readouterr().err
+
+
+def real(what, folder):
+    """Starts ranks.py on two ranks under msrun: a Popen."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "mindaam.training.launch", "--workers", "2", "--log-dir", folder / "logs", "--",
+         ranks.__file__, what, folder],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("what", "code", "sentence"),
+    [
+        ("ill", 1, "ValueError: rank 1 is ill"),
+        ("killed", 1, "rank 1 was killed by SIGKILL"),
+        ("absent", 1, "ImportError: rank 1 never comes"),
+        ("misused", 2, "rank 1 ended with exit code 2"),
+    ],
+)
+def test_a_death_ends_a_real_job_within_a_minute(tmp_path, what, code, sentence):
+    process = real(what, tmp_path)
+    _, error = process.communicate(timeout=120)  # two ranks alone take up to 35 s to meet
+    died = (tmp_path / "logs" / "worker_1.log").stat().st_mtime
+    assert process.returncode == code and sentence in error, error
+    assert time.time() - died < 60
+
+
+@pytest.mark.slow
+def test_sigterm_stops_real_ranks_after_the_same_step(tmp_path):
+    process = real("until_asked", tmp_path)
+    log = tmp_path / "logs" / "worker_1.log"
+    until = time.monotonic() + 120
+    while time.monotonic() < until and not (log.exists() and "step 3" in log.read_text()):
+        time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 0
+    steps = [(tmp_path / "logs" / f"worker_{rank}.log").read_text().count("step") for rank in range(2)]
+    assert steps[0] == steps[1] >= 3
