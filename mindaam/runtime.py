@@ -8,6 +8,12 @@ MODES = ("graph", "pynative")
 DEVICES = ("CPU", "Ascend")
 
 
+def quieten():
+    """Keeps MindSpore's INFO and WARNING lines, which are of no use to a user, from the terminal; call it before the
+    first import of MindSpore. The environment's GLOG_v, if set, holds."""
+    os.environ.setdefault("GLOG_v", "3")
+
+
 def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_cache=None):
     """Sets MindSpore up; call it before the first operator runs. It may be called again to change mode or seed.
 
@@ -26,7 +32,7 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
     # oneDNN's default choice on AVX-512 machines is its reference convolution, 16-90 times slower than the AVX2 one;
     # it reads the variable once, at the first operator, so it must be set before MindSpore computes anything.
     os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
-    os.environ.setdefault("GLOG_v", "3")  # MindSpore's INFO and WARNING lines are of no use to a user
+    quieten()
     import mindspore as ms
 
     try:

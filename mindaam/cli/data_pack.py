@@ -50,11 +50,13 @@ def pack(
         for name, why in packed.left_out:
             say(f"left out {name}: {why}")
         megabytes = sum(path.stat().st_size for path in target.iterdir()) / 1e6
-        what = "frames" if hasattr(reader, "clip") else "pictures"
-        tell(f"{target}: {packed.records} {what}, {megabytes:.1f} MB; {reader.ground_truth}")
-        licence = catalogue()[reader.name].licence.name if reader.name in catalogue() else None
-        if licence:
-            tell(f"  licence of {reader.name}: {licence}; a pack is a copy, and falls under it")
+        what = ("frame" if hasattr(reader, "clip") else "picture") + "s" * (packed.records != 1)
+        truth_told = reader.ground_truth.partition(" (")[0]  # its source is in the pack, and in `data check`
+        tell(f"{target}: {packed.records:,} {what}, {megabytes:.1f} MB; {truth_told}")
+    licences = {reader.name: catalogue()[reader.name].licence.name for reader in readers if reader.name in catalogue()}
+    if licences:
+        told = "; ".join(f"{name}: {licence}" for name, licence in licences.items())
+        tell(f"a pack is a copy of its set, and falls under its licence: {told}")
 
 
 def _require_outside(out, folder):

@@ -16,6 +16,7 @@ from mindaam.cli.data import data_app
 from mindaam.cli.terminal import say
 from mindaam.cli.zoo import zoo_app
 from mindaam.errors import MindAAMError
+from mindaam.runtime import quieten
 
 MISUSE = 2  # exit code of everything that a user can mend
 STOPPED = 130  # exit code after Ctrl-C, as shells expect it
@@ -66,6 +67,7 @@ def run(arguments=None):
 
 def main():
     """The console script."""
+    quieten()
     # MindSpore answers Ctrl-C with SIGTERM while it compiles: without this, the process would die on the spot, the
     # terminal's cursor hidden and an empty output folder left.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

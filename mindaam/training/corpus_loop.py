@@ -195,8 +195,9 @@ class Run:
         self._sums, self.stopping = [], bool(means[-1] > 0)
         terms = dict(zip(TERMS, means[:-1].tolist(), strict=True))
         skipped = self._scaled(norm)
-        if not np.isfinite(means).all() and not skipped:
-            self._fail(part, terms)
+        # a loss may be finite under gradients that are not: these end the run before they are in a checkpoint
+        if not np.isfinite([*means, norm]).all() and not skipped:
+            self._fail(part, terms, norm)
         if not skipped:
             self.done = {name: count + (name in names) for name, count in self.done.items()}
             cell.project()
@@ -231,7 +232,7 @@ class Run:
         self.scale, self.calm = self.scale / 2, 0
         return True
 
-    def _fail(self, part, terms):
+    def _fail(self, part, terms, norm):
         """Raises TrainingError, the step kept for replay."""
         names = self.source.names(part.batch)
         replay = {"state": part.state, "rank": self.world.rank, "set": part.batch.set, "names": names, "terms": terms}
@@ -239,9 +240,9 @@ class Run:
         with replacing(place) as stream:
             stream.write(_json(replay).encode("utf-8", "replace"))
         raise TrainingError(
-            f"the loss is {terms['loss']} at step {self.number + 1} ({part.batch.set}: {', '.join(names[:3])}); the "
-            f"run stopped, {place} has the batch: go on from the last checkpoint with --resume --allow-changes and a "
-            "smaller schedule.learning_rate"
+            f"the loss is {terms['loss']}, its gradient {norm}, at step {self.number + 1} ({part.batch.set}: "
+            f"{', '.join(names[:3])}); the run stopped, {place} has the batch: go on from the last checkpoint with "
+            "--resume --allow-changes and a smaller schedule.learning_rate"
         )
 
     def _samples(self, part):

@@ -167,7 +167,7 @@ def test_the_sound_branch_learns_from_films_with_sound_and_a_loss_of_nothing_sto
     assert sum(not np.array_equal(first[name], now[name]) for name in moved) > len(moved) // 2
 
     silence = hearing._replace(encode=lambda waves: np.full((len(waves), 2), np.nan, np.float32))
-    with pytest.raises(TrainingError, match=r"the loss is nan at step 1 \(diem: .*failed_batch\.json"):
+    with pytest.raises(TrainingError, match=r"its gradient nan, at step 1 \(diem: .*failed_batch\.json"):
         train(RECIPE, changes, tiny=True, out=tmp_path / "broken", hearing=silence)
     replay = json.loads((tmp_path / "broken" / "failed_batch.json").read_text())
     assert replay["set"] == "diem" and len(replay["names"]) == 1 and replay["state"] == [0, 0]
