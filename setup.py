@@ -35,6 +35,7 @@ setup(
         "h5py>=3.10",  # MATLAB files of version 7.3
         "matplotlib>=3.8",  # plots beside results; imported where they are drawn
         "tensorboardX>=2.6.2,<3",  # event files of a training, without TensorBoard itself
+        "psutil>=5.9",  # the launcher of several ranks watches their processes
         "pyyaml>=6",
         "safetensors>=0.4",
         "tokenizers>=0.20",

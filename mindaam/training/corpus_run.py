@@ -69,7 +69,7 @@ def train(
     if any(hasattr(reader, "clip") for reader in corpus.train.values()):
         require_films(model, config)
     prepare(model, config.precision, config.recompute)
-    distributed.broadcast(list(model.get_parameters()), world)
+    distributed.broadcast(model.trained_parameters(), world)  # the frozen ones come from one file
     run = Run(config, model, corpus, folder, world, hearing or open_hearing(model.config, line))
     if found:
         line.say(found.note) if found.note else None
@@ -84,12 +84,14 @@ def train(
             if run.stopping:
                 run.save()
                 run.say(f"stopped after step {run.number}, as asked; --resume goes on")
+                distributed.barrier(world)  # the others do not leave while rank 0 still writes
                 return Trained(folder, False, run)
             if run.state.step == 0:
                 run.save(run.score())
             elif run.number % config.checkpoint_every == 0:
                 run.save()
     run.end()
+    distributed.barrier(world)
     return Trained(folder, True, run)
 
 
