@@ -4,6 +4,7 @@ Pillow reads rather than OpenCV, because it applies EXIF orientation on demand, 
 treats a truncated file as an error where OpenCV returns a half-grey picture.
 """
 
+import hashlib
 import os
 import struct
 import tempfile
@@ -150,6 +151,18 @@ def write_npz(path, **arrays):
     """Writes named arrays as .npz, whole or not at all; OutputError when that is impossible."""
     with replacing(path) as stream:
         np.savez(stream, **arrays)
+
+
+def file_sha256(path):
+    """SHA-256 of a file's bytes in hexadecimal; InputError when it cannot be read."""
+    total = hashlib.sha256()
+    try:
+        with open(path, "rb") as stream:
+            while piece := stream.read(1 << 20):
+                total.update(piece)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({_reason(error)}); copy it again") from error
+    return total.hexdigest()
 
 
 @contextmanager

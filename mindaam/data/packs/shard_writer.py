@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mindaam.data.media import beside_name, cannot_write, replacing, write_npz
+from mindaam.data.media import beside_name, cannot_write, file_sha256, replacing, write_npz
 from mindaam.data.packs.shard_codec import encode_record
 from mindaam.data.packs.shards import FULL_SCALE, IMAGE, PLACE, VERSION, Contents, File, shard_name
 from mindaam.errors import InputError, OutputError
-from mindaam.zoo.checkpoints import sha256_of
 
 SHARD_BYTES = 256 << 20
 SUFFIXES = ("jpg", "png", "xy")  # of a record's parts
@@ -205,4 +204,4 @@ def _number(known, key):
 
 
 def _described(path, records):
-    return File(bytes=os.path.getsize(path), sha256=sha256_of(path), records=records)
+    return File(bytes=os.path.getsize(path), sha256=file_sha256(path), records=records)

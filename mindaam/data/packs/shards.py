@@ -22,10 +22,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
+from mindaam.data.media import file_sha256
 from mindaam.data.packs.shard_codec import decode_density, decode_fixations, decode_image
-from mindaam.errors import CheckpointError, ConfigError, InputError
+from mindaam.errors import ConfigError, InputError
 from mindaam.schema import Schema, validate
-from mindaam.zoo.checkpoints import sha256_of
 
 VERSION = 1
 OPEN_SHARDS = 32  # files that a Pack holds open; to open one again takes some microseconds
@@ -184,8 +184,8 @@ class Pack:
         damaged = []
         for name, file in self._files().items():
             try:
-                whole = sha256_of(self.folder / name) == file.sha256
-            except CheckpointError:  # it cannot be read
+                whole = file_sha256(self.folder / name) == file.sha256
+            except InputError:  # it cannot be read
                 whole = False
             damaged += [] if whole else [name]
         if damaged:
@@ -269,7 +269,7 @@ def _require_length(path, file):
 
 def _read_index(path, contents):
     """{name: array} of index.npz; InputError when it is damaged."""
-    if sha256_of(path) != contents.index.sha256:
+    if file_sha256(path) != contents.index.sha256:
         raise InputError(f"{path} is damaged; copy it again, or pack the data set again")
     try:
         with np.load(path, allow_pickle=False) as arrays:
