@@ -1,0 +1,81 @@
+"""Kills a tiny run with SIGKILL at random moments and resumes it, again and again, then compares it with one that was
+left alone: python -m tests.training.survive [--kills 100] [--seed 0]. A process takes half a minute to compile.
+"""
+
+import argparse
+import csv
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from mindaam.places import configs_dir
+from mindaam.training import checkpoints
+from tests.conftest import ROOT
+from tests.training.corpus_root import make_corpus
+
+CHANGES = ["corpus={osie: 1, salicon: 1}", "checkpoint_every=1", "sampling.steps=4", "model_changes.lora.dropout=0.1"]
+
+
+def command(data, out):
+    """The run as a command; a finished one ends at once."""
+    train = ["train", str(configs_dir() / "train" / "corpus.yaml"), "--tiny", "--resume", "-o", str(out)]
+    return [sys.executable, "-m", "mindaam.cli.main", *train, f"data_root={data}", *CHANGES]
+
+
+def start(data, out):
+    """Starts the run; its output is thrown away."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        command(data, out), cwd=data, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def losses(out):
+    """[(step, loss)] of the run's log."""
+    with open(out / "metrics.csv", newline="") as file:
+        return [(int(row["step"]), row["loss"]) for row in csv.DictReader(file)]
+
+
+def survive(place, kills, seed=0, say=print):
+    """Raises AssertionError when a killed run does not resume, or is not in the end the run that was left alone."""
+    data, alone, killed = make_corpus(place / "data"), place / "alone", place / "killed"
+    since = time.monotonic()
+    assert start(data, alone).wait() == 0
+    whole = time.monotonic() - since
+    draw = random.Random(seed)
+    for number in range(kills):
+        process, moment = start(data, killed), draw.uniform(0, whole)
+        try:
+            assert process.wait(moment) == 0, "the run refused to go on"
+            say(f"kill {number + 1}/{kills}: the run had ended before second {moment:.1f}")
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            found = checkpoints.latest(killed)
+            reached = found.path.name if found else "no checkpoint yet"
+            say(f"kill {number + 1}/{kills} at second {moment:.1f}: {reached}")
+    assert start(data, killed).wait() == 0
+    assert losses(killed) == losses(alone)
+    first, second = (checkpoints.load(checkpoints.latest(out).path)[0] for out in (alone, killed))
+    assert first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def main():
+    """The command."""
+    parser = argparse.ArgumentParser(description="kill -9 at random moments of a tiny run")
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        survive(Path(place), options.kills, options.seed)
+    print(f"survived {options.kills}: equal to the run that was left alone, to the bit")
+
+
+if __name__ == "__main__":
+    main()
