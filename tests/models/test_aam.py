@@ -89,6 +89,7 @@ def test_picture_and_sentence_both_matter(model):
     np.testing.assert_array_equal(other_sentence.image_point, answer.image_point)
 
 
+@pytest.mark.slow  # another size to compile
 def test_another_size_and_back(paper):
     usual = paper.infer(pictures(), sentences())
     other = paper.infer(pictures(size=OTHER_SIZE), sentences())

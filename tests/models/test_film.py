@@ -44,7 +44,8 @@ def assert_same(got, expected):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("preset", [pytest.param("paper", marks=pytest.mark.slow), "released"])
+@pytest.mark.slow  # graphs to compile
+@pytest.mark.parametrize("preset", ["paper", "released"])
 def test_a_film_has_a_map_and_a_point_a_frame(preset):
     found = answer(preset, heard=True)
     assert found.map.shape == (FRAMES, 1, *SIZE) and (found.map >= 0).all() and (found.map <= 1).all()
@@ -129,6 +130,7 @@ def test_films_of_any_length(frames):
         assert mixed.shape == (frames, 16, 2, 3) and np.isfinite(mixed).all()
 
 
+@pytest.mark.slow  # another graph to compile
 def test_each_frame_may_have_its_own_sentence(released):
     texts = np.repeat(sentences(1), FRAMES, 0)
     texts[2] = -texts[2]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mindaam import runtime
+from mindaam.encoders.dropout import Dropout
 from mindaam.models.registry import build_model
 from mindaam.objectives.condition import MARGIN
 from mindaam.training.config import TrainConfig
@@ -129,7 +130,7 @@ def test_a_step_renames_no_parameter():
 def test_dropout_works_while_training_only():
     model = made(CHANGES)
     step = TrainStep(model, 2, ADAPTED, TRAINING)
-    dropouts = [cell for _, cell in model.cells_and_names() if isinstance(cell, ms.nn.Dropout)]
+    dropouts = [cell for _, cell in model.cells_and_names() if isinstance(cell, Dropout)]
     for training in (True, False, True):
         step.set_train(training)
         assert len(dropouts) == 4 and all(cell.training is training for cell in dropouts)

@@ -31,6 +31,7 @@ def table(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_a_short_run_gives_a_model_that_can_be_used(tmp_path, capsys):
     gaze, out = make_gaze(tmp_path / "gaze"), tmp_path / "run"
     config = write_config(tmp_path, model_changes=MODEL, folders={"osie": 4}, phases=[{**FROZEN, "epochs": 2}])
