@@ -104,7 +104,8 @@ class Ears:
         return (waves.std(1)[:, None] * np.linspace(-1, 1, AUDIO_WIDTH)).astype(np.float32)
 
 
-@pytest.mark.parametrize("preset", ["paper", pytest.param("released", marks=pytest.mark.slow)])
+@pytest.mark.slow  # graphs to compile
+@pytest.mark.parametrize("preset", ["paper", "released"])
 def test_a_real_model_sees_and_hears_windows_as_clips(preset):
     model = build_model(NAME, preset, changes=CHANGES | {"temporal": CHANGES["temporal"] | {"clip": 4}})
     stirred(model.head)

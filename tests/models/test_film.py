@@ -142,8 +142,8 @@ def test_each_frame_may_have_its_own_sentence(released):
 @pytest.mark.parametrize(
     ("clip", "heard"),
     [
-        (True, True),
-        pytest.param(True, False, marks=pytest.mark.slow),  # three graphs, of which the first has all parts
+        pytest.param(True, True, marks=pytest.mark.slow),  # three graphs each
+        pytest.param(True, False, marks=pytest.mark.slow),
         pytest.param(False, False, marks=pytest.mark.slow),
     ],
 )

@@ -145,7 +145,7 @@ def die_after_scoring(patches, step):
 @pytest.mark.parametrize(
     "deaths",
     [
-        [(die_at, 1), (die_at, 3), (die_after_scoring, EPOCH)],
+        pytest.param([(die_at, 1), (die_at, 3), (die_after_scoring, EPOCH)], marks=pytest.mark.slow),
         pytest.param(
             [(die_after_scoring, 2 * EPOCH), (die_at, 2 * EPOCH + 1), (die_at, 4 * EPOCH - 1)], marks=pytest.mark.slow
         ),
