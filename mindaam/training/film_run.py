@@ -23,7 +23,8 @@ from mindaam.schema import Schema, merge, override, read_yaml, validate
 from mindaam.training.config import OptimizerConfig
 from mindaam.training.film_data import COARSER, Films
 from mindaam.training.log import CsvLog, Progress
-from mindaam.training.optimizer import AdamW, cosine
+from mindaam.training.optimizer import AdamW
+from mindaam.training.schedule import cosine
 from mindaam.training.sources import open_folders
 from mindaam.zoo.checkpoints import read_metadata, read_safetensors, sha256_of, write_safetensors
 from mindaam.zoo.factory import sentence_encoder

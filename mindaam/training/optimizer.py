@@ -1,18 +1,10 @@
-"""AdamW (Loshchilov and Hutter 2019) with the semantics of the reference's optimizer, and the rates of its schedule."""
+"""AdamW (Loshchilov and Hutter 2019) with the semantics of the reference's optimizer."""
 
 import math
 
 import mindspore as ms
 import numpy as np
 from mindspore import ParameterTuple, nn, ops
-
-
-def cosine(step, steps, start, end, warmup=0):
-    """Learning rate of `step` (from 0): a linear rise over `warmup` steps to `start`, then half a cosine to `end`."""
-    if step < warmup:
-        return start * (step + 1) / warmup
-    share = (step - warmup) / max(steps - warmup, 1)
-    return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * share))
 
 
 class AdamW(nn.Cell):

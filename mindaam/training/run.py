@@ -15,7 +15,7 @@ from mindaam.training.batches import epoch_plan, steps_per_epoch
 from mindaam.training.blocks import AdaptedBlocks, cached_taps, frozen_outputs
 from mindaam.training.config import load_train_config
 from mindaam.training.log import PLACE, STEP_COLUMNS, TERMS, CsvLog, Progress, clock
-from mindaam.training.optimizer import cosine
+from mindaam.training.schedule import cosine
 from mindaam.training.sources import Source, feature_cache, open_folders
 from mindaam.training.state import Place, read_place, restore, save_last
 from mindaam.training.step import TrainStep

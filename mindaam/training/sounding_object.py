@@ -22,7 +22,7 @@ from mindaam.training.config import OptimizerConfig
 from mindaam.training.film_run import note, restore, save
 from mindaam.training.log import CsvLog, Progress
 from mindaam.training.negative_samples import Attack, attacked, mean_gates, noise_like, swapped
-from mindaam.training.optimizer import cosine
+from mindaam.training.schedule import cosine
 from mindaam.training.sounding_model import FINER, STRIDE, SoundingModel, SoundingStep, listen
 
 COLUMNS = ("step", "rate", "loss", "kld", "cc", "sim", "gate_attacked", "seconds")

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mindaam import runtime
-from mindaam.training.optimizer import AdamW, cosine
+from mindaam.training.optimizer import AdamW
+from mindaam.training.schedule import cosine
 from tests.gold import compare, tensor
 
 GOLDEN = Path(__file__).parent / "goldens" / "optim.npz"

@@ -14,7 +14,7 @@ from mindaam.errors import CheckpointError, ConfigError, InputError, OutputError
 from mindaam.training import run
 from mindaam.training.batches import epoch_plan
 from mindaam.training.config import load_train_config
-from mindaam.training.optimizer import cosine
+from mindaam.training.schedule import cosine
 from mindaam.training.sources import Source, open_folders
 from mindaam.training.state import read_place
 from mindaam.zoo.checkpoints import read_metadata

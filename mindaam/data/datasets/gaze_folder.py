@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mindaam.data import media, transforms
 from mindaam.data.datasets import gaze_files, ground_truth
-from mindaam.data.datasets.sample import Sample
+from mindaam.data.datasets.sample import picture_sample
 from mindaam.data.datasets.sentences import read_sentences
 from mindaam.errors import InputError
 
@@ -137,16 +137,7 @@ class GazeFolder:
 
     def load(self, index):
         """The whole sample at the stored size; raises InputError for a damaged picture or map."""
-        name, condition = self.entries[index]
-        return Sample(
-            image=self.image(index),
-            density=self.density(index),
-            fixations=self.fixations(index),
-            sentence=self.sentence(index),
-            condition=condition,
-            dataset=self.name,
-            name=name,
-        )
+        return picture_sample(self, index)
 
     def _require_size(self, index, found):
         if tuple(found) != self.size(index):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mindaam.data import transforms
-from mindaam.data.datasets.sample import Sample
+from mindaam.data.datasets.sample import Sample, picture_sample
 from mindaam.data.datasets.sentences import Sentences
 from mindaam.data.packs.shards import Pack
 
@@ -59,16 +59,7 @@ class PackedPictures:
 
     def load(self, index):
         """The whole sample."""
-        name, condition = self.entries[index]
-        return Sample(
-            image=self.image(index),
-            density=self.density(index),
-            fixations=self.fixations(index),
-            sentence=self.sentence(index),
-            condition=condition,
-            dataset=self.name,
-            name=name,
-        )
+        return picture_sample(self, index)
 
 
 class PackedFilms:

@@ -10,7 +10,7 @@ import numpy as np
 from mindaam.data import media, transforms
 from mindaam.data.datasets import ground_truth
 from mindaam.data.datasets.picture_forms import PICTURE_FORMS, TABLE_FORMS, from_screen
-from mindaam.data.datasets.sample import Sample
+from mindaam.data.datasets.sample import picture_sample
 from mindaam.data.datasets.sentences import Sentences
 from mindaam.data.datasets.splits import assign
 from mindaam.data.datasets.tree import DAMAGED, NOTE, Problem, fields_of, fill, is_plain, prefix
@@ -217,16 +217,7 @@ class PictureSet:
 
     def load(self, index):
         """The whole sample at the stored size; raises InputError for a damaged picture, map or fixation file."""
-        name, condition = self.entries[index]
-        return Sample(
-            image=self.image(index),
-            density=self.density(index),
-            fixations=self.fixations(index),
-            sentence=self.sentence(index),
-            condition=condition,
-            dataset=self.name,
-            name=name,
-        )
+        return picture_sample(self, index)
 
     def picture_path(self, index):
         """The picture's file."""

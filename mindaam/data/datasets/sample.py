@@ -25,3 +25,20 @@ class Sample:
     name: str
     times: np.ndarray | None = None
     sound: np.ndarray | None = None
+
+
+def picture_sample(reader, index):
+    """The whole Sample of one picture at its stored size, of any reader of pictures.
+
+    Raises InputError for a damaged picture, map or fixation file.
+    """
+    name, condition = reader.entries[index]
+    return Sample(
+        image=reader.image(index),
+        density=reader.density(index),
+        fixations=reader.fixations(index),
+        sentence=reader.sentence(index),
+        condition=condition,
+        dataset=reader.name,
+        name=name,
+    )

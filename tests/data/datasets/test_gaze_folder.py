@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from mindaam.data import prompts, transforms
-from mindaam.data.datasets.gaze_folder import GazeFolder, Sample
+from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.sample import Sample
 from mindaam.errors import InputError
 
 HEADER = "image,subject,condition,x,y,order,t_ms,duration_ms"
