@@ -3,6 +3,7 @@
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
+from mindaam.broadcasting import spread
 from mindaam.decoder.behaviour import PAPER
 from mindaam.decoder.normalisation import picture_mean
 from mindaam.geometry import lorentz
@@ -31,6 +32,11 @@ def per_channel(values):
     return values.expand_dims(-1).expand_dims(-1)
 
 
+def times(feature, factors):
+    """feature [B,C,H,W] times factors a channel, a position or a picture, [B,C,1,1], [B,1,H,W] or [B,1,1,1]."""
+    return feature * spread(factors, feature.shape)
+
+
 class SentenceFiLM(nn.Cell):
     """Feature-wise modulation u(1 + gamma) + beta, [gamma, beta] = W SiLU(sentence)."""
 
@@ -42,7 +48,7 @@ class SentenceFiLM(nn.Cell):
     def construct(self, feature, sentence):
         """feature [B,C,H,W], sentence [B,E] -> [B,C,H,W]."""
         gamma, beta = self.split(self.to_modulation(ops.silu(sentence)))
-        return feature * (1 + per_channel(gamma)) + per_channel(beta)
+        return times(feature, per_channel(1 + gamma)) + spread(per_channel(beta), feature.shape)
 
 
 class SqueezeExcitation(nn.Cell):
@@ -56,7 +62,7 @@ class SqueezeExcitation(nn.Cell):
     def construct(self, feature):
         """[B,C,H,W] -> [B,C,H,W]."""
         weights = ops.sigmoid(self.expand(ops.relu(self.reduce(picture_mean(feature)))))
-        return feature * per_channel(weights)
+        return times(feature, per_channel(weights))
 
 
 class DepthGate(nn.Cell):

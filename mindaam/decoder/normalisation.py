@@ -4,6 +4,8 @@ import mindspore as ms
 from mindspore import Parameter, nn, ops
 from mindspore.common.initializer import initializer
 
+from mindaam.broadcasting import spread
+
 
 def picture_mean(feature):
     """Mean over the picture: [B,C,H,W] -> [B,C]."""
@@ -24,9 +26,9 @@ class GroupNorm(nn.Cell):
         """[B,C,H,W] -> [B,C,H,W]."""
         batch, channels, height, width = feature.shape
         rows = feature.reshape(batch, self.groups, channels // self.groups * height * width)
-        centred = rows - rows.mean(-1, keep_dims=True)
-        spread = ops.rsqrt((centred * centred).mean(-1, keep_dims=True) + self.eps)
-        # the groups' spread goes into the channels' scale, which saves a pass over the picture
-        scale = self.gamma.reshape(1, self.groups, -1) * spread
-        scaled = centred.reshape(batch, channels, height, width) * scale.reshape(batch, channels, 1, 1)
-        return scaled + self.beta.reshape(1, channels, 1, 1)
+        centred = rows - spread(rows.mean(-1, keep_dims=True), rows.shape)
+        deviation = ops.rsqrt((centred * centred).mean(-1, keep_dims=True) + self.eps)
+        # the groups' deviation goes into the channels' scale, which saves a pass over the picture
+        scale = self.gamma.reshape(1, self.groups, -1) * deviation
+        scaled = centred.reshape(feature.shape) * spread(scale.reshape(batch, channels, 1, 1), feature.shape)
+        return scaled + spread(self.beta.reshape(1, channels, 1, 1), feature.shape)

@@ -3,6 +3,7 @@ global operators (3.3, E.1), weighted by the condition's distance to the scale a
 
 from mindspore import nn, ops
 
+from mindaam.broadcasting import spread
 from mindaam.decoder.behaviour import PAPER
 from mindaam.decoder.modulation import (
     POINT_NORM_BOUND,
@@ -12,6 +13,7 @@ from mindaam.decoder.modulation import (
     depth,
     log_scale,
     per_channel,
+    times,
 )
 from mindaam.decoder.normalisation import picture_mean
 from mindaam.geometry import lorentz
@@ -69,7 +71,7 @@ class PixelGate(nn.Cell):
         if self.picture_edges:
             return self.read(self.lift(tangent, curvature), curvature)
         length = ops.clamp(lorentz.norm(tangent, axis=1), min=SMALLEST_LENGTH)
-        return tangent * (self.read(self.lift(length, curvature), curvature) / length)
+        return times(tangent, self.read(self.lift(length, curvature), curvature) / length)
 
     def construct(self, feature, point, curvature):
         """feature [B,C,H,W], condition point [B,n] or None -> gated tangent map [B,C,H,W]."""
@@ -80,7 +82,7 @@ class PixelGate(nn.Cell):
         gate = self.gate(lorentz.distance_to_origin(point, curvature, self.eps).expand_dims(-1))
         if self.picture_edges:
             tangent = clip_rows(tangent)
-        return self.round_trip(tangent * (1 + gate), curvature)
+        return self.round_trip(times(tangent, 1 + gate), curvature)
 
 
 def _depthwise(channels, dilation):
@@ -144,10 +146,11 @@ class ScaleModulation(nn.Cell):
         weights = self.scale_gate(sentence, point, curvature).expand_dims(-1).expand_dims(-1)
         strength = self.strength(point, curvature, depth_curvature)
         if self.mixes:
-            return strength * self.mix(self.weigh(weights, local, dilated, pooled))
+            mixed = self.mix(self.weigh(weights, local, dilated, pooled))
+            return mixed * strength if point is None else times(mixed, strength)
         return self.weigh(strength * weights, local, dilated, pooled)
 
     def weigh(self, weights, local, dilated, pooled):
         """Sum over the scales, weights [B,3,1,1]."""
         w_local, w_dilated, w_global = self.split(weights)
-        return w_local * local + w_dilated * dilated + w_global * pooled
+        return times(local, w_local) + times(dilated, w_dilated) + spread(w_global * pooled, local.shape)

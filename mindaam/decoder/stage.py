@@ -3,7 +3,7 @@
 from mindspore import nn, ops
 
 from mindaam.decoder.behaviour import PAPER
-from mindaam.decoder.modulation import SentenceFiLM, SqueezeExcitation
+from mindaam.decoder.modulation import SentenceFiLM, SqueezeExcitation, times
 from mindaam.decoder.normalisation import GroupNorm
 from mindaam.decoder.scale_modulation import ScaleModulation, pointwise
 from mindaam.decoder.spatial_focus import SpatialFocus
@@ -36,7 +36,7 @@ class UpStage(nn.Cell):
         response = self.modulation(feature, sentence, text_point, curvature)
         if not self.focused:
             return ops.relu(feature + response)
-        return feature + response * (1 + self.focus(feature, text_point, image_point, curvature))
+        return feature + times(response, 1 + self.focus(feature, text_point, image_point, curvature))
 
 
 class SkipFusion(nn.Cell):

@@ -4,6 +4,7 @@ import mindspore as ms
 from mindspore import Parameter, Tensor, nn, ops
 from mindspore.common.initializer import TruncatedNormal, initializer
 
+from mindaam.broadcasting import spread
 from mindaam.dynamics.behaviour import COUPLINGS, ENDS, PAPER
 from mindaam.dynamics.operators import diffusivity, transition_kernel
 from mindaam.dynamics.splitting import evolve
@@ -156,7 +157,8 @@ class FokkerPlanckBlock(nn.Cell):
 
     def add_time(self, clip):
         """[B,T,C,h,w] plus each frame's time embedding."""
-        return clip + resample(self.time_embedding, clip.shape[1]).expand_dims(-1).expand_dims(-1)
+        times = resample(self.time_embedding, clip.shape[1]).expand_dims(-1).expand_dims(-1)
+        return clip + spread(times, clip.shape)
 
     def observe(self, clip):
         """[B,T,C,h,w] -> observed densities [B,P,T]: softmax over each frame's positions of a 1x1 convolution."""
@@ -184,7 +186,7 @@ class FokkerPlanckBlock(nn.Cell):
         if self.behaviour.coupling == "contrast":
             u = ops.clamp(u.shape[1] * u - 1.0, *CONTRAST_LIMITS)
         alpha = self.behaviour.alpha_max * ops.sigmoid(self.alpha_logit)
-        return tokens + alpha * u.expand_dims(-1) * tokens
+        return tokens + spread((alpha * u).expand_dims(-1), tokens.shape) * tokens
 
     def construct(self, clip):
         """Features of clips [B,T,C,h,w] -> features of that shape, densities [B,T,h,w] (None without dynamics)."""

@@ -10,6 +10,8 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
+from mindaam.broadcasting import spread
+
 # What all masks of a step follow from, in [0, 1). No Cell's own, so that no checkpoint and no optimizer meets it.
 _MOMENT = ms.Parameter(ms.Tensor(np.zeros(2, np.float32)), name="dropout_moment", requires_grad=False)
 
@@ -41,6 +43,7 @@ class Dropout(nn.Cell):
         i = ops.cast(ops.range(0, rows, 1), ms.float32).reshape((rows, 1))
         j = ops.cast(ops.range(0, columns, 1), ms.float32).reshape((1, columns))
         a, b = _rest(0.1031 * i + self.rows_from + first), _rest(0.1030 * j + self.columns_from + second)
+        a, b = spread(a, flat.shape), spread(b, flat.shape)
         mixed = a * (b + 33.33) + b * (a + 33.33) + 33.33 * a
         kept = _rest((a + b + 2 * mixed) * (a + mixed)) >= self.p
         return (flat * (ops.cast(kept, x.dtype) / (1 - self.p))).reshape(x.shape)

@@ -9,6 +9,8 @@ import mindspore as ms
 from mindspore import nn, ops
 from mindspore.common.initializer import TruncatedNormal, initializer
 
+from mindaam.broadcasting import spread
+
 # log(Phi(x) / Phi(-x)) = x P(x^2): the log-odds of the normal distribution function, so Phi(x) = sigmoid(x P(x^2)).
 # The coefficients of P are a minimax fit of x Phi(x); beyond x^2 = 30 the sigmoid has long been 0 or 1.
 _LOG_ODDS = (1.59574534, 0.0727311096, -1.15587812e-4, -9.45633753e-5, 5.59975145e-6, -1.13295995e-7)
@@ -76,7 +78,7 @@ def dense(width_in, width_out):
 def rotate(x, cos, sin):
     """Rotary positions (Su et al. 2021): turns the channel pairs (c, c + d/2) of x [...,N,d], one angle each per token.
 
-    cos, sin: [N,d]; the first half of `sin` carries the minus sign, so that nothing has to be negated here.
+    cos, sin: [N,d], or of x's shape; the first half of `sin` carries the minus sign, so that nothing is negated here.
     """
     low, high = ops.split(x, x.shape[-1] // 2, -1)
     return x * cos + ops.concat((high, low), -1) * sin
@@ -103,6 +105,7 @@ class Attention(nn.Cell):
         # q is scaled rather than the scores: N x head_width numbers instead of N x N
         q = q * self.scale
         if cos is not None:
+            cos, sin = spread(cos, q.shape), spread(sin, q.shape)
             q, k = rotate(q, cos, sin), rotate(k, cos, sin)
         mixed, _ = self.core(q, k, v)
         return self.proj(mixed.transpose((0, 2, 1, 3)).reshape((batch, count, width)))
@@ -146,7 +149,7 @@ class LayerScale(nn.Cell):
 
     def construct(self, x):
         """[...,D] to [...,D]."""
-        return x * self.gamma
+        return x * spread(self.gamma, x.shape)
 
 
 class Block(nn.Cell):

@@ -4,6 +4,7 @@ import mindspore as ms
 from mindspore import Parameter, nn, ops
 from mindspore.common.initializer import TruncatedNormal, XavierUniform, initializer
 
+from mindaam.broadcasting import spread
 from mindaam.encoders.dropout import Dropout
 
 FORMS = ("paper", "released")
@@ -152,7 +153,9 @@ class AudioVisualFusion(nn.Cell):
         gate = self.gate(pixels, sounds)
         gamma, beta = self.film_terms(self.attention(pixels, sounds))
         if self.paper:
-            fused = visual + self.out_proj(gate * (pixels * gamma + beta))
+            heard = pixels * spread(gamma, pixels.shape) + spread(beta, pixels.shape)
+            fused = visual + self.out_proj(spread(gate, pixels.shape) * heard)
         else:
-            fused = self.norm(self.out_proj(pixels * (1 + gate * gamma) + gate * beta) + visual)
+            heard = pixels * spread(1 + gate * gamma, pixels.shape) + spread(gate * beta, pixels.shape)
+            fused = self.norm(self.out_proj(heard) + visual)
         return fused.swapaxes(1, 2).reshape(feature.shape), gate

@@ -9,6 +9,8 @@ the pictures, so that a picture counts the same whatever its mass.
 import mindspore as ms
 from mindspore import ops
 
+from mindaam.broadcasting import spread
+
 # Below this a sum, a density or a variance counts as zero. float32 resolves 1e-12 far from 1, so nothing is lost, and
 # log and the square root keep finite values and gradients.
 EPS = 1e-12
@@ -36,19 +38,19 @@ def _total(rows, height):
     return ops.sum(ops.sum(rows, 1).reshape((-1, height)), 1)
 
 
-def _each_row(values, height):
-    """One value a map, [B], repeated for each of its rows, [B*H,1]."""
-    return ops.tile(values.reshape((-1, 1)), (1, height)).reshape((-1, 1))
+def _each_pixel(values, rows, height):
+    """One value a map, [B], repeated for each of its pixels, the shape of `rows` [B*H,W]."""
+    return spread(ops.tile(values.reshape((-1, 1)), (1, height)).reshape((-1, 1)), rows.shape)
 
 
 def _density(rows, height):
     """Each map divided by its sum; an empty map stays zero."""
-    return rows / _each_row(ops.clamp(_total(rows, height), min=EPS), height)
+    return rows / _each_pixel(ops.clamp(_total(rows, height), min=EPS), rows, height)
 
 
 def _centred(rows, height):
     """Each map minus its mean."""
-    return rows - _each_row(_total(rows, height) / (height * rows.shape[1]), height)
+    return rows - _each_pixel(_total(rows, height) / (height * rows.shape[1]), rows, height)
 
 
 def kld_per_map(prediction, truth):
