@@ -1,6 +1,6 @@
 """What a second rank is worth: samples/s of two ranks on two cores against one rank on one core, in one run.
 
-    python benchmarks/scaling.py [--steps 12] [--batch 8]
+    python benchmarks/scaling.py [--steps 12] [--batch 8] [--side 224]
 
 Both train the same configuration on the same made-up pictures, started with msrun the same way; the first steps, in
 which graphs are compiled, do not count. The one rank is confined to one core; the two share two.
@@ -20,7 +20,6 @@ from PIL import Image
 from mindaam.places import configs_dir
 
 WARM = 3  # steps that do not count
-SIDE = 112
 
 
 def main():
@@ -28,6 +27,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=12, help="steps of each run (12)")
     parser.add_argument("--batch", type=int, default=8, help="pictures a step, over all ranks (8)")
+    parser.add_argument("--side", type=int, default=224, help="pixels of a picture's side, a multiple of 14 (224)")
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
@@ -35,7 +35,7 @@ def main():
     print(f"cores {cores[:2]}, load before {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
-        pictures(place / "data" / "made_up", 4 * options.batch)
+        pictures(place / "data" / "made_up", 4 * options.batch, options.side)
         one = trained(place, 1, cores[:1], options)
         two = trained(place, 2, cores[:2], options)
     print("| ranks | cores | samples/s | against one | share of waiting |\n|---|---|---|---|---|")
@@ -43,7 +43,7 @@ def main():
         print(f"| {ranks} | {ranks} | {pace:.2f} | {pace / one[0]:.2f}x | {waiting:.1%} |")
 
 
-def pictures(folder, count):
+def pictures(folder, count, side):
     """A gaze folder of made-up pictures, each with a bright spot that is looked at."""
     import csv as table
     import gzip
@@ -52,14 +52,14 @@ def pictures(folder, count):
     (folder / "stimuli").mkdir(parents=True)
     draw, rows, names = np.random.default_rng(0), [], [f"{number}.png" for number in range(count)]
     for name in names:
-        x, y = draw.integers(10, SIDE - 10, 2)
-        image = draw.integers(60, 120, (SIDE, SIDE, 3)).astype(np.uint8)
+        x, y = draw.integers(10, side - 10, 2)
+        image = draw.integers(60, 120, (side, side, 3)).astype(np.uint8)
         image[y - 5 : y + 5, x - 5 : x + 5] = 250
         Image.fromarray(image).save(folder / "stimuli" / name)
         rows += [(name, "free_viewing", x + draw.normal(0, 2), y + draw.normal(0, 2)) for _ in range(9)]
     with gzip.open(folder / "fixations.csv.gz", "wt", newline="") as stream:
         table.writer(stream).writerows([("image", "condition", "x", "y"), *rows])
-    images = {name: {"size": [SIDE, SIDE]} for name in names}
+    images = {name: {"size": [side, side]} for name in names}
     (folder / "meta.json").write_text(json.dumps({"images": images, "conditions": ["free_viewing"]}))
     (folder / "splits.json").write_text(json.dumps({"train": names}))
 
@@ -68,7 +68,8 @@ def trained(place, ranks, cores, options):
     """(samples a second, share of the time in which steps waited for data) of a run of so many ranks on these cores."""
     out, changes = place / f"run{ranks}", [f"data_root={place / 'data'}", f"sampling.steps={options.steps}"]
     changes += [f"sampling.batch_size={options.batch}", f"sampling.clips={ranks}", "epochs=1"]
-    changes += ["model_changes.image_size=[112,112]", "start=null", "validation={pictures: 1, films: 1}"]
+    changes += ["start=null", f"model_changes.image_size=[{options.side},{options.side}]"]
+    changes += ["validation={pictures: 1, films: 1}"]
     train = ["train", str(configs_dir() / "train" / "corpus.yaml"), *changes, "-o", str(out)]
     launch = ["-m", "mindaam.training.launch", "--workers", str(ranks), "--log-dir", str(place / f"logs{ranks}"), "--"]
     path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"

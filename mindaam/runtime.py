@@ -6,12 +6,28 @@ from mindaam.errors import ConfigError, unknown
 
 MODES = ("graph", "pynative")
 DEVICES = ("CPU", "Ascend")
+RANKS_HERE = "MINDAAM_RANKS_HERE"  # how many ranks the launcher started on this machine
 
 
 def quieten():
     """Keeps MindSpore's INFO and WARNING lines, which are of no use to a user, from the terminal; call it before the
     first import of MindSpore. The environment's GLOG_v, if set, holds."""
     os.environ.setdefault("GLOG_v", "3")
+
+
+def take_share_of_cores(environment=os.environ):
+    """Confines this process, when the launcher started it as one of several ranks, to its own share of the cores that
+    it may use; call it before MindSpore's threads start.
+
+    Its kernels' threads wait by spinning: ranks that share all cores take them from one another, so that two on two
+    cores do no more than one on one. With fewer cores than ranks nothing is done.
+    """
+    ranks = int(environment.pop(RANKS_HERE, 1))  # taken once: neither a second call nor a child takes a share of it
+    if environment.get("MS_ROLE") != "MS_WORKER":
+        return  # msrun's scheduler only waits
+    cores = sorted(os.sched_getaffinity(0))
+    if 1 < ranks <= len(cores):
+        os.sched_setaffinity(0, cores[int(environment["DEVICE_ID"]) :: ranks])  # msrun numbers the machine's ranks
 
 
 def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_cache=None):
@@ -33,6 +49,8 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
     # it reads the variable once, at the first operator, so it must be set before MindSpore computes anything.
     os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
     quieten()
+    if device == "CPU":
+        take_share_of_cores()
     import mindspore as ms
 
     try:

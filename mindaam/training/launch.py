@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.errors import ConfigError, MindAAMError, OutputError
+from mindaam.runtime import RANKS_HERE
 from mindaam.training.supervision import Supervision
 
 PORT = 8118  # msrun's own default, for several machines, which must agree on one
@@ -64,6 +65,7 @@ class Job(NamedTuple):
         """The environment that it runs in: this Python first on PATH, since msrun starts a bare `python`."""
         ours = dict(os.environ)
         ours["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), ours.get("PATH", "")])
+        ours[RANKS_HERE] = str(self.workers)  # on a CPU each takes its share of the cores
         ours["PYTHONUNBUFFERED"] = "1"  # a dead rank's last lines are in its log
         if ours.get("GLOG_v") not in ("0", "1", "2"):
             ours["GLOG_v"] = "3"  # msrun says which worker failed at the level of errors

@@ -1,0 +1,39 @@
+"""What a process takes of its machine."""
+
+import os
+
+import pytest
+
+from mindaam import runtime
+
+
+@pytest.fixture
+def cores(monkeypatch):
+    """A machine of four cores, and what a process was confined to."""
+    taken = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 1, 2, 0})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cores: taken.append(list(cores)))
+    return taken
+
+
+def rank(number, ranks, role="MS_WORKER"):
+    return {"MS_ROLE": role, "DEVICE_ID": str(number), runtime.RANKS_HERE: str(ranks)}
+
+
+def test_ranks_of_one_machine_share_its_cores_out(cores):
+    for number in range(2):
+        runtime.take_share_of_cores(rank(number, 2))
+    assert cores == [[0, 2], [1, 3]]
+
+
+def test_a_share_is_taken_once(cores):
+    environment = rank(0, 2)
+    for _ in range(2):
+        runtime.take_share_of_cores(environment)
+    assert cores == [[0, 2]] and runtime.RANKS_HERE not in environment
+
+
+@pytest.mark.parametrize("environment", [{}, rank(0, 1), rank(0, 5), rank(0, 2, "MS_SCHED")])
+def test_whoever_is_alone_or_one_of_too_many_keeps_all_cores(cores, environment):
+    runtime.take_share_of_cores(environment)
+    assert cores == []
