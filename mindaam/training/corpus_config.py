@@ -59,10 +59,12 @@ class CorpusConfig(Schema):
     which only sets of free viewing are drawn, so that the anchor finds its place. answered: frames of a clip that are
     decoded and compared a step. part: pictures that go through the model at once, null for all of a rank's; a batch of
     more is summed up from several parts. precision: of the backbone, everything behind it is float32. recompute: the
-    backbone's values are computed again on the way back, which takes a third more time and much less memory. clip_norm:
-    longest that all gradients together may be, null for any. attack: Negative Sample Attack, null for none. epochs,
-    schedule, groups, betas, eps: of AdamW. keep_last, keep_best: checkpoints that are kept. validation: pictures and
-    films a set that are scored after each epoch. checkpoint_every: steps between two checkpoints within an epoch.
+    backbone's values are computed again on the way back, which takes a third more time and much less memory.
+    shard_optimizer: each of several ranks keeps the moments of a part of the parameters, which saves memory and costs
+    time. clip_norm: longest that all gradients together may be, null for any. attack: Negative Sample Attack, null for
+    none. epochs, schedule, groups, betas, eps: of AdamW. keep_last, keep_best: checkpoints that are kept. validation:
+    pictures and films a set that are scored after each epoch. checkpoint_every: steps between two checkpoints within an
+    epoch.
     """
 
     model: str
@@ -91,6 +93,7 @@ class CorpusConfig(Schema):
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     loss_scale: LossScale = LossScale()
     recompute: bool = False
+    shard_optimizer: bool = False
     clip_norm: float | None = Field(default=None, gt=0)
     ema: EmaConfig | None = None
     checkpoint_every: int = Field(default=100, gt=0)

@@ -13,7 +13,7 @@ from mindaam.data.media import prepare_folder, replacing
 from mindaam.data.sampling import SamplerState
 from mindaam.encoders.dropout import set_moment
 from mindaam.errors import CheckpointError, TrainingError
-from mindaam.training import checkpoints, distributed
+from mindaam.training import checkpoints, distributed, sharding
 from mindaam.training.corpus_data import described
 from mindaam.training.corpus_scores import METRICS, held_out_scores
 from mindaam.training.corpus_source import CorpusSource
@@ -48,7 +48,7 @@ class Run:
             corpus.train, config, model.config, self.encode, hearing=hearing, world=(world.rank, world.size)
         )
         self.total = self.source.total(config.epochs)
-        self.optimizers = optimizers(model, config)
+        self.optimizers = optimizers(model, config, world)
         self.state, self.number, self.best, self.stopping = SamplerState(), 0, -1.0, False
         self.done = dict.fromkeys(self.optimizers, 0)  # steps that each optimizer has taken
         self.scale, self.calm = (config.loss_scale.start, 0) if config.precision == "float16" else (1.0, 0)
@@ -136,7 +136,9 @@ class Run:
         self.say(f"done: {self.folder / 'best.safetensors'} has mean CC {self.best:.4f} on the held-out splits")
 
     def save(self, score=None):
-        """Writes a checkpoint: what is trained, moments, averages, the place reached, loss scale; on rank 0 alone."""
+        """Writes a checkpoint: what is trained, moments, averages, the place reached, loss scale; on rank 0, to which
+        the others give what they alone have."""
+        tensors = {name: parameter.asnumpy() for name, parameter in self._kept().items()} | self._others_moments()
         if not self.world.is_first:
             return
         place = {
@@ -147,7 +149,6 @@ class Run:
             "corpus": json.dumps(place), "config": self.config.model_dump_json(), "model": self.config.model,
             "environment": json.dumps(checkpoints.environment()),
         }  # fmt: skip
-        tensors = {name: parameter.asnumpy() for name, parameter in self._kept().items()}
         keep = {"keep_last": self.config.keep_last, "keep_best": self.config.keep_best}
         checkpoints.save(self.folder, self.number, tensors, metadata, score=score, **keep)
 
@@ -200,6 +201,9 @@ class Run:
             self._fail(part, terms, norm)
         if not skipped:
             self.done = {name: count + (name in names) for name, count in self.done.items()}
+            if self.config.shard_optimizer:
+                for name in names:
+                    sharding.gather_owned(self.optimizers[name].parameters, self.world)
             cell.project()
             if self.ema:
                 self.ema(self.ema.setting(self.done[SHARED] - 1))
@@ -261,6 +265,18 @@ class Run:
         for name, optimizer in self.optimizers.items():
             found |= {f"optimizer.{name}.{each.name}": each for each in (*optimizer.first, *optimizer.second)}
         return found | (self.ema.state() if self.ema else {})
+
+    def _others_moments(self):
+        """{name in a checkpoint: array} of all moments when they are sharded, complete on rank 0 alone."""
+        found = {}
+        if not self.config.shard_optimizer:
+            return found
+        for name, optimizer in self.optimizers.items():
+            for prefix, mine in (("first_moment", optimizer.first), ("second_moment", optimizer.second)):
+                moments = sharding.collect(optimizer.parameters, [each.asnumpy() for each in mine], self.world)
+                for parameter, moment in zip(optimizer.parameters, moments, strict=True):
+                    found[f"optimizer.{name}.{prefix}.{parameter.name}"] = moment
+        return found
 
     def _write(self, name, text):
         with replacing(self.folder / name) as stream:

@@ -15,8 +15,10 @@ from mindaam.models.head import EPSILONS
 from mindaam.objectives.sparsity import gate_sparsity
 from mindaam.objectives.total import Weights, loss_terms, weighted
 from mindaam.training.corpus_source import CLIPS, HEARD, PICTURES
+from mindaam.training.distributed import ALONE
 from mindaam.training.optimizer import AdamW
 from mindaam.training.parameter_groups import for_adamw, groups
+from mindaam.training.sharding import owned_by
 
 SHARED, TEMPORAL, SOUND = "shared", "temporal", "sound"  # the optimizers' names
 PARTS = {SHARED: ("head", "lora", "router"), TEMPORAL: ("temporal",), SOUND: ("sound",)}  # of the model
@@ -104,11 +106,20 @@ class CorpusObjective(nn.Cell):
         return loss * scale, ops.stack((loss, *terms, gate))
 
 
-def optimizers(model, config):
-    """{name: AdamW} of those of SHARED, TEMPORAL and SOUND that the model has; config: CorpusConfig."""
+def optimizers(model, config, world=ALONE):
+    """{name: AdamW} of those of SHARED, TEMPORAL and SOUND that the model has; config: CorpusConfig.
+
+    With `shard_optimizer` each moves what this rank of the World owns.
+    """
     found = groups(model, config.groups)
     mine = {name: for_adamw(found, parts) for name, parts in PARTS.items()}
-    return {name: AdamW(each, config.betas, config.eps) for name, each in mine.items() if each}
+    made = {}
+    for name, each in mine.items():
+        parameters = [parameter for group, _, _ in each for parameter in group]
+        owned = owned_by(parameters, world) if config.shard_optimizer else None
+        if parameters:
+            made[name] = AdamW(each, config.betas, config.eps, owned)
+    return made
 
 
 class CorpusStep(nn.Cell):

@@ -111,32 +111,6 @@ def barrier(world):
     average(0.0, world)
 
 
-def shard_plan(sizes, ranks):
-    """The owner, a rank of `ranks`, of each parameter of `sizes` numbers, so that all own about as much.
-
-    The largest go first, each to the rank that owns least so far, the lowest of several: every rank finds the same
-    plan. No rank owns more than the even share and one largest parameter together.
-    """
-    owned, owners = [0] * ranks, [0] * len(sizes)
-    for i in sorted(range(len(sizes)), key=lambda i: (-sizes[i], i)):
-        owners[i] = owned.index(min(owned))
-        owned[owners[i]] += sizes[i]
-    return tuple(owners)
-
-
-def gather_owned(parameters, owners, world):
-    """Sets each of `parameters` to its value on the rank that owns it, as `shard_plan` says.
-
-    With it the optimizer's state is sharded: gradients are averaged, each rank holds moments of its own parameters
-    only and moves only those, then all call this. Its broadcasts go through host memory, one after the other: run on
-    a CPU with two ranks, never on Ascend, where it costs time that the memory must be worth.
-    """
-    for rank in range(world.size):
-        owned = [parameter for parameter, owner in zip(parameters, owners, strict=True) if owner == rank]
-        if owned:
-            broadcast(owned, world, root=rank)
-
-
 def _sum(array):
     """The sum over all ranks of a float32 array [N]."""
     return ops.AllReduce()(ms.Tensor(array)).asnumpy()

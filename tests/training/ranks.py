@@ -14,7 +14,7 @@ import mindspore as ms  # noqa: E402
 from mindspore import nn  # noqa: E402
 
 from mindaam import runtime  # noqa: E402
-from mindaam.training import distributed  # noqa: E402
+from mindaam.training import distributed, sharding  # noqa: E402
 from mindaam.training.optimizer import AdamW  # noqa: E402
 
 SHAPES = ((3, 2), (5,), (4, 4), (1,))
@@ -62,16 +62,19 @@ def late(world):
 def moved(world, sharded):
     """Four parameters after three steps of AdamW on averaged gradients; sharded: each rank moves its own only."""
     ours = parameters()[:4]
-    owners = distributed.shard_plan([each.size for each in ours], world.size)
-    mine = [i for i in range(len(ours)) if not sharded or owners[i] == world.rank]
-    optimizer = AdamW([([ours[i] for i in mine], 0.1, 1.0)])
+    owned = sharding.owned_by(ours, world) if sharded else None
+    optimizer = AdamW([(ours, 0.1, 1.0)], owned=owned)
     reducer = distributed.gradient_reducer(ours, world)
     for step in range(3):
-        means = reducer(gradients(10 * step + world.rank))
-        optimizer(tuple(means[i] for i in mine), optimizer.settings(step, 0.01))
+        optimizer(reducer(gradients(10 * step + world.rank)), optimizer.settings(step, 0.01))
         if sharded:
-            distributed.gather_owned(ours, owners, world)
-    return {f"{each.name}": each.asnumpy() for each in ours}
+            sharding.gather_owned(ours, world)
+    moments = [each.asnumpy() for each in optimizer.first]
+    moments = sharding.collect(ours, moments, world) if sharded else moments
+    found = {each.name: each.asnumpy() for each in ours}
+    if world.is_first:
+        found |= {f"moment.{each.name}": moment for each, moment in zip(ours, moments, strict=True)}
+    return found
 
 
 def shards(world):

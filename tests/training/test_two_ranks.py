@@ -33,7 +33,7 @@ def losses(folder):
         return [(row["set"], float(row["loss"]), int(row["samples"])) for row in csv.DictReader(file)]
 
 
-@pytest.mark.slow  # three processes, each with graphs to compile
+@pytest.mark.slow  # five processes, each with graphs to compile
 def test_two_ranks_are_one(tmp_path):
     changes = [f"data_root={make_corpus(tmp_path / 'data')}", *CHANGES]
     one, two, logs = (tmp_path / name for name in ("one", "two", "logs"))
@@ -47,4 +47,8 @@ def test_two_ranks_are_one(tmp_path):
     moments = [name for name in weights if ".first_moment." in name or "first_moment" in name]
     largest = max(np.abs(weights[name]).max() for name in moments)
     assert largest > 0 and all(np.abs(weights[name] - others[name]).max() < 1e-3 * largest for name in moments)
+    sharded = tmp_path / "sharded"
+    run([*launch, *TRAIN, *changes, "shard_optimizer=true", "-o", str(sharded)], tmp_path)
+    same = checkpoints.load(checkpoints.latest(sharded).path)[0]
+    assert others.keys() == same.keys() and all(np.array_equal(others[name], same[name]) for name in others)
     assert (two / "report.html").is_file() and sorted(path.name for path in logs.glob("worker_*.log"))
