@@ -7,7 +7,7 @@
 #   --out FILE          what is written (the model's name, .mindir)
 #   --dry-run           prints the command and leaves
 #
-# It calls `mindaam export`, and says so, with exit code 2, when the installed MindAAM does not have that command yet.
+# It calls `mindaam export`, which has more options and says what else it writes: mindaam export --help
 
 # shellcheck source=ascend_scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -18,7 +18,4 @@ if [[ -z "$OUT" ]]; then
     OUT="$(basename "$MODEL")"
     OUT="${OUT%.safetensors}.mindir"
 fi
-if ! $DRY_RUN && ! "$PYTHON" -m mindaam.cli.main export --help >/dev/null 2>&1; then
-    fail "the installed MindAAM has no command 'mindaam export' yet; install a release that has it"
-fi
-run "$PYTHON" -m mindaam.cli.main export --model "$MODEL" --format mindir --out "$OUT"
+run "$PYTHON" -m mindaam.cli.main export "$MODEL" --out "$OUT"

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from mindaam.cli import convert, evaluate, predict, train
+from mindaam.cli import convert, evaluate, export, predict, train
 from mindaam.cli.data import data_app
 from mindaam.cli.terminal import say
 from mindaam.cli.zoo import zoo_app
@@ -22,7 +22,7 @@ MISUSE = 2  # exit code of everything that a user can mend
 STOPPED = 130  # exit code after Ctrl-C, as shells expect it
 
 app = typer.Typer(name="mindaam", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-for command in (predict.predict, train.train, evaluate.evaluate, convert.convert):
+for command in (predict.predict, train.train, evaluate.evaluate, convert.convert, export.export):
     app.command()(command)
 app.add_typer(data_app, name="data")
 app.add_typer(zoo_app, name="zoo")

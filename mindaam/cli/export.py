@@ -1,0 +1,54 @@
+"""`mindaam export`: a model in, its graph as MindIR out, with a description for programs that do not have MindAAM."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from mindaam.cli.terminal import progress, tell
+
+MODEL = "A model, or its .safetensors checkpoint."
+OUT = "The graph; its description, FILE.json, comes beside it."
+SIZE = "Height and width of the pictures, multiples of the patch; the model's own by default."
+FRAMES = "Not for pictures: for a window of so many frames of a film, without sound."
+SENTENCE = "A sentence whose embedding the description carries; may be repeated. By default people look freely."
+
+
+def export(
+    model: Annotated[str, Argument(metavar="MODEL", help=MODEL)],
+    out: Annotated[Path, Option("-o", "--out", metavar="FILE.mindir", help=OUT)],
+    size: Annotated[str | None, Option(metavar="HxW", help=SIZE)] = None,
+    batch: Annotated[int, Option(metavar="B", help="Pictures at once.")] = 1,
+    frames: Annotated[int | None, Option(metavar="T", help=FRAMES)] = None,
+    sentence: Annotated[list[str] | None, Option(metavar="TEXT", help=SENTENCE)] = None,
+):
+    """Write a model as MindIR, one graph of fixed shapes, for MindSpore Lite and Ascend."""
+    from mindaam import runtime
+    from mindaam.zoo.export import check_target
+
+    shape = None if size is None else parse_size(size)
+    check_target(out)
+    runtime.configure(mode="graph")  # before anything else imports MindSpore, which would then chatter
+    from mindaam.inference.predictor import Predictor, choose_sentence
+    from mindaam.zoo.export import export as write
+
+    sentences = list(dict.fromkeys(choose_sentence(text) for text in sentence or [None]))
+    with progress(3, "loading the model") as shown:
+        shown.step("loading the model")
+        predictor = Predictor(model)
+        shown.step("encoding the sentences")
+        embeddings = dict(zip(sentences, predictor.embed(sentences), strict=True))
+        shown.step("compiling the graph")
+        written = write(predictor.model, out, embeddings, size=shape, batch=batch, frames=frames, weights=model)
+    tell(f"written: {', '.join(map(str, written))}")
+
+
+def parse_size(text):
+    """(height, width) from "336x448". Raises ConfigError for anything else."""
+    from mindaam.errors import ConfigError
+
+    found = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
+    if found is None:
+        raise ConfigError(f'"{text}" is no size; give height and width in pixels, such as --size 336x448')
+    return int(found[1]), int(found[2])

@@ -1,0 +1,37 @@
+"""The model as one graph of fixed shapes that gives the map alone: what is written for other runtimes. Wiring only."""
+
+from mindspore import nn, ops
+
+from mindaam.encoders.dinov3 import DINOv3
+
+
+class MapGraph(nn.Cell):
+    """An AAM of which only the map comes out: pictures and their sentences, or a film's window and one sentence.
+
+    size: (H, W) of the pictures, multiples of the patch. film: the pictures are the frames of one window, in order, and
+    bear on one another. The model keeps its parameters and their names, and must stay at this size while this is used.
+    """
+
+    def __init__(self, model, size, film=False):
+        super().__init__(auto_prefix=False)
+        self.model, self.film = model, film
+        model.backbone.set_image_size(size)
+        for table in _position_tables(model.backbone):
+            self.insert_param_to_cell(table.name, table)
+
+    def construct(self, image, sentence):
+        """image [B,3,H,W] and sentence [B,E] -> map [B,1,H,W]; of a film image [T,3,H,W], sentence [1,E] -> [T,1,H,W].
+
+        image: normalised float32; map: 0..1.
+        """
+        if self.film:
+            sentence = ops.broadcast_to(sentence, (image.shape[0], sentence.shape[1]))
+            return self.model(image, sentence, None, True)[0]
+        return self.model(image, sentence)[0]
+
+
+def _position_tables(backbone):
+    """The backbone's tables of the present size: made past its Cell's bookkeeping, which an export goes by."""
+    if isinstance(backbone, DINOv3):
+        return backbone.rope_embed.cos, backbone.rope_embed.sin
+    return (backbone.positions,)
