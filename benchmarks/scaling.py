@@ -8,6 +8,8 @@ which graphs are compiled, do not count. The one rank is confined to one core; t
 
 import argparse
 import csv
+import gzip
+import json
 import os
 import subprocess
 import sys
@@ -35,7 +37,7 @@ def main():
     print(f"cores {cores[:2]}, load before {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
-        pictures(place / "data" / "made_up", 4 * options.batch, options.side)
+        pictures(place / "data" / "made_up", 4 * options.batch, (options.side, options.side))
         one = trained(place, 1, cores[:1], options)
         two = trained(place, 2, cores[:2], options)
     print("| ranks | cores | samples/s | against one | share of waiting |\n|---|---|---|---|---|")
@@ -43,23 +45,20 @@ def main():
         print(f"| {ranks} | {ranks} | {pace:.2f} | {pace / one[0]:.2f}x | {waiting:.1%} |")
 
 
-def pictures(folder, count, side):
-    """A gaze folder of made-up pictures, each with a bright spot that is looked at."""
-    import csv as table
-    import gzip
-    import json
-
+def pictures(folder, count, size, suffix=".png"):
+    """A gaze folder of `count` made-up pictures of size (width, height), each with a bright spot that is looked at."""
     (folder / "stimuli").mkdir(parents=True)
-    draw, rows, names = np.random.default_rng(0), [], [f"{number}.png" for number in range(count)]
+    draw, rows, names = np.random.default_rng(0), [], [f"{number}{suffix}" for number in range(count)]
+    width, height = size
     for name in names:
-        x, y = draw.integers(10, side - 10, 2)
-        image = draw.integers(60, 120, (side, side, 3)).astype(np.uint8)
+        x, y = draw.integers(10, width - 10), draw.integers(10, height - 10)
+        image = draw.integers(60, 120, (height, width, 3)).astype(np.uint8)
         image[y - 5 : y + 5, x - 5 : x + 5] = 250
         Image.fromarray(image).save(folder / "stimuli" / name)
         rows += [(name, "free_viewing", x + draw.normal(0, 2), y + draw.normal(0, 2)) for _ in range(9)]
     with gzip.open(folder / "fixations.csv.gz", "wt", newline="") as stream:
-        table.writer(stream).writerows([("image", "condition", "x", "y"), *rows])
-    images = {name: {"size": [side, side]} for name in names}
+        csv.writer(stream).writerows([("image", "condition", "x", "y"), *rows])
+    images = {name: {"size": list(size)} for name in names}
     (folder / "meta.json").write_text(json.dumps({"images": images, "conditions": ["free_viewing"]}))
     (folder / "splits.json").write_text(json.dumps({"train": names}))
 

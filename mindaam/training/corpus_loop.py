@@ -26,7 +26,7 @@ from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.weights import save_trained
 
 COLUMNS = (
-    "step", "epoch", "set", "kind", "rate", *TERMS, "norm", "samples", "seconds", "waiting", "memory_mb"
+    "step", "epoch", "set", "kind", "rate", *TERMS, "norm", "samples", "seconds", "waiting", "computing", "memory_mb"
 )  # fmt: skip
 FREE = ("data_root", "checkpoint_every", "keep_last", "keep_best", "validation")  # keys that a resume may change
 LISTED = 10  # lines about what was left out that are shown
@@ -54,7 +54,8 @@ class Run:
         self.scale, self.calm = (config.loss_scale.start, 0) if config.precision == "float16" else (1.0, 0)
         self.steps = {kind: self._compiled(kind, parts) for kind, parts in self.source.kinds().items()}
         self.ema = Ema(self._trained(), config.ema.decay, config.ema.warmup) if config.ema else None
-        self.progress, self._sums, self._waited = Progress(self.total, quiet=not world.is_first), [], 0.0
+        self.progress, self._sums = Progress(self.total, quiet=not world.is_first), []
+        self._waited, self._computed = 0.0, 0.0
 
     def begin(self):
         """Makes the folder and its logs, and tells what is trained on; on rank 0 alone."""
@@ -95,8 +96,10 @@ class Run:
         if part.kind == HEARD:
             weight = self.config.attack.weight.at(self.number) if self.config.attack else 0.0
             arrays.append(ms.Tensor(weight, ms.float32))
+        begun = time.monotonic()
         terms, norm = cell(ms.Tensor(settings), ms.Tensor(self.scale, ms.float32), part.last, *arrays)
         self._sums.append(terms.asnumpy())
+        self._computed += time.monotonic() - begun
         if part.last:
             self._finish(part, cell, names, rate, float(norm.asnumpy()), to_stop)
         self._since = time.monotonic()
@@ -213,9 +216,10 @@ class Run:
         row = {
             "step": self.number, "epoch": part.state.epoch + 1, "set": part.batch.set, "kind": part.kind, "rate": rate,
             **terms, "norm": norm, "samples": self._samples(part), "seconds": now - self._clock,
-            "waiting": self._waited, "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            "waiting": self._waited, "computing": self._computed,
+            "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         }  # fmt: skip
-        self._clock, self._waited = now, 0.0
+        self._clock, self._waited, self._computed = now, 0.0, 0.0
         if self.world.is_first:
             self.log.write(row)
             self.events.step(row)

@@ -39,7 +39,7 @@ def graph():
 
 
 def rows(folder):
-    told = ("seconds", "waiting", "memory_mb")
+    told = ("seconds", "waiting", "computing", "memory_mb")
     with open(folder / "metrics.csv", newline="") as file:
         return [{key: value for key, value in row.items() if key not in told} for row in csv.DictReader(file)]
 
