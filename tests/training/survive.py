@@ -1,11 +1,13 @@
 """Kills a tiny run with SIGKILL at random moments and resumes it, again and again, then compares it with one that was
-left alone: python -m tests.training.survive [--kills 100] [--seed 0]. A process takes half a minute to compile.
+left alone: python -m tests.training.survive [--kills 100] [--seed 0]. A process takes half a minute to compile, so
+that most kills come before a step or between two; the short ones of writing a checkpoint are test_checkpoints' matter.
 """
 
 import argparse
 import csv
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -43,24 +45,34 @@ def losses(out):
 
 
 def survive(place, kills, seed=0, say=print):
-    """Raises AssertionError when a killed run does not resume, or is not in the end the run that was left alone."""
+    """Raises AssertionError when a killed run does not resume, or is not in the end the run that was left alone.
+
+    A run that comes to its end between two kills is compared, and the next one begun.
+    """
     data, alone, killed = make_corpus(place / "data"), place / "alone", place / "killed"
     since = time.monotonic()
     assert start(data, alone).wait() == 0
     whole = time.monotonic() - since
-    draw = random.Random(seed)
-    for number in range(kills):
+    draw, number = random.Random(seed), 0
+    while number < kills:
         process, moment = start(data, killed), draw.uniform(0, whole)
         try:
             assert process.wait(moment) == 0, "the run refused to go on"
-            say(f"kill {number + 1}/{kills}: the run had ended before second {moment:.1f}")
+            require_same(alone, killed)
+            shutil.rmtree(killed)
+            say("a run came to its end, and is the one that was left alone", flush=True)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            found = checkpoints.latest(killed)
+            number, found = number + 1, checkpoints.latest(killed)
             reached = found.path.name if found else "no checkpoint yet"
-            say(f"kill {number + 1}/{kills} at second {moment:.1f}: {reached}")
+            say(f"kill {number}/{kills} at second {moment:.1f} of about {whole:.0f}: {reached}", flush=True)
     assert start(data, killed).wait() == 0
+    require_same(alone, killed)
+
+
+def require_same(alone, killed):
+    """AssertionError unless both runs' logs and last checkpoints are equal to the bit."""
     assert losses(killed) == losses(alone)
     first, second = (checkpoints.load(checkpoints.latest(out).path)[0] for out in (alone, killed))
     assert first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
