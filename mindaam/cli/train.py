@@ -77,12 +77,12 @@ def _on_corpus(config, changes, options, dry_run, **more):
     if dry_run:
         from mindaam import runtime
         from mindaam.training.corpus_config import load_corpus_config
-        from mindaam.training.corpus_run import start_model
+        from mindaam.training.corpus_run import shaped_model
         from mindaam.training.dry_run import describe
 
         settings = load_corpus_config(config, changes, tiny=options["tiny"])
         runtime.configure(mode="pynative", seed=settings.seed)
-        tell(describe(start_model(settings), settings))
+        tell(describe(shaped_model(settings), settings))
         return
     from mindaam.training import corpus_run
 

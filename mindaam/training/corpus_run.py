@@ -115,21 +115,29 @@ def open_data(config, skip_damaged, line):
     return mixed, weights
 
 
+def shaped_model(config):
+    """The AAM of a CorpusConfig without weights: what can be said of a model before they are here."""
+    if config.start is None:
+        return build_model(config.model, config.preset, changes=config.model_changes)
+    changes = merge(checkpoint_config(_start_path(config))[1] or {}, config.model_changes)
+    return build_model(config.model, changes.get("preset", config.preset), changes=changes)
+
+
 def start_model(config):
     """The AAM of a CorpusConfig, its encoder's weights loaded, and those of the checkpoint to start from, if any."""
-    if config.start is None:
-        model = build_model(config.model, config.preset, changes=config.model_changes)
-        load_backbone(model)
-        return model
-    path = verified(config.start) if config.start in records() else Path(config.start)
-    theirs = checkpoint_config(path)[1] or {}
-    changes = merge(theirs, config.model_changes)
-    model = build_model(config.model, changes.get("preset", config.preset), changes=changes)
+    model = shaped_model(config)
     load_backbone(model)
-    # temporal blocks that the start does not have, or has in another form, begin anew
-    same = theirs.get("temporal") == changes.get("temporal")
-    load_trained(model, path, apart=None if same else TEMPORAL)
+    if config.start is not None:
+        path = _start_path(config)
+        theirs = (checkpoint_config(path)[1] or {}).get("temporal")
+        # temporal blocks that the start does not have, or has in another form, begin anew
+        same = theirs == merge({"temporal": theirs}, config.model_changes)["temporal"]
+        load_trained(model, path, apart=None if same else TEMPORAL)
     return model
+
+
+def _start_path(config):
+    return verified(config.start) if config.start in records() else Path(config.start)
 
 
 def require_films(model, config):

@@ -11,8 +11,10 @@ from mindaam.models.flops import PARTS, training_flops
 
 FLOAT = 4  # bytes of a float32
 GIGA = 1e9
-# An Ascend 910B3 on paper: bfloat16 products a second, and the share of them that a training run may hope for.
-ASCEND_FLOPS, ASCEND_SHARE = 313e12, 0.4
+# An Ascend 910B3 on paper: bfloat16 operations a second, the share of them that a training run may hope for, and bytes
+# a second to and from its memory.
+ASCEND_FLOPS, ASCEND_SHARE, ASCEND_BYTES = 313e12, 0.4, 1.6e12
+DEVICES = (1, 8, 32)  # that seconds are told for: one, a machine, four machines
 # Values that the way back needs, counted in the Cells' code: of a transformer block, in widths a token, beside one
 # number a head and a pair of tokens (x, norm, q, k, v, mixed values, sum, norm, and 4 + 4 of the perceptron);
 BLOCK_VALUES = 16
@@ -23,34 +25,47 @@ FUSION_VALUES = (2, 10)  # of the fusion, in the map's widths and in the attenti
 
 
 class Load(NamedTuple):
-    """What a step does beside what CorpusConfig says.
+    """What one rank does in a step.
 
-    ranks: processes, each with a batch of its own. accumulation: calls that make a step, each with its own pictures.
-    ema: whether an average of the weights is kept. recompute: the backbone's blocks are computed again on the way back.
-    bytes: of a value in the backbone, 2 for float16 and bfloat16.
+    pictures: that go through the model at once; calls: of so many make a step of pictures; clips: make a step of films,
+    a call each. ema: whether an average of the weights is kept. recompute: the backbone's blocks are computed again on
+    the way back. bytes: of a value in the backbone, 2 for float16 and bfloat16. sharers: of the optimizer's state.
     """
 
-    ranks: int = 1
-    accumulation: int = 1
+    pictures: int
+    calls: int = 1
+    clips: int = 1
     ema: bool = False
     recompute: bool = False
     bytes: int = FLOAT
+    sharers: int = 1
 
 
-SIMPLE = Load()
+def load_of(config, ranks=1):
+    """The Load of each of so many ranks, by whose number a CorpusConfig's batches can be shared."""
+    share = config.sampling.batch_size // ranks
+    pictures = min(config.part or share, share)
+    return Load(
+        pictures,
+        calls=share // pictures,
+        clips=config.sampling.clips // ranks,
+        ema=config.ema is not None,
+        recompute=config.recompute,
+        bytes=FLOAT if config.precision == "float32" else 2,
+        sharers=ranks if config.shard_optimizer else 1,
+    )
 
 
-def describe(model, config, load=SIMPLE):
+def describe(model, config):
     """The text that `mindaam train --dry-run` prints.
 
-    model: AAM, whose parameters' `requires_grad` say what is trained. config: CorpusConfig. load: Load; where there is
-    accumulation, sampling.batch_size is that of a call.
+    model: AAM, whose parameters' `requires_grad` say what is trained, with weights or without. config: CorpusConfig.
     """
     sections = {
         "Configuration": yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True).rstrip(),
         "Parameters": _table(parameter_rows(model)),
-        "Memory of a device (estimate)": _memory_text(model, config, load),
-        "Arithmetic of a step": _arithmetic_text(model, config, load),
+        "Memory of one device that does it all (estimate)": _memory_text(model, config),
+        "Arithmetic of a step": _arithmetic_text(model, config),
     }
     return "\n\n".join(f"{title}\n{'-' * len(title)}\n{body}" for title, body in sections.items()) + "\n"
 
@@ -91,7 +106,7 @@ def _table(rows):
 # ---- memory --------------------------------------------------------------------------------------------------------
 
 
-def memory(model, config, load=SIMPLE):
+def memory(model, config, load):
     """{what: bytes} that a device needs for training; estimated, see the constants above for what is counted.
 
     Weights, gradients, AdamW's two moments, sums of accumulated gradients and the average are float32 and counted;
@@ -102,14 +117,14 @@ def memory(model, config, load=SIMPLE):
     return {
         "weights": weights,
         "gradients": FLOAT * trained,
-        "AdamW's moments": 2 * FLOAT * trained,
-        "accumulated gradients": FLOAT * trained if load.accumulation > 1 else 0,
+        "AdamW's moments": 2 * FLOAT * trained // load.sharers,
+        "accumulated gradients": FLOAT * trained if max(load.calls, load.clips) > 1 else 0,
         "average of the weights": FLOAT * trained if load.ema else 0,
-        "activations": max(activations(model, *step, load) for step in _steps(model.config, config).values()),
+        "activations": max(activations(model, *step[:3], load) for step in _steps(model.config, config, load).values()),
     }
 
 
-def activations(model, frames, decoded, clip, load=SIMPLE):
+def activations(model, frames, decoded, clip, load):
     """Bytes of the values that the way back needs. model: AAM; frames: pictures, or frames of one clip, of which
     `decoded` are decoded; clip: whether they are frames of one."""
     config = model.config
@@ -139,13 +154,13 @@ def _temporal_values(config, frames):
     return values + FUSION_VALUES[0] * config.head.neck_widths[-1] + FUSION_VALUES[1] * audio.attention_width
 
 
-def _memory_text(model, config, load):
-    found = memory(model, config, load)
+def _memory_text(model, config):
+    found = memory(model, config, load_of(config))
     lines = [[what, f"{size / GIGA:,.2f} GB"] for what, size in found.items() if size]
     lines.append(["all", f"{sum(found.values()) / GIGA:,.2f} GB"])
     note = (
-        "Activations are the values that gradients need. On a CPU, MindSpore's graphs hold on to more: five times as "
-        "much was measured\n(the bundled small model: 1.16 GB a picture, 0.23 GB by this estimate)."
+        "Activations are the values that gradients need. On a CPU, MindSpore's graphs hold on to more: 0.6 GB a picture "
+        "were\nmeasured with the bundled small model, 0.23 GB by this estimate."
     )
     return f"{_aligned(lines)}\n{note}"
 
@@ -153,13 +168,12 @@ def _memory_text(model, config, load):
 # ---- arithmetic ----------------------------------------------------------------------------------------------------
 
 
-def _steps(settings, config):
-    """{kind of step: (pictures or frames a call, of these decoded, whether they are a clip)}."""
-    batch = config.sampling.batch_size
-    steps = {"pictures": (batch, batch, False)}
+def _steps(settings, config, load):
+    """{kind of step: (pictures or frames a call, of these decoded, whether they are a clip, calls)}."""
+    steps = {"pictures": (load.pictures, load.pictures, False, load.calls)}
     if settings.temporal is not None:
         frames = config.sampling.clip
-        steps["clip"] = (frames, min(config.answered, frames), True)
+        steps["clips"] = (frames, min(config.answered, frames), True, load.clips)
     return steps
 
 
@@ -168,36 +182,57 @@ def adapted_blocks(model):
     return sum(any(each.requires_grad for each in block.get_parameters()) for block in model.backbone.blocks)
 
 
-def step_flops(model, config, load=SIMPLE):
-    """{kind of step: {part: FLOP}} of one step of one rank. model: AAM; config: CorpusConfig."""
+def step_flops(model, config, load):
+    """{kind of step: {part: FLOP}} of one step of one rank. model: AAM; config: CorpusConfig; load: Load."""
     found, settings = {}, model.config
     again = {"adapted": adapted_blocks(model), "recompute": load.recompute}
-    for kind, (frames, decoded, clip) in _steps(settings, config).items():
+    for kind, (frames, decoded, clip, calls) in _steps(settings, config, load).items():
         if clip:
-            one, times = training_flops(settings, frames, decoded, **again), load.accumulation
+            one, times = training_flops(settings, frames, decoded, **again), calls
         else:
-            one, times = training_flops(settings, **again), frames * load.accumulation
+            one, times = training_flops(settings, **again), frames * calls
         found[kind] = {part: times * flop for part, flop in one.items()}
     return found
 
 
-def _arithmetic_text(model, config, load):
-    found = step_flops(model, config, load)
-    steps = _steps(model.config, config)
-    named = {kind: f"{kind} ({steps[kind][0] * load.accumulation})" for kind in found}
+def step_bytes(model, config, load):
+    """{kind of step: bytes} that one step of one rank moves, at least: in each call the weights are read three times
+    and what the way back needs is written and read; an update reads and writes what it keeps of each parameter."""
+    *_, (_, parameters, trained, _, _) = parameter_rows(model)
+    found = {}
+    for kind, (*call, calls) in _steps(model.config, config, load).items():
+        one = 3 * load.bytes * parameters + 2 * activations(model, *call, load)
+        found[kind] = calls * one + 8 * FLOAT * trained
+    return found
+
+
+def seconds(model, config, load):
+    """{kind of step: seconds} on an Ascend 910B3, the longer of arithmetic and memory: an estimate, of assumptions."""
+    flops, moved = step_flops(model, config, load), step_bytes(model, config, load)
+    pace = ASCEND_SHARE * ASCEND_FLOPS
+    return {kind: max(sum(parts.values()) / pace, moved[kind] / ASCEND_BYTES) for kind, parts in flops.items()}
+
+
+def _arithmetic_text(model, config):
+    load = load_of(config)
+    found, moved = step_flops(model, config, load), step_bytes(model, config, load)
+    named = {kind: f"{kind} ({each[0] * each[3]})" for kind, each in _steps(model.config, config, load).items()}
     lines = [["GFLOP, forward and backward", *named.values()]]
     lines += [[part, *(f"{each[part] / GIGA:,.1f}" for each in found.values())] for part in PARTS]
-    totals = [sum(each.values()) for each in found.values()]
-    lines.append(["all", *(f"{total / GIGA:,.1f}" for total in totals)])
-    seconds = [total / (ASCEND_SHARE * ASCEND_FLOPS) for total in totals]
-    lines.append(["seconds on an Ascend 910B3 (estimate)", *(f"{each:.3g}" for each in seconds)])
+    lines.append(["all", *(f"{sum(each.values()) / GIGA:,.1f}" for each in found.values())])
+    lines.append(["GB moved (estimate)", *(f"{moved[kind] / GIGA:,.1f}" for kind in found)])
+    for devices in DEVICES:
+        shared = config.require_ranks(devices) is None
+        each = seconds(model, config, load_of(config, devices)) if shared else {}
+        label = f"seconds on {devices} Ascend 910B3 (estimate)"
+        lines.append([label, *(f"{each[kind]:.3g}" if shared else "cannot be shared" for kind in found)])
     note = (
-        f"The seconds are at {ASCEND_SHARE:.0%} of the nominal {ASCEND_FLOPS / 1e12:.0f} TFLOP a second in bfloat16, "
-        "which is an assumption:\nnothing has been run on that device, and waiting for data or other ranks is not in "
-        "them."
+        f"In brackets the pictures or frames of a step. The seconds are at {ASCEND_SHARE:.0%} of the nominal "
+        f"{ASCEND_FLOPS / 1e12:.0f} TFLOP a second in bfloat16,\nor at the nominal {ASCEND_BYTES / 1e12:.1f} TB "
+        "a second of its memory, whichever is longer: assumptions. Nothing has been run on that device,\nand waiting for data "
+        "or other ranks is not in them."
     )
-    ranks = f"Each of the {load.ranks} ranks does so at each step.\n" if load.ranks > 1 else ""
-    return f"{_aligned(lines)}\n{ranks}{note}"
+    return f"{_aligned(lines)}\n{note}"
 
 
 def _aligned(lines):
