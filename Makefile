@@ -1,5 +1,6 @@
 # make demo        predict where people look in the pictures of examples/
 # make test        lint and the test suite;  make test-slow: the tests that it leaves out
+# make test-ranks  of these, two ranks, a run that is killed, and the scripts for clusters, on a CPU
 # Each makes .venv and installs what it needs when that is not there yet.
 # make PYTHON=/path/to/python demo   chooses the Python that .venv is made from.
 
@@ -11,7 +12,7 @@ OUT := demo_out
 SUITS := import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.11 python3.12 python3.10)
 
-.PHONY: demo test test-slow clean
+.PHONY: demo test test-slow test-ranks clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mindaam predict examples -o $(OUT)
@@ -23,6 +24,9 @@ test: $(VENV)/.installed-test
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow
+
+test-ranks: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m slow tests/training/test_two_ranks.py tests/training/test_survive.py tests/ascend_scripts
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist *.egg-info

@@ -159,8 +159,8 @@ def _memory_text(model, config):
     lines = [[what, f"{size / GIGA:,.2f} GB"] for what, size in found.items() if size]
     lines.append(["all", f"{sum(found.values()) / GIGA:,.2f} GB"])
     note = (
-        "Activations are the values that gradients need. On a CPU, MindSpore's graphs hold on to more: 0.6 GB a picture "
-        "were\nmeasured with the bundled small model, 0.23 GB by this estimate."
+        "Activations are the values that gradients need. On a CPU, MindSpore's graphs hold on to more: 0.6 GB a "
+        "picture\nwere measured with the bundled small model, 0.23 GB by this estimate."
     )
     return f"{_aligned(lines)}\n{note}"
 
@@ -229,8 +229,8 @@ def _arithmetic_text(model, config):
     note = (
         f"In brackets the pictures or frames of a step. The seconds are at {ASCEND_SHARE:.0%} of the nominal "
         f"{ASCEND_FLOPS / 1e12:.0f} TFLOP a second in bfloat16,\nor at the nominal {ASCEND_BYTES / 1e12:.1f} TB "
-        "a second of its memory, whichever is longer: assumptions. Nothing has been run on that device,\nand waiting for data "
-        "or other ranks is not in them."
+        "a second of its memory, whichever is longer: assumptions. Nothing has been run on that device,\nand waiting for "
+        "data or other ranks is not in them."
     )
     return f"{_aligned(lines)}\n{note}"
 

@@ -1,7 +1,9 @@
-"""Two ranks that share a batch train what one rank trains that has it all: shown with msrun on a CPU."""
+"""Two ranks that share a batch train what one rank trains that has it all, sharded or not, and go on after a kill to
+the bit: shown with msrun on a CPU."""
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 
@@ -33,7 +35,7 @@ def losses(folder):
         return [(row["set"], float(row["loss"]), int(row["samples"])) for row in csv.DictReader(file)]
 
 
-@pytest.mark.slow  # five processes, each with graphs to compile
+@pytest.mark.slow  # seven processes, each with graphs to compile
 def test_two_ranks_are_one(tmp_path):
     changes = [f"data_root={make_corpus(tmp_path / 'data')}", *CHANGES]
     one, two, logs = (tmp_path / name for name in ("one", "two", "logs"))
@@ -51,4 +53,15 @@ def test_two_ranks_are_one(tmp_path):
     run([*launch, *TRAIN, *changes, "shard_optimizer=true", "-o", str(sharded)], tmp_path)
     same = checkpoints.load(checkpoints.latest(sharded).path)[0]
     assert others.keys() == same.keys() and all(np.array_equal(others[name], same[name]) for name in others)
+    # killed after the first epoch, two ranks go on as if nothing had happened
+    resumed, whole = tmp_path / "resumed", losses(two)
+    shutil.copytree(two, resumed)
+    last = checkpoints.latest(resumed).path
+    first = min((resumed / checkpoints.FOLDER).glob("step-*.safetensors"))
+    assert first != last
+    last.unlink()
+    (resumed / checkpoints.POINTER).write_text(f"{first.name}\n")
+    run([*launch, *TRAIN, *changes, "--resume", "-o", str(resumed)], tmp_path)
+    same = checkpoints.load(checkpoints.latest(resumed).path)[0]
+    assert losses(resumed) == whole and all(np.array_equal(others[name], same[name]) for name in others)
     assert (two / "report.html").is_file() and sorted(path.name for path in logs.glob("worker_*.log"))
