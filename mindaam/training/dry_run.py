@@ -229,8 +229,8 @@ def _arithmetic_text(model, config):
     note = (
         f"In brackets the pictures or frames of a step. The seconds are at {ASCEND_SHARE:.0%} of the nominal "
         f"{ASCEND_FLOPS / 1e12:.0f} TFLOP a second in bfloat16,\nor at the nominal {ASCEND_BYTES / 1e12:.1f} TB "
-        "a second of its memory, whichever is longer: assumptions. Nothing has been run on that device,\nand waiting for "
-        "data or other ranks is not in them."
+        "a second of its memory, whichever is longer: assumptions. Nothing has been run on that device,\nand waiting "
+        "for data or other ranks is not in them."
     )
     return f"{_aligned(lines)}\n{note}"
 
