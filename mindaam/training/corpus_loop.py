@@ -28,7 +28,8 @@ from mindaam.zoo.weights import save_trained
 COLUMNS = (
     "step", "epoch", "set", "kind", "rate", *TERMS, "norm", "samples", "seconds", "waiting", "computing", "memory_mb"
 )  # fmt: skip
-FREE = ("data_root", "checkpoint_every", "keep_last", "keep_best", "validation")  # keys that a resume may change
+# keys that a resume may change
+FREE = ("data_root", "checkpoint_every", "keep_last", "keep_best", "shard_optimizer", "validation")
 LISTED = 10  # lines about what was left out that are shown
 SMALLEST_SCALE = 2.0**-10
 
