@@ -8,7 +8,7 @@ PYTHON="${PYTHON:-python}"
 export DEVICE_TARGET="${DEVICE_TARGET:-Ascend}"
 
 CONFIG="" OUT="" LOG_DIR="" WORKERS="" NODES=1 NODE_RANK="" MASTER="" PORT=8118 DATA="" MODEL="" SPLIT=val
-CHANGES=() SETS=() EXTRA=()
+CHANGES=() SETS=() EXTRA=() PASSED=()
 RESUME=false TINY=false DRY_RUN=false
 
 # fail SENTENCE: says what the user can mend, and leaves.
@@ -36,6 +36,7 @@ read_options() {
         fi
         case "$option" in
         --resume) RESUME=true && shift && continue ;;
+        --allow-changes | --skip-damaged) PASSED+=("$option") && shift && continue ;;
         --tiny) TINY=true && shift && continue ;;
         --dry-run) DRY_RUN=true && shift && continue ;;
         -*) if (($# < 2)); then fail "$option needs a value"; fi ;;
@@ -71,7 +72,7 @@ read_options() {
 
 # require_number OPTION VALUE SMALLEST
 require_number() {
-    if ! [[ "$2" =~ ^[0-9]+$ ]] || (($2 < $3)); then fail "$1 must be a number from $3, not '$2'"; fi
+    if ! [[ "$2" =~ ^[0-9]+$ ]] || ((10#$2 < $3)); then fail "$1 must be a number from $3, not '$2'"; fi
 }
 
 # prepare_training: sets OUT and LOG_DIR where they were not given, and TRAIN, the `mindaam` command.
@@ -86,6 +87,7 @@ prepare_training() {
     TRAIN=(train "$CONFIG" "${CHANGES[@]}" --out "$OUT")
     if $TINY; then TRAIN+=(--tiny); fi
     if $RESUME; then TRAIN+=(--resume); fi
+    TRAIN+=("${PASSED[@]}")
 }
 
 # run COMMAND...: becomes the command, so that signals reach it; with --dry-run, shows it.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes a model as MindIR, the graph and its weights in one file, for MindSpore Lite and Ascend inference.
+# Writes a model as MindIR, graph and weights, for MindSpore Lite and Ascend inference: one file, or from 1 GB on a
+# graph and a folder of weights (docs/export.md).
 #
 #   export_mindir.sh --model NAME|PATH [--out FILE.mindir] [--dry-run]
 #

@@ -6,6 +6,7 @@
 #   CONFIG, KEY=VALUE   as `mindaam train` takes them
 #   --out DIR           the run's folder (runs/NAME of CONFIG)
 #   --resume            goes on where the run in DIR stopped
+#   --allow-changes, --skip-damaged   as `mindaam train` has them
 #   --tiny              a smoke run
 #   --dry-run           prints the command and leaves
 #
@@ -14,6 +15,6 @@
 # shellcheck source=ascend_scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-read_options "--resume --tiny" "$@"
+read_options "--resume --allow-changes --skip-damaged --tiny" "$@"
 prepare_training
 run "$PYTHON" -m mindaam.cli.main "${TRAIN[@]}"

@@ -8,6 +8,7 @@
 #   --out DIR           the run's folder (runs/NAME of CONFIG)
 #   --log-dir DIR       gets worker_RANK.log (the run's folder, logs/)
 #   --resume            goes on where the run in DIR stopped
+#   --allow-changes, --skip-damaged   as `mindaam train` has them
 #   --tiny              a smoke run
 #   --dry-run           prints the command and leaves
 #
@@ -17,6 +18,6 @@
 # shellcheck source=ascend_scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-read_options "--workers --log-dir --resume --tiny" "$@"
+read_options "--workers --log-dir --resume --allow-changes --skip-damaged --tiny" "$@"
 prepare_training
 launch --workers "$WORKERS" --log-dir "$LOG_DIR" -- "${TRAIN[@]}"

@@ -177,9 +177,27 @@ class Run:
         if missing:
             raise CheckpointError(f"{path} lacks {missing[0]}; it is from another version or model")
         for name, parameter in kept.items():
+            if tensors[name].shape != tuple(parameter.shape):
+                raise CheckpointError(
+                    f"{path}: {name} is {list(tensors[name].shape)} and {list(parameter.shape)} in this "
+                    "configuration's model; go back to the other configuration, or start in another folder"
+                )
             parameter.set_data(ms.Tensor(tensors[name], parameter.dtype))
         self.state, self.number, self.done = SamplerState(*place["state"]), place["number"], place["done"]
-        self.best, (self.scale, self.calm) = place["best"], place["scale"]
+        theirs = json.loads(metadata["config"])
+        if theirs["validation"] == ours["validation"]:  # scores of other pictures do not compare
+            self.best = place["best"]
+        if theirs["precision"] == ours["precision"]:
+            self.scale, self.calm = place["scale"]
+
+    def require_one_place(self):
+        """Raises CheckpointError when the ranks did not resume from the same step, as without shared storage."""
+        ours = self.number % 4096  # sums over ranks stay exact in float32
+        if distributed.average(ours, self.world) != ours:
+            raise CheckpointError(
+                f"the ranks found different checkpoints in {self.folder} (this one step {self.number}); the run's "
+                "folder must be on storage that all machines share"
+            )
 
     def _compiled(self, kind, parts):
         objective = CorpusObjective(self.model, self.config.loss, kind)
@@ -199,7 +217,7 @@ class Run:
         means = distributed.average([*np.mean(self._sums, 0), float(to_stop)], self.world)
         self._sums, self.stopping = [], bool(means[-1] > 0)
         terms = dict(zip(TERMS, means[:-1].tolist(), strict=True))
-        skipped = self._scaled(norm)
+        skipped = bool(np.isfinite(means).all()) and self._scaled(norm)  # no scale mends a loss that is lost
         # a loss may be finite under gradients that are not: these end the run before they are in a checkpoint
         if not np.isfinite([*means, norm]).all() and not skipped:
             self._fail(part, terms, norm)

@@ -66,6 +66,8 @@ def train(
 
     # ---- model -----------------------------------------------------------------------------------------------------
     model = start_model(config)
+    # a start brings its own, whatever the configuration names: what is written down is what is trained
+    config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
     if any(hasattr(reader, "clip") for reader in corpus.train.values()):
         require_films(model, config)
     prepare(model, config.precision, config.recompute)
@@ -74,6 +76,7 @@ def train(
     if found:
         line.say(found.note) if found.note else None
         run.restore(found.path, allow_changes)
+    run.require_one_place()
 
     # ---- epochs ----------------------------------------------------------------------------------------------------
     with closing(run.source), Asked() as asked:
@@ -81,15 +84,13 @@ def train(
         for part in run.source.parts(run.state, config.epochs):
             if not run.part(part, asked.to_stop):
                 continue
-            if run.stopping:
-                run.save()
+            ended = run.state.step == 0  # an epoch is scored even when asked to stop: a resume begins the next one
+            if ended or run.stopping or run.number % config.checkpoint_every == 0:
+                run.save(run.score() if ended else None)
+            if run.stopping and run.number < run.total:
                 run.say(f"stopped after step {run.number}, as asked; --resume goes on")
                 distributed.barrier(world)  # the others do not leave while rank 0 still writes
                 return Trained(folder, False, run)
-            if run.state.step == 0:
-                run.save(run.score())
-            elif run.number % config.checkpoint_every == 0:
-                run.save()
     run.end()
     distributed.barrier(world)
     return Trained(folder, True, run)

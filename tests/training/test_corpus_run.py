@@ -112,12 +112,21 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(graph, tmp_pa
     monkeypatch.setattr(Run, "part", killed_in_the_sixth_step)
     with pytest.raises(KeyboardInterrupt):
         train(RECIPE, changes, tiny=True, out=halved.folder, resume=True)
-    monkeypatch.setattr(Run, "part", part)
+
+    def asked_in_the_last_step(run, this, to_stop=False):
+        return part(run, this, to_stop or run.number == 5)
+
+    monkeypatch.setattr(Run, "part", asked_in_the_last_step)  # too late to stop: the epoch is scored all the same
     resumed = train(RECIPE, changes, tiny=True, out=halved.folder, resume=True)
     assert resumed.finished and rows(resumed.folder) == rows(whole.folder)
     last = [checkpoints.load(checkpoints.latest(each.folder).path)[0] for each in (whole, resumed)]
     assert last[0].keys() == last[1].keys() and all(np.array_equal(last[0][name], last[1][name]) for name in last[0])
 
+    for name in ("epochs.csv", "best.safetensors"):
+        assert (resumed.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+    wider = [*changes, "model_changes.lora.rank=3"]
+    with pytest.raises(CheckpointError, match=r"lora_a is \[.*in this configuration's model"):
+        train(RECIPE, wider, tiny=True, out=halved.folder, resume=True, allow_changes=True)
     told = json.loads((whole.folder / "data.json").read_text(encoding="utf-8"))
     assert set(told["train"]) == {"osie", "salicon", "dhf1k", "diem"}
     written = yaml.safe_load((whole.folder / "config.yaml").read_text())

@@ -1,5 +1,5 @@
-"""Two ranks that share a batch train what one rank trains that has it all, sharded or not, and go on after a kill to
-the bit: shown with msrun on a CPU."""
+"""Two ranks that share a batch train what one rank trains that has it all, sharded or not, and go on to the bit:
+shown with msrun on a CPU."""
 
 import csv
 import os
