@@ -70,7 +70,8 @@ fi
 
 mkdir -p "$OUT"
 jobs_started=()
-trap 'kill "${jobs_started[@]}" 2>/dev/null || true' INT TERM
+set -m # each job has a process group of its own, with the evaluation that it is at
+trap 'for job in "${jobs_started[@]}"; do kill -- "-$job" 2>/dev/null || true; done; exit 143' INT TERM
 for ((slot = 0; slot < WORKERS && slot < ${#SETS[@]}; slot++)); do
     score "$slot" &
     jobs_started+=("$!")

@@ -1,0 +1,79 @@
+"""The step's arithmetic on a model of one matrix: parts add up, an overflow leaves everything as it is."""
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import nn, ops
+
+from mindaam import runtime
+from mindaam.training.corpus_step import TERMS, CorpusStep
+from mindaam.training.optimizer import AdamW
+
+START = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def graph():
+    runtime.configure(mode="graph")
+    yield
+    runtime.configure(mode="pynative")
+
+
+class Product(nn.Cell):
+    """The sum of weight times x, whose gradient is x."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = ms.Parameter(ms.Tensor(START), name="weight")
+
+    def construct(self, scale, x):
+        loss = (self.weight * x).sum()
+        return loss * scale, ops.ones((len(TERMS),), ms.float32) * loss
+
+
+def made(**options):
+    model = Product()
+    optimizer = AdamW([([model.weight], 0.0, 1.0)])
+    return CorpusStep(model, model, [optimizer], **options), optimizer
+
+
+def step(cell, x, scale=1.0, last=True, number=0):
+    settings = ms.Tensor(cell.optimizers[0].settings(number, 0.1).asnumpy()[None])
+    _, norm = cell(settings, ms.Tensor(scale, ms.float32), last, ms.Tensor(x))
+    return float(norm.asnumpy())
+
+
+def state(optimizer):
+    return [each.asnumpy().copy() for each in (*optimizer.parameters, *optimizer.first, *optimizer.second)]
+
+
+def test_gradients_that_overflow_leave_weights_and_moments_as_they_are():
+    cell, optimizer = made(guarded=True)
+    assert np.isfinite(step(cell, np.ones((2, 3), np.float32)))
+    before = state(optimizer)
+    assert not np.array_equal(before[0], START)
+    # the loss is finite (a weight times a large number), its gradient times the scale is not
+    assert not np.isfinite(step(cell, np.full((2, 3), 1e30, np.float32), scale=65536.0 * 1e6, number=1))
+    assert all(np.array_equal(now, then) for now, then in zip(state(optimizer), before, strict=True))
+    assert np.isfinite(step(cell, np.ones((2, 3), np.float32), scale=65536.0, number=1))
+    assert not np.array_equal(state(optimizer)[0], before[0])
+
+
+def test_the_loss_scale_is_gone_from_the_gradients():
+    x = np.random.default_rng(0).random((2, 3), np.float32)
+    plain, scaled = made(), made(guarded=True)
+    norms = step(plain[0], x), step(scaled[0], x, scale=1024.0)
+    assert norms[0] == pytest.approx(np.linalg.norm(x), rel=1e-6) and norms[1] == pytest.approx(norms[0], rel=1e-6)
+    for one, other in zip(state(plain[1]), state(scaled[1]), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+def test_two_parts_are_one_step_with_their_mean_and_the_sums_start_anew():
+    first, second = np.random.default_rng(1).random((2, 2, 3), np.float32)
+    whole, parted = made(), made(parts=2)
+    for number in range(2):
+        step(whole[0], (first + second) / 2, number=number)
+        assert step(parted[0], first, last=False, number=number) == 0
+        step(parted[0], second, number=number)
+    for one, other in zip(state(whole[1]), state(parted[1]), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
