@@ -64,6 +64,9 @@ def check_target(target):
         raise OutputError(f"{names.variables} is there already; remove it, or choose another name for the result")
     if os.path.exists(note) and not _is_description(note):
         raise OutputError(f"{note} is there already and describes no graph; choose another name for the result")
+    for path in (target, names.graph):
+        if os.path.exists(path) and not os.path.exists(note):  # of an earlier export, or anybody's
+            raise OutputError(f"{path} is there already, without {note.name}; remove it, or choose another name")
 
 
 def export(model, target, sentences, *, size=None, batch=1, frames=None, weights=None):

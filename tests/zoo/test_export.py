@@ -199,3 +199,10 @@ def test_a_place_that_cannot_be_written_to_is_refused(tmp_path, quick, name, mes
     with pytest.raises(OutputError, match=message):
         export(tiny_model(), tmp_path / name, TEXTS)
     assert sorted(os.listdir(tmp_path)) == before and not quick
+
+
+def test_a_graph_without_its_description_is_not_replaced(tmp_path):
+    (tmp_path / "a.mindir").write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"a\.mindir is there already, without a\.json"):
+        check_target(tmp_path / "a.mindir")
+    assert (tmp_path / "a.mindir").read_bytes() == b"mine"
