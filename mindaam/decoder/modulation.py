@@ -3,6 +3,7 @@
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
+from mindaam.activations import softplus
 from mindaam.broadcasting import spread
 from mindaam.decoder.behaviour import PAPER
 from mindaam.decoder.normalisation import picture_mean
@@ -105,7 +106,7 @@ class ScaleGate(nn.Cell):
 
     def construct(self, sentence, point, curvature):
         """Sentence [B,E], condition point [B,n] or None -> weights [B,S], positive."""
-        base = ops.softplus(self.predict(self.act(self.hide(self.norm(sentence)))))
+        base = softplus(self.predict(self.act(self.hide(self.norm(sentence)))))
         if point is None:
             return base
         return base * (1 + self.anchor_weights(point, curvature))

@@ -11,6 +11,8 @@ Given a row-stochastic kernel, 0 <= dt <= 1, dt nu <= 1/2 and dt lambda <= 1, al
 
 from mindspore import ops
 
+from mindaam.activations import softplus
+
 # A @ B^T in one operator: transposing the keys first costs several times the product.
 _times_transposed = ops.BatchMatMul(transpose_b=True)
 SMALLEST_MASS = 1e-6  # added to the mass that is divided by: a frame in which nothing is positive stays zero
@@ -36,7 +38,7 @@ def drift(u, kernel, dt):
 
 def diffusivity(raw, dt, cfl_bound):
     """nu = softplus(raw) > 0, any shape; with `cfl_bound` at most 1/(2 dt) (equation 28)."""
-    nu = ops.softplus(raw)
+    nu = softplus(raw)
     return ops.clamp(nu, max=0.5 / dt) if cfl_bound else nu
 
 

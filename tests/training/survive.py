@@ -4,44 +4,18 @@ that most kills come before a step or between two; the short ones of writing a c
 """
 
 import argparse
-import csv
-import os
 import random
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-
-from mindaam.places import configs_dir
 from mindaam.training import checkpoints
-from tests.conftest import ROOT
 from tests.training.corpus_root import make_corpus
+from tests.training.jobs import finish, kill, require_same, start
 
-CHANGES = ["corpus={osie: 1, salicon: 1}", "checkpoint_every=1", "sampling.steps=4", "model_changes.lora.dropout=0.1"]
-
-
-def command(data, out):
-    """The run as a command; a finished one ends at once."""
-    train = ["train", str(configs_dir() / "train" / "corpus.yaml"), "--tiny", "--resume", "-o", str(out)]
-    return [sys.executable, "-m", "mindaam.cli.main", *train, f"data_root={data}", *CHANGES]
-
-
-def start(data, out):
-    """Starts the run; its output is thrown away."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        command(data, out), cwd=data, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-
-
-def losses(out):
-    """[(step, loss)] of the run's log."""
-    with open(out / "metrics.csv", newline="") as file:
-        return [(int(row["step"]), row["loss"]) for row in csv.DictReader(file)]
+CHANGES = ("corpus={osie: 1, salicon: 1}", "checkpoint_every=1", "sampling.steps=4", "model_changes.lora.dropout=0.1")
 
 
 def survive(place, kills, seed=0, say=print):
@@ -51,31 +25,23 @@ def survive(place, kills, seed=0, say=print):
     """
     data, alone, killed = make_corpus(place / "data"), place / "alone", place / "killed"
     since = time.monotonic()
-    assert start(data, alone).wait() == 0
+    finish(start(data, alone, CHANGES), alone)
     whole = time.monotonic() - since
     draw, number = random.Random(seed), 0
     while number < kills:
-        process, moment = start(data, killed), draw.uniform(0, whole)
+        job, moment = start(data, killed, CHANGES), draw.uniform(0, whole)
         try:
-            assert process.wait(moment) == 0, "the run refused to go on"
+            assert job.wait(moment) == 0, "the run refused to go on"
             require_same(alone, killed)
             shutil.rmtree(killed)
             say("a run came to its end, and is the one that was left alone", flush=True)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            kill(job)
             number, found = number + 1, checkpoints.latest(killed)
             reached = found.path.name if found else "no checkpoint yet"
             say(f"kill {number}/{kills} at second {moment:.1f} of about {whole:.0f}: {reached}", flush=True)
-    assert start(data, killed).wait() == 0
+    finish(start(data, killed, CHANGES), killed)
     require_same(alone, killed)
-
-
-def require_same(alone, killed):
-    """AssertionError unless both runs' logs and last checkpoints are equal to the bit."""
-    assert losses(killed) == losses(alone)
-    first, second = (checkpoints.load(checkpoints.latest(out).path)[0] for out in (alone, killed))
-    assert first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
 
 
 def main():

@@ -1,0 +1,70 @@
+"""The same step gives the same gradients to the bit however often it has run, without which nothing could be resumed
+to the bit: kernels of MindSpore for a CPU try out, from their sixth call on, into how many stretches they split their
+work, and the result of some depends on it."""
+
+from itertools import islice
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import nn
+
+from mindaam import runtime
+from mindaam.encoders.dropout import set_moment
+from mindaam.places import configs_dir
+from mindaam.training import distributed
+from mindaam.training.corpus_config import load_corpus_config
+from mindaam.training.corpus_loop import Run
+from mindaam.training.corpus_run import open_data, start_model
+from mindaam.training.corpus_source import HEARD, Hearing
+from mindaam.training.corpus_step import TERMS, CorpusObjective
+from mindaam.training.log import Progress
+from tests.training.corpus_root import make_corpus
+from tests.training.test_corpus_source import loudness
+
+TIMES = 18  # of a kernel's calls, the first 15 are of its search
+
+
+class Gradients(nn.Cell):
+    def __init__(self, objective, parameters):
+        super().__init__(auto_prefix=False)
+        self.objective = objective
+        self.gradient = ms.value_and_grad(objective, None, parameters, has_aux=True)
+
+    def construct(self, scale, *arrays):
+        return self.gradient(scale, *arrays)
+
+
+@pytest.fixture
+def graph():
+    runtime.configure(mode="graph", seed=0)
+    yield
+    runtime.configure(mode="pynative")
+
+
+@pytest.mark.slow  # graphs to compile
+def test_a_step_of_each_kind_gives_the_same_however_often_it_ran(graph, tmp_path):
+    # an odd grid: the ends of the stretches are where kernels differ
+    changes = [f"data_root={make_corpus(tmp_path / 'data')}", "corpus={osie: 1, dhf1k: 1, diem: 1}"]
+    changes += ["model_changes.lora.dropout=0.1", "model_changes.image_size=[70,42]", "sampling.steps=40"]
+    changes += ["model_changes.audio={name: wav2clip, width: 2, attention_width: 8, heads: 2, dropout: 0.1}"]
+    config = load_corpus_config(configs_dir() / "train" / "corpus.yaml", changes, tiny=True)
+    corpus, _ = open_data(config, False, Progress(0, quiet=True))
+    hearing = Hearing(loudness, (-1.0, -0.5, 0.0, 0.5, 1.0), released=False)
+    run = Run(config, start_model(config), corpus, tmp_path / "run", distributed.ALONE, hearing)
+    found = {part.kind: part.arrays for part in islice(run.source.parts(run.state, 1), 40)}
+    run.source.close()
+    assert len(found) == 3
+    set_moment(0, 1, 0)
+    for kind, arrays in found.items():
+        parameters = ms.ParameterTuple([p for name in run._taking_part(kind) for p in run.optimizers[name].parameters])
+        cell = Gradients(CorpusObjective(run.model, config.loss, kind), parameters).set_train(True)
+        inputs = [ms.Tensor(array) for array in arrays] + ([ms.Tensor(0.1, ms.float32)] if kind == HEARD else [])
+        names, first = [TERMS, *(parameter.name for parameter in parameters)], None
+        for number in range(TIMES):
+            (_, terms), gradients = cell(ms.Tensor(1.0, ms.float32), *inputs)
+            values = [each.asnumpy() for each in (terms, *gradients)]
+            first = first or values
+            told = zip(names, values, first, strict=True)
+            differ = [name for name, now, then in told if not np.array_equal(now, then)]
+            assert not differ, f"{kind}, call {number + 1}: {len(differ)} differ, {differ[:3]}"
