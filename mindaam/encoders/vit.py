@@ -122,7 +122,8 @@ class Mlp(nn.Cell):
 
     def construct(self, x):
         """[B,N,D] to [B,N,D]."""
-        return self.fc2(self.act(self.fc1(x)))
+        # cast here: within the activation, whose gradient is written by hand, the gradient would not be cast back
+        return self.fc2(self.act(self.fc1(x).astype(ms.float32)))
 
 
 class SwiGlu(nn.Cell):

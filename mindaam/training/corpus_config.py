@@ -107,13 +107,15 @@ class CorpusConfig(Schema):
             raise ValueError(f"sampling.batch_size {self.sampling.batch_size} must be a multiple of part {self.part}")
         return self
 
-    def require_ranks(self, ranks):
-        """ConfigError-worthy text when a step cannot be shared by so many ranks, else None."""
-        for key, value in (("batch_size", self.sampling.batch_size), ("clips", self.sampling.clips)):
+    def require_ranks(self, ranks, *, pictures=True, films=True):
+        """ConfigError-worthy text when a step cannot be shared by so many ranks, else None; pictures, films: whether
+        the corpus has any."""
+        shared = [("batch_size", self.sampling.batch_size)] * pictures + [("clips", self.sampling.clips)] * films
+        for key, value in shared:
             if value % ranks:
                 return f"sampling.{key}: {value} cannot be shared evenly by {ranks} ranks; make it a multiple of that"
         share = self.sampling.batch_size // ranks
-        if self.part and share % min(self.part, share):
+        if pictures and self.part and share % min(self.part, share):
             return f"part: {share} pictures a rank are no multiple of {self.part}"
         return None
 

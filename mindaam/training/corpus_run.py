@@ -54,21 +54,22 @@ def train(
     # ---- ranks -----------------------------------------------------------------------------------------------------
     runtime.configure(mode="graph", seed=config.seed)
     world = distributed.start()
-    problem = config.require_ranks(world.size)
-    if problem:
-        raise ConfigError(problem)
     line = Progress(0, quiet=not world.is_first)
 
     # ---- data ------------------------------------------------------------------------------------------------------
     corpus, weights = open_data(config, skip_damaged, line)
     sampling = config.sampling.model_copy(update={"weights": {**config.sampling.weights, **weights}})
     config = config.model_copy(update={"sampling": sampling})
+    films = [hasattr(reader, "clip") for reader in corpus.train.values()]
+    problem = config.require_ranks(world.size, pictures=not all(films), films=any(films))
+    if problem:
+        raise ConfigError(problem)
 
     # ---- model -----------------------------------------------------------------------------------------------------
     model = start_model(config)
     # a start brings its own, whatever the configuration names: what is written down is what is trained
     config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
-    if any(hasattr(reader, "clip") for reader in corpus.train.values()):
+    if any(films):
         require_films(model, config)
     prepare(model, config.precision, config.recompute)
     distributed.broadcast(model.trained_parameters(), world)  # the frozen ones come from one file

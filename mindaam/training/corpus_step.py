@@ -10,6 +10,7 @@ from functools import partial
 import mindspore as ms
 from mindspore import nn, ops
 
+from mindaam.encoders.vit import ExactGelu
 from mindaam.geometry.cells import BoundedScalar
 from mindaam.models.head import EPSILONS
 from mindaam.objectives.sparsity import gate_sparsity
@@ -55,10 +56,13 @@ def _empty_one(done, total):
 
 
 def prepare(model, precision="float32", recompute=False):
-    """Sets the backbone's precision, everything behind it being float32, and whether its blocks' values are computed
-    again on the way back instead of kept."""
+    """Sets the backbone's precision, its norms, its GELU and everything behind it being float32, and whether its
+    blocks' values are computed again on the way back instead of kept."""
     if PRECISIONS[precision] is not None:
         model.backbone.to_float(PRECISIONS[precision])
+        for _, cell in model.backbone.cells_and_names():
+            if isinstance(cell, (nn.LayerNorm, ExactGelu)):  # float16 has no number as small as these divide by
+                cell.to_float(ms.float32)
     if recompute:
         for block in model.backbone.blocks:
             block.recompute()

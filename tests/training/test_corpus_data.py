@@ -103,6 +103,8 @@ def test_the_bundled_configurations_fit_their_models(name):
 def test_steps_that_ranks_cannot_share_are_refused():
     assert "batch_size: 2 cannot be shared evenly by 4 ranks" in config().require_ranks(4)
     assert "clips: 1 cannot be shared" in config(sampling={"batch_size": 4}).require_ranks(2)
+    assert config(sampling={"batch_size": 4}).require_ranks(2, films=False) is None
+    assert config(sampling={"clips": 3}).require_ranks(3, pictures=False) is None
     assert "no multiple of 4" in config(sampling={"batch_size": 12, "clips": 2}, part=4).require_ranks(2)
     with pytest.raises(ConfigError, match="must be a multiple of part 3"):
         config(part=3)
