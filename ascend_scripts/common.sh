@@ -23,7 +23,8 @@ usage() {
     exit 0
 }
 
-# read_options "ACCEPTED OPTIONS" ARGUMENTS...: sets the variables above.
+# read_options "ACCEPTED OPTIONS" ARGUMENTS...: sets the variables above. CONFIG among them: of a script that trains,
+# which takes a configuration and KEY=VALUE too.
 read_options() {
     local accepted=" $1 --out --dry-run " option
     shift
@@ -33,6 +34,9 @@ read_options() {
         if [[ "$option" == -o ]]; then option=--out; fi
         if [[ "$option" == -* && "$accepted" != *" $option "* ]]; then
             fail "there is no option $option here; see $(basename "$0") --help"
+        fi
+        if [[ "$option" != -* && "$accepted" != *" CONFIG "* ]]; then
+            fail "$option is not asked for here; see $(basename "$0") --help"
         fi
         case "$option" in
         --resume) RESUME=true && shift && continue ;;

@@ -15,7 +15,7 @@
 # shellcheck source=ascend_scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-read_options "--tiny" "$@"
+read_options "CONFIG --tiny" "$@"
 if [[ -n "$CONFIG" && -z "$OUT" ]]; then OUT="runs/$(basename "${CONFIG%.*}")_profile"; fi
 prepare_training
 activities='["CPU","NPU"]'

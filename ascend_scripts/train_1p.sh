@@ -15,6 +15,6 @@
 # shellcheck source=ascend_scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-read_options "--resume --allow-changes --skip-damaged --tiny" "$@"
+read_options "CONFIG --resume --allow-changes --skip-damaged --tiny" "$@"
 prepare_training
 run "$PYTHON" -m mindaam.cli.main "${TRAIN[@]}"

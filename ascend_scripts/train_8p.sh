@@ -18,6 +18,6 @@
 # shellcheck source=ascend_scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-read_options "--workers --log-dir --resume --allow-changes --skip-damaged --tiny" "$@"
+read_options "CONFIG --workers --log-dir --resume --allow-changes --skip-damaged --tiny" "$@"
 prepare_training
 launch --workers "$WORKERS" --log-dir "$LOG_DIR" -- "${TRAIN[@]}"

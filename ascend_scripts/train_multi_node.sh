@@ -22,7 +22,7 @@
 # shellcheck source=ascend_scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-read_options "--nodes --node-rank --master --port --workers --log-dir --resume --allow-changes --skip-damaged --tiny" "$@"
+read_options "CONFIG --nodes --node-rank --master --port --workers --log-dir --resume --allow-changes --skip-damaged --tiny" "$@"
 if ((NODES < 2)); then fail "--nodes must be 2 or more; one machine is what train_8p.sh is for"; fi
 if [[ -z "$NODE_RANK" || -z "$MASTER" ]]; then fail "say which machine this is, and where the first one is: --node-rank and --master"; fi
 require_number --node-rank "$NODE_RANK" 0

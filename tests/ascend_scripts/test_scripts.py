@@ -2,10 +2,13 @@ import csv
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.training.corpus_root import FILMS, make_corpus
@@ -138,6 +141,8 @@ def test_on_ascend_eight_devices_are_taken():
         (f"train_multi_node.sh {CONFIG} --nodes 2 --node-rank 1", "--node-rank and --master"),
         (f"train_multi_node.sh {CONFIG} --nodes 2 --node-rank 2 --master a", "--node-rank must be below --nodes, 2"),
         ("eval_8p.sh", "which data?"),
+        (f"eval_8p.sh {CONFIG} --data x", f"{CONFIG} is not asked for here"),
+        ("check_env.sh model=x", "model=x is not asked for here"),
         ("export_mindir.sh", "which model?"),
     ],
 )
@@ -167,6 +172,25 @@ def test_a_set_that_cannot_be_scored_is_told_and_the_others_are_scored(tmp_path)
     assert done.returncode == 1
     assert done.stdout == "".join(f"{name}: {tmp_path}/out/{name}.json\n" for name in ("good", "better"))
     assert "bad could not be scored" in done.stderr and "it is ill" in done.stderr
+
+
+def test_a_scoring_that_is_ended_leaves_no_process_behind(tmp_path):
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho $$ >>{tmp_path}/started\nexec sleep 600\n")
+    python.chmod(0o755)
+    command = [SCRIPTS / "eval_8p.sh", "--data", "x", "--set", "one", "--set", "two", "--workers", "2"]
+    clean = {"PATH": BARE, "DEVICE_TARGET": "CPU", "PYTHON": str(python)}
+    script = subprocess.Popen([*command, "--out", tmp_path / "out"], cwd=ROOT, env=clean)
+    started, until = tmp_path / "started", time.monotonic() + 60
+    while not (started.exists() and len(started.read_text().split()) == 2):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    script.send_signal(signal.SIGTERM)
+    assert script.wait(60) == 143
+    scorings = [int(pid) for pid in started.read_text().split()]
+    while any(map(psutil.pid_exists, scorings)):
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_the_environment_of_a_cpu_is_enough():
