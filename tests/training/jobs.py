@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import numpy as np
 import psutil
@@ -41,8 +42,10 @@ def finish(job, out):
 def kill(job):
     """SIGKILL to every process of a job at once, as when its machine dies."""
     everything = psutil.Process(job.pid).children(recursive=True)
-    for process in (*everything, job):
-        process.kill()
+    for process in everything:
+        with suppress(psutil.NoSuchProcess):  # it ended in this moment
+            process.kill()
+    job.kill()
     job.wait()
     psutil.wait_procs(everything)
 
