@@ -23,6 +23,16 @@ def mindspore_runtime():
     runtime.configure("CPU", mode="pynative", seed=0)
 
 
+@pytest.fixture
+def graph():
+    """Graph mode for one test: operator by operator, a whole model would take minutes."""
+    from mindaam import runtime
+
+    runtime.configure(mode="graph", seed=0)
+    yield
+    runtime.configure(mode="pynative")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def empty_cache(tmp_path_factory):
     """No test sees, or writes to, the weights that the user fetched."""

@@ -2,10 +2,8 @@
 
 import mindspore as ms
 import numpy as np
-import pytest
 from mindspore import nn, ops
 
-from mindaam import runtime
 from mindaam.activations import LINEAR, softplus
 
 X = np.concatenate([np.linspace(-105, 105, 3001), [0.0, LINEAR, 88.8, 1e4, -1e4]]).astype(np.float32)
@@ -38,13 +36,6 @@ def first_that_differs(function, x, times=20):
     cell = Compiled(function)
     first = cell(x).asnumpy()
     return next((i for i in range(1, times) if not np.array_equal(cell(x).asnumpy(), first)), times)
-
-
-@pytest.fixture
-def graph():
-    runtime.configure(mode="graph")
-    yield
-    runtime.configure(mode="pynative")
 
 
 def test_every_call_gives_the_same_to_the_bit(graph):

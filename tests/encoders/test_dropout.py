@@ -5,17 +5,10 @@ import numpy as np
 import pytest
 from mindspore import nn
 
-from mindaam import runtime
 from mindaam.encoders.dropout import Dropout, set_moment
 
 P = 0.3
-
-
-@pytest.fixture(scope="module", autouse=True)
-def graph():
-    runtime.configure(mode="graph")
-    yield
-    runtime.configure(mode="pynative")
+pytestmark = pytest.mark.usefixtures("graph")
 
 
 def dropped(layer, shape, *words):

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mindaam import runtime
 from mindaam.cli import main
 from mindaam.data.film import Pick, film_info, read_frames
 from mindaam.data.film_sound import read_sound
@@ -16,13 +15,7 @@ from mindaam.metrics.films import total_variation
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 CLIP = EXAMPLES / "bunny.mp4"
-
-
-@pytest.fixture(autouse=True)
-def graph():
-    runtime.configure(mode="graph")
-    yield
-    runtime.configure(mode="pynative")
+pytestmark = pytest.mark.usefixtures("graph")
 
 
 def pan(name, frames=16):

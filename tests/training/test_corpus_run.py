@@ -30,14 +30,6 @@ from tests.training.test_corpus_source import loudness
 RECIPE = configs_dir() / "train" / "corpus.yaml"
 
 
-@pytest.fixture
-def graph():
-    """Operator by operator, these would take minutes."""
-    runtime.configure(mode="graph")
-    yield
-    runtime.configure(mode="pynative")
-
-
 def rows(folder):
     told = ("seconds", "waiting", "computing", "memory_mb")
     with open(folder / "metrics.csv", newline="") as file:

@@ -5,18 +5,11 @@ import numpy as np
 import pytest
 from mindspore import nn, ops
 
-from mindaam import runtime
 from mindaam.training.corpus_step import TERMS, CorpusStep
 from mindaam.training.optimizer import AdamW
 
 START = np.arange(6, dtype=np.float32).reshape(2, 3)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def graph():
-    runtime.configure(mode="graph")
-    yield
-    runtime.configure(mode="pynative")
+pytestmark = pytest.mark.usefixtures("graph")
 
 
 class Product(nn.Cell):

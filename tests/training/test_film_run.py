@@ -39,14 +39,6 @@ def film_model():
     return model.set_train(False)
 
 
-@pytest.fixture
-def graph():
-    """Operator by operator, these would take minutes."""
-    runtime.configure(mode="graph")
-    yield
-    runtime.configure(mode="pynative")
-
-
 class MadeUp:
     """Films whose maps are noise and whose gaze is one blob."""
 

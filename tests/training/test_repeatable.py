@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from mindspore import nn
 
-from mindaam import runtime
 from mindaam.encoders.dropout import set_moment
 from mindaam.places import configs_dir
 from mindaam.training import distributed
@@ -33,13 +32,6 @@ class Gradients(nn.Cell):
 
     def construct(self, scale, *arrays):
         return self.gradient(scale, *arrays)
-
-
-@pytest.fixture
-def graph():
-    runtime.configure(mode="graph", seed=0)
-    yield
-    runtime.configure(mode="pynative")
 
 
 @pytest.mark.slow  # graphs to compile

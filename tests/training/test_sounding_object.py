@@ -51,13 +51,6 @@ def clips():
     return clips_of(config(), "train")
 
 
-@pytest.fixture
-def graph():
-    runtime.configure(mode="graph", seed=0)
-    yield
-    runtime.configure(mode="pynative")
-
-
 # ---- batches ---------------------------------------------------------------------------------------------------------
 
 
