@@ -26,7 +26,9 @@ test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow
 
 test-ranks: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m slow tests/training/test_two_ranks.py tests/training/test_survive.py tests/ascend_scripts
+	$(BIN)/python -m pytest -m slow tests/training/test_two_ranks.py tests/training/test_survive.py \
+	    tests/training/test_repeatable.py tests/ascend_scripts \
+	    --deselect tests/training/test_survive.py::test_steps_51_to_100_after_a_kill
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist *.egg-info
