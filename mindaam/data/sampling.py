@@ -166,9 +166,10 @@ def _usable(stratum, left_out):
 
 def _stretches(config, strata, usable):
     """The _Stretches of a plan: a new one begins wherever strata join."""
+    if not strata:
+        raise ConfigError("there is nothing to draw from; add a set")
     joins = np.array([config.joins(stratum) for stratum in strata])
-    if not (joins == 0).any():
-        raise ConfigError("there is nothing to draw in the first epoch; add a set, or let one join at once")
+    joins[joins == joins.min()] = 0  # what joins first has nothing to wait for
     is_picture = np.array([stratum.modality == "image" for stratum in strata])
     wanted = [batches_an_epoch(stratum, len(each), config) for stratum, each in zip(strata, usable, strict=True)]
     found, drawn, before, wanted = [], np.zeros(len(strata), np.int64), 0, np.array(wanted)

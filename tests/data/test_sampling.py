@@ -218,8 +218,7 @@ def test_sentences_are_drawn_as_often_as_asked():
 @pytest.mark.parametrize(
     ("strata", "changes", "message"),
     [
-        ([], {}, "there is nothing to draw in the first epoch; add a set, or let one join at once"),
-        (CORPUS[5:], {}, "there is nothing to draw in the first epoch"),
+        ([], {}, "there is nothing to draw from; add a set"),
         (CORPUS[:1] * 2, {}, "osie has free_viewing twice; put its members into one stratum"),
         (CORPUS, {"weights": {"osei": 2.0}}, 'unknown data set "osei" \\(did you mean "osie"'),
         (CORPUS, {"clip": 100}, "dhf1k, .*: no film can be drawn from \\(the first: a clip needs 100 frames, and"),
@@ -229,6 +228,11 @@ def test_sentences_are_drawn_as_often_as_asked():
 def test_a_plan_that_cannot_be_is_refused_in_one_sentence(strata, changes, message):
     with pytest.raises(ConfigError, match=message):
         make_plan(strata, config(**changes))
+
+
+def test_films_with_sound_that_are_all_there_is_join_at_once():
+    plan = make_plan(CORPUS[5:], config(steps=4))
+    assert {draw(plan, 0, step).set for step in range(4)} <= {stratum.set for stratum in CORPUS[5:]}
 
 
 def test_a_configuration_may_name_sets_that_are_known_but_not_there():
