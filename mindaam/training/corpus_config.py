@@ -6,21 +6,25 @@ from pydantic import Field, model_validator
 
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.strata import SamplingConfig
+from mindaam.models.registry import model_config
 from mindaam.schema import Schema, merge, override, read_yaml, validate
 from mindaam.training.config import TINY, LossConfig
 from mindaam.training.negative_samples import Attack
 from mindaam.training.parameter_groups import GroupsConfig
 from mindaam.training.schedule import ScheduleConfig
 
-# What `--tiny` lays over a configuration. Most of such a run is compilation.
+# What `--tiny` lays over a configuration, beside pictures of few patches. Most of such a run is compilation.
+TINY_PATCHES = 4  # a side
 TINY_RUN = {
     "start": None,
     "model_changes": {
-        **TINY["model_changes"],
+        "head": {**TINY["model_changes"]["head"], "start_groups": 8},
+        "lora": TINY["model_changes"]["lora"],
         "temporal": {"taps": [2, 3], "frames": 16, "heads": 2, "mlp_ratio": 1, "clip": 4},
     },
     "sampling": {"batch_size": 2, "clip": 4, "steps": 5, "audio_visual_after": 0, "strides": [1, 2]},
     "answered": 2,
+    "part": None,
     "epochs": 1,
     "validation": {"pictures": 2, "films": 1},
 }  # fmt: skip
@@ -125,5 +129,8 @@ def load_corpus_config(path, assignments=(), *, tiny=False):
 
     Raises ConfigError for a missing file, an unknown key (naming the nearest) or a value that does not fit.
     """
-    data = merge(read_yaml(path), TINY_RUN if tiny else {})
-    return validate(CorpusConfig, override(data, assignments), str(path))
+    data = override(merge(read_yaml(path), TINY_RUN if tiny else {}), assignments)
+    if tiny and "model" in data:
+        side = TINY_PATCHES * model_config(data["model"]).encoder.patch
+        data = merge({"model_changes": {"image_size": [side, side]}}, data)
+    return validate(CorpusConfig, data, str(path))

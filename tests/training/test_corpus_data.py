@@ -100,6 +100,16 @@ def test_the_bundled_configurations_fit_their_models(name):
         assert settings.require_ranks(ranks) is None
 
 
+@pytest.mark.parametrize("name", ["corpus", "finetune", "aam_dinov3_vitl16_paper", "aam_dinov3_vitl16_released"])
+def test_each_bundled_configuration_can_be_tried_tiny(name):
+    settings = load_corpus_config(configs_dir() / "train" / f"{name}.yaml", tiny=True)
+    model = model_config(settings.model, settings.preset, changes=settings.model_changes)
+    assert model.image_size == (4 * model.encoder.patch,) * 2 and model.temporal.clip == settings.sampling.clip
+    size = ["model_changes.image_size=[112,112]"]
+    other = load_corpus_config(configs_dir() / "train" / f"{name}.yaml", size, tiny=True)
+    assert other.model_changes["image_size"] == [112, 112]
+
+
 def test_steps_that_ranks_cannot_share_are_refused():
     assert "batch_size: 2 cannot be shared evenly by 4 ranks" in config().require_ranks(4)
     assert "clips: 1 cannot be shared" in config(sampling={"batch_size": 4}).require_ranks(2)
