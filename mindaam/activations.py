@@ -12,4 +12,5 @@ def softplus(x):
     than those before, and tries out at run time how many stretches are fastest: the same x gives, now and then, another
     last digit, and a resumed run another path. This one does not, and is as exact.
     """
-    return ops.select(x > LINEAR, x, ops.log1p(ops.exp(ops.clamp(x, max=LINEAR))))
+    # asked this way round, so that what is no number stays none: a kernel may clamp it to the limit
+    return ops.select(x <= LINEAR, ops.log1p(ops.exp(ops.clamp(x, max=LINEAR))), x)

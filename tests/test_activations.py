@@ -2,6 +2,7 @@
 
 import mindspore as ms
 import numpy as np
+import pytest
 from mindspore import nn, ops
 
 from mindaam.activations import LINEAR, softplus
@@ -20,6 +21,14 @@ def test_values():
 def test_gradient_is_the_sigmoid_also_where_branches_meet():
     gradient = ms.grad(lambda x: softplus(x).sum())(ms.Tensor(X)).asnumpy()
     np.testing.assert_allclose(gradient, np.exp(X - expected(X)), rtol=3e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("mode", ["pynative", "graph"])
+def test_what_is_no_number_stays_none(mode, request):
+    if mode == "graph":
+        request.getfixturevalue("graph")
+    x = ms.Tensor(np.array([np.nan, np.inf, -np.inf, 0.0] * 9, np.float32))
+    np.testing.assert_allclose(Compiled(softplus)(x).asnumpy(), [np.nan, np.inf, 0.0, np.log(2)] * 9, rtol=1e-6)
 
 
 class Compiled(nn.Cell):
