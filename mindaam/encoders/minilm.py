@@ -10,6 +10,7 @@ import numpy as np
 from mindspore import nn, ops
 from mindspore.common.initializer import Normal
 
+from mindaam.encoders.tables import stored_parameters
 from mindaam.encoders.vit import Mlp, dense
 from mindaam.errors import CheckpointError, InputError
 from mindaam.places import model_zoo_dir
@@ -220,7 +221,7 @@ def load_weights(model, state):
     state: {parameter name: array}. Raises CheckpointError when they do not.
     """
     kind = type(model).__name__
-    parameters = {name: parameter for name, parameter in model.parameters_and_names()}
+    parameters = dict(stored_parameters(model))
     if set(parameters) != set(state):
         missing, extra = sorted(set(parameters) - set(state)), sorted(set(state) - set(parameters))
         raise CheckpointError(f"the weights of {kind} lack {missing[:3]} and have {extra[:3]} in excess")

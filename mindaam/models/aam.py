@@ -7,6 +7,7 @@ from mindspore import nn
 from mindaam.encoders.dinov2 import DINOv2
 from mindaam.encoders.dinov3 import DINOv3
 from mindaam.encoders.lora import apply_lora, lora_parameters
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import ConfigError, InputError, unknown
 from mindaam.models.film import FilmHead
 from mindaam.models.head import Attention, AttentionHead
@@ -60,7 +61,7 @@ class AAM(nn.Cell):
 
     def trained_parameters(self):
         """What training changes and a checkpoint holds: the head's parameters and the adapters'."""
-        return list(self.head.get_parameters()) + lora_parameters(self.backbone)
+        return [parameter for _, parameter in stored_parameters(self.head)] + lora_parameters(self.backbone)
 
     def grid(self, size):
         """Patches (h, w) of a picture of size (H, W)."""
