@@ -10,6 +10,7 @@ import numpy as np
 from mindspore import nn, ops
 from mindspore.common.initializer import Normal
 
+from mindaam import graphs
 from mindaam.encoders.tables import stored_parameters
 from mindaam.encoders.vit import Mlp, dense
 from mindaam.errors import CheckpointError, InputError
@@ -169,7 +170,7 @@ class SentenceEncoder:
         length = next(bucket for bucket in _BUCKETS if bucket >= len(ids))
         padded, weights = np.zeros((1, length), np.int32), np.zeros((1, length), np.float32)
         padded[0, : len(ids)], weights[0, : len(ids)] = ids, 1.0
-        return self._run(ms.Tensor(padded), ms.Tensor(weights)).asnumpy()[0]
+        return graphs.run(self.model, ms.Tensor(padded), ms.Tensor(weights), by=self._run).asnumpy()[0]
 
 
 def check_sentence(text, tokenizer=None):

@@ -4,6 +4,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn
 
+from mindaam import graphs
 from mindaam.encoders.dinov2 import DINOv2
 from mindaam.encoders.dinov3 import DINOv3
 from mindaam.encoders.lora import apply_lora, lora_parameters
@@ -83,7 +84,7 @@ class AAM(nn.Cell):
         images = self._pictures(images)
         size = images.shape[2:]
         self.backbone.set_image_size(size)
-        return tuple(tap.asnumpy() for tap in self.backbone(ms.Tensor(images))), size
+        return tuple(tap.asnumpy() for tap in graphs.run(self.backbone, ms.Tensor(images))), size
 
     def infer_features(self, features, sentence_embeddings, audio_embeddings=None, *, clip=False):
         """The head alone: `image_features` of B pictures and embeddings [B,E] or [1,E] -> Attention of NumPy arrays.
@@ -98,7 +99,7 @@ class AAM(nn.Cell):
             maps, gate = self.film.along(self.film.maps(features), audio)
             return Attention(*self.film.decode(maps, sentences, size), gate)
         features = ms.mutable(tuple(ms.Tensor(tap) for tap in taps))  # a plain tuple would be compiled in as a constant
-        outputs = self.head(features, ms.Tensor(sentences), self.grid(size), size)
+        outputs = graphs.run(self.head, features, ms.Tensor(sentences), self.grid(size), size)
         return Attention(*(output.asnumpy() for output in outputs))
 
     def infer_frames(self, maps, sentence_embedding, size, audio_embeddings=None, *, first=0, clip=True):
