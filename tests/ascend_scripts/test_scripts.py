@@ -17,7 +17,7 @@ from tests.training.corpus_root import PICTURES as PICTURE_SETS
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "ascend_scripts"
 COMMANDS = sorted(path.name for path in SCRIPTS.glob("*.sh") if path.name != "common.sh")
-CONFIG = "configs/train/corpus.yaml"
+CONFIG = "corpus"
 PYTHON = Path(sys.executable).parent
 BARE = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -77,6 +77,10 @@ def test_every_script_can_be_run_and_explains_itself(script):
             f"env DEVICE_TARGET=CPU python -m mindaam.cli.main train {CONFIG} epochs=1 --out runs/corpus_tiny --tiny\n",
         ),
         (
+            "train_1p.sh configs/train/corpus.yaml",  # a path works too
+            "env DEVICE_TARGET=CPU python -m mindaam.cli.main train configs/train/corpus.yaml --out runs/corpus\n",
+        ),
+        (
             f"train_8p.sh {CONFIG} seed=3 -o there --resume",
             "env DEVICE_TARGET=CPU python -m mindaam.training.launch --workers 2 --log-dir there/logs -- "
             f"train {CONFIG} seed=3 --out there --resume\n"
@@ -133,6 +137,7 @@ def test_on_ascend_eight_devices_are_taken():
     [
         ("train_1p.sh", "which configuration?"),
         ("train_1p.sh none.yaml", "there is no configuration none.yaml"),
+        ("train_1p.sh corpse", 'there is no configuration corpse (did you mean "corpus"?)'),
         (f"train_1p.sh {CONFIG} {CONFIG}", "one CONFIG only"),
         (f"train_1p.sh {CONFIG} --out", "--out needs a value"),
         (f"train_1p.sh {CONFIG} --nodes 2", "there is no option --nodes here"),

@@ -55,3 +55,8 @@ def test_a_wheel_holds_the_package_its_weights_and_its_configurations(tmp_path):
     )
     assert done.stdout.startswith(str(tmp_path / "site" / "mindaam" / "model_zoo"))
     assert done.stdout.splitlines()[1] == str(mindaam.list_models())
+    done = subprocess.run(
+        [sys.executable, "-m", "mindaam.cli.main", "train", "corpus", "--tiny", "--dry-run"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0 and "\nParameters\n" in done.stdout, done.stderr
