@@ -22,7 +22,7 @@ def train(
         bool, Option("--skip-damaged", help="Of data sets, leave out damaged files, and list them.")
     ] = False,
     start: Annotated[
-        str | None, Option("--from", metavar="NAME|PATH", help="Fine-tune this model; CONFIG is finetune, unless given.")
+        str | None, Option("--from", metavar="NAME|PATH", help="Fine-tune this model, by finetune or CONFIG.")
     ] = None,
     data: Annotated[Path | None, Option("--data", metavar="DIR", help="The folder of data, as data_root=DIR.")] = None,
     dry_run: Annotated[
