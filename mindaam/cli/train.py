@@ -79,7 +79,7 @@ def _on_corpus(config, changes, options, dry_run, **more):
         from mindaam.training.corpus_run import shaped_model
         from mindaam.training.dry_run import describe
 
-        settings = load_corpus_config(config, changes, tiny=options["tiny"])
+        settings = load_corpus_config(config, changes, tiny=options["tiny"], say=say)
         runtime.configure(mode="pynative", seed=settings.seed)
         tell(describe(shaped_model(settings), settings))
         return
