@@ -15,6 +15,7 @@ from mindaam.training.corpus_data import Corpus, open_corpus
 from mindaam.training.corpus_loop import Run
 from mindaam.training.corpus_source import Hearing
 from mindaam.training.corpus_step import prepare
+from mindaam.training.dry_run import describe
 from mindaam.training.log import Progress
 from mindaam.training.sources import data_root
 from mindaam.training.stopping import Asked
@@ -100,6 +101,14 @@ def train(
     run.end()
     distributed.barrier(world)
     return Trained(folder, True, run)
+
+
+def dry_run(config_path, assignments=(), *, tiny=False, say=None):
+    """What such a run would do, as text; neither data nor weights are read, but the header of `start`. say: called with
+    lines beside. Raises ConfigError, or CheckpointError for `start`."""
+    config = load_corpus_config(config_path, assignments, tiny=tiny, say=say)
+    runtime.configure(mode="pynative", seed=config.seed)
+    return describe(shaped_model(config), config)
 
 
 def open_data(config, skip_damaged, line):
