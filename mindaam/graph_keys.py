@@ -15,7 +15,10 @@ from mindspore import nn, ops
 from pydantic import BaseModel
 
 _OF_EVERY_CELL = frozenset(vars(nn.Cell()))  # MindSpore's own bookkeeping; of it, only these bear on a graph:
-_SWITCHES = ("training", "requires_grad", "mixed_precision_type", "has_bprop", "_scope", "_amp_level")
+_SWITCHES = (
+    "training", "requires_grad", "mixed_precision_type", "has_bprop", "_amp_level", "_scope", "_has_config_recompute",
+    "_jit_config_dict",
+)  # fmt: skip
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, np.generic, type(ms.float32))
 
 
@@ -45,7 +48,13 @@ def signature(value):
 def _cells(top):
     """A line a Cell: its place, class, switches and what its constructor kept."""
     for path, cell in top.cells_and_names():
-        kept = {name: value for name, value in vars(cell).items() if name not in _OF_EVERY_CELL and name[0] != "_"}
+        theirs = type(cell).__module__.startswith("mindspore")
+        kept = {
+            name: value
+            for name, value in vars(cell).items()
+            # MindSpore's layers keep the random values that they began with; no graph reads them
+            if name not in _OF_EVERY_CELL and name[0] != "_" and not (theirs and "init" in name)
+        }
         switches = {name: vars(cell).get(name) for name in _SWITCHES}
         yield f"{path} {_name(type(cell))} {_told(switches)} {_told(cell.get_flags())} {_told(kept)}"
 
