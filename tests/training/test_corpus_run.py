@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from mindaam import runtime
+from mindaam.data.audio.windows import Cut
 from mindaam.errors import CheckpointError, ConfigError, InputError, TrainingError
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
@@ -68,7 +69,7 @@ def test_a_sound_encoder_that_is_not_here_is_said_once():
 
     model = build_model(NAME, "paper", changes={**CHANGES, "audio": {**CHANGES["audio"], "name": "wav2clip"}})
     assert open_hearing(model.config, Line()) is None
-    assert Line.said == ["films are trained without their sound: the weights of wav2clip are not here"]
+    assert Line.said == ["films are trained and scored without their sound: the weights of wav2clip are not here"]
 
 
 def test_an_unknown_set_is_named(tmp_path):
@@ -154,7 +155,7 @@ def test_the_sound_branch_learns_from_films_with_sound_and_a_loss_of_nothing_sto
         "{name: wav2clip, width: 2, attention_width: 8, heads: 2, dropout: 0.1}",
     )
     changes = [f"data_root={root}", "corpus={diem: 1}", f"model_changes.audio={audio}", "attack={p: 0.5, weight: 0.5}"]
-    hearing = Hearing(loudness, (-1.0, -0.5, 0.0, 0.5, 1.0), released=False)  # as the model's `sound.tokens`
+    hearing = Hearing(loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False)  # as the model's `sound.tokens`
     run = train(RECIPE, changes, tiny=True, out=tmp_path / "run", hearing=hearing).run
     told = rows(tmp_path / "run")
     assert [row["kind"] for row in told] == [HEARD] * 5 and run.done == {SHARED: 5, TEMPORAL: 5, SOUND: 5}

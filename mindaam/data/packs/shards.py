@@ -39,7 +39,8 @@ class Header(Schema):
     """What a pack holds. dataset, layout, split: where it comes from; size: (height, width) of its pictures and
     densities; resize: how pictures were brought to it, as `transforms.as_seen` names it; source: what densities are
     made of, with the blur's sigma in degrees of visual angle (None of published maps); ground_truth: that in words;
-    quality: of the JPEGs, 1..100. sentences, held_out: a data set's own, as `sentences.Sentences` has them.
+    quality: of the JPEGs, 1..100. rates: frames a second of films with sound, as their files say, by name; packs of
+    earlier versions have none. sentences, held_out: a data set's own, as `sentences.Sentences` has them.
     """
 
     dataset: str
@@ -51,6 +52,7 @@ class Header(Schema):
     ground_truth: str = ""
     resize: str = "area"
     quality: int = Field(default=92, ge=1, le=100)
+    rates: dict[str, float] = {}
     sentences: dict[str, list[str]] = {}
     held_out: dict[str, str] = {}
 

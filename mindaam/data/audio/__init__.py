@@ -1,0 +1,1 @@
+"""Audio by the times of a video's frames, as encoders take it."""
