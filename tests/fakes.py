@@ -59,7 +59,7 @@ class FakeModel:
 
 
 class FakeEars:
-    """A window's embedding is its loudness, its middle sample and its length in seconds; notes how many it was given."""
+    """A window's embedding is its loudness, middle sample and length in seconds; notes how many it was given."""
 
     width = 3
 

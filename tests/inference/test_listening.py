@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mindaam.errors import CheckpointError, ConfigError, InputError
 from mindaam.data.audio.windows import GRID
+from mindaam.errors import CheckpointError, ConfigError, InputError
 from mindaam.inference.listening import Listener, open_listener, unheard_because
 from mindaam.models.config import SoundConfig
 from mindaam.models.registry import model_config

@@ -168,6 +168,20 @@ def test_the_sound_branch_learns_from_films_with_sound_and_a_loss_of_nothing_sto
     now = {p.name: p.asnumpy() for p in run.model.get_parameters()}
     assert sum(not np.array_equal(first[name], now[name]) for name in moved) > len(moved) // 2
 
+    latest = checkpoints.latest(tmp_path / "run").path
+    tensors, metadata = checkpoints.load(latest)
+    place = json.loads(metadata["corpus"])
+    assert place["heard"] == run.heard == ["diem"]
+    with open(tmp_path / "run" / "epochs.csv", newline="") as file:
+        assert [row["heard"] for row in csv.DictReader(file)] == ["1"]
+    scored = run.best
+    run.restore(latest)
+    assert run.best == scored
+    del place["heard"], metadata["score"]  # as of earlier versions, which scored in silence
+    checkpoints.save(tmp_path / "before", 5, tensors, {**metadata, "corpus": json.dumps(place)})
+    run.restore(checkpoints.latest(tmp_path / "before").path)
+    assert run.best < 0 and run.number == 5
+
     silence = hearing._replace(encode=lambda waves: np.full((len(waves), 2), np.nan, np.float32))
     with pytest.raises(TrainingError, match=r"its gradient nan, at step 1 \(diem: .*failed_batch\.json"):
         train(RECIPE, changes, tiny=True, out=tmp_path / "broken", hearing=silence)

@@ -1,1 +1,1 @@
-"""Audio by the times of a video's frames, as encoders take it."""
+"""Audio: what files hold, and what encoders take of it."""

@@ -147,7 +147,8 @@ class PackedFilms:
     def _audio(self, index, times, cut):
         """The ClipAudio of frames shown at `times`."""
         name, _ = self.entries[index]
-        track = StoredTrack(partial(self.pack.sound, name), self.pack.sound_rate(name), track_rate(cut))
+        read, own_rate = partial(self.pack.sound, name), self.pack.sound_rate(name)
+        track = StoredTrack(read, self.pack.sound_length(name), own_rate, track_rate(cut))
         return clip_audio(track, cut, times, self.file_rate(index))
 
 

@@ -11,6 +11,7 @@ from mindaam.data.datasets.gaze_films import open_gaze_films
 from mindaam.data.datasets.packed import open_packed
 from mindaam.data.film import film_info, read_frames
 from mindaam.data.packs.packing import pack
+from mindaam.data.transforms import resize_image
 from mindaam.encoders.spectrogram import features
 from mindaam.inference.listening import open_listener
 from mindaam.inference.predictor import Predictor
@@ -19,23 +20,25 @@ from mindaam.training import corpus_run
 from mindaam.training.corpus_scores import clip_of
 from mindaam.training.corpus_source import read
 from tests.clips import make_clip
-from tests.data.datasets.test_gaze_folder import HEADER, write_json, write_rows
+from tests.data.datasets.test_gaze_folder import write_json, write_rows
 
 RATES = [Fraction(24), Fraction(16), Fraction(30000, 1001)]
 PRESETS = ["paper", "released"]
+PACK_SOUND = 2 / 32768  # of full scale: half a step of 16 bits, which resampling may enlarge
+PACK_IMAGE = 3.0  # grey levels on average: JPEG keeps colours at half the picture's sides
 SIZE, FRAMES, POSITIONS = (28, 42), 80, list(range(30, 46, 2))
 
 
 class Encoder:
-    """Gives its input back: what Wav2CLIP sees of each window, or the window itself. given: how many windows a call."""
+    """Gives the windows back in place of embeddings; given: those of each call."""
 
-    def __init__(self, normalise=None):
-        self.normalise, self.given = normalise, []
+    def __init__(self):
+        self.given = []
 
     def encode(self, waves, rate):
         assert waves.shape[1:] == (32_000,) and rate == 16_000 and waves.dtype == np.float32
-        self.given.append(len(waves))
-        return waves if self.normalise is None else features(waves, rate, self.normalise).reshape(len(waves), -1)
+        self.given.append(waves)
+        return waves
 
 
 def settings_of(preset):
@@ -54,7 +57,7 @@ def folders(tmp_path_factory):
     for rate in RATES:
         root = tmp_path_factory.mktemp("gaze")
         (root / "stimuli").mkdir()
-        frames = [draw.integers(0, 256, (48, 64, 3), dtype=np.uint8) for _ in range(FRAMES)]
+        frames = [resize_image(draw.integers(0, 256, (3, 4, 3), dtype=np.uint8), (48, 64)) for _ in range(FRAMES)]
         count = int(FRAMES / rate * 44_100)
         sound = draw.normal(size=(1, count)) * np.linspace(0.02, 0.3, count)
         make_clip(
@@ -65,8 +68,7 @@ def folders(tmp_path_factory):
         meta = {"name": "mine", "conditions": ["free_viewing"], "films": listed, "px_per_degree_stored": 6}
         (root / "meta.json").write_text(json.dumps(meta))
         write_json(root / "splits.json", {"train": ["a.mkv"]})
-        write_rows(root, [",".join(HEADER.split(",")[:0]) or "image,condition,x,y,t_ms,duration_ms",
-                          "a.mkv,free_viewing,10,20,0,9000"])  # fmt: skip
+        write_rows(root, ["image,condition,x,y,t_ms,duration_ms", "a.mkv,free_viewing,10,20,0,9000"])
         found[rate] = root
     return found
 
@@ -83,14 +85,13 @@ def hearing_of(monkeypatch):
     return opened
 
 
-def predicted(path, settings, encoder):
+def predicted(path, settings, encoder, positions=POSITIONS):
     """(what the fusion gets of the clip's frames, the frames as the backbone sees them), as `predict` goes about it."""
     predictor = Predictor(SimpleNamespace(config=settings), sentence_encoder=encoder)
     with open_listener(settings, path, film_info(path).rate, encoder=encoder) as listener:
-        frames = list(read_frames(path))
-        notes = [listener.note(frame.time) for frame in frames]
-        seen = np.concatenate([predictor._as_batch(predictor._seen(frames[number].image)) for number in POSITIONS])
-        return listener.embeddings([notes[number] for number in POSITIONS]), seen
+        frames = [frame for number, frame in enumerate(read_frames(path)) if number in positions]
+        seen = np.concatenate([predictor._as_batch(predictor._seen(frame.image)) for frame in frames])
+        return listener.embeddings([listener.note(frame.time) for frame in frames]), seen
 
 
 def trained(reader, settings, hearing):
@@ -105,15 +106,15 @@ def trained(reader, settings, hearing):
 def test_training_and_prediction_give_the_encoders_the_same(folders, hearing_of, rate, preset):
     settings, reader = settings_of(preset), open_gaze_films(folders[rate])
     path = folders[rate] / "stimuli/a.mkv"
-    for normalise in (None, settings.sound.normalise):
-        ours, theirs = Encoder(normalise), Encoder(normalise)
-        audio, seen = trained(reader, settings, hearing_of(settings, ours))
-        heard, shown = predicted(path, settings, theirs)
-        assert ours.given == theirs.given  # "batch" normalises the windows of one call
-        assert audio.shape == heard.shape and audio.shape[0] == len(POSITIONS)
-        np.testing.assert_allclose(audio, heard, rtol=0, atol=1e-6 * (settings.sound.scale if normalise is None else 1))
-        assert heard.std() > 0.02 * settings.sound.scale
-        np.testing.assert_allclose(seen, shown, rtol=0, atol=1e-5)
+    ours, theirs = Encoder(), Encoder()
+    audio, seen = trained(reader, settings, hearing_of(settings, ours))
+    heard, shown = predicted(path, settings, theirs)
+    assert audio.shape == heard.shape and audio.shape[0] == len(POSITIONS)
+    np.testing.assert_allclose(audio, heard, rtol=0, atol=1e-6 * settings.sound.scale)
+    assert heard.std() > 0.02 * settings.sound.scale
+    spectrograms = [features(*each.given, 16_000, settings.sound.normalise) for each in (ours, theirs)]
+    np.testing.assert_allclose(*spectrograms, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(seen, shown, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -121,13 +122,10 @@ def test_validation_gives_the_encoders_what_prediction_gives(folders, hearing_of
     settings, root = settings_of(preset), folders[RATES[2]]
     middle = (FRAMES - len(POSITIONS)) // 2
     images, _, audio = clip_of(open_gaze_films(root), 0, settings, hearing_of(settings, Encoder()))
-    predictor, path = Predictor(SimpleNamespace(config=settings), sentence_encoder=Encoder()), root / "stimuli/a.mkv"
-    with open_listener(settings, path, film_info(path).rate, encoder=Encoder()) as listener:
-        frames = list(read_frames(path))[middle : middle + len(POSITIONS)]
-        heard = listener.embeddings([listener.note(frame.time) for frame in frames])
+    positions = range(middle, middle + len(POSITIONS))
+    heard, shown = predicted(root / "stimuli/a.mkv", settings, Encoder(), positions)
     np.testing.assert_allclose(audio, heard, rtol=0, atol=1e-6 * settings.sound.scale)
-    for image, frame in zip(images, frames, strict=True):
-        np.testing.assert_allclose(image, predictor._as_batch(predictor._seen(frame.image))[0], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(images, shown, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -141,7 +139,3 @@ def test_a_pack_gives_them_but_for_16_bits_and_jpeg(folders, hearing_of, tmp_pat
     assert packed.pack.header.resize == settings.resize and packed.pack.header.rates == {"a.mkv": reader.file_rate(0)}
     np.testing.assert_allclose(audio, heard, rtol=0, atol=PACK_SOUND * settings.sound.scale)
     assert np.abs(seen - shown).mean() * np.mean(settings.std) * 255 < PACK_IMAGE
-
-
-PACK_SOUND = 2 / 32768  # of full scale: half a step of 16 bits, which resampling may enlarge
-PACK_IMAGE = 3.0  # grey levels on average: noise is the worst that JPEG can meet

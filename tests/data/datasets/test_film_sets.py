@@ -10,14 +10,18 @@ import pytest
 from PIL import Image
 
 from mindaam.data import prompts, transforms
+from mindaam.data.audio.windows import cut_of
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.corpus import find_set, open_found
 from mindaam.data.datasets.film_index import whole_film
 from mindaam.data.datasets.ground_truth import GroundTruth, pixels_per_degree
 from mindaam.errors import InputError
+from mindaam.models.registry import model_config
 from tests.clips import number_of
 from tests.data.datasets import film_trees
 from tests.data.datasets.film_trees import SIZE
+
+PAPER, RELEASED = (cut_of(model_config("aam_dinov3_vits16", preset).sound) for preset in ("paper", "released"))
 
 SETS = [(key, layout.name) for key, each in catalogue().items() if each.modality != "image" for layout in each.layouts]
 SOUNDING = [(key, layout) for key, layout in SETS if catalogue()[key].modality == "audio_video"]

@@ -10,13 +10,17 @@ import numpy as np
 import pytest
 
 from mindaam.data import prompts
+from mindaam.data.audio.windows import cut_of
 from mindaam.data.datasets.corpus import open_set
 from mindaam.data.datasets.film_forms import FilmFacts
 from mindaam.data.datasets.gaze_files import gaze_csv
 from mindaam.data.datasets.gaze_films import open_gaze_films
 from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.errors import InputError
+from mindaam.models.registry import model_config
 from tests.clips import make_clip, number_of, pictures
+
+PAPER = cut_of(model_config("aam_dinov3_vits16", "paper").sound)
 
 HEADER = "image,condition,x,y,t_ms,duration_ms"
 ROWS = [
@@ -141,7 +145,8 @@ def test_a_sound_file_is_heard_in_place_of_the_films_own(folder):
     films = open_gaze_films(folder, "val")
     assert films.has_sound(0) and films.has_sound(1)
     for index in range(2):
-        assert np.median(films.clip(index, [2], sound=PAPER).sound.windows[2, 16_500:18_000]) == pytest.approx(0.1, abs=0.01)
+        heard = films.clip(index, [2], sound=PAPER).sound.windows[2, 16_500:18_000]
+        assert np.median(heard) == pytest.approx(0.1, abs=0.01)
 
 
 def test_sentences_of_ones_own(folder):
