@@ -14,10 +14,20 @@ from mindaam.data.sampling import SamplerState
 from mindaam.encoders.dropout import set_moment
 from mindaam.errors import CheckpointError, TrainingError
 from mindaam.training import checkpoints, distributed, sharding
+from mindaam.training.begun import filled
 from mindaam.training.corpus_data import described
 from mindaam.training.corpus_scores import METRICS, held_out_scores
 from mindaam.training.corpus_source import CorpusSource
-from mindaam.training.corpus_step import HEARD, SHARED, TAKING_PART, TERMS, CorpusObjective, CorpusStep, optimizers
+from mindaam.training.corpus_step import (
+    HEARD,
+    SHARED,
+    TAKING_PART,
+    TERMS,
+    CorpusObjective,
+    CorpusStep,
+    optimizers,
+    rescale_positions,
+)
 from mindaam.training.ema import Ema
 from mindaam.training.events import Events
 from mindaam.training.log import CsvLog, Progress
@@ -93,6 +103,7 @@ class Run:
         rate = rate_at(self.config.schedule, self.number, epoch=part.state.epoch, steps=self.total)
         settings = np.stack([self.optimizers[name].settings(self.done[name], rate).asnumpy() for name in names])
         set_moment(self.config.seed, self.number, part.number)
+        rescale_positions(self.model, self.config, self.number)
         arrays = [ms.Tensor(array) for array in part.arrays]
         if part.kind == HEARD:
             weight = self.config.attack.weight.at(self.number) if self.config.attack else 0.0
@@ -163,7 +174,8 @@ class Run:
         if "corpus" not in metadata:
             raise CheckpointError(f"{path} is of another kind of run; start in another folder")
         ours = json.loads(self.config.model_dump_json())
-        changed = checkpoints.differences(json.loads(metadata["config"]), ours, FREE)
+        theirs = filled(json.loads(metadata["config"]), path)
+        changed = checkpoints.differences(theirs, ours, FREE)
         if changed and not allow_changes:
             raise checkpoints.refuse(path, changed)
         place = json.loads(metadata["corpus"])
@@ -184,7 +196,6 @@ class Run:
                 )
             parameter.set_data(ms.Tensor(tensors[name], parameter.dtype))
         self.state, self.number, self.done = SamplerState(*place["state"]), place["number"], place["done"]
-        theirs = json.loads(metadata["config"])
         if theirs["validation"] == ours["validation"]:  # scores of other pictures do not compare
             self.best = place["best"]
         if theirs["precision"] == ours["precision"]:

@@ -9,6 +9,7 @@ from mindaam.errors import ConfigError
 from mindaam.models.registry import build_model
 from mindaam.schema import merge
 from mindaam.training import checkpoints, distributed
+from mindaam.training.begun import as_begun
 from mindaam.training.corpus_config import load_corpus_config
 from mindaam.training.corpus_data import Corpus, open_corpus
 from mindaam.training.corpus_loop import Run
@@ -50,11 +51,14 @@ def train(
     found = checkpoints.latest(folder)
     if found and not resume:
         raise ConfigError(f"{folder} holds a run already; continue it with --resume, or name another folder with --out")
+    config, kept = as_begun(config, found.path, config_path, assignments) if found else (config, [])
 
     # ---- ranks -----------------------------------------------------------------------------------------------------
     runtime.configure(mode="graph", seed=config.seed)
     world = distributed.start()
     line = Progress(0, quiet=not world.is_first)
+    for each in kept:
+        line.say(each)
 
     # ---- data ------------------------------------------------------------------------------------------------------
     corpus, weights = open_data(config, skip_damaged, line)
@@ -71,7 +75,7 @@ def train(
     config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
     if any(films):
         require_films(model, config)
-    prepare(model, config.precision, config.recompute)
+    prepare(model, config.precision, config.recompute, config.rescale_positions)
     distributed.broadcast(model.trained_parameters(), world)  # the frozen ones come from one file
     run = Run(config, model, corpus, folder, world, hearing or open_hearing(model.config, line))
     if found:
@@ -118,11 +122,21 @@ def open_data(config, skip_damaged, line):
 
 
 def shaped_model(config):
-    """The AAM of a CorpusConfig without weights: what can be said of a model before they are here."""
-    if config.start is None:
-        return build_model(config.model, config.preset, changes=config.model_changes)
-    changes = merge(checkpoint_config(_start_path(config))[1] or {}, config.model_changes)
-    return build_model(config.model, changes.get("preset", config.preset), changes=changes)
+    """The AAM of a CorpusConfig without weights: what can be said of a model before they are here.
+
+    Raises ConfigError when positions are to be rescaled that its encoder does not compute.
+    """
+    preset, changes = config.preset, config.model_changes
+    if config.start is not None:
+        changes = merge(checkpoint_config(_start_path(config))[1] or {}, changes)
+        preset = changes.get("preset", preset)
+    model = build_model(config.model, preset, changes=changes)
+    if config.rescale_positions is not None and not hasattr(model.backbone, "set_rescale"):
+        raise ConfigError(
+            f"rescale_positions: the encoder {model.config.encoder.name} learned its positions and has no coordinates "
+            "to rescale, as DINOv3 has; leave the key out"
+        )
+    return model
 
 
 def start_model(config):

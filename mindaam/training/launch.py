@@ -22,6 +22,8 @@ from typing import NamedTuple
 
 from mindaam.errors import ConfigError, MindAAMError, OutputError
 from mindaam.runtime import RANKS_HERE
+from mindaam.schema import read_yaml
+from mindaam.training.corpus_config import load_corpus_config
 from mindaam.training.supervision import Supervision
 
 PORT = 8118  # msrun's own default, for several machines, which must agree on one
@@ -93,6 +95,21 @@ def prepare(job):
         raise OutputError(f"cannot write logs to {job.log_dir} ({error.strerror}); choose another place") from error
 
 
+def refuse_uneven(job):
+    """ConfigError when a Job's configuration is wrong, or asks for batches that its ranks cannot share: said before any
+    rank starts, as far as it can be told without looking at the data."""
+    words = [each for each in job.command[1:] if not each.startswith("-")]
+    files = [each for each in words if "=" not in each and each.endswith(".yaml") and Path(each).is_file()]
+    if job.command[0] != "train" or not files or "corpus" not in read_yaml(files[0]):
+        return
+    changes = [each for each in words if "=" in each]
+    asked = load_corpus_config(files[0], changes).kinds_asked_for()
+    config = load_corpus_config(files[0], changes, tiny="--tiny" in job.command)
+    problem = config.require_ranks(job.workers * job.nodes, pictures="pictures" in asked, films="films" in asked)
+    if problem:
+        raise ConfigError(problem)
+
+
 def run(job):
     """Runs a Job until it ends, rank 0's log on standard output; returns its exit code."""
     environment = job.environment()
@@ -147,6 +164,7 @@ def main(arguments=None):
     """The command; returns its exit code."""
     try:
         job, only_show = read_arguments(arguments)
+        refuse_uneven(job)
         if only_show:
             shown = shlex.join(job.arguments())
             print(shown.replace("--master_port=0", "--master_port=FREE_PORT"))
