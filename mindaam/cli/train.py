@@ -7,13 +7,12 @@ from typer import Argument, Option
 
 from mindaam.cli.terminal import say, tell
 
-FINE_TUNING = "finetune.yaml"  # of configs/train, for --from
+FINE_TUNING = "finetune"  # the bundled configuration for --from
+CONFIG = "The name of a bundled configuration, as corpus, or a YAML file; not needed with --from."
 
 
 def train(
-    config: Annotated[
-        Path | None, Argument(metavar="CONFIG", help="YAML, as configs/train/corpus.yaml; not needed with --from.")
-    ] = None,
+    config: Annotated[str | None, Argument(metavar="CONFIG", help=CONFIG)] = None,
     overrides: Annotated[list[str] | None, Argument(metavar="KEY=VALUE", help="Changes to CONFIG.")] = None,
     out: Annotated[Path | None, Option("-o", "--out", metavar="DIR", help="The run's folder (runs/NAME).")] = None,
     tiny: Annotated[bool, Option("--tiny", help="Shrink everything to a smoke run of two minutes.")] = False,
@@ -23,14 +22,14 @@ def train(
         bool, Option("--skip-damaged", help="Of data sets, leave out damaged files, and list them.")
     ] = False,
     start: Annotated[
-        str | None, Option("--from", metavar="NAME|PATH", help="Fine-tune this model, by configs/train/finetune.yaml.")
+        str | None, Option("--from", metavar="NAME|PATH", help="Fine-tune this model, by finetune or CONFIG.")
     ] = None,
     data: Annotated[Path | None, Option("--data", metavar="DIR", help="The folder of data, as data_root=DIR.")] = None,
     dry_run: Annotated[
         bool, Option("--dry-run", help="Show configuration, parameters, memory and operations, and stop.")
     ] = False,
 ):
-    """Train a model on gaze folders or on all data sets together, or run an experiment of configs/experiments."""
+    """Train a model on gaze folders or on all data sets together, or run an experiment."""
     from mindaam.schema import read_yaml
 
     config, changes = _chosen(config, list(overrides or ()), start, data)
@@ -60,13 +59,13 @@ def train(
 def _chosen(config, changes, start, data):
     """The configuration's path and the changes to it: with --from, the recipe of fine-tuning."""
     from mindaam.errors import ConfigError
-    from mindaam.places import configs_dir
+    from mindaam.places import recipe, recipes
 
-    if start is not None and config is not None and "=" in str(config):  # there is no CONFIG: this is a KEY=VALUE
-        config, changes = None, [str(config), *changes]
+    if start is not None and config is not None and "=" in config:  # there is no CONFIG: this is a KEY=VALUE
+        config, changes = None, [config, *changes]
     if config is None and start is None:
-        raise ConfigError("which training? give a configuration, as configs/train/corpus.yaml, or --from MODEL")
-    config = config or configs_dir() / "train" / FINE_TUNING
+        raise ConfigError(f"which training? give --from MODEL, a YAML file, or one of {', '.join(recipes())}")
+    config = recipe(config or FINE_TUNING)
     if start is not None:
         changes = [f"start={start}", *changes]
     return config, [f"data_root={data}", *changes] if data is not None else changes

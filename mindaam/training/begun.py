@@ -12,7 +12,7 @@ import yaml
 
 from mindaam.places import configs_dir
 from mindaam.schema import override, validate
-from mindaam.training.corpus_config import CorpusConfig
+from mindaam.training.corpus_config import CorpusConfig, begun_config
 from mindaam.zoo.checkpoints import read_metadata
 
 # Values of the bundled recipes that changed when the key "rescale_positions" came: {key: (before, since)}
@@ -24,21 +24,13 @@ CHANGED = {
 }
 
 
-def filled(stored, path):
-    """A stored configuration, plain data, with the keys that it lacks; ConfigError when it is none."""
-    return validate(CorpusConfig, stored, str(path)).model_dump(mode="json")
-
-
 def as_begun(config, path, file, assignments):
     """(CorpusConfig to go on with, lines that say what it keeps) of a run whose checkpoint is at `path`.
 
-    config: what the configuration `file` says today with `key=value` assignments over it.
+    config: what the configuration `file` says today with `key=value` assignments over it. Raises as `begun_config`.
     """
-    metadata = read_metadata(path)
-    if "corpus" not in metadata:  # another kind of run, which is refused later
-        return config, []
-    stored = json.loads(metadata["config"])
-    theirs, ours = filled(stored, path), config.model_dump(mode="json")
+    theirs, ours = begun_config(path), config.model_dump(mode="json")
+    stored = json.loads(read_metadata(path)["config"])
     lacking = set(_keys(theirs)) - set(_keys(stored))
     changed = {} if SINCE in stored else CHANGED
     said, lines = named(file, assignments), []
@@ -49,7 +41,8 @@ def as_begun(config, path, file, assignments):
             continue
         ours = _with(ours, key, then)
         shown = [json.dumps(each, ensure_ascii=False) for each in (then, today)]
-        lines.append(f"the run keeps {'.'.join(key)}: {shown[0]}, with which it was begun; the recipe now says {shown[1]}")
+        kept = f"{'.'.join(key)}: {shown[0]}"
+        lines.append(f"the run keeps {kept}, with which it was begun; the recipe now says {shown[1]}")
     return validate(CorpusConfig, ours, str(file)), lines
 
 

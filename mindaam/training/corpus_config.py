@@ -1,18 +1,21 @@
 """What a run on pictures and films does, as validated data; `configs/train/corpus.yaml` and its variants are values."""
 
+import json
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.strata import SamplingConfig
+from mindaam.errors import CheckpointError
 from mindaam.models.registry import model_config
 from mindaam.schema import Schema, merge, override, read_yaml, validate
 from mindaam.training.config import TINY, LossConfig
 from mindaam.training.negative_samples import Attack
 from mindaam.training.parameter_groups import GroupsConfig
 from mindaam.training.schedule import ScheduleConfig
+from mindaam.zoo.checkpoints import read_metadata
 
 # What `--tiny` lays over a configuration, beside pictures of few patches. Most of such a run is compilation.
 TINY_PATCHES = 4  # a side
@@ -58,33 +61,35 @@ class LossScale(Schema):
 class CorpusConfig(Schema):
     """A run on pictures and films together.
 
-    corpus: {set: weight}, a weight multiplies how often a set is drawn; null for all sets under data_root. unseen: sets
-    that are never trained on, to be tested zero-shot. mix: old data beside. start: a bundled model or a .safetensors
-    checkpoint to start from, null for the encoder alone. granularity: of the sentences, G1 to G4. warm_start: epochs in
-    which only sets of free viewing are drawn, so that the anchor finds its place. answered: frames of a clip that are
-    decoded and compared a step. part: pictures that go through the model at once, null for all of a rank's; a batch of
-    more is summed up from several parts. precision: of the backbone, everything behind it is float32. recompute: the
-    backbone's values are computed again on the way back, which takes a third more time and much less memory.
-    shard_optimizer: each of several ranks keeps the moments of a part of the parameters, which saves memory and costs
-    time. rescale_positions: R of an encoder with rotary positions, DINOv3, in training alone: in each step each block
-    multiplies all coordinates by a factor of its own, log-uniform from 1/R to R; null for none. clip_norm: longest that
-    all gradients together may be, null for any. attack: Negative Sample Attack, null for none. epochs, schedule,
-    groups, betas, eps: of AdamW. keep_last, keep_best: checkpoints that are kept. validation: pictures and films a set
-    that are scored after each epoch. checkpoint_every: steps between two checkpoints within an epoch.
+    seed: of initial values and dropout, and of all that is drawn (order, clips, prompts, the attack on audio) unless
+    `sampling.seed` is a number. corpus: {set: weight}, a weight multiplies how often a set is drawn; null for all sets
+    under data_root. unseen: sets that are never trained on, to be tested zero-shot. mix: old data beside. start: a
+    bundled model or a .safetensors checkpoint to start from, null for the encoder alone. granularity: of the sentences,
+    G1 to G4. warm_start: epochs in which only sets of free viewing are drawn, so that the anchor finds its place.
+    answered: frames of a clip that are decoded and compared a step. part: pictures that go through the model at once,
+    null for all of a rank's; a batch of more is summed up from several parts. precision: of the backbone, everything
+    behind it is float32. recompute: the backbone's values are computed again on the way back, which takes a third more
+    time and much less memory. shard_optimizer: each of several ranks keeps the moments of a part of the parameters,
+    which saves memory and costs time. rescale_positions: R of an encoder with rotary positions, DINOv3, in training
+    alone: in each step each block multiplies all coordinates by a factor of its own, log-uniform from 1/R to R; null
+    for none. clip_norm: longest that all gradients together may be, null for any. attack: Negative Sample Attack, null
+    for none. epochs, schedule, groups, betas, eps: of AdamW. keep_last, keep_best: checkpoints that are kept.
+    validation: pictures and films a set that are scored after each epoch. checkpoint_every: steps between two
+    checkpoints within an epoch.
     """
 
     model: str
     start: str | None = None
     preset: str = "paper"
     model_changes: dict = {}
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     data_root: str | None = None
     corpus: dict[str, float] | None
     unseen: tuple[str, ...] = ()
     mix: Mix | None = None
     ground_truth: GroundTruth = GroundTruth()
     granularity: Literal["G1", "G2", "G3", "G4"] = "G4"
-    sampling: SamplingConfig = SamplingConfig()
+    sampling: SamplingConfig = Field(default=SamplingConfig(), validate_default=True)
     warm_start: int = Field(default=0, ge=0)
     answered: int = Field(default=4, ge=1)
     part: int | None = Field(default=None, ge=1)
@@ -108,6 +113,13 @@ class CorpusConfig(Schema):
     keep_best: int = Field(default=1, ge=0)
     validation: dict[Literal["pictures", "films"], int] = {"pictures": 40, "films": 4}
 
+    @field_validator("sampling")
+    @classmethod
+    def _with_the_runs_seed(cls, sampling, info):
+        if sampling.seed is not None or "seed" not in info.data:  # not there: it was refused
+            return sampling
+        return sampling.model_copy(update={"seed": info.data["seed"]})
+
     @model_validator(mode="after")
     def _fits(self):
         if self.part and self.sampling.batch_size % self.part:
@@ -128,21 +140,38 @@ class CorpusConfig(Schema):
         shared = [("batch_size", self.sampling.batch_size)] * pictures + [("clips", self.sampling.clips)] * films
         for key, value in shared:
             if value % ranks:
-                alone = ", or train on one rank (train_1p.sh)" if value == 1 else ""
-                return f"sampling.{key}: {value} cannot be shared evenly by {ranks} ranks; make it a multiple of that{alone}"
+                cure = "make it a multiple of that" + (", or train on one rank (train_1p.sh)" if value == 1 else "")
+                return f"sampling.{key}: {value} cannot be shared evenly by {ranks} ranks; {cure}"
         share = self.sampling.batch_size // ranks
         if pictures and self.part and share % min(self.part, share):
             return f"part: {share} pictures a rank are no multiple of {self.part}"
         return None
 
 
-def load_corpus_config(path, assignments=(), *, tiny=False):
+def load_corpus_config(path, assignments=(), *, tiny=False, begun=None):
     """The CorpusConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke run.
 
+    begun: of a run that goes on, its `begun_config`. Under the same `seed`, where no `sampling.seed` is given, the
+    run's own stays: it was 0 before it followed from `seed`.
     Raises ConfigError for a missing file, an unknown key (naming the nearest) or a value that does not fit.
     """
     data = override(merge(read_yaml(path), TINY_RUN if tiny else {}), assignments)
+    given = (data.get("sampling") or {}).get("seed") if begun else None
+    if begun and given is None and data.get("seed", 0) == begun["seed"]:
+        data = merge(data, {"sampling": {"seed": begun["sampling"]["seed"]}})
     if tiny and "model" in data:
         side = TINY_PATCHES * model_config(data["model"]).encoder.patch
         data = merge({"model_changes": {"image_size": [side, side]}}, data)
     return validate(CorpusConfig, data, str(path))
+
+
+def begun_config(path):
+    """The configuration of the run that a checkpoint is of, as a plain dict with all of today's keys.
+
+    A key that came later has its default, which is what runs did before there was the key. Raises CheckpointError for
+    a checkpoint of another kind of run, ConfigError for a key that is gone or a value that is no longer taken.
+    """
+    metadata = read_metadata(path)
+    if "corpus" not in metadata:
+        raise CheckpointError(f"{path} is of another kind of run; start in another folder")
+    return validate(CorpusConfig, json.loads(metadata["config"]), str(path)).model_dump(mode="json")

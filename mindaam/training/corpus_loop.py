@@ -14,7 +14,7 @@ from mindaam.data.sampling import SamplerState
 from mindaam.encoders.dropout import set_moment
 from mindaam.errors import CheckpointError, TrainingError
 from mindaam.training import checkpoints, distributed, sharding
-from mindaam.training.begun import filled
+from mindaam.training.corpus_config import begun_config
 from mindaam.training.corpus_data import described
 from mindaam.training.corpus_scores import METRICS, held_out_scores
 from mindaam.training.corpus_source import CorpusSource
@@ -170,11 +170,8 @@ class Run:
     def restore(self, path, allow_changes=False):
         """Sets what `save` wrote. Raises CheckpointError when it is of no such run, of other data, or, unless
         `allow_changes`, of another configuration, the difference shown."""
+        theirs, ours = begun_config(path), json.loads(self.config.model_dump_json())
         tensors, metadata = checkpoints.load(path)
-        if "corpus" not in metadata:
-            raise CheckpointError(f"{path} is of another kind of run; start in another folder")
-        ours = json.loads(self.config.model_dump_json())
-        theirs = filled(json.loads(metadata["config"]), path)
         changed = checkpoints.differences(theirs, ours, FREE)
         if changed and not allow_changes:
             raise checkpoints.refuse(path, changed)

@@ -10,7 +10,7 @@ from mindaam.models.registry import build_model
 from mindaam.schema import merge
 from mindaam.training import checkpoints, distributed
 from mindaam.training.begun import as_begun
-from mindaam.training.corpus_config import load_corpus_config
+from mindaam.training.corpus_config import begun_config, load_corpus_config
 from mindaam.training.corpus_data import Corpus, open_corpus
 from mindaam.training.corpus_loop import Run
 from mindaam.training.corpus_source import Hearing
@@ -51,7 +51,10 @@ def train(
     found = checkpoints.latest(folder)
     if found and not resume:
         raise ConfigError(f"{folder} holds a run already; continue it with --resume, or name another folder with --out")
-    config, kept = as_begun(config, found.path, config_path, assignments) if found else (config, [])
+    kept = []
+    if found:
+        config = load_corpus_config(config_path, assignments, tiny=tiny, begun=begun_config(found.path))
+        config, kept = as_begun(config, found.path, config_path, assignments)
 
     # ---- ranks -----------------------------------------------------------------------------------------------------
     runtime.configure(mode="graph", seed=config.seed)

@@ -6,7 +6,7 @@ from mindaam.cli import train as command
 from mindaam.cli.main import run
 from mindaam.places import configs_dir
 
-CORPUS = str(configs_dir() / "train" / "corpus.yaml")
+CORPUS = "corpus"
 
 
 @pytest.fixture
@@ -29,7 +29,8 @@ def test_a_dry_run_tells_configuration_parameters_memory_and_operations(mindaam)
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["train"], "which training? give a configuration, as configs/train/corpus.yaml, or --from MODEL"),
+        (["train"], "which training? give --from MODEL, a YAML file, or one of aam_dinov2_vits14, "),
+        (["train", "corpse"], 'there is no configuration corpse (did you mean "corpus"?); give a YAML file, or one of'),
         (["train", CORPUS, "epoch=3"], 'unknown key "epoch" (did you mean "epochs"?)'),
         (["train", configs_dir() / "train" / "aam_dinov2_vits14.yaml", "--dry-run"], "--dry-run is for configurations"),
         (["train", "--from", "aam_dinov2_vits14", "--data", "nowhere"], "nowhere is not a folder"),

@@ -1,18 +1,20 @@
 """A run begun with an earlier recipe goes on with it; what somebody names is compared as before."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from mindaam.errors import ConfigError
+from mindaam.errors import CheckpointError, ConfigError
 from mindaam.places import configs_dir
 from mindaam.training import checkpoints
-from mindaam.training.begun import as_begun, filled
-from mindaam.training.corpus_config import load_corpus_config
+from mindaam.training.begun import as_begun
+from mindaam.training.corpus_config import begun_config, load_corpus_config
 from mindaam.zoo.checkpoints import write_safetensors
 
+BEFORE = Path(__file__).parent / "runs_of_before"
 PAPER = configs_dir() / "train" / "aam_dinov3_vitl16_paper.yaml"
 RELEASED = configs_dir() / "train" / "aam_dinov3_vitl16_released.yaml"
 NEW = {"rescale_positions"}  # keys that runs of before do not have
@@ -33,7 +35,8 @@ def of_before(file, *changes):
 
 
 def goes_on(path, file, *assignments):
-    return as_begun(load_corpus_config(file, assignments), path, file, assignments)
+    config = load_corpus_config(file, assignments, begun=begun_config(path))
+    return as_begun(config, path, file, assignments)
 
 
 def test_a_run_of_the_papers_recipe_keeps_its_epochs_and_its_schedule(tmp_path):
@@ -42,8 +45,15 @@ def test_a_run_of_the_papers_recipe_keeps_its_epochs_and_its_schedule(tmp_path):
     config, lines = goes_on(path, PAPER, "data_root=elsewhere")
     assert (config.epochs, config.schedule.afterwards, config.data_root) == (20, "stay", "elsewhere")
     assert len(lines) == 2 and "keeps epochs: 20, with which it was begun; the recipe now says 30" in lines[0]
-    ours, theirs = config.model_dump(mode="json"), filled(stored, path)
+    ours, theirs = config.model_dump(mode="json"), begun_config(path)
     assert checkpoints.differences(theirs, ours, ("data_root",)) == []
+
+
+def test_a_run_that_was_begun_before_is_the_one_that_goes_on(tmp_path):
+    stored = json.loads((BEFORE / "aam_dinov3_vitl16_paper.json").read_text())
+    path = begun(tmp_path, stored)
+    config, _ = goes_on(path, PAPER, "data_root=ROOT", "seed=42")
+    assert checkpoints.differences(begun_config(path), config.model_dump(mode="json")) == []
 
 
 def test_a_run_of_the_released_recipe_keeps_its_eight_clips_and_its_positions(tmp_path):
@@ -52,7 +62,7 @@ def test_a_run_of_the_released_recipe_keeps_its_eight_clips_and_its_positions(tm
     config, lines = goes_on(path, RELEASED)
     assert (config.sampling.clips, config.rescale_positions, config.epochs) == (8, None, 500)
     assert len(lines) == 2
-    assert checkpoints.differences(filled(stored, path), config.model_dump(mode="json")) == []
+    assert checkpoints.differences(begun_config(path), config.model_dump(mode="json")) == []
 
 
 def test_a_run_that_began_today_is_compared_as_it_is(tmp_path):
@@ -86,10 +96,11 @@ def test_other_values_than_those_that_changed_are_left_to_the_comparison(tmp_pat
     assert (config.epochs, config.seed, len(lines)) == (30, 42, 1)
 
 
-def test_another_kind_of_run_is_left_to_the_one_that_refuses_it(tmp_path):
+def test_another_kind_of_run_is_refused(tmp_path):
     path = tmp_path / "other.safetensors"
     write_safetensors(path, {"x": np.zeros(1, np.float32)}, {"place": "{}"})
-    assert goes_on(path, PAPER) == (load_corpus_config(PAPER), [])
+    with pytest.raises(CheckpointError, match="another kind of run"):
+        goes_on(path, PAPER)
 
 
 def test_a_stored_configuration_of_a_later_version_is_one_sentence(tmp_path):
