@@ -1,6 +1,7 @@
 """What a run on pictures and films does, as validated data; `configs/train/corpus.yaml` and its variants are values."""
 
 import json
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -16,11 +17,11 @@ from mindaam.training.negative_samples import Attack
 from mindaam.training.parameter_groups import GroupsConfig
 from mindaam.training.schedule import ScheduleConfig
 from mindaam.zoo.checkpoints import read_metadata
+from mindaam.zoo.index import records, verified
 
 # What `--tiny` lays over a configuration, beside pictures of few patches. Most of such a run is compilation.
 TINY_PATCHES = 4  # a side
 TINY_RUN = {
-    "start": None,
     "model_changes": {
         "head": {**TINY["model_changes"]["head"], "start_groups": 8},
         "lora": TINY["model_changes"]["lora"],
@@ -42,8 +43,8 @@ class EmaConfig(Schema):
 
 
 class Mix(Schema):
-    """Old data beside one's own, so that nothing is forgotten. data_root: its folder, null for $MINDAAM_GAZE; sets: of
-    it, null for all that are there; share: of the steps, which show it."""
+    """Old data beside one's own, so that nothing is forgotten. data_root: its folder, null for $MINDAAM_GAZE where that
+    is set and there; sets: of it, null for all that are there; share: of the steps, which show it."""
 
     data_root: str | None = None
     sets: tuple[str, ...] | None = None
@@ -148,21 +149,39 @@ class CorpusConfig(Schema):
         return None
 
 
-def load_corpus_config(path, assignments=(), *, tiny=False, begun=None):
+def load_corpus_config(path, assignments=(), *, tiny=False, begun=None, say=None):
     """The CorpusConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke run.
 
-    begun: of a run that goes on, its `begun_config`. Under the same `seed`, where no `sampling.seed` is given, the
-    run's own stays: it was 0 before it followed from `seed`.
+    A tiny run starts from nothing, since the weights of `start` do not fit a tiny model, which is then of the kind that
+    `start` is; say: called with a line that says so. begun: of a run that goes on, its `begun_config`. Under the same
+    `seed`, where no `sampling.seed` is given, the run's own stays: it was 0 before it followed from `seed`.
     Raises ConfigError for a missing file, an unknown key (naming the nearest) or a value that does not fit.
     """
     data = override(merge(read_yaml(path), TINY_RUN if tiny else {}), assignments)
     given = (data.get("sampling") or {}).get("seed") if begun else None
     if begun and given is None and data.get("seed", 0) == begun["seed"]:
         data = merge(data, {"sampling": {"seed": begun["sampling"]["seed"]}})
+    if tiny and data.get("start") is not None:
+        data |= {**_kind_of(data["start"]), "start": None}
+        if say:
+            say("--tiny: the model is tiny and starts from nothing; the weights to start from are not loaded")
     if tiny and "model" in data:
         side = TINY_PATCHES * model_config(data["model"]).encoder.patch
         data = merge({"model_changes": {"image_size": [side, side]}}, data)
     return validate(CorpusConfig, data, str(path))
+
+
+def start_path(start):
+    """Path of a checkpoint to start from: of a bundled model, verified, or the path that is given."""
+    return verified(start) if start in records() else Path(start)
+
+
+def _kind_of(start):
+    """{"model", "preset"} of a checkpoint, as far as its header names them; CheckpointError for an unusable one."""
+    header = read_metadata(start_path(start))
+    known = {"model": header.get("model") or header.get("name")}
+    known["preset"] = json.loads(header["config"]).get("preset") if "config" in header else None
+    return {key: value for key, value in known.items() if value is not None}
 
 
 def begun_config(path):
