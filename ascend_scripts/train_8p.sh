@@ -6,7 +6,7 @@
 #   CONFIG, KEY=VALUE   as `mindaam train` takes them
 #   --workers N         ranks (8; with DEVICE_TARGET=CPU 2)
 #   --out DIR           the run's folder (runs/NAME of CONFIG)
-#   --log-dir DIR       gets worker_RANK.log (the run's folder, logs/)
+#   --log-dir DIR       gets a folder a start, start_001/worker_RANK.log (the run's folder, logs/)
 #   --resume            goes on where the run in DIR stopped
 #   --allow-changes, --skip-damaged   as `mindaam train` has them
 #   --tiny              a smoke run

@@ -9,7 +9,7 @@ from typer import Argument, Option
 from mindaam.cli.terminal import tell
 
 SHOWN = 5  # names of a list that are said
-RECIPE = "configs/train/corpus.yaml"
+RECIPE = "corpus"
 
 FOLDER = "Folder of pictures, or of films with any audio files as NAME.wav beside them."
 TABLE = "CSV in UTF-8: a line of column names, a line a fixation."

@@ -14,6 +14,7 @@ from mindaam.data.sampling import SamplerState
 from mindaam.encoders.dropout import set_moment
 from mindaam.errors import CheckpointError, TrainingError
 from mindaam.training import checkpoints, distributed, sharding
+from mindaam.training.corpus_config import begun_config
 from mindaam.training.corpus_data import described
 from mindaam.training.corpus_scores import METRICS, held_out_scores
 from mindaam.training.corpus_source import CorpusSource
@@ -159,11 +160,9 @@ class Run:
     def restore(self, path, allow_changes=False):
         """Sets what `save` wrote. Raises CheckpointError when it is of no such run, of other data, or, unless
         `allow_changes`, of another configuration, the difference shown."""
+        theirs, ours = begun_config(path), json.loads(self.config.model_dump_json())
         tensors, metadata = checkpoints.load(path)
-        if "corpus" not in metadata:
-            raise CheckpointError(f"{path} is of another kind of run; start in another folder")
-        ours = json.loads(self.config.model_dump_json())
-        changed = checkpoints.differences(json.loads(metadata["config"]), ours, FREE)
+        changed = checkpoints.differences(theirs, ours, FREE)
         if changed and not allow_changes:
             raise checkpoints.refuse(path, changed)
         place = json.loads(metadata["corpus"])
@@ -184,7 +183,6 @@ class Run:
                 )
             parameter.set_data(ms.Tensor(tensors[name], parameter.dtype))
         self.state, self.number, self.done = SamplerState(*place["state"]), place["number"], place["done"]
-        theirs = json.loads(metadata["config"])
         if theirs["validation"] == ours["validation"]:  # scores of other pictures do not compare
             self.best = place["best"]
         if theirs["precision"] == ours["precision"]:

@@ -163,7 +163,7 @@ class CorpusSource:
     def _clip(self, place, number, read_now, text):
         images, densities, waves = read_now
         pictures = np.stack([self._normalised(image) for image in images])
-        words = (self.config.sampling.seed, *place, number)
+        words = (self.plan.config.seed, *place, number)
         count = min(self.config.answered, len(pictures))
         answered = np.sort(np.random.default_rng((ANSWERED, *words)).choice(len(pictures), count, replace=False))
         sentence = np.repeat(self.encode([text]), count, 0)

@@ -20,7 +20,7 @@ from tests.training.corpus_root import PICTURES as PICTURE_SETS
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "ascend_scripts"
 COMMANDS = sorted(path.name for path in SCRIPTS.glob("*.sh") if path.name != "common.sh")
-CONFIG = "configs/train/corpus.yaml"
+CONFIG = "corpus"
 PYTHON = Path(sys.executable).parent
 BARE = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -80,11 +80,15 @@ def test_every_script_can_be_run_and_explains_itself(script):
             f"env DEVICE_TARGET=CPU python -m mindaam.cli.main train {CONFIG} epochs=1 --out runs/corpus_tiny --tiny\n",
         ),
         (
+            "train_1p.sh configs/train/corpus.yaml",  # a path works too
+            "env DEVICE_TARGET=CPU python -m mindaam.cli.main train configs/train/corpus.yaml --out runs/corpus\n",
+        ),
+        (
             f"train_8p.sh {CONFIG} seed=3 -o there --resume",
             "env DEVICE_TARGET=CPU python -m mindaam.training.launch --workers 2 --log-dir there/logs -- "
             f"train {CONFIG} seed=3 --out there --resume\n"
             "# which starts: msrun --worker_num=2 --local_worker_num=2 --master_addr=127.0.0.1 "
-            "--master_port=FREE_PORT --log_dir=there/logs --join=True --tail_worker_log=2 "
+            "--master_port=FREE_PORT --log_dir=there/logs/start_001 --join=True --tail_worker_log=2 "
             f"python -m mindaam.cli.main train {CONFIG} seed=3 --out there --resume\n",
         ),
         (
@@ -92,7 +96,7 @@ def test_every_script_can_be_run_and_explains_itself(script):
             "env DEVICE_TARGET=CPU python -m mindaam.training.launch --workers 8 --nodes 4 --node-rank 1 "
             f"--master 10.0.0.1 --port 9000 --log-dir runs/corpus/logs -- train {CONFIG} --out runs/corpus\n"
             "# which starts: msrun --worker_num=32 --local_worker_num=8 --master_addr=10.0.0.1 --master_port=9000 "
-            "--node_rank=1 --log_dir=runs/corpus/logs --join=True --tail_worker_log=32 "
+            "--node_rank=1 --log_dir=runs/corpus/logs/node_1/start_001 --join=True --tail_worker_log=32 "
             f"python -m mindaam.cli.main train {CONFIG} --out runs/corpus\n",
         ),
         (
@@ -136,6 +140,7 @@ def test_on_ascend_eight_devices_are_taken():
     [
         ("train_1p.sh", "which configuration?"),
         ("train_1p.sh none.yaml", "there is no configuration none.yaml"),
+        ("train_1p.sh corpse", 'there is no configuration corpse (did you mean "corpus"?)'),
         (f"train_1p.sh {CONFIG} {CONFIG}", "one CONFIG only"),
         (f"train_1p.sh {CONFIG} --out", "--out needs a value"),
         (f"train_1p.sh {CONFIG} --nodes 2", "there is no option --nodes here"),
@@ -265,7 +270,7 @@ def test_two_workers_train_the_tiny_configuration(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert (out / "best.safetensors").exists()
-    assert all((out / "logs" / f"worker_{rank}.log").exists() for rank in range(2))
+    assert all((out / "logs" / "start_001" / f"worker_{rank}.log").exists() for rank in range(2))
     assert json.loads((out / "environment.json").read_text())["ranks"] == 2
     with open(out / "metrics.csv", newline="") as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3", "4", "5"]

@@ -128,6 +128,26 @@ def test_films_with_sound_are_heard_and_some_hear_noise(root):
     assert parts(released)[0].arrays[4].shape == (4, 2)
 
 
+def test_the_runs_seed_draws_order_clips_sentences_answered_frames_and_the_attack(root):
+    hearing = Hearing(loudness, (0.0,), released=False)
+
+    def drawn(seed):
+        """What a run of a seed shows: pictures, clips, sentences, frames that are answered, clips that hear noise."""
+        changes = {"seed": seed, "sampling": {"steps": 12}, "answered": 2, "attack": {"p": 0.5, "weight": 0.1}}
+        seen = parts(opened(root, ("osie", "diem"), hearing, **changes))
+        clips = [part for part in seen if part.kind == HEARD]
+        return (
+            [part.batch for part in seen if part.kind == PICTURES],
+            [part.batch for part in clips],
+            [part.arrays[1].tolist() for part in seen],
+            [part.arrays[3].tolist() for part in clips],
+            [part.arrays[5].tolist() for part in clips],
+        )
+
+    zero, again, one = drawn(0), drawn(0), drawn(1)
+    assert zero == again and all(a != b for a, b in zip(zero, one, strict=True))
+
+
 def test_a_mirrored_clip_is_mirrored_with_its_truth(root):
     readers = open_corpus(root, ("dhf1k", "osie"), (), GroundTruth()).train
     plain, mirrored = (read(readers["dhf1k"], 0, (1, 3), SIZE, "area", flip, None) for flip in (False, True))
