@@ -3,8 +3,8 @@ split, compared at a longest side of 400 pixels as the published baselines are."
 
 import numpy as np
 
+from mindaam.data.prompts.prompting import sentences
 from mindaam.data.transforms import as_seen, fit_within, normalise, resize_image
-from mindaam.training.corpus_data import sentences
 from mindaam.training.validation import LONGEST_SIDE, map_scores
 
 METRICS = ("CC", "SIM", "KLD")
@@ -19,7 +19,7 @@ def held_out_scores(model, encode, name, reader, config, world):
     count = config.validation["films" if films else "pictures"]
     sums = np.zeros(4)
     for entry in spread(len(reader), count)[world.rank :: world.size]:
-        sentence = sentences(name, reader, reader.entries[entry][1], config.granularity)[0]
+        sentence = sentences(config.prompting, name, reader, reader.entries[entry][1])[0]
         images, truths = clip_of(reader, entry, model.config) if films else picture_of(reader, entry, model.config)
         maps = model.infer(images, encode([sentence]), clip=films).map
         for each, truth in zip(maps, truths, strict=True):
@@ -55,7 +55,7 @@ def samples(run, most=6):
     found, readers = [], {name: each for name, each in run.corpus.val.items() if not hasattr(each, "clip")}
     for name, reader in list(readers.items())[:most]:
         for entry in spread(len(reader), max(1, most // len(readers))):
-            sentence = sentences(name, reader, reader.entries[entry][1], run.config.granularity)[0]
+            sentence = sentences(run.config.prompting, name, reader, reader.entries[entry][1])[0]
             images, truths = picture_of(reader, entry, run.model.config)
             seen = run.model.infer(images, run.encode([sentence])).map[0, 0]
             picture = resize_image(reader.image(entry), truths[0].shape)
