@@ -64,11 +64,14 @@ def _pictures(root, split, sets, skip_damaged):
 
 def _evaluate(folders, model):
     """The report of `evaluation.gaze.evaluate_model`, one backbone pass a picture."""
+    from mindaam.data.packs.fitting import require_fit
     from mindaam.evaluation import gaze
     from mindaam.inference.predictor import DEFAULT_MODEL, Predictor
 
     prompting = _prompting(model)
     predictor = Predictor(DEFAULT_MODEL if model is None else model)
+    for reader in folders:
+        require_fit(reader, predictor.model.config.image_size, predictor.model.config.resize)
 
     def predict_many(image, sentences):
         return [prediction.map for prediction in next(predictor.predict_many([image], sentences))]

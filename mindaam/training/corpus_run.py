@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam import runtime
+from mindaam.data.audio.windows import RATE, cut_of
+from mindaam.data.packs.fitting import require_fit
 from mindaam.data.prompts.prompting import check as check_prompting
 from mindaam.data.prompts.prompting import no_prompt
 from mindaam.errors import ConfigError
@@ -85,6 +87,9 @@ def train(
     config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
     if any(films):
         require_films(model, config)
+    if not tiny:  # a smoke run's pictures are of a size that nobody packs
+        for reader in (*corpus.train.values(), *corpus.val.values()):
+            require_fit(reader, model.config.image_size, model.config.resize)
     prepare(model, config.precision, config.recompute, config.rescale_positions)
     distributed.broadcast(model.trained_parameters(), world)  # the frozen ones come from one file
     run = Run(config, model, corpus, folder, world, hearing or open_hearing(model.config, line))
@@ -214,9 +219,9 @@ def open_hearing(settings, line):
     if settings.audio is None:
         return None
     if not at_hand(settings.audio.name):
-        line.say(f"films are trained without their sound: the weights of {settings.audio.name} are not here")
+        line.say(f"films are trained and scored without their sound: the weights of {settings.audio.name} are not here")
         return None
-    sound, rate = settings.sound, 48_000
-    encoder = sound_encoder(settings.audio.name, sound.normalise)
-    offsets = tuple((number - sound.tokens // 2) * sound.spacing for number in range(sound.tokens))
-    return Hearing(lambda waves: encoder.encode(waves, rate), offsets, sound.fusion == "released")
+    encoder = sound_encoder(settings.audio.name, settings.sound.normalise)
+    return Hearing(
+        lambda windows: encoder.encode(windows, RATE), cut_of(settings.sound), settings.sound.fusion == "released"
+    )
