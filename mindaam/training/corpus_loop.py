@@ -34,6 +34,7 @@ from mindaam.training.events import Events
 from mindaam.training.log import CsvLog, Progress
 from mindaam.training.schedule import rate_at
 from mindaam.zoo.factory import sentence_encoder
+from mindaam.zoo.prompting import header_entry
 from mindaam.zoo.weights import save_trained
 
 COLUMNS = (
@@ -137,7 +138,7 @@ class Run:
             if mean > self.best:
                 self.best = mean
                 if self.world.is_first:
-                    save_trained(self.model, self.folder / "best.safetensors")
+                    save_trained(self.model, self.folder / "best.safetensors", header_entry(self.config))
         row = {"step": self.number, "epoch": self.state.epoch, "heard": len(self.heard), "mean_CC": mean}
         for name, each in scores.items():
             row |= dict(zip((f"{name}_{metric}" for metric in METRICS), each, strict=True))

@@ -84,13 +84,15 @@ def load_whole(model, path):
     model.backbone.set_image_size(model.config.image_size)
 
 
-def save_trained(model, path):
+def save_trained(model, path, entries=None):
     """Writes what training changed in an AAM (head and unmerged adapters, float32) to a safetensors file, atomically.
 
-    The header carries the model's name and configuration. Raises OutputError when `path` cannot be written.
+    The header carries the model's name and configuration, and further `entries`, {str: str}. Raises OutputError when
+    `path` cannot be written.
     """
     tensors = {parameter.name: parameter.asnumpy() for parameter in model.trained_parameters()}
-    write_safetensors(path, tensors, {"model": model.config.name, "config": model.config.model_dump_json()})
+    told = {"model": model.config.name, "config": model.config.model_dump_json(), **(entries or {})}
+    write_safetensors(path, tensors, told)
 
 
 def load_trained(model, path, apart=None):
@@ -138,6 +140,18 @@ def checkpoint_config(path):
     if not isinstance(config, dict):
         raise CheckpointError(f"{path}: the configuration in its header is not a table; fetch it again")
     return metadata.get("model"), config
+
+
+def checkpoint_prompts(path):
+    """{data set: prompt} that a converted checkpoint was trained with, "None" for sets without one; {} where nothing
+    is known of them. Raises CheckpointError for an unusable file or a damaged header."""
+    try:
+        found = json.loads(read_metadata(path).get("prompts", "{}"))
+    except ValueError as error:
+        raise CheckpointError(f"{path}: the prompts in its header are damaged ({error}); convert it again") from error
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise CheckpointError(f"{path}: the prompts in its header are not a table; convert it again")
+    return found
 
 
 def _check_finite(state, path):
