@@ -85,7 +85,7 @@ def train(
     model = start_model(config)
     # a start brings its own, whatever the configuration names: what is written down is what is trained
     config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
-    if any(films):
+    if any(films) or any(hasattr(reader, "clip") for reader in corpus.val.values()):
         require_films(model, config)
     if not tiny:  # a smoke run's pictures are of a size that nobody packs
         for reader in (*corpus.train.values(), *corpus.val.values()):
@@ -140,7 +140,8 @@ def open_data(config, skip_damaged, line):
 
     names = None if config.corpus is None else tuple(config.corpus)
     told = {"skip_damaged": skip_damaged, "report": report}
-    corpus = open_corpus(data_root(config), names, config.unseen, config.ground_truth, **told)
+    unseen = {"score_unseen": config.score_unseen}
+    corpus = open_corpus(data_root(config), names, config.unseen, config.ground_truth, **unseen, **told)
     weights = {name: weight for name, weight in (config.corpus or {}).items() if name in corpus.train}
     if config.mix is None:
         return corpus, weights
