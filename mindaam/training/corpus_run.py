@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mindaam import runtime
 from mindaam.errors import ConfigError
-from mindaam.models.registry import build_model
+from mindaam.models.registry import build_model, model_config
 from mindaam.schema import merge
 from mindaam.training import checkpoints, distributed
 from mindaam.training.corpus_config import begun_config, load_corpus_config
@@ -17,8 +17,8 @@ from mindaam.training.corpus_step import prepare
 from mindaam.training.log import Progress
 from mindaam.training.sources import data_root
 from mindaam.training.stopping import Asked
-from mindaam.zoo.index import records, verified
-from mindaam.zoo.weights import checkpoint_config, load_backbone, load_trained
+from mindaam.zoo.model_files import checkpoint_file
+from mindaam.zoo.weights import checkpoint_config, load_backbone, load_weights
 
 TEMPORAL = "head.temporal."  # how the names of the temporal blocks' parameters begin
 
@@ -123,25 +123,32 @@ def shaped_model(config):
     """The AAM of a CorpusConfig without weights: what can be said of a model before they are here."""
     if config.start is None:
         return build_model(config.model, config.preset, changes=config.model_changes)
-    changes = merge(checkpoint_config(_start_path(config))[1] or {}, config.model_changes)
-    return build_model(config.model, changes.get("preset", config.preset), changes=changes)
+    name, preset, theirs = _start_of(config, checkpoint_file(config.start))
+    return build_model(name, preset, changes=merge(theirs, config.model_changes))
 
 
 def start_model(config):
     """The AAM of a CorpusConfig, its encoder's weights loaded, and those of the checkpoint to start from, if any."""
-    model = shaped_model(config)
-    load_backbone(model)
-    if config.start is not None:
-        path = _start_path(config)
-        theirs = (checkpoint_config(path)[1] or {}).get("temporal")
-        # temporal blocks that the start does not have, or has in another form, begin anew
-        same = theirs == merge({"temporal": theirs}, config.model_changes)["temporal"]
-        load_trained(model, path, apart=None if same else TEMPORAL)
+    if config.start is None:
+        model = shaped_model(config)
+        load_backbone(model)
+        return model
+    # the file is looked for once: a run that it belongs to may go on meanwhile
+    path = checkpoint_file(config.start)
+    name, preset, theirs = _start_of(config, path)
+    model = build_model(name, preset, changes=merge(theirs, config.model_changes))
+    # temporal blocks that the start does not have, or has in another form, begin anew
+    same = model_config(name, preset, theirs).temporal == model.config.temporal
+    load_weights(model, path, apart=None if same else TEMPORAL)
     return model
 
 
-def _start_path(config):
-    return verified(config.start) if config.start in records() else Path(config.start)
+def _start_of(config, path):
+    """(name, preset, configuration) of the model in the checkpoint that a CorpusConfig starts from."""
+    owner, theirs = checkpoint_config(path)
+    theirs = theirs or {}
+    preset = merge(theirs, config.model_changes).get("preset", config.preset)
+    return owner or config.model, preset, theirs
 
 
 def require_films(model, config):
