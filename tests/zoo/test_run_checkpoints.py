@@ -9,8 +9,11 @@ import pytest
 from mindaam.errors import CheckpointError
 from mindaam.inference.predictor import _load
 from mindaam.models.registry import build_model
+from mindaam.places import configs_dir
 from mindaam.training import checkpoints
 from mindaam.training.config import TrainConfig
+from mindaam.training.corpus_config import load_corpus_config
+from mindaam.training.corpus_run import shaped_model, start_model
 from mindaam.training.ema import Ema
 from mindaam.training.state import Place, save_last
 from mindaam.zoo import weights
@@ -126,6 +129,37 @@ def test_a_phased_runs_last_file_is_a_model(trained, tmp_path, before):
         model = create_model(NAME, given)
         assert model.config == trained.config
         require_head(model, head(trained))
+
+
+def test_a_run_starts_from_another_ones_checkpoint(trained, tmp_path):
+    saved(tmp_path / "run", trained, **{MODEL: trained.config.model_dump_json()})
+    config = load_corpus_config(configs_dir() / "train" / "finetune.yaml", [f"start={tmp_path / 'run'}"])
+    model = start_model(config)
+    assert model.config == trained.config == shaped_model(config).config
+    require_head(model, head(trained), 1.0)  # adapters are still apart, and averaged
+    lora = dict(model.backbone.parameters_and_names())["blocks.3.attn.proj.lora_a"].asnumpy()
+    np.testing.assert_array_equal(
+        lora, dict(trained.backbone.parameters_and_names())["blocks.3.attn.proj.lora_a"].asnumpy() + 1
+    )
+    widened = config.model_copy(update={"model_changes": {"temporal": {"taps": [3], "frames": 4, "heads": 2,
+                                                                       "mlp_ratio": 1, "clip": 4}}})  # fmt: skip
+    model = start_model(widened)  # temporal blocks that the start does not have begin anew
+    assert {name: array for name, array in head(model).items() if ".temporal." not in name}.keys() == head(
+        trained
+    ).keys()
+
+
+def test_a_run_starts_from_a_whole_model(trained, tmp_path):
+    model = build_model(NAME, "released", changes=CHANGES)
+    state = {name: each.asnumpy() for name, each in model.parameters_and_names()}
+    write_safetensors(path := tmp_path / "all.safetensors", state, {"naming": "mindaam", "kind": "aam", "name": NAME})
+    config = load_corpus_config(
+        configs_dir() / "train" / "finetune.yaml", [f"start={path}", f"model_changes={json.dumps(CHANGES)}"]
+    )
+    started = start_model(config)
+    assert started.config.preset == "released"
+    for name, each in started.parameters_and_names():
+        np.testing.assert_array_equal(each.asnumpy(), state[name], err_msg=name)
 
 
 def test_a_damaged_checkpoint_is_refused(trained, tmp_path):
