@@ -10,7 +10,8 @@ from mindaam.cli.terminal import progress, say, tell
 
 def pack(
     root: Annotated[Path, Argument(metavar="ROOT", help="The folder of data sets, or one gaze folder.")],
-    out: Annotated[Path, Option("-o", "--out", metavar="DIR", help="Where the packs go, as DIR/SET.SPLIT.")],
+    packs: Annotated[Path | None, Argument(metavar="PACKS", help="Where the packs go, as PACKS/SET.SPLIT.")] = None,
+    out: Annotated[Path | None, Option("-o", "--out", metavar="PACKS", help="The same as the second argument.")] = None,
     sets: Annotated[list[str] | None, Option("--set", metavar="NAME", help="Only this set (again for more).")] = None,
     split: Annotated[list[str] | None, Option(metavar="NAME", help="Only this split (again for more).")] = None,
     size: Annotated[int, Option(metavar="PIXELS", help="Height and width of the packed pictures.")] = 448,
@@ -25,8 +26,8 @@ def pack(
 ):
     """Pack data sets for training: every picture and frame decoded and resized once, with its density and fixations."""
     from mindaam.data.datasets.catalogue import catalogue
-    from mindaam.data.datasets.corpus import open_splits
     from mindaam.data.datasets.ground_truth import GroundTruth
+    from mindaam.data.datasets.opening import SOURCES, open_splits
     from mindaam.data.packs.packing import pack as write
     from mindaam.data.packs.packing import target_of
     from mindaam.errors import ConfigError
@@ -35,12 +36,15 @@ def pack(
     if size < 16:
         raise ConfigError(f"pictures of {size} pixels are too small to be packed; give --size 16 or more")
     truth = validate(GroundTruth, {"source": source, "sigma_degrees": sigma}, "--truth, --sigma")
+    out = _place(packs, out)
     readers = open_splits(
-        root, sets, split, truth, skip_damaged=skip_damaged, report=lambda line: say(f"left out {line}")
-    )
+        root, sets, split, truth, kinds=SOURCES, skip_damaged=skip_damaged,
+        report=lambda line: say(f"left out {line}"),
+    )  # fmt: skip
     for reader in readers:
         _require_outside(out, reader.root)
     targets = [target_of(reader, out) for reader in readers]  # all places are free before the long work begins
+    _require_distinct(readers, targets)
     for reader, target in zip(readers, targets, strict=True):
         with progress(len(reader), f"packing {target.name}") as bars:
             packed = write(
@@ -59,9 +63,34 @@ def pack(
         tell(f"a pack is a copy of its set, and falls under its licence: {told}")
 
 
+def _place(packs, out):
+    """Where the packs go, of PACKS and --out; ConfigError when neither or both of them say it."""
+    from mindaam.errors import ConfigError
+
+    if packs is None and out is None:
+        raise ConfigError("where do the packs go? name a folder: mindaam data pack ROOT PACKS")
+    if packs is not None and out is not None:
+        raise ConfigError(f"the packs go to {packs} or to {out}; --out is the same as PACKS, so give one of them")
+    return packs or out
+
+
+def _require_distinct(readers, targets):
+    """OutputError when two readers would write one pack."""
+    from mindaam.errors import OutputError
+
+    places = {}
+    for reader, target in zip(readers, targets, strict=True):
+        if target in places:
+            raise OutputError(
+                f"{places[target]} and {reader.root} would both be packed as {target.name}, after the name in their "
+                "meta.json; change one of them, or pack them apart with --set and another folder"
+            )
+        places[target] = reader.root
+
+
 def _require_outside(out, folder):
     """OutputError when packs were to be written into a data set, in which nothing is ever changed."""
     from mindaam.errors import OutputError
 
     if folder.resolve() in [out.resolve(), *out.resolve().parents]:
-        raise OutputError(f"{out} lies in {folder}, in which nothing is changed; name another place with --out")
+        raise OutputError(f"{out} lies in {folder}, in which nothing is changed; name another place for the packs")

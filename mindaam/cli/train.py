@@ -30,6 +30,7 @@ def train(
     ] = False,
 ):
     """Train a model on gaze folders or on all data sets together, or run an experiment."""
+    from mindaam.errors import ConfigError
     from mindaam.schema import read_yaml
 
     config, changes = _chosen(config, list(overrides or ()), start, data)
@@ -37,23 +38,30 @@ def train(
     if "corpus" in keys:
         _on_corpus(config, changes, options, dry_run, skip_damaged=skip_damaged, allow_changes=allow_changes)
         return
-    for asked, flag in ((dry_run, "--dry-run"), (skip_damaged, "--skip-damaged"), (allow_changes, "--allow-changes")):
+    for asked, flag in ((skip_damaged, "--skip-damaged"), (allow_changes, "--allow-changes")):
         if asked:
-            from mindaam.errors import ConfigError
-
-            raise ConfigError(f"{flag} is for configurations with a corpus section, as configs/train/corpus.yaml")
+            raise ConfigError(f"{flag} is for configurations with a corpus section, as corpus; leave it out")
+    run = _kind(keys)
+    if dry_run:
+        tell(run.dry_run(config, changes, tiny=tiny))
+        return
+    trained = run.train(config, changes, **options)
     if "films" in keys:
         from mindaam.evaluation.film_scores import report
-        from mindaam.training import film_run
 
-        for line in report(film_run.train(config, changes, **options)):
+        for line in report(trained):
             tell(line)
-        return
-    if "clips" in keys:
+
+
+def _kind(keys):
+    """The module of the run that a configuration without a corpus section describes."""
+    if "films" in keys:
+        from mindaam.training import film_run as run
+    elif "clips" in keys:
         from mindaam.training import sounding_object as run
     else:
         from mindaam.training import run
-    run.train(config, changes, **options)
+    return run
 
 
 def _chosen(config, changes, start, data):
@@ -73,18 +81,11 @@ def _chosen(config, changes, start, data):
 
 def _on_corpus(config, changes, options, dry_run, **more):
     """A run on pictures and films, with its report at the end; or what it would be, with `dry_run`."""
-    if dry_run:
-        from mindaam import runtime
-        from mindaam.training.corpus_config import load_corpus_config
-        from mindaam.training.corpus_run import shaped_model
-        from mindaam.training.dry_run import describe
-
-        settings = load_corpus_config(config, changes, tiny=options["tiny"])
-        runtime.configure(mode="pynative", seed=settings.seed)
-        tell(describe(shaped_model(settings), settings))
-        return
     from mindaam.training import corpus_run
 
+    if dry_run:
+        tell(corpus_run.dry_run(config, changes, tiny=options["tiny"], say=say))
+        return
     trained = corpus_run.train(config, changes, **options, **more)
     if trained.finished and trained.run.world.is_first:
         _report(trained)

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.strata import SamplingConfig
 from mindaam.errors import CheckpointError
@@ -19,7 +20,6 @@ from mindaam.zoo.checkpoints import read_metadata
 # What `--tiny` lays over a configuration, beside pictures of few patches. Most of such a run is compilation.
 TINY_PATCHES = 4  # a side
 TINY_RUN = {
-    "start": None,
     "model_changes": {
         "head": {**TINY["model_changes"]["head"], "start_groups": 8},
         "lora": TINY["model_changes"]["lora"],
@@ -41,8 +41,8 @@ class EmaConfig(Schema):
 
 
 class Mix(Schema):
-    """Old data beside one's own, so that nothing is forgotten. data_root: its folder, null for $MINDAAM_GAZE; sets: of
-    it, null for all that are there; share: of the steps, which show it."""
+    """Old data beside one's own, so that nothing is forgotten. data_root: its folder, null for $MINDAAM_GAZE where that
+    is set and there; sets: of it, null for all that are there; share: of the steps, which show it."""
 
     data_root: str | None = None
     sets: tuple[str, ...] | None = None
@@ -69,10 +69,12 @@ class CorpusConfig(Schema):
     through the model at once, null for all of a rank's; a batch of more is summed up from several parts. precision: of
     the backbone, everything behind it is float32. recompute: the backbone's values are computed again on the way back,
     which takes a third more time and much less memory. shard_optimizer: each of several ranks keeps the moments of a
-    part of the parameters, which saves memory and costs time. clip_norm: longest that all gradients together may be,
-    null for any. attack: Negative Sample Attack, null for none. epochs, schedule, groups, betas, eps: of AdamW.
-    keep_last, keep_best: checkpoints that are kept. validation: pictures and films a set that are scored after each
-    epoch. checkpoint_every: steps between two checkpoints within an epoch.
+    part of the parameters, which saves memory and costs time. rescale_positions: R of an encoder with rotary positions,
+    DINOv3, in training alone: in each step each block multiplies all coordinates by a factor of its own, log-uniform
+    from 1/R to R; null for none. clip_norm: longest that all gradients together may be, null for any. attack: Negative
+    Sample Attack, null for none. epochs, schedule, groups, betas, eps: of AdamW. keep_last, keep_best: checkpoints that
+    are kept. validation: pictures and films a set that are scored after each epoch. checkpoint_every: steps between two
+    checkpoints within an epoch.
     """
 
     model: str
@@ -102,6 +104,7 @@ class CorpusConfig(Schema):
     loss_scale: LossScale = LossScale()
     recompute: bool = False
     shard_optimizer: bool = False
+    rescale_positions: float | None = Field(default=None, gt=1, allow_inf_nan=False)
     clip_norm: float | None = Field(default=None, gt=0)
     ema: EmaConfig | None = None
     checkpoint_every: int = Field(default=100, gt=0)
@@ -122,34 +125,58 @@ class CorpusConfig(Schema):
             raise ValueError(f"sampling.batch_size {self.sampling.batch_size} must be a multiple of part {self.part}")
         return self
 
+    def kinds_asked_for(self):
+        """Of {"pictures", "films"} what the configuration says will be trained on, whatever the data turn out to be:
+        by the sets that it names, or, where it takes all that are there, by a branch for films of its own."""
+        if self.corpus is None:
+            return {"films"} if self.model_changes.get("temporal") else set()
+        known = [catalogue()[name].modality for name in self.corpus if name in catalogue()]
+        return {"pictures" if each == "image" else "films" for each in known}
+
     def require_ranks(self, ranks, *, pictures=True, films=True):
         """ConfigError-worthy text when a step cannot be shared by so many ranks, else None; pictures, films: whether
         the corpus has any."""
         shared = [("batch_size", self.sampling.batch_size)] * pictures + [("clips", self.sampling.clips)] * films
         for key, value in shared:
             if value % ranks:
-                return f"sampling.{key}: {value} cannot be shared evenly by {ranks} ranks; make it a multiple of that"
+                cure = "make it a multiple of that" + (", or train on one rank (train_1p.sh)" if value == 1 else "")
+                return f"sampling.{key}: {value} cannot be shared evenly by {ranks} ranks; {cure}"
         share = self.sampling.batch_size // ranks
         if pictures and self.part and share % min(self.part, share):
             return f"part: {share} pictures a rank are no multiple of {self.part}"
         return None
 
 
-def load_corpus_config(path, assignments=(), *, tiny=False, begun=None):
+def load_corpus_config(path, assignments=(), *, tiny=False, begun=None, say=None):
     """The CorpusConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke run.
 
-    begun: of a run that goes on, its `begun_config`. Under the same `seed`, where no `sampling.seed` is given, the
-    run's own stays: it was 0 before it followed from `seed`.
+    A tiny run starts from nothing, since the weights of `start` do not fit a tiny model, which is then of the kind that
+    `start` is; say: called with a line that says so. begun: of a run that goes on, its `begun_config`. Under the same
+    `seed`, where no `sampling.seed` is given, the run's own stays: it was 0 before it followed from `seed`.
     Raises ConfigError for a missing file, an unknown key (naming the nearest) or a value that does not fit.
     """
     data = override(merge(read_yaml(path), TINY_RUN if tiny else {}), assignments)
     given = (data.get("sampling") or {}).get("seed") if begun else None
     if begun and given is None and data.get("seed", 0) == begun["seed"]:
         data = merge(data, {"sampling": {"seed": begun["sampling"]["seed"]}})
+    if tiny and data.get("start") is not None:
+        data |= {**_kind_of(data["start"]), "start": None}
+        if say:
+            say("--tiny: the model is tiny and starts from nothing; the weights to start from are not loaded")
     if tiny and "model" in data:
         side = TINY_PATCHES * model_config(data["model"]).encoder.patch
         data = merge({"model_changes": {"image_size": [side, side]}}, data)
     return validate(CorpusConfig, data, str(path))
+
+
+def _kind_of(start):
+    """{"model", "preset"} of a checkpoint, as far as its header names them; CheckpointError for an unusable one."""
+    from mindaam.zoo.model_files import checkpoint_file
+    from mindaam.zoo.weights import checkpoint_config
+
+    name, config = checkpoint_config(checkpoint_file(start))
+    known = {"model": name, "preset": (config or {}).get("preset")}
+    return {key: value for key, value in known.items() if value is not None}
 
 
 def begun_config(path):

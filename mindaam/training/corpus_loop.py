@@ -18,7 +18,16 @@ from mindaam.training.corpus_config import begun_config
 from mindaam.training.corpus_data import described
 from mindaam.training.corpus_scores import METRICS, held_out_scores
 from mindaam.training.corpus_source import CorpusSource
-from mindaam.training.corpus_step import HEARD, SHARED, TAKING_PART, TERMS, CorpusObjective, CorpusStep, optimizers
+from mindaam.training.corpus_step import (
+    HEARD,
+    SHARED,
+    TAKING_PART,
+    TERMS,
+    CorpusObjective,
+    CorpusStep,
+    optimizers,
+    rescale_positions,
+)
 from mindaam.training.ema import Ema
 from mindaam.training.events import Events
 from mindaam.training.log import CsvLog, Progress
@@ -95,6 +104,7 @@ class Run:
         rate = rate_at(self.config.schedule, self.number, epoch=part.state.epoch, steps=self.total)
         settings = np.stack([self.optimizers[name].settings(self.done[name], rate).asnumpy() for name in names])
         set_moment(self.config.seed, self.number, part.number)
+        rescale_positions(self.model, self.config, self.number)
         arrays = [ms.Tensor(array) for array in part.arrays]
         if part.kind == HEARD:
             weight = self.config.attack.weight.at(self.number) if self.config.attack else 0.0

@@ -1,5 +1,6 @@
 """Training on pictures and films together, each set under its sentences, told from top to bottom."""
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -9,11 +10,13 @@ from mindaam.errors import ConfigError
 from mindaam.models.registry import build_model, model_config
 from mindaam.schema import merge
 from mindaam.training import checkpoints, distributed
+from mindaam.training.begun import as_begun
 from mindaam.training.corpus_config import begun_config, load_corpus_config
 from mindaam.training.corpus_data import Corpus, open_corpus
 from mindaam.training.corpus_loop import Run
 from mindaam.training.corpus_source import Hearing
 from mindaam.training.corpus_step import prepare
+from mindaam.training.dry_run import describe
 from mindaam.training.log import Progress
 from mindaam.training.sources import data_root
 from mindaam.training.stopping import Asked
@@ -45,18 +48,23 @@ def train(
     TrainingError, each a sentence.
     """
     # ---- configuration and place -----------------------------------------------------------------------------------
-    config = load_corpus_config(config_path, assignments, tiny=tiny)
+    notes = []
+    config = load_corpus_config(config_path, assignments, tiny=tiny, say=notes.append)
     folder = Path(out) if out else Path("runs") / (Path(config_path).stem + ("_tiny" if tiny else ""))
     found = checkpoints.latest(folder)
     if found and not resume:
         raise ConfigError(f"{folder} holds a run already; continue it with --resume, or name another folder with --out")
     if found:
         config = load_corpus_config(config_path, assignments, tiny=tiny, begun=begun_config(found.path))
+        config, kept = as_begun(config, found.path, config_path, assignments)
+        notes += kept
 
     # ---- ranks -----------------------------------------------------------------------------------------------------
     runtime.configure(mode="graph", seed=config.seed)
     world = distributed.start()
     line = Progress(0, quiet=not world.is_first)
+    for note in notes:
+        line.say(note)
 
     # ---- data ------------------------------------------------------------------------------------------------------
     corpus, weights = open_data(config, skip_damaged, line)
@@ -73,7 +81,7 @@ def train(
     config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
     if any(films):
         require_films(model, config)
-    prepare(model, config.precision, config.recompute)
+    prepare(model, config.precision, config.recompute, config.rescale_positions)
     distributed.broadcast(model.trained_parameters(), world)  # the frozen ones come from one file
     run = Run(config, model, corpus, folder, world, hearing or open_hearing(model.config, line))
     if found:
@@ -99,6 +107,14 @@ def train(
     return Trained(folder, True, run)
 
 
+def dry_run(config_path, assignments=(), *, tiny=False, say=None):
+    """What such a run would do, as text; neither data nor weights are read, but the header of `start`. say: called with
+    lines beside. Raises ConfigError, or CheckpointError for `start`."""
+    config = load_corpus_config(config_path, assignments, tiny=tiny, say=say)
+    runtime.configure(mode="pynative", seed=config.seed)
+    return describe(shaped_model(config), config)
+
+
 def open_data(config, skip_damaged, line):
     """The Corpus of a CorpusConfig and the weights of its sets, {name: weight}; line: Progress."""
 
@@ -111,6 +127,10 @@ def open_data(config, skip_damaged, line):
     weights = {name: weight for name, weight in (config.corpus or {}).items() if name in corpus.train}
     if config.mix is None:
         return corpus, weights
+    missing = old_data_missing(config.mix)
+    if missing:
+        line.say(f"no old data are mixed in: {missing}")
+        return corpus, weights
     old = open_corpus(data_root(config.mix), config.mix.sets, config.unseen, config.ground_truth, **told)
     mine, theirs = (sum(map(len, each.train.values())) for each in (corpus, old))
     weight = config.mix.share / (1 - config.mix.share) * mine / theirs
@@ -119,36 +139,54 @@ def open_data(config, skip_damaged, line):
     return mixed, weights
 
 
+def old_data_missing(mix):
+    """Why a Mix that names no folder has nothing to mix in, or None; a folder that it names must be there."""
+    place = os.environ.get("MINDAAM_GAZE")
+    if mix.data_root is not None or (place and os.path.isdir(place)):
+        return None
+    if place:
+        return f"MINDAAM_GAZE names {place}, which is no folder"
+    return "neither mix.data_root nor MINDAAM_GAZE is set"
+
+
 def shaped_model(config):
-    """The AAM of a CorpusConfig without weights: what can be said of a model before they are here."""
-    if config.start is None:
-        return build_model(config.model, config.preset, changes=config.model_changes)
-    name, preset, theirs = _start_of(config, checkpoint_file(config.start))
-    return build_model(name, preset, changes=merge(theirs, config.model_changes))
+    """The AAM of a CorpusConfig without weights: what can be said of a model before they are here.
+
+    Raises ConfigError when positions are to be rescaled that its encoder does not compute.
+    """
+    return _shaped(config, None if config.start is None else checkpoint_file(config.start))[0]
+
+
 
 
 def start_model(config):
     """The AAM of a CorpusConfig, its encoder's weights loaded, and those of the checkpoint to start from, if any."""
-    if config.start is None:
-        model = shaped_model(config)
-        load_backbone(model)
-        return model
     # the file is looked for once: a run that it belongs to may go on meanwhile
-    path = checkpoint_file(config.start)
-    name, preset, theirs = _start_of(config, path)
-    model = build_model(name, preset, changes=merge(theirs, config.model_changes))
-    # temporal blocks that the start does not have, or has in another form, begin anew
-    same = model_config(name, preset, theirs).temporal == model.config.temporal
-    load_weights(model, path, apart=None if same else TEMPORAL)
+    path = None if config.start is None else checkpoint_file(config.start)
+    model, temporal = _shaped(config, path)
+    if path is None:
+        load_backbone(model)
+    else:
+        # temporal blocks that the start does not have, or has in another form, begin anew
+        load_weights(model, path, apart=None if temporal == model.config.temporal else TEMPORAL)
     return model
 
 
-def _start_of(config, path):
-    """(name, preset, configuration) of the model in the checkpoint that a CorpusConfig starts from."""
-    owner, theirs = checkpoint_config(path)
-    theirs = theirs or {}
-    preset = merge(theirs, config.model_changes).get("preset", config.preset)
-    return owner or config.model, preset, theirs
+def _shaped(config, path):
+    """The AAM that starts from the checkpoint at `path`, or None, and the TemporalConfig that the latter has."""
+    name, preset, theirs, temporal = config.model, config.preset, {}, None
+    if path is not None:
+        owner, found = checkpoint_config(path)
+        name, theirs = owner or name, found or {}
+        preset = merge(theirs, config.model_changes).get("preset", preset)
+        temporal = model_config(name, preset, theirs).temporal
+    model = build_model(name, preset, changes=merge(theirs, config.model_changes))
+    if config.rescale_positions is not None and not hasattr(model.backbone, "set_rescale"):
+        raise ConfigError(
+            f"rescale_positions: the encoder {model.config.encoder.name} learned its positions and has no coordinates "
+            "to rescale, as DINOv3 has; leave the key out"
+        )
+    return model, temporal
 
 
 def require_films(model, config):

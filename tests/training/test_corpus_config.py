@@ -9,6 +9,7 @@ from mindaam.errors import CheckpointError, ConfigError
 from mindaam.places import configs_dir
 from mindaam.training import checkpoints, corpus_run
 from mindaam.training.corpus_config import begun_config, load_corpus_config
+from mindaam.zoo.checkpoints import write_safetensors
 
 BEFORE = Path(__file__).parent / "runs_of_before"  # of commit c10de59, seed=42 data_root=ROOT; corpus.json with --tiny
 TRAIN = configs_dir() / "train"
@@ -87,3 +88,18 @@ def test_what_no_run_on_the_corpus_wrote_is_refused(tmp_path):
     path = checkpoints.save(tmp_path, 1, {}, {"config": "{}"})
     with pytest.raises(CheckpointError, match="another kind of run"):
         begun_config(path)
+
+
+def test_a_tiny_run_starts_from_nothing_with_a_model_of_the_same_kind(tmp_path):
+    said = []
+    ours = load_corpus_config(RECIPE, ["start=aam_dinov2_vits14"], tiny=True, say=said.append)
+    assert (ours.start, ours.model) == (None, "aam_dinov2_vits14") and "are not loaded" in said[0] and len(said) == 1
+    other = tmp_path / "other.safetensors"
+    write_safetensors(other, {}, {"model": "aam_dinov3_vits16", "config": '{"preset": "released"}'})
+    ours = load_corpus_config(RECIPE, [f"start={other}"], tiny=True)
+    assert (ours.start, ours.model, ours.preset) == (None, "aam_dinov3_vits16", "released")
+    assert ours.model_changes["image_size"] == [64, 64]  # four patches of 16
+    said.clear()
+    assert load_corpus_config(RECIPE, ["start=null"], tiny=True, say=said.append).start is None and said == []
+    with pytest.raises(CheckpointError, match=r"nowhere\.safetensors"):
+        load_corpus_config(RECIPE, ["start=nowhere.safetensors"], tiny=True)

@@ -15,19 +15,20 @@ from mindaam.errors import CheckpointError, ConfigError, InputError, TrainingErr
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
 from mindaam.training import checkpoints
-from mindaam.training.corpus_config import CorpusConfig
+from mindaam.training.corpus_config import CorpusConfig, load_corpus_config
 from mindaam.training.corpus_loop import Run
-from mindaam.training.corpus_run import open_hearing, require_films, train
+from mindaam.training.corpus_run import open_data, open_hearing, require_films, train
 from mindaam.training.corpus_source import Hearing
 from mindaam.training.corpus_step import HEARD, PARTS, SHARED, SOUND, TEMPORAL, optimizers
 from mindaam.zoo.factory import create_model
+from tests.data.datasets import picture_trees
 from tests.models.tiny_film import CHANGES, NAME
 from tests.training.corpus_root import PICTURES as PICTURE_SETS
 from tests.training.corpus_root import make_corpus
 from tests.training.test_corpus_data import config
 from tests.training.test_corpus_source import loudness
 
-RECIPE = configs_dir() / "train" / "corpus.yaml"
+RECIPE, FINE_TUNING = (configs_dir() / "train" / f"{name}.yaml" for name in ("corpus", "finetune"))
 
 
 def rows(folder):
@@ -69,6 +70,36 @@ def test_a_sound_encoder_that_is_not_here_is_said_once():
     model = build_model(NAME, "paper", changes={**CHANGES, "audio": {**CHANGES["audio"], "name": "wav2clip"}})
     assert open_hearing(model.config, Line()) is None
     assert Line.said == ["films are trained without their sound: the weights of wav2clip are not here"]
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [(None, "neither mix.data_root nor MINDAAM_GAZE is set"), ("gone", "MINDAAM_GAZE names gone, which is no folder")],
+)
+def test_old_data_are_mixed_in_where_they_are(tmp_path, monkeypatch, place, says):
+    class Line:
+        said = []
+
+        def say(self, line):
+            self.said.append(line)
+
+        def passing(self, line):
+            pass
+
+    monkeypatch.setenv("MINDAAM_GAZE", place) if place else monkeypatch.delenv("MINDAAM_GAZE", raising=False)
+    mine, old = tmp_path / "mine", tmp_path / "old"
+    picture_trees.build("cat2000", "official", mine / "CAT2000")
+    picture_trees.build("osie", "official", old / "OSIE")
+    changes = [f"data_root={mine}"]
+    corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
+    assert (list(corpus.train), weights) == (["cat2000"], {})
+    assert Line.said == [f"no old data are mixed in: {says}"]
+
+    monkeypatch.setenv("MINDAAM_GAZE", str(old))
+    corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
+    assert set(corpus.train) == {"cat2000", "osie"} and weights["osie"] > 0 and len(Line.said) == 1
+    with pytest.raises(InputError, match="gone is not a folder"):  # one that is named must be there
+        open_data(load_corpus_config(FINE_TUNING, [*changes, "mix.data_root=gone"]), False, Line())
 
 
 def test_an_unknown_set_is_named(tmp_path):

@@ -26,7 +26,7 @@ def target_of(reader, folder):
     """Where the pack of a reader's split goes: folder/NAME.SPLIT. OutputError when something is there already."""
     target = Path(folder) / f"{reader.name}.{reader.split}"
     if os.path.lexists(target):
-        raise OutputError(f"{target} is there already; name another folder with --out, or remove it")
+        raise OutputError(f"{target} is there already; name another folder for the packs, or remove it")
     return target
 
 

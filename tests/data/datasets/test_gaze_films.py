@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from mindaam.data import prompts
-from mindaam.data.datasets.corpus import open_set
 from mindaam.data.datasets.film_forms import FilmFacts
 from mindaam.data.datasets.gaze_files import gaze_csv
 from mindaam.data.datasets.gaze_films import open_gaze_films
 from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.opening import open_set
 from mindaam.errors import InputError
 from tests.clips import make_clip, number_of, pictures
 
