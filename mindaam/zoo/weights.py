@@ -14,6 +14,7 @@ from mindaam.encoders.lora import lora_parameters
 from mindaam.errors import CheckpointError
 from mindaam.zoo.checkpoints import load_strict, map_safetensors, read_metadata, read_safetensors, write_safetensors
 from mindaam.zoo.convert.kinds import kind_of
+from mindaam.zoo.convert.prompts import GENERIC
 from mindaam.zoo.convert.report import listed
 from mindaam.zoo.index import verified
 
@@ -137,6 +138,24 @@ def checkpoint_config(path):
     if not isinstance(config, dict):
         raise CheckpointError(f"{path}: the configuration in its header is not a table; fetch it again")
     return metadata.get("model"), config
+
+
+def checkpoint_prompts(path):
+    """{data set: prompt} that a converted checkpoint was trained with, "None" among them; {} where it has none.
+
+    Raises CheckpointError when the file is unusable, or its header is malformed.
+    """
+    text = read_metadata(path).get("prompts")
+    if text is None:
+        return {}
+    try:
+        prompts = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: the prompts in its header are damaged ({error}); convert it anew") from error
+    sound = isinstance(prompts, dict) and all(isinstance(each, str) and each.strip() for each in prompts.values())
+    if not sound or GENERIC not in prompts:
+        raise CheckpointError(f'{path}: its header has no table of prompts with a "{GENERIC}"; convert it anew')
+    return prompts
 
 
 def _check_finite(state, path):
