@@ -19,6 +19,7 @@ from mindaam.errors import ConfigError
 from mindaam.metrics.films import frame_cc
 from mindaam.schema import Schema, merge, override, read_yaml, validate
 from mindaam.training.config import OptimizerConfig
+from mindaam.training.dry_run import outline
 from mindaam.training.film_run import note, restore, save
 from mindaam.training.log import CsvLog, Progress
 from mindaam.training.negative_samples import Attack, attacked, mean_gates, noise_like, swapped
@@ -104,8 +105,7 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
     Raises ConfigError, InputError, OutputError or TrainingError, each a sentence.
     """
     # ---- configuration and place -----------------------------------------------------------------------------------
-    data = merge(read_yaml(config_path), TINY if tiny else {})
-    config = validate(SoundingConfig, override(data, assignments), str(config_path))
+    config = load_config(config_path, assignments, tiny)
     folder = Path(out) if out else Path("runs") / (Path(config_path).stem + ("_tiny" if tiny else ""))
     last = folder / "last.safetensors"
     if last.exists() and not resume:
@@ -138,6 +138,19 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
     for line in table(scores):
         progress.say(line)
     return folder
+
+
+def load_config(path, assignments=(), tiny=False):
+    """The SoundingConfig in a YAML file with `key=value` assignments over it; ConfigError for a wrong one."""
+    data = merge(read_yaml(path), TINY if tiny else {})
+    return validate(SoundingConfig, override(data, assignments), str(path))
+
+
+def dry_run(config_path, assignments=(), *, tiny=False):
+    """What such a run would do, as text; nothing is read but the configuration. Raises ConfigError."""
+    config = load_config(config_path, assignments, tiny)
+    runtime.configure(mode="pynative", seed=config.seed)
+    return outline(build(config), config)
 
 
 def build(config):

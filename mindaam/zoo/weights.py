@@ -84,13 +84,15 @@ def load_whole(model, path):
     model.backbone.set_image_size(model.config.image_size)
 
 
-def save_trained(model, path):
+def save_trained(model, path, entries=None):
     """Writes what training changed in an AAM (head and unmerged adapters, float32) to a safetensors file, atomically.
 
-    The header carries the model's name and configuration. Raises OutputError when `path` cannot be written.
+    The header carries the model's name and configuration, and further `entries`, {str: str}. Raises OutputError when
+    `path` cannot be written.
     """
     tensors = {parameter.name: parameter.asnumpy() for parameter in model.trained_parameters()}
-    write_safetensors(path, tensors, {"model": model.config.name, "config": model.config.model_dump_json()})
+    told = {"model": model.config.name, "config": model.config.model_dump_json(), **(entries or {})}
+    write_safetensors(path, tensors, told)
 
 
 def load_trained(model, path, apart=None):
@@ -151,10 +153,10 @@ def checkpoint_prompts(path):
     try:
         prompts = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: the prompts in its header are damaged ({error}); convert it anew") from error
+        raise CheckpointError(f"{path}: the prompts in its header are damaged ({error}); convert it again") from error
     sound = isinstance(prompts, dict) and all(isinstance(each, str) and each.strip() for each in prompts.values())
     if not sound or GENERIC not in prompts:
-        raise CheckpointError(f'{path}: its header has no table of prompts with a "{GENERIC}"; convert it anew')
+        raise CheckpointError(f'{path}: its header has no table of prompts with a "{GENERIC}"; convert it again')
     return prompts
 
 
