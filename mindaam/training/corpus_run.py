@@ -8,6 +8,8 @@ from typing import NamedTuple
 from mindaam import runtime
 from mindaam.data.audio.windows import RATE, cut_of
 from mindaam.data.packs.fitting import require_fit
+from mindaam.data.prompts.prompting import check as check_prompting
+from mindaam.data.prompts.prompting import no_prompt
 from mindaam.errors import ConfigError
 from mindaam.models.registry import build_model
 from mindaam.schema import merge
@@ -22,7 +24,7 @@ from mindaam.training.dry_run import describe
 from mindaam.training.log import Progress
 from mindaam.training.sources import data_root
 from mindaam.training.stopping import Asked
-from mindaam.zoo.weights import checkpoint_config, load_backbone, load_trained
+from mindaam.zoo.weights import checkpoint_config, checkpoint_prompts, load_backbone, load_trained
 
 TEMPORAL = "head.temporal."  # how the names of the temporal blocks' parameters begin
 
@@ -60,6 +62,8 @@ def train(
         config, kept = as_begun(config, found.path, config_path, assignments)
         notes += kept
 
+    config = with_none_prompt(config)
+
     # ---- ranks -----------------------------------------------------------------------------------------------------
     runtime.configure(mode="graph", seed=config.seed)
     world = distributed.start()
@@ -69,6 +73,7 @@ def train(
 
     # ---- data ------------------------------------------------------------------------------------------------------
     corpus, weights = open_data(config, skip_damaged, line)
+    check_prompting(config.prompting, {**corpus.val, **corpus.train})
     sampling = config.sampling.model_copy(update={"weights": {**config.sampling.weights, **weights}})
     config = config.model_copy(update={"sampling": sampling})
     films = [hasattr(reader, "clip") for reader in corpus.train.values()]
@@ -117,6 +122,14 @@ def dry_run(config_path, assignments=(), *, tiny=False, say=None):
     config = load_corpus_config(config_path, assignments, tiny=tiny, say=say)
     runtime.configure(mode="pynative", seed=config.seed)
     return describe(shaped_model(config), config)
+
+
+def with_none_prompt(config):
+    """The CorpusConfig with the sentence that `none` means, where any set has none; it is written down like that."""
+    if config.none_prompt is not None or not config.prompting.has_none():
+        return config
+    theirs = {} if config.start is None else checkpoint_prompts(start_path(config.start))
+    return config.model_copy(update={"none_prompt": theirs.get("None") or no_prompt()})
 
 
 def open_data(config, skip_damaged, line):
