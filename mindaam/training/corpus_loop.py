@@ -9,6 +9,7 @@ import mindspore as ms
 import numpy as np
 import yaml
 
+from mindaam import graphs
 from mindaam.data.media import prepare_folder, replacing
 from mindaam.data.sampling import SamplerState
 from mindaam.encoders.dropout import set_moment
@@ -112,7 +113,8 @@ class Run:
             weight = self.config.attack.weight.at(self.number) if self.config.attack else 0.0
             arrays.append(ms.Tensor(weight, ms.float32))
         begun = time.monotonic()
-        terms, norm = cell(ms.Tensor(settings), ms.Tensor(self.scale, ms.float32), part.last, *arrays)
+        scale = ms.Tensor(self.scale, ms.float32)
+        terms, norm = graphs.run(cell, ms.Tensor(settings), scale, part.last, *arrays)
         self._sums.append(terms.asnumpy())
         self._computed += time.monotonic() - begun
         if part.last:
@@ -243,7 +245,7 @@ class Run:
                     sharding.gather_owned(self.optimizers[name].parameters, self.world)
             cell.project()
             if self.ema:
-                self.ema(self.ema.setting(self.done[SHARED] - 1))
+                graphs.run(self.ema, self.ema.setting(self.done[SHARED] - 1))
         self.number += 1
         self.state = part.state.advance(self.source.plan)
         now = time.monotonic()

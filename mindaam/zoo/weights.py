@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from mindaam.encoders.lora import lora_parameters
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError
 from mindaam.zoo.checkpoints import load_strict, map_safetensors, read_metadata, read_safetensors, write_safetensors
 from mindaam.zoo.convert.kinds import kind_of
@@ -46,7 +47,7 @@ def load_backbone(model):
     name = model.config.encoder.name
     path = verified(name)
     state = encoder_state(path, name.partition("_")[0])
-    for wrapped, _ in model.backbone.parameters_and_names():
+    for wrapped, _ in stored_parameters(model.backbone):
         plain = wrapped.replace(WRAPPED, ".")
         if plain != wrapped and plain in state:
             state[wrapped] = state.pop(plain)
@@ -104,7 +105,7 @@ def load_trained(model, path, apart=None):
     that is not finite, which would give maps of nothing without a word.
     """
     trained = {parameter.name for parameter in model.trained_parameters()}
-    others = [name for name, _ in model.parameters_and_names() if name not in trained]
+    others = [name for name, _ in stored_parameters(model) if name not in trained]
     state = read_safetensors(path)
     if apart:
         state = {name: array for name, array in state.items() if not name.startswith(apart)}
