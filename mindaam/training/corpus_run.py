@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam import runtime
+from mindaam.data.audio.windows import RATE, cut_of
+from mindaam.data.packs.fitting import require_fit
+from mindaam.data.prompts.prompting import check as check_prompting
+from mindaam.data.prompts.prompting import no_prompt
 from mindaam.errors import ConfigError
 from mindaam.models.registry import build_model, model_config
 from mindaam.schema import merge
@@ -21,7 +25,7 @@ from mindaam.training.log import Progress
 from mindaam.training.sources import data_root
 from mindaam.training.stopping import Asked
 from mindaam.zoo.model_files import checkpoint_file
-from mindaam.zoo.weights import checkpoint_config, load_backbone, load_weights
+from mindaam.zoo.weights import checkpoint_config, checkpoint_prompts, load_backbone, load_weights
 
 TEMPORAL = "head.temporal."  # how the names of the temporal blocks' parameters begin
 
@@ -59,6 +63,8 @@ def train(
         config, kept = as_begun(config, found.path, config_path, assignments)
         notes += kept
 
+    config = with_none_prompt(config)
+
     # ---- ranks -----------------------------------------------------------------------------------------------------
     runtime.configure(mode="graph", seed=config.seed)
     world = distributed.start()
@@ -68,6 +74,7 @@ def train(
 
     # ---- data ------------------------------------------------------------------------------------------------------
     corpus, weights = open_data(config, skip_damaged, line)
+    check_prompting(config.prompting, {**corpus.val, **corpus.train})
     sampling = config.sampling.model_copy(update={"weights": {**config.sampling.weights, **weights}})
     config = config.model_copy(update={"sampling": sampling})
     films = [hasattr(reader, "clip") for reader in corpus.train.values()]
@@ -81,6 +88,9 @@ def train(
     config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
     if any(films):
         require_films(model, config)
+    if not tiny:  # a smoke run's pictures are of a size that nobody packs
+        for reader in (*corpus.train.values(), *corpus.val.values()):
+            require_fit(reader, model.config.image_size, model.config.resize)
     prepare(model, config.precision, config.recompute, config.rescale_positions)
     distributed.broadcast(model.trained_parameters(), world)  # the frozen ones come from one file
     run = Run(config, model, corpus, folder, world, hearing or open_hearing(model.config, line))
@@ -113,6 +123,14 @@ def dry_run(config_path, assignments=(), *, tiny=False, say=None):
     config = load_corpus_config(config_path, assignments, tiny=tiny, say=say)
     runtime.configure(mode="pynative", seed=config.seed)
     return describe(shaped_model(config), config)
+
+
+def with_none_prompt(config):
+    """The CorpusConfig with the sentence that `none` means, where any set has none; it is written down like that."""
+    if config.none_prompt is not None or not config.prompting.has_none():
+        return config
+    theirs = {} if config.start is None else checkpoint_prompts(checkpoint_file(config.start))
+    return config.model_copy(update={"none_prompt": theirs.get("None") or no_prompt()})
 
 
 def open_data(config, skip_damaged, line):
@@ -211,9 +229,9 @@ def open_hearing(settings, line):
     if settings.audio is None:
         return None
     if not at_hand(settings.audio.name):
-        line.say(f"films are trained without their sound: the weights of {settings.audio.name} are not here")
+        line.say(f"films are trained and scored without their sound: the weights of {settings.audio.name} are not here")
         return None
-    sound, rate = settings.sound, 48_000
-    encoder = sound_encoder(settings.audio.name, sound.normalise)
-    offsets = tuple((number - sound.tokens // 2) * sound.spacing for number in range(sound.tokens))
-    return Hearing(lambda waves: encoder.encode(waves, rate), offsets, sound.fusion == "released")
+    encoder = sound_encoder(settings.audio.name, settings.sound.normalise)
+    return Hearing(
+        lambda windows: encoder.encode(windows, RATE), cut_of(settings.sound), settings.sound.fusion == "released"
+    )

@@ -50,9 +50,11 @@ def _bundled(name):
     """Path of the verified checkpoint that travels with the package."""
     if at_hand(name):
         return verified(name)
-    cure = 'convert the authors\' checkpoint with "mindaam convert --kind aam"'
+    cure = "none are known to be published: train your own"
     if name in recipes():
         cure = f'train them with "mindaam train {name}"'
+    elif name in records():
+        cure = f'convert the authors\' checkpoint, to which "mindaam zoo fetch {name}" tells the way'
     raise CheckpointError(
         f'no trained weights of "{name}" are bundled: {cure}, name a checkpoint, or ask for initial values with '
         'preset="released"'

@@ -12,9 +12,11 @@ from contextlib import contextmanager
 import numpy as np
 
 from mindaam.encoders.lora import lora_parameters
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError
 from mindaam.zoo.checkpoints import load_strict, map_safetensors, read_metadata, read_safetensors, write_safetensors
 from mindaam.zoo.convert.kinds import kind_of
+from mindaam.zoo.convert.prompts import GENERIC
 from mindaam.zoo.convert.report import listed
 from mindaam.zoo.index import verified
 from mindaam.zoo.model_files import checkpoint_file
@@ -48,7 +50,7 @@ def load_backbone(model):
     name = model.config.encoder.name
     path = verified(name)
     state = encoder_state(path, name.partition("_")[0])
-    for wrapped, _ in model.backbone.parameters_and_names():
+    for wrapped, _ in stored_parameters(model.backbone):
         plain = wrapped.replace(WRAPPED, ".")
         if plain != wrapped and plain in state:
             state[wrapped] = state.pop(plain)
@@ -100,13 +102,15 @@ def load_weights(model, path, apart=None):
         load_trained(model, path, apart)
 
 
-def save_trained(model, path):
+def save_trained(model, path, entries=None):
     """Writes what training changed in an AAM (head and unmerged adapters, float32) to a safetensors file, atomically.
 
-    The header carries the model's name and configuration. Raises OutputError when `path` cannot be written.
+    The header carries the model's name and configuration, and further `entries`, {str: str}. Raises OutputError when
+    `path` cannot be written.
     """
     tensors = {parameter.name: parameter.asnumpy() for parameter in model.trained_parameters()}
-    write_safetensors(path, tensors, {"model": model.config.name, "config": model.config.model_dump_json()})
+    told = {"model": model.config.name, "config": model.config.model_dump_json(), **(entries or {})}
+    write_safetensors(path, tensors, told)
 
 
 def load_trained(model, path, apart=None):
@@ -119,7 +123,7 @@ def load_trained(model, path, apart=None):
     that is not finite, which would give maps of nothing without a word.
     """
     trained = {parameter.name for parameter in model.trained_parameters()}
-    others = [name for name, _ in model.parameters_and_names() if name not in trained]
+    others = [name for name, _ in stored_parameters(model) if name not in trained]
     metadata = read_metadata(path)
     state = run_arrays(path, metadata) if is_run(metadata) else read_safetensors(path)
     if apart:
@@ -160,6 +164,24 @@ def checkpoint_config(path):
     if not isinstance(config, dict):
         raise CheckpointError(f"{path}: the configuration in its header is not a table; fetch it again")
     return metadata.get("model"), config
+
+
+def checkpoint_prompts(path):
+    """{data set: prompt} that a converted checkpoint was trained with, "None" among them; {} where it has none.
+
+    Raises CheckpointError when the file is unusable, or its header is malformed.
+    """
+    text = read_metadata(path).get("prompts")
+    if text is None:
+        return {}
+    try:
+        prompts = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: the prompts in its header are damaged ({error}); convert it again") from error
+    sound = isinstance(prompts, dict) and all(isinstance(each, str) and each.strip() for each in prompts.values())
+    if not sound or GENERIC not in prompts:
+        raise CheckpointError(f'{path}: its header has no table of prompts with a "{GENERIC}"; convert it again')
+    return prompts
 
 
 def _check_finite(state, path):
