@@ -86,7 +86,7 @@ def load_whole(model, path, apart=None):
     state, left = map_safetensors(path), ()
     if apart:
         state = {name: array for name, array in state.items() if not name.startswith(apart)}
-        left = [name for name, _ in model.parameters_and_names() if name.startswith(apart)]
+        left = [name for name, _ in stored_parameters(model) if name.startswith(apart)]
     _check_finite(state, path)
     load_strict(model, state, allow_missing=left, source=path)
     model.backbone.set_image_size(model.config.image_size)

@@ -6,6 +6,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError
 from mindaam.inference.predictor import _load
 from mindaam.models.registry import build_model
@@ -151,14 +152,14 @@ def test_a_run_starts_from_another_ones_checkpoint(trained, tmp_path):
 
 def test_a_run_starts_from_a_whole_model(trained, tmp_path):
     model = build_model(NAME, "released", changes=CHANGES)
-    state = {name: each.asnumpy() for name, each in model.parameters_and_names()}
+    state = {name: each.asnumpy() for name, each in stored_parameters(model)}
     write_safetensors(path := tmp_path / "all.safetensors", state, {"naming": "mindaam", "kind": "aam", "name": NAME})
     config = load_corpus_config(
         configs_dir() / "train" / "finetune.yaml", [f"start={path}", f"model_changes={json.dumps(CHANGES)}"]
     )
     started = start_model(config)
     assert started.config.preset == "released"
-    for name, each in started.parameters_and_names():
+    for name, each in stored_parameters(started):
         np.testing.assert_array_equal(each.asnumpy(), state[name], err_msg=name)
 
 
