@@ -18,7 +18,7 @@ import numpy as np
 
 from mindaam import metrics
 from mindaam.data import prompts, transforms
-from mindaam.data.datasets.corpus import other_split
+from mindaam.data.datasets.opening import other_split
 from mindaam.data.prompts import corpus
 from mindaam.errors import InputError
 

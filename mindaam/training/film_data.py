@@ -31,7 +31,10 @@ class Films:
         self.specs = plan(folders, count, seed)
         self.truth_size = tuple(side // COARSER for side in self.size)
         config, grid = model.config, model.grid(self.size)
+        self.resize = config.resize
         recipe = {"checkpoint_sha256": origin, "specs": [list(spec) for spec in self.specs], "size": self.size}
+        if self.resize != "area":  # what earlier versions kept was resized by area, whatever the model asked for
+            recipe["resize"] = self.resize
         names = [f"{film}.{frame}" for film in range(count) for frame in range(frames)]
         self.maps = FeatureCache(
             place, f"{split}.maps", names, recipe, (sum(config.head.neck_widths), *grid), mirrored=False
@@ -55,7 +58,7 @@ class Films:
 
     def film(self, index):
         """The PseudoFilm of that number."""
-        return make(self.specs[index], self.folders, self.size, self.truth_size, self.frames)
+        return make(self.specs[index], self.folders, self.size, self.truth_size, self.frames, self.resize)
 
     def window(self, index, first, length):
         """The maps of some frames in a row, float32 [length,sum of C_i,h,w]."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mindaam.data.datasets.corpus import open_set
+from mindaam.data.datasets.opening import open_set
 from mindaam.data.loader import Loader
 from mindaam.data.transforms import as_seen, normalise
 from mindaam.errors import ConfigError, InputError

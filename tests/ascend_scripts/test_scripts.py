@@ -11,6 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.packs.packing import pack
+from tests.data.datasets.gaze_trees import make_gaze_folder
 from tests.training.corpus_root import FILMS, make_corpus
 from tests.training.corpus_root import PICTURES as PICTURE_SETS
 
@@ -145,6 +148,7 @@ def test_on_ascend_eight_devices_are_taken():
         (f"train_multi_node.sh {CONFIG}", "--nodes must be 2 or more"),
         (f"train_multi_node.sh {CONFIG} --nodes 2 --node-rank 1", "--node-rank and --master"),
         (f"train_multi_node.sh {CONFIG} --nodes 2 --node-rank 2 --master a", "--node-rank must be below --nodes, 2"),
+        ("train_8p.sh aam_dinov3_vitl16_released", "clips: 1 cannot be shared evenly by 2 ranks"),
         ("eval_8p.sh", "which data?"),
         (f"eval_8p.sh {CONFIG} --data x", f"{CONFIG} is not asked for here"),
         ("check_env.sh model=x", "model=x is not asked for here"),
@@ -164,6 +168,18 @@ def test_sets_that_are_not_named_are_looked_for(tmp_path):
     assert named == ["cat2000", "salicon"]  # the sets of pictures with a split val
     done = run("eval_8p.sh", "--data", tmp_path / "none", "--dry-run")
     assert done.returncode == 2 and "is not a folder" in done.stderr
+
+
+def test_packs_and_gaze_folders_are_looked_for_too(tmp_path):
+    gaze, packs = make_gaze_folder(tmp_path / "gaze" / "copy", name="mine"), tmp_path / "packs"
+    for split in ("train", "val"):
+        pack(GazeFolder(gaze, split), packs / f"mine.{split}", (16, 16), workers=0)
+    for data, name in ((packs, "mine"), (packs / "mine.val", "mine"), (gaze.parent, "copy"), (gaze, "copy")):
+        done = run("eval_8p.sh", "--data", data, "--dry-run")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert [line.split("--set ")[1].split()[0] for line in done.stdout.splitlines()] == [name]
+    done = run("eval_8p.sh", "--data", packs, "--split", "test", "--dry-run")
+    assert done.returncode == 2 and "has no gaze in test; its splits are train, val" in done.stderr
 
 
 def test_a_set_that_cannot_be_scored_is_told_and_the_others_are_scored(tmp_path):

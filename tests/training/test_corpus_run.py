@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from mindaam import runtime
+from mindaam.data.audio.windows import Cut
 from mindaam.errors import CheckpointError, ConfigError, InputError, TrainingError
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
@@ -69,7 +70,7 @@ def test_a_sound_encoder_that_is_not_here_is_said_once():
 
     model = build_model(NAME, "paper", changes={**CHANGES, "audio": {**CHANGES["audio"], "name": "wav2clip"}})
     assert open_hearing(model.config, Line()) is None
-    assert Line.said == ["films are trained without their sound: the weights of wav2clip are not here"]
+    assert Line.said == ["films are trained and scored without their sound: the weights of wav2clip are not here"]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +186,7 @@ def test_the_sound_branch_learns_from_films_with_sound_and_a_loss_of_nothing_sto
         "{name: wav2clip, width: 2, attention_width: 8, heads: 2, dropout: 0.1}",
     )
     changes = [f"data_root={root}", "corpus={diem: 1}", f"model_changes.audio={audio}", "attack={p: 0.5, weight: 0.5}"]
-    hearing = Hearing(loudness, (-1.0, -0.5, 0.0, 0.5, 1.0), released=False)  # as the model's `sound.tokens`
+    hearing = Hearing(loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False)  # as the model's `sound.tokens`
     run = train(RECIPE, changes, tiny=True, out=tmp_path / "run", hearing=hearing).run
     told = rows(tmp_path / "run")
     assert [row["kind"] for row in told] == [HEARD] * 5 and run.done == {SHARED: 5, TEMPORAL: 5, SOUND: 5}
@@ -197,6 +198,20 @@ def test_the_sound_branch_learns_from_films_with_sound_and_a_loss_of_nothing_sto
     }
     now = {p.name: p.asnumpy() for p in run.model.get_parameters()}
     assert sum(not np.array_equal(first[name], now[name]) for name in moved) > len(moved) // 2
+
+    latest = checkpoints.latest(tmp_path / "run").path
+    tensors, metadata = checkpoints.load(latest)
+    place = json.loads(metadata["corpus"])
+    assert place["heard"] == run.heard == ["diem"]
+    with open(tmp_path / "run" / "epochs.csv", newline="") as file:
+        assert [row["heard"] for row in csv.DictReader(file)] == ["1"]
+    scored = run.best
+    run.restore(latest)
+    assert run.best == scored
+    del place["heard"], metadata["score"]  # as of earlier versions, which scored in silence
+    checkpoints.save(tmp_path / "before", 5, tensors, {**metadata, "corpus": json.dumps(place)})
+    run.restore(checkpoints.latest(tmp_path / "before").path)
+    assert run.best < 0 and run.number == 5
 
     silence = hearing._replace(encode=lambda waves: np.full((len(waves), 2), np.nan, np.float32))
     with pytest.raises(TrainingError, match=r"its gradient nan, at step 1 \(diem: .*failed_batch\.json"):

@@ -144,7 +144,7 @@ def test_the_bundled_model_is_taken_verified(own_zoo, trained, checkpoint):
 
 def test_without_bundled_weights_the_error_says_what_to_do(own_zoo):
     for preset in (None, "paper"):
-        with pytest.raises(CheckpointError, match=f"mindaam train {NAME}\".*checkpoint.*released"):
+        with pytest.raises(CheckpointError, match=f'mindaam train {NAME}".*checkpoint.*released'):
             mindaam.create_model(NAME, preset=preset)
 
 
