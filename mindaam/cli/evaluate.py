@@ -9,12 +9,13 @@ from typer import Option, echo
 
 from mindaam.cli.terminal import progress, say
 
+MODEL = "A model, its .safetensors checkpoint, or a run's folder."
 REPORTS = (".md", ".json")
 
 
 def evaluate(
     data: Annotated[Path, Option(metavar="ROOT", help="A gaze folder or pack, or a folder of them and of data sets.")],
-    model: Annotated[str | None, Option(metavar="NAME|PATH", help="A model, or its .safetensors checkpoint.")] = None,
+    model: Annotated[str | None, Option(metavar="NAME|PATH", help=MODEL)] = None,
     split: Annotated[str, Option(metavar="NAME", help="Split that is scored.")] = "val",
     sets: Annotated[list[str] | None, Option("--set", metavar="NAME", help="Only this set (again for more).")] = None,
     skip_damaged: Annotated[bool, Option("--skip-damaged", help="Leave out what is damaged.")] = False,
@@ -27,6 +28,10 @@ def evaluate(
 
     if save and save.suffix not in REPORTS:
         raise ConfigError(f"{save}: a report is saved as {' or '.join(REPORTS)}; name the file so")
+    if model is not None:
+        from mindaam.zoo.model_files import checkpoint_of
+
+        model = checkpoint_of(model) or model
     folders = _pictures(data, split, sets, skip_damaged)
     if save:
         media.prepare_folder(save.parent)
@@ -68,6 +73,7 @@ def _evaluate(folders, model):
     from mindaam.evaluation import gaze
     from mindaam.inference.predictor import DEFAULT_MODEL, Predictor
 
+    prompting = _prompting(model)
     predictor = Predictor(DEFAULT_MODEL if model is None else model)
     for reader in folders:
         require_fit(reader, predictor.model.config.image_size, predictor.model.config.resize)
@@ -81,7 +87,15 @@ def _evaluate(folders, model):
                 bars.step(picture[0])
                 yield picture
 
-    return gaze.evaluate_model(predict_many, folders, progress=shown)
+    return gaze.evaluate_model(predict_many, folders, progress=shown, prompting=prompting)
+
+
+def _prompting(model):
+    """The Prompting that a checkpoint's model was trained with; a bundled model's sentences are the readers' own."""
+    from mindaam.data.prompts.prompting import Prompting
+    from mindaam.zoo.prompting import checkpoint_prompting
+
+    return checkpoint_prompting(model) if model is not None and os.path.isfile(model) else Prompting()
 
 
 def _write_report(path, report, table):

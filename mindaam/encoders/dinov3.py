@@ -14,6 +14,7 @@ from mindspore.common.initializer import Normal, Uniform, initializer
 
 from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.dinov2 import PatchEmbed
+from mindaam.encoders.tables import add_table
 from mindaam.encoders.vit import Block
 
 _SMALL = {"width": 384, "depth": 12, "heads": 6, "taps": (2, 5, 8, 11)}
@@ -89,12 +90,10 @@ class RopeEmbed(nn.Cell):
                 if name in held:
                     held[name].set_data(ms.Tensor(array))
                 else:
-                    held[name] = ms.Parameter(ms.Tensor(array), name=f"rope_{name}_{count}", requires_grad=False)
+                    held[name] = add_table(self, f"{name}_{count}", array, beside=self.periods)
             self._made_from[count] = made_from
         for name, table in self._tables[count].items():
-            # Parameters, because a compiled graph takes a Tensor attribute for a constant; past the Cell's own
-            # bookkeeping, because what follows from the periods is no part of a checkpoint.
-            object.__setattr__(self, name, table)
+            object.__setattr__(self, name, table)  # a second name: the table is owned already
 
     def construct(self):
         """(cos, sin) for `vit.rotate`, each [prefix + patches, head_width]."""
@@ -148,8 +147,8 @@ class DINOv3(nn.Cell):
         self.blocks = nn.CellList(blocks)
         self.norm = nn.LayerNorm((width,), epsilon=1e-5)
         self.set_rescale(rescale)
-        factors = ms.Parameter(ms.Tensor(np.ones(depth, np.float32)), name="rescale_factors", requires_grad=False)
-        object.__setattr__(self, "rescale_factors", factors)  # a buffer, as the rotary tables are
+        factors = add_table(self, "rescale_factors", np.ones(depth, np.float32), beside=self.cls_token)
+        object.__setattr__(self, "rescale_factors", factors)
         self.set_image_size(image_size)
 
     def set_image_size(self, image_size):

@@ -9,6 +9,7 @@ import mindspore as ms
 import numpy as np
 import yaml
 
+from mindaam import graphs
 from mindaam.data.media import prepare_folder, replacing
 from mindaam.data.sampling import SamplerState
 from mindaam.encoders.dropout import set_moment
@@ -33,6 +34,8 @@ from mindaam.training.events import Events
 from mindaam.training.log import CsvLog, Progress
 from mindaam.training.schedule import rate_at
 from mindaam.zoo.factory import sentence_encoder
+from mindaam.zoo.prompting import header_entry
+from mindaam.zoo.run_checkpoints import MODEL
 from mindaam.zoo.weights import save_trained
 
 COLUMNS = (
@@ -111,7 +114,8 @@ class Run:
             weight = self.config.attack.weight.at(self.number) if self.config.attack else 0.0
             arrays.append(ms.Tensor(weight, ms.float32))
         begun = time.monotonic()
-        terms, norm = cell(ms.Tensor(settings), ms.Tensor(self.scale, ms.float32), part.last, *arrays)
+        scale = ms.Tensor(self.scale, ms.float32)
+        terms, norm = graphs.run(cell, ms.Tensor(settings), scale, part.last, *arrays)
         self._sums.append(terms.asnumpy())
         self._computed += time.monotonic() - begun
         if part.last:
@@ -135,7 +139,7 @@ class Run:
             if mean > self.best:
                 self.best = mean
                 if self.world.is_first:
-                    save_trained(self.model, self.folder / "best.safetensors")
+                    save_trained(self.model, self.folder / "best.safetensors", header_entry(self.config))
         row = {"step": self.number, "epoch": self.state.epoch, "heard": len(self.heard), "mean_CC": mean}
         for name, each in scores.items():
             row |= dict(zip((f"{name}_{metric}" for metric in METRICS), each, strict=True))
@@ -165,7 +169,7 @@ class Run:
         }  # fmt: skip
         metadata = {
             "corpus": json.dumps(place), "config": self.config.model_dump_json(), "model": self.config.model,
-            "environment": json.dumps(checkpoints.environment()),
+            MODEL: self.model.config.model_dump_json(), "environment": json.dumps(checkpoints.environment()),
         }  # fmt: skip
         keep = {"keep_last": self.config.keep_last, "keep_best": self.config.keep_best}
         checkpoints.save(self.folder, self.number, tensors, metadata, score=score, **keep)
@@ -242,7 +246,7 @@ class Run:
                     sharding.gather_owned(self.optimizers[name].parameters, self.world)
             cell.project()
             if self.ema:
-                self.ema(self.ema.setting(self.done[SHARED] - 1))
+                graphs.run(self.ema, self.ema.setting(self.done[SHARED] - 1))
         self.number += 1
         self.state = part.state.advance(self.source.plan)
         now = time.monotonic()

@@ -3,8 +3,9 @@ split, compared at a longest side of 400 pixels as the published baselines are."
 
 import numpy as np
 
+from mindaam.data.prompts.prompting import sentences
 from mindaam.data.transforms import as_seen, fit_within, normalise, resize_image
-from mindaam.training.corpus_data import modality, sentences
+from mindaam.training.corpus_data import modality
 from mindaam.training.validation import LONGEST_SIDE, map_scores
 
 METRICS = ("CC", "SIM", "KLD")
@@ -20,7 +21,7 @@ def held_out_scores(model, encode, name, reader, config, world, hearing=None):
     count = config.validation["films" if films else "pictures"]
     sums = np.zeros(4)
     for entry in spread(len(reader), count)[world.rank :: world.size]:
-        sentence = sentences(name, reader, reader.entries[entry][1], config.granularity)[0]
+        sentence = sentences(config.prompting, name, reader, reader.entries[entry][1])[0]
         if films:
             images, truths, audio = clip_of(reader, entry, model.config, hearing)
         else:
@@ -71,7 +72,7 @@ def samples(run, most=6):
     found, readers = [], {name: each for name, each in run.corpus.val.items() if not hasattr(each, "clip")}
     for name, reader in list(readers.items())[:most]:
         for entry in spread(len(reader), max(1, most // len(readers))):
-            sentence = sentences(name, reader, reader.entries[entry][1], run.config.granularity)[0]
+            sentence = sentences(run.config.prompting, name, reader, reader.entries[entry][1])[0]
             images, truths = picture_of(reader, entry, run.model.config)
             seen = run.model.infer(images, run.encode([sentence])).map[0, 0]
             picture = resize_image(reader.image(entry), truths[0].shape)

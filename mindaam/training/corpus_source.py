@@ -12,10 +12,11 @@ from mindaam.data import transforms
 from mindaam.data.audio.windows import Cut
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.loader import Loader
+from mindaam.data.prompts.prompting import sentences
 from mindaam.data.sampling import PictureBatch, SamplerState, draw, make_plan, sentence_choice, steps_in
 from mindaam.data.strata import unusable
 from mindaam.errors import InputError
-from mindaam.training.corpus_data import fingerprint, modality, sentences, strata_of
+from mindaam.training.corpus_data import fingerprint, modality, strata_of
 from mindaam.training.negative_samples import noise_like
 
 PICTURES, CLIPS, HEARD = "pictures", "clips", "heard"  # kinds of steps
@@ -67,7 +68,9 @@ class CorpusSource:
         self.fingerprint = fingerprint(strata)
         self.plan = make_plan(strata, config.sampling, known=catalogue())
         self._pools = {
-            (each.set, each.condition): sentences(each.set, readers[each.set], each.condition, config.granularity)
+            (each.set, each.condition): sentences(
+                config.prompting, each.set, readers[each.set], each.condition, trained=True
+            )
             for each in strata
         }
         self._sounding = {name for name, reader in readers.items() if modality(name, reader) == "audio_video"}

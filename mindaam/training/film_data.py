@@ -10,6 +10,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import ops
 
+from mindaam import graphs
 from mindaam.data.media import write_npz
 from mindaam.data.pseudo_films import make, plan
 from mindaam.data.transforms import normalise
@@ -83,7 +84,7 @@ def neck_maps(model):
 
     def compute(picture):
         taps, size = model.image_features(picture)
-        maps = model.head.neck(ms.mutable(tuple(ms.Tensor(tap) for tap in taps)), model.grid(size))
-        return ops.concat(maps, 1).asnumpy()[0]
+        taps = ms.mutable(tuple(ms.Tensor(tap) for tap in taps))
+        return ops.concat(graphs.run(model.head.neck, taps, model.grid(size)), 1).asnumpy()[0]
 
     return compute

@@ -17,7 +17,7 @@ from mindaam.zoo.checkpoints import write_safetensors
 BEFORE = Path(__file__).parent / "runs_of_before"
 PAPER = configs_dir() / "train" / "aam_dinov3_vitl16_paper.yaml"
 RELEASED = configs_dir() / "train" / "aam_dinov3_vitl16_released.yaml"
-NEW = {"rescale_positions"}  # keys that runs of before do not have
+NEW = {"rescale_positions", "granularities", "none_prompt"}  # keys that runs of before do not have
 
 
 def begun(tmp_path, config, **metadata):
@@ -44,7 +44,8 @@ def test_a_run_of_the_papers_recipe_keeps_its_epochs_and_its_schedule(tmp_path):
     path = begun(tmp_path, stored)
     config, lines = goes_on(path, PAPER, "data_root=elsewhere")
     assert (config.epochs, config.schedule.afterwards, config.data_root) == (20, "stay", "elsewhere")
-    assert len(lines) == 2 and "keeps epochs: 20, with which it was begun; the recipe now says 30" in lines[0]
+    assert config.granularities == {} and config.prompting.granularity("ledov", trained=True) == "G4"
+    assert len(lines) == 3 and "keeps epochs: 20, with which it was begun; the recipe now says 30" in lines[0]
     ours, theirs = config.model_dump(mode="json"), begun_config(path)
     assert checkpoints.differences(theirs, ours, ("data_root",)) == []
 
@@ -61,7 +62,7 @@ def test_a_run_of_the_released_recipe_keeps_its_eight_clips_and_its_positions(tm
     path = begun(tmp_path, stored)
     config, lines = goes_on(path, RELEASED)
     assert (config.sampling.clips, config.rescale_positions, config.epochs) == (8, None, 500)
-    assert len(lines) == 2
+    assert config.granularities == {} and len(lines) == 3
     assert checkpoints.differences(begun_config(path), config.model_dump(mode="json")) == []
 
 
@@ -75,7 +76,8 @@ def test_a_run_that_began_today_is_compared_as_it_is(tmp_path):
 def test_what_is_said_on_the_command_line_is_not_replaced(tmp_path, assignment):
     path = begun(tmp_path, of_before(PAPER, "epochs=20", "schedule.afterwards=stay"))
     config, lines = goes_on(path, PAPER, assignment)
-    assert checkpoints.differences(load_corpus_config(PAPER, [assignment]).model_dump(), config.model_dump()) == [
+    today = load_corpus_config(PAPER, [assignment]).model_dump()
+    assert checkpoints.differences(today, config.model_dump(), ("granularities",)) == [
         line for key, line in (
             ("epochs", "epochs: 30 -> 20"), ("schedule", 'schedule.afterwards: "climb" -> "stay"')
         ) if not assignment.startswith(key)
@@ -87,13 +89,13 @@ def test_what_a_file_of_ones_own_says_is_not_replaced_but_what_it_takes_from_a_r
     mine = tmp_path / "mine.yaml"
     mine.write_text(yaml.safe_dump({"base": str(PAPER), "epochs": 30}))
     config, lines = goes_on(begun(tmp_path, of_before(PAPER, "epochs=20", "schedule.afterwards=stay")), mine)
-    assert (config.epochs, config.schedule.afterwards, len(lines)) == (30, "stay", 1)
+    assert (config.epochs, config.schedule.afterwards, len(lines)) == (30, "stay", 2)
 
 
 def test_other_values_than_those_that_changed_are_left_to_the_comparison(tmp_path):
     path = begun(tmp_path, of_before(PAPER, "epochs=12", "schedule.afterwards=stay", "seed=3"))
     config, lines = goes_on(path, PAPER)
-    assert (config.epochs, config.seed, len(lines)) == (30, 42, 1)
+    assert (config.epochs, config.seed, len(lines)) == (30, 42, 2)
 
 
 def test_another_kind_of_run_is_refused(tmp_path):

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+from types import SimpleNamespace
 
 import mindspore as ms
 import numpy as np
@@ -12,10 +13,12 @@ import yaml
 
 from mindaam import runtime
 from mindaam.data.audio.windows import Cut
+from mindaam.data.datasets.corpus import find_set, open_found
+from mindaam.data.packs.packing import pack
 from mindaam.errors import CheckpointError, ConfigError, InputError, TrainingError
-from mindaam.models.registry import build_model
+from mindaam.models.registry import build_model, model_config
 from mindaam.places import configs_dir
-from mindaam.training import checkpoints
+from mindaam.training import checkpoints, corpus_run
 from mindaam.training.corpus_config import CorpusConfig, load_corpus_config
 from mindaam.training.corpus_loop import Run
 from mindaam.training.corpus_run import open_data, open_hearing, require_films, train
@@ -59,6 +62,16 @@ def test_films_need_temporal_blocks_as_long_as_the_clips():
     model = build_model(NAME, "paper", changes=CHANGES)
     with pytest.raises(ConfigError, match=r"sampling\.clip is 5 and model_changes\.temporal\.clip 16"):
         require_films(model, config(sampling={"clip": 5}))
+
+
+def test_packs_that_do_not_hold_what_the_model_takes_are_refused_before_a_step(tmp_path, monkeypatch):
+    picture_trees.build("osie", "official", tmp_path / "OSIE")
+    pack(open_found(find_set(tmp_path, "osie"), "train"), tmp_path / "packs/osie.train", (32, 32), workers=0)
+    model = SimpleNamespace(config=model_config("aam_dinov2_vits14", "released"))
+    monkeypatch.setattr(corpus_run, "start_model", lambda config: model)
+    with pytest.raises(InputError, match=r"32 x 32, resized by 'area', and .* 336 x 336 by 'antialiased'.*data pack"):
+        train(RECIPE, [f"data_root={tmp_path / 'packs'}"], out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_sound_encoder_that_is_not_here_is_said_once():

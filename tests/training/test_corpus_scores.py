@@ -7,11 +7,13 @@ import pytest
 
 from mindaam.data.audio.windows import cut_of
 from mindaam.data.datasets.ground_truth import GroundTruth
+from mindaam.data.prompts import corpus as prompts
+from mindaam.data.prompts.prompting import no_prompt
 from mindaam.models.registry import model_config
 from mindaam.training import distributed
 from mindaam.training.corpus_data import open_corpus
 from mindaam.training.corpus_scores import heard_sets, held_out_scores
-from mindaam.training.corpus_source import Hearing
+from mindaam.training.corpus_source import CorpusSource, Hearing
 from tests.training.corpus_root import make_corpus
 from tests.training.test_corpus_data import config
 from tests.training.test_corpus_source import SIZE, encode, loudness
@@ -73,3 +75,32 @@ def test_which_sets_are_scored_with_sound(corpus):
     assert heard_sets(corpus, hearing_of("paper")) == ["diem"]
     only_scored = corpus._replace(train={})
     assert heard_sets(only_scored, hearing_of("paper")) == ["diem"]
+
+
+def asked(corpus, name, **changes):
+    """The sentences that a set is validated under, and those that it is trained under."""
+    told, trained = [], []
+
+    def noting(to):
+        return lambda sentences: to.extend(sentences) or encode(sentences)
+
+    chosen, model = config(**changes), Model()
+    assert held_out_scores(model, noting(told), name, corpus.val[name], chosen, distributed.ALONE)[3] > 0
+    CorpusSource({name: corpus.train[name]}, chosen, model.config, noting(trained), workers=0).close()
+    return set(told), set(trained)
+
+
+def test_a_set_is_validated_under_the_sentence_of_its_granularity(corpus):
+    whole = prompts.pool("salicon", "G4")
+    assert asked(corpus, "salicon") == ({whole[0]}, set(whole))
+    few = prompts.pool("salicon", "G2")
+    assert asked(corpus, "salicon", granularities={"salicon": "G2"}) == ({few[0]}, set(few))
+    assert asked(corpus, "salicon", granularities={"dhf1k": "none"}) == ({whole[0]}, set(whole))
+
+
+def test_a_set_without_a_prompt_has_none_in_validation_either_unless_it_is_said_apart(corpus):
+    assert asked(corpus, "dhf1k", granularities={"dhf1k": "none"}) == ({no_prompt()}, {no_prompt()})
+    theirs = {"granularities": {"dhf1k": "none"}, "none_prompt": "Whatever."}
+    assert asked(corpus, "dhf1k", **theirs) == ({"Whatever."}, {"Whatever."})
+    apart = {"granularities": {"dhf1k": {"trained": "none", "scored": "G4"}}}
+    assert asked(corpus, "dhf1k", **apart) == ({prompts.sentence("dhf1k")}, {no_prompt()})

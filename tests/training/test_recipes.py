@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from mindaam.data.prompts.prompting import no_prompt
 from mindaam.errors import ConfigError
 from mindaam.places import configs_dir
 from mindaam.training.corpus_config import load_corpus_config
-from mindaam.training.corpus_run import shaped_model
+from mindaam.training.corpus_run import shaped_model, with_none_prompt
 from mindaam.training.schedule import rate_at
+from mindaam.zoo.checkpoints import write_safetensors
 
 RECIPES = configs_dir() / "train"
 ALL = ["corpus", "finetune", "aam_dinov3_vitl16_paper", "aam_dinov3_vitl16_paper_flat", "aam_dinov3_vitl16_released"]
@@ -71,3 +73,35 @@ def test_positions_that_are_learned_cannot_be_rescaled():
     for value in ("1", ".inf", "many"):
         with pytest.raises(ConfigError, match='"rescale_positions"'):
             recipe("aam_dinov3_vitl16_released", f"rescale_positions={value}")
+
+
+def test_ledov_has_no_prompt_in_the_papers_recipe_and_the_released_one_does_as_the_code():
+    paper, code = (recipe(f"aam_dinov3_vitl16_{name}").prompting for name in ("paper", "released"))
+    found = {
+        name: [each.granularity(name, trained=trained) for each in (paper, code) for trained in (True, False)]
+        for name in ("ledov", "figrim", "hollywood2", "ucf_sports", "salicon")
+    }
+    assert found == {
+        "ledov": ["none", "none", "G4", "G4"],
+        "figrim": ["G4", "G4", "none", "none"],
+        "hollywood2": ["G4", "G4", "none", "G4"],
+        "ucf_sports": ["G4", "G4", "none", "G4"],
+        "salicon": ["G4"] * 4,
+    }
+
+
+def test_what_none_means_is_written_down_the_starts_own_sentence_first(tmp_path):
+    path = tmp_path / "converted.safetensors"
+    told = {"naming": "mindaam", "kind": "aam", "name": "aam_dinov3_vitl16"}
+    write_safetensors(path, {"x": np.zeros(1, np.float32)}, {**told, "prompts": '{"None": "Nothing was asked."}'})
+    paper = "aam_dinov3_vitl16_paper"
+    assert with_none_prompt(recipe(paper)).none_prompt == no_prompt()
+    assert with_none_prompt(recipe(paper, f"start={path}")).none_prompt == "Nothing was asked."
+    assert with_none_prompt(recipe(paper, f"start={path}", "none_prompt=Mine.")).none_prompt == "Mine."
+    assert with_none_prompt(recipe("corpus", f"start={path}")).none_prompt is None  # all sets have prompts
+
+
+@pytest.mark.parametrize("value", ["{ledov: G5}", "{ledov: {trained: none}}", "{ledov: {trained: none, score: G4}}"])
+def test_a_granularity_that_there_is_not_is_refused(value):
+    with pytest.raises(ConfigError, match='"granularities.ledov'):
+        recipe("corpus", f"granularities={value}")

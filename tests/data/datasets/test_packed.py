@@ -220,3 +220,17 @@ def test_a_clip_of_another_size_and_a_copy_for_a_process(tmp_path):
 def test_what_is_no_pack(tmp_path):
     with pytest.raises(InputError, match="is no pack"):
         open_packed(tmp_path)
+
+
+def test_a_pack_of_earlier_versions_has_no_frame_rates_of_files(tmp_path):
+    make_gaze_films(tmp_path / "made")
+    pack(open_gaze_films(tmp_path / "made"), tmp_path / "pack", SIZE, workers=0)
+    packed = open_packed(tmp_path / "pack")
+    assert packed.file_rate(0) == packed.file_rate(1) == 25
+    contents = json.loads((tmp_path / "pack/pack.json").read_text())
+    assert contents["header"].pop("rates") == {"a.mp4": 25.0}
+    (tmp_path / "pack/pack.json").write_text(json.dumps(contents))
+    before = open_packed(tmp_path / "pack")
+    assert before.file_rate(0) == pytest.approx(25)
+    one, other = (each.clip(0, [2, 7], sound=RELEASED).sound for each in (packed, before))
+    np.testing.assert_array_equal(one.windows, other.windows)
