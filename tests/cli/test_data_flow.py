@@ -153,3 +153,22 @@ def test_a_set_that_is_checked_may_be_one_s_own(mindaam, imported):
     assert mindaam("data", "check", imported, "--set", "two", "--set", "osie")[0] == 1
     code, out, err = mindaam("data", "check", imported, "--set", "tow")
     assert code == 2 and 'did you mean "two"' in err
+
+
+@pytest.mark.slow
+def test_a_gaze_folder_and_a_pack_are_trained_on_by_their_parent(imported, tmp_path, monkeypatch, capsys):
+    monkeypatch.undo()  # the real model, a tiny one
+    for split in ("train", "val"):
+        pack(GazeFolder(imported / "two", split), imported / f"two.{split}", (56, 56), workers=0)
+    shutil.rmtree(imported / "two")
+    try:
+        arguments = ["train", "corpus", "--data", imported, "--tiny", "-o", tmp_path / "run"]
+        assert main.run([str(each) for each in arguments]) == 0, capsys.readouterr().err
+    finally:
+        runtime.configure(mode="pynative")
+    data = json.loads((tmp_path / "run" / "data.json").read_text())
+    folders = {name: imported / each for name, each in (("one", "one"), ("two", "two.train"))}
+    assert {name: each["folder"] for name, each in data["train"].items()} == {
+        name: str(each) for name, each in folders.items()
+    }
+    assert sorted(data["held_out"]) == ["one", "two"] and (tmp_path / "run" / "best.safetensors").is_file()
