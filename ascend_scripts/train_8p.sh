@@ -12,6 +12,9 @@
 #   --tiny              a smoke run
 #   --dry-run           prints the command and leaves
 #
+# A recipe whose batches cannot be shared by so many ranks is refused: aam_dinov3_vitl16_released.yaml is for one rank,
+# as the released code is (train_1p.sh).
+#
 # When a rank dies, the job ends within a minute and the last lines of its log are shown. SIGTERM and Ctrl-C let the
 # ranks save and leave. DEVICE_TARGET=CPU runs it on a CPU; PYTHON=... picks the interpreter.
 

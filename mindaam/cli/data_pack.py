@@ -14,7 +14,8 @@ def pack(
     out: Annotated[Path | None, Option("-o", "--out", metavar="PACKS", help="The same as the second argument.")] = None,
     sets: Annotated[list[str] | None, Option("--set", metavar="NAME", help="Only this set (again for more).")] = None,
     split: Annotated[list[str] | None, Option(metavar="NAME", help="Only this split (again for more).")] = None,
-    size: Annotated[int, Option(metavar="PIXELS", help="Height and width of the packed pictures.")] = 448,
+    size: Annotated[str, Option(metavar="PIXELS", help="Side of the packed pictures, or HEIGHTxWIDTH.")] = "448",
+    resize: Annotated[str, Option(metavar="area|antialiased|bilinear", help="How, as the model's `resize`.")] = "area",
     quality: Annotated[int, Option(metavar="1..100", help="JPEG quality.")] = 92,
     every: Annotated[int, Option(metavar="N", help="Of films, only each Nth frame.")] = 1,
     sound: Annotated[bool, Option("--sound/--no-sound", help="Pack films' sound too.")] = True,
@@ -30,11 +31,9 @@ def pack(
     from mindaam.data.datasets.opening import SOURCES, open_splits
     from mindaam.data.packs.packing import pack as write
     from mindaam.data.packs.packing import target_of
-    from mindaam.errors import ConfigError
     from mindaam.schema import validate
 
-    if size < 16:
-        raise ConfigError(f"pictures of {size} pixels are too small to be packed; give --size 16 or more")
+    pixels = _size(size)
     truth = validate(GroundTruth, {"source": source, "sigma_degrees": sigma}, "--truth, --sigma")
     out = _place(packs, out)
     readers = open_splits(
@@ -48,8 +47,8 @@ def pack(
     for reader, target in zip(readers, targets, strict=True):
         with progress(len(reader), f"packing {target.name}") as bars:
             packed = write(
-                reader, target, (size, size), quality=quality, every=every, sound=sound, skip_damaged=skip_damaged,
-                report=lambda done, total, name, bars=bars: bars.step(name),
+                reader, target, pixels, resize=resize, quality=quality, every=every, sound=sound,
+                skip_damaged=skip_damaged, report=lambda done, total, name, bars=bars: bars.step(name),
             )  # fmt: skip
         for name, why in packed.left_out:
             say(f"left out {name}: {why}")
@@ -61,6 +60,19 @@ def pack(
     if licences:
         told = "; ".join(f"{name}: {licence}" for name, licence in licences.items())
         tell(f"a pack is a copy of its set, and falls under its licence: {told}")
+
+
+def _size(text):
+    """(height, width) from "448" or "336x448"; ConfigError for anything else, or less than 16 pixels."""
+    from mindaam.errors import ConfigError
+
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise ConfigError(f"--size {text} is no size; give a side in pixels, or HEIGHTxWIDTH such as 336x448")
+    height, width = int(sides[0]), int(sides[-1])
+    if min(height, width) < 16:
+        raise ConfigError(f"pictures of {text} pixels are too small to be packed; give --size 16 or more")
+    return height, width
 
 
 def _place(packs, out):

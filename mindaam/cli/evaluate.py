@@ -64,10 +64,14 @@ def _pictures(root, split, sets, skip_damaged):
 
 def _evaluate(folders, model):
     """The report of `evaluation.gaze.evaluate_model`, one backbone pass a picture."""
+    from mindaam.data.packs.fitting import require_fit
     from mindaam.evaluation import gaze
     from mindaam.inference.predictor import DEFAULT_MODEL, Predictor
 
+    prompting = _prompting(model)
     predictor = Predictor(DEFAULT_MODEL if model is None else model)
+    for reader in folders:
+        require_fit(reader, predictor.model.config.image_size, predictor.model.config.resize)
 
     def predict_many(image, sentences):
         return [prediction.map for prediction in next(predictor.predict_many([image], sentences))]
@@ -78,7 +82,15 @@ def _evaluate(folders, model):
                 bars.step(picture[0])
                 yield picture
 
-    return gaze.evaluate_model(predict_many, folders, progress=shown)
+    return gaze.evaluate_model(predict_many, folders, progress=shown, prompting=prompting)
+
+
+def _prompting(model):
+    """The Prompting that a checkpoint's model was trained with; a bundled model's sentences are the readers' own."""
+    from mindaam.data.prompts.prompting import Prompting
+    from mindaam.zoo.prompting import checkpoint_prompting
+
+    return checkpoint_prompting(model) if model is not None and os.path.isfile(model) else Prompting()
 
 
 def _write_report(path, report, table):

@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.ground_truth import GroundTruth
+from mindaam.data.prompts.prompting import Granularity, Prompting, TwoGranularities
 from mindaam.data.strata import SamplingConfig
 from mindaam.errors import CheckpointError
 from mindaam.models.registry import model_config
@@ -65,15 +67,19 @@ class CorpusConfig(Schema):
     `sampling.seed` is a number. corpus: {set: weight}, a weight multiplies how often a set is drawn; null for all sets
     under data_root. unseen: sets that are never trained on, to be tested zero-shot. mix: old data beside. start: a
     bundled model or a .safetensors checkpoint to start from, null for the encoder alone. granularity: of the sentences,
-    G1 to G4. warm_start: epochs in which only sets of free viewing are drawn, so that the anchor finds its place.
-    answered: frames of a clip that are decoded and compared a step. part: pictures that go through the model at once,
-    null for all of a rank's; a batch of more is summed up from several parts. precision: of the backbone, everything
-    behind it is float32. recompute: the backbone's values are computed again on the way back, which takes a third more
-    time and much less memory. shard_optimizer: each of several ranks keeps the moments of a part of the parameters,
-    which saves memory and costs time. clip_norm: longest that all gradients together may be, null for any. attack:
-    Negative Sample Attack, null for none. epochs, schedule, groups, betas, eps: of AdamW. keep_last, keep_best:
-    checkpoints that are kept. validation: pictures and films a set that are scored after each epoch. checkpoint_every:
-    steps between two checkpoints within an epoch.
+    G1 to G4, or none for no prompt. granularities: {set: one of these, or {trained, scored}} where a set differs.
+    none_prompt: the sentence that `none` means, null for the "None" among the prompts of `start`, else the first of G1;
+    what it came to is written down. warm_start: epochs in which only sets of free viewing are drawn, so that the anchor
+    finds its place. answered: frames of a clip that are decoded and compared a step. part: pictures that go through the
+    model at once, null for all of a rank's; a batch of more is summed up from several parts. precision: of the
+    backbone, everything behind it is float32. recompute: the backbone's values are computed again on the way back,
+    which takes a third more time and much less memory. shard_optimizer: each of several ranks keeps the moments of a
+    part of the parameters, which saves memory and costs time. rescale_positions: R of an encoder with rotary positions,
+    DINOv3, in training alone: in each step each block multiplies all coordinates by a factor of its own, log-uniform
+    from 1/R to R; null for none. clip_norm: longest that all gradients together may be, null for any. attack: Negative
+    Sample Attack, null for none. epochs, schedule, groups, betas, eps: of AdamW. keep_last, keep_best: checkpoints that
+    are kept. validation: pictures and films a set that are scored after each epoch. checkpoint_every: steps between two
+    checkpoints within an epoch.
     """
 
     model: str
@@ -86,7 +92,9 @@ class CorpusConfig(Schema):
     unseen: tuple[str, ...] = ()
     mix: Mix | None = None
     ground_truth: GroundTruth = GroundTruth()
-    granularity: Literal["G1", "G2", "G3", "G4"] = "G4"
+    granularity: Granularity = "G4"
+    granularities: dict[str, Granularity | TwoGranularities] = {}
+    none_prompt: str | None = Field(default=None, min_length=1)
     sampling: SamplingConfig = Field(default=SamplingConfig(), validate_default=True)
     warm_start: int = Field(default=0, ge=0)
     answered: int = Field(default=4, ge=1)
@@ -103,6 +111,7 @@ class CorpusConfig(Schema):
     loss_scale: LossScale = LossScale()
     recompute: bool = False
     shard_optimizer: bool = False
+    rescale_positions: float | None = Field(default=None, gt=1, allow_inf_nan=False)
     clip_norm: float | None = Field(default=None, gt=0)
     ema: EmaConfig | None = None
     checkpoint_every: int = Field(default=100, gt=0)
@@ -123,13 +132,27 @@ class CorpusConfig(Schema):
             raise ValueError(f"sampling.batch_size {self.sampling.batch_size} must be a multiple of part {self.part}")
         return self
 
+    @property
+    def prompting(self):
+        """The Prompting of its granularities."""
+        return Prompting(self.granularity, self.granularities, self.none_prompt)
+
+    def kinds_asked_for(self):
+        """Of {"pictures", "films"} what the configuration says will be trained on, whatever the data turn out to be:
+        by the sets that it names, or, where it takes all that are there, by a branch for films of its own."""
+        if self.corpus is None:
+            return {"films"} if self.model_changes.get("temporal") else set()
+        known = [catalogue()[name].modality for name in self.corpus if name in catalogue()]
+        return {"pictures" if each == "image" else "films" for each in known}
+
     def require_ranks(self, ranks, *, pictures=True, films=True):
         """ConfigError-worthy text when a step cannot be shared by so many ranks, else None; pictures, films: whether
         the corpus has any."""
         shared = [("batch_size", self.sampling.batch_size)] * pictures + [("clips", self.sampling.clips)] * films
         for key, value in shared:
             if value % ranks:
-                return f"sampling.{key}: {value} cannot be shared evenly by {ranks} ranks; make it a multiple of that"
+                cure = "make it a multiple of that" + (", or train on one rank (train_1p.sh)" if value == 1 else "")
+                return f"sampling.{key}: {value} cannot be shared evenly by {ranks} ranks; {cure}"
         share = self.sampling.batch_size // ranks
         if pictures and self.part and share % min(self.part, share):
             return f"part: {share} pictures a rank are no multiple of {self.part}"

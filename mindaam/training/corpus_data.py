@@ -99,15 +99,6 @@ def modality(name, reader):
     return "audio_video" if all(map(reader.has_sound, range(len(reader)))) else "video"
 
 
-def sentences(name, reader, condition, granularity):
-    """The sentences that a set's condition is trained with, the scored one first: the corpus's for its sets, unless a
-    folder of that name has sentences of its own, or other conditions."""
-    of_corpus = name in corpus_prompts.sets() and condition == catalogue()[name].condition
-    if of_corpus and condition not in reader.texts.own:
-        return corpus_prompts.pool(name, granularity)
-    return reader.sentences(condition)
-
-
 def is_free_viewing(name, condition):
     """Whether a set's condition is free viewing, as the paper's Tables 7 to 9 call it, or its own name."""
     return corpus_prompts.paradigm(name) == "free_viewing" if name in catalogue() else condition == "free_viewing"

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import yaml
 
+from mindaam.encoders.tables import stored_parameters
 from mindaam.models.flops import PARTS, training_flops
 
 FLOAT = 4  # bytes of a float32
@@ -110,7 +111,7 @@ def module_of(name):
 def parameter_rows(model):
     """[(module, parameters, trainable, frozen, bytes)] of an AAM in the order of its Cells, the last row their sum."""
     rows = {}
-    for name, parameter in model.parameters_and_names():
+    for name, parameter in stored_parameters(model):
         row = rows.setdefault(module_of(name), [0, 0, 0, 0])
         row[0] += parameter.size
         row[1 if parameter.requires_grad else 2] += parameter.size

@@ -14,7 +14,7 @@ import numpy as np
 from mindspore import nn, ops
 from pydantic import Field, model_validator
 
-from mindaam import runtime
+from mindaam import graphs, runtime
 from mindaam.data.pseudo_films import KINDS
 from mindaam.errors import ConfigError, TrainingError
 from mindaam.models.flops import training_flops
@@ -193,7 +193,8 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
     for number in range(done, config.steps):
         rate = cosine(number, config.steps, config.learning_rate, config.final_rate, config.warmup_steps)
         settings = step.optimizer.settings(number, rate)
-        loss, terms = step(settings, *window(train_films, config, model.config.temporal.clip, number))
+        arrays = window(train_films, config, model.config.temporal.clip, number)
+        loss, terms = graphs.run(step, settings, *arrays)
         note(log, progress, "films", number + 1, rate, float(loss.asnumpy()), terms.asnumpy().tolist())
         if (number + 1) % config.checkpoint_every == 0 or number + 1 == config.steps:
             save(last, step, config, number + 1)

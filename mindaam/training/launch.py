@@ -25,7 +25,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.errors import ConfigError, MindAAMError, OutputError
+from mindaam.places import recipe
 from mindaam.runtime import RANKS_HERE
+from mindaam.schema import read_yaml
+from mindaam.training.corpus_config import load_corpus_config
 from mindaam.training.supervision import Supervision
 
 PORT = 8118  # msrun's own default, for several machines, which must agree on one
@@ -126,6 +129,23 @@ def _no_logs(folder, error):
     return OutputError(f"cannot write logs to {folder} ({error.strerror}); choose another place with --log-dir")
 
 
+def refuse_uneven(job):
+    """ConfigError when a Job's configuration is wrong, or asks for batches that its ranks cannot share: said before any
+    rank starts, as far as it can be told without looking at the data."""
+    what, *words = job.command
+    if what != "train" or not words or words[0].startswith("-") or "=" in words[0]:  # --from names no configuration
+        return
+    file = recipe(words[0])
+    if "corpus" not in read_yaml(file):
+        return
+    changes = [each for each in words if "=" in each and not each.startswith("-")]
+    asked = load_corpus_config(file, changes).kinds_asked_for()
+    config = load_corpus_config(file, changes, tiny="--tiny" in job.command)
+    problem = config.require_ranks(job.workers * job.nodes, pictures="pictures" in asked, films="films" in asked)
+    if problem:
+        raise ConfigError(problem)
+
+
 def run(job):
     """Runs a Job until it ends, its first rank's log on standard output; returns its exit code.
 
@@ -186,6 +206,7 @@ def main(arguments=None):
     """The command; returns its exit code."""
     try:
         job, only_show = read_arguments(arguments)
+        refuse_uneven(job)
         if only_show:
             shown = shlex.join(job._replace(log_dir=next_start(job.log_dir)).arguments())
             print(shown.replace("--master_port=0", "--master_port=FREE_PORT"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import mindspore as ms
 
-from mindaam import runtime
+from mindaam import graphs, runtime
 from mindaam.encoders.dropout import set_moment
 from mindaam.errors import ConfigError, OutputError, TrainingError
 from mindaam.models.flops import training_flops
@@ -149,7 +149,7 @@ class Run:
             done = self.place.phase_step
             rate = cosine(done, phase_steps, phase.learning_rate, phase.final_rate, phase.warmup_steps)
             set_moment(self.config.seed, self.place.total_step)
-            loss, terms = step(step.optimizer.settings(done, rate), *map(ms.Tensor, arrays))
+            loss, terms = graphs.run(step, step.optimizer.settings(done, rate), *map(ms.Tensor, arrays))
             self.place = self.place.after_step()
             self.note(phase, batch, rate, float(loss.asnumpy()), terms.asnumpy().tolist())
             step.project()

@@ -11,7 +11,7 @@ import mindspore as ms
 import numpy as np
 from pydantic import Field, model_validator
 
-from mindaam import runtime
+from mindaam import graphs, runtime
 from mindaam.data.media import IMAGE_SUFFIXES, list_files, read_image
 from mindaam.data.sounding_objects import Clip, make, parts, plan, truth
 from mindaam.data.transforms import resize_image
@@ -125,7 +125,7 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
     progress.lap()
     for number in range(done, config.steps):
         rate = cosine(number, config.steps, config.learning_rate, config.final_rate, config.warmup_steps)
-        loss, terms = step(step.optimizer.settings(number, rate), *batch(train_clips, config, number))
+        loss, terms = graphs.run(step, step.optimizer.settings(number, rate), *batch(train_clips, config, number))
         note(log, progress, "clips", number + 1, rate, float(loss.asnumpy()), terms.asnumpy().tolist())
         if (number + 1) % config.gates_every == 0:
             gates.write({"step": number + 1, **gates_at(model, config, held_clips, number)})
@@ -214,7 +214,7 @@ def predict(model, config, clips, waves):
         heard = None
         if waves is not None:
             heard = ms.Tensor(listen(waves[some], clips.times[some], config.model.tokens, config.model.spacing))
-        densities, opened = model(as_input(clips.frames[some]), heard)
+        densities, opened = graphs.run(model, as_input(clips.frames[some]), heard)
         maps.append(densities.asnumpy())
         gates += [] if opened is None else [opened.asnumpy()]
     return np.concatenate(maps)[:count], np.concatenate(gates)[:count] if gates else None

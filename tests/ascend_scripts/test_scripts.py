@@ -148,6 +148,7 @@ def test_on_ascend_eight_devices_are_taken():
         (f"train_multi_node.sh {CONFIG}", "--nodes must be 2 or more"),
         (f"train_multi_node.sh {CONFIG} --nodes 2 --node-rank 1", "--node-rank and --master"),
         (f"train_multi_node.sh {CONFIG} --nodes 2 --node-rank 2 --master a", "--node-rank must be below --nodes, 2"),
+        ("train_8p.sh aam_dinov3_vitl16_released", "clips: 1 cannot be shared evenly by 2 ranks"),
         ("eval_8p.sh", "which data?"),
         (f"eval_8p.sh {CONFIG} --data x", f"{CONFIG} is not asked for here"),
         ("check_env.sh model=x", "model=x is not asked for here"),

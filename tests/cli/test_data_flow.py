@@ -155,6 +155,18 @@ def test_a_set_that_is_checked_may_be_one_s_own(mindaam, imported):
     assert code == 2 and 'did you mean "two"' in err
 
 
+def test_a_pack_of_another_size_is_refused_with_the_command_that_packs_it_anew(mindaam, imported):
+    packs = imported.parent / "packs"
+    assert mindaam("data", "pack", imported, packs, "--set", "one", "--split", "val", "--size", "24x32")[0] == 0
+    code, out, err = mindaam("evaluate", "--data", packs)
+    assert (code, out) == (2, "") and "has pictures of 24 x 32" in err
+    command = err.strip().partition("pack one anew: mindaam ")[2].split()
+    assert command[:3] == ["data", "pack", "ROOT"] and "--resize" in command
+    command[2], command[command.index("NEW")] = imported, imported.parent / "new"
+    assert mindaam(*command)[0] == 0
+    assert scored(mindaam("evaluate", "--data", imported.parent / "new")[1]) == ["one"]
+
+
 @pytest.mark.slow
 def test_a_gaze_folder_and_a_pack_are_trained_on_by_their_parent(imported, tmp_path, monkeypatch, capsys):
     monkeypatch.undo()  # the real model, a tiny one

@@ -6,9 +6,11 @@ import pytest
 
 from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.ground_truth import GroundTruth
+from mindaam.data.packs.packing import pack
 from mindaam.data.prompts import corpus as prompts
+from mindaam.data.prompts.prompting import Prompting, sentences
 from mindaam.errors import InputError
-from mindaam.training.corpus_data import fingerprint, modality, open_corpus, sentences, strata_of
+from mindaam.training.corpus_data import fingerprint, modality, open_corpus, strata_of
 from tests.data.datasets import picture_trees
 from tests.data.datasets.test_gaze_folder import HEADER, ROWS, make_pictures, write_json, write_rows
 from tests.training.mixed_root import make_mixed
@@ -61,10 +63,10 @@ def named_as(place, **meta):
 
 def test_a_folder_that_bears_a_set_s_name_keeps_its_own_conditions_and_sentences(tmp_path):
     folder = named_as(tmp_path / "cat2000")
-    assert sentences("cat2000", folder, "free_viewing", "G2") == prompts.pool("cat2000", "G2")
-    assert sentences("cat2000", folder, "count_people", "G4") == folder.sentences("count_people")
+    assert sentences(Prompting("G2"), "cat2000", folder, "free_viewing") == prompts.pool("cat2000", "G2")
+    assert sentences(Prompting("G4"), "cat2000", folder, "count_people") == folder.sentences("count_people")
     own = named_as(tmp_path / "other/cat2000", sentences={"free_viewing": ["Somebody looks for cats."]})
-    assert sentences("cat2000", own, "free_viewing", "G4") == ["Somebody looks for cats."]
+    assert sentences(Prompting("G4"), "cat2000", own, "free_viewing") == ["Somebody looks for cats."]
 
 
 def test_pictures_that_bear_the_name_of_a_set_of_films_are_pictures(tmp_path):
@@ -99,3 +101,13 @@ def test_a_run_takes_the_gaze_folder_itself_or_its_parent(tmp_path):
         assert [(name, each.split, len(each)) for name, each in corpus.train.items()] == [("mine", "train", 2)]
         assert [(name, each.split) for name, each in corpus.val.items()] == [("mine", "val")]
         assert corpus.train["mine"].root == tmp_path / "gaze" / "mine"
+
+
+def test_a_pack_of_another_ground_truth_is_refused(tmp_path):
+    gaze_folder(tmp_path / "mine")
+    source = GazeFolder(tmp_path / "mine", "train", GroundTruth(sigma_degrees=2))
+    pack(source, tmp_path / "packs" / "mine.train", (16, 16), workers=0)
+    for skip in (False, True):  # it is no damage
+        with pytest.raises(InputError, match=r"mine\.train: ground_truth\.sigma_degrees is 1, but .* sigma 2 degree"):
+            open_corpus(tmp_path / "packs", None, (), GroundTruth(), skip_damaged=skip)
+    assert list(open_corpus(tmp_path / "packs", None, (), GroundTruth(sigma_degrees=2)).train) == ["mine"]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mindaam.data.audio.windows import Cut
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.packs.packing import pack
 from mindaam.data.prompts import corpus as prompts
@@ -13,6 +14,7 @@ from tests.training.corpus_root import make_corpus
 from tests.training.test_corpus_data import config
 
 SIZE = (28, 42)
+RELEASED = Cut(1, 0.5, "frames", "sinc", 2.0**-23)
 
 
 class Settings:
@@ -110,7 +112,7 @@ def test_ranks_share_a_step_without_overlap(root):
 
 
 def test_films_with_sound_are_heard_and_some_hear_noise(root):
-    hearing = Hearing(loudness, (-0.5, 0.0, 0.5), released=False)
+    hearing = Hearing(loudness, Cut(3, 0.5, "times", "polyphase", 1.0), released=False)
     changes = {"sampling": {"steps": 40}, "attack": {"p": 0.5, "weight": 0.1}}
     source = opened(root, ("dhf1k", "diem"), hearing, **changes)
     assert source.kinds() == {CLIPS: 1, HEARD: 1}
@@ -124,12 +126,12 @@ def test_films_with_sound_are_heard_and_some_hear_noise(root):
     assert set(noisy) == {0.0, 1.0} and 0.2 < noisy.mean() < 0.8
     correlated = [np.abs(part.arrays[4][..., 1] / part.arrays[4][..., 0] ** 2).max() for part in heard]
     assert all((each < 0.1) == bool(noise) for each, noise in zip(correlated, noisy, strict=True))
-    released = opened(root, ("diem",), hearing._replace(offsets=(0.0,), released=True))
+    released = opened(root, ("diem",), hearing._replace(cut=RELEASED, released=True))
     assert parts(released)[0].arrays[4].shape == (4, 2)
 
 
 def test_the_runs_seed_draws_order_clips_sentences_answered_frames_and_the_attack(root):
-    hearing = Hearing(loudness, (0.0,), released=False)
+    hearing = Hearing(loudness, RELEASED, released=False)
 
     def drawn(seed):
         """What a run of a seed shows: pictures, clips, sentences, frames that are answered, clips that hear noise."""
@@ -169,7 +171,7 @@ def test_packs_take_the_place_of_the_folders_that_they_were_made_from(root, tmp_
         pack(reader, tmp_path / f"{name}.train", SIZE, workers=0, quality=100)
     packed = open_corpus(tmp_path, None, (), GroundTruth())
     assert packed.train.keys() == corpus.train.keys() and packed.val == {}
-    hearing = Hearing(loudness, (0.0,), released=True)
+    hearing = Hearing(loudness, RELEASED, released=True)
     both = [parts(opened(place, ("osie", "diem"), hearing)) for place in (root, tmp_path)]
     for one, other in zip(*both, strict=True):
         assert one.batch == other.batch and np.array_equal(one.arrays[1], other.arrays[1])

@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -80,6 +81,29 @@ def test_a_dry_run_prints_the_command_and_starts_nothing(tmp_path, capsys):
     assert launch.main(["--workers", "2", "--log-dir", str(tmp_path / "logs"), "--dry-run", "--", "train", "a b"]) == 0
     assert capsys.readouterr().out.endswith("--tail_worker_log=2 python -m mindaam.cli.main train 'a b'\n")
     assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("aam_dinov3_vitl16_released", "sampling.clips: 1 cannot be shared evenly by 8 ranks.* on one rank"),
+        ("aam_dinov3_vitl16_paper sampling.clips=4", "sampling.clips: 4 cannot be shared evenly by 8 ranks"),
+        ("corpus corpus={salicon:\xa01} sampling.batch_size=12", "batch_size: 12 cannot be shared evenly by 8"),
+        ("aam_dinov3_vitl16_paper epocs=3", 'unknown key "epocs"'),
+        ("aam_dinov3", "there is no configuration aam_dinov3"),
+    ],
+)
+def test_what_so_many_ranks_cannot_train_is_said_before_any_starts(tmp_path, capsys, command, said):
+    words = [each.replace("\xa0", " ") for each in command.split(" ")]
+    logs = tmp_path / "logs"
+    assert launch.main(["--workers", "8", "--log-dir", str(logs), "--dry-run", "--", "train", *words]) == 2
+    assert re.search(said, capsys.readouterr().err) and not logs.exists()
+
+
+@pytest.mark.parametrize("command", ["aam_dinov3_vitl16_paper --tiny", "corpus data_root=x", "--from x", "osie"])
+def test_what_they_can_or_what_only_the_data_tell_is_started(command):
+    what = "evaluate" if command == "osie" else "train"
+    launch.refuse_uneven(Job(1 if "tiny" in command else 8, Path("logs"), (what, *command.split())))
 
 
 def test_the_last_lines_of_a_log_leave_out_what_mindspore_says_at_the_end(tmp_path):

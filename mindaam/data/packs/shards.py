@@ -41,7 +41,8 @@ class Header(Schema):
     """What a pack holds. dataset, layout, split: where it comes from; size: (height, width) of its pictures and
     densities; resize: how pictures were brought to it, as `transforms.as_seen` names it; source: what densities are
     made of, with the blur's sigma in degrees of visual angle (None of published maps); ground_truth: that in words;
-    quality: of the JPEGs, 1..100. sentences, held_out: a data set's own, as `sentences.Sentences` has them.
+    quality: of the JPEGs, 1..100. rates: frames a second of films with sound, as their files say, by name; packs of
+    earlier versions have none. sentences, held_out: a data set's own, as `sentences.Sentences` has them.
     """
 
     dataset: str
@@ -53,6 +54,7 @@ class Header(Schema):
     ground_truth: str = ""
     resize: str = "area"
     quality: int = Field(default=92, ge=1, le=100)
+    rates: dict[str, float] = {}
     sentences: dict[str, list[str]] = {}
     held_out: dict[str, str] = {}
 
@@ -166,17 +168,20 @@ class Pack:
         """Samples a second of a film's sound, or None for a film without."""
         return int(self._index["sound_rate"][self._sounds[name]]) if name in self._sounds else None
 
+    def sound_length(self, name):
+        """Samples of a film's sound. InputError for a film without."""
+        number = self._sound(name)
+        if self.contents.version == 1:
+            return int(self._index["sounds"][number]["length"]) // 2
+        return int(self._index["sound_samples"][number])
+
     def sound(self, name, first, count):
         """Samples first..first + count - 1 of a film's sound, float32 [count] in -1..1; silence before and after it.
 
         Of a film's second t it is sample t * sound_rate(name). InputError for a film without sound.
         """
-        if name not in self._sounds:
-            raise InputError(f"{self.folder} has no sound of {name}; pack the films again with their sound")
-        number = self._sounds[name]
-        place, raw = self._index["sounds"][number], self.contents.version == 1
-        held = int(place["length"]) // 2 if raw else int(self._index["sound_samples"][number])
-        out, begin, end = np.zeros(count, np.float32), max(first, 0), min(first + count, held)
+        place, raw = self._index["sounds"][self._sound(name)], self.contents.version == 1
+        out, begin, end = np.zeros(count, np.float32), max(first, 0), min(first + count, self.sound_length(name))
         if begin < end:
             read = partial(self._read, place)
             levels = (raw_samples if raw else flac_samples)(read, int(place["length"]), begin, end - begin)
@@ -203,6 +208,12 @@ class Pack:
     def _files(self):
         shards = {shard_name(number): file for number, file in enumerate(self.contents.shards)}
         return {"index.npz": self.contents.index, **shards}
+
+    def _sound(self, name):
+        """The number of a film's sound; InputError for a film without."""
+        if name not in self._sounds:
+            raise InputError(f"{self.folder} has no sound of {name}; pack the films again with their sound")
+        return self._sounds[name]
 
     def _part(self, index, part):
         """The bytes of a part, or None where the record lacks it."""
