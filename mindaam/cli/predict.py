@@ -11,6 +11,7 @@ from typer import Argument, Exit, Option
 from mindaam.cli.terminal import progress, say, tell
 
 KINDS = "Any of: overlay (heat map on the picture), map (8-bit grey), npy (density that sums to 1)."
+MODEL = "A model, its .safetensors checkpoint, or a run's folder."
 START, END = "Films: from this second on.", "Films: up to this second."
 EVERY, FPS = "Films: only every Nth frame.", "Films: at most so many frames a second."
 AUDIO = "Films: auto (the film's sound is heard if the model can), off, or a sound file to be heard in its place."
@@ -20,7 +21,7 @@ TRACK, GATE = "Films: which sound track, counted from 0.", "Films: draw how far 
 def predict(
     inputs: Annotated[list[Path], Argument(metavar="INPUT", help="Photographs, films, or folders of them.")],
     out: Annotated[Path, Option("-o", "--out", metavar="DIR", help="Folder for the results; made if need be.")],
-    model: Annotated[str | None, Option(metavar="NAME|PATH", help="A model, or its .safetensors checkpoint.")] = None,
+    model: Annotated[str | None, Option(metavar="NAME|PATH", help=MODEL)] = None,
     prompt: Annotated[str | None, Option(metavar="TEXT", help="Who is looking and why, in your words.")] = None,
     condition: Annotated[str | None, Option(metavar="NAME", help="A known viewing condition, in its place.")] = None,
     save: Annotated[str, Option(metavar="KINDS", help=KINDS)] = "overlay,map",

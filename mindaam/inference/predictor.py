@@ -38,7 +38,8 @@ class Prediction(NamedTuple):
 class Predictor:
     """Predicts attention with one loaded model.
 
-    model: a name of `mindaam.list_models()`, the path of a .safetensors checkpoint, or a model made by `create_model`.
+    model: a name of `mindaam.list_models()`; the path of a .safetensors checkpoint, of a run's folder, which stands for
+    its best model, or of `latest` in it; or a model made by `create_model`.
     mode: "graph" compiles the model at the first photograph, "pynative" starts sooner and runs slower; None is "graph"
     for a model loaded here, and MindSpore's present mode for one that is handed over.
     device: as in `runtime.configure`. sentence_encoder: anything with `encode(list of str) -> float32 [n, E]`; None
@@ -194,15 +195,16 @@ def _check(sentence):
 
 
 def _load(model):
-    """The model of that name, or the one that the checkpoint file of that path was trained as."""
+    """The model of that name, or the one that the checkpoint of that path was trained as."""
     from mindaam import zoo
-    from mindaam.models.registry import list_models
+    from mindaam.zoo.model_files import checkpoint_of
     from mindaam.zoo.weights import checkpoint_config
 
-    if model in list_models() or not (os.path.dirname(model) or os.path.splitext(model)[1] or os.path.isfile(model)):
+    path = checkpoint_of(model)
+    if path is None:
         return zoo.create_model(model)
-    owner, _ = checkpoint_config(model)
-    return zoo.create_model(owner or DEFAULT_MODEL, model)
+    owner, _ = checkpoint_config(path)
+    return zoo.create_model(owner or DEFAULT_MODEL, path)
 
 
 def _time_of(frame):
