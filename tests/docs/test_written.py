@@ -47,7 +47,7 @@ def test_commands_within_sentences_exist(document):
         ("train --from aam_dinov2_vits14 --data MYDIR", None),
         ("zoo fetsch wav2clip", 'there is no command "fetsch"'),
         ("zoo fetch wav2clip --accept", None),
-        ("zoo fetch", "Missing argument"),
+        ("evaluate --model x", "Missing option"),
         ("predict", None),
     ],
 )
