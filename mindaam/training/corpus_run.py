@@ -22,10 +22,10 @@ from mindaam.training.corpus_source import Hearing
 from mindaam.training.corpus_step import prepare
 from mindaam.training.dry_run import describe
 from mindaam.training.log import Progress
+from mindaam.training.prompting import checkpoint_prompting
 from mindaam.training.sources import data_root
 from mindaam.training.stopping import Asked
 from mindaam.zoo.model_files import checkpoint_file
-from mindaam.zoo.prompting import checkpoint_prompting
 from mindaam.zoo.weights import checkpoint_config, load_backbone, load_weights
 
 TEMPORAL = "head.temporal."  # how the names of the temporal blocks' parameters begin
