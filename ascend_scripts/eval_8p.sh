@@ -4,7 +4,7 @@
 #
 #   eval_8p.sh --data ROOT [--model NAME|PATH] [--split NAME] [--set NAME]... [--workers N] [--out DIR] [--dry-run]
 #
-#   --data ROOT         a folder of gaze folders and data sets
+#   --data ROOT         a folder of packs, gaze folders and data sets, or one pack or gaze folder
 #   --model NAME|PATH   a bundled model or a .safetensors checkpoint (as `mindaam evaluate`)
 #   --split NAME        which split (val)
 #   --set NAME          only this set, again for more (all that ROOT has)
@@ -26,14 +26,17 @@ sets_of_pictures() {
     "$PYTHON" - "$DATA" "$SPLIT" <<'PYTHON_CODE'
 import sys
 
-from mindaam.data.datasets.corpus import open_splits
+from mindaam.data.datasets.opening import open_named
 from mindaam.errors import MindAAMError
 
 try:
-    readers = open_splits(sys.argv[1], None, [sys.argv[2]])
+    named = open_named(sys.argv[1], None, [sys.argv[2]])
 except MindAAMError as error:
     sys.exit(f"eval_8p.sh: {error}")
-print("\n".join(dict.fromkeys(reader.name for reader in readers if not hasattr(reader, "clip"))))
+images = [name for name, reader in named if not hasattr(reader, "clip")]
+if not images:
+    sys.exit(f"eval_8p.sh: {sys.argv[1]} holds no pictures with gaze in the split {sys.argv[2]}")
+print("\n".join(images))
 PYTHON_CODE
 }
 

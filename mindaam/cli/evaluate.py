@@ -13,7 +13,7 @@ REPORTS = (".md", ".json")
 
 
 def evaluate(
-    data: Annotated[Path, Option(metavar="ROOT", help="A gaze folder, or a folder of gaze folders and data sets.")],
+    data: Annotated[Path, Option(metavar="ROOT", help="A gaze folder or pack, or a folder of them and of data sets.")],
     model: Annotated[str | None, Option(metavar="NAME|PATH", help="A model, or its .safetensors checkpoint.")] = None,
     split: Annotated[str, Option(metavar="NAME", help="Split that is scored.")] = "val",
     sets: Annotated[list[str] | None, Option("--set", metavar="NAME", help="Only this set (again for more).")] = None,
@@ -43,25 +43,35 @@ def evaluate(
 
 def _pictures(root, split, sets, skip_damaged):
     """The readers of pictures in a split at or under `root`; films are named and left out. InputError for none."""
-    from mindaam.data.datasets.corpus import open_splits
+    from mindaam.data.datasets.opening import open_named
     from mindaam.errors import InputError
 
-    readers = open_splits(root, sets, [split], skip_damaged=skip_damaged)
-    pictures = [reader for reader in readers if not hasattr(reader, "clip")]
-    for reader in readers:
-        if reader not in pictures:
-            say(f"{reader.name} is left out: films are scored during training only, see its epochs.csv")
+    pictures = {}  # by the name under which the report has them
+    for name, reader in open_named(root, sets, [split], skip_damaged=skip_damaged):
+        if hasattr(reader, "clip"):
+            say(f"{name} is left out: films are scored during training only, see its epochs.csv")
+        elif reader.name in pictures:
+            raise InputError(
+                f"{pictures[reader.name].root} and {reader.root} are both called {reader.name} in their meta.json; "
+                f"score them one at a time, with --set {name}"
+            )
+        else:
+            pictures[reader.name] = reader
     if not pictures:
         raise InputError(f"{root} holds no pictures with gaze in the split {split}")
-    return pictures
+    return list(pictures.values())
 
 
 def _evaluate(folders, model):
     """The report of `evaluation.gaze.evaluate_model`, one backbone pass a picture."""
+    from mindaam.data.packs.fitting import require_fit
     from mindaam.evaluation import gaze
     from mindaam.inference.predictor import DEFAULT_MODEL, Predictor
 
+    prompting = _prompting(model)
     predictor = Predictor(DEFAULT_MODEL if model is None else model)
+    for reader in folders:
+        require_fit(reader, predictor.model.config.image_size, predictor.model.config.resize)
 
     def predict_many(image, sentences):
         return [prediction.map for prediction in next(predictor.predict_many([image], sentences))]
@@ -72,7 +82,15 @@ def _evaluate(folders, model):
                 bars.step(picture[0])
                 yield picture
 
-    return gaze.evaluate_model(predict_many, folders, progress=shown)
+    return gaze.evaluate_model(predict_many, folders, progress=shown, prompting=prompting)
+
+
+def _prompting(model):
+    """The Prompting that a checkpoint's model was trained with; a bundled model's sentences are the readers' own."""
+    from mindaam.data.prompts.prompting import Prompting
+    from mindaam.zoo.prompting import checkpoint_prompting
+
+    return checkpoint_prompting(model) if model is not None and os.path.isfile(model) else Prompting()
 
 
 def _write_report(path, report, table):

@@ -8,6 +8,7 @@ fade its moments. A step may come in several parts, whose gradients are added up
 from functools import partial
 
 import mindspore as ms
+import numpy as np
 from mindspore import nn, ops
 
 from mindaam.encoders.vit import ExactGelu
@@ -25,6 +26,7 @@ SHARED, TEMPORAL, SOUND = "shared", "temporal", "sound"  # the optimizers' names
 PARTS = {SHARED: ("head", "lora", "router"), TEMPORAL: ("temporal",), SOUND: ("sound",)}  # of the model
 TAKING_PART = {PICTURES: (SHARED,), CLIPS: (SHARED, TEMPORAL), HEARD: (SHARED, TEMPORAL, SOUND)}
 TERMS = ("loss", "kld", "cc", "sim", "entailment", "distance", "gate")  # what a step tells
+RESCALE = 13  # first word of the random generator, beyond those of `corpus_source`
 PRECISIONS = {"float32": None, "bfloat16": ms.bfloat16, "float16": ms.float16}
 
 
@@ -55,9 +57,11 @@ def _empty_one(done, total):
     return ops.assign(total, ops.depend(ops.zeros_like(total), done))
 
 
-def prepare(model, precision="float32", recompute=False):
-    """Sets the backbone's precision, its norms, its GELU and everything behind it being float32, and whether its
-    blocks' values are computed again on the way back instead of kept."""
+def prepare(model, precision="float32", recompute=False, rescale_positions=None):
+    """Sets the backbone's precision, its norms, its GELU and everything behind it being float32, whether its blocks'
+    values are computed again on the way back instead of kept, and how far positions are rescaled in training."""
+    if rescale_positions is not None:
+        model.backbone.set_rescale(rescale_positions)
     if PRECISIONS[precision] is not None:
         model.backbone.to_float(PRECISIONS[precision])
         for _, cell in model.backbone.cells_and_names():
@@ -66,6 +70,16 @@ def prepare(model, precision="float32", recompute=False):
     if recompute:
         for block in model.backbone.blocks:
             block.recompute()
+
+
+def rescale_positions(model, config, number):
+    """Draws the factors by which the encoder's blocks rescale coordinates in a step, from the seed and the step's
+    number alone: a run that goes on draws what it would have drawn, and all parts and ranks see one batch alike.
+
+    model: AAM after `prepare`; config: CorpusConfig; number: steps done. Nothing without `rescale_positions`.
+    """
+    if config.rescale_positions is not None:
+        model.backbone.draw_rescale(np.random.default_rng((RESCALE, config.seed, number)))
 
 
 class CorpusObjective(nn.Cell):

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from mindaam.errors import CheckpointError, unknown
 from mindaam.models.registry import build_model, list_models, list_presets
-from mindaam.places import configs_dir
+from mindaam.places import recipes
 from mindaam.zoo.checkpoints import read_safetensors
 from mindaam.zoo.index import place, records, verified
 
@@ -48,8 +48,8 @@ def _bundled(name):
     if at_hand(name):
         return verified(name)
     cure = 'convert the authors\' checkpoint with "mindaam convert --kind aam"'
-    if (configs_dir() / "train" / f"{name}.yaml").is_file():
-        cure = f'train them with "mindaam train configs/train/{name}.yaml"'
+    if name in recipes():
+        cure = f'train them with "mindaam train {name}"'
     raise CheckpointError(
         f'no trained weights of "{name}" are bundled: {cure}, name a checkpoint, or ask for initial values with '
         'preset="released"'

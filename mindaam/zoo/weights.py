@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from mindaam.encoders.lora import lora_parameters
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError
 from mindaam.zoo.checkpoints import load_strict, map_safetensors, read_metadata, read_safetensors, write_safetensors
 from mindaam.zoo.convert.kinds import kind_of
@@ -45,7 +46,7 @@ def load_backbone(model):
     name = model.config.encoder.name
     path = verified(name)
     state = encoder_state(path, name.partition("_")[0])
-    for wrapped, _ in model.backbone.parameters_and_names():
+    for wrapped, _ in stored_parameters(model.backbone):
         plain = wrapped.replace(WRAPPED, ".")
         if plain != wrapped and plain in state:
             state[wrapped] = state.pop(plain)
@@ -83,13 +84,15 @@ def load_whole(model, path):
     model.backbone.set_image_size(model.config.image_size)
 
 
-def save_trained(model, path):
+def save_trained(model, path, entries=None):
     """Writes what training changed in an AAM (head and unmerged adapters, float32) to a safetensors file, atomically.
 
-    The header carries the model's name and configuration. Raises OutputError when `path` cannot be written.
+    The header carries the model's name and configuration, and further `entries`, {str: str}. Raises OutputError when
+    `path` cannot be written.
     """
     tensors = {parameter.name: parameter.asnumpy() for parameter in model.trained_parameters()}
-    write_safetensors(path, tensors, {"model": model.config.name, "config": model.config.model_dump_json()})
+    told = {"model": model.config.name, "config": model.config.model_dump_json(), **(entries or {})}
+    write_safetensors(path, tensors, told)
 
 
 def load_trained(model, path, apart=None):
@@ -101,7 +104,7 @@ def load_trained(model, path, apart=None):
     that is not finite, which would give maps of nothing without a word.
     """
     trained = {parameter.name for parameter in model.trained_parameters()}
-    others = [name for name, _ in model.parameters_and_names() if name not in trained]
+    others = [name for name, _ in stored_parameters(model) if name not in trained]
     state = read_safetensors(path)
     if apart:
         state = {name: array for name, array in state.items() if not name.startswith(apart)}
@@ -137,6 +140,18 @@ def checkpoint_config(path):
     if not isinstance(config, dict):
         raise CheckpointError(f"{path}: the configuration in its header is not a table; fetch it again")
     return metadata.get("model"), config
+
+
+def checkpoint_prompts(path):
+    """{data set: prompt} that a converted checkpoint was trained with, "None" for sets without one; {} where nothing
+    is known of them. Raises CheckpointError for an unusable file or a damaged header."""
+    try:
+        found = json.loads(read_metadata(path).get("prompts", "{}"))
+    except ValueError as error:
+        raise CheckpointError(f"{path}: the prompts in its header are damaged ({error}); convert it again") from error
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise CheckpointError(f"{path}: the prompts in its header are not a table; convert it again")
+    return found
 
 
 def _check_finite(state, path):

@@ -14,6 +14,9 @@ from mindaam.training.corpus_data import described, fingerprint, open_corpus, st
 from tests.data.datasets import film_trees
 from tests.training.corpus_root import FILMS, PICTURES, make_corpus
 
+PAPER = ("aam_dinov3_vitl16_paper", "aam_dinov3_vitl16_paper_flat", "aam_dinov3_vitl16_released")
+RECIPES = ("corpus", "finetune", *PAPER)
+
 
 def config(**changes):
     data = merge(read_yaml(configs_dir() / "train" / "corpus.yaml"), TINY_RUN)
@@ -90,7 +93,7 @@ def test_a_warm_start_is_of_free_viewing_only(root):
     assert strata_of({"hollywood2": readers["hollywood2"]}, warm_start=2)[0][0].joins == 0  # there is nothing else
 
 
-@pytest.mark.parametrize("name", ["corpus", "finetune", "aam_dinov3_vitl16_paper", "aam_dinov3_vitl16_released"])
+@pytest.mark.parametrize("name", RECIPES)
 def test_the_bundled_configurations_fit_their_models(name):
     settings = load_corpus_config(configs_dir() / "train" / f"{name}.yaml")
     model = model_config(settings.model, settings.preset, changes=settings.model_changes)
@@ -100,7 +103,7 @@ def test_the_bundled_configurations_fit_their_models(name):
         assert settings.require_ranks(ranks) is None
 
 
-@pytest.mark.parametrize("name", ["corpus", "finetune", "aam_dinov3_vitl16_paper", "aam_dinov3_vitl16_released"])
+@pytest.mark.parametrize("name", RECIPES)
 def test_each_bundled_configuration_can_be_tried_tiny(name):
     settings = load_corpus_config(configs_dir() / "train" / f"{name}.yaml", tiny=True)
     model = model_config(settings.model, settings.preset, changes=settings.model_changes)

@@ -138,7 +138,7 @@ def test_the_place_of_the_data_comes_from_configuration_or_environment(monkeypat
 
 
 def test_an_unknown_folder_is_an_input_error(gaze):
-    with pytest.raises(InputError, match="osio is not a gaze folder"):
+    with pytest.raises(InputError, match="holds no osio: no pack, gaze folder or data set has that name"):
         open_folders(config(gaze, ["osio"]), "train", None)
 
 

@@ -10,6 +10,7 @@ import mindaam
 from mindaam.encoders import clip_text, dinov3
 from mindaam.encoders.dinov3 import rope_angles
 from mindaam.encoders.lora import merge_lora
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError
 from mindaam.models.registry import build_model, model_config
 from mindaam.zoo import factory, index, load_reference
@@ -109,7 +110,7 @@ def target():
 
 
 def numbers(model):
-    return {name: parameter.asnumpy().copy() for name, parameter in model.parameters_and_names()}
+    return {name: parameter.asnumpy().copy() for name, parameter in stored_parameters(model)}
 
 
 def assert_equal(model, expected):
