@@ -35,6 +35,7 @@ from mindaam.training.log import CsvLog, Progress
 from mindaam.training.schedule import rate_at
 from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.prompting import header_entry
+from mindaam.zoo.run_checkpoints import MODEL
 from mindaam.zoo.weights import save_trained
 
 COLUMNS = (
@@ -134,7 +135,9 @@ class Run:
             ]
             sums = distributed.average(np.array(rows, np.float32).reshape(-1, 4), self.world)
             scores = dict(zip(self.corpus.val, (sums[:, :3] / np.maximum(sums[:, 3:], 1e-9)).tolist(), strict=True))
-            mean = float(np.mean([each[0] for each in scores.values()])) if scores else 0.0
+            # an unseen set that had a say in which model is kept would not be unseen
+            seen = [each[0] for name, each in scores.items() if name not in self.config.unseen]
+            mean = float(np.mean(seen)) if seen else 0.0
             if mean > self.best:
                 self.best = mean
                 if self.world.is_first:
@@ -168,7 +171,7 @@ class Run:
         }  # fmt: skip
         metadata = {
             "corpus": json.dumps(place), "config": self.config.model_dump_json(), "model": self.config.model,
-            "environment": json.dumps(checkpoints.environment()),
+            MODEL: self.model.config.model_dump_json(), "environment": json.dumps(checkpoints.environment()),
         }  # fmt: skip
         keep = {"keep_last": self.config.keep_last, "keep_best": self.config.keep_best}
         checkpoints.save(self.folder, self.number, tensors, metadata, score=score, **keep)
