@@ -34,8 +34,10 @@ def export(
     runtime.configure(mode="graph")  # before anything else imports MindSpore, which would then chatter
     from mindaam.inference.predictor import Predictor, choose_sentence
     from mindaam.zoo.export import export as write
+    from mindaam.zoo.prompting import model_prompts
 
-    sentences = list(dict.fromkeys(choose_sentence(text) for text in sentence or [None]))
+    own = model_prompts(model)
+    sentences = list(dict.fromkeys(choose_sentence(text, own=own) for text in sentence or [None]))
     with progress(3, "loading the model") as shown:
         shown.step("loading the model")
         predictor = Predictor(model)

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import shutil
 import sys
 from types import SimpleNamespace
 
@@ -12,7 +13,10 @@ from PIL import Image
 
 from mindaam import runtime
 from mindaam.cli import main
+from mindaam.data.datasets.opening import open_set
+from mindaam.data.packs.packing import pack
 from mindaam.inference import predictor
+from tests.data.datasets import film_trees
 from tests.fakes import FakeEncoder, FakeModel
 
 
@@ -98,3 +102,20 @@ def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path, key, module)
     (args, options) = calls[0]
     assert args[0] == config and args[1] == ["batch_size=2", "seed=1"]
     assert options == {"tiny": True, "out": tmp_path, "resume": True}
+
+
+def test_a_set_of_videos_that_was_never_trained_on_is_scored_beside_images(mindaam, gaze):
+    root, splits = gaze.parent, {"test": ["b.png"]}
+    (gaze / "splits.json").write_text(json.dumps(splits))
+    tree = film_trees.build("avad", "released", root).folder
+
+    def scored(*more):
+        code, out, err = mindaam("evaluate", "--data", root, "--split", "test", *more)
+        assert (code, err) == (0, "")
+        rows = [line.split("|") for line in out.splitlines() if "| right |" in line]
+        return {name.strip(): pairs.strip() for _, name, _, pairs, *_ in rows}
+
+    assert scored() == {"bright": "1", "avad": "1"}
+    pack(open_set(root, "avad", "test"), root / "avad.test", FakeModel().config.image_size, workers=0)
+    shutil.rmtree(tree)  # the pack of its split test is all that there is of it now
+    assert scored("--set", "avad") == {"avad": "1"}
