@@ -109,6 +109,14 @@ def test_old_data_are_mixed_in_where_they_are(tmp_path, monkeypatch, place, says
     assert (list(corpus.train), weights) == (["cat2000"], {})
     assert Line.said == [f"no old data are mixed in: {says}"]
 
+    (tmp_path / "empty").mkdir()
+    for where, why in (("empty", "holds no pack, gaze folder or data set"), ("mine", "are trained on anyway")):
+        monkeypatch.setenv("MINDAAM_GAZE", str(tmp_path / where))
+        corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
+        assert (list(corpus.train), weights) == (["cat2000"], {}) and why in Line.said.pop()
+    with pytest.raises(InputError, match="holds no pack"):
+        open_data(load_corpus_config(FINE_TUNING, [*changes, f"mix.data_root={tmp_path / 'empty'}"]), False, Line())
+
     monkeypatch.setenv("MINDAAM_GAZE", str(old))
     corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
     assert set(corpus.train) == {"cat2000", "osie"} and weights["osie"] > 0 and len(Line.said) == 1
