@@ -5,7 +5,7 @@
 #   eval_8p.sh --data ROOT [--model NAME|PATH] [--split NAME] [--set NAME]... [--workers N] [--out DIR] [--dry-run]
 #
 #   --data ROOT         a folder of packs, gaze folders and data sets, or one pack or gaze folder
-#   --model NAME|PATH   a bundled model or a .safetensors checkpoint (as `mindaam evaluate`)
+#   --model NAME|PATH   a bundled model, a .safetensors checkpoint or a run's folder (as `mindaam evaluate`)
 #   --split NAME        which split (val)
 #   --set NAME          only this set, again for more (all that ROOT has)
 #   --workers N         devices (8; with DEVICE_TARGET=CPU 2)

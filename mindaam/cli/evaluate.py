@@ -9,12 +9,13 @@ from typer import Option, echo
 
 from mindaam.cli.terminal import progress, say
 
+MODEL = "A model, its .safetensors checkpoint, or a run's folder."
 REPORTS = (".md", ".json")
 
 
 def evaluate(
     data: Annotated[Path, Option(metavar="ROOT", help="A gaze folder or pack, or a folder of them and of data sets.")],
-    model: Annotated[str | None, Option(metavar="NAME|PATH", help="A model, or its .safetensors checkpoint.")] = None,
+    model: Annotated[str | None, Option(metavar="NAME|PATH", help=MODEL)] = None,
     split: Annotated[str, Option(metavar="NAME", help="Split that is scored.")] = "val",
     sets: Annotated[list[str] | None, Option("--set", metavar="NAME", help="Only this set (again for more).")] = None,
     skip_damaged: Annotated[bool, Option("--skip-damaged", help="Leave out what is damaged.")] = False,
@@ -27,6 +28,10 @@ def evaluate(
 
     if save and save.suffix not in REPORTS:
         raise ConfigError(f"{save}: a report is saved as {' or '.join(REPORTS)}; name the file so")
+    if model is not None:
+        from mindaam.zoo.model_files import checkpoint_of
+
+        model = checkpoint_of(model) or model
     folders = _pictures(data, split, sets, skip_damaged)
     if save:
         media.prepare_folder(save.parent)

@@ -1,7 +1,6 @@
 """What a run on pictures and films does, as validated data; `configs/train/corpus.yaml` and its variants are values."""
 
 import json
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -18,7 +17,6 @@ from mindaam.training.negative_samples import Attack
 from mindaam.training.parameter_groups import GroupsConfig
 from mindaam.training.schedule import ScheduleConfig
 from mindaam.zoo.checkpoints import read_metadata
-from mindaam.zoo.index import records, verified
 
 # What `--tiny` lays over a configuration, beside pictures of few patches. Most of such a run is compilation.
 TINY_PATCHES = 4  # a side
@@ -65,21 +63,21 @@ class CorpusConfig(Schema):
 
     seed: of initial values and dropout, and of all that is drawn (order, clips, prompts, the attack on audio) unless
     `sampling.seed` is a number. corpus: {set: weight}, a weight multiplies how often a set is drawn; null for all sets
-    under data_root. unseen: sets that are never trained on, to be tested zero-shot. mix: old data beside. start: a
-    bundled model or a .safetensors checkpoint to start from, null for the encoder alone. granularity: of the sentences,
-    G1 to G4, or none for no prompt. granularities: {set: one of these, or {trained, scored}} where a set differs.
-    none_prompt: the sentence that `none` means, null for the "None" among the prompts of `start`, else the first of G1;
-    what it came to is written down. warm_start: epochs in which only sets of free viewing are drawn, so that the anchor
-    finds its place. answered: frames of a clip that are decoded and compared a step. part: pictures that go through the
-    model at once, null for all of a rank's; a batch of more is summed up from several parts. precision: of the
-    backbone, everything behind it is float32. recompute: the backbone's values are computed again on the way back,
-    which takes a third more time and much less memory. shard_optimizer: each of several ranks keeps the moments of a
-    part of the parameters, which saves memory and costs time. rescale_positions: R of an encoder with rotary positions,
-    DINOv3, in training alone: in each step each block multiplies all coordinates by a factor of its own, log-uniform
-    from 1/R to R; null for none. clip_norm: longest that all gradients together may be, null for any. attack: Negative
-    Sample Attack, null for none. epochs, schedule, groups, betas, eps: of AdamW. keep_last, keep_best: checkpoints that
-    are kept. validation: pictures and films a set that are scored after each epoch. checkpoint_every: steps between two
-    checkpoints within an epoch.
+    under data_root. unseen: sets that are never trained on, to be tested zero-shot. mix: old data beside. start: what
+    to start from, a bundled model's name, or the path of a checkpoint or of a run, null for the encoder alone.
+    granularity: of the sentences, G1 to G4, or none for no prompt. granularities: {set: one of these, or {trained,
+    scored}} where a set differs. none_prompt: the sentence that `none` means, null for the "None" among the prompts of
+    `start`, else the first of G1; what it came to is written down. warm_start: epochs in which only sets of free
+    viewing are drawn, so that the anchor finds its place. answered: frames of a clip that are decoded and compared a
+    step. part: pictures that go through the model at once, null for all of a rank's; a batch of more is summed up from
+    several parts. precision: of the backbone, everything behind it is float32. recompute: the backbone's values are
+    computed again on the way back, which takes a third more time and much less memory. shard_optimizer: each of several
+    ranks keeps the moments of a part of the parameters, which saves memory and costs time. rescale_positions: R of an
+    encoder with rotary positions, DINOv3, in training alone: in each step each block multiplies all coordinates by a
+    factor of its own, log-uniform from 1/R to R; null for none. clip_norm: longest that all gradients together may be,
+    null for any. attack: Negative Sample Attack, null for none. epochs, schedule, groups, betas, eps: of AdamW.
+    keep_last, keep_best: checkpoints that are kept. validation: pictures and films a set that are scored after each
+    epoch. checkpoint_every: steps between two checkpoints within an epoch.
     """
 
     model: str
@@ -181,16 +179,13 @@ def load_corpus_config(path, assignments=(), *, tiny=False, begun=None, say=None
     return validate(CorpusConfig, data, str(path))
 
 
-def start_path(start):
-    """Path of a checkpoint to start from: of a bundled model, verified, or the path that is given."""
-    return verified(start) if start in records() else Path(start)
-
-
 def _kind_of(start):
     """{"model", "preset"} of a checkpoint, as far as its header names them; CheckpointError for an unusable one."""
-    header = read_metadata(start_path(start))
-    known = {"model": header.get("model") or header.get("name")}
-    known["preset"] = json.loads(header["config"]).get("preset") if "config" in header else None
+    from mindaam.zoo.model_files import checkpoint_file
+    from mindaam.zoo.weights import checkpoint_config
+
+    name, config = checkpoint_config(checkpoint_file(start))
+    known = {"model": name, "preset": (config or {}).get("preset")}
     return {key: value for key, value in known.items() if value is not None}
 
 

@@ -35,6 +35,7 @@ from mindaam.training.log import CsvLog, Progress
 from mindaam.training.schedule import rate_at
 from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.prompting import header_entry
+from mindaam.zoo.run_checkpoints import MODEL
 from mindaam.zoo.weights import save_trained
 
 COLUMNS = (
@@ -168,7 +169,7 @@ class Run:
         }  # fmt: skip
         metadata = {
             "corpus": json.dumps(place), "config": self.config.model_dump_json(), "model": self.config.model,
-            "environment": json.dumps(checkpoints.environment()),
+            MODEL: self.model.config.model_dump_json(), "environment": json.dumps(checkpoints.environment()),
         }  # fmt: skip
         keep = {"keep_last": self.config.keep_last, "keep_best": self.config.keep_best}
         checkpoints.save(self.folder, self.number, tensors, metadata, score=score, **keep)

@@ -11,11 +11,11 @@ from mindaam.data.packs.fitting import require_fit
 from mindaam.data.prompts.prompting import check as check_prompting
 from mindaam.data.prompts.prompting import no_prompt
 from mindaam.errors import ConfigError
-from mindaam.models.registry import build_model
+from mindaam.models.registry import build_model, model_config
 from mindaam.schema import merge
 from mindaam.training import checkpoints, distributed
 from mindaam.training.begun import as_begun
-from mindaam.training.corpus_config import begun_config, load_corpus_config, start_path
+from mindaam.training.corpus_config import begun_config, load_corpus_config
 from mindaam.training.corpus_data import Corpus, open_corpus
 from mindaam.training.corpus_loop import Run
 from mindaam.training.corpus_source import Hearing
@@ -24,7 +24,8 @@ from mindaam.training.dry_run import describe
 from mindaam.training.log import Progress
 from mindaam.training.sources import data_root
 from mindaam.training.stopping import Asked
-from mindaam.zoo.weights import checkpoint_config, checkpoint_prompts, load_backbone, load_trained
+from mindaam.zoo.model_files import checkpoint_file
+from mindaam.zoo.weights import checkpoint_config, checkpoint_prompts, load_backbone, load_weights
 
 TEMPORAL = "head.temporal."  # how the names of the temporal blocks' parameters begin
 
@@ -128,7 +129,7 @@ def with_none_prompt(config):
     """The CorpusConfig with the sentence that `none` means, where any set has none; it is written down like that."""
     if config.none_prompt is not None or not config.prompting.has_none():
         return config
-    theirs = {} if config.start is None else checkpoint_prompts(start_path(config.start))
+    theirs = {} if config.start is None else checkpoint_prompts(checkpoint_file(config.start))
     return config.model_copy(update={"none_prompt": theirs.get("None") or no_prompt()})
 
 
@@ -171,30 +172,39 @@ def shaped_model(config):
 
     Raises ConfigError when positions are to be rescaled that its encoder does not compute.
     """
-    preset, changes = config.preset, config.model_changes
-    if config.start is not None:
-        changes = merge(checkpoint_config(start_path(config.start))[1] or {}, changes)
-        preset = changes.get("preset", preset)
-    model = build_model(config.model, preset, changes=changes)
+    return _shaped(config, None if config.start is None else checkpoint_file(config.start))[0]
+
+
+
+
+def start_model(config):
+    """The AAM of a CorpusConfig, its encoder's weights loaded, and those of the checkpoint to start from, if any."""
+    # the file is looked for once: a run that it belongs to may go on meanwhile
+    path = None if config.start is None else checkpoint_file(config.start)
+    model, temporal = _shaped(config, path)
+    if path is None:
+        load_backbone(model)
+    else:
+        # temporal blocks that the start does not have, or has in another form, begin anew
+        load_weights(model, path, apart=None if temporal == model.config.temporal else TEMPORAL)
+    return model
+
+
+def _shaped(config, path):
+    """The AAM that starts from the checkpoint at `path`, or None, and the TemporalConfig that the latter has."""
+    name, preset, theirs, temporal = config.model, config.preset, {}, None
+    if path is not None:
+        owner, found = checkpoint_config(path)
+        name, theirs = owner or name, found or {}
+        preset = merge(theirs, config.model_changes).get("preset", preset)
+        temporal = model_config(name, preset, theirs).temporal
+    model = build_model(name, preset, changes=merge(theirs, config.model_changes))
     if config.rescale_positions is not None and not hasattr(model.backbone, "set_rescale"):
         raise ConfigError(
             f"rescale_positions: the encoder {model.config.encoder.name} learned its positions and has no coordinates "
             "to rescale, as DINOv3 has; leave the key out"
         )
-    return model
-
-
-def start_model(config):
-    """The AAM of a CorpusConfig, its encoder's weights loaded, and those of the checkpoint to start from, if any."""
-    model = shaped_model(config)
-    load_backbone(model)
-    if config.start is not None:
-        path = start_path(config.start)
-        theirs = (checkpoint_config(path)[1] or {}).get("temporal")
-        # temporal blocks that the start does not have, or has in another form, begin anew
-        same = theirs == merge({"temporal": theirs}, config.model_changes)["temporal"]
-        load_trained(model, path, apart=None if same else TEMPORAL)
-    return model
+    return model, temporal
 
 
 def require_films(model, config):

@@ -30,8 +30,8 @@ from mindaam.training.schedule import cosine
 from mindaam.training.sources import open_folders
 from mindaam.zoo.checkpoints import read_metadata, read_safetensors, sha256_of, write_safetensors
 from mindaam.zoo.factory import sentence_encoder
-from mindaam.zoo.index import verified
-from mindaam.zoo.weights import checkpoint_config, load_backbone, load_trained, save_trained
+from mindaam.zoo.model_files import checkpoint_file
+from mindaam.zoo.weights import checkpoint_config, load_weights, save_trained
 
 COLUMNS = ("step", "rate", "loss", "kld", "cc", "sim", "change", "seconds")
 
@@ -50,11 +50,11 @@ TINY = {
 class FilmTrainConfig(Schema):
     """A whole run on films.
 
-    start: the bundled model whose head and adapters are taken and kept. model_changes: its `temporal` section and
-    `dynamics`. folders: the gaze folders that the films are made from. films: how many a split; frames: of each.
-    shares: how often each kind of film is drawn against the others, 1 where it is not named. pairs: pairs of
-    neighbouring frames a step whose maps, and whose change from one to the next, are compared with their truth.
-    calm: weight of that change in the loss.
+    start: the model whose head and adapters are taken and kept, as `zoo.model_files` takes it. model_changes: its
+    `temporal` section and `dynamics`. folders: the gaze folders that the films are made from. films: how many a split;
+    frames: of each. shares: how often each kind of film is drawn against the others, 1 where it is not named. pairs:
+    pairs of neighbouring frames a step whose maps, and whose change from one to the next, are compared with their
+    truth. calm: weight of that change in the loss.
     """
 
     start: str
@@ -171,7 +171,7 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
 
     # ---- the model, and what it makes of every frame ---------------------------------------------------------------
     runtime.configure(mode="graph", seed=config.seed)
-    source = verified(config.start)
+    source = checkpoint_file(config.start)
     model = film_model(config.start, source, config.model_changes)
     progress = Progress(config.steps)
     encode, origin = sentence_encoder(model.config.text.name).encode, sha256_of(source)
@@ -215,7 +215,7 @@ def dry_run(config_path, assignments=(), *, tiny=False):
     """What such a run would do, as text; only the configuration and the header of `start` are read."""
     config = load_config(config_path, assignments, tiny)
     runtime.configure(mode="pynative", seed=config.seed)
-    model = shaped_model(config.start, verified(config.start), config.model_changes)
+    model = shaped_model(config.start, checkpoint_file(config.start), config.model_changes)
     # frames pass backbone and neck once, before the steps
     whole = training_flops(model.config, model.config.temporal.clip, 2 * config.pairs)
     return outline(model, config, {"films": {part: whole[part] for part in ("temporal", "hierarchy", "decoder")}})
@@ -228,17 +228,16 @@ def film_model(name, path, changes):
     Raises ConfigError when the changes name no temporal section.
     """
     model = shaped_model(name, path, changes)
-    load_backbone(model)
-    load_trained(model, path, apart=TEMPORAL)
+    load_weights(model, path, apart=TEMPORAL)
     return model.set_train(False)
 
 
 def shaped_model(name, path, changes):
     """The same without weights."""
-    config = merge(checkpoint_config(path)[1], changes)
+    config = merge(checkpoint_config(path)[1] or {}, changes)
     if not config.get("temporal"):
         raise ConfigError("a run on films needs model_changes.temporal: which depths, how many heads")
-    model = build_model(name, config["preset"], changes=config)
+    model = build_model(checkpoint_config(path)[0] or name, config.get("preset", "paper"), changes=config)
     for parameter in model.get_parameters():
         parameter.requires_grad = False
     for parameter in model.head.temporal.get_parameters():

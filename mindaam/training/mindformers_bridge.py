@@ -27,7 +27,8 @@ from mindaam.schema import validate
 from mindaam.training.config import LossConfig
 from mindaam.training.optimizer import AdamW
 from mindaam.training.parameter_groups import GroupsConfig, groups
-from mindaam.zoo.weights import load_backbone, load_trained
+from mindaam.zoo.model_files import checkpoint_file
+from mindaam.zoo.weights import load_backbone, load_weights
 
 RELEASE, MINDSPORE = "1.9", "2.9"  # a pair: each MindFormers release is for one MindSpore
 COLUMNS = ("pictures", "sentences", "truth")  # of the data set that `launch` takes
@@ -215,10 +216,11 @@ def launch(path, dataset):
     config = load_config(path)
     set_up(config)
     network = build_network(config)
-    load_backbone(network.aam)
     start = config.model.model_config.checkpoint_name_or_path
     if start:
-        load_trained(network.aam, start)
+        load_weights(network.aam, checkpoint_file(start))
+    else:
+        load_backbone(network.aam)
     steps = config.runner_config.epochs * dataset.get_dataset_size()
     optimizer = build_optimizer(config, network, steps)
     network.set_train(True)

@@ -127,3 +127,41 @@ def test_a_full_disk_leaves_nothing(mindaam, folder, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     code, _, err = mindaam("convert", "--kind", "dinov3", folder / "in.safetensors", folder / "out.safetensors")
     assert code == 2 and "No space left on device" in err and os.listdir(folder) == ["in.safetensors"]
+
+
+PROMPTS = 'PROMPTS = {"Posters": "A wall of posters.", "None": "Anybody looks at anything."}\n'
+
+
+def test_the_authors_prompts_go_with_their_checkpoint(mindaam, folder, monkeypatch):
+    from mindaam.zoo.convert import files, report
+    from mindaam.zoo.weights import checkpoint_prompts
+
+    arrays = {"head.hierarchy.anchor": np.ones((1, 4), np.float32)}
+    account = report.Report(tuple(arrays), {}, (), {}, (), (), (), (), ())
+    made = files.Converted("aam", "aam_dinov3_vitl16", arrays, account, folder / "in.safetensors", "0" * 64)
+    monkeypatch.setattr(files, "convert", lambda *_, **__: made)
+    (folder / "prompts.py").write_text(PROMPTS)
+    command = ("convert", "--kind", "aam", folder / "in.safetensors", folder / "out.safetensors", "--force")
+    code, out, err = mindaam(*command, "--prompts", folder / "prompts.py")
+    assert (code, err) == (0, "") and out.splitlines()[-1] == "prompts: Posters, None"
+    prompts = {"Posters": "A wall of posters.", "None": "Anybody looks at anything."}
+    assert checkpoint_prompts(folder / "out.safetensors") == prompts
+    assert mindaam(*command)[0] == 0 and checkpoint_prompts(folder / "out.safetensors") == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "says"),
+    [
+        ("dinov3", PROMPTS, "--prompts is for a whole model"),
+        ("aam", PROMPTS + "import os\n", "prompts.py, line 2"),
+        ("aam", None, "cannot read the prompts"),
+    ],
+)
+def test_prompts_that_cannot_be_are_refused_before_the_work(mindaam, folder, kind, text, says):
+    if text is not None:
+        (folder / "prompts.py").write_text(text)
+    before = sorted(os.listdir(folder))
+    source, target = folder / "in.safetensors", folder / "out.safetensors"
+    code, out, err = mindaam("convert", "--kind", kind, source, target, "--prompts", folder / "prompts.py")
+    assert code == 2 and out == "" and err.startswith("mindaam: ") and err.count("\n") == 1 and says in err
+    assert sorted(os.listdir(folder)) == before

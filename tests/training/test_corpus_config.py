@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mindaam.errors import CheckpointError, ConfigError
@@ -95,7 +96,8 @@ def test_a_tiny_run_starts_from_nothing_with_a_model_of_the_same_kind(tmp_path):
     ours = load_corpus_config(RECIPE, ["start=aam_dinov2_vits14"], tiny=True, say=said.append)
     assert (ours.start, ours.model) == (None, "aam_dinov2_vits14") and "are not loaded" in said[0] and len(said) == 1
     other = tmp_path / "other.safetensors"
-    write_safetensors(other, {}, {"model": "aam_dinov3_vits16", "config": '{"preset": "released"}'})
+    head = {"head.anchor": np.zeros(2, np.float32)}
+    write_safetensors(other, head, {"model": "aam_dinov3_vits16", "config": '{"preset": "released"}'})
     ours = load_corpus_config(RECIPE, [f"start={other}"], tiny=True)
     assert (ours.start, ours.model, ours.preset) == (None, "aam_dinov3_vits16", "released")
     assert ours.model_changes["image_size"] == [64, 64]  # four patches of 16

@@ -150,6 +150,17 @@ def test_the_runs_seed_draws_order_clips_sentences_answered_frames_and_the_attac
     assert zero == again and all(a != b for a, b in zip(zero, one, strict=True))
 
 
+def test_noise_is_as_loud_as_the_sound_that_it_replaces_whatever_its_scale(root):
+    levels = []
+    for scale in (1.0, 2.0**-23):
+        hearing = Hearing(loudness, RELEASED._replace(scale=scale), released=True)
+        changes = {"sampling": {"steps": 2}, "attack": {"p": 1.0, "weight": 0.1}}
+        heard = parts(opened(root, ("diem",), hearing, **changes))[0].arrays
+        assert heard[5].all()
+        levels.append(heard[4][:, 0] / scale)
+    np.testing.assert_allclose(*levels, rtol=1e-3)
+
+
 def test_a_mirrored_clip_is_mirrored_with_its_truth(root):
     readers = open_corpus(root, ("dhf1k", "osie"), (), GroundTruth()).train
     plain, mirrored = (read(readers["dhf1k"], 0, (1, 3), SIZE, "area", flip, None) for flip in (False, True))

@@ -242,7 +242,7 @@ class FilmSet:
         """As `images`, with the second since the film's start at which each is shown: (position, image, second)."""
         film, size = self.films[index], self.size(index)
         if not self.layout.frames:
-            yield from self._decoded(film, sorted(set(positions)), size)
+            yield from self._decoded(film, sorted(set(positions)), size, self.file_rate(index))
             return
         for position in sorted(set(positions)):
             path = self._frame_path(film, film.numbers[position])
@@ -254,15 +254,15 @@ class FilmSet:
                 )
             yield position, image, (int(film.numbers[position]) - film.start) / film.rate
 
-    def _decoded(self, film, positions, size):
+    def _decoded(self, film, positions, size, rate):
         """As `_frames`, of a film file: a frame is shown from its time on, which is the decoder's as in prediction,
         until the next one's."""
         from mindaam.data.film import Pick, read_frames
 
-        due = [(int(film.numbers[position]) + 0.5) / film.rate for position in positions]
-        first = max(0.0, due[0] - 1 / film.rate)
+        due = [(int(film.numbers[position]) + 0.5) / rate for position in positions]
+        first = max(0.0, due[0] - 1 / rate)
         path, latest = self.tree.path(film.path), None
-        for frame in read_frames(path, Pick(start=first, end=due[-1] + 1 / film.rate), size):
+        for frame in read_frames(path, Pick(start=first, end=due[-1] + 1 / rate), size):
             while latest is not None and due and frame.time > due[0]:
                 yield positions[len(positions) - len(due)], *latest
                 due.pop(0)

@@ -3,6 +3,7 @@
 Arrays stay views of the mapped input until they are written, one by one; memory holds the file about once.
 """
 
+import json
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +20,10 @@ PYTORCH = (b"PK\x03\x04", b"\x80")  # what PyTorch's files begin with: zip archi
 
 
 class Converted(NamedTuple):
-    """A checkpoint under our names, not written yet: state {our name: array}, its Report, and the file it came from."""
+    """A checkpoint under our names, not written yet: state {our name: array}, its Report, and the file it came from.
+
+    prompts: {data set: prompt} that it was trained with, as `prompts.read_prompts` gives them, or {} where not known.
+    """
 
     kind: str
     name: str
@@ -27,6 +31,7 @@ class Converted(NamedTuple):
     report: Report
     source: Path
     sha256: str
+    prompts: dict = {}
 
 
 def convert(source, kind, *, name=None, allow=()):
@@ -111,7 +116,7 @@ def check_target(source, target, force=False):
 
 
 def save(converted, target):
-    """Writes the arrays with a header that says what they are and which file, by its SHA-256, they were made from.
+    """Writes the arrays with a header: what they are, which file, by its SHA-256, they were made from, the prompts.
 
     The file appears whole or not at all; the same input gives the same bytes. Raises OutputError.
     """
@@ -121,6 +126,8 @@ def save(converted, target):
         "name": converted.name,
         "source_sha256": converted.sha256,
     }
+    if converted.prompts:
+        metadata["prompts"] = json.dumps(converted.prompts, ensure_ascii=False)
     write_safetensors(target, converted.state, metadata)
 
 
