@@ -14,6 +14,7 @@ import mindspore as ms
 import numpy as np
 
 from mindaam import graphs, runtime
+from mindaam.data.audio.windows import Cut
 from mindaam.encoders.clip_text import ClipText
 from mindaam.encoders.dinov2 import DINOv2
 from mindaam.encoders.dinov3 import DINOv3
@@ -156,7 +157,7 @@ def corpus():
         changes += ["model_changes.audio={name: wav2clip, width: 2, attention_width: 8, heads: 2, dropout: 0.1}"]
         config = load_corpus_config(configs_dir() / "train" / "corpus.yaml", changes, tiny=True)
         data, _ = open_data(config, False, Progress(0, quiet=True))
-        hearing = Hearing(loudness, (-1.0, -0.5, 0.0, 0.5, 1.0), released=False)
+        hearing = Hearing(loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False)
         runtime.configure(mode="graph", seed=config.seed)  # whatever was drawn before
         training = Run(config, start_model(config), data, Path(place) / "run", ALONE, hearing)
         training.begin()
