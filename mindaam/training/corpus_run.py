@@ -22,10 +22,11 @@ from mindaam.training.corpus_source import Hearing
 from mindaam.training.corpus_step import prepare
 from mindaam.training.dry_run import describe
 from mindaam.training.log import Progress
+from mindaam.training.prompting import checkpoint_prompting
 from mindaam.training.sources import data_root
 from mindaam.training.stopping import Asked
 from mindaam.zoo.model_files import checkpoint_file
-from mindaam.zoo.weights import checkpoint_config, checkpoint_prompts, load_backbone, load_weights
+from mindaam.zoo.weights import checkpoint_config, load_backbone, load_weights
 
 TEMPORAL = "head.temporal."  # how the names of the temporal blocks' parameters begin
 
@@ -86,7 +87,7 @@ def train(
     model = start_model(config)
     # a start brings its own, whatever the configuration names: what is written down is what is trained
     config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
-    if any(films):
+    if any(films) or any(hasattr(reader, "clip") for reader in corpus.val.values()):
         require_films(model, config)
     if not tiny:  # a smoke run's pictures are of a size that nobody packs
         for reader in (*corpus.train.values(), *corpus.val.values()):
@@ -129,8 +130,8 @@ def with_none_prompt(config):
     """The CorpusConfig with the sentence that `none` means, where any set has none; it is written down like that."""
     if config.none_prompt is not None or not config.prompting.has_none():
         return config
-    theirs = {} if config.start is None else checkpoint_prompts(checkpoint_file(config.start))
-    return config.model_copy(update={"none_prompt": theirs.get("None") or no_prompt()})
+    theirs = None if config.start is None else checkpoint_prompting(checkpoint_file(config.start)).without
+    return config.model_copy(update={"none_prompt": theirs or no_prompt()})
 
 
 def open_data(config, skip_damaged, line):
@@ -141,7 +142,8 @@ def open_data(config, skip_damaged, line):
 
     names = None if config.corpus is None else tuple(config.corpus)
     told = {"skip_damaged": skip_damaged, "report": report}
-    corpus = open_corpus(data_root(config), names, config.unseen, config.ground_truth, **told)
+    unseen = {"score_unseen": config.score_unseen}
+    corpus = open_corpus(data_root(config), names, config.unseen, config.ground_truth, **unseen, **told)
     weights = {name: weight for name, weight in (config.corpus or {}).items() if name in corpus.train}
     if config.mix is None:
         return corpus, weights
