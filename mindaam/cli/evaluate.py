@@ -91,25 +91,27 @@ def _evaluate(folders, model):
 
 
 def _add_videos(report, readers, predictor, prompting, shown):
-    """Adds the scores of videos to a report, with their audio where the model hears."""
+    """Adds the scores of videos to a report; sets that are trained on with their audio are scored with it."""
     from types import SimpleNamespace
 
     from mindaam.evaluation import gaze
     from mindaam.evaluation.videos import score_video
+    from mindaam.training.corpus_data import modality
     from mindaam.training.corpus_run import open_hearing
 
-    hearing = open_hearing(predictor.model.config, SimpleNamespace(say=say))
+    heard = [reader for reader in readers if modality(reader.name, reader) == "audio_video"]
+    hearing = open_hearing(predictor.model.config, SimpleNamespace(say=say)) if heard else None
     for reader in readers:
-        rows = []
+        rows, mine = [], hearing if reader in heard else None
         for _, entry in shown([(name, entry) for entry, (name, _) in enumerate(reader.entries)]):
-            rows += score_video(predictor.model, predictor.embed, reader, entry, prompting, hearing)
+            rows += score_video(predictor.model, predictor.embed, reader, entry, prompting, mine)
         gaze.add_to(report, reader, rows)
 
 
 def _prompting(model):
     """The Prompting that a checkpoint's model was trained with; a bundled model's sentences are the readers' own."""
     from mindaam.data.prompts.prompting import Prompting
-    from mindaam.zoo.prompting import checkpoint_prompting
+    from mindaam.training.prompting import checkpoint_prompting
 
     return checkpoint_prompting(model) if model is not None and os.path.isfile(model) else Prompting()
 

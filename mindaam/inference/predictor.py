@@ -205,7 +205,7 @@ def _check(sentence):
 
 def _prompts(model):
     """The prompts that the model of that name or path brings along."""
-    from mindaam.zoo.prompting import model_prompts
+    from mindaam.training.prompting import model_prompts
 
     return model_prompts(model)
 

@@ -32,9 +32,9 @@ from mindaam.training.corpus_step import (
 from mindaam.training.ema import Ema
 from mindaam.training.events import Events
 from mindaam.training.log import CsvLog, Progress
+from mindaam.training.prompting import header_entry
 from mindaam.training.schedule import rate_at
 from mindaam.zoo.factory import sentence_encoder
-from mindaam.zoo.prompting import header_entry
 from mindaam.zoo.run_checkpoints import MODEL
 from mindaam.zoo.weights import save_trained
 
