@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from mindaam.data.checks.probing import damaged
 from mindaam.data.datasets.catalogue import catalogue
-from mindaam.data.datasets.opening import GAZE, TRAINING, find_data, not_here, read_data
+from mindaam.data.datasets.opening import GAZE, TRAINING, NothingHere, find_data, not_here, read_data
 from mindaam.data.prompts import corpus as corpus_prompts
 from mindaam.data.strata import Stratum
 from mindaam.errors import InputError, nearest
@@ -58,7 +58,7 @@ def open_corpus(root, names, unseen, truth, *, score_unseen=False, skip_damaged=
         raise not_here(root, kinds=TRAINING)
     if not corpus.train:
         why = f": {corpus.skipped[0]}" if corpus.skipped else ""
-        raise InputError(
+        raise (InputError if why else NothingHere)(
             f"{root} holds no pack, gaze folder or data set to train on; see `mindaam data check {root}`{why}"
         )
     return corpus

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mindaam import runtime
 from mindaam.data.audio.windows import RATE, cut_of
+from mindaam.data.datasets.opening import NothingHere
 from mindaam.data.packs.fitting import require_fit
 from mindaam.data.prompts.prompting import check as check_prompting
 from mindaam.data.prompts.prompting import no_prompt
@@ -151,7 +152,15 @@ def open_data(config, skip_damaged, line):
     if missing:
         line.say(f"no old data are mixed in: {missing}")
         return corpus, weights
-    old = open_corpus(data_root(config.mix), config.mix.sets, config.unseen, config.ground_truth, **told)
+    try:
+        old = open_corpus(data_root(config.mix), config.mix.sets, config.unseen, config.ground_truth, **told)
+    except NothingHere as error:
+        if config.mix.data_root is not None:  # a folder that is named must have some
+            raise
+        line.say(f"no old data are mixed in: {error}")
+        return corpus, weights
+    if set(old.train) <= set(corpus.train):
+        line.say(f"no old data are mixed in: all under {data_root(config.mix)} are trained on anyway")
     mine, theirs = (sum(map(len, each.train.values())) for each in (corpus, old))
     weight = config.mix.share / (1 - config.mix.share) * mine / theirs
     weights |= {name: weight for name in old.train if name not in corpus.train}
@@ -175,8 +184,6 @@ def shaped_model(config):
     Raises ConfigError when positions are to be rescaled that its encoder does not compute.
     """
     return _shaped(config, None if config.start is None else checkpoint_file(config.start))[0]
-
-
 
 
 def start_model(config):
