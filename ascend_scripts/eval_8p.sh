@@ -21,8 +21,8 @@ read_options "--data --model --split --set --workers" "$@"
 if [[ -z "$DATA" ]]; then fail "which data? give --data ROOT"; fi
 OUT="${OUT:-runs/evaluation}"
 
-# names of the sets of pictures that ROOT has in the split, a line each
-sets_of_pictures() {
+# names of the sets of images and videos that ROOT has in the split, a line each
+sets_there() {
     "$PYTHON" - "$DATA" "$SPLIT" <<'PYTHON_CODE'
 import sys
 
@@ -33,10 +33,7 @@ try:
     named = open_named(sys.argv[1], None, [sys.argv[2]])
 except MindAAMError as error:
     sys.exit(f"eval_8p.sh: {error}")
-images = [name for name, reader in named if not hasattr(reader, "clip")]
-if not images:
-    sys.exit(f"eval_8p.sh: {sys.argv[1]} holds no pictures with gaze in the split {sys.argv[2]}")
-print("\n".join(images))
+print("\n".join(dict.fromkeys(name for name, _ in named)))
 PYTHON_CODE
 }
 
@@ -63,7 +60,7 @@ score() {
 }
 
 if ((${#SETS[@]} == 0)); then
-    listed="$(sets_of_pictures)" || exit 2
+    listed="$(sets_there)" || exit 2
     mapfile -t SETS <<<"$listed"
 fi
 if $DRY_RUN; then

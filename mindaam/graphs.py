@@ -11,6 +11,7 @@ Whatever else a process compiles is compiled anew.
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,12 +30,13 @@ _compiled = WeakKeyDictionary()  # Cell: the signatures that it was compiled for
 def keep(folder=None):
     """Keeps compiled graphs in `folder`, or in that of MS_COMPILER_CACHE_PATH if MS_COMPILER_CACHE_ENABLE is 1.
 
-    Nothing happens if neither is asked for, or one of them was before. MindSpore's own cache is off afterwards. A run
-    of several ranks keeps none: their graphs were never read back in a test.
+    Nothing happens if neither is asked for, or one of them was before. MindSpore's own cache is off afterwards, by
+    whichever way it was switched on. A run of several ranks keeps none: their graphs were never read back in a test.
     Raises ConfigError when the folder cannot be written.
     """
     global _store
     asked = os.environ.pop(ENABLE, None) == "1"
+    _switch_off()
     folder = folder or (os.environ.get(PATH) or "." if asked else None)
     if folder is None or _store is not None or os.environ.get("MS_ROLE"):
         return
@@ -65,6 +67,13 @@ def run(cell, *inputs, by=None):
 def kept():
     """What keeps this process's graphs: its `folder`, and how many were `found` there and `made`; None without one."""
     return _store
+
+
+def _switch_off():
+    """Ends what `mindspore.set_context(enable_compile_cache=True)` began; graphs are then compiled anew."""
+    mindspore = sys.modules.get("mindspore")
+    if mindspore and mindspore.get_context("enable_compile_cache"):
+        mindspore.set_context(enable_compile_cache=False)
 
 
 def _graph_mode():

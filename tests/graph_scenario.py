@@ -14,6 +14,7 @@ import mindspore as ms
 import numpy as np
 
 from mindaam import graphs, runtime
+from mindaam.data.audio.windows import Cut
 from mindaam.encoders.clip_text import ClipText
 from mindaam.encoders.dinov2 import DINOv2
 from mindaam.encoders.dinov3 import DINOv3
@@ -34,11 +35,14 @@ from mindaam.training.distributed import ALONE
 from mindaam.training.film_data import COARSER
 from mindaam.training.film_run import FilmStep
 from mindaam.training.log import Progress
+from mindaam.training.sounding_model import SoundingStep
+from mindaam.training.sounding_object import batch, build, clips_of, predict
 from mindaam.training.step import TrainStep
 from tests.models import tiny, tiny_film
 from tests.training.corpus_root import make_corpus
 from tests.training.small import CONFIG, MODEL, NAME, SIZE, TEXT_WIDTH, build_small
 from tests.training.test_corpus_source import loudness
+from tests.training.test_sounding_object import config as sounding
 
 TRAINING = TrainConfig(**CONFIG)
 BACKBONE = {"width": 24, "heads": 3, "depth": 2, "taps": (0, 1)}
@@ -112,7 +116,7 @@ def models():
 
 
 def phases():
-    """Steps of images from nothing and with adapters, of the temporal blocks, and of the sounding object."""
+    """Steps of images without and with adapters, of the temporal blocks, and of the sounding object."""
     for phase, taps in zip(TRAINING.phases, (4, 2), strict=True):
         model = build_small(NAME, changes={**MODEL, "lora": {"rank": 2, "last_n_blocks": 2, "dropout": 0.5}})
         filled(model).set_train(True)
@@ -125,7 +129,7 @@ def phases():
             yield run(step, settings, noise(2, taps, 7, 32), noise(2, TEXT_WIDTH), truth)
         yield values(step)
     model = filled(build_model(tiny_film.NAME, "paper", changes=merge(tiny_film.CHANGES, {"temporal": {"clip": 4}})))
-    step = FilmStep(model, OptimizerConfig(), 1.0).set_train(True)
+    step = FilmStep(model, OptimizerConfig(weight_decay=0.1), 1.0).set_train(True)
     truth = np.full((2, 1, *(side // COARSER for side in tiny_film.SIZE)), 1e-3, np.float32)
     chosen = np.array([1, 2], np.int32)
     maps = noise(4, sum(tiny_film.CHANGES["head"]["neck_widths"]), 2, 3)
@@ -133,6 +137,15 @@ def phases():
         settings = step.optimizer.settings(number, 3e-3).asnumpy()
         yield run(step, settings, maps, noise(2, tiny.TEXT_WIDTH), truth, chosen)
     yield values(step)
+    settings = sounding()
+    model, clips = filled(build(settings)), clips_of(settings, "train")
+    step = SoundingStep(model, settings.optimizer).set_train(True)
+    for number in range(2):
+        yield run(step, step.optimizer.settings(number, 3e-3), *batch(clips, settings, number))
+    yield values(step)
+    model.set_train(False)
+    for waves in (clips[1].wave, None):
+        yield [each for each in predict(model, settings, clips[1], waves) if each is not None]
 
 
 def corpus():
@@ -140,11 +153,13 @@ def corpus():
     with tempfile.TemporaryDirectory() as place:
         changes = [f"data_root={make_corpus(Path(place) / 'data')}", "corpus={osie: 1, dhf1k: 1, diem: 1}"]
         changes += ["model_changes.lora.dropout=0.1", "sampling.steps=40", "ema.decay=0.9", "precision=float16"]
+        changes += ["loss_scale.start=128"]
         changes += ["model_changes.audio={name: wav2clip, width: 2, attention_width: 8, heads: 2, dropout: 0.1}"]
         config = load_corpus_config(configs_dir() / "train" / "corpus.yaml", changes, tiny=True)
         data, _ = open_data(config, False, Progress(0, quiet=True))
-        hearing = Hearing(loudness, (-1.0, -0.5, 0.0, 0.5, 1.0), released=False)
-        training = Run(config, filled(start_model(config)), data, Path(place) / "run", ALONE, hearing)
+        hearing = Hearing(loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False)
+        runtime.configure(mode="graph", seed=config.seed)  # whatever was drawn before
+        training = Run(config, start_model(config), data, Path(place) / "run", ALONE, hearing)
         training.begin()
         found = {part.kind: part for part in islice(training.source.parts(training.state, 1), 40)}
         training.source.close()

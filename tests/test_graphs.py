@@ -116,6 +116,14 @@ def test_a_folder_that_cannot_be_written_is_refused_in_a_sentence(tmp_path, monk
     assert graphs.ENABLE not in os.environ  # MindSpore's own numbering is off in any case
 
 
+def test_a_cache_that_was_switched_on_in_the_program_is_switched_off(monkeypatch):
+    on = {"enable_compile_cache": True}
+    monkeypatch.setattr(ms, "get_context", on.get)
+    monkeypatch.setattr(ms, "set_context", on.update)
+    graphs.keep()
+    assert on == {"enable_compile_cache": False} and graphs.kept() is None
+
+
 @pytest.mark.parametrize("environment", [{}, {graphs.ENABLE: "0"}, {graphs.ENABLE: "1", "MS_ROLE": "MS_WORKER"}])
 def test_nothing_is_kept_unasked_or_by_one_of_several_ranks(environment, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)

@@ -33,9 +33,11 @@ def export(
     model = checkpoint_of(model) or model  # once: a run that goes on has another latest one a moment later
     runtime.configure(mode="graph")  # before anything else imports MindSpore, which would then chatter
     from mindaam.inference.predictor import Predictor, choose_sentence
+    from mindaam.training.prompting import model_prompts
     from mindaam.zoo.export import export as write
 
-    sentences = list(dict.fromkeys(choose_sentence(text) for text in sentence or [None]))
+    own = model_prompts(model)
+    sentences = list(dict.fromkeys(choose_sentence(text, own=own) for text in sentence or [None]))
     with progress(3, "loading the model") as shown:
         shown.step("loading the model")
         predictor = Predictor(model)

@@ -96,7 +96,7 @@ class DINOv2(nn.Cell):
         blocks = [Block(width, heads, hidden=4 * width, eps=1e-6, layer_scale=1e-5) for _ in range(depth)]
         self.blocks = nn.CellList(blocks)
         self.norm = nn.LayerNorm((width,), epsilon=1e-6)
-        self._table, self._buffers = None, {}
+        self._table, self._resized_tables = None, {}
         self.set_image_size(image_size)
 
     def set_image_size(self, image_size):
@@ -110,13 +110,15 @@ class DINOv2(nn.Cell):
         table = self.pos_embed.asnumpy()
         if self._table is None or not np.array_equal(table, self._table):
             self._table = table.copy()
-            for size, buffer in self._buffers.items():
+            for size, buffer in self._resized_tables.items():
                 buffer.set_data(ms.Tensor(self._resized(size)))
-        if image_size not in self._buffers:
+        if image_size not in self._resized_tables:
             name, resized = f"positions_{height}x{width}", self._resized(image_size)
-            self._buffers[image_size] = add_table(self, name, resized, beside=self.pos_embed)
+            self._resized_tables[image_size] = add_table(self, name, resized, beside=self.pos_embed)
         self.image_size = image_size
-        object.__setattr__(self, "positions", self._buffers[image_size])  # a second name: the table is owned already
+        object.__setattr__(
+            self, "positions", self._resized_tables[image_size]
+        )  # a second name: the table is owned already
 
     def _resized(self, image_size):
         """The table for (H, W) pixels, [1,1+N,D]."""

@@ -109,13 +109,14 @@ def score_roles(predict_many, folder, roles_of=swap_roles, settings=metrics.PAPE
             truth = _truth(folder, index, size, others.draw(position, size))
             scored = {text: _scored(name, maps[text], truth, settings) for texts in plan.values() for text in texts}
             entry = {"dataset": folder.name, "image": name, "condition": folder.entries[index][1]}
-            rows += [entry | {"role": role} | _mean([scored[text] for text in texts]) for role, texts in plan.items()]
+            for role, texts in plan.items():
+                rows.append(entry | {"role": role} | mean_scores([scored[text] for text in texts]))
     return rows
 
 
 def means(rows):
     """{metric: mean over the rows that have it}, in the order of METRICS."""
-    return _mean([{key: row[key] for key in METRICS if key in row} for row in rows])
+    return mean_scores([{key: row[key] for key in METRICS if key in row} for row in rows])
 
 
 def evaluate_model(predict_many, folders, settings=metrics.PAPER, progress=iter, prompting=Prompting()):  # noqa: B008
@@ -126,22 +127,32 @@ def evaluate_model(predict_many, folders, settings=metrics.PAPER, progress=iter,
     {"longest_side": 400, "sets": {dataset: {"split", "ground_truth", "pictures", "pairs", "scores": {role: {metric:
     mean}}, "conditions": {condition: {role: {metric: mean}}}}}, "rows": [...]}.
     """
-    report = {"longest_side": LONGEST_SIDE, "sets": {}, "rows": []}
+    report = empty_report()
     for folder in folders:
         rows = score_roles(predict_many, folder, partial(swap_roles, prompting=prompting), settings, progress)
-        report["rows"] += rows
-        report["sets"][folder.name] = {
-            "split": folder.split,
-            "ground_truth": folder.ground_truth,
-            "pictures": len({row["image"] for row in rows}),
-            "pairs": len(folder),
-            "scores": _by_role(rows),
-            "conditions": {
-                condition: _by_role([row for row in rows if row["condition"] == condition])
-                for condition in folder.conditions
-            },
-        }
+        add_to(report, folder, rows)
     return report
+
+
+def empty_report():
+    """A report of `evaluate_model` on nothing yet."""
+    return {"longest_side": LONGEST_SIDE, "sets": {}, "rows": []}
+
+
+def add_to(report, folder, rows):
+    """Adds what a folder was scored with, rows of `score_roles`, to a report, in place."""
+    report["rows"] += rows
+    report["sets"][folder.name] = {
+        "split": folder.split,
+        "ground_truth": folder.ground_truth,
+        "pictures": len({row["image"] for row in rows}),
+        "pairs": len(folder),
+        "scores": _by_role(rows),
+        "conditions": {
+            condition: _by_role([row for row in rows if row["condition"] == condition])
+            for condition in folder.conditions
+        },
+    }
 
 
 def markdown(report):
@@ -208,7 +219,7 @@ def _by_role(rows):
     return {role: means(of_role) for role, of_role in roles.items() if of_role}
 
 
-def _mean(scores):
+def mean_scores(scores):
     """Mean of each metric over a list of {metric: value}."""
     keys = [key for key in METRICS if any(key in each for each in scores)]
     return {key: float(np.mean([each[key] for each in scores if key in each])) for key in keys}

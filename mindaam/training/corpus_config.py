@@ -63,21 +63,22 @@ class CorpusConfig(Schema):
 
     seed: of initial values and dropout, and of all that is drawn (order, clips, prompts, the attack on audio) unless
     `sampling.seed` is a number. corpus: {set: weight}, a weight multiplies how often a set is drawn; null for all sets
-    under data_root. unseen: sets that are never trained on, to be tested zero-shot. mix: old data beside. start: what
-    to start from, a bundled model's name, or the path of a checkpoint or of a run, null for the encoder alone.
-    granularity: of the sentences, G1 to G4, or none for no prompt. granularities: {set: one of these, or {trained,
-    scored}} where a set differs. none_prompt: the sentence that `none` means, null for the "None" among the prompts of
-    `start`, else the first of G1; what it came to is written down. warm_start: epochs in which only sets of free
-    viewing are drawn, so that the anchor finds its place. answered: frames of a clip that are decoded and compared a
-    step. part: pictures that go through the model at once, null for all of a rank's; a batch of more is summed up from
-    several parts. precision: of the backbone, everything behind it is float32. recompute: the backbone's values are
-    computed again on the way back, which takes a third more time and much less memory. shard_optimizer: each of several
-    ranks keeps the moments of a part of the parameters, which saves memory and costs time. rescale_positions: R of an
-    encoder with rotary positions, DINOv3, in training alone: in each step each block multiplies all coordinates by a
-    factor of its own, log-uniform from 1/R to R; null for none. clip_norm: longest that all gradients together may be,
-    null for any. attack: Negative Sample Attack, null for none. epochs, schedule, groups, betas, eps: of AdamW.
-    keep_last, keep_best: checkpoints that are kept. validation: pictures and films a set that are scored after each
-    epoch. checkpoint_every: steps between two checkpoints within an epoch.
+    under data_root. unseen: sets that are never trained on, to be tested zero-shot; score_unseen: after each epoch,
+    too, without a say in which model is the best. mix: old data beside. start: what to start from, a bundled model's
+    name, or the path of a checkpoint or of a run, null for the encoder alone. granularity: of the sentences, G1 to G4,
+    or none for no prompt. granularities: {set: one of these, or {trained, scored}} where a set differs. none_prompt:
+    the sentence that `none` means, null for what it means to `start`, else the first of G1; what it came to is written
+    down. warm_start: epochs in which only sets of free viewing are drawn, so that the anchor finds its place. answered:
+    frames of a clip that are decoded and compared a step. part: pictures that go through the model at once, null for
+    all of a rank's; a batch of more is summed up from several parts. precision: of the backbone, everything behind it
+    is float32. recompute: the backbone's values are computed again on the way back, which takes a third more time and
+    much less memory. shard_optimizer: each of several ranks keeps the moments of a part of the parameters, which saves
+    memory and costs time. rescale_positions: R of an encoder with rotary positions, DINOv3, in training alone: in each
+    step each block multiplies all coordinates by a factor of its own, log-uniform from 1/R to R; null for none.
+    clip_norm: longest that all gradients together may be, null for any. attack: Negative Sample Attack, null for none.
+    epochs, schedule, groups, betas, eps: of AdamW. keep_last, keep_best: checkpoints that are kept. validation:
+    pictures and films a set that are scored after each epoch. checkpoint_every: steps between two checkpoints within an
+    epoch.
     """
 
     model: str
@@ -88,6 +89,7 @@ class CorpusConfig(Schema):
     data_root: str | None = None
     corpus: dict[str, float] | None
     unseen: tuple[str, ...] = ()
+    score_unseen: bool = False
     mix: Mix | None = None
     ground_truth: GroundTruth = GroundTruth()
     granularity: Granularity = "G4"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from mindaam.data.checks.probing import damaged
 from mindaam.data.datasets.catalogue import catalogue
-from mindaam.data.datasets.opening import GAZE, TRAINING, find_data, not_here, read_data
+from mindaam.data.datasets.opening import GAZE, TRAINING, NothingHere, find_data, not_here, read_data
 from mindaam.data.prompts import corpus as corpus_prompts
 from mindaam.data.strata import Stratum
 from mindaam.errors import InputError, nearest
@@ -27,12 +27,13 @@ class Corpus(NamedTuple):
     skipped: list
 
 
-def open_corpus(root, names, unseen, truth, *, skip_damaged=False, report=None):
+def open_corpus(root, names, unseen, truth, *, score_unseen=False, skip_damaged=False, report=None):
     """The Corpus under a folder: packs (`NAME.SPLIT/pack.json`), gaze folders and data sets of the catalogue.
 
-    names: the sets wanted, None for all that are there; unseen: sets that are never trained on; truth: GroundTruth.
-    report: called as report(done, in all) while everything is looked at. Raises InputError when a wanted set is not
-    there, when none is, and for damage unless `skip_damaged`.
+    names: the sets wanted, None for all that are there; unseen: sets that are never trained on, and held out only with
+    `score_unseen`, whether they have a split to train on or not; truth: GroundTruth. report: called as report(done, in
+    all) while everything is looked at. Raises InputError when a wanted set is not there, when none is, and for damage
+    unless `skip_damaged`.
     """
     root, train, val, skipped = Path(root), {}, {}, []
     for name, readers, told in _readers(root, names, unseen, truth, skip_damaged):
@@ -42,6 +43,9 @@ def open_corpus(root, names, unseen, truth, *, skip_damaged=False, report=None):
         if held is not None:
             val[name] = held
         skipped += [f"{name}: {line}" for line in told]
+    if score_unseen:
+        found, told = _unseen(root, unseen, truth, skip_damaged)
+        val, skipped = val | found, skipped + told
     left_out = {line.partition(":")[0] for line in skipped}
     missing = [name for name in names or () if name not in train and name not in left_out]
     if missing:
@@ -54,7 +58,7 @@ def open_corpus(root, names, unseen, truth, *, skip_damaged=False, report=None):
         raise not_here(root, kinds=TRAINING)
     if not corpus.train:
         why = f": {corpus.skipped[0]}" if corpus.skipped else ""
-        raise InputError(
+        raise (InputError if why else NothingHere)(
             f"{root} holds no pack, gaze folder or data set to train on; see `mindaam data check {root}`{why}"
         )
     return corpus
@@ -88,6 +92,28 @@ def _readers(root, names, unseen, truth, skip_damaged):
     for data in find_data(root, names, TRAINING, split="train", without=unseen):
         readers, told = read_data(data, partial(splits_of, data), truth, skip_damaged=skip_damaged)
         yield data.name, readers, told
+
+
+def _unseen(root, names, truth, skip_damaged):
+    """({name: reader of its held-out split}, lines on what was left out) of sets that are scored alone; InputError for
+    one that is not there, or has no such split."""
+    found, lines = {}, []
+    for name in names:
+        here = find_data(root, [name], TRAINING)
+        if not here:
+            raise not_here(root, name, TRAINING)
+        readers, told = read_data(
+            here[0], lambda there: [each for each in VALIDATION if each in there][:1], truth, skip_damaged=skip_damaged
+        )
+        lines += [f"{name}: {line}" for line in told]
+        if not readers and not told:
+            raise InputError(
+                f"{root} has no gaze of {name} in {' or '.join(VALIDATION)}, so it cannot be scored unseen; leave it "
+                "out of unseen, or set score_unseen: false"
+            )
+        if readers:
+            [found[name]] = readers.values()
+    return found, lines
 
 
 def modality(name, reader):

@@ -32,9 +32,9 @@ from mindaam.training.corpus_step import (
 from mindaam.training.ema import Ema
 from mindaam.training.events import Events
 from mindaam.training.log import CsvLog, Progress
+from mindaam.training.prompting import header_entry
 from mindaam.training.schedule import rate_at
 from mindaam.zoo.factory import sentence_encoder
-from mindaam.zoo.prompting import header_entry
 from mindaam.zoo.run_checkpoints import MODEL
 from mindaam.zoo.weights import save_trained
 
@@ -135,7 +135,9 @@ class Run:
             ]
             sums = distributed.average(np.array(rows, np.float32).reshape(-1, 4), self.world)
             scores = dict(zip(self.corpus.val, (sums[:, :3] / np.maximum(sums[:, 3:], 1e-9)).tolist(), strict=True))
-            mean = float(np.mean([each[0] for each in scores.values()])) if scores else 0.0
+            # an unseen set that had a say in which model is kept would not be unseen
+            seen = [each[0] for name, each in scores.items() if name not in self.config.unseen]
+            mean = float(np.mean(seen)) if seen else 0.0
             if mean > self.best:
                 self.best = mean
                 if self.world.is_first:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mindaam import runtime
 from mindaam.data.audio.windows import RATE, cut_of
+from mindaam.data.datasets.opening import NothingHere
 from mindaam.data.packs.fitting import require_fit
 from mindaam.data.prompts.prompting import check as check_prompting
 from mindaam.data.prompts.prompting import no_prompt
@@ -22,10 +23,11 @@ from mindaam.training.corpus_source import Hearing
 from mindaam.training.corpus_step import prepare
 from mindaam.training.dry_run import describe
 from mindaam.training.log import Progress
+from mindaam.training.prompting import checkpoint_prompting
 from mindaam.training.sources import data_root
 from mindaam.training.stopping import Asked
 from mindaam.zoo.model_files import checkpoint_file
-from mindaam.zoo.weights import checkpoint_config, checkpoint_prompts, load_backbone, load_weights
+from mindaam.zoo.weights import checkpoint_config, load_backbone, load_weights
 
 TEMPORAL = "head.temporal."  # how the names of the temporal blocks' parameters begin
 
@@ -86,7 +88,7 @@ def train(
     model = start_model(config)
     # a start brings its own, whatever the configuration names: what is written down is what is trained
     config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
-    if any(films):
+    if any(films) or any(hasattr(reader, "clip") for reader in corpus.val.values()):
         require_films(model, config)
     if not tiny:  # a smoke run's pictures are of a size that nobody packs
         for reader in (*corpus.train.values(), *corpus.val.values()):
@@ -129,8 +131,8 @@ def with_none_prompt(config):
     """The CorpusConfig with the sentence that `none` means, where any set has none; it is written down like that."""
     if config.none_prompt is not None or not config.prompting.has_none():
         return config
-    theirs = {} if config.start is None else checkpoint_prompts(checkpoint_file(config.start))
-    return config.model_copy(update={"none_prompt": theirs.get("None") or no_prompt()})
+    theirs = None if config.start is None else checkpoint_prompting(checkpoint_file(config.start)).without
+    return config.model_copy(update={"none_prompt": theirs or no_prompt()})
 
 
 def open_data(config, skip_damaged, line):
@@ -141,7 +143,8 @@ def open_data(config, skip_damaged, line):
 
     names = None if config.corpus is None else tuple(config.corpus)
     told = {"skip_damaged": skip_damaged, "report": report}
-    corpus = open_corpus(data_root(config), names, config.unseen, config.ground_truth, **told)
+    unseen = {"score_unseen": config.score_unseen}
+    corpus = open_corpus(data_root(config), names, config.unseen, config.ground_truth, **unseen, **told)
     weights = {name: weight for name, weight in (config.corpus or {}).items() if name in corpus.train}
     if config.mix is None:
         return corpus, weights
@@ -149,7 +152,15 @@ def open_data(config, skip_damaged, line):
     if missing:
         line.say(f"no old data are mixed in: {missing}")
         return corpus, weights
-    old = open_corpus(data_root(config.mix), config.mix.sets, config.unseen, config.ground_truth, **told)
+    try:
+        old = open_corpus(data_root(config.mix), config.mix.sets, config.unseen, config.ground_truth, **told)
+    except NothingHere as error:
+        if config.mix.data_root is not None:  # a folder that is named must have some
+            raise
+        line.say(f"no old data are mixed in: {error}")
+        return corpus, weights
+    if set(old.train) <= set(corpus.train):
+        line.say(f"no old data are mixed in: all under {data_root(config.mix)} are trained on anyway")
     mine, theirs = (sum(map(len, each.train.values())) for each in (corpus, old))
     weight = config.mix.share / (1 - config.mix.share) * mine / theirs
     weights |= {name: weight for name in old.train if name not in corpus.train}
@@ -173,8 +184,6 @@ def shaped_model(config):
     Raises ConfigError when positions are to be rescaled that its encoder does not compute.
     """
     return _shaped(config, None if config.start is None else checkpoint_file(config.start))[0]
-
-
 
 
 def start_model(config):

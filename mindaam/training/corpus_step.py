@@ -15,7 +15,7 @@ from mindaam.encoders.vit import ExactGelu
 from mindaam.geometry.cells import BoundedScalar
 from mindaam.models.head import EPSILONS
 from mindaam.objectives.sparsity import gate_sparsity
-from mindaam.objectives.total import Weights, loss_terms, weighted
+from mindaam.objectives.total import LossTerms, Weights, weighted
 from mindaam.training.corpus_source import CLIPS, HEARD, PICTURES
 from mindaam.training.distributed import ALONE
 from mindaam.training.optimizer import AdamW
@@ -91,7 +91,7 @@ class CorpusObjective(nn.Cell):
         self.backbone, self.head, self.kind = model.backbone, model.head, kind
         self.size = tuple(model.config.image_size)
         self.grid = model.grid(self.size)
-        self.weights, self.eps = Weights(**weights.model_dump()), EPSILONS[model.config.epsilons]
+        self.weights, self.terms = Weights(**weights.model_dump()), LossTerms(EPSILONS[model.config.epsilons])
 
     def construct(self, scale, pictures, sentences, truth, answered=None, sound=None, attacked=None, sparsity=None):
         """pictures [B,3,H,W], of a clip [T,3,H,W]; sentences [B,E]; truth [B,1,H,W] densities; scale [] -> [], [7].
@@ -117,7 +117,7 @@ class CorpusObjective(nn.Cell):
                 few = few + (ops.gather(each, answered, 0),)
             maps = few
         prediction, image, text, anchor, curvature = self.head.from_maps(maps, sentences, self.size)
-        terms = loss_terms(prediction, truth, image, text, anchor, curvature, self.eps)
+        terms = self.terms(prediction, truth, image, text, anchor, curvature)
         loss = weighted(terms, self.weights)
         if self.kind == HEARD:
             loss = loss + sparsity * gate

@@ -22,7 +22,7 @@ from mindaam.errors import ConfigError
 from mindaam.models.aam import AAM
 from mindaam.models.head import EPSILONS
 from mindaam.models.registry import model_config
-from mindaam.objectives.total import Weights, loss_terms, weighted
+from mindaam.objectives.total import LossTerms, Weights, weighted
 from mindaam.schema import validate
 from mindaam.training.config import LossConfig
 from mindaam.training.optimizer import AdamW
@@ -120,12 +120,12 @@ def register():
             super().__init__(config, auto_prefix=False)  # the parameters keep AAM's names
             weights = validate(LossConfig, config.loss, "model_config.loss")
             self.aam = AAM(model_config(config.name, config.preset, config.changes))
-            self.weights, self.eps = Weights(**weights.model_dump()), EPSILONS[self.aam.config.epsilons]
+            self.weights, self.terms = Weights(**weights.model_dump()), LossTerms(EPSILONS[self.aam.config.epsilons])
 
         def construct(self, pictures, sentences, truth):
             """pictures [B,3,H,W] normalised, sentences [B,E], truth [B,1,H,W] densities -> the loss, float32 []."""
             prediction, image, text, anchor, curvature = self.aam(pictures, sentences)
-            return weighted(loss_terms(prediction, truth, image, text, anchor, curvature, self.eps), self.weights)
+            return weighted(self.terms(prediction, truth, image, text, anchor, curvature), self.weights)
 
     kinds = library.MindFormerModuleType
     library.MindFormerRegister.register_cls(AAMConfig, kinds.CONFIG)

@@ -37,6 +37,11 @@ def open_folders(config, split, limit):
         folder = open_set(root, name, split)
         if hasattr(folder, "clip"):
             raise InputError(f"{folder.root} holds films; train on them with `mindaam train corpus`")
+        if hasattr(folder, "pack"):
+            raise InputError(
+                f"{folder.root} is a pack, which this recipe does not read; name the folder that it was made of, or "
+                "train on the pack with `mindaam train corpus`"
+            )
         folders[name] = folder.only(sorted({picture for picture, _ in folder.entries})[:limit]) if limit else folder
     return folders
 

@@ -165,7 +165,7 @@ def test_sets_that_are_not_named_are_looked_for(tmp_path):
     done = run("eval_8p.sh", "--data", tmp_path, "--dry-run")
     assert done.returncode == 0, done.stderr
     named = sorted(line.split("--set ")[1].split()[0] for line in done.stdout.splitlines())
-    assert named == ["cat2000", "salicon"]  # the sets of pictures with a split val
+    assert named == ["cat2000", "dhf1k", "salicon"]  # the sets with a split val, of videos too
     done = run("eval_8p.sh", "--data", tmp_path / "none", "--dry-run")
     assert done.returncode == 2 and "is not a folder" in done.stderr
 

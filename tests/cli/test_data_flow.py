@@ -165,3 +165,22 @@ def test_a_pack_of_another_size_is_refused_with_the_command_that_packs_it_anew(m
     command[2], command[command.index("NEW")] = imported, imported.parent / "new"
     assert mindaam(*command)[0] == 0
     assert scored(mindaam("evaluate", "--data", imported.parent / "new")[1]) == ["one"]
+
+
+@pytest.mark.slow
+def test_a_gaze_folder_and_a_pack_are_trained_on_by_their_parent(imported, tmp_path, monkeypatch, capsys):
+    monkeypatch.undo()  # the real model, a tiny one
+    for split in ("train", "val"):
+        pack(GazeFolder(imported / "two", split), imported / f"two.{split}", (56, 56), workers=0)
+    shutil.rmtree(imported / "two")
+    try:
+        arguments = ["train", "corpus", "--data", imported, "--tiny", "-o", tmp_path / "run"]
+        assert main.run([str(each) for each in arguments]) == 0, capsys.readouterr().err
+    finally:
+        runtime.configure(mode="pynative")
+    data = json.loads((tmp_path / "run" / "data.json").read_text())
+    folders = {name: imported / each for name, each in (("one", "one"), ("two", "two.train"))}
+    assert {name: each["folder"] for name, each in data["train"].items()} == {
+        name: str(each) for name, each in folders.items()
+    }
+    assert sorted(data["held_out"]) == ["one", "two"] and (tmp_path / "run" / "best.safetensors").is_file()

@@ -6,6 +6,7 @@ import pytest
 
 from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.ground_truth import GroundTruth
+from mindaam.data.packs.packing import pack
 from mindaam.data.prompts import corpus as prompts
 from mindaam.data.prompts.prompting import Prompting, sentences
 from mindaam.errors import InputError
@@ -100,3 +101,13 @@ def test_a_run_takes_the_gaze_folder_itself_or_its_parent(tmp_path):
         assert [(name, each.split, len(each)) for name, each in corpus.train.items()] == [("mine", "train", 2)]
         assert [(name, each.split) for name, each in corpus.val.items()] == [("mine", "val")]
         assert corpus.train["mine"].root == tmp_path / "gaze" / "mine"
+
+
+def test_a_pack_of_another_ground_truth_is_refused(tmp_path):
+    gaze_folder(tmp_path / "mine")
+    source = GazeFolder(tmp_path / "mine", "train", GroundTruth(sigma_degrees=2))
+    pack(source, tmp_path / "packs" / "mine.train", (16, 16), workers=0)
+    for skip in (False, True):  # it is no damage
+        with pytest.raises(InputError, match=r"mine\.train: ground_truth\.sigma_degrees is 1, but .* sigma 2 degree"):
+            open_corpus(tmp_path / "packs", None, (), GroundTruth(), skip_damaged=skip)
+    assert list(open_corpus(tmp_path / "packs", None, (), GroundTruth(sigma_degrees=2)).train) == ["mine"]

@@ -15,6 +15,7 @@ from mindaam import runtime
 from mindaam.data.audio.windows import Cut
 from mindaam.data.datasets.corpus import find_set, open_found
 from mindaam.data.packs.packing import pack
+from mindaam.encoders.tables import is_table
 from mindaam.errors import CheckpointError, ConfigError, InputError, TrainingError
 from mindaam.models.registry import build_model, model_config
 from mindaam.places import configs_dir
@@ -49,6 +50,8 @@ def test_every_trained_parameter_has_one_optimizer():
     assert all(name.startswith("head.temporal.") for name in names[TEMPORAL])
     assert all(name.startswith("head.fusion.") for name in names[SOUND])
     together = [name for each in names.values() for name in each]
+    assert any(map(is_table, (path for path, _ in model.parameters_and_names())))  # of dropout among them
+    assert not any(map(is_table, (*together, *(parameter.name for parameter in model.trained_parameters()))))
     trained = {parameter.name for parameter in model.trained_parameters() if parameter.requires_grad}
     assert len(together) == len(set(together)) and set(together) == trained
     for each in found.values():
@@ -108,6 +111,14 @@ def test_old_data_are_mixed_in_where_they_are(tmp_path, monkeypatch, place, says
     corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
     assert (list(corpus.train), weights) == (["cat2000"], {})
     assert Line.said == [f"no old data are mixed in: {says}"]
+
+    (tmp_path / "empty").mkdir()
+    for where, why in (("empty", "holds no pack, gaze folder or data set"), ("mine", "are trained on anyway")):
+        monkeypatch.setenv("MINDAAM_GAZE", str(tmp_path / where))
+        corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
+        assert (list(corpus.train), weights) == (["cat2000"], {}) and why in Line.said.pop()
+    with pytest.raises(InputError, match="holds no pack"):
+        open_data(load_corpus_config(FINE_TUNING, [*changes, f"mix.data_root={tmp_path / 'empty'}"]), False, Line())
 
     monkeypatch.setenv("MINDAAM_GAZE", str(old))
     corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())

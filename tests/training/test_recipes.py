@@ -99,6 +99,9 @@ def test_what_none_means_is_written_down_the_starts_own_sentence_first(tmp_path)
     assert with_none_prompt(recipe(paper, f"start={path}")).none_prompt == "Nothing was asked."
     assert with_none_prompt(recipe(paper, f"start={path}", "none_prompt=Mine.")).none_prompt == "Mine."
     assert with_none_prompt(recipe("corpus", f"start={path}")).none_prompt is None  # all sets have prompts
+    # a run that goes on from another run's model means by it what that one did
+    write_safetensors(path, {"x": np.zeros(1, np.float32)}, {"prompting": '{"none_prompt": "It was so before."}'})
+    assert with_none_prompt(recipe(paper, f"start={path}")).none_prompt == "It was so before."
 
 
 @pytest.mark.parametrize("value", ["{ledov: G5}", "{ledov: {trained: none}}", "{ledov: {trained: none, score: G4}}"])

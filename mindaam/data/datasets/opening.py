@@ -26,10 +26,15 @@ from mindaam.data.datasets.gaze_files import META, SPLITS, holds_films, read_jso
 from mindaam.data.datasets.gaze_films import open_gaze_films
 from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.packed import open_packed
+from mindaam.data.packs.fitting import require_truth
 from mindaam.errors import InputError, nearest
 
 PACKED, GAZE, PUBLISHED = "pack", "gaze folder", "data set"
 TRAINING, SCORING, SOURCES = (PACKED, GAZE, PUBLISHED), (GAZE, PUBLISHED, PACKED), (GAZE, PUBLISHED)
+
+
+class NothingHere(InputError):
+    """A folder under which there are no data at all, or none of the kinds that are looked for."""
 
 
 class Packs(NamedTuple):
@@ -44,9 +49,12 @@ class Packs(NamedTuple):
         return list(self.places)
 
     def read(self, splits, truth=None, *, skip_damaged=False):
-        """({split: reader}, lines on what could not be opened); InputError for that unless `skip_damaged`. A pack keeps
-        the ground truth that it was packed with."""
-        return _opened(splits, lambda split: open_packed(self.places[split]), skip_damaged)
+        """({split: reader}, lines on what could not be opened); InputError for that unless `skip_damaged`, and in any
+        case for a pack whose ground truth is another."""
+        readers, lines = _opened(splits, lambda split: open_packed(self.places[split]), skip_damaged)
+        for reader in readers.values() if truth else ():
+            require_truth(reader.pack.header, truth, reader.root)
+        return readers, lines
 
 
 class Gaze(NamedTuple):
@@ -219,7 +227,7 @@ def base_name(place):
 
 
 def not_here(root, name=None, kinds=SCORING):
-    """The InputError for data of a name, or for any data at all, that are not at or under a folder."""
+    """The InputError for data of a name that are not at or under a folder; without a name NothingHere, for any data."""
     root = Path(root)
     there = [each.name for each in find_data(root, None, [kind for kind in kinds if kind != PUBLISHED])]
     check = f"`mindaam data check {root}` lists what is there"
@@ -233,10 +241,11 @@ def not_here(root, name=None, kinds=SCORING):
         hint = nearest(name, [*there, *catalogue()])
         return InputError(f"{root} holds no {name}: no pack, gaze folder or data set has that name{hint}; {check}")
     if PACKED not in kinds and pack_folders(root):
-        return InputError(f"{root} holds packs and nothing else; name the folder that they were made of")
-    deeper = [each for file in (META, PACK) for each in sorted(root.glob(f"*/*/{file}"))]
-    hint = f"give {deeper[0].parent.parent}, which holds some" if deeper else check
-    return InputError(f"{root} holds no pack, gaze folder or data set; {hint}")
+        return NothingHere(f"{root} holds packs and nothing else; name the folder that they were made of")
+    places = [each.parent for file in (META, PACK) for each in sorted(root.glob(f"*/*/{file}"))]
+    deeper = [each.parent for each in places if not (each.name.startswith(".") or each.parent.name.startswith("."))]
+    hint = f"give {deeper[0]}, which holds some" if deeper else check
+    return NothingHere(f"{root} holds no pack, gaze folder or data set; {hint}")
 
 
 def _packs(root, wanted, split):

@@ -1,5 +1,7 @@
-"""Whether a pack holds pictures as a model takes them: what it resized once cannot be resized otherwise afterwards."""
+"""Whether a pack holds what a model and a run take: what was resized, or made a density of, once stays as it is."""
 
+from mindaam.data.datasets.catalogue import catalogue
+from mindaam.data.datasets.ground_truth import chosen_source
 from mindaam.data.packs.shards import Header
 from mindaam.errors import InputError
 
@@ -21,6 +23,31 @@ def require_fit(reader, image_size, resize):
         f"{where} has pictures of {header.size[0]} x {header.size[1]}, resized by {header.resize!r}, and the model "
         f"takes {size[0]} x {size[1]} by {resize!r}; pack {header.dataset} anew: {_command(header, pack, size, resize)}"
     )
+
+
+def require_truth(header, truth, where):
+    """InputError for a pack whose densities are not those that a run asks for; `where` it lies.
+
+    header: Header; truth: GroundTruth; a `source` of None asks for nothing, nor does one that the packed layout lacks.
+    """
+    wanted = truth.source and _source(header, truth)
+    if wanted not in (None, header.source):
+        asked = f"ground_truth.source is {wanted}"
+    elif header.sigma_degrees not in (None, truth.sigma_degrees):
+        asked = f"ground_truth.sigma_degrees is {truth.sigma_degrees:g}"
+    else:
+        return
+    raise InputError(
+        f"{where}: {asked}, but the pack's densities are {header.ground_truth}; pack {header.dataset} anew with "
+        f"--truth {wanted or header.source} --sigma {truth.sigma_degrees:g}, or change ground_truth"
+    )
+
+
+def _source(header, truth):
+    """Which source the packed layout gives for a GroundTruth; the pack's own where the layout is not known."""
+    record = catalogue().get(header.dataset)
+    layouts = [layout for layout in record.layouts if layout.name == header.layout] if record else []
+    return chosen_source(truth, record, layouts[0]) if layouts else header.source
 
 
 def _command(header, pack, size, resize):

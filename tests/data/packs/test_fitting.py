@@ -5,7 +5,7 @@ import pytest
 from mindaam.data.datasets.corpus import find_set, open_found
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.datasets.packed import open_packed
-from mindaam.data.packs.fitting import require_fit
+from mindaam.data.packs.fitting import require_fit, require_truth
 from mindaam.data.packs.packing import pack
 from mindaam.data.packs.shards import Header
 from mindaam.errors import ConfigError, InputError
@@ -71,3 +71,35 @@ def test_a_way_of_resizing_that_there_is_none_leaves_nothing(tmp_path):
     with pytest.raises(ConfigError, match="'cubic'; use one of area, antialiased, bilinear"):
         pack(reader, tmp_path / "pack", SIZE, resize="cubic", workers=0)
     assert not (tmp_path / "pack").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "truth"),
+    [
+        ({"sigma_degrees": 1.0}, {}),
+        ({"sigma_degrees": 1.0}, {"source": "fixations"}),
+        ({"dataset": "salicon", "source": "maps"}, {}),  # a run that asks for nothing takes what was packed
+        ({"dataset": "salicon", "source": "maps"}, {"source": "maps", "sigma_degrees": 3}),
+        ({"sigma_degrees": 1.0}, {"source": "maps"}),  # OSIE has none: unpacked it gives fixations too
+        ({"dataset": "mine", "layout": "gaze folder", "sigma_degrees": 1.0}, {"source": "maps"}),
+    ],
+)
+def test_a_ground_truth_that_a_set_gives_packed_or_not_passes(changes, truth):
+    require_truth(header(**changes), GroundTruth(**truth), "here")
+
+
+@pytest.mark.parametrize(
+    ("changes", "truth", "asked", "command"),
+    [
+        ({"sigma_degrees": 2.0}, {}, "ground_truth.sigma_degrees is 1", "--truth fixations --sigma 1"),
+        ({"dataset": "salicon", "source": "maps"}, {"source": "fixations", "sigma_degrees": 2},
+         "ground_truth.source is fixations", "--truth fixations --sigma 2"),
+        ({"dataset": "mit1003", "sigma_degrees": 1.0}, {"source": "maps"}, "ground_truth.source is maps",
+         "--truth maps --sigma 1"),
+    ],
+)  # fmt: skip
+def test_another_ground_truth_than_the_run_s_is_refused(changes, truth, asked, command):
+    with pytest.raises(InputError) as told:
+        require_truth(header(ground_truth="as packed", **changes), GroundTruth(**truth), "PACKS/x.train")
+    said = str(told.value)
+    assert said.startswith(f"PACKS/x.train: {asked}, but the pack's densities are as packed; pack ") and command in said
