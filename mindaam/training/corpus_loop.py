@@ -42,7 +42,7 @@ COLUMNS = (
     "step", "epoch", "set", "kind", "rate", *TERMS, "norm", "samples", "seconds", "waiting", "computing", "memory_mb"
 )  # fmt: skip
 # keys that a resume may change
-FREE = ("data_root", "checkpoint_every", "keep_last", "keep_best", "shard_optimizer", "validation")
+FREE = ("data_root", "checkpoint_every", "keep_last", "keep_best", "shard_optimizer", "validation", "score_unseen")
 LISTED = 10  # lines about what was left out that are shown
 SMALLEST_SCALE = 2.0**-10
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from mindaam import places
+from mindaam.encoders.tables import is_table
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir, model_zoo_dir
 from mindaam.schema import merge, read_yaml
@@ -106,7 +107,7 @@ def _zoo(folder):
         backbone = {
             parameter.name.removeprefix("backbone.").replace(".base.", "."): parameter.asnumpy()
             for parameter in model.backbone.get_parameters()
-            if "lora" not in parameter.name
+            if "lora" not in parameter.name and not is_table(parameter.name)
         }
         kind = {"naming": "mindaam", "kind": "dinov2", "name": "dinov2_vits14"}
         write_safetensors(zoo / "encoders" / "dinov2_vits14.safetensors", backbone, kind)

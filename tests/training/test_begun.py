@@ -58,11 +58,11 @@ def test_a_run_that_was_begun_before_is_the_one_that_goes_on(tmp_path):
 
 
 def test_a_run_of_the_released_recipe_keeps_its_eight_clips_and_its_positions(tmp_path):
-    stored = of_before(RELEASED, "sampling.clips=8")
+    stored = of_before(RELEASED, "sampling.clips=8", "scored_share=0.5")
     path = begun(tmp_path, stored)
     config, lines = goes_on(path, RELEASED)
     assert (config.sampling.clips, config.rescale_positions, config.epochs) == (8, None, 500)
-    assert config.granularities == {} and len(lines) == 3
+    assert config.granularities == {} and config.scored_share == 0.5 and len(lines) == 4
     assert checkpoints.differences(begun_config(path), config.model_dump(mode="json")) == []
 
 
