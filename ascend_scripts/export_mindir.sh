@@ -4,7 +4,7 @@
 #
 #   export_mindir.sh --model NAME|PATH [--out FILE.mindir] [--dry-run]
 #
-#   --model NAME|PATH   a bundled model or a .safetensors checkpoint
+#   --model NAME|PATH   a bundled model, a .safetensors checkpoint or a run's folder
 #   --out FILE          what is written (the model's name, .mindir)
 #   --dry-run           prints the command and leaves
 #

@@ -11,7 +11,7 @@
 #   --port PORT         of machine 0, free there and open to the others (8118)
 #   --workers N         ranks on each machine (8; with DEVICE_TARGET=CPU 2)
 #   --out DIR           the run's folder, on storage that all machines share (runs/NAME of CONFIG)
-#   --log-dir DIR       gets worker_RANK.log of this machine's ranks (the run's folder, logs/)
+#   --log-dir DIR       gets a folder a machine and start, node_R/start_001/worker_RANK.log (the run's folder, logs/)
 #   --resume            goes on where the run in DIR stopped
 #   --allow-changes, --skip-damaged   as `mindaam train` has them
 #   --tiny              a smoke run

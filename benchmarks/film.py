@@ -31,7 +31,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--minutes", type=float, default=10.0, help="length of the long film")
     options.add_argument("--fps", type=float, default=2.0, help="frames a second that are predicted")
-    options.add_argument("--model", default=None, help="a model's name, or a .safetensors checkpoint")
+    options.add_argument("--model", default=None, help="a model's name, a checkpoint or a run's folder")
     options.add_argument("--only", choices=("media", "predict", "released"), help="one part only")
     options.add_argument("--worker", nargs=3, metavar=("TASK", "IN", "OUT"), help=argparse.SUPPRESS)
     asked = options.parse_args()

@@ -27,7 +27,7 @@ SENTENCES = "Someone counts the people.", "Someone judges how everybody in this 
 def main():
     """Runs the measurements one after another and prints them as a table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--model", default=None, help="a model's name, or a .safetensors checkpoint")
+    options.add_argument("--model", default=None, help="a model's name, a checkpoint or a run's folder")
     options.add_argument("--rounds", type=int, default=5, help="times that every photograph is predicted")
     options.add_argument("--worker", choices=("graph", "pynative"), help=argparse.SUPPRESS)
     asked = options.parse_args()

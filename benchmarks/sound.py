@@ -1,11 +1,13 @@
 """What sound costs: memory that must not grow with its length, and the time that a film takes more with it.
 
-    python benchmarks/sound.py [--hours 2] [--rounds 2] [--only memory|film]
+    python benchmarks/sound.py [--hours 2] [--rounds 2] [--only memory|film|files]
 
 Each figure comes from a fresh process. memory: windows of 2 s every half second at 16 kHz through a whole sound, of one
 minute and of --hours: noise in stereo at 44.1 kHz as WAV, and the AAC of the clip in examples/ again and again, as mp4.
 film: the clip's first 32 frames through aam_dinov3_vits16 at 448 x 448 in clips of 16, sound encoder and fusion
 included, against the same frames in silence, in turns; weights are random, which costs the same.
+files: --minutes of the clip's sound as WAV, FLAC and Ogg Vorbis: read whole, and 2 s at random places, by libsndfile,
+which reads intact files, against FFmpeg, which reads the others; and what FLAC of a pack's 16 bits takes of its bytes.
 """
 
 import argparse
@@ -35,6 +37,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--hours", type=float, default=2.0, help="length of the long sound")
     options.add_argument("--rounds", type=int, default=2, help="times that the film is predicted each way")
+    options.add_argument("--minutes", type=float, default=10.0, help="length of the files of the part `files`")
     options.add_argument("--only", choices=PARTS, help="one part only")
     options.add_argument("--worker", nargs=2, metavar=("TASK", "IN"), help=argparse.SUPPRESS)
     asked = options.parse_args()
@@ -136,6 +139,48 @@ def hearing(preset, asked):
     return {"silent": float(np.median([a for a, _ in times])), "heard": float(np.median([b for _, b in times]))}
 
 
+def files(asked):
+    """Prints what reading sound files costs by libsndfile and by FFmpeg, and how large FLAC is."""
+    from io import BytesIO
+
+    import soundfile
+
+    from mindaam.data.sound_track import SoundTrack, _Tape
+
+    with SoundTrack(CLIP, rate=None) as track:
+        clip, rate = track.rest(), track.rate
+    wave = np.resize(clip, round(60 * asked.minutes * rate))
+    buffer = BytesIO()
+    soundfile.write(buffer, wave, rate, "PCM_16", format="FLAC")
+    print(f"FLAC, 16 bits: {len(buffer.getvalue()) / (2 * len(wave)):.2f} of the bytes of WAV, "
+          f"{asked.minutes:g} min of {CLIP.name} at {rate} Hz, mono", flush=True)  # fmt: skip
+    places = np.random.default_rng(0).integers(0, max(1, len(wave) - 2 * rate), 20)
+    for suffix in ("wav", "flac", "ogg"):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"a.{suffix}"
+            with soundfile.SoundFile(path, "w", rate, 1) as file:
+                for first in range(0, len(wave), rate):  # a second at a time: the Vorbis encoder takes no long ones
+                    file.write(wave[first : first + rate])
+            costs = {"libsndfile": [], "FFmpeg": []}
+            for _ in range(asked.rounds):
+                for name, tape in (("libsndfile", _Tape(path, 0).as_intact_file()), ("FFmpeg", _Tape(path, 0))):
+                    started = time.perf_counter()
+                    for _ in tape.wave(0):
+                        pass
+                    whole = time.perf_counter()
+                    for place in places:
+                        read = 0
+                        for samples in tape.wave(int(place)):
+                            read += len(samples)
+                            if read >= 2 * rate:
+                                break
+                    costs[name].append((whole - started, (time.perf_counter() - whole) / len(places)))
+                    tape.close()
+        (whole, jump), (other, leap) = (np.median(costs[name], axis=0) for name in costs)
+        print(f"{suffix}: whole {whole:.2f} s by libsndfile, {other:.2f} s by FFmpeg ({other / whole:.1f}x); "
+              f"2 s anywhere {1000 * jump:.1f} ms, {1000 * leap:.1f} ms ({leap / jump:.1f}x)", flush=True)  # fmt: skip
+
+
 class Sentence:
     """Stands for CLIP, whose weights are not bundled: what is in an embedding costs nothing."""
 
@@ -160,7 +205,7 @@ def windows(source, asked):
     return {"length": length, "windows": count, "seconds": time.perf_counter() - started, "peak_mb": peak}
 
 
-PARTS = {"memory": memory, "film": film}
+PARTS = {"memory": memory, "film": film, "files": files}
 TASKS = {"windows": windows, "hearing": hearing}
 
 

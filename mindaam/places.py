@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from mindaam.errors import ConfigError
+from mindaam.errors import ConfigError, nearest
 
 PACKAGE = Path(__file__).resolve().parent
+RECIPES = ("train", "experiments")  # folders of `configs/` with configurations of trainings
 
 
 def _place(name):
@@ -22,3 +23,25 @@ def model_zoo_dir():
 def configs_dir():
     """The folder of YAML configurations. Raises ConfigError when it is not there."""
     return _place("configs")
+
+
+def recipes():
+    """The bundled configurations of trainings, {name: Path}, sorted by folder and name."""
+    places = [path for folder in RECIPES for path in sorted((configs_dir() / folder).glob("*.yaml"))]
+    return {path.stem: path for path in places}
+
+
+def recipe(name):
+    """Path of a training's configuration: the file at `name` where there is one, else the bundled one of that name.
+
+    Raises ConfigError, which lists the bundled ones, when it is neither.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    known = recipes()
+    if str(name) not in known:
+        raise ConfigError(
+            f"there is no configuration {name}{nearest(Path(name).stem, known)}; give a YAML file, or one of "
+            f"{', '.join(known)}"
+        )
+    return known[name]

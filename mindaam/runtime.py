@@ -2,6 +2,7 @@
 
 import os
 
+from mindaam import graphs
 from mindaam.errors import ConfigError, unknown
 
 MODES = ("graph", "pynative")
@@ -37,8 +38,10 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
     mode: "graph" compiles whole Cells, "pynative" runs operator by operator.
     seed: integer for MindSpore's and NumPy's global generators, or None to leave them.
     threads: number of kernel threads, or None for MindSpore's own choice.
-    compile_cache: a folder that keeps compiled graphs between processes, or None.
-    Raises ConfigError for an unknown device or mode, or a device that this machine does not have.
+    compile_cache: a folder that keeps compiled graphs between processes; None takes what MindSpore's own variables
+    MS_COMPILER_CACHE_ENABLE and MS_COMPILER_CACHE_PATH ask for: see `graphs`.
+    Raises ConfigError for an unknown device or mode, or a device that this machine does not have, and
+    for a folder of compiled graphs that cannot be written.
     """
     device = device or os.environ.get("DEVICE_TARGET", "CPU")
     if device not in DEVICES:
@@ -60,7 +63,6 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
     ms.set_context(mode=ms.GRAPH_MODE if mode == "graph" else ms.PYNATIVE_MODE)
     if threads:
         ms.set_context(runtime_num_threads=int(threads))
-    if compile_cache:
-        ms.set_context(enable_compile_cache=True, compile_cache_path=str(compile_cache))
+    graphs.keep(compile_cache)
     if seed is not None:
         ms.set_seed(int(seed))

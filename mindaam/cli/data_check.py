@@ -34,22 +34,26 @@ def check(
     from mindaam.data.checks import leaks
     from mindaam.data.checks.checking import examine, to_open
     from mindaam.data.checks.own_checks import examine_own
-    from mindaam.data.datasets.corpus import find_sets
+    from mindaam.data.datasets.opening import GAZE, PACKED, PUBLISHED, find_data
     from mindaam.evaluation import corpus_report
 
-    found = find_sets(root, sets or None)
+    known = {each.name for kind in (GAZE, PACKED) for each in find_data(root, None, [kind])}
+    records = _records(sets, known)
+    published = find_data(root, sets or None, [PUBLISHED])
+    found = [each.found for each in published]
     if save:
         media.prepare_folder(_outside(save, root))
     total = sum(to_open(each, deep) + duplicates * len(each.stimuli) for each in found)
     with progress(total, "looking") as bars:
         examined = {each.record.key: examine(each, deep=deep, progress=bars.step) for each in found}
         compared = leaks.compared(found, bars.step) if duplicates else None
-    own = [] if sets else examine_own(root, deep=deep)
-    report = corpus_report.gathered(root, _in_order(root, sets, examined), compared, own)
+    own = examine_own(root, sets or None, [each.name for each in published], deep=deep)
+    report = corpus_report.gathered(root, _in_order(root, records, examined), compared, own)
     _show(report)
     if save:
         _keep(save, report, found)
-    if not corpus_report.is_sound(report) or (sets and len(found) < len(set(sets))):
+    there = known | {each.name for each in published}
+    if not corpus_report.is_sound(report) or set(sets or ()) - there:
         raise Exit(UNSOUND)
 
 
@@ -62,13 +66,23 @@ def _outside(save, root):
     return save
 
 
-def _in_order(root, sets, examined):
-    """The reports of all sets asked for, those that are not here among them, in the catalogue's order."""
-    from mindaam.data.checks.checking import absent
+def _records(sets, known):
+    """The catalogue's Records of the sets asked for, all if none were, in its order; ConfigError for a name that is
+    neither in the catalogue nor among the `known` ones of gaze folders and packs."""
     from mindaam.data.datasets.catalogue import catalogue
+    from mindaam.errors import unknown
+
+    for name in sets or ():
+        if name not in catalogue() and name not in known:
+            raise unknown("data set", name, [*known, *catalogue()])
+    return [record for record in catalogue().values() if not sets or record.key in sets]
+
+
+def _in_order(root, records, examined):
+    """The reports of the sets of these Records, those that are not here among them."""
+    from mindaam.data.checks.checking import absent
     from mindaam.data.datasets.corpus import named_folders
 
-    records = [record for record in catalogue().values() if not sets or record.key in sets]
     folders = named_folders(root, records)
     return [examined.get(each.key) or absent(each, folders[each.key]) for each in records]
 

@@ -9,9 +9,9 @@ from typer import Argument, Option
 from mindaam.cli.terminal import tell
 
 SHOWN = 5  # names of a list that are said
-RECIPE = "configs/train/corpus.yaml"
+RECIPE = "corpus"
 
-FOLDER = "Folder of pictures, or of films with any sounds as NAME.wav beside them."
+FOLDER = "Folder of pictures, or of films with any audio files as NAME.wav beside them."
 TABLE = "CSV in UTF-8: a line of column names, a line a fixation."
 COLUMNS = "Which column is which, as image=FILE,x=GazeX; those with usual names are found."
 CONDITION = "Viewing condition of all fixations (the table's column, or free_viewing)."

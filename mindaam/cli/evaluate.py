@@ -9,25 +9,30 @@ from typer import Option, echo
 
 from mindaam.cli.terminal import progress, say
 
+MODEL = "A model, its .safetensors checkpoint, or a run's folder."
 REPORTS = (".md", ".json")
 
 
 def evaluate(
-    data: Annotated[Path, Option(metavar="ROOT", help="A gaze folder, or a folder of gaze folders and data sets.")],
-    model: Annotated[str | None, Option(metavar="NAME|PATH", help="A model, or its .safetensors checkpoint.")] = None,
+    data: Annotated[Path, Option(metavar="ROOT", help="A gaze folder or pack, or a folder of them and of data sets.")],
+    model: Annotated[str | None, Option(metavar="NAME|PATH", help=MODEL)] = None,
     split: Annotated[str, Option(metavar="NAME", help="Split that is scored.")] = "val",
     sets: Annotated[list[str] | None, Option("--set", metavar="NAME", help="Only this set (again for more).")] = None,
     skip_damaged: Annotated[bool, Option("--skip-damaged", help="Leave out what is damaged.")] = False,
     save: Annotated[Path | None, Option(metavar="FILE", help="Keep the table as .md, or all rows as .json.")] = None,
 ):
-    """Score a model on pictures with gaze: CC, SIM, KLD, NSS, AUC under right, wrong, generic and unseen sentences."""
+    """Score a model on images and videos with gaze: CC, SIM, KLD, NSS, AUC under right, wrong and other sentences."""
     from mindaam import runtime
     from mindaam.data import media
     from mindaam.errors import ConfigError
 
     if save and save.suffix not in REPORTS:
         raise ConfigError(f"{save}: a report is saved as {' or '.join(REPORTS)}; name the file so")
-    folders = _pictures(data, split, sets, skip_damaged)
+    if model is not None:
+        from mindaam.zoo.model_files import checkpoint_of
+
+        model = checkpoint_of(model) or model
+    folders = _readers(data, split, sets, skip_damaged)
     if save:
         media.prepare_folder(save.parent)
     runtime.configure(mode="graph")
@@ -41,27 +46,32 @@ def evaluate(
         echo(f"report: {save}")
 
 
-def _pictures(root, split, sets, skip_damaged):
-    """The readers of pictures in a split at or under `root`; films are named and left out. InputError for none."""
-    from mindaam.data.datasets.corpus import open_splits
+def _readers(root, split, sets, skip_damaged):
+    """The readers of images and videos in a split at or under `root`; InputError for none."""
+    from mindaam.data.datasets.opening import open_named
     from mindaam.errors import InputError
 
-    readers = open_splits(root, sets, [split], skip_damaged=skip_damaged)
-    pictures = [reader for reader in readers if not hasattr(reader, "clip")]
-    for reader in readers:
-        if reader not in pictures:
-            say(f"{reader.name} is left out: films are scored during training only, see its epochs.csv")
-    if not pictures:
-        raise InputError(f"{root} holds no pictures with gaze in the split {split}")
-    return pictures
+    found = {}  # by the name under which the report has them
+    for name, reader in open_named(root, sets, [split], skip_damaged=skip_damaged):
+        if reader.name in found:
+            raise InputError(
+                f"{found[reader.name].root} and {reader.root} are both called {reader.name} in their meta.json; "
+                f"score them one at a time, with --set {name}"
+            )
+        found[reader.name] = reader
+    return list(found.values())
 
 
 def _evaluate(folders, model):
-    """The report of `evaluation.gaze.evaluate_model`, one backbone pass a picture."""
+    """The report of `evaluation.gaze.evaluate_model`, one backbone pass an image or frame; videos after images."""
+    from mindaam.data.packs.fitting import require_fit
     from mindaam.evaluation import gaze
     from mindaam.inference.predictor import DEFAULT_MODEL, Predictor
 
+    prompting = _prompting(model)
     predictor = Predictor(DEFAULT_MODEL if model is None else model)
+    for reader in folders:
+        require_fit(reader, predictor.model.config.image_size, predictor.model.config.resize)
 
     def predict_many(image, sentences):
         return [prediction.map for prediction in next(predictor.predict_many([image], sentences))]
@@ -72,7 +82,38 @@ def _evaluate(folders, model):
                 bars.step(picture[0])
                 yield picture
 
-    return gaze.evaluate_model(predict_many, folders, progress=shown)
+    videos = [reader for reader in folders if hasattr(reader, "clip")]
+    images = [reader for reader in folders if reader not in videos]
+    report = gaze.evaluate_model(predict_many, images, progress=shown, prompting=prompting)
+    if videos:
+        _add_videos(report, videos, predictor, prompting, shown)
+    return report
+
+
+def _add_videos(report, readers, predictor, prompting, shown):
+    """Adds the scores of videos to a report; sets that are trained on with their audio are scored with it."""
+    from types import SimpleNamespace
+
+    from mindaam.evaluation import gaze
+    from mindaam.evaluation.videos import score_video
+    from mindaam.training.corpus_data import modality
+    from mindaam.training.corpus_run import open_hearing
+
+    heard = [reader for reader in readers if modality(reader.name, reader) == "audio_video"]
+    hearing = open_hearing(predictor.model.config, SimpleNamespace(say=say)) if heard else None
+    for reader in readers:
+        rows, mine = [], hearing if reader in heard else None
+        for _, entry in shown([(name, entry) for entry, (name, _) in enumerate(reader.entries)]):
+            rows += score_video(predictor.model, predictor.embed, reader, entry, prompting, mine)
+        gaze.add_to(report, reader, rows)
+
+
+def _prompting(model):
+    """The Prompting that a checkpoint's model was trained with; a bundled model's sentences are the readers' own."""
+    from mindaam.data.prompts.prompting import Prompting
+    from mindaam.training.prompting import checkpoint_prompting
+
+    return checkpoint_prompting(model) if model is not None and os.path.isfile(model) else Prompting()
 
 
 def _write_report(path, report, table):

@@ -8,7 +8,7 @@ from typer import Argument, Option
 
 from mindaam.cli.terminal import progress, tell
 
-MODEL = "A model, or its .safetensors checkpoint."
+MODEL = "A model, its .safetensors checkpoint, or a run's folder."
 OUT = "The graph; its description, FILE.json, comes beside it."
 SIZE = "Height and width of the pictures, multiples of the patch; the model's own by default."
 FRAMES = "Not for pictures: for a window of so many frames of a film, without sound."
@@ -26,14 +26,18 @@ def export(
     """Write a model as MindIR, one graph of fixed shapes, for MindSpore Lite and Ascend."""
     from mindaam import runtime
     from mindaam.zoo.export import check_target
+    from mindaam.zoo.model_files import checkpoint_of
 
     shape = None if size is None else parse_size(size)
     check_target(out)
+    model = checkpoint_of(model) or model  # once: a run that goes on has another latest one a moment later
     runtime.configure(mode="graph")  # before anything else imports MindSpore, which would then chatter
     from mindaam.inference.predictor import Predictor, choose_sentence
+    from mindaam.training.prompting import model_prompts
     from mindaam.zoo.export import export as write
 
-    sentences = list(dict.fromkeys(choose_sentence(text) for text in sentence or [None]))
+    own = model_prompts(model)
+    sentences = list(dict.fromkeys(choose_sentence(text, own=own) for text in sentence or [None]))
     with progress(3, "loading the model") as shown:
         shown.step("loading the model")
         predictor = Predictor(model)

@@ -11,6 +11,8 @@ from typer import Argument, Exit, Option
 from mindaam.cli.terminal import progress, say, tell
 
 KINDS = "Any of: overlay (heat map on the picture), map (8-bit grey), npy (density that sums to 1)."
+CONDITION = "A known viewing condition, in its place, or one of the prompts that the model's checkpoint brings."
+MODEL = "A model, its .safetensors checkpoint, or a run's folder."
 START, END = "Films: from this second on.", "Films: up to this second."
 EVERY, FPS = "Films: only every Nth frame.", "Films: at most so many frames a second."
 AUDIO = "Films: auto (the film's sound is heard if the model can), off, or a sound file to be heard in its place."
@@ -20,9 +22,9 @@ TRACK, GATE = "Films: which sound track, counted from 0.", "Films: draw how far 
 def predict(
     inputs: Annotated[list[Path], Argument(metavar="INPUT", help="Photographs, films, or folders of them.")],
     out: Annotated[Path, Option("-o", "--out", metavar="DIR", help="Folder for the results; made if need be.")],
-    model: Annotated[str | None, Option(metavar="NAME|PATH", help="A model, or its .safetensors checkpoint.")] = None,
+    model: Annotated[str | None, Option(metavar="NAME|PATH", help=MODEL)] = None,
     prompt: Annotated[str | None, Option(metavar="TEXT", help="Who is looking and why, in your words.")] = None,
-    condition: Annotated[str | None, Option(metavar="NAME", help="A known viewing condition, in its place.")] = None,
+    condition: Annotated[str | None, Option(metavar="NAME", help=CONDITION)] = None,
     save: Annotated[str, Option(metavar="KINDS", help=KINDS)] = "overlay,map",
     start: Annotated[float, Option(metavar="SECONDS", help=START)] = 0.0,
     end: Annotated[float | None, Option(metavar="SECONDS", help=END)] = None,
@@ -83,14 +85,16 @@ def _predict_all(jobs, out, model, prompt, condition, asked):
     from mindaam.data import media
     from mindaam.errors import InputError
     from mindaam.inference.predictor import DEFAULT_MODEL, Predictor, choose_sentence
+    from mindaam.training.prompting import model_prompts
 
     runtime.configure(mode="graph")  # before anything else imports MindSpore, which would then chatter
-    sentence = choose_sentence(prompt, condition)
+    model = DEFAULT_MODEL if model is None else model
+    sentence = choose_sentence(prompt, condition, model_prompts(model))
     made, done, troubled = not os.path.exists(out), [], False
     media.prepare_folder(out)
     try:
         with progress(len(jobs), "loading the model") as shown:
-            predictor = Predictor(DEFAULT_MODEL if model is None else model)
+            predictor = Predictor(model)
             for job in jobs:
                 shown.step(job.source.name)
                 try:

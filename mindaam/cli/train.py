@@ -7,13 +7,12 @@ from typer import Argument, Option
 
 from mindaam.cli.terminal import say, tell
 
-FINE_TUNING = "finetune.yaml"  # of configs/train, for --from
+FINE_TUNING = "finetune"  # the bundled configuration for --from
+CONFIG = "The name of a bundled configuration, as corpus, or a YAML file; not needed with --from."
 
 
 def train(
-    config: Annotated[
-        Path | None, Argument(metavar="CONFIG", help="YAML, as configs/train/corpus.yaml; not needed with --from.")
-    ] = None,
+    config: Annotated[str | None, Argument(metavar="CONFIG", help=CONFIG)] = None,
     overrides: Annotated[list[str] | None, Argument(metavar="KEY=VALUE", help="Changes to CONFIG.")] = None,
     out: Annotated[Path | None, Option("-o", "--out", metavar="DIR", help="The run's folder (runs/NAME).")] = None,
     tiny: Annotated[bool, Option("--tiny", help="Shrink everything to a smoke run of two minutes.")] = False,
@@ -23,14 +22,15 @@ def train(
         bool, Option("--skip-damaged", help="Of data sets, leave out damaged files, and list them.")
     ] = False,
     start: Annotated[
-        str | None, Option("--from", metavar="NAME|PATH", help="Fine-tune this model, by configs/train/finetune.yaml.")
+        str | None, Option("--from", metavar="NAME|PATH", help="Fine-tune this model, by finetune or CONFIG.")
     ] = None,
     data: Annotated[Path | None, Option("--data", metavar="DIR", help="The folder of data, as data_root=DIR.")] = None,
     dry_run: Annotated[
         bool, Option("--dry-run", help="Show configuration, parameters, memory and operations, and stop.")
     ] = False,
 ):
-    """Train a model on gaze folders or on all data sets together, or run an experiment of configs/experiments."""
+    """Train a model on gaze folders or on all data sets together, or run an experiment."""
+    from mindaam.errors import ConfigError
     from mindaam.schema import read_yaml
 
     config, changes = _chosen(config, list(overrides or ()), start, data)
@@ -38,35 +38,42 @@ def train(
     if "corpus" in keys:
         _on_corpus(config, changes, options, dry_run, skip_damaged=skip_damaged, allow_changes=allow_changes)
         return
-    for asked, flag in ((dry_run, "--dry-run"), (skip_damaged, "--skip-damaged"), (allow_changes, "--allow-changes")):
+    for asked, flag in ((skip_damaged, "--skip-damaged"), (allow_changes, "--allow-changes")):
         if asked:
-            from mindaam.errors import ConfigError
-
-            raise ConfigError(f"{flag} is for configurations with a corpus section, as configs/train/corpus.yaml")
+            raise ConfigError(f"{flag} is for configurations with a corpus section, as corpus; leave it out")
+    run = _kind(keys)
+    if dry_run:
+        tell(run.dry_run(config, changes, tiny=tiny))
+        return
+    trained = run.train(config, changes, **options)
     if "films" in keys:
         from mindaam.evaluation.film_scores import report
-        from mindaam.training import film_run
 
-        for line in report(film_run.train(config, changes, **options)):
+        for line in report(trained):
             tell(line)
-        return
-    if "clips" in keys:
+
+
+def _kind(keys):
+    """The module of the run that a configuration without a corpus section describes."""
+    if "films" in keys:
+        from mindaam.training import film_run as run
+    elif "clips" in keys:
         from mindaam.training import sounding_object as run
     else:
         from mindaam.training import run
-    run.train(config, changes, **options)
+    return run
 
 
 def _chosen(config, changes, start, data):
     """The configuration's path and the changes to it: with --from, the recipe of fine-tuning."""
     from mindaam.errors import ConfigError
-    from mindaam.places import configs_dir
+    from mindaam.places import recipe, recipes
 
-    if start is not None and config is not None and "=" in str(config):  # there is no CONFIG: this is a KEY=VALUE
-        config, changes = None, [str(config), *changes]
+    if start is not None and config is not None and "=" in config:  # there is no CONFIG: this is a KEY=VALUE
+        config, changes = None, [config, *changes]
     if config is None and start is None:
-        raise ConfigError("which training? give a configuration, as configs/train/corpus.yaml, or --from MODEL")
-    config = config or configs_dir() / "train" / FINE_TUNING
+        raise ConfigError(f"which training? give --from MODEL, a YAML file, or one of {', '.join(recipes())}")
+    config = recipe(config or FINE_TUNING)
     if start is not None:
         changes = [f"start={start}", *changes]
     return config, [f"data_root={data}", *changes] if data is not None else changes
@@ -74,18 +81,11 @@ def _chosen(config, changes, start, data):
 
 def _on_corpus(config, changes, options, dry_run, **more):
     """A run on pictures and films, with its report at the end; or what it would be, with `dry_run`."""
-    if dry_run:
-        from mindaam import runtime
-        from mindaam.training.corpus_config import load_corpus_config
-        from mindaam.training.corpus_run import shaped_model
-        from mindaam.training.dry_run import describe
-
-        settings = load_corpus_config(config, changes, tiny=options["tiny"])
-        runtime.configure(mode="pynative", seed=settings.seed)
-        tell(describe(shaped_model(settings), settings))
-        return
     from mindaam.training import corpus_run
 
+    if dry_run:
+        tell(corpus_run.dry_run(config, changes, tiny=options["tiny"], say=say))
+        return
     trained = corpus_run.train(config, changes, **options, **more)
     if trained.finished and trained.run.world.is_first:
         _report(trained)

@@ -22,6 +22,12 @@ from mindaam.errors import InputError, OutputError
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2")
 IMAGE_SUFFIXES += (".ppm", ".pgm", ".pbm", ".pnm")
+# Every command takes files of these names for images, videos and audio. What is in a file says how it is decoded.
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv")
+VIDEO_SUFFIXES += (".flv", ".f4v", ".ogv", ".3gp", ".3g2", ".mxf", ".asf", ".vob", ".ivf", ".y4m")
+# Of several audio files of one video, the first in this order is taken.
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".ac3", ".eac3", ".aif", ".aiff")
+AUDIO_SUFFIXES += (".amr", ".au", ".caf", ".w64", ".mka", ".wma")
 # A small file can claim to be enormous (a "decompression bomb"); 150 million pixels are 450 MB once decoded.
 MAX_PIXELS = 150_000_000
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
@@ -110,6 +116,15 @@ def list_files(folder, suffixes, what):
     if not found:
         raise InputError(f"the folder {folder} holds no {what}; put files such as {', '.join(suffixes[:3])} into it")
     return sorted(found)
+
+
+def audio_file(folders, stem):
+    """The audio file STEM.wav, or with another of AUDIO_SUFFIXES, in one of the folders, the suffixes' order before the
+    folders'; a Path, or None when there is none."""
+    folders = [Path(folder) for folder in folders if os.path.isdir(folder)]
+    names = [stem + each for suffix in AUDIO_SUFFIXES for each in (suffix, suffix.upper())]
+    places = (folder / name for name in names for folder in folders)
+    return next((place for place in places if os.path.isfile(place)), None)
 
 
 def prepare_folder(folder):

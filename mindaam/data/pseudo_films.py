@@ -10,7 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mindaam.data.transforms import resize_image
+from mindaam.data.transforms import as_seen
 
 KINDS = ("pan", "zoom", "shake", "cut", "static")
 RATE = 8.0  # frames a second that a pseudo-film is thought to have
@@ -56,15 +56,16 @@ def plan(folders, count, seed):
     return specs
 
 
-def make(spec, folders, frame_size, map_size, frames):
-    """The PseudoFilm of a Spec: `frames` pictures of frame_size (H, W), with densities of map_size (h, w)."""
+def make(spec, folders, frame_size, map_size, frames, resize="area"):
+    """The PseudoFilm of a Spec: `frames` pictures of frame_size (H, W), with densities of map_size (h, w). resize: how
+    the camera brings a picture to its frames' scale, as `transforms.as_seen` names it."""
     folder, draw = folders[spec.folder], np.random.default_rng(spec.seed)
     cuts = _cuts(draw, frames, len(spec.entries))
     shown, truths = [], []
     for entry, first, end in zip(spec.entries, cuts, (*cuts[1:], frames), strict=True):
         image, density = folder.image(entry), folder.density(entry)
         path = camera(draw, spec.kind, end - first, density)
-        shown += [view.astype(np.uint8) for view in views(image, path, frame_size)]
+        shown += [view.astype(np.uint8) for view in views(image, path, frame_size, resize)]
         seen = [np.maximum(view, 0) / view.sum() for view in views(density, path, map_size)]
         truths += settling(seen) if first else seen
     shown = noisy(draw, shown) if spec.kind == "static" or draw.random() < 0.5 else shown
@@ -96,14 +97,14 @@ def mass(density, window):
     return float(density[rows, columns].sum() / density.sum())
 
 
-def views(picture, path, size):
+def views(picture, path, size, resize="area"):
     """What the windows [T,3] show of a picture [H,W] or [H,W,3], each float32 at `size` (height, width).
 
-    The picture is first brought, by areas, to where the smallest window has as many pixels as the view; then every
-    window is sampled between pixels, so that a slow camera moves smoothly.
+    The picture is first brought, as `resize` says, to where the smallest window has as many pixels as the view; then
+    every window is sampled between pixels, so that a slow camera moves smoothly.
     """
     least = path[:, 2].min()
-    picture = resize_image(picture, tuple(max(1, round(side / least)) for side in size)).astype(np.float32)
+    picture = as_seen(picture, tuple(max(1, round(side / least)) for side in size), resize).astype(np.float32)
     return [_view(picture, window, size) for window in path]
 
 

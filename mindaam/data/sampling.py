@@ -93,11 +93,14 @@ class SamplerState(NamedTuple):
 def make_plan(strata, config, known=()):
     """The Plan that draws from strata by a SamplingConfig; the order in which strata are listed does not matter.
 
-    known: names of sets that the configuration may mention though no stratum is of them. Raises ConfigError for a
+    known: names of sets that the configuration may mention though no stratum is of them. A plan of no run, whose
+    configuration has no seed, has the seed 0. Raises ConfigError for a
     stratum that cannot be drawn from, one that is listed twice, a set that nobody knows, or when nothing is there from
     the first epoch on; InputError for labels that do not fit their film.
     """
     strata = tuple(sorted(strata, key=lambda stratum: (stratum.set, stratum.condition)))
+    if config.seed is None:
+        config = config.model_copy(update={"seed": 0})
     for stratum in strata:
         check(stratum)
     names = {stratum.set for stratum in strata} | set(known)

@@ -1,7 +1,8 @@
 """The sound of a film or a sound file, read forwards in a stream: memory does not grow with its length.
 
-FFmpeg decodes sound files too. It keeps the time where a file is damaged, and goes on behind: libsndfile ends at the
-first damaged part of a FLAC file, and leaves it out of an Ogg file as if it had never been.
+libsndfile reads intact WAV, FLAC and Ogg files (`audio.intact_file`), FFmpeg all others and damaged ones: it keeps the
+time where a file is damaged, and goes on behind. libsndfile ends at the first damaged part of a FLAC file, and leaves
+it out of an Ogg file as if it had never been.
 """
 
 from collections import deque
@@ -12,6 +13,7 @@ from math import inf
 import av
 import numpy as np
 
+from mindaam.data.audio.intact_file import finite, intact_file
 from mindaam.data.film import FORMATS, SHORT, ends_early, open_container, reached_by
 from mindaam.data.resampling import Polyphase
 from mindaam.errors import InputError
@@ -27,7 +29,6 @@ SWING = 0.5  # seconds before a jump's aim that are decoded too: lossy decoders 
 OFF = 0.05  # seconds by which sound may be off its time before that is taken to be meant
 OVERLAP = 1.0  # seconds by which a packet may begin before the last one's end; more is an error of the file
 LONGEST_GAP = 600.0  # seconds of silence within the sound, if the film does not say how long it is; more is an error
-LOUDEST = 1e9  # nothing that is sound is beyond, in parts of full scale
 # Mono from several channels as in ITU-R BS.775: the gains of the front ones, the low effects and all others.
 GAINS = {"FC": 1.0, "FL": 0.5**0.5, "FR": 0.5**0.5, "LFE": 0.0, "LFE2": 0.0}
 SIDE_GAIN = 0.5
@@ -52,7 +53,7 @@ class SoundTrack:
     """
 
     def __init__(self, path, rate=RATE, *, track=0):
-        self._tape = _Tape(path, track)
+        self._tape = _opened(path, track)
         self.rate, self.duration = self._tape.rate if rate is None else rate, self._tape.duration
         self._polyphase = Polyphase(self._tape.rate, self.rate)
         self._wind(0)
@@ -74,7 +75,7 @@ class SoundTrack:
         low, high = max(first, 0), first + count
         if low >= high:
             return out
-        if low < self._start or (low > self._reached + LEAP * self.rate and not self._ended):
+        if low < self._start or (low > self._reached + self._tape.leap * self.rate and not self._ended):
             self._wind(low // self.rate)
         for place, block in self._blocks_until(high):
             begin, end = max(low, place), min(high, place + len(block))
@@ -110,7 +111,7 @@ class SoundTrack:
 
     def _wind(self, second):
         """Goes to a second of the film, forwards or back."""
-        second = second if second > LEAP else 0
+        second = second if second > self._tape.leap else 0
         self._kept, self._start, self._reached = deque(), second * self.rate, second * self.rate
         self._ended = False
         wave = self._tape.wave(second * self._tape.rate - self._polyphase.margin)
@@ -134,10 +135,21 @@ class SoundTrack:
                 self._start += len(self._kept.popleft())
 
 
-class _Tape:
-    """One sound of a file, at its own rate.
+def _opened(path, track):
+    """What reads a file's audio: libsndfile where it can, else FFmpeg; what is refused is refused by FFmpeg's part."""
+    tape = _Tape(path, track)
+    intact = tape.as_intact_file()
+    if intact is None:
+        return tape
+    tape.close()
+    return intact
 
-    rate: samples a second. duration: seconds, or None. faults: what was wrong, and the first second of each.
+
+class _Tape:
+    """One sound of a file, at its own rate, decoded by FFmpeg.
+
+    rate: samples a second. duration: seconds, or None. faults: what was wrong, and the first second of each. leap:
+    seconds that are rather read than jumped over.
     """
 
     def __init__(self, path, track):
@@ -156,6 +168,19 @@ class _Tape:
         self.duration = own if own > 0 else whole
         self._latest = None if whole is None else whole + SHORT  # no sound begins after that second
         self._can_jump = bool(stream.time_base) and container.format.name.split(",")[0] not in GUESSING
+
+    @property
+    def leap(self):
+        """Seconds that are rather read than jumped over."""
+        return LEAP
+
+    def as_intact_file(self):
+        """The IntactFile of the same sound, or None."""
+        container = self._container
+        if len(container.streams.audio) != 1 or any(not _is_cover(stream) for stream in container.streams.video):
+            return None
+        names = tuple(channel.name for channel in self._stream.codec_context.layout.channels)
+        return intact_file(self.path, container.format.name, len(names), _gains(names), self.duration)
 
     def close(self):
         """Closes the file."""
@@ -290,15 +315,18 @@ class _Tape:
         samples, names = frame.to_ndarray(), tuple(channel.name for channel in frame.layout.channels)
         if frame.format.is_packed:
             samples = samples.reshape(-1, len(names)).T
-        samples = _in_full_scale(samples)
-        wrong = ~(np.abs(samples) <= LOUDEST)
-        if wrong.any():
-            self._note("has samples that are not finite", place / self.rate + wrong.any(0).argmax() / self.rate)
-            samples = np.where(wrong, np.float32(0), samples)
+        samples, wrong = finite(_in_full_scale(samples))
+        if wrong is not None:
+            self._note("has samples that are not finite", (place + wrong) / self.rate)
         return _gains(names) @ samples
 
     def _note(self, fault, second):
         self.faults[fault] = min(max(0.0, second), self.faults.get(fault, inf))
+
+
+def _is_cover(stream):
+    """Whether a stream of pictures is the one on the cover of a sound file."""
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 def _in_full_scale(samples):

@@ -55,7 +55,8 @@ class SamplingConfig(Schema):
     image_share: picture steps among all, where there are both. weights: {set: how often it is drawn relative to its
     size}. rules: {set: SetRules}. audio_visual_after: epochs before films with sound join. strides, mirror, reverse,
     short: see `ClipRules`; films with sound are neither strided nor mirrored nor reversed. steps: in an epoch; None
-    for as many as show each picture once (without pictures: `samples` clips of each film), times its weight.
+    for as many as show each picture once (without pictures: `samples` clips of each film), times its weight. seed: of
+    order, clips, prompts and the attack on audio; None for that of the run.
     """
 
     batch_size: int = Field(default=32, ge=1)
@@ -70,7 +71,7 @@ class SamplingConfig(Schema):
     reverse: float = Field(default=0.5, ge=0, le=1)
     short: Literal["leave_out", "repeat"] = "leave_out"
     steps: int | None = Field(default=None, ge=1)
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    seed: int | None = Field(default=None, ge=0, lt=2**32)
 
     def rules_of(self, stratum):
         """The SetRules of a stratum's set."""

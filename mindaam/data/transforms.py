@@ -41,6 +41,14 @@ def resize_antialiased(image, size):
     return np.asarray(plane.resize(size[::-1], Image.Resampling.BILINEAR))
 
 
+RESIZING = ("area", "antialiased", "bilinear")  # what `as_seen` takes
+
+
+def as_levels(image):
+    """A picture in 0..255, uint8 or float32, as uint8, rounded."""
+    return image if image.dtype == np.uint8 else np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
 def as_seen(image, size, how):
     """A uint8 photograph [H,W,3] at a model's `size` (height, width), in the way in which the model was trained.
 

@@ -6,8 +6,7 @@ from mindaam.decoder.behaviour import PAPER
 from mindaam.decoder.modulation import POINT_NORM_BOUND, curvature_of, log_scale
 from mindaam.decoder.normalisation import picture_mean
 from mindaam.decoder.scale_modulation import ScaleModulation
-from mindaam.geometry import lorentz
-from mindaam.geometry.cells import LorentzMap
+from mindaam.geometry.cells import LorentzDistance, LorentzDistanceToOrigin, LorentzLog0, LorentzMap
 
 
 def axis_gaussians(length, centre, width):
@@ -26,7 +25,7 @@ class GaussianHead(nn.Cell):
 
     def __init__(self, channels, text_width, point_width, gaussians=6, hidden=128, behaviour=PAPER):
         super().__init__()
-        self.gaussians, self.eps = gaussians, behaviour.eps
+        self.gaussians = gaussians
         self.structure = nn.Conv2d(channels, 1, 3, pad_mode="pad", padding=1, has_bias=True)
         self.shape_hidden = nn.Dense(text_width, hidden)
         self.shape_out = nn.Dense(hidden, 4 * gaussians)
@@ -37,6 +36,8 @@ class GaussianHead(nn.Cell):
             norm_bound=POINT_NORM_BOUND,
             eps=behaviour.eps,
         )
+        self.log0, self.distance = LorentzLog0(behaviour.eps), LorentzDistance(behaviour.eps)
+        self.to_origin = LorentzDistanceToOrigin(behaviour.eps)
         joint = 2 * point_width + 3
         self.amplitude_norm = nn.LayerNorm((joint,), epsilon=1e-5)
         self.amplitude_hidden = nn.Dense(joint, 2 * hidden)
@@ -56,11 +57,11 @@ class GaussianHead(nn.Cell):
         image_point = self.map(self.to_tangent(picture_mean(feature)), curvature)
         return ops.concat(
             (
-                lorentz.log0(image_point, curvature, self.eps),
-                lorentz.log0(text_point, curvature, self.eps),
-                lorentz.distance(image_point, text_point, curvature, self.eps).expand_dims(-1),
-                lorentz.distance_to_origin(image_point, curvature, self.eps).expand_dims(-1),
-                lorentz.distance_to_origin(text_point, curvature, self.eps).expand_dims(-1),
+                self.log0(image_point, curvature),
+                self.log0(text_point, curvature),
+                self.distance(image_point, text_point, curvature).expand_dims(-1),
+                self.to_origin(image_point, curvature).expand_dims(-1),
+                self.to_origin(text_point, curvature).expand_dims(-1),
             ),
             -1,
         )

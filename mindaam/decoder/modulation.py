@@ -7,8 +7,7 @@ from mindaam.activations import softplus
 from mindaam.broadcasting import spread
 from mindaam.decoder.behaviour import PAPER
 from mindaam.decoder.normalisation import picture_mean
-from mindaam.geometry import lorentz
-from mindaam.geometry.cells import LorentzMap
+from mindaam.geometry.cells import LorentzMap, LorentzPairwiseDistance
 
 POINT_NORM_BOUND = 8.0  # tangent vectors longer than this are shortened: sinh(8) is 1490, still exact in float32
 
@@ -18,9 +17,9 @@ def log_scale(width):
     return float(np.log(width**-0.5))
 
 
-def depth(point, curvature, eps):
-    """Specialisation depth r = d_L(point, origin), limited to [0, 1], [B,1]."""
-    return ops.clamp(lorentz.distance_to_origin(point, curvature, eps), 0.0, 1.0).expand_dims(-1)
+def depth(distance):
+    """Specialisation depth r: the distance of points to the origin [B], limited to [0, 1], [B,1]."""
+    return ops.clamp(distance, 0.0, 1.0).expand_dims(-1)
 
 
 def curvature_of(lorentz_map, given):
@@ -84,7 +83,7 @@ class ScaleGate(nn.Cell):
 
     def __init__(self, text_width, point_width, scales=3, hidden=128, behaviour=PAPER):
         super().__init__()
-        self.eps = behaviour.eps
+        self.distances = LorentzPairwiseDistance(behaviour.eps)
         self.norm = nn.LayerNorm((text_width,), epsilon=1e-5)
         self.hide = nn.Dense(text_width, hidden)
         self.act = nn.GELU(approximate=False)
@@ -102,7 +101,7 @@ class ScaleGate(nn.Cell):
         """Softmax over the scales of the negative distance from the condition to each anchor, [B,S]."""
         curvature = curvature_of(self.map, curvature)
         anchors = self.map(self.anchors, curvature)
-        return ops.softmax(-lorentz.pairwise_distance(point, anchors, curvature, self.eps), -1)
+        return ops.softmax(-self.distances(point, anchors, curvature), -1)
 
     def construct(self, sentence, point, curvature):
         """Sentence [B,E], condition point [B,n] or None -> weights [B,S], positive."""

@@ -17,7 +17,7 @@ from mindaam.decoder.modulation import (
 )
 from mindaam.decoder.normalisation import picture_mean
 from mindaam.geometry import lorentz
-from mindaam.geometry.cells import LorentzMap
+from mindaam.geometry.cells import LorentzDistanceToOrigin, LorentzLog0, LorentzMap
 
 ROW_NORM_BOUND = 10.0  # of the released code only
 SMALLEST_LENGTH = 1e-6  # of a vector whose length is divided by
@@ -40,10 +40,10 @@ class PixelGate(nn.Cell):
 
     def __init__(self, channels, behaviour=PAPER):
         super().__init__()
-        self.eps = behaviour.eps
         self.undo_scale = behaviour.undo_scale
         self.picture_edges = behaviour.picture_edges
         self.gate = DepthGate(channels)
+        self.to_origin, self.log0 = LorentzDistanceToOrigin(behaviour.eps), LorentzLog0(behaviour.eps, axis=1)
         self.map = LorentzMap(
             log_scale(channels),
             curvature=1.0 if behaviour.own_curvatures else None,
@@ -63,7 +63,7 @@ class PixelGate(nn.Cell):
 
     def read(self, point, curvature):
         """Points -> tangent map [B,C,H,W]."""
-        tangent = lorentz.log0(point, curvature, self.eps, axis=1)
+        tangent = self.log0(point, curvature)
         return self.map.unscale(tangent) if self.undo_scale else tangent
 
     def round_trip(self, tangent, curvature):
@@ -79,7 +79,7 @@ class PixelGate(nn.Cell):
         tangent = self.round_trip(feature, curvature)
         if point is None:
             return tangent
-        gate = self.gate(lorentz.distance_to_origin(point, curvature, self.eps).expand_dims(-1))
+        gate = self.gate(self.to_origin(point, curvature).expand_dims(-1))
         if self.picture_edges:
             tangent = clip_rows(tangent)
         return self.round_trip(times(tangent, 1 + gate), curvature)
@@ -121,7 +121,7 @@ class ScaleModulation(nn.Cell):
     def __init__(self, channels, text_width, point_width, low=0.1, slope=0.4, mix=True, behaviour=PAPER):
         super().__init__()
         self.low, self.slope = low, slope
-        self.eps = behaviour.eps
+        self.to_origin = LorentzDistanceToOrigin(behaviour.eps)
         self.scale_gate = ScaleGate(text_width, point_width, behaviour=behaviour)
         self.operators = ScaleOperators(channels, behaviour)
         self.mixes = mix
@@ -135,7 +135,7 @@ class ScaleModulation(nn.Cell):
             return 0.25
         if depth_curvature is None:
             depth_curvature = curvature_of(self.scale_gate.map, curvature)
-        return (self.low + self.slope * depth(point, depth_curvature, self.eps)).reshape(-1, 1, 1, 1)
+        return (self.low + self.slope * depth(self.to_origin(point, depth_curvature))).reshape(-1, 1, 1, 1)
 
     def construct(self, feature, sentence, point, curvature, depth_curvature=None):
         """feature [B,C,H,W], sentence [B,E], point [B,n] or None -> R [B,C,H,W].

@@ -4,6 +4,7 @@ from mindspore import nn, ops
 
 from mindaam.decoder.behaviour import PAPER
 from mindaam.geometry import lorentz
+from mindaam.geometry.cells import LorentzHalfAperture, LorentzLog0
 
 GAMMA = 0.25  # of the focusing temperature gamma * omega(z_t)
 SMALLEST_LENGTH = 1e-6  # if image and text coincide there is no direction; the quotient then stays finite
@@ -15,10 +16,16 @@ def unit(vector, axis):
     return vector * ops.rsqrt(ops.clamp(square, min=SMALLEST_LENGTH**2))
 
 
-def direction(image_point, text_point, curvature, eps=PAPER.eps):
-    """Equation 13: the unit tangent direction from the text point to the image point, [B,n]."""
-    towards = lorentz.log0(image_point, curvature, eps) - lorentz.log0(text_point, curvature, eps)
-    return unit(towards, -1)
+class Direction(nn.Cell):
+    """Equation 13: the unit tangent direction from the text point to the image point, at the origin."""
+
+    def __init__(self, eps=PAPER.eps):
+        super().__init__()
+        self.log0 = LorentzLog0(eps)
+
+    def construct(self, image_point, text_point, curvature):
+        """Points [B,n] -> [B,n] of length 1, or 0 where the points coincide."""
+        return unit(self.log0(image_point, curvature) - self.log0(text_point, curvature), -1)
 
 
 class SpatialFocus(nn.Cell):
@@ -26,15 +33,15 @@ class SpatialFocus(nn.Cell):
 
     def __init__(self, channels, point_width, behaviour=PAPER):
         super().__init__()
-        self.eps = behaviour.eps
+        self.direction, self.half_aperture = Direction(behaviour.eps), LorentzHalfAperture(behaviour.eps)
         self.project = nn.Dense(point_width, channels, has_bias=False)
 
     def construct(self, feature, text_point, image_point, curvature):
         """feature [B,C,H,W], points [B,n] -> A [B,1,H,W] in (0, 1)."""
         batch, channels, height, width = feature.shape
-        wanted = unit(self.project(direction(image_point, text_point, curvature, self.eps)), -1)
+        wanted = unit(self.project(self.direction(image_point, text_point, curvature)), -1)
         along = ops.bmm(wanted.expand_dims(1), feature.reshape(batch, channels, height * width))
         square = ops.clamp(lorentz.sum_over(feature * feature, 1), min=SMALLEST_LENGTH**2)
         cosine = along.reshape(batch, 1, height, width) * ops.rsqrt(square)
-        temperature = GAMMA * lorentz.half_aperture(text_point, curvature, self.eps)
+        temperature = GAMMA * self.half_aperture(text_point, curvature)
         return ops.sigmoid(cosine / temperature.reshape(-1, 1, 1, 1))

@@ -9,6 +9,7 @@ from mindspore import nn, ops
 from mindspore.common.initializer import Normal, initializer
 from mindspore.nn.utils import no_init_parameters
 
+from mindaam import graphs
 from mindaam.encoders.clip_tokenizer import CONTEXT, ClipTokenizer
 from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.minilm import SelfAttention, load_weights
@@ -102,7 +103,7 @@ class ClipSentenceEncoder:
     def _embed(self, ids):
         padded = np.zeros((1, CONTEXT), np.int32)
         padded[0, : len(ids)] = ids
-        return self._run(ms.Tensor(padded)).asnumpy()[0]
+        return graphs.run(self.model, ms.Tensor(padded), by=self._run).asnumpy()[0]
 
 
 # --- The published checkpoint: official name -> ours; three of ours share an official array between them, in order.

@@ -1,7 +1,7 @@
 """DINOv2 vision transformer (Oquab et al. 2023): a picture to tokens at several depths.
 
 The positional table is learned on one square grid. For another picture size it is resized bicubically, once, outside
-any graph, and kept as a buffer: `set_image_size`. MindSpore's own bicubic resize is wrong on a CPU, so it is in NumPy.
+any graph, and kept as a table: `set_image_size`. MindSpore's own bicubic resize is wrong on a CPU, so it is in NumPy.
 """
 
 import mindspore as ms
@@ -10,6 +10,7 @@ from mindspore import nn, ops
 from mindspore.common.initializer import Normal, initializer
 
 from mindaam.encoders.conversion import Conversion
+from mindaam.encoders.tables import add_table
 from mindaam.encoders.vit import Block, dense
 
 # What `DINOv2` takes for each published model without register tokens and with a plain perceptron.
@@ -95,11 +96,11 @@ class DINOv2(nn.Cell):
         blocks = [Block(width, heads, hidden=4 * width, eps=1e-6, layer_scale=1e-5) for _ in range(depth)]
         self.blocks = nn.CellList(blocks)
         self.norm = nn.LayerNorm((width,), epsilon=1e-6)
-        self._table, self._buffers = None, {}
+        self._table, self._resized_tables = None, {}
         self.set_image_size(image_size)
 
     def set_image_size(self, image_size):
-        """Prepares the positional buffer for pictures of (H, W) pixels; free when neither size nor table changed.
+        """Prepares the positional table for pictures of (H, W) pixels; free when neither size nor `pos_embed` changed.
 
         Call it outside any graph: after loading weights, and before pictures of another size.
         """
@@ -109,15 +110,15 @@ class DINOv2(nn.Cell):
         table = self.pos_embed.asnumpy()
         if self._table is None or not np.array_equal(table, self._table):
             self._table = table.copy()
-            for size, buffer in self._buffers.items():
+            for size, buffer in self._resized_tables.items():
                 buffer.set_data(ms.Tensor(self._resized(size)))
-        if image_size not in self._buffers:
-            positions = ms.Tensor(self._resized(image_size))
-            self._buffers[image_size] = ms.Parameter(positions, name=f"positions_{height}x{width}", requires_grad=False)
+        if image_size not in self._resized_tables:
+            name, resized = f"positions_{height}x{width}", self._resized(image_size)
+            self._resized_tables[image_size] = add_table(self, name, resized, beside=self.pos_embed)
         self.image_size = image_size
-        # A Parameter, because a compiled graph takes a Tensor attribute for a constant and would keep the old table;
-        # past the Cell's own bookkeeping, because a buffer that follows from pos_embed is no part of a checkpoint.
-        object.__setattr__(self, "positions", self._buffers[image_size])
+        object.__setattr__(
+            self, "positions", self._resized_tables[image_size]
+        )  # a second name: the table is owned already
 
     def _resized(self, image_size):
         """The table for (H, W) pixels, [1,1+N,D]."""

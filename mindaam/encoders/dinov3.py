@@ -14,6 +14,7 @@ from mindspore.common.initializer import Normal, Uniform, initializer
 
 from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.dinov2 import PatchEmbed
+from mindaam.encoders.tables import add_table
 from mindaam.encoders.vit import Block
 
 _SMALL = {"width": 384, "depth": 12, "heads": 6, "taps": (2, 5, 8, 11)}
@@ -89,12 +90,10 @@ class RopeEmbed(nn.Cell):
                 if name in held:
                     held[name].set_data(ms.Tensor(array))
                 else:
-                    held[name] = ms.Parameter(ms.Tensor(array), name=f"rope_{name}_{count}", requires_grad=False)
+                    held[name] = add_table(self, f"{name}_{count}", array, beside=self.periods)
             self._made_from[count] = made_from
         for name, table in self._tables[count].items():
-            # Parameters, because a compiled graph takes a Tensor attribute for a constant; past the Cell's own
-            # bookkeeping, because what follows from the periods is no part of a checkpoint.
-            object.__setattr__(self, name, table)
+            object.__setattr__(self, name, table)  # a second name: the table is owned already
 
     def construct(self):
         """(cos, sin) for `vit.rotate`, each [prefix + patches, head_width]."""
@@ -111,9 +110,7 @@ class DINOv3(nn.Cell):
 
     image_size: (H, W), both multiples of `patch`. taps: the blocks whose outputs are handed on, ascending.
     hidden: width inside a block's perceptron, 4 * width by default; swiglu: that perceptron is gated.
-    storage_tokens: learned tokens beside the class token, which carry no patch. rescale: None, or R > 1 for the
-    augmentation of training: while training, each block multiplies all coordinates by a factor of its own, which
-    `draw_rescale` draws from 1/R..R.
+    storage_tokens: learned tokens beside the class token, which carry no patch. rescale: as `set_rescale` takes it.
     Raises ValueError for a size that is not a multiple of the patch, a tap that is no block, or a rescale up to 1.
     """
 
@@ -134,8 +131,6 @@ class DINOv3(nn.Cell):
         super().__init__()
         if list(taps) != sorted(set(taps)) or not all(0 <= tap < depth for tap in taps):
             raise ValueError(f"taps {taps} are not ascending block numbers below the depth {depth}")
-        if rescale is not None and not rescale > 1:
-            raise ValueError(f"rescale {rescale} is not above 1: coordinates are multiplied by 1/rescale to rescale")
         self.patch, self.width, self.depth, self.taps = patch, width, depth, tuple(taps)
         self.prefix = 1 + storage_tokens
         self.patch_embed = PatchEmbed(patch, width)
@@ -151,9 +146,9 @@ class DINOv3(nn.Cell):
         blocks = [Block(width, heads, hidden=hidden, eps=1e-5, layer_scale=1e-5, swiglu=swiglu) for _ in range(depth)]
         self.blocks = nn.CellList(blocks)
         self.norm = nn.LayerNorm((width,), epsilon=1e-5)
-        self.rescale = rescale
-        factors = ms.Parameter(ms.Tensor(np.ones(depth, np.float32)), name="rescale_factors", requires_grad=False)
-        object.__setattr__(self, "rescale_factors", factors)  # a buffer, as the rotary tables are
+        self.set_rescale(rescale)
+        factors = add_table(self, "rescale_factors", np.ones(depth, np.float32), beside=self.cls_token)
+        object.__setattr__(self, "rescale_factors", factors)
         self.set_image_size(image_size)
 
     def set_image_size(self, image_size):
@@ -166,6 +161,17 @@ class DINOv3(nn.Cell):
             raise ValueError(f"picture size {height}x{width} is not a multiple of the patch, {self.patch}")
         self.rope_embed.set_grid((height // self.patch, width // self.patch))
         self.image_size = image_size
+
+    def set_rescale(self, rescale):
+        """Chooses the augmentation of training: None, or R > 1, by which coordinates are rescaled at most.
+
+        While training, each block then multiplies all coordinates by a factor of its own, which `draw_rescale` draws
+        from 1/R..R; outside training nothing is rescaled. Call it before the model is compiled for training.
+        Raises ValueError for an R up to 1.
+        """
+        if rescale is not None and not rescale > 1:
+            raise ValueError(f"rescale {rescale} is not above 1: coordinates are multiplied by 1/rescale to rescale")
+        self.rescale = rescale
 
     def draw_rescale(self, generator):
         """Draws each block's coordinate factor for the next training step, log-uniform in 1/rescale..rescale.

@@ -6,19 +6,24 @@ remainders, on every device alike. Entries behave as independent ones do, as far
 pairs of rows tell (tests/encoders/test_dropout.py).
 """
 
+from weakref import WeakSet
+
 import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
 from mindaam.broadcasting import spread
+from mindaam.encoders.tables import add_table
 
-# What all masks of a step follow from, in [0, 1). No Cell's own, so that no checkpoint and no optimizer meets it.
-_MOMENT = ms.Parameter(ms.Tensor(np.zeros(2, np.float32)), name="dropout_moment", requires_grad=False)
+_moment = np.zeros(2, np.float32)  # what all masks of a step follow from, in [0, 1)
+_layers = WeakSet()  # every Dropout that there is: each has a table of its own, which a compiled graph reads
 
 
 def set_moment(*words):
     """Sets what masks follow from, from whole numbers such as the seed, the step and the rank."""
-    _MOMENT.set_data(ms.Tensor(np.random.default_rng(words).random(2, np.float32)))
+    _moment[:] = np.random.default_rng(words).random(2, np.float32)
+    for layer in _layers:
+        layer.moment.set_data(ms.Tensor(_moment))
 
 
 class Dropout(nn.Cell):
@@ -30,8 +35,8 @@ class Dropout(nn.Cell):
     def __init__(self, p, place=0):
         super().__init__()
         self.p, self.rows_from, self.columns_from = p, 0.317 * place, 0.731 * place
-        # past nn.Cell's own attributes, which would make it a parameter of the model
-        object.__setattr__(self, "moment", _MOMENT)
+        object.__setattr__(self, "moment", add_table(self, "moment", _moment, beside=None))
+        _layers.add(self)
 
     def construct(self, x):
         """[...,D] -> the same shape and type."""

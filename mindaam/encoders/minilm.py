@@ -10,6 +10,8 @@ import numpy as np
 from mindspore import nn, ops
 from mindspore.common.initializer import Normal
 
+from mindaam import graphs
+from mindaam.encoders.tables import stored_parameters
 from mindaam.encoders.vit import Mlp, dense
 from mindaam.errors import CheckpointError, InputError
 from mindaam.places import model_zoo_dir
@@ -168,7 +170,7 @@ class SentenceEncoder:
         length = next(bucket for bucket in _BUCKETS if bucket >= len(ids))
         padded, weights = np.zeros((1, length), np.int32), np.zeros((1, length), np.float32)
         padded[0, : len(ids)], weights[0, : len(ids)] = ids, 1.0
-        return self._run(ms.Tensor(padded), ms.Tensor(weights)).asnumpy()[0]
+        return graphs.run(self.model, ms.Tensor(padded), ms.Tensor(weights), by=self._run).asnumpy()[0]
 
 
 def check_sentence(text, tokenizer=None):
@@ -220,7 +222,7 @@ def load_weights(model, state):
     state: {parameter name: array}. Raises CheckpointError when they do not.
     """
     kind = type(model).__name__
-    parameters = {name: parameter for name, parameter in model.parameters_and_names()}
+    parameters = dict(stored_parameters(model))
     if set(parameters) != set(state):
         missing, extra = sorted(set(parameters) - set(state)), sorted(set(state) - set(parameters))
         raise CheckpointError(f"the weights of {kind} lack {missing[:3]} and have {extra[:3]} in excess")

@@ -4,6 +4,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
+from mindaam import graphs
 from mindaam.encoders import spectrogram
 from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.minilm import load_weights
@@ -107,7 +108,8 @@ class SoundEncoder:
         seen = spectrogram.features(waves, rate, self.normalise)
         seen = np.pad(seen, [(0, -len(seen) % _AT_ONCE)] + [(0, 0)] * 3)  # a shape of its own would be compiled anew
         parts = [seen[start : start + _AT_ONCE] for start in range(0, len(seen), _AT_ONCE)]
-        return np.concatenate([self._run(ms.Tensor(part)).asnumpy() for part in parts])[: len(waves)]
+        found = [graphs.run(self.model, ms.Tensor(part), by=self._run).asnumpy() for part in parts]
+        return np.concatenate(found)[: len(waves)]
 
 
 # --- The published checkpoints: official name -> ours. The file of Wav2CLIP, which is one of its training, and the

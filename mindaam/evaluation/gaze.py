@@ -14,12 +14,14 @@ these roles:
 A condition is understood when `right` and `held_out` beat `others`, `mismatched` and `generic`.
 """
 
+from functools import partial
+
 import numpy as np
 
 from mindaam import metrics
 from mindaam.data import prompts, transforms
-from mindaam.data.datasets.corpus import other_split
-from mindaam.data.prompts import corpus
+from mindaam.data.datasets.opening import other_split
+from mindaam.data.prompts.prompting import Prompting, held_out, mismatched, sentences
 from mindaam.errors import InputError
 
 LONGEST_SIDE = 400
@@ -68,24 +70,24 @@ def score(predict, folder, sentence=None, settings=metrics.PAPER):
     return means(rows), rows
 
 
-def swap_roles(folder, condition):
-    """The sentences of each role for one condition of the folder: {role: [sentence, ...]}, empty roles left out."""
-    held_out = folder.held_out(condition)
+def swap_roles(folder, condition, prompting=Prompting()):  # noqa: B008 - an immutable tuple
+    """The sentences of each role for one condition of the folder: {role: [sentence, ...]}, empty roles left out.
+
+    prompting: the Prompting by which the right one is chosen; without any, it is the reader's own.
+    """
+    right, *others = [
+        sentences(prompting, folder.name, folder, each)[0]
+        for each in (condition, *(other for other in folder.conditions if other != condition))
+    ]
+    paraphrase, wrong = (choose(prompting, folder.name, folder, condition) for choose in (held_out, mismatched))
     roles = {
-        "right": [folder.sentences(condition)[0]],
-        "others": [folder.sentences(each)[0] for each in folder.conditions if each != condition],
+        "right": [right],
+        "others": [each for each in others if each != right],  # without a prompt all conditions are told alike
         "generic": [prompts.generic_sentence()],
-        "held_out": [held_out] if held_out else [],
-        "mismatched": _mismatched(folder),
+        "held_out": [paraphrase] if paraphrase else [],
+        "mismatched": [wrong] if wrong else [],
     }
-    return {role: sentences for role, sentences in roles.items() if sentences}
-
-
-def _mismatched(folder):
-    """The mismatched sentence of a set of the corpus that is told in the corpus's words; otherwise none."""
-    name = folder.name
-    told_so = name in corpus.sets() and folder.sentences(folder.conditions[0])[0] == corpus.sentence(name)
-    return [corpus.mismatched(name)] if told_so else []
+    return {role: texts for role, texts in roles.items() if texts}
 
 
 def score_roles(predict_many, folder, roles_of=swap_roles, settings=metrics.PAPER, progress=iter):
@@ -107,38 +109,50 @@ def score_roles(predict_many, folder, roles_of=swap_roles, settings=metrics.PAPE
             truth = _truth(folder, index, size, others.draw(position, size))
             scored = {text: _scored(name, maps[text], truth, settings) for texts in plan.values() for text in texts}
             entry = {"dataset": folder.name, "image": name, "condition": folder.entries[index][1]}
-            rows += [entry | {"role": role} | _mean([scored[text] for text in texts]) for role, texts in plan.items()]
+            for role, texts in plan.items():
+                rows.append(entry | {"role": role} | mean_scores([scored[text] for text in texts]))
     return rows
 
 
 def means(rows):
     """{metric: mean over the rows that have it}, in the order of METRICS."""
-    return _mean([{key: row[key] for key in METRICS if key in row} for row in rows])
+    return mean_scores([{key: row[key] for key in METRICS if key in row} for row in rows])
 
 
-def evaluate_model(predict_many, folders, settings=metrics.PAPER, progress=iter):
+def evaluate_model(predict_many, folders, settings=metrics.PAPER, progress=iter, prompting=Prompting()):  # noqa: B008
     """The condition-swap protocol on several folders, as one report that can be written as JSON.
 
-    predict_many and progress as in `score_roles`; folders: `GazeFolder`s or other readers of pictures. Returns
+    predict_many and progress as in `score_roles`; folders: `GazeFolder`s or other readers of pictures; prompting: the
+    Prompting that the model was trained with. Returns
     {"longest_side": 400, "sets": {dataset: {"split", "ground_truth", "pictures", "pairs", "scores": {role: {metric:
     mean}}, "conditions": {condition: {role: {metric: mean}}}}}, "rows": [...]}.
     """
-    report = {"longest_side": LONGEST_SIDE, "sets": {}, "rows": []}
+    report = empty_report()
     for folder in folders:
-        rows = score_roles(predict_many, folder, swap_roles, settings, progress)
-        report["rows"] += rows
-        report["sets"][folder.name] = {
-            "split": folder.split,
-            "ground_truth": folder.ground_truth,
-            "pictures": len({row["image"] for row in rows}),
-            "pairs": len(folder),
-            "scores": _by_role(rows),
-            "conditions": {
-                condition: _by_role([row for row in rows if row["condition"] == condition])
-                for condition in folder.conditions
-            },
-        }
+        rows = score_roles(predict_many, folder, partial(swap_roles, prompting=prompting), settings, progress)
+        add_to(report, folder, rows)
     return report
+
+
+def empty_report():
+    """A report of `evaluate_model` on nothing yet."""
+    return {"longest_side": LONGEST_SIDE, "sets": {}, "rows": []}
+
+
+def add_to(report, folder, rows):
+    """Adds what a folder was scored with, rows of `score_roles`, to a report, in place."""
+    report["rows"] += rows
+    report["sets"][folder.name] = {
+        "split": folder.split,
+        "ground_truth": folder.ground_truth,
+        "pictures": len({row["image"] for row in rows}),
+        "pairs": len(folder),
+        "scores": _by_role(rows),
+        "conditions": {
+            condition: _by_role([row for row in rows if row["condition"] == condition])
+            for condition in folder.conditions
+        },
+    }
 
 
 def markdown(report):
@@ -205,7 +219,7 @@ def _by_role(rows):
     return {role: means(of_role) for role, of_role in roles.items() if of_role}
 
 
-def _mean(scores):
+def mean_scores(scores):
     """Mean of each metric over a list of {metric: value}."""
     keys = [key for key in METRICS if any(key in each for each in scores)]
     return {key: float(np.mean([each[key] for each in scores if key in each])) for key in keys}

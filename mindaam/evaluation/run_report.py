@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from mindaam.data.media import replacing
 from mindaam.errors import InputError
@@ -51,7 +52,7 @@ def write_report(folder, samples=None):
         f"<h1>{name(title)}</h1>",
         f'<p class="soft">{_place(metrics, epochs)}</p>',
         f'<div class="tiles">{"".join(_tiles(metrics, epochs, data))}</div>',
-        section("How well it predicts", *_validation(epochs, epochs_problem)),
+        section("How well it predicts", *_validation(epochs, epochs_problem, _unseen(folder / "config.yaml"))),
         *([section("Where it looks", *map(_sample, samples))] if samples else []),
         section("How it learnt", *_curves(metrics, metrics_problem)),
         section("What it was trained on", *_data(data, data_problem)),
@@ -102,8 +103,8 @@ def _tiles(metrics, epochs, data):
         yield tile(f"{whole:,}", "pictures and films", f"{len(trained)} sets")
 
 
-def _validation(epochs, problem):
-    """The scores: a drawing of CC over the epochs, and a table with a row a set."""
+def _validation(epochs, problem, unseen=()):
+    """The scores: a drawing of CC over the epochs, and a table with a row a set; `unseen` sets are in no mean."""
     if problem:
         yield missing(problem)
     sets = _set_names(epochs)
@@ -123,7 +124,8 @@ def _validation(epochs, problem):
     ]
     if mean != [None] * len(mean):
         # epochs.csv has the mean of CC alone
-        means = {f"mean_{metric}": _mean(row_of, sets, metric) for metric in ("SIM", "KLD")}
+        meant = [each for each in sets if each not in unseen]
+        means = {f"mean_{metric}": _mean(row_of, meant, metric) for metric in ("SIM", "KLD")}
         rows.append(_score_row("mean", "mean_", mean, {**row_of, **means}, epochs))
     when = "best by mean CC" if best is not None else "last"
     yield f'<p class="soft">CC, SIM and KLD are those of epoch {_epoch(row_of)}, the {when}.</p>'
@@ -219,6 +221,16 @@ def _environment(path):
         for key, value in found.items()
     ]
     return table(None, [[escaped(key), escaped(value)] for key, value in shown])
+
+
+def _unseen(path):
+    """The sets that a run's configuration keeps unseen, as far as it can be read."""
+    try:
+        found = yaml.safe_load(read_text(path)[0] or "")
+    except (yaml.YAMLError, ValueError, RecursionError):  # a date that is none, say
+        return ()
+    unseen = found.get("unseen") if isinstance(found, dict) else None
+    return unseen if isinstance(unseen, list) else ()
 
 
 def _configuration(path):

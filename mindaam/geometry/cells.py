@@ -1,4 +1,11 @@
-"""Cells over the Lorentz functions: bounded learnable scalars and the map from vectors to the hyperboloid."""
+"""Cells over the Lorentz functions, one for each, and what a model learns with them: bounded scalars, the scaled map.
+
+The Cells that are named Lorentz... hold no parameters: points and the curvature are inputs, so gradients reach both.
+They compose with other Cells, compile and export. Points and tangent vectors are space parts; `c` is the magnitude of
+the negative curvature, a 0-d Tensor > 0, the same for all points; shapes are those of the coordinates on the last axis,
+[...,n], or on `axis` where a Cell takes one. They compute in float32 and answer in their input's type; input whose
+shapes do not fit raises MindSpore's own error.
+"""
 
 import math
 
@@ -6,6 +13,7 @@ import mindspore as ms
 from mindspore import Parameter, Tensor, nn, ops
 
 from mindaam.geometry import lorentz
+from mindaam.geometry.entailment import entailment_loss
 
 
 class BoundedScalar(nn.Cell):
@@ -30,6 +38,163 @@ class BoundedScalar(nn.Cell):
         self.value.set_data(Tensor(held, ms.float32))
 
 
+class LorentzInner(nn.Cell):
+    """Lorentz product <x,y>_L = x.y - x0 y0 of points, row by row (equation 2)."""
+
+    def __init__(self, axis=-1):
+        super().__init__()
+        self.axis = axis
+
+    def construct(self, x, y, c):
+        """x, y [...,n] -> [...], range (-inf, -1/c]."""
+        return lorentz.inner(x, y, c, self.axis)
+
+
+class LorentzTime(nn.Cell):
+    """Time component x0 = sqrt(1/c + |x|^2) of points (equation 1)."""
+
+    def __init__(self, axis=-1):
+        super().__init__()
+        self.axis = axis
+
+    def construct(self, x, c):
+        """x [...,n] -> [...,1], range [1/sqrt(c), inf)."""
+        return lorentz.time(x, c, self.axis)
+
+
+class LorentzDistance(nn.Cell):
+    """Geodesic distance of points, row by row (equation 3)."""
+
+    def __init__(self, eps=lorentz.PAPER, axis=-1):
+        super().__init__()
+        self.eps, self.axis = eps, axis
+
+    def construct(self, x, y, c):
+        """x, y [...,n] -> [...] >= 0; of equal points sqrt(2 eps.distance / c)."""
+        return lorentz.distance(x, y, c, self.eps, self.axis)
+
+
+class LorentzPairwiseDistance(nn.Cell):
+    """Geodesic distance of every point to every other (equation 3)."""
+
+    def __init__(self, eps=lorentz.PAPER):
+        super().__init__()
+        self.eps = eps
+
+    def construct(self, x, y, c):
+        """x [B1,n], y [B2,n] -> [B1,B2] >= 0."""
+        return lorentz.pairwise_distance(x, y, c, self.eps)
+
+
+class LorentzDistanceToOrigin(nn.Cell):
+    """Geodesic distance of points to the origin (equation 3), the specialisation depth of the paper's 3.3."""
+
+    def __init__(self, eps=lorentz.PAPER, axis=-1):
+        super().__init__()
+        self.eps, self.axis = eps, axis
+
+    def construct(self, x, c):
+        """x [...,n] -> [...] >= 0."""
+        return lorentz.distance_to_origin(x, c, self.eps, self.axis)
+
+
+class LorentzExp0(nn.Cell):
+    """Exponential map at the origin (equation 4)."""
+
+    def __init__(self, eps=lorentz.PAPER, axis=-1):
+        super().__init__()
+        self.eps, self.axis = eps, axis
+
+    def construct(self, v, c):
+        """Tangent vectors v [...,n] -> points [...,n], at most lorentz.MAX_RADIUS / sqrt(c) away."""
+        return lorentz.exp0(v, c, self.eps, self.axis)
+
+
+class LorentzLog0(nn.Cell):
+    """Logarithmic map at the origin (equation 4), the inverse of LorentzExp0."""
+
+    def __init__(self, eps=lorentz.PAPER, axis=-1):
+        super().__init__()
+        self.eps, self.axis = eps, axis
+
+    def construct(self, x, c):
+        """Points x [...,n] -> tangent vectors [...,n]."""
+        return lorentz.log0(x, c, self.eps, self.axis)
+
+
+class LorentzExp(nn.Cell):
+    """Exponential map at any point (equation 4)."""
+
+    def __init__(self, axis=-1):
+        super().__init__()
+        self.axis = axis
+
+    def construct(self, x, v, c):
+        """Points x [...,n], tangent vectors v there -> points [...,n], at most lorentz.MAX_RADIUS / sqrt(c) from x."""
+        return lorentz.exp(x, v, c, self.axis)
+
+
+class LorentzLog(nn.Cell):
+    """Logarithmic map at any point, the inverse of LorentzExp."""
+
+    def __init__(self, axis=-1):
+        super().__init__()
+        self.axis = axis
+
+    def construct(self, x, y, c):
+        """Points x, y [...,n] -> tangent vectors at x that lead to y, [...,n]."""
+        return lorentz.log(x, y, c, self.axis)
+
+
+class LorentzHalfAperture(nn.Cell):
+    """Half-aperture arcsin(2K/(sqrt(c)|x|)) of the entailment cone at each point, K = min_radius > 0 (before eq. 7)."""
+
+    def __init__(self, eps=lorentz.PAPER, min_radius=0.1, axis=-1):
+        super().__init__()
+        self.eps, self.min_radius, self.axis = eps, min_radius, axis
+
+    def construct(self, x, c):
+        """x [...,n] -> [...], radians in (0, pi/2)."""
+        return lorentz.half_aperture(x, c, self.eps, self.min_radius, self.axis)
+
+
+class LorentzExteriorAngle(nn.Cell):
+    """Angle at the parent between the ray from the origin and the geodesic to the child (equation 8)."""
+
+    def __init__(self, eps=lorentz.PAPER, axis=-1):
+        super().__init__()
+        self.eps, self.axis = eps, axis
+
+    def construct(self, parent, child, c):
+        """parent, child [...,n] -> [...], radians in [0, pi]."""
+        return lorentz.exterior_angle(parent, child, c, self.eps, self.axis)
+
+
+class LorentzEntailment(nn.Cell):
+    """How far each child lies outside its parent's cone (equation 7); aperture_factor: eta > 0, below 1 narrower."""
+
+    def __init__(self, aperture_factor=1.0, eps=lorentz.PAPER):
+        super().__init__()
+        self.aperture_factor, self.eps = aperture_factor, eps
+
+    def construct(self, parent, child, c):
+        """parent, child [B,n], or one parent [1,n] -> [B], radians in [0, pi]; 0 inside the cone."""
+        return entailment_loss(parent, child, c, self.aperture_factor, self.eps)
+
+
+class HierarchicalEntailment(nn.Cell):
+    """Mean loss of the order anchor > text > image: half of each step's, each with its own eta (equations 9-10)."""
+
+    def __init__(self, eps=lorentz.PAPER, text_image_factor=0.8, anchor_text_factor=1.0):
+        super().__init__()
+        self.text_image = LorentzEntailment(text_image_factor, eps)
+        self.anchor_text = LorentzEntailment(anchor_text_factor, eps)
+
+    def construct(self, anchor, text, image, c):
+        """anchor [1,n] or [B,n], the point of general attention; text, image [B,n] of the same samples -> [] >= 0."""
+        return 0.5 * (self.text_image(text, image, c).mean() + self.anchor_text(anchor, text, c).mean())
+
+
 class LorentzMap(nn.Cell):
     """Scaled exponential map: exp0(exp(alpha) v), the scaled vector's length bounded by `norm_bound` when given.
 
@@ -48,6 +213,7 @@ class LorentzMap(nn.Cell):
             middle = math.log(curvature)
             self.curv = BoundedScalar(middle, middle + math.log(0.1), middle + math.log(10.0))
         self.norm_bound, self.axis, self.eps = norm_bound, axis, eps
+        self.exp0 = LorentzExp0(eps, axis)
 
     def curvature(self):
         """The map's own curvature, a 0-d Tensor > 0; only for a map that was given one."""
@@ -61,7 +227,7 @@ class LorentzMap(nn.Cell):
         scaled = v.astype(ms.float32) * ops.exp(self.alpha())
         if self.norm_bound is not None:
             scaled = lorentz.clip_norm(scaled, self.norm_bound, self.axis, self.eps)
-        return lorentz.exp0(scaled, c, self.eps, self.axis).astype(v.dtype)
+        return self.exp0(scaled, c).astype(v.dtype)
 
     def unscale(self, v):
         """Divides the learnable scale out of tangent vectors again, after log0 (`paper`); shape of `v`."""

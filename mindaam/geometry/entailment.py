@@ -1,4 +1,4 @@
-"""Entailment cones: a general concept's cone should hold the concepts that specialise it (paper 3.2.2, eq. 5-10)."""
+"""Entailment cones: a general concept's cone should hold the concepts that specialise it (paper 3.2.2, eq. 5-8)."""
 
 from mindspore import ops
 
@@ -14,13 +14,3 @@ def entailment_loss(parent, child, c, aperture_factor, eps=lorentz.PAPER):
     """
     angle = lorentz.exterior_angle(parent, child, c, eps)
     return ops.relu(angle - aperture_factor * lorentz.half_aperture(parent, c, eps))
-
-
-def hierarchical_entailment(anchor, text, image, c, eps=lorentz.PAPER, text_image_factor=0.8, anchor_text_factor=1.0):
-    """Mean loss of the order anchor > text > image, equations 9-10: half of each term, a 0-d Tensor >= 0.
-
-    anchor: [1,n] or [B,n], the point of general attention; text, image: points [B,n] of the same samples.
-    """
-    text_image = entailment_loss(text, image, c, text_image_factor, eps).mean()
-    anchor_text = entailment_loss(anchor, text, c, anchor_text_factor, eps).mean()
-    return 0.5 * (text_image + anchor_text)

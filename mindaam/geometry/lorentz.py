@@ -1,7 +1,8 @@
-"""The Lorentz model of hyperbolic space as pure functions (paper 3.2.1, equations 1-8).
+"""The Lorentz model of hyperbolic space as pure functions (paper 3.2.1, equations 1-8); a Cell for each is in `cells`.
 
 A point of curvature -c is kept as its space part only, a vector x of R^n; its time part is x0 = sqrt(1/c + |x|^2), so
-no operation can leave the hyperboloid. A tangent vector at the origin has no time part, and is a plain vector of R^n.
+no operation can leave the hyperboloid. A tangent vector at the origin has no time part, and is a plain vector of R^n;
+one at x is kept as its space part v too, its time part is x.v / x0.
 Curvatures `c` are 0-d Tensors > 0; `axis` is the one that holds the n coordinates.
 
 Everything is computed in float32, whatever the input's type (squares of float16 overflow at 256), and handed back in
@@ -11,84 +12,24 @@ outside, also where the incoming gradient is infinite; `ops.maximum` would halve
 """
 
 import math
-from typing import NamedTuple
 
 import mindspore as ms
-import numpy as np
 from mindspore import ops
 
-# exp0 answers no further than asinh(2^15) = 11.09 from the origin (times 1/sqrt(c)), where |x| = 2^15 / sqrt(c).
+from mindaam.geometry.epsilons import PAPER
+from mindaam.geometry.epsilons import RELEASED as RELEASED
+from mindaam.geometry.epsilons import Epsilons as Epsilons
+
+# exp and exp0 go no further than asinh(2^15) = 11.09 (times 1/sqrt(c)); from the origin |x| is 2^15 / sqrt(c) there.
 MAX_RADIUS = math.asinh(2.0**15)
 
-
-class Epsilons(NamedTuple):
-    """Every clamp of this module. Radii are sqrt(c)|x|, thus free of the unit of length.
-
-    distance: least -c<x,y> - 1 in a distance; below it the distance is constant, its gradient 0.
-    origin: radius up to which a point's distance to the origin is 0.
-    exp_radius: least radius in exp0's quotient sinh(r)/r.
-    log_radius: least distance to the origin that log0 gives back.
-    log_divisor: least divisor in log0's quotient asinh(r)/r.
-    norm: least Euclidean norm that clip_norm divides by.
-    aperture: added to the radius that the half-aperture divides by.
-    aperture_margin: how far from +-1 the argument of its arcsin stays.
-    angle_excess: least -c<x,y> - 1 in the exterior angle.
-    angle_parent: least parent's norm that its direction is taken from.
-    angle: added, divided by that norm, to its denominator.
-    angle_margin: how far from +-1 the argument of its arccos stays.
-    """
-
-    distance: float
-    origin: float
-    exp_radius: float
-    log_radius: float
-    log_divisor: float
-    norm: float
-    aperture: float
-    aperture_margin: float
-    angle_excess: float
-    angle_parent: float
-    angle: float
-    angle_margin: float
-
-
-_STEP = 2.0**-23  # float32's spacing just above 1
-_RELEASED_COSH = float(np.float32(1.0001)) - 1.0  # the released limit 1 + 1e-4 as float32 holds it
-
-# The released code's clamps, written for these formulas: arcosh(max(sqrt(1 + r^2), 1 + e)) is
-# arsinh(max(r, sqrt(e (2 + e)))). Its 1 + 1e-8 in the distance to the origin is 1 in float32, which rounds every
-# cosh of a radius below 2^-11.5 to 1 too; its arccos limit 1 - 1e-8 is also 1: there the gradient is infinite.
-RELEASED = Epsilons(
-    distance=_RELEASED_COSH,
-    origin=2.0**-11.5,
-    exp_radius=1e-8,
-    log_radius=math.sqrt(_RELEASED_COSH * (2.0 + _RELEASED_COSH)),
-    log_divisor=1e-4,
-    norm=1e-6,
-    aperture=1e-4,
-    aperture_margin=1e-4,
-    angle_excess=5e-9,  # k^2 - 1 >= 1e-8
-    angle_parent=1e-15,
-    angle=1e-8,
-    angle_margin=0.0,
-)
-
-# The smallest that keep values and gradients finite, and gradients of a size that a training step survives: two points
-# closer than 1e-6 count as one; a parent nearer than 1e-3 to the origin has no direction worth following.
-PAPER = Epsilons(
-    distance=1e-12,
-    origin=0.0,
-    exp_radius=1e-8,
-    log_radius=1e-8,
-    log_divisor=1e-8,
-    norm=1e-6,
-    aperture=1e-8,
-    aperture_margin=_STEP,
-    angle_excess=5e-9,
-    angle_parent=1e-3,
-    angle=0.0,
-    angle_margin=_STEP,
-)
+# Taylor coefficients, the last first. Of cosh(r) and sinh(r)/r in r^2, for r <= 1:
+_COSH = tuple(1.0 / math.factorial(2 * k) for k in (5, 4, 3, 2, 1, 0))
+_SINHC = tuple(1.0 / math.factorial(2 * k + 1) for k in (5, 4, 3, 2, 1, 0))
+# and of asinh(h)/(h sqrt(1 + h^2)) in h^2, for h^2 <= _NEAR.
+_ASINHC = (-256 / 693, 128 / 315, -16 / 35, 8 / 15, -2 / 3, 1.0)
+_NEAR = 0.05
+_FAR = 1.5  # sqrt(c) x0 from which on a point's direction is taken, 0.96 from the origin
 
 
 def _float(x):
@@ -207,6 +148,86 @@ def log0(x, c, eps=PAPER, axis=-1):
     radius = ops.sqrt(_float(c)) * norm(values, axis)
     shrink = ops.asinh(ops.clamp(radius, min=eps.log_radius)) / ops.clamp(radius, min=eps.log_divisor)
     return (shrink * values).astype(x.dtype)
+
+
+def _series(x, coefficients):
+    total = coefficients[0]
+    for each in coefficients[1:]:
+        total = total * x + each
+    return total
+
+
+def _tangent_square(x, v, c, axis):
+    """c|v|_L^2 of tangent vectors v at x, keepdims.
+
+    |v|^2 - v0^2 would lose (sqrt(c) x0)^2 of the digits. Near the origin it is the square of v carried there in
+    parallel, v - v0/(x0 + 1/sqrt(c)) x; far out that of the part across x, and of the part along it by sqrt(c) x0.
+    """
+    x0, unit = time(x, c, axis), 1.0 / ops.sqrt(c)
+    carried = v - (x * v).sum(axis=axis, keepdims=True) / (x0 * (x0 + unit)) * x
+    near = c * (carried * carried).sum(axis=axis, keepdims=True)
+    ray = x / ops.clamp(norm(x, axis), min=unit)
+    along = (ray * v).sum(axis=axis, keepdims=True)
+    across = v - along * ray
+    far = c * (across * across).sum(axis=axis, keepdims=True) + (along / x0) * (along / x0)
+    return ops.where(x0 < _FAR * unit, near, far)
+
+
+def exp(x, v, c, axis=-1):
+    """Point that the tangent vector v at x leads to: cosh(r) x + sinh(r)/r v, r = sqrt(c)|v|_L (equation 4).
+
+    x, v: space parts of one shape, or of shapes that broadcast. Returns space parts, shape of x + v, type of `v`;
+    r is limited to MAX_RADIUS. Both factors are power series in r^2 up to r = 1: values and gradients are smooth at
+    v = 0, where x is returned, and need no clamp.
+    """
+    point, tangent, c = _float(x), _float(v), _float(c)
+    square = _tangent_square(point, tangent, c, axis)
+    inside = square < 1
+    small, radius = ops.clamp(square, max=1.0), ops.sqrt(ops.clamp(square, min=1.0))
+    length = ops.clamp(radius, max=MAX_RADIUS)
+    rise = ops.where(inside, _series(small, _COSH), ops.cosh(length))
+    stretch = ops.where(inside, _series(small, _SINHC), ops.sinh(length) / radius)
+    return (rise * point + stretch * tangent).astype(v.dtype)
+
+
+def _far_excess(x, y, c, gap, axis):
+    """-c<x,y>_L - 1 of two points that are both beyond sqrt(c)|x| = 1, keepdims: a sum of what lies along and across.
+
+    It is cosh(a - b) - 1 + c|x||y||x/|x| - y/|y||^2 / 2, a and b the distances to the origin, both terms written in
+    differences: `_excess` loses (sqrt(c) x0)^2 of the digits where the points lie one behind the other.
+    """
+    x0, y0, step, _, _ = gap
+    unit = 1.0 / ops.sqrt(c)
+    x_norm, y_norm = ops.clamp(norm(x, axis), min=unit), ops.clamp(norm(y, axis), min=unit)
+    rise = (step * (x + y)).sum(axis=axis, keepdims=True) / (x_norm + y_norm)  # |y| - |x|
+    x_reach, y_reach = x0 + x_norm, y0 + y_norm
+    along = rise * (x_reach + y_reach) / (x0 + y0)
+    nearer = x_norm < y_norm
+    ray = ops.where(nearer, x / x_norm, y / y_norm)
+    across = step - rise * ray
+    square = ops.where(nearer, x_norm / y_norm, y_norm / x_norm) * (across * across).sum(axis=axis, keepdims=True)
+    return 0.5 * (along * along / (x_reach * y_reach) + c * square)
+
+
+def log(x, y, c, axis=-1):
+    """Tangent vector at x that leads to y: arcosh(k)/sqrt(k^2 - 1) (y - k x), k = -c<x,y>_L; the inverse of exp.
+
+    x, y: space parts of one shape, or of shapes that broadcast. Returns the vector's space part, shape of x + y, type
+    of `x`; its Lorentz length is the points' distance. The factor is a power series in k - 1 between close points:
+    values and gradients are smooth at y = x, where the result is 0, and need no clamp.
+    """
+    a, b, c = _float(x), _float(y), _float(c)
+    gap = _gap(a, b, c, axis)
+    x0, y0, step, _, _ = gap
+    near_origin = ops.minimum(x0, y0) * ops.sqrt(c) < _FAR
+    excess = ops.where(near_origin, _excess(a, b, c, gap, axis), _far_excess(a, b, c, gap, axis))
+    half = 0.5 * excess  # h^2 with k = 1 + 2 h^2
+    large = ops.clamp(half, min=_NEAR)
+    root = ops.sqrt(large)
+    by_root = ops.asinh(root) / (root * ops.sqrt(1.0 + large))
+    shrink = ops.where(half < _NEAR, _series(ops.clamp(half, max=_NEAR), _ASINHC), by_root)
+    # multiplied in this order, for excess * a overflows before the result does
+    return (shrink * step - shrink * excess * a).astype(x.dtype)
 
 
 def half_aperture(x, c, eps=PAPER, min_radius=0.1, axis=-1):

@@ -14,8 +14,9 @@ import numpy as np
 from mindaam import runtime
 from mindaam.data import media, prompts, transforms
 from mindaam.data.film import Frame
-from mindaam.errors import ConfigError, InputError
+from mindaam.errors import ConfigError, InputError, unknown
 from mindaam.inference.windows import Windows, checked, stream
+from mindaam.zoo.convert.prompts import GENERIC
 
 DEFAULT_MODEL = "aam_dinov2_vits14"
 KEPT_PHOTOS = 8  # at 336 x 336 one photograph's features of ViT-S take 3.5 MB
@@ -38,7 +39,8 @@ class Prediction(NamedTuple):
 class Predictor:
     """Predicts attention with one loaded model.
 
-    model: a name of `mindaam.list_models()`, the path of a .safetensors checkpoint, or a model made by `create_model`.
+    model: a name of `mindaam.list_models()`; the path of a .safetensors checkpoint, of a run's folder, which stands for
+    its best model, or of `latest` in it; or a model made by `create_model`.
     mode: "graph" compiles the model at the first photograph, "pynative" starts sooner and runs slower; None is "graph"
     for a model loaded here, and MindSpore's present mode for one that is handed over.
     device: as in `runtime.configure`. sentence_encoder: anything with `encode(list of str) -> float32 [n, E]`; None
@@ -50,6 +52,7 @@ class Predictor:
         by_name = isinstance(model, (str, os.PathLike))
         if by_name or mode or device:
             runtime.configure(device, mode or "graph")
+        self.prompts = _prompts(model) if by_name else {}
         self.model = _load(os.fspath(model)) if by_name else model
         self._encoder = sentence_encoder
         self._features = OrderedDict()
@@ -58,10 +61,11 @@ class Predictor:
         """The Prediction for one photograph and one sentence.
 
         image: a path, or uint8 RGB [H, W, 3]. prompt: who is looking and why, in words; or condition: a name of
-        `data.prompts.conditions()`, which stands for its sentence. Without either: free viewing.
+        `data.prompts.conditions()` or of `prompts`, which stands for its sentence. Without either: free viewing, or
+        "None" of `prompts`.
         Raises InputError for an unusable picture or sentence, ConfigError for an unknown condition or for both.
         """
-        sentence = choose_sentence(prompt, condition)
+        sentence = choose_sentence(prompt, condition, self.prompts)
         return next(self.predict_many([image], [sentence]))[0]
 
     def predict_many(self, images, sentences):
@@ -92,7 +96,7 @@ class Predictor:
         prompt, condition, errors: as in `predict`; ConfigError for windows of several frames when the model sees each
         by itself, and for sound with windows of one.
         """
-        sentence = choose_sentence(prompt, condition)
+        sentence = choose_sentence(prompt, condition, self.prompts)
         windows = checked(windows or self.film_windows())
         if windows.length > 1 and self.model.config.temporal is None:
             raise ConfigError(f"the model {self.model.config.name} sees every frame by itself: windows have one frame")
@@ -173,17 +177,23 @@ class Predictor:
         return Prediction(resized, density.astype(np.float32, copy=False), sentence)
 
 
-def choose_sentence(prompt=None, condition=None):
+def choose_sentence(prompt=None, condition=None, own=None):
     """The sentence meant by a `prompt` (any text) or a `condition` (a known name), free viewing by neither.
 
+    own: {name: prompt} that the model was trained with, as `zoo.prompting.model_prompts` gives them; these are
+    conditions too, and "None" among them is what neither means.
     Raises ConfigError when both are given or the condition is unknown, InputError for an unusable prompt.
     """
     if prompt is not None and condition is not None:
         raise ConfigError("a prompt and a condition were both given; give one of them, as each is a sentence")
-    if prompt is None:
-        return prompts.default_sentence(condition or "free_viewing")
-    _check(prompt)
-    return prompt
+    if prompt is not None:
+        _check(prompt)
+        return prompt
+    offered = {name: prompts.default_sentence(name) for name in prompts.conditions()} | (own or {})
+    name = condition if condition is not None else GENERIC if own else "free_viewing"
+    if name not in offered:
+        raise unknown("condition", name, offered)
+    return offered[name]
 
 
 def _check(sentence):
@@ -193,16 +203,24 @@ def _check(sentence):
     check_sentence(sentence)
 
 
+def _prompts(model):
+    """The prompts that the model of that name or path brings along."""
+    from mindaam.training.prompting import model_prompts
+
+    return model_prompts(model)
+
+
 def _load(model):
-    """The model of that name, or the one that the checkpoint file of that path was trained as."""
+    """The model of that name, or the one that the checkpoint of that path was trained as."""
     from mindaam import zoo
-    from mindaam.models.registry import list_models
+    from mindaam.zoo.model_files import checkpoint_of
     from mindaam.zoo.weights import checkpoint_config
 
-    if model in list_models() or not (os.path.dirname(model) or os.path.splitext(model)[1] or os.path.isfile(model)):
+    path = checkpoint_of(model)
+    if path is None:
         return zoo.create_model(model)
-    owner, _ = checkpoint_config(model)
-    return zoo.create_model(owner or DEFAULT_MODEL, model)
+    owner, _ = checkpoint_config(path)
+    return zoo.create_model(owner or DEFAULT_MODEL, path)
 
 
 def _time_of(frame):

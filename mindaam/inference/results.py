@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.data import media
-from mindaam.data.film import FILM_SUFFIXES
 from mindaam.errors import ConfigError, InputError, OutputError, unknown
 from mindaam.inference import render
 
@@ -29,7 +28,7 @@ class Job(NamedTuple):
 
 def is_film(path):
     """Whether a file is called like a film; what is not is taken for a photograph."""
-    return Path(path).suffix.lower() in FILM_SUFFIXES
+    return Path(path).suffix.lower() in media.VIDEO_SUFFIXES
 
 
 def parse_kinds(text):
@@ -53,7 +52,7 @@ def find_sources(inputs):
         try:
             if not os.path.exists(place):  # unlike Path.exists, it answers for a forbidden or overlong path too
                 raise InputError(f"there is no file or folder {place}; check the path")
-            known = media.IMAGE_SUFFIXES + FILM_SUFFIXES
+            known = media.IMAGE_SUFFIXES + media.VIDEO_SUFFIXES
             sources += media.list_files(place, known, "pictures or films") if os.path.isdir(place) else [place]
         except InputError as error:
             problems.append(error)

@@ -4,9 +4,11 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn
 
+from mindaam import graphs
 from mindaam.encoders.dinov2 import DINOv2
 from mindaam.encoders.dinov3 import DINOv3
 from mindaam.encoders.lora import apply_lora, lora_parameters
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import ConfigError, InputError, unknown
 from mindaam.models.film import FilmHead
 from mindaam.models.head import Attention, AttentionHead
@@ -60,7 +62,7 @@ class AAM(nn.Cell):
 
     def trained_parameters(self):
         """What training changes and a checkpoint holds: the head's parameters and the adapters'."""
-        return list(self.head.get_parameters()) + lora_parameters(self.backbone)
+        return [parameter for _, parameter in stored_parameters(self.head)] + lora_parameters(self.backbone)
 
     def grid(self, size):
         """Patches (h, w) of a picture of size (H, W)."""
@@ -82,7 +84,7 @@ class AAM(nn.Cell):
         images = self._pictures(images)
         size = images.shape[2:]
         self.backbone.set_image_size(size)
-        return tuple(tap.asnumpy() for tap in self.backbone(ms.Tensor(images))), size
+        return tuple(tap.asnumpy() for tap in graphs.run(self.backbone, ms.Tensor(images))), size
 
     def infer_features(self, features, sentence_embeddings, audio_embeddings=None, *, clip=False):
         """The head alone: `image_features` of B pictures and embeddings [B,E] or [1,E] -> Attention of NumPy arrays.
@@ -97,7 +99,7 @@ class AAM(nn.Cell):
             maps, gate = self.film.along(self.film.maps(features), audio)
             return Attention(*self.film.decode(maps, sentences, size), gate)
         features = ms.mutable(tuple(ms.Tensor(tap) for tap in taps))  # a plain tuple would be compiled in as a constant
-        outputs = self.head(features, ms.Tensor(sentences), self.grid(size), size)
+        outputs = graphs.run(self.head, features, ms.Tensor(sentences), self.grid(size), size)
         return Attention(*(output.asnumpy() for output in outputs))
 
     def infer_frames(self, maps, sentence_embedding, size, audio_embeddings=None, *, first=0, clip=True):

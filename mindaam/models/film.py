@@ -8,6 +8,8 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
+from mindaam import graphs
+
 
 class _Along(nn.Cell):
     """The temporal blocks and the sound, a graph of its own.
@@ -50,7 +52,8 @@ class FilmHead:
     def maps(self, features):
         """The neck's maps of `AAM.image_features`, side by side: [B, sum of C_i, h, w]; each picture by itself."""
         taps, size = features
-        maps = self._model.head.neck(ms.mutable(tuple(ms.Tensor(tap) for tap in taps)), self._model.grid(size))
+        taps = ms.mutable(tuple(ms.Tensor(tap) for tap in taps))
+        maps = graphs.run(self._model.head.neck, taps, self._model.grid(size))
         return np.concatenate([each.asnumpy() for each in maps], 1)
 
     def along(self, maps, audio=None):
@@ -59,15 +62,16 @@ class FilmHead:
         audio: sound embeddings as `AttentionHead.with_sound` takes them; without it the gate is None.
         """
         if audio is None:
-            return self._along(ms.Tensor(maps)).asnumpy(), None
-        mixed, gate = self._along(ms.Tensor(maps), ms.Tensor(audio))
+            return graphs.run(self._along, ms.Tensor(maps)).asnumpy(), None
+        mixed, gate = graphs.run(self._along, ms.Tensor(maps), ms.Tensor(audio))
         return mixed.asnumpy(), gate.asnumpy().reshape(-1)
 
     def decode(self, maps, sentences, size):
         """Maps [B, sum of C_i, h, w], sentences [B,E], size (H, W) -> map [B,1,H,W], 3 points [B,n], curvature []."""
         rows = []
         for i in range(len(maps)):
-            parts = self._decoded(ms.Tensor(maps[i : i + 1]), ms.Tensor(sentences[i : i + 1]), size)
+            one = slice(i, i + 1)
+            parts = graphs.run(self._decoded, ms.Tensor(maps[one]), ms.Tensor(sentences[one]), size)
             rows.append([part.asnumpy() for part in parts])
         *parts, curvatures = zip(*rows, strict=True)
         return (*(np.concatenate(part) for part in parts), curvatures[0])

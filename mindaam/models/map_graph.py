@@ -2,8 +2,6 @@
 
 from mindspore import nn, ops
 
-from mindaam.encoders.dinov3 import DINOv3
-
 
 class MapGraph(nn.Cell):
     """An AAM of which only the map comes out: pictures and their sentences, or a film's window and one sentence.
@@ -16,8 +14,6 @@ class MapGraph(nn.Cell):
         super().__init__(auto_prefix=False)
         self.model, self.film = model, film
         model.backbone.set_image_size(size)
-        for table in _position_tables(model.backbone):
-            self.insert_param_to_cell(table.name, table)
 
     def construct(self, image, sentence):
         """image [B,3,H,W] and sentence [B,E] -> map [B,1,H,W]; of a film image [T,3,H,W], sentence [1,E] -> [T,1,H,W].
@@ -28,10 +24,3 @@ class MapGraph(nn.Cell):
             sentence = ops.broadcast_to(sentence, (image.shape[0], sentence.shape[1]))
             return self.model(image, sentence, None, True)[0]
         return self.model(image, sentence)[0]
-
-
-def _position_tables(backbone):
-    """The backbone's tables of the present size: made past its Cell's bookkeeping, which an export goes by."""
-    if isinstance(backbone, DINOv3):
-        return backbone.rope_embed.cos, backbone.rope_embed.sin
-    return (backbone.positions,)

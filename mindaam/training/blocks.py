@@ -3,6 +3,8 @@
 import mindspore as ms
 from mindspore import nn, ops
 
+from mindaam import graphs
+
 
 def cached_taps(config, adapted):
     """How many of the four taps never change in a run, so that their outputs can be kept.
@@ -30,7 +32,7 @@ class FrozenTaps(nn.Cell):
 def frozen_outputs(backbone):
     """A function of one picture, [1,3,H,W] -> [taps,1+N,D] arrays, for `FeatureCache.fill`."""
     taps = FrozenTaps(backbone).set_train(False)
-    return lambda picture: taps(ms.Tensor(picture)).asnumpy()[0]
+    return lambda picture: graphs.run(taps, ms.Tensor(picture)).asnumpy()[0]
 
 
 class AdaptedBlocks(nn.Cell):

@@ -2,11 +2,10 @@
 
 A run's folder holds `checkpoints/step-00000123.safetensors` and `latest`, a text file with the name of one of them.
 Both are written beside, forced to the disk and renamed, the pointer last: whenever the process is killed, `latest`
-names a whole file. MindSpore and safetensors load a flipped byte without a word; a checksum over all of a file's
-content is kept in it for that. Nothing here needs MindSpore.
+names a whole file. They are found, verified and read by `zoo.run_checkpoints`, as everything that takes a model does.
+Nothing here needs MindSpore.
 """
 
-import hashlib
 import json
 import math
 import os
@@ -18,30 +17,26 @@ import sys
 from contextlib import suppress
 from importlib import metadata as packages
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 import mindaam
 from mindaam.data.media import cannot_write, prepare_folder
 from mindaam.errors import CheckpointError, OutputError, TrainingError
-from mindaam.zoo.checkpoints import map_safetensors, read_metadata, read_safetensors, write_safetensors
+from mindaam.zoo.checkpoints import map_safetensors, read_metadata, write_safetensors
+from mindaam.zoo.run_checkpoints import CHECKSUM, FOLDER, POINTER, Found, checksum, latest, load, stored
 
-FOLDER, POINTER = "checkpoints", "latest"
-CHECKSUM, SCORE = "checksum", "score"  # entries of a file's metadata that are written here
+__all__ = [
+    "CHECKSUM", "FOLDER", "POINTER", "Found", "latest", "load",
+    "differences", "environment", "refuse", "save",
+]  # fmt: skip
+
+SCORE = "score"  # entry of a file's metadata that is written here, beside the checksum
 SHOWN, LONGEST = 5, 60  # differences that a refusal shows; characters of a value that are shown
 ABSENT = "not there"
-_NAME = re.compile(r"step-(\d{8,})\.safetensors")
 _BESIDE = re.compile(r"\.(step-\d{8,}\.safetensors|latest)\.\d+\.part")  # what a killed process leaves behind
 _NO_SCORE = -math.inf
 _GIT_SECONDS = 5
-
-
-class Found(NamedTuple):
-    """A whole checkpoint, and a line for the user where it isn't simply the one that `latest` names, "" otherwise."""
-
-    path: Path
-    note: str = ""
 
 
 def save(folder, step, tensors, metadata, *, keep_last=3, keep_best=1, score=None):
@@ -64,58 +59,10 @@ def save(folder, step, tensors, metadata, *, keep_last=3, keep_best=1, score=Non
     path = folder / FOLDER / f"step-{step:08d}.safetensors"
     if score is not None and math.isfinite(score):
         metadata = {**metadata, SCORE: repr(float(score))}
-    write_safetensors(path, tensors, {**metadata, CHECKSUM: _checksum(tensors, metadata)})
+    write_safetensors(path, tensors, {**metadata, CHECKSUM: checksum(tensors, metadata)})
     _point(folder, path.name)
-    _prune(_stored(folder), step, keep_last, keep_best)
+    _prune(stored(folder), step, keep_last, keep_best)
     return path
-
-
-def latest(folder):
-    """The checkpoint to continue a run from, as Found; None when the folder holds none yet.
-
-    That is the one which `latest` names. If the pointer is missing or damaged, or its file is, it is the newest whole
-    one, and the note says so. Files are read and verified completely. Raises CheckpointError when none is whole.
-    """
-    stored, (named, fault) = _stored(folder), _pointed(folder)
-    if not stored and not os.path.lexists(Path(folder) / POINTER):
-        return None
-    faults = [fault] if fault else []
-    others = [stored[step] for step in sorted(stored, reverse=True) if stored[step] != named]
-    for path in [named, *others] if named else others:
-        try:
-            load(path)
-        except CheckpointError:
-            faults.append(f"{path.name} is {'damaged or unreadable' if path.exists() else 'missing'}")
-        else:
-            return Found(path, f"{_listed(faults)}; going on from {path.name}" if faults else "")
-    raise CheckpointError(
-        f"{folder} has no whole checkpoint to continue from ({_listed(faults)}); copy one back into its "
-        f"{FOLDER} folder, or start in another folder"
-    )
-
-
-def load(path):
-    """(tensors {name: ndarray}, metadata {str: str}) of a checkpoint, every byte of both verified.
-
-    Arrays have the types that they were saved with and are read-only. Raises CheckpointError for a missing, foreign,
-    damaged or truncated file, and for one that holds a model but no run.
-    """
-    try:
-        tensors, metadata = read_safetensors(path, widen=False), read_metadata(path)
-    except OSError as error:  # a disk that fails on the way
-        raise CheckpointError(f"cannot read {path} ({error.strerror}); continue from another checkpoint") from error
-    expected = metadata.pop(CHECKSUM, None)
-    if expected is None:
-        raise CheckpointError(
-            f"{path} has no checksum, so that it is damaged or not a run's checkpoint; give a file of a run's "
-            f"{FOLDER} folder"
-        )
-    if _checksum(tensors, metadata) != expected:
-        raise CheckpointError(
-            f"{path} is damaged: its content does not have the checksum that it was saved with; continue from another "
-            "checkpoint of the run"
-        )
-    return tensors, metadata
 
 
 def differences(theirs, ours, free=()):
@@ -230,51 +177,6 @@ def _remove(path):
         path.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"cannot remove {path} ({error.strerror}); check the permissions of its folder") from error
-
-
-def _checksum(tensors, metadata):
-    """The SHA-256 of everything that a checkpoint says: metadata, and names, types, shapes and values of its arrays."""
-    total = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
-    for name in sorted(tensors):
-        array = np.asarray(tensors[name])
-        total.update(json.dumps([name, array.dtype.name, array.shape]).encode())
-        if array.size:  # an empty array has no bytes to view
-            total.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8))
-    return total.hexdigest()
-
-
-# ---- finding ---------------------------------------------------------------------------------------------------------
-
-
-def _stored(folder):
-    """{step: Path} of a run's checkpoints, whole or not."""
-    folder = Path(folder) / FOLDER
-    try:
-        named = [(_NAME.fullmatch(path.name), path) for path in folder.iterdir() if path.is_file()]
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise CheckpointError(f"cannot read the folder {folder} ({error.strerror}); check its permissions") from error
-    return {int(name[1]): path for name, path in named if name}
-
-
-def _pointed(folder):
-    """(Path that the pointer names, None), or (None, what is wrong with the pointer)."""
-    try:
-        with open(Path(folder) / POINTER, "rb") as file:
-            name = file.read(100).decode("ascii").strip()
-    except FileNotFoundError:
-        return None, f'the pointer "{POINTER}" is missing'
-    except (OSError, ValueError):
-        return None, f'the pointer "{POINTER}" is unreadable'
-    if not _NAME.fullmatch(name):
-        return None, f'the pointer "{POINTER}" is damaged'
-    return Path(folder) / FOLDER / name, None
-
-
-def _listed(faults):
-    more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-    return f"{', '.join(faults[:SHOWN])}{more}"
 
 
 # ---- comparing and describing ----------------------------------------------------------------------------------------

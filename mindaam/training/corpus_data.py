@@ -10,9 +10,7 @@ from typing import NamedTuple
 
 from mindaam.data.checks.probing import damaged
 from mindaam.data.datasets.catalogue import catalogue
-from mindaam.data.datasets.corpus import find_sets, made_of, open_found, open_gaze, problems_in
-from mindaam.data.datasets.gaze_files import SPLITS, read_json
-from mindaam.data.datasets.packed import open_packed
+from mindaam.data.datasets.opening import GAZE, TRAINING, NothingHere, find_data, not_here, read_data
 from mindaam.data.prompts import corpus as corpus_prompts
 from mindaam.data.strata import Stratum
 from mindaam.errors import InputError, nearest
@@ -29,12 +27,13 @@ class Corpus(NamedTuple):
     skipped: list
 
 
-def open_corpus(root, names, unseen, truth, *, skip_damaged=False, report=None):
+def open_corpus(root, names, unseen, truth, *, score_unseen=False, skip_damaged=False, report=None):
     """The Corpus under a folder: packs (`NAME.SPLIT/pack.json`), gaze folders and data sets of the catalogue.
 
-    names: the sets wanted, None for all that are there; unseen: sets that are never trained on; truth: GroundTruth.
-    report: called as report(done, in all) while everything is looked at. Raises InputError when a wanted set is not
-    there, when none is, and for damage unless `skip_damaged`.
+    names: the sets wanted, None for all that are there; unseen: sets that are never trained on, and held out only with
+    `score_unseen`, whether they have a split to train on or not; truth: GroundTruth. report: called as report(done, in
+    all) while everything is looked at. Raises InputError when a wanted set is not there, when none is, and for damage
+    unless `skip_damaged`.
     """
     root, train, val, skipped = Path(root), {}, {}, []
     for name, readers, told in _readers(root, names, unseen, truth, skip_damaged):
@@ -44,6 +43,9 @@ def open_corpus(root, names, unseen, truth, *, skip_damaged=False, report=None):
         if held is not None:
             val[name] = held
         skipped += [f"{name}: {line}" for line in told]
+    if score_unseen:
+        found, told = _unseen(root, unseen, truth, skip_damaged)
+        val, skipped = val | found, skipped + told
     left_out = {line.partition(":")[0] for line in skipped}
     missing = [name for name in names or () if name not in train and name not in left_out]
     if missing:
@@ -52,9 +54,11 @@ def open_corpus(root, names, unseen, truth, *, skip_damaged=False, report=None):
             f"{root} does not hold {missing[0]}{hint}; see `mindaam data check {root}`, or leave it out of corpus"
         )
     corpus = _probed(Corpus(train, val, skipped), skip_damaged, report)
+    if not (corpus.train or corpus.val or corpus.skipped):
+        raise not_here(root, kinds=TRAINING)
     if not corpus.train:
         why = f": {corpus.skipped[0]}" if corpus.skipped else ""
-        raise InputError(
+        raise (InputError if why else NothingHere)(
             f"{root} holds no pack, gaze folder or data set to train on; see `mindaam data check {root}`{why}"
         )
     return corpus
@@ -80,57 +84,36 @@ def _probed(corpus, skip_damaged, report):
 def _readers(root, names, unseen, truth, skip_damaged):
     """Yields (name, {split: reader}, lines that say what was left out) of what is trained or scored on."""
 
-    def wanted(name):
-        return name not in unseen and (names is None or name in names)
+    def splits_of(data, there):
+        # a gaze folder without the split train is no part of the run; a data set without it is validated on
+        known = data.kind != GAZE or "train" in there
+        return [split for split in ("train", *VALIDATION) if split in there and known]
 
-    done = set()
-    for place in sorted(root.glob("*.train/pack.json")):
-        name = place.parent.name.removesuffix(".train")
-        if wanted(name):
-            done.add(name)
-            splits = [split for split in ("train", *VALIDATION) if (root / f"{name}.{split}" / "pack.json").is_file()]
-            yield name, *_opened(splits, lambda split, name=name: open_packed(root / f"{name}.{split}"), skip_damaged)
-    for place in sorted(root.glob("*/meta.json")):
-        name = place.parent.name
-        if wanted(name) and name not in done:
-            done.add(name)
-            yield name, *_of_gaze_folder(place.parent, truth, skip_damaged)
-    keys = [key for key in catalogue() if wanted(key) and key not in done]
-    for found in find_sets(root, keys) if keys else ():
-        found = made_of(found, truth)
-        splits = [split for split in ("train", *VALIDATION) if found.labelled(split)]
-        problems = [problem for split in splits for problem in problems_in(found, split)]
-        if not found.stimuli and found.problems:  # a list of its split is gone, say
-            if not skip_damaged:
-                raise InputError(f"{found.problems[0].reason}; --skip-damaged leaves {found.record.key} out")
-            problems = found.problems
-        told = [f"{problem.path}: {problem.reason}" for problem in dict.fromkeys(problems)]
-        opened = partial(open_found, found, truth=truth, skip_damaged=skip_damaged)
-        readers, more = _opened(splits, opened, skip_damaged)
-        if readers or told:
-            yield found.record.key, readers, [*told, *more]
+    for data in find_data(root, names, TRAINING, split="train", without=unseen):
+        readers, told = read_data(data, partial(splits_of, data), truth, skip_damaged=skip_damaged)
+        yield data.name, readers, told
 
 
-def _opened(splits, opened, skip_damaged):
-    """({split: reader}, lines about those that cannot be opened at all); InputError unless that may be skipped."""
-    readers, told = {}, []
-    for split in splits:
-        try:
-            readers[split] = opened(split)
-        except InputError as error:
-            if not skip_damaged:
-                raise
-            told.append(f"{split}: {error}")
-    return readers, told
-
-
-def _of_gaze_folder(place, truth, skip_damaged):
-    """What `_opened` gives of a gaze folder that has a train split; nothing of another."""
-    listed, told = _opened([SPLITS], lambda name: read_json(place, name), skip_damaged)
-    there = [split for split in ("train", *VALIDATION) if split in listed.get(SPLITS, ())]
-    splits = there if "train" in there else []
-    readers, more = _opened(splits, lambda split: open_gaze(place, split, truth), skip_damaged)
-    return readers, [*told, *more]
+def _unseen(root, names, truth, skip_damaged):
+    """({name: reader of its held-out split}, lines on what was left out) of sets that are scored alone; InputError for
+    one that is not there, or has no such split."""
+    found, lines = {}, []
+    for name in names:
+        here = find_data(root, [name], TRAINING)
+        if not here:
+            raise not_here(root, name, TRAINING)
+        readers, told = read_data(
+            here[0], lambda there: [each for each in VALIDATION if each in there][:1], truth, skip_damaged=skip_damaged
+        )
+        lines += [f"{name}: {line}" for line in told]
+        if not readers and not told:
+            raise InputError(
+                f"{root} has no gaze of {name} in {' or '.join(VALIDATION)}, so it cannot be scored unseen; leave it "
+                "out of unseen, or set score_unseen: false"
+            )
+        if readers:
+            [found[name]] = readers.values()
+    return found, lines
 
 
 def modality(name, reader):
@@ -140,15 +123,6 @@ def modality(name, reader):
     if not hasattr(reader, "clip"):
         return "image"
     return "audio_video" if all(map(reader.has_sound, range(len(reader)))) else "video"
-
-
-def sentences(name, reader, condition, granularity):
-    """The sentences that a set's condition is trained with, the scored one first: the corpus's for its sets, unless a
-    folder of that name has sentences of its own, or other conditions."""
-    of_corpus = name in corpus_prompts.sets() and condition == catalogue()[name].condition
-    if of_corpus and condition not in reader.texts.own:
-        return corpus_prompts.pool(name, granularity)
-    return reader.sentences(condition)
 
 
 def is_free_viewing(name, condition):

@@ -9,27 +9,40 @@ import mindspore as ms
 import numpy as np
 import yaml
 
+from mindaam import graphs
 from mindaam.data.media import prepare_folder, replacing
 from mindaam.data.sampling import SamplerState
 from mindaam.encoders.dropout import set_moment
 from mindaam.errors import CheckpointError, TrainingError
 from mindaam.training import checkpoints, distributed, sharding
+from mindaam.training.corpus_config import begun_config
 from mindaam.training.corpus_data import described
-from mindaam.training.corpus_scores import METRICS, held_out_scores
+from mindaam.training.corpus_scores import METRICS, heard_sets, held_out_scores
 from mindaam.training.corpus_source import CorpusSource
-from mindaam.training.corpus_step import HEARD, SHARED, TAKING_PART, TERMS, CorpusObjective, CorpusStep, optimizers
+from mindaam.training.corpus_step import (
+    HEARD,
+    SHARED,
+    TAKING_PART,
+    TERMS,
+    CorpusObjective,
+    CorpusStep,
+    optimizers,
+    rescale_positions,
+)
 from mindaam.training.ema import Ema
 from mindaam.training.events import Events
 from mindaam.training.log import CsvLog, Progress
+from mindaam.training.prompting import header_entry
 from mindaam.training.schedule import rate_at
 from mindaam.zoo.factory import sentence_encoder
+from mindaam.zoo.run_checkpoints import MODEL
 from mindaam.zoo.weights import save_trained
 
 COLUMNS = (
     "step", "epoch", "set", "kind", "rate", *TERMS, "norm", "samples", "seconds", "waiting", "computing", "memory_mb"
 )  # fmt: skip
 # keys that a resume may change
-FREE = ("data_root", "checkpoint_every", "keep_last", "keep_best", "shard_optimizer", "validation")
+FREE = ("data_root", "checkpoint_every", "keep_last", "keep_best", "shard_optimizer", "validation", "score_unseen")
 LISTED = 10  # lines about what was left out that are shown
 SMALLEST_SCALE = 2.0**-10
 
@@ -38,12 +51,13 @@ class Run:
     """A run: everything that goes from one step to the next.
 
     config: CorpusConfig; model: AAM; corpus: Corpus; folder: Path; world: World; hearing: Hearing or None.
-    state: SamplerState of the next step; number: steps done; best: mean CC so far; stopping: whether some rank was
-    asked to stop at the step that was just done.
+    state: SamplerState of the next step; number: steps done; best: mean CC so far; heard: names of the held-out sets
+    that are scored with their sound; stopping: whether some rank was asked to stop at the step that was just done.
     """
 
     def __init__(self, config, model, corpus, folder, world, hearing):
         self.config, self.model, self.corpus, self.folder, self.world = config, model, corpus, folder, world
+        self.hearing, self.heard = hearing, heard_sets(corpus, hearing)
         self.encode = sentence_encoder(model.config.text.name).encode
         self.source = CorpusSource(
             corpus.train, config, model.config, self.encode, hearing=hearing, world=(world.rank, world.size)
@@ -75,7 +89,8 @@ class Run:
             self.say(f"left out: {len(left_out) - LISTED} more, all in {self.folder / 'data.json'}")
         self.log = CsvLog(self.folder / "metrics.csv", COLUMNS, self.number)
         columns = [f"{name}_{metric}" for name in self.corpus.val for metric in METRICS]
-        self.epochs_log = CsvLog(self.folder / "epochs.csv", ["step", "epoch", "mean_CC", *columns], self.number)
+        columns = ["step", "epoch", "heard", "mean_CC", *columns]
+        self.epochs_log = CsvLog(self.folder / "epochs.csv", columns, self.number)
         self.events = Events(self.folder / "events", self.number, self.say)
 
     def say(self, line):
@@ -93,12 +108,14 @@ class Run:
         rate = rate_at(self.config.schedule, self.number, epoch=part.state.epoch, steps=self.total)
         settings = np.stack([self.optimizers[name].settings(self.done[name], rate).asnumpy() for name in names])
         set_moment(self.config.seed, self.number, part.number)
+        rescale_positions(self.model, self.config, self.number)
         arrays = [ms.Tensor(array) for array in part.arrays]
         if part.kind == HEARD:
             weight = self.config.attack.weight.at(self.number) if self.config.attack else 0.0
             arrays.append(ms.Tensor(weight, ms.float32))
         begun = time.monotonic()
-        terms, norm = cell(ms.Tensor(settings), ms.Tensor(self.scale, ms.float32), part.last, *arrays)
+        scale = ms.Tensor(self.scale, ms.float32)
+        terms, norm = graphs.run(cell, ms.Tensor(settings), scale, part.last, *arrays)
         self._sums.append(terms.asnumpy())
         self._computed += time.monotonic() - begun
         if part.last:
@@ -111,18 +128,21 @@ class Run:
         the best so far; returns the mean CC."""
         with self._averaged():
             self.model.set_train(False)
+            hearing = dict.fromkeys(self.heard, self.hearing)
             rows = [
-                held_out_scores(self.model, self.encode, name, reader, self.config, self.world)
+                held_out_scores(self.model, self.encode, name, reader, self.config, self.world, hearing.get(name))
                 for name, reader in self.corpus.val.items()
             ]
             sums = distributed.average(np.array(rows, np.float32).reshape(-1, 4), self.world)
             scores = dict(zip(self.corpus.val, (sums[:, :3] / np.maximum(sums[:, 3:], 1e-9)).tolist(), strict=True))
-            mean = float(np.mean([each[0] for each in scores.values()])) if scores else 0.0
+            # an unseen set that had a say in which model is kept would not be unseen
+            seen = [each[0] for name, each in scores.items() if name not in self.config.unseen]
+            mean = float(np.mean(seen)) if seen else 0.0
             if mean > self.best:
                 self.best = mean
                 if self.world.is_first:
-                    save_trained(self.model, self.folder / "best.safetensors")
-        row = {"step": self.number, "epoch": self.state.epoch, "mean_CC": mean}
+                    save_trained(self.model, self.folder / "best.safetensors", header_entry(self.config))
+        row = {"step": self.number, "epoch": self.state.epoch, "heard": len(self.heard), "mean_CC": mean}
         for name, each in scores.items():
             row |= dict(zip((f"{name}_{metric}" for metric in METRICS), each, strict=True))
         if self.world.is_first:
@@ -147,11 +167,11 @@ class Run:
             return
         place = {
             "state": self.state, "number": self.number, "done": self.done, "best": self.best,
-            "scale": [self.scale, self.calm], "data": self.source.fingerprint,
+            "scale": [self.scale, self.calm], "data": self.source.fingerprint, "heard": self.heard,
         }  # fmt: skip
         metadata = {
             "corpus": json.dumps(place), "config": self.config.model_dump_json(), "model": self.config.model,
-            "environment": json.dumps(checkpoints.environment()),
+            MODEL: self.model.config.model_dump_json(), "environment": json.dumps(checkpoints.environment()),
         }  # fmt: skip
         keep = {"keep_last": self.config.keep_last, "keep_best": self.config.keep_best}
         checkpoints.save(self.folder, self.number, tensors, metadata, score=score, **keep)
@@ -159,11 +179,9 @@ class Run:
     def restore(self, path, allow_changes=False):
         """Sets what `save` wrote. Raises CheckpointError when it is of no such run, of other data, or, unless
         `allow_changes`, of another configuration, the difference shown."""
+        theirs, ours = begun_config(path), json.loads(self.config.model_dump_json())
         tensors, metadata = checkpoints.load(path)
-        if "corpus" not in metadata:
-            raise CheckpointError(f"{path} is of another kind of run; start in another folder")
-        ours = json.loads(self.config.model_dump_json())
-        changed = checkpoints.differences(json.loads(metadata["config"]), ours, FREE)
+        changed = checkpoints.differences(theirs, ours, FREE)
         if changed and not allow_changes:
             raise checkpoints.refuse(path, changed)
         place = json.loads(metadata["corpus"])
@@ -184,9 +202,11 @@ class Run:
                 )
             parameter.set_data(ms.Tensor(tensors[name], parameter.dtype))
         self.state, self.number, self.done = SamplerState(*place["state"]), place["number"], place["done"]
-        theirs = json.loads(metadata["config"])
-        if theirs["validation"] == ours["validation"]:  # scores of other pictures do not compare
+        # scores of other pictures do not compare, nor those with sound with those without, as of earlier versions
+        if theirs["validation"] == ours["validation"] and place.get("heard", []) == self.heard:
             self.best = place["best"]
+        else:
+            self.best = -1.0
         if theirs["precision"] == ours["precision"]:
             self.scale, self.calm = place["scale"]
 
@@ -228,7 +248,7 @@ class Run:
                     sharding.gather_owned(self.optimizers[name].parameters, self.world)
             cell.project()
             if self.ema:
-                self.ema(self.ema.setting(self.done[SHARED] - 1))
+                graphs.run(self.ema, self.ema.setting(self.done[SHARED] - 1))
         self.number += 1
         self.state = part.state.advance(self.source.plan)
         now = time.monotonic()

@@ -1,24 +1,33 @@
 """Training on pictures and films together, each set under its sentences, told from top to bottom."""
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from mindaam import runtime
+from mindaam.data.audio.windows import RATE, cut_of
+from mindaam.data.datasets.opening import NothingHere
+from mindaam.data.packs.fitting import require_fit
+from mindaam.data.prompts.prompting import check as check_prompting
+from mindaam.data.prompts.prompting import no_prompt
 from mindaam.errors import ConfigError
-from mindaam.models.registry import build_model
+from mindaam.models.registry import build_model, model_config
 from mindaam.schema import merge
 from mindaam.training import checkpoints, distributed
-from mindaam.training.corpus_config import load_corpus_config
+from mindaam.training.begun import as_begun
+from mindaam.training.corpus_config import begun_config, load_corpus_config
 from mindaam.training.corpus_data import Corpus, open_corpus
 from mindaam.training.corpus_loop import Run
 from mindaam.training.corpus_source import Hearing
 from mindaam.training.corpus_step import prepare
+from mindaam.training.dry_run import describe
 from mindaam.training.log import Progress
+from mindaam.training.prompting import checkpoint_prompting
 from mindaam.training.sources import data_root
 from mindaam.training.stopping import Asked
-from mindaam.zoo.index import records, verified
-from mindaam.zoo.weights import checkpoint_config, load_backbone, load_trained
+from mindaam.zoo.model_files import checkpoint_file
+from mindaam.zoo.weights import checkpoint_config, load_backbone, load_weights
 
 TEMPORAL = "head.temporal."  # how the names of the temporal blocks' parameters begin
 
@@ -45,19 +54,29 @@ def train(
     TrainingError, each a sentence.
     """
     # ---- configuration and place -----------------------------------------------------------------------------------
-    config = load_corpus_config(config_path, assignments, tiny=tiny)
+    notes = []
+    config = load_corpus_config(config_path, assignments, tiny=tiny, say=notes.append)
     folder = Path(out) if out else Path("runs") / (Path(config_path).stem + ("_tiny" if tiny else ""))
     found = checkpoints.latest(folder)
     if found and not resume:
         raise ConfigError(f"{folder} holds a run already; continue it with --resume, or name another folder with --out")
+    if found:
+        config = load_corpus_config(config_path, assignments, tiny=tiny, begun=begun_config(found.path))
+        config, kept = as_begun(config, found.path, config_path, assignments)
+        notes += kept
+
+    config = with_none_prompt(config)
 
     # ---- ranks -----------------------------------------------------------------------------------------------------
     runtime.configure(mode="graph", seed=config.seed)
     world = distributed.start()
     line = Progress(0, quiet=not world.is_first)
+    for note in notes:
+        line.say(note)
 
     # ---- data ------------------------------------------------------------------------------------------------------
     corpus, weights = open_data(config, skip_damaged, line)
+    check_prompting(config.prompting, {**corpus.val, **corpus.train})
     sampling = config.sampling.model_copy(update={"weights": {**config.sampling.weights, **weights}})
     config = config.model_copy(update={"sampling": sampling})
     films = [hasattr(reader, "clip") for reader in corpus.train.values()]
@@ -69,9 +88,12 @@ def train(
     model = start_model(config)
     # a start brings its own, whatever the configuration names: what is written down is what is trained
     config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
-    if any(films):
+    if any(films) or any(hasattr(reader, "clip") for reader in corpus.val.values()):
         require_films(model, config)
-    prepare(model, config.precision, config.recompute)
+    if not tiny:  # a smoke run's pictures are of a size that nobody packs
+        for reader in (*corpus.train.values(), *corpus.val.values()):
+            require_fit(reader, model.config.image_size, model.config.resize)
+    prepare(model, config.precision, config.recompute, config.rescale_positions)
     distributed.broadcast(model.trained_parameters(), world)  # the frozen ones come from one file
     run = Run(config, model, corpus, folder, world, hearing or open_hearing(model.config, line))
     if found:
@@ -97,6 +119,22 @@ def train(
     return Trained(folder, True, run)
 
 
+def dry_run(config_path, assignments=(), *, tiny=False, say=None):
+    """What such a run would do, as text; neither data nor weights are read, but the header of `start`. say: called with
+    lines beside. Raises ConfigError, or CheckpointError for `start`."""
+    config = load_corpus_config(config_path, assignments, tiny=tiny, say=say)
+    runtime.configure(mode="pynative", seed=config.seed)
+    return describe(shaped_model(config), config)
+
+
+def with_none_prompt(config):
+    """The CorpusConfig with the sentence that `none` means, where any set has none; it is written down like that."""
+    if config.none_prompt is not None or not config.prompting.has_none():
+        return config
+    theirs = None if config.start is None else checkpoint_prompting(checkpoint_file(config.start)).without
+    return config.model_copy(update={"none_prompt": theirs or no_prompt()})
+
+
 def open_data(config, skip_damaged, line):
     """The Corpus of a CorpusConfig and the weights of its sets, {name: weight}; line: Progress."""
 
@@ -105,11 +143,24 @@ def open_data(config, skip_damaged, line):
 
     names = None if config.corpus is None else tuple(config.corpus)
     told = {"skip_damaged": skip_damaged, "report": report}
-    corpus = open_corpus(data_root(config), names, config.unseen, config.ground_truth, **told)
+    unseen = {"score_unseen": config.score_unseen}
+    corpus = open_corpus(data_root(config), names, config.unseen, config.ground_truth, **unseen, **told)
     weights = {name: weight for name, weight in (config.corpus or {}).items() if name in corpus.train}
     if config.mix is None:
         return corpus, weights
-    old = open_corpus(data_root(config.mix), config.mix.sets, config.unseen, config.ground_truth, **told)
+    missing = old_data_missing(config.mix)
+    if missing:
+        line.say(f"no old data are mixed in: {missing}")
+        return corpus, weights
+    try:
+        old = open_corpus(data_root(config.mix), config.mix.sets, config.unseen, config.ground_truth, **told)
+    except NothingHere as error:
+        if config.mix.data_root is not None:  # a folder that is named must have some
+            raise
+        line.say(f"no old data are mixed in: {error}")
+        return corpus, weights
+    if set(old.train) <= set(corpus.train):
+        line.say(f"no old data are mixed in: all under {data_root(config.mix)} are trained on anyway")
     mine, theirs = (sum(map(len, each.train.values())) for each in (corpus, old))
     weight = config.mix.share / (1 - config.mix.share) * mine / theirs
     weights |= {name: weight for name in old.train if name not in corpus.train}
@@ -117,29 +168,52 @@ def open_data(config, skip_damaged, line):
     return mixed, weights
 
 
+def old_data_missing(mix):
+    """Why a Mix that names no folder has nothing to mix in, or None; a folder that it names must be there."""
+    place = os.environ.get("MINDAAM_GAZE")
+    if mix.data_root is not None or (place and os.path.isdir(place)):
+        return None
+    if place:
+        return f"MINDAAM_GAZE names {place}, which is no folder"
+    return "neither mix.data_root nor MINDAAM_GAZE is set"
+
+
 def shaped_model(config):
-    """The AAM of a CorpusConfig without weights: what can be said of a model before they are here."""
-    if config.start is None:
-        return build_model(config.model, config.preset, changes=config.model_changes)
-    changes = merge(checkpoint_config(_start_path(config))[1] or {}, config.model_changes)
-    return build_model(config.model, changes.get("preset", config.preset), changes=changes)
+    """The AAM of a CorpusConfig without weights: what can be said of a model before they are here.
+
+    Raises ConfigError when positions are to be rescaled that its encoder does not compute.
+    """
+    return _shaped(config, None if config.start is None else checkpoint_file(config.start))[0]
 
 
 def start_model(config):
     """The AAM of a CorpusConfig, its encoder's weights loaded, and those of the checkpoint to start from, if any."""
-    model = shaped_model(config)
-    load_backbone(model)
-    if config.start is not None:
-        path = _start_path(config)
-        theirs = (checkpoint_config(path)[1] or {}).get("temporal")
+    # the file is looked for once: a run that it belongs to may go on meanwhile
+    path = None if config.start is None else checkpoint_file(config.start)
+    model, temporal = _shaped(config, path)
+    if path is None:
+        load_backbone(model)
+    else:
         # temporal blocks that the start does not have, or has in another form, begin anew
-        same = theirs == merge({"temporal": theirs}, config.model_changes)["temporal"]
-        load_trained(model, path, apart=None if same else TEMPORAL)
+        load_weights(model, path, apart=None if temporal == model.config.temporal else TEMPORAL)
     return model
 
 
-def _start_path(config):
-    return verified(config.start) if config.start in records() else Path(config.start)
+def _shaped(config, path):
+    """The AAM that starts from the checkpoint at `path`, or None, and the TemporalConfig that the latter has."""
+    name, preset, theirs, temporal = config.model, config.preset, {}, None
+    if path is not None:
+        owner, found = checkpoint_config(path)
+        name, theirs = owner or name, found or {}
+        preset = merge(theirs, config.model_changes).get("preset", preset)
+        temporal = model_config(name, preset, theirs).temporal
+    model = build_model(name, preset, changes=merge(theirs, config.model_changes))
+    if config.rescale_positions is not None and not hasattr(model.backbone, "set_rescale"):
+        raise ConfigError(
+            f"rescale_positions: the encoder {model.config.encoder.name} learned its positions and has no coordinates "
+            "to rescale, as DINOv3 has; leave the key out"
+        )
+    return model, temporal
 
 
 def require_films(model, config):
@@ -164,9 +238,9 @@ def open_hearing(settings, line):
     if settings.audio is None:
         return None
     if not at_hand(settings.audio.name):
-        line.say(f"films are trained without their sound: the weights of {settings.audio.name} are not here")
+        line.say(f"films are trained and scored without their sound: the weights of {settings.audio.name} are not here")
         return None
-    sound, rate = settings.sound, 48_000
-    encoder = sound_encoder(settings.audio.name, sound.normalise)
-    offsets = tuple((number - sound.tokens // 2) * sound.spacing for number in range(sound.tokens))
-    return Hearing(lambda waves: encoder.encode(waves, rate), offsets, sound.fusion == "released")
+    encoder = sound_encoder(settings.audio.name, settings.sound.normalise)
+    return Hearing(
+        lambda windows: encoder.encode(windows, RATE), cut_of(settings.sound), settings.sound.fusion == "released"
+    )

@@ -3,25 +3,30 @@ split, compared at a longest side of 400 pixels as the published baselines are."
 
 import numpy as np
 
+from mindaam.data.prompts.prompting import sentences
 from mindaam.data.transforms import as_seen, fit_within, normalise, resize_image
-from mindaam.training.corpus_data import sentences
+from mindaam.training.corpus_data import modality
 from mindaam.training.validation import LONGEST_SIDE, map_scores
 
 METRICS = ("CC", "SIM", "KLD")
 
 
-def held_out_scores(model, encode, name, reader, config, world):
+def held_out_scores(model, encode, name, reader, config, world, hearing=None):
     """[sum of CC, of SIM, of KLD, number of maps] over this rank's part of a reader's split.
 
-    model: AAM in evaluation mode; config: CorpusConfig; world: World.
+    model: AAM in evaluation mode; config: CorpusConfig; world: World; hearing: the run's Hearing, by which films with
+    sound are scored with it, so that the best model is chosen with the branch that it is trained with; None without.
     """
     films = hasattr(reader, "clip")
     count = config.validation["films" if films else "pictures"]
     sums = np.zeros(4)
     for entry in spread(len(reader), count)[world.rank :: world.size]:
-        sentence = sentences(name, reader, reader.entries[entry][1], config.granularity)[0]
-        images, truths = clip_of(reader, entry, model.config) if films else picture_of(reader, entry, model.config)
-        maps = model.infer(images, encode([sentence]), clip=films).map
+        sentence = sentences(config.prompting, name, reader, reader.entries[entry][1])[0]
+        if films:
+            images, truths, audio = clip_of(reader, entry, model.config, hearing)
+        else:
+            (images, truths), audio = picture_of(reader, entry, model.config), None
+        maps = model.infer(images, encode([sentence]), audio, clip=films).map
         for each, truth in zip(maps, truths, strict=True):
             sums += [*map_scores(each[0], truth), 1.0]
     return sums
@@ -39,14 +44,26 @@ def picture_of(reader, entry, settings):
     return normalise(seen, settings.mean, settings.std)[None], [truth]
 
 
-def clip_of(reader, entry, settings):
-    """The clip in a film's middle as the model takes it [T,3,H,W], and the truths of its frames."""
+def heard_sets(corpus, hearing):
+    """The names of a Corpus's held-out sets that are scored with their sound: those that are trained with it; a set
+    that is only scored, as what it is. None under no Hearing."""
+    if hearing is None:
+        return []
+    readers = {name: corpus.train.get(name, reader) for name, reader in corpus.val.items()}
+    return sorted(name for name, reader in readers.items() if modality(name, reader) == "audio_video")
+
+
+def clip_of(reader, entry, settings, hearing=None):
+    """The clip in a film's middle as the model takes it [T,3,H,W], the truths of its frames, and the embeddings of its
+    audio, [T,K,A], or [T,A] as released; None of a film without, or without a Hearing."""
     length, frames = settings.temporal.clip, reader.frames(entry)
     positions = np.minimum(max(0, (frames - length) // 2) + np.arange(length), frames - 1).tolist()
-    sample = reader.clip(entry, positions, tuple(settings.image_size))
+    cut = None if hearing is None else hearing.cut
+    sample = reader.clip(entry, positions, tuple(settings.image_size), resize=settings.resize, sound=cut)
+    audio = None if sample.sound is None else hearing.by_frame(sample.sound)
     size = fit_within(reader.size(entry), LONGEST_SIDE)
     images = np.stack([normalise(each, settings.mean, settings.std) for each in sample.image])
-    return images, [reader.density(entry, position, size) for position in positions]
+    return images, [reader.density(entry, position, size) for position in positions], audio
 
 
 def samples(run, most=6):
@@ -55,7 +72,7 @@ def samples(run, most=6):
     found, readers = [], {name: each for name, each in run.corpus.val.items() if not hasattr(each, "clip")}
     for name, reader in list(readers.items())[:most]:
         for entry in spread(len(reader), max(1, most // len(readers))):
-            sentence = sentences(name, reader, reader.entries[entry][1], run.config.granularity)[0]
+            sentence = sentences(run.config.prompting, name, reader, reader.entries[entry][1])[0]
             images, truths = picture_of(reader, entry, run.model.config)
             seen = run.model.infer(images, run.encode([sentence])).map[0, 0]
             picture = resize_image(reader.image(entry), truths[0].shape)

@@ -9,11 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from mindaam.data import transforms
+from mindaam.data.audio.windows import Cut
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.loader import Loader
+from mindaam.data.prompts.prompting import sentences
 from mindaam.data.sampling import PictureBatch, SamplerState, draw, make_plan, sentence_choice, steps_in
 from mindaam.data.strata import unusable
-from mindaam.training.corpus_data import fingerprint, modality, sentences, strata_of
+from mindaam.errors import InputError
+from mindaam.training.corpus_data import fingerprint, modality, strata_of
 from mindaam.training.negative_samples import noise_like
 
 PICTURES, CLIPS, HEARD = "pictures", "clips", "heard"  # kinds of steps
@@ -22,12 +25,18 @@ WORKERS = 2  # processes that decode
 
 
 class Hearing(NamedTuple):
-    """How a run hears. encode: float32 [n,96000] at 48 kHz -> embeddings [n,A]; offsets: seconds about a frame at which
-    its K windows lie; released: whether the fusion takes one embedding a frame, [T,A], rather than [T,K,A]."""
+    """How a run hears. encode: float32 [n,32000] at 16 kHz -> embeddings [n,A]; cut: the Cut by which these windows are
+    cut about a clip's frames; released: whether the fusion takes one embedding a frame, [T,A], rather than [T,K,A]."""
 
     encode: object
-    offsets: tuple
+    cut: Cut
     released: bool
+
+    def by_frame(self, audio, windows=None):
+        """The embeddings of a ClipAudio as the model takes them, float32 [T,K,A], or [T,A] as released; windows: what
+        is encoded in place of the audio's own, such as noise."""
+        embedded = audio.by_frame(self.encode(audio.windows if windows is None else windows))
+        return np.ascontiguousarray(embedded[:, 0] if self.released else embedded, np.float32)
 
 
 class Part(NamedTuple):
@@ -59,7 +68,9 @@ class CorpusSource:
         self.fingerprint = fingerprint(strata)
         self.plan = make_plan(strata, config.sampling, known=catalogue())
         self._pools = {
-            (each.set, each.condition): sentences(each.set, readers[each.set], each.condition, config.granularity)
+            (each.set, each.condition): sentences(
+                config.prompting, each.set, readers[each.set], each.condition, trained=True
+            )
             for each in strata
         }
         self._sounding = {name for name, reader in readers.items() if modality(name, reader) == "audio_video"}
@@ -128,16 +139,14 @@ class CorpusSource:
             state = state.advance(self.plan)
 
     def _items(self, batch):
-        """What the workers are asked for: (set, entry, frames or None, size, resize, mirrored, offsets of sound)."""
+        """What the workers are asked for: (set, entry, frames or None, size, resize, mirrored, Cut of sound)."""
         members, size = self._members[batch.set, batch.condition], tuple(self.settings.image_size)
         how = self.settings.resize
         if isinstance(batch, PictureBatch):
             pairs = zip(batch.entries, batch.mirrored, strict=True)
             return [(batch.set, members[entry], None, size, how, flip, None) for entry, flip in pairs]
-        offsets = self.hearing.offsets if self._kind(batch.set, films=True) == HEARD else None
-        return [
-            (batch.set, members[clip.entry], clip.frames, size, how, clip.mirrored, offsets) for clip in batch.clips
-        ]
+        cut = self.hearing.cut if self._kind(batch.set, films=True) == HEARD else None
+        return [(batch.set, members[clip.entry], clip.frames, size, how, clip.mirrored, cut) for clip in batch.clips]
 
     def _parts(self, place, batch, first, reads):
         pool = self._pools[batch.set, batch.condition]
@@ -161,46 +170,46 @@ class CorpusSource:
         return pictures, self.encode(texts), truth
 
     def _clip(self, place, number, read_now, text):
-        images, densities, waves = read_now
+        images, densities, audio = read_now
         pictures = np.stack([self._normalised(image) for image in images])
-        words = (self.config.sampling.seed, *place, number)
+        words = (self.plan.config.seed, *place, number)
         count = min(self.config.answered, len(pictures))
         answered = np.sort(np.random.default_rng((ANSWERED, *words)).choice(len(pictures), count, replace=False))
         sentence = np.repeat(self.encode([text]), count, 0)
         arrays = pictures, sentence, np.ascontiguousarray(densities[answered][:, None]), answered.astype(np.int32)
-        return arrays if waves is None else (*arrays, *self._heard(words, waves))
+        return arrays if audio is None else (*arrays, *self._heard(words, audio))
 
-    def _heard(self, words, waves):
-        """The embeddings of a clip's sound [T,K,samples], and which frames hear noise: all of them or none."""
-        frames, windows, samples = waves.shape
-        flat, draw_now = waves.reshape(-1, samples), np.random.default_rng((ATTACK, *words))
+    def _heard(self, words, audio):
+        """The embeddings of a clip's ClipAudio, and which frames hear noise: all of them or none."""
+        draw_now, scale = np.random.default_rng((ATTACK, *words)), np.float32(self.hearing.cut.scale)
         _, epoch, step, _ = words
         attack = self.config.attack
         noisy = attack is not None and draw_now.random() < attack.p.at(self.total(epoch) + step)
-        flat = noise_like(draw_now, flat) if noisy else flat
-        embedded = self.hearing.encode(flat).reshape(frames, windows, -1)
-        if self.hearing.released:
-            embedded = embedded[:, 0]
-        return np.ascontiguousarray(embedded, np.float32), np.full(frames, noisy, np.float32)
+        # noise takes the place of the sound itself, which is scaled afterwards
+        windows = noise_like(draw_now, audio.windows / scale) * scale if noisy else audio.windows
+        return self.hearing.by_frame(audio, windows), np.full(len(audio.of_frame), noisy, np.float32)
 
     def _normalised(self, image):
         return transforms.normalise(image, self.settings.mean, self.settings.std)
 
 
-def read(reader, entry, frames, size, how, mirrored, offsets):
+def read(reader, entry, frames, size, how, mirrored, cut):
     """A picture [H,W,3] with its density [H,W], or a clip [T,H,W,3] with its densities [T,H,W], mirrored if asked, and
-    the sound of a clip [T,K,samples], K windows at `offsets` seconds about each frame, or None.
+    the ClipAudio of a clip by a Cut, None without one. A module's function, for processes.
 
-    A module's function, for processes.
+    Raises InputError for what is damaged, and for a film without the sound that is asked for.
     """
-    waves = None
+    audio = None
     if frames is None:
         image, density = transforms.as_seen(reader.image(entry), size, how), reader.density(entry, size)
     else:
-        sample = reader.clip(entry, frames, size)
-        image, density = sample.image, sample.density
-        if offsets is not None:
-            waves = np.stack([reader.sound(entry, frames, offset) for offset in offsets], 1)
+        sample = reader.clip(entry, frames, size, resize=how, sound=cut)
+        image, density, audio = sample.image, sample.density, sample.sound
+        if cut is not None and audio is None:
+            raise InputError(
+                f"{reader.root}: {sample.name} of {sample.dataset} has no sound, which the set is trained with; "
+                "restore it, or leave the set out of corpus"
+            )
     if mirrored:
         image, density = image[..., ::-1, :], density[..., ::-1]
-    return np.ascontiguousarray(image), np.ascontiguousarray(density), waves
+    return np.ascontiguousarray(image), np.ascontiguousarray(density), audio

@@ -8,13 +8,14 @@ fade its moments. A step may come in several parts, whose gradients are added up
 from functools import partial
 
 import mindspore as ms
+import numpy as np
 from mindspore import nn, ops
 
 from mindaam.encoders.vit import ExactGelu
 from mindaam.geometry.cells import BoundedScalar
 from mindaam.models.head import EPSILONS
 from mindaam.objectives.sparsity import gate_sparsity
-from mindaam.objectives.total import Weights, loss_terms, weighted
+from mindaam.objectives.total import LossTerms, Weights, weighted
 from mindaam.training.corpus_source import CLIPS, HEARD, PICTURES
 from mindaam.training.distributed import ALONE
 from mindaam.training.optimizer import AdamW
@@ -25,6 +26,7 @@ SHARED, TEMPORAL, SOUND = "shared", "temporal", "sound"  # the optimizers' names
 PARTS = {SHARED: ("head", "lora", "router"), TEMPORAL: ("temporal",), SOUND: ("sound",)}  # of the model
 TAKING_PART = {PICTURES: (SHARED,), CLIPS: (SHARED, TEMPORAL), HEARD: (SHARED, TEMPORAL, SOUND)}
 TERMS = ("loss", "kld", "cc", "sim", "entailment", "distance", "gate")  # what a step tells
+RESCALE = 13  # first word of the random generator, beyond those of `corpus_source`
 PRECISIONS = {"float32": None, "bfloat16": ms.bfloat16, "float16": ms.float16}
 
 
@@ -55,9 +57,11 @@ def _empty_one(done, total):
     return ops.assign(total, ops.depend(ops.zeros_like(total), done))
 
 
-def prepare(model, precision="float32", recompute=False):
-    """Sets the backbone's precision, its norms, its GELU and everything behind it being float32, and whether its
-    blocks' values are computed again on the way back instead of kept."""
+def prepare(model, precision="float32", recompute=False, rescale_positions=None):
+    """Sets the backbone's precision, its norms, its GELU and everything behind it being float32, whether its blocks'
+    values are computed again on the way back instead of kept, and how far positions are rescaled in training."""
+    if rescale_positions is not None:
+        model.backbone.set_rescale(rescale_positions)
     if PRECISIONS[precision] is not None:
         model.backbone.to_float(PRECISIONS[precision])
         for _, cell in model.backbone.cells_and_names():
@@ -66,6 +70,16 @@ def prepare(model, precision="float32", recompute=False):
     if recompute:
         for block in model.backbone.blocks:
             block.recompute()
+
+
+def rescale_positions(model, config, number):
+    """Draws the factors by which the encoder's blocks rescale coordinates in a step, from the seed and the step's
+    number alone: a run that goes on draws what it would have drawn, and all parts and ranks see one batch alike.
+
+    model: AAM after `prepare`; config: CorpusConfig; number: steps done. Nothing without `rescale_positions`.
+    """
+    if config.rescale_positions is not None:
+        model.backbone.draw_rescale(np.random.default_rng((RESCALE, config.seed, number)))
 
 
 class CorpusObjective(nn.Cell):
@@ -77,7 +91,7 @@ class CorpusObjective(nn.Cell):
         self.backbone, self.head, self.kind = model.backbone, model.head, kind
         self.size = tuple(model.config.image_size)
         self.grid = model.grid(self.size)
-        self.weights, self.eps = Weights(**weights.model_dump()), EPSILONS[model.config.epsilons]
+        self.weights, self.terms = Weights(**weights.model_dump()), LossTerms(EPSILONS[model.config.epsilons])
 
     def construct(self, scale, pictures, sentences, truth, answered=None, sound=None, attacked=None, sparsity=None):
         """pictures [B,3,H,W], of a clip [T,3,H,W]; sentences [B,E]; truth [B,1,H,W] densities; scale [] -> [], [7].
@@ -103,7 +117,7 @@ class CorpusObjective(nn.Cell):
                 few = few + (ops.gather(each, answered, 0),)
             maps = few
         prediction, image, text, anchor, curvature = self.head.from_maps(maps, sentences, self.size)
-        terms = loss_terms(prediction, truth, image, text, anchor, curvature, self.eps)
+        terms = self.terms(prediction, truth, image, text, anchor, curvature)
         loss = weighted(terms, self.weights)
         if self.kind == HEARD:
             loss = loss + sparsity * gate

@@ -53,7 +53,7 @@ def start():
         place = ":".join(os.environ.get(name, "?") for name in ADDRESS)
         raise TrainingError(
             f"the ranks of this job could not be brought together at {place} ({str(error).splitlines()[0]}); see "
-            "scheduler.log beside the workers' logs"
+            "scheduler.log beside the logs of the first machine's workers"
         ) from error
 
 

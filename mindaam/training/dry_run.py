@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import yaml
 
+from mindaam.encoders.tables import stored_parameters
 from mindaam.models.flops import PARTS, training_flops
 
 FLOAT = 4  # bytes of a float32
@@ -61,12 +62,32 @@ def describe(model, config):
 
     model: AAM, whose parameters' `requires_grad` say what is trained, with weights or without. config: CorpusConfig.
     """
-    sections = {
-        "Configuration": yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True).rstrip(),
-        "Parameters": _table(parameter_rows(model)),
-        "Memory of one device that does it all (estimate)": _memory_text(model, config),
-        "Arithmetic of a step": _arithmetic_text(model, config),
-    }
+    return _text(
+        model, config,
+        {
+            "Memory of one device that does it all (estimate)": _memory_text(model, config),
+            "Arithmetic of a step": _arithmetic_text(model, config),
+        },
+    )  # fmt: skip
+
+
+def outline(model, config, flops=None):
+    """The same of a run of another kind: its batches are small, so no activations are estimated, nor seconds.
+
+    model: a Cell; config: Schema; flops: {kind of step: {part: FLOP}}, about, None where nobody counts them.
+    """
+    *_, (_, _, trained, _, weights) = parameter_rows(model)
+    kept = {"weights": weights, "gradients": FLOAT * trained, "AdamW's moments": 2 * FLOAT * trained}
+    lines = [[what, f"{size / 1e6:,.1f} MB"] for what, size in kept.items()]
+    sections = {"Memory, activations left out": _aligned(lines)}
+    if flops:
+        sections["Arithmetic of a step, about"] = _aligned(_flops_lines(flops, {kind: kind for kind in flops}))
+    return _text(model, config, sections)
+
+
+def _text(model, config, sections):
+    dumped = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True).rstrip()
+    sections = {"Configuration": dumped, "Parameters": _table(parameter_rows(model)), **sections}
     return "\n\n".join(f"{title}\n{'-' * len(title)}\n{body}" for title, body in sections.items()) + "\n"
 
 
@@ -80,6 +101,8 @@ def module_of(name):
     parts = name.split(".")
     if parts[0] == "backbone":
         return "backbone, blocks" if parts[1] == "blocks" else "backbone, the rest"
+    if parts[0] != "head":
+        return parts[0]
     if parts[:2] == ["head", "decoder"] and parts[2] in ("stages", "fusions"):
         return f"head, decoder's {parts[2]}"
     return "head, decoder's start and end" if parts[1] == "decoder" else f"head, {parts[1]}"
@@ -88,7 +111,7 @@ def module_of(name):
 def parameter_rows(model):
     """[(module, parameters, trainable, frozen, bytes)] of an AAM in the order of its Cells, the last row their sum."""
     rows = {}
-    for name, parameter in model.parameters_and_names():
+    for name, parameter in stored_parameters(model):
         row = rows.setdefault(module_of(name), [0, 0, 0, 0])
         row[0] += parameter.size
         row[1 if parameter.requires_grad else 2] += parameter.size
@@ -217,9 +240,7 @@ def _arithmetic_text(model, config):
     load = load_of(config)
     found, moved = step_flops(model, config, load), step_bytes(model, config, load)
     named = {kind: f"{kind} ({each[0] * each[3]})" for kind, each in _steps(model.config, config, load).items()}
-    lines = [["GFLOP, forward and backward", *named.values()]]
-    lines += [[part, *(f"{each[part] / GIGA:,.1f}" for each in found.values())] for part in PARTS]
-    lines.append(["all", *(f"{sum(each.values()) / GIGA:,.1f}" for each in found.values())])
+    lines = _flops_lines(found, named)
     lines.append(["GB moved (estimate)", *(f"{moved[kind] / GIGA:,.1f}" for kind in found)])
     for devices in DEVICES:
         shared = config.require_ranks(devices) is None
@@ -233,6 +254,13 @@ def _arithmetic_text(model, config):
         "for data or other ranks is not in them."
     )
     return f"{_aligned(lines)}\n{note}"
+
+
+def _flops_lines(found, named):
+    """Rows of text of {kind of step: {part: FLOP}}, the kinds as `named`."""
+    lines = [["GFLOP, forward and backward", *named.values()]]
+    lines += [[part, *(f"{each.get(part, 0) / GIGA:,.1f}" for each in found.values())] for part in PARTS]
+    return [*lines, ["all", *(f"{sum(each.values()) / GIGA:,.1f}" for each in found.values())]]
 
 
 def _aligned(lines):

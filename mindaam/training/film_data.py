@@ -10,6 +10,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import ops
 
+from mindaam import graphs
 from mindaam.data.media import write_npz
 from mindaam.data.pseudo_films import make, plan
 from mindaam.data.transforms import normalise
@@ -31,7 +32,10 @@ class Films:
         self.specs = plan(folders, count, seed)
         self.truth_size = tuple(side // COARSER for side in self.size)
         config, grid = model.config, model.grid(self.size)
+        self.resize = config.resize
         recipe = {"checkpoint_sha256": origin, "specs": [list(spec) for spec in self.specs], "size": self.size}
+        if self.resize != "area":  # what earlier versions kept was resized by area, whatever the model asked for
+            recipe["resize"] = self.resize
         names = [f"{film}.{frame}" for film in range(count) for frame in range(frames)]
         self.maps = FeatureCache(
             place, f"{split}.maps", names, recipe, (sum(config.head.neck_widths), *grid), mirrored=False
@@ -55,7 +59,7 @@ class Films:
 
     def film(self, index):
         """The PseudoFilm of that number."""
-        return make(self.specs[index], self.folders, self.size, self.truth_size, self.frames)
+        return make(self.specs[index], self.folders, self.size, self.truth_size, self.frames, self.resize)
 
     def window(self, index, first, length):
         """The maps of some frames in a row, float32 [length,sum of C_i,h,w]."""
@@ -80,7 +84,7 @@ def neck_maps(model):
 
     def compute(picture):
         taps, size = model.image_features(picture)
-        maps = model.head.neck(ms.mutable(tuple(ms.Tensor(tap) for tap in taps)), model.grid(size))
-        return ops.concat(maps, 1).asnumpy()[0]
+        taps = ms.mutable(tuple(ms.Tensor(tap) for tap in taps))
+        return ops.concat(graphs.run(model.head.neck, taps, model.grid(size)), 1).asnumpy()[0]
 
     return compute

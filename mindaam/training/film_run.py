@@ -14,13 +14,15 @@ import numpy as np
 from mindspore import nn, ops
 from pydantic import Field, model_validator
 
-from mindaam import runtime
+from mindaam import graphs, runtime
 from mindaam.data.pseudo_films import KINDS
 from mindaam.errors import ConfigError, TrainingError
+from mindaam.models.flops import training_flops
 from mindaam.models.registry import build_model
 from mindaam.objectives import task
 from mindaam.schema import Schema, merge, override, read_yaml, validate
 from mindaam.training.config import OptimizerConfig
+from mindaam.training.dry_run import outline
 from mindaam.training.film_data import COARSER, Films
 from mindaam.training.log import CsvLog, Progress
 from mindaam.training.optimizer import AdamW
@@ -28,8 +30,8 @@ from mindaam.training.schedule import cosine
 from mindaam.training.sources import open_folders
 from mindaam.zoo.checkpoints import read_metadata, read_safetensors, sha256_of, write_safetensors
 from mindaam.zoo.factory import sentence_encoder
-from mindaam.zoo.index import verified
-from mindaam.zoo.weights import checkpoint_config, load_backbone, load_trained, save_trained
+from mindaam.zoo.model_files import checkpoint_file
+from mindaam.zoo.weights import checkpoint_config, load_weights, save_trained
 
 COLUMNS = ("step", "rate", "loss", "kld", "cc", "sim", "change", "seconds")
 
@@ -48,11 +50,11 @@ TINY = {
 class FilmTrainConfig(Schema):
     """A whole run on films.
 
-    start: the bundled model whose head and adapters are taken and kept. model_changes: its `temporal` section and
-    `dynamics`. folders: the gaze folders that the films are made from. films: how many a split; frames: of each.
-    shares: how often each kind of film is drawn against the others, 1 where it is not named. pairs: pairs of
-    neighbouring frames a step whose maps, and whose change from one to the next, are compared with their truth.
-    calm: weight of that change in the loss.
+    start: the model whose head and adapters are taken and kept, as `zoo.model_files` takes it. model_changes: its
+    `temporal` section and `dynamics`. folders: the gaze folders that the films are made from. films: how many a split;
+    frames: of each. shares: how often each kind of film is drawn against the others, 1 where it is not named. pairs:
+    pairs of neighbouring frames a step whose maps, and whose change from one to the next, are compared with their
+    truth. calm: weight of that change in the loss.
     """
 
     start: str
@@ -160,8 +162,7 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
     Raises ConfigError, InputError, CheckpointError, OutputError or TrainingError, each a sentence.
     """
     # ---- configuration and place -----------------------------------------------------------------------------------
-    data = merge(read_yaml(config_path), TINY if tiny else {})
-    config = validate(FilmTrainConfig, override(data, assignments), str(config_path))
+    config = load_config(config_path, assignments, tiny)
     folder = Path(out) if out else Path("runs") / (Path(config_path).stem + ("_tiny" if tiny else ""))
     last = folder / "last.safetensors"
     if last.exists() and not resume:
@@ -170,7 +171,7 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
 
     # ---- the model, and what it makes of every frame ---------------------------------------------------------------
     runtime.configure(mode="graph", seed=config.seed)
-    source = verified(config.start)
+    source = checkpoint_file(config.start)
     model = film_model(config.start, source, config.model_changes)
     progress = Progress(config.steps)
     encode, origin = sentence_encoder(model.config.text.name).encode, sha256_of(source)
@@ -192,7 +193,8 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
     for number in range(done, config.steps):
         rate = cosine(number, config.steps, config.learning_rate, config.final_rate, config.warmup_steps)
         settings = step.optimizer.settings(number, rate)
-        loss, terms = step(settings, *window(train_films, config, model.config.temporal.clip, number))
+        arrays = window(train_films, config, model.config.temporal.clip, number)
+        loss, terms = graphs.run(step, settings, *arrays)
         note(log, progress, "films", number + 1, rate, float(loss.asnumpy()), terms.asnumpy().tolist())
         if (number + 1) % config.checkpoint_every == 0 or number + 1 == config.steps:
             save(last, step, config, number + 1)
@@ -203,22 +205,44 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
     return Trained(folder, model, held_films)
 
 
+def load_config(path, assignments=(), tiny=False):
+    """The FilmTrainConfig in a YAML file with `key=value` assignments over it; ConfigError for a wrong one."""
+    data = merge(read_yaml(path), TINY if tiny else {})
+    return validate(FilmTrainConfig, override(data, assignments), str(path))
+
+
+def dry_run(config_path, assignments=(), *, tiny=False):
+    """What such a run would do, as text; only the configuration and the header of `start` are read."""
+    config = load_config(config_path, assignments, tiny)
+    runtime.configure(mode="pynative", seed=config.seed)
+    model = shaped_model(config.start, checkpoint_file(config.start), config.model_changes)
+    # frames pass backbone and neck once, before the steps
+    whole = training_flops(model.config, model.config.temporal.clip, 2 * config.pairs)
+    return outline(model, config, {"films": {part: whole[part] for part in ("temporal", "hierarchy", "decoder")}})
+
+
 def film_model(name, path, changes):
-    """The AAM of a trained checkpoint, with temporal blocks at their initial values even if it has some.
+    """The AAM of a trained checkpoint, with temporal blocks at their initial values even if it has some, which alone
+    are trained.
 
     Raises ConfigError when the changes name no temporal section.
     """
-    config = merge(checkpoint_config(path)[1], changes)
+    model = shaped_model(name, path, changes)
+    load_weights(model, path, apart=TEMPORAL)
+    return model.set_train(False)
+
+
+def shaped_model(name, path, changes):
+    """The same without weights."""
+    config = merge(checkpoint_config(path)[1] or {}, changes)
     if not config.get("temporal"):
         raise ConfigError("a run on films needs model_changes.temporal: which depths, how many heads")
-    model = build_model(name, config["preset"], changes=config)
-    load_backbone(model)
-    load_trained(model, path, apart=TEMPORAL)
+    model = build_model(checkpoint_config(path)[0] or name, config.get("preset", "paper"), changes=config)
     for parameter in model.get_parameters():
         parameter.requires_grad = False
     for parameter in model.head.temporal.get_parameters():
         parameter.requires_grad = True
-    return model.set_train(False)
+    return model
 
 
 def window(films, config, clip, number):

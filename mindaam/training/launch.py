@@ -2,6 +2,9 @@
 
     python -m mindaam.training.launch --workers 8 --log-dir DIR -- train CONFIG [KEY=VALUE...]
 
+Every start writes its logs to a new folder, DIR/start_001 and so on, and of several machines, which may share a file
+system, each to DIR/node_R/start_001: ranks that outlive their launcher keep the files that they write to.
+
 msrun starts the workers and kills those of its machine when one fails, but then waits for its scheduler: half a minute
 when a rank died at work, ten minutes when it died before all had met. Here nobody waits: the last lines of the dead
 rank's log are shown and the job ends. SIGTERM and Ctrl-C reach the ranks, which save and leave; a second one kills.
@@ -10,6 +13,7 @@ Of several machines each watches over its own ranks, and learns through MindSpor
 
 import argparse
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -21,16 +25,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.errors import ConfigError, MindAAMError, OutputError
+from mindaam.places import recipe
 from mindaam.runtime import RANKS_HERE
+from mindaam.schema import read_yaml
+from mindaam.training.corpus_config import load_corpus_config
 from mindaam.training.supervision import Supervision
 
 PORT = 8118  # msrun's own default, for several machines, which must agree on one
 LATE = "3600"  # seconds that a rank may be waited for in a collective on a CPU; MindSpore's own limit is 30
+STARTS = re.compile(r"start_(\d{1,9})")  # the folders of logs, one a start
 MISUSE = 2  # exit code of what a user can mend, as everywhere in MindAAM
 
 
 class Job(NamedTuple):
-    """What is to run. workers: on this machine; nodes: machines; command: a Python file or a `mindaam` command."""
+    """What is to run. workers: on this machine; log_dir: the folder of this start's logs; nodes: machines; command: a
+    Python file or a `mindaam` command."""
 
     workers: int
     log_dir: Path
@@ -82,23 +91,71 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def prepare(job):
-    """Makes the folder of logs and puts those of an earlier start aside, as NAME.previous. Raises OutputError."""
+def next_start(folder, taken=0):
+    """The folder that the next start's logs get in `folder`: its number is above `taken` and those that are there.
+
+    It is not made. Raises OutputError when `folder` cannot be read.
+    """
     try:
-        job.log_dir.mkdir(parents=True, exist_ok=True)
-        for log in (*map(job.log, job.ranks), job.log_dir / "scheduler.log", job.log_dir / "msrun.log"):
-            if log.exists():
-                os.replace(log, log.with_name(log.name + ".previous"))
+        found = [int(name[1]) for each in Path(folder).iterdir() if (name := STARTS.fullmatch(each.name))]
+    except (FileNotFoundError, NotADirectoryError):
+        found = []
     except OSError as error:
-        raise OutputError(f"cannot write logs to {job.log_dir} ({error.strerror}); choose another place") from error
+        raise _no_logs(folder, error) from error
+    return Path(folder) / f"start_{max(taken, *found, 0) + 1:03d}"
+
+
+def prepare(folder):
+    """Makes the folder of a start's logs in `folder` and returns its Path. Raises OutputError.
+
+    It is always a new one, also when two launchers come at once: nothing that another start writes to is touched.
+    """
+    taken = 0
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        while True:
+            place = next_start(folder, taken)
+            try:
+                place.mkdir()
+                return place
+            except FileExistsError:
+                # another launcher was quicker; a shared file system may not list its folder yet
+                taken = int(STARTS.fullmatch(place.name)[1])
+    except OSError as error:
+        raise _no_logs(folder, error) from error
+
+
+def _no_logs(folder, error):
+    return OutputError(f"cannot write logs to {folder} ({error.strerror}); choose another place with --log-dir")
+
+
+def refuse_uneven(job):
+    """ConfigError when a Job's configuration is wrong, or asks for batches that its ranks cannot share: said before any
+    rank starts, as far as it can be told without looking at the data."""
+    what, *words = job.command
+    if what != "train" or not words or words[0].startswith("-") or "=" in words[0]:  # --from names no configuration
+        return
+    file = recipe(words[0])
+    if "corpus" not in read_yaml(file):
+        return
+    changes = [each for each in words if "=" in each and not each.startswith("-")]
+    asked = load_corpus_config(file, changes).kinds_asked_for()
+    config = load_corpus_config(file, changes, tiny="--tiny" in job.command)
+    problem = config.require_ranks(job.workers * job.nodes, pictures="pictures" in asked, films="films" in asked)
+    if problem:
+        raise ConfigError(problem)
 
 
 def run(job):
-    """Runs a Job until it ends, rank 0's log on standard output; returns its exit code."""
+    """Runs a Job until it ends, its first rank's log on standard output; returns its exit code.
+
+    The job's log_dir is where the folder of this start is made.
+    """
     environment = job.environment()
     if shutil.which("msrun", path=environment["PATH"]) is None:
         raise ConfigError("there is no command msrun beside this Python; install MindSpore 2.9, which brings it")
-    prepare(job)
+    job = job._replace(log_dir=prepare(job.log_dir))
+    print(f"mindaam: the logs are in {job.log_dir}", file=sys.stderr)
     with open(job.log_dir / "msrun.log", "wb") as output:
         msrun = subprocess.Popen(
             job.arguments(), env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
@@ -123,7 +180,7 @@ def read_arguments(arguments):
         prog="python -m mindaam.training.launch", description="Run a mindaam command, or a Python file, on many ranks."
     )
     parser.add_argument("--workers", type=int, required=True, metavar="N", help="ranks on this machine")
-    parser.add_argument("--log-dir", type=Path, required=True, metavar="DIR", help="gets worker_RANK.log")
+    parser.add_argument("--log-dir", type=Path, required=True, metavar="DIR", help="gets start_001/worker_RANK.log")
     parser.add_argument("--nodes", type=int, default=1, metavar="N", help="machines; this runs once on each")
     parser.add_argument("--node-rank", type=int, default=0, metavar="R", help="which of them this is, from 0")
     parser.add_argument("--master", default="127.0.0.1", metavar="ADDRESS", help="of machine 0")
@@ -139,7 +196,9 @@ def read_arguments(arguments):
     if options.nodes > 1 and options.master in ("127.0.0.1", "localhost"):
         raise ConfigError("several machines need the address of machine 0, by which all reach it: give --master")
     port = options.port or (PORT if options.nodes > 1 else 0 if options.dry_run else free_port())
-    job = Job(options.workers, options.log_dir, command, options.nodes, options.node_rank, options.master, port)
+    # scheduler.log and msrun.log have the same names on every machine
+    folder = options.log_dir / f"node_{options.node_rank}" if options.nodes > 1 else options.log_dir
+    job = Job(options.workers, folder, command, options.nodes, options.node_rank, options.master, port)
     return job, options.dry_run
 
 
@@ -147,8 +206,9 @@ def main(arguments=None):
     """The command; returns its exit code."""
     try:
         job, only_show = read_arguments(arguments)
+        refuse_uneven(job)
         if only_show:
-            shown = shlex.join(job.arguments())
+            shown = shlex.join(job._replace(log_dir=next_start(job.log_dir)).arguments())
             print(shown.replace("--master_port=0", "--master_port=FREE_PORT"))
             return 0
         return run(job)

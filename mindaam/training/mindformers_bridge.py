@@ -22,12 +22,13 @@ from mindaam.errors import ConfigError
 from mindaam.models.aam import AAM
 from mindaam.models.head import EPSILONS
 from mindaam.models.registry import model_config
-from mindaam.objectives.total import Weights, loss_terms, weighted
+from mindaam.objectives.total import LossTerms, Weights, weighted
 from mindaam.schema import validate
 from mindaam.training.config import LossConfig
 from mindaam.training.optimizer import AdamW
 from mindaam.training.parameter_groups import GroupsConfig, groups
-from mindaam.zoo.weights import load_backbone, load_trained
+from mindaam.zoo.model_files import checkpoint_file
+from mindaam.zoo.weights import load_backbone, load_weights
 
 RELEASE, MINDSPORE = "1.9", "2.9"  # a pair: each MindFormers release is for one MindSpore
 COLUMNS = ("pictures", "sentences", "truth")  # of the data set that `launch` takes
@@ -119,12 +120,12 @@ def register():
             super().__init__(config, auto_prefix=False)  # the parameters keep AAM's names
             weights = validate(LossConfig, config.loss, "model_config.loss")
             self.aam = AAM(model_config(config.name, config.preset, config.changes))
-            self.weights, self.eps = Weights(**weights.model_dump()), EPSILONS[self.aam.config.epsilons]
+            self.weights, self.terms = Weights(**weights.model_dump()), LossTerms(EPSILONS[self.aam.config.epsilons])
 
         def construct(self, pictures, sentences, truth):
             """pictures [B,3,H,W] normalised, sentences [B,E], truth [B,1,H,W] densities -> the loss, float32 []."""
             prediction, image, text, anchor, curvature = self.aam(pictures, sentences)
-            return weighted(loss_terms(prediction, truth, image, text, anchor, curvature, self.eps), self.weights)
+            return weighted(self.terms(prediction, truth, image, text, anchor, curvature), self.weights)
 
     kinds = library.MindFormerModuleType
     library.MindFormerRegister.register_cls(AAMConfig, kinds.CONFIG)
@@ -215,10 +216,11 @@ def launch(path, dataset):
     config = load_config(path)
     set_up(config)
     network = build_network(config)
-    load_backbone(network.aam)
     start = config.model.model_config.checkpoint_name_or_path
     if start:
-        load_trained(network.aam, start)
+        load_weights(network.aam, checkpoint_file(start))
+    else:
+        load_backbone(network.aam)
     steps = config.runner_config.epochs * dataset.get_dataset_size()
     optimizer = build_optimizer(config, network, steps)
     network.set_train(True)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
+from mindaam.encoders.tables import stored_parameters
 from mindaam.schema import Schema
 
 PARTS = ("head", "temporal", "sound", "lora", "router")
@@ -57,7 +58,7 @@ def groups(model, config):
     """
     trained = {id(parameter) for parameter in model.trained_parameters() if parameter.requires_grad}
     members = {}
-    for path, parameter in model.parameters_and_names():
+    for path, parameter in stored_parameters(model):
         if id(parameter) in trained:
             decayed = config.decay_everything or parameter.ndim > 1
             members.setdefault((part_of(path), decayed), []).append(parameter)

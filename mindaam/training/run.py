@@ -6,14 +6,16 @@ from pathlib import Path
 
 import mindspore as ms
 
-from mindaam import runtime
+from mindaam import graphs, runtime
 from mindaam.encoders.dropout import set_moment
 from mindaam.errors import ConfigError, OutputError, TrainingError
+from mindaam.models.flops import training_flops
 from mindaam.models.registry import build_model
 from mindaam.training import validation
 from mindaam.training.batches import epoch_plan, steps_per_epoch
 from mindaam.training.blocks import AdaptedBlocks, cached_taps, frozen_outputs
 from mindaam.training.config import load_train_config
+from mindaam.training.dry_run import outline
 from mindaam.training.log import PLACE, STEP_COLUMNS, TERMS, CsvLog, Progress, clock
 from mindaam.training.schedule import cosine
 from mindaam.training.sources import Source, feature_cache, open_folders
@@ -59,6 +61,20 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
         run.phase(index)
     run.progress.say(f"done: {folder / 'best.safetensors'} has mean CC {run.place.best:.4f} on the val splits")
     return folder
+
+
+def dry_run(config_path, assignments=(), *, tiny=False):
+    """What such a run would do, as text; nothing is read but the configuration. Raises ConfigError."""
+    config = load_train_config(config_path, assignments, tiny=tiny)
+    runtime.configure(mode="pynative", seed=config.seed)
+    model = build_model(config.model, config.preset, changes=config.model_changes)
+    # the outputs of blocks that no phase changes are computed once and kept, so a step costs less than this
+    adapted = {phase.name: None if phase.adapt else 0 for phase in config.phases}
+    flops = {name: training_flops(model.config, adapted=blocks) for name, blocks in adapted.items()}
+    whole = {
+        name: {part: config.batch_size * flop for part, flop in each.items()} for name, each in flops.items()
+    }  # fmt: skip
+    return outline(model, config, whole)
 
 
 class Run:
@@ -133,7 +149,7 @@ class Run:
             done = self.place.phase_step
             rate = cosine(done, phase_steps, phase.learning_rate, phase.final_rate, phase.warmup_steps)
             set_moment(self.config.seed, self.place.total_step)
-            loss, terms = step(step.optimizer.settings(done, rate), *map(ms.Tensor, arrays))
+            loss, terms = graphs.run(step, step.optimizer.settings(done, rate), *map(ms.Tensor, arrays))
             self.place = self.place.after_step()
             self.note(phase, batch, rate, float(loss.asnumpy()), terms.asnumpy().tolist())
             step.project()

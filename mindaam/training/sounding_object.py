@@ -11,7 +11,7 @@ import mindspore as ms
 import numpy as np
 from pydantic import Field, model_validator
 
-from mindaam import runtime
+from mindaam import graphs, runtime
 from mindaam.data.media import IMAGE_SUFFIXES, list_files, read_image
 from mindaam.data.sounding_objects import Clip, make, parts, plan, truth
 from mindaam.data.transforms import resize_image
@@ -19,6 +19,7 @@ from mindaam.errors import ConfigError
 from mindaam.metrics.films import frame_cc
 from mindaam.schema import Schema, merge, override, read_yaml, validate
 from mindaam.training.config import OptimizerConfig
+from mindaam.training.dry_run import outline
 from mindaam.training.film_run import note, restore, save
 from mindaam.training.log import CsvLog, Progress
 from mindaam.training.negative_samples import Attack, attacked, mean_gates, noise_like, swapped
@@ -104,8 +105,7 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
     Raises ConfigError, InputError, OutputError or TrainingError, each a sentence.
     """
     # ---- configuration and place -----------------------------------------------------------------------------------
-    data = merge(read_yaml(config_path), TINY if tiny else {})
-    config = validate(SoundingConfig, override(data, assignments), str(config_path))
+    config = load_config(config_path, assignments, tiny)
     folder = Path(out) if out else Path("runs") / (Path(config_path).stem + ("_tiny" if tiny else ""))
     last = folder / "last.safetensors"
     if last.exists() and not resume:
@@ -125,7 +125,7 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
     progress.lap()
     for number in range(done, config.steps):
         rate = cosine(number, config.steps, config.learning_rate, config.final_rate, config.warmup_steps)
-        loss, terms = step(step.optimizer.settings(number, rate), *batch(train_clips, config, number))
+        loss, terms = graphs.run(step, step.optimizer.settings(number, rate), *batch(train_clips, config, number))
         note(log, progress, "clips", number + 1, rate, float(loss.asnumpy()), terms.asnumpy().tolist())
         if (number + 1) % config.gates_every == 0:
             gates.write({"step": number + 1, **gates_at(model, config, held_clips, number)})
@@ -138,6 +138,19 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
     for line in table(scores):
         progress.say(line)
     return folder
+
+
+def load_config(path, assignments=(), tiny=False):
+    """The SoundingConfig in a YAML file with `key=value` assignments over it; ConfigError for a wrong one."""
+    data = merge(read_yaml(path), TINY if tiny else {})
+    return validate(SoundingConfig, override(data, assignments), str(path))
+
+
+def dry_run(config_path, assignments=(), *, tiny=False):
+    """What such a run would do, as text; nothing is read but the configuration. Raises ConfigError."""
+    config = load_config(config_path, assignments, tiny)
+    runtime.configure(mode="pynative", seed=config.seed)
+    return outline(build(config), config)
 
 
 def build(config):
@@ -201,7 +214,7 @@ def predict(model, config, clips, waves):
         heard = None
         if waves is not None:
             heard = ms.Tensor(listen(waves[some], clips.times[some], config.model.tokens, config.model.spacing))
-        densities, opened = model(as_input(clips.frames[some]), heard)
+        densities, opened = graphs.run(model, as_input(clips.frames[some]), heard)
         maps.append(densities.asnumpy())
         gates += [] if opened is None else [opened.asnumpy()]
     return np.concatenate(maps)[:count], np.concatenate(gates)[:count] if gates else None

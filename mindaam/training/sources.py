@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mindaam.data.datasets.corpus import open_set
+from mindaam.data.datasets.opening import open_set
 from mindaam.data.loader import Loader
 from mindaam.data.transforms import as_seen, normalise
 from mindaam.errors import ConfigError, InputError
@@ -36,7 +36,12 @@ def open_folders(config, split, limit):
     for name in config.folders:
         folder = open_set(root, name, split)
         if hasattr(folder, "clip"):
-            raise InputError(f"{folder.root} holds films; train on them with configs/train/corpus.yaml")
+            raise InputError(f"{folder.root} holds films; train on them with `mindaam train corpus`")
+        if hasattr(folder, "pack"):
+            raise InputError(
+                f"{folder.root} is a pack, which this recipe does not read; name the folder that it was made of, or "
+                "train on the pack with `mindaam train corpus`"
+            )
         folders[name] = folder.only(sorted({picture for picture, _ in folder.entries})[:limit]) if limit else folder
     return folders
 

@@ -1,6 +1,6 @@
 """Checkpoints of a run: where it is, what was trained and the optimizer's moments, in a file that is whole or absent.
 
-`last.safetensors` continues a run exactly; `best.safetensors` is the model alone, as `create_model` takes it. Both are
+`last.safetensors` continues a run exactly; `best.safetensors` is the model alone; `create_model` takes both. Both are
 written beside and renamed. The place in the run is a few integers (phase, epoch, step): every epoch's plan is made from
 the seed and these, so nothing else needs to be kept.
 """
@@ -14,8 +14,8 @@ import numpy as np
 from mindaam.errors import CheckpointError, TrainingError
 from mindaam.training.config import TrainConfig
 from mindaam.zoo.checkpoints import read_metadata, read_safetensors, write_safetensors
+from mindaam.zoo.run_checkpoints import MODEL, OPTIMIZER
 
-OPTIMIZER = "optimizer."
 FREE_TO_CHANGE = ("data_root", "checkpoint_every")  # keys that a resumed run may have other values for
 
 
@@ -62,6 +62,7 @@ def save_last(path, model, optimizer, place, config):
             "folder with a smaller learning_rate"
         )
     metadata = {"place": json.dumps(place._asdict()), "config": config.model_dump_json(), "model": config.model}
+    metadata[MODEL] = model.config.model_dump_json()
     write_safetensors(path, tensors, metadata)
 
 

@@ -7,7 +7,7 @@ from mindaam.encoders.lora import lora_parameters
 from mindaam.geometry.cells import BoundedScalar
 from mindaam.models.head import EPSILONS
 from mindaam.objectives.condition import condition_margin
-from mindaam.objectives.total import Weights, loss_terms, weighted
+from mindaam.objectives.total import LossTerms, Weights, weighted
 from mindaam.training.blocks import AdaptedBlocks
 from mindaam.training.optimizer import AdamW
 
@@ -21,7 +21,7 @@ class Objective(nn.Cell):
         self.size = model.config.image_size
         self.grid = model.grid(self.size)
         self.weights = Weights(**config.loss.model_dump())
-        self.eps, self.condition_weight = EPSILONS[model.config.epsilons], condition_weight
+        self.terms, self.condition_weight = LossTerms(EPSILONS[model.config.epsilons]), condition_weight
 
     def construct(self, inputs, sentences, truth, swapped=None):
         """inputs as in AdaptedBlocks; sentences [B,E]; truth [B,1,H,W] densities; swapped [S,E] -> scalar, [6].
@@ -30,7 +30,7 @@ class Objective(nn.Cell):
         """
         features = self.blocks(inputs)
         prediction, image, text, anchor, curvature = self.head(features, sentences, self.grid, self.size)
-        terms = loss_terms(prediction, truth, image, text, anchor, curvature, self.eps)
+        terms = self.terms(prediction, truth, image, text, anchor, curvature)
         loss = weighted(terms, self.weights)
         if swapped is None:
             return loss, ops.stack(terms + (ops.zeros_like(loss),))

@@ -88,7 +88,7 @@ class Supervision:
         if self.failure is None and code == 0:
             return 0
         failure = self.failure or Failure(SCHEDULER, f"msrun ended with exit code {code}")
-        log = self.job.log_dir / "scheduler.log" if failure.whose == SCHEDULER else self.job.log(failure.whose)
+        log = self._scheduler_log() if failure.whose == SCHEDULER else self.job.log(failure.whose)
         after = f"{time.monotonic() - self.started:.0f} s after the start"
         self._say(f"{failure.what}, {after}; the job was ended. The last lines of {log}:")
         for line in last_lines(log):
@@ -118,7 +118,7 @@ class Supervision:
 
     def _death(self):
         """The Failure that msrun saw, or None."""
-        found = DEATH.search((self.job.log_dir / "msrun.log").read_bytes())
+        found = DEATH.search(_content(self.job.log_dir / "msrun.log"))
         if not found:
             return None
         pid, code = int(found[1]), int(found[2])
@@ -154,19 +154,29 @@ class Supervision:
 
     def _show(self):
         """Writes what the first rank's log has gained to standard output."""
-        log = self.job.log(self.job.ranks[0])
-        if not log.exists():
-            return
-        with open(log, "rb") as file:
-            file.seek(self.shown)
-            gained = file.read()
+        gained = _content(self.job.log(self.job.ranks[0]), self.shown)
         self.shown += len(gained)
         sys.stdout.buffer.write(CHATTER.sub(b"", gained))
         sys.stdout.flush()
 
+    def _scheduler_log(self):
+        """The scheduler's log, which only the first machine has; msrun's on the others."""
+        own = self.job.log_dir / "scheduler.log"
+        return own if own.exists() else self.job.log_dir / "msrun.log"
+
     @staticmethod
     def _say(text):
         print(f"mindaam: {text}", file=sys.stderr)
+
+
+def _content(path, start=0):
+    """A log's bytes from `start` on; none where it is not there: a job outlives its logs' removal."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(start)
+            return file.read()
+    except FileNotFoundError:
+        return b""
 
 
 def _lives(process):

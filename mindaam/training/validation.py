@@ -3,7 +3,7 @@
 import mindspore as ms
 import numpy as np
 
-from mindaam import metrics
+from mindaam import graphs, metrics
 from mindaam.data.transforms import fit_within, resize_image
 from mindaam.training.batches import Batch
 
@@ -38,7 +38,7 @@ def _folder_scores(model, blocks, source, name, folder):
         pictures.setdefault(picture, {})[condition] = index
     for indices in pictures.values():
         batch = Batch(name, "", (next(iter(indices.values())),), (), False)
-        maps = _maps(model, blocks(ms.Tensor(source.inputs(batch))), source.encode, sentences)
+        maps = _maps(model, graphs.run(blocks, ms.Tensor(source.inputs(batch))), source.encode, sentences)
         for condition, index in indices.items():
             truth = folder.density(index, fit_within(folder.size(index), LONGEST_SIDE))
             right.append(map_scores(maps[condition], truth))
@@ -51,10 +51,11 @@ def _maps(model, features, encode, sentences):
     """The map [h,w] of one picture's features under the sentence of each condition."""
     size = tuple(model.config.image_size)
     features = ms.mutable(features)  # a plain tuple would be compiled in as a constant
-    return {
-        condition: model.head(features, ms.Tensor(encode([sentence])), model.grid(size), size)[0].asnumpy()[0, 0]
-        for condition, sentence in sentences.items()
-    }
+    maps = {}
+    for condition, sentence in sentences.items():
+        outputs = graphs.run(model.head, features, ms.Tensor(encode([sentence])), model.grid(size), size)
+        maps[condition] = outputs[0].asnumpy()[0, 0]
+    return maps
 
 
 def summary(scores):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError, OutputError
 
 DTYPES = {
@@ -142,7 +143,7 @@ def load_strict(cell, state, *, allow_missing=(), source="the checkpoint"):
     """
     import mindspore as ms
 
-    parameters, optional = dict(cell.parameters_and_names()), set(allow_missing)
+    parameters, optional = dict(stored_parameters(cell)), set(allow_missing)
     problems = {
         "missing": [name for name in parameters if name not in state and name not in optional],
         "unexpected": [name for name in state if name not in parameters],

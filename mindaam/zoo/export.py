@@ -18,9 +18,9 @@ import numpy as np
 
 import mindaam
 from mindaam.errors import ConfigError, InputError, OutputError
-from mindaam.models.registry import list_models
 from mindaam.zoo.checkpoints import sha256_of
-from mindaam.zoo.index import records, verified
+from mindaam.zoo.index import records
+from mindaam.zoo.model_files import checkpoint_file
 
 SUFFIX = ".mindir"
 RESIZING = {
@@ -76,7 +76,8 @@ def export(model, target, sentences, *, size=None, batch=1, frames=None, weights
     an earlier export is replaced. sentences: {text: embedding [E]}, those that the description carries.
     size: (H, W), multiples of the patch; None is the model's own. batch: pictures at once. frames: the graph is one of
     a film's window of so many frames under one sentence, without sound, in the place of single pictures.
-    weights: the name or the checkpoint's path that the model came from, for their hash and licence.
+    weights: the name or the path that the model came from, as `model_files.checkpoint_of` takes it, for hash and
+    licence.
     Returns the paths written, the graph's first. Raises ConfigError for shapes that cannot be, InputError for
     embeddings of another width, OutputError for a place that cannot be written to.
     """
@@ -172,7 +173,7 @@ def _provenance(config, weights):
     """Hash of the checkpoint, and the licences of it and of the encoder below it; None for what the index lacks."""
     known = records()
     encoder = known.get(config.encoder.name)
-    digest = None if weights is None else sha256_of(verified(weights) if weights in list_models() else weights)
+    digest = None if weights is None else sha256_of(checkpoint_file(weights))
     licences = [entry.licence for entry in known.values() if digest is not None and entry.sha256 == digest]
     return {
         "sha256": digest,

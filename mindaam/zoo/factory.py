@@ -4,12 +4,14 @@ verify (index) -> read safely -> rename by one table -> load strictly -> merge t
 """
 
 from functools import lru_cache
+from pathlib import Path
 
 from mindaam.errors import CheckpointError, unknown
 from mindaam.models.registry import build_model, list_models, list_presets
-from mindaam.places import configs_dir
+from mindaam.places import recipes
 from mindaam.zoo.checkpoints import read_safetensors
 from mindaam.zoo.index import place, records, verified
+from mindaam.zoo.model_files import checkpoint_of
 
 SENTENCE_ENCODERS = ("minilm_l6", "clip_vitl14")
 SOUND_ENCODERS = ("wav2clip",)
@@ -18,8 +20,9 @@ SOUND_ENCODERS = ("wav2clip",)
 def create_model(name, checkpoint=None, *, preset=None):
     """An AAM in evaluation mode with its weights loaded and its adapters merged.
 
-    name: one of `list_models()`. checkpoint: a .safetensors file, of head and adapters as training writes it, or of the
-    whole model as converting the authors' checkpoint does; None takes the bundled one.
+    name: one of `list_models()`. checkpoint: a .safetensors file, of head and adapters or of a whole run as training
+    writes them, or of the whole model as converting the authors' checkpoint does; or a run's folder or what is in it,
+    as `model_files.checkpoint_of` takes it; None takes the bundled one.
     preset: "paper" or "released"; None is the checkpoint's own. preset="released" without a checkpoint gives the
     verified encoder under a head at its initial values, since no weights of the authors are bundled: its matrices are
     random by MindSpore's seed (`runtime.configure(seed=...)`), its curvatures and scales as in the authors' code.
@@ -33,7 +36,7 @@ def create_model(name, checkpoint=None, *, preset=None):
         raise unknown("preset", preset, list_presets())
     if checkpoint is None and preset == "released":
         return _finished(build_model(name, preset), None)
-    path = _bundled(name) if checkpoint is None else checkpoint
+    path = _bundled(name) if checkpoint is None else checkpoint_of(Path(checkpoint))
     return _finished(_structure(name, path, preset), path)
 
 
@@ -47,9 +50,11 @@ def _bundled(name):
     """Path of the verified checkpoint that travels with the package."""
     if at_hand(name):
         return verified(name)
-    cure = 'convert the authors\' checkpoint with "mindaam convert --kind aam"'
-    if (configs_dir() / "train" / f"{name}.yaml").is_file():
-        cure = f'train them with "mindaam train configs/train/{name}.yaml"'
+    cure = "none are known to be published: train your own"
+    if name in recipes():
+        cure = f'train them with "mindaam train {name}"'
+    elif name in records():
+        cure = f'convert the authors\' checkpoint, to which "mindaam zoo fetch {name}" tells the way'
     raise CheckpointError(
         f'no trained weights of "{name}" are bundled: {cure}, name a checkpoint, or ask for initial values with '
         'preset="released"'
@@ -77,13 +82,10 @@ def _structure(name, path, preset):
 def _finished(model, path):
     """The model with its weights, adapters merged, in evaluation mode; `path` None leaves the head as it is."""
     from mindaam.encoders.lora import merge_lora
-    from mindaam.zoo.weights import holds_all, load_backbone, load_trained, load_whole
+    from mindaam.zoo.weights import load_backbone, load_weights
 
-    if path is not None and holds_all(path):
-        load_whole(model, path)
-    elif path is not None:
-        load_backbone(model)
-        load_trained(model, path)
+    if path is not None:
+        load_weights(model, path)
     elif at_hand(model.config.encoder.name):
         load_backbone(model)
     merge_lora(model.backbone)

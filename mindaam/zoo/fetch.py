@@ -103,7 +103,7 @@ def _present(name, wanted, path, expected, accept):
     if expected is None:
         raise CheckpointError(
             f"{path} is there, but nobody has vouched for it: give its hash with --sha256, or take it as it is with "
-            "--accept"
+            f'"mindaam zoo fetch {name} --accept"'
         )
     size = wanted.bytes if expected == wanted.sha256 else None
     check(path, wanted.model_copy(update={"sha256": expected, "bytes": size}), cure(name, wanted, path))
@@ -125,7 +125,7 @@ def _insist(name, entry, addresses, trusted, offline):
     if not trusted:
         raise CheckpointError(
             f"the hash of {name} is not known: give the publisher's with --sha256, or take the file as it comes with "
-            "--accept"
+            f'"mindaam zoo fetch {name} --accept"'
         )
 
 

@@ -134,7 +134,7 @@ def verified(name):
     if path.is_file():
         raise CheckpointError(
             f"{path} is there, but nobody has vouched for it: compare its SHA-256 and pin it with "
-            f'"mindaam zoo verify {name} --sha256 HASH", or take it as it is with "--accept"'
+            f'"mindaam zoo verify {name} --sha256 HASH", or take it as it is with "mindaam zoo verify {name} --accept"'
         )
     if entry.original or entry.url:
         raise CheckpointError(f'there are no weights for "{name}" here; "mindaam zoo fetch {name}" is the way to them')

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError
 from mindaam.zoo.checkpoints import load_strict
 from mindaam.zoo.convert import aam, kinds
@@ -31,7 +32,7 @@ def load_reference(model, state):
             f'ask for the model "{model.config.name}" with preset="released"'
         )
     official = _arrays(state)
-    parameters = {name: tuple(parameter.shape) for name, parameter in model.parameters_and_names()}
+    parameters = {name: tuple(parameter.shape) for name, parameter in stored_parameters(model)}
     try:
         conversion = _folded(aam.from_official(official), parameters, model.config.lora)
     except (ValueError, IndexError, TypeError) as error:  # shapes that cannot be joined, split or laid flat

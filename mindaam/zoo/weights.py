@@ -1,8 +1,9 @@
 """How weights get into a model and out of it.
 
 The frozen encoder and what was trained (head and adapters) live in separate files, so that training anew changes the
-small one only. The small one's header says which model it belongs to and how that was configured. The authors' own
-checkpoint, once converted, is one file of everything.
+small one only. The small one's header says which model it belongs to and how that was configured. A run's checkpoint
+holds the same beside what the run needs to go on. The authors' own checkpoint, once converted, is one file of
+everything.
 """
 
 import json
@@ -11,12 +12,15 @@ from contextlib import contextmanager
 import numpy as np
 
 from mindaam.encoders.lora import lora_parameters
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError
 from mindaam.zoo.checkpoints import load_strict, map_safetensors, read_metadata, read_safetensors, write_safetensors
 from mindaam.zoo.convert.kinds import kind_of
 from mindaam.zoo.convert.prompts import GENERIC
 from mindaam.zoo.convert.report import listed
 from mindaam.zoo.index import verified
+from mindaam.zoo.model_files import checkpoint_file
+from mindaam.zoo.run_checkpoints import is_run, run_arrays, run_model
 
 WRAPPED = ".base."  # where LoRADense keeps the layer that it wraps
 OURS = "mindaam"  # what the header of a converted file says under "naming"
@@ -46,7 +50,7 @@ def load_backbone(model):
     name = model.config.encoder.name
     path = verified(name)
     state = encoder_state(path, name.partition("_")[0])
-    for wrapped, _ in model.backbone.parameters_and_names():
+    for wrapped, _ in stored_parameters(model.backbone):
         plain = wrapped.replace(WRAPPED, ".")
         if plain != wrapped and plain in state:
             state[wrapped] = state.pop(plain)
@@ -73,28 +77,45 @@ def blank():
         yield
 
 
-def load_whole(model, path):
+def load_whole(model, path, apart=None):
     """Loads a file of everything into an AAM of the preset `released`, blank or not, with unmerged adapters.
 
-    Raises CheckpointError when it is unusable, does not hold exactly this model, or holds values that are not finite.
+    apart: as in `load_trained`. Raises CheckpointError when it is unusable, does not hold exactly this model, or holds
+    values that are not finite.
     """
-    state = map_safetensors(path)
+    state, left = map_safetensors(path), ()
+    if apart:
+        state = {name: array for name, array in state.items() if not name.startswith(apart)}
+        left = [name for name, _ in stored_parameters(model) if name.startswith(apart)]
     _check_finite(state, path)
-    load_strict(model, state, source=path)
+    load_strict(model, state, allow_missing=left, source=path)
     model.backbone.set_image_size(model.config.image_size)
 
 
-def save_trained(model, path):
+def load_weights(model, path, apart=None):
+    """Loads encoder, head and adapters into an AAM with unmerged adapters from a checkpoint file of any kind: of what
+    was trained, of a run, or of everything. apart: as in `load_trained`. Raises CheckpointError as the others here."""
+    if holds_all(path):
+        load_whole(model, path, apart)
+    else:
+        load_backbone(model)
+        load_trained(model, path, apart)
+
+
+def save_trained(model, path, entries=None):
     """Writes what training changed in an AAM (head and unmerged adapters, float32) to a safetensors file, atomically.
 
-    The header carries the model's name and configuration. Raises OutputError when `path` cannot be written.
+    The header carries the model's name and configuration, and further `entries`, {str: str}. Raises OutputError when
+    `path` cannot be written.
     """
     tensors = {parameter.name: parameter.asnumpy() for parameter in model.trained_parameters()}
-    write_safetensors(path, tensors, {"model": model.config.name, "config": model.config.model_dump_json()})
+    told = {"model": model.config.name, "config": model.config.model_dump_json(), **(entries or {})}
+    write_safetensors(path, tensors, told)
 
 
 def load_trained(model, path, apart=None):
-    """Loads a file of `save_trained` into an AAM whose adapters are not merged yet; the backbone keeps its values.
+    """Loads a file of `save_trained`, or what a run's checkpoint holds of it, averaged where the run keeps averages,
+    into an AAM whose adapters are not merged yet; the backbone keeps its values.
 
     apart: beginning of names that are left as they are, whether the file has them or not, such as those of temporal
     blocks that are to be trained anew.
@@ -102,8 +123,9 @@ def load_trained(model, path, apart=None):
     that is not finite, which would give maps of nothing without a word.
     """
     trained = {parameter.name for parameter in model.trained_parameters()}
-    others = [name for name, _ in model.parameters_and_names() if name not in trained]
-    state = read_safetensors(path)
+    others = [name for name, _ in stored_parameters(model) if name not in trained]
+    metadata = read_metadata(path)
+    state = run_arrays(path, metadata) if is_run(metadata) else read_safetensors(path)
     if apart:
         state = {name: array for name, array in state.items() if not name.startswith(apart)}
         others += [name for name in trained if name.startswith(apart)]
@@ -115,18 +137,22 @@ def load_trained(model, path, apart=None):
 
 
 def checkpoint_config(path):
-    """(model name or None, configuration dict or None) from the header of a trained or converted checkpoint.
+    """(model name or None, configuration dict or None) from the header of a trained or converted checkpoint, or of a
+    run's.
 
-    Raises CheckpointError when the file is unusable, its header is malformed, it is a run's last.safetensors, or what
-    was converted is an encoder.
+    Raises CheckpointError when the file is unusable, its header is malformed, it is of a run that trains no AAM, what
+    was converted is an encoder, or it holds no AAM at all.
     """
     metadata = read_metadata(path)
     if metadata.get("naming") == OURS:
         if metadata.get("kind") != "aam":
             raise CheckpointError(f"{path} holds the encoder {metadata.get('name')} only; give a model's checkpoint")
         return metadata.get("name"), {"preset": "released"}
-    if "place" in metadata:
-        raise CheckpointError(f"{path} is the state of a training run; give the best.safetensors beside it")
+    if is_run(metadata):
+        return run_model(path, metadata, lambda start: checkpoint_config(checkpoint_file(start)))
+    names = list(map_safetensors(path))
+    if not any(name.startswith("head.") for name in names):
+        raise CheckpointError(f"{path} holds {listed(names) or 'nothing'} and no AAM's head; give a model's checkpoint")
     if "config" not in metadata:
         return metadata.get("model"), None
     try:
@@ -151,10 +177,10 @@ def checkpoint_prompts(path):
     try:
         prompts = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: the prompts in its header are damaged ({error}); convert it anew") from error
+        raise CheckpointError(f"{path}: the prompts in its header are damaged ({error}); convert it again") from error
     sound = isinstance(prompts, dict) and all(isinstance(each, str) and each.strip() for each in prompts.values())
     if not sound or GENERIC not in prompts:
-        raise CheckpointError(f'{path}: its header has no table of prompts with a "{GENERIC}"; convert it anew')
+        raise CheckpointError(f'{path}: its header has no table of prompts with a "{GENERIC}"; convert it again')
     return prompts
 
 

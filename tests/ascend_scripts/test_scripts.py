@@ -11,13 +11,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.packs.packing import pack
+from tests.data.datasets.gaze_trees import make_gaze_folder
 from tests.training.corpus_root import FILMS, make_corpus
 from tests.training.corpus_root import PICTURES as PICTURE_SETS
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "ascend_scripts"
 COMMANDS = sorted(path.name for path in SCRIPTS.glob("*.sh") if path.name != "common.sh")
-CONFIG = "configs/train/corpus.yaml"
+CONFIG = "corpus"
 PYTHON = Path(sys.executable).parent
 BARE = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -77,11 +80,15 @@ def test_every_script_can_be_run_and_explains_itself(script):
             f"env DEVICE_TARGET=CPU python -m mindaam.cli.main train {CONFIG} epochs=1 --out runs/corpus_tiny --tiny\n",
         ),
         (
+            "train_1p.sh configs/train/corpus.yaml",  # a path works too
+            "env DEVICE_TARGET=CPU python -m mindaam.cli.main train configs/train/corpus.yaml --out runs/corpus\n",
+        ),
+        (
             f"train_8p.sh {CONFIG} seed=3 -o there --resume",
             "env DEVICE_TARGET=CPU python -m mindaam.training.launch --workers 2 --log-dir there/logs -- "
             f"train {CONFIG} seed=3 --out there --resume\n"
             "# which starts: msrun --worker_num=2 --local_worker_num=2 --master_addr=127.0.0.1 "
-            "--master_port=FREE_PORT --log_dir=there/logs --join=True --tail_worker_log=2 "
+            "--master_port=FREE_PORT --log_dir=there/logs/start_001 --join=True --tail_worker_log=2 "
             f"python -m mindaam.cli.main train {CONFIG} seed=3 --out there --resume\n",
         ),
         (
@@ -89,7 +96,7 @@ def test_every_script_can_be_run_and_explains_itself(script):
             "env DEVICE_TARGET=CPU python -m mindaam.training.launch --workers 8 --nodes 4 --node-rank 1 "
             f"--master 10.0.0.1 --port 9000 --log-dir runs/corpus/logs -- train {CONFIG} --out runs/corpus\n"
             "# which starts: msrun --worker_num=32 --local_worker_num=8 --master_addr=10.0.0.1 --master_port=9000 "
-            "--node_rank=1 --log_dir=runs/corpus/logs --join=True --tail_worker_log=32 "
+            "--node_rank=1 --log_dir=runs/corpus/logs/node_1/start_001 --join=True --tail_worker_log=32 "
             f"python -m mindaam.cli.main train {CONFIG} --out runs/corpus\n",
         ),
         (
@@ -133,6 +140,7 @@ def test_on_ascend_eight_devices_are_taken():
     [
         ("train_1p.sh", "which configuration?"),
         ("train_1p.sh none.yaml", "there is no configuration none.yaml"),
+        ("train_1p.sh corpse", 'there is no configuration corpse (did you mean "corpus"?)'),
         (f"train_1p.sh {CONFIG} {CONFIG}", "one CONFIG only"),
         (f"train_1p.sh {CONFIG} --out", "--out needs a value"),
         (f"train_1p.sh {CONFIG} --nodes 2", "there is no option --nodes here"),
@@ -140,6 +148,7 @@ def test_on_ascend_eight_devices_are_taken():
         (f"train_multi_node.sh {CONFIG}", "--nodes must be 2 or more"),
         (f"train_multi_node.sh {CONFIG} --nodes 2 --node-rank 1", "--node-rank and --master"),
         (f"train_multi_node.sh {CONFIG} --nodes 2 --node-rank 2 --master a", "--node-rank must be below --nodes, 2"),
+        ("train_8p.sh aam_dinov3_vitl16_released", "clips: 1 cannot be shared evenly by 2 ranks"),
         ("eval_8p.sh", "which data?"),
         (f"eval_8p.sh {CONFIG} --data x", f"{CONFIG} is not asked for here"),
         ("check_env.sh model=x", "model=x is not asked for here"),
@@ -156,9 +165,21 @@ def test_sets_that_are_not_named_are_looked_for(tmp_path):
     done = run("eval_8p.sh", "--data", tmp_path, "--dry-run")
     assert done.returncode == 0, done.stderr
     named = sorted(line.split("--set ")[1].split()[0] for line in done.stdout.splitlines())
-    assert named == ["cat2000", "salicon"]  # the sets of pictures with a split val
+    assert named == ["cat2000", "dhf1k", "salicon"]  # the sets with a split val, of videos too
     done = run("eval_8p.sh", "--data", tmp_path / "none", "--dry-run")
     assert done.returncode == 2 and "is not a folder" in done.stderr
+
+
+def test_packs_and_gaze_folders_are_looked_for_too(tmp_path):
+    gaze, packs = make_gaze_folder(tmp_path / "gaze" / "copy", name="mine"), tmp_path / "packs"
+    for split in ("train", "val"):
+        pack(GazeFolder(gaze, split), packs / f"mine.{split}", (16, 16), workers=0)
+    for data, name in ((packs, "mine"), (packs / "mine.val", "mine"), (gaze.parent, "copy"), (gaze, "copy")):
+        done = run("eval_8p.sh", "--data", data, "--dry-run")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert [line.split("--set ")[1].split()[0] for line in done.stdout.splitlines()] == [name]
+    done = run("eval_8p.sh", "--data", packs, "--split", "test", "--dry-run")
+    assert done.returncode == 2 and "has no gaze in test; its splits are train, val" in done.stderr
 
 
 def test_a_set_that_cannot_be_scored_is_told_and_the_others_are_scored(tmp_path):
@@ -250,7 +271,7 @@ def test_two_workers_train_the_tiny_configuration(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert (out / "best.safetensors").exists()
-    assert all((out / "logs" / f"worker_{rank}.log").exists() for rank in range(2))
+    assert all((out / "logs" / "start_001" / f"worker_{rank}.log").exists() for rank in range(2))
     assert json.loads((out / "environment.json").read_text())["ranks"] == 2
     with open(out / "metrics.csv", newline="") as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3", "4", "5"]

@@ -46,7 +46,7 @@ def test_it_says_what_was_read_and_written_and_what_comes_next(mindaam, photos, 
         "splits: train 1, val 1",
     ]
     assert lines[6] == f"next: mindaam evaluate --data '{out}'"
-    assert lines[7].endswith(f"mindaam train configs/train/corpus.yaml data_root={tmp_path} 'corpus={{my gaze: 1}}'")
+    assert lines[7].endswith(f"mindaam train corpus data_root={tmp_path} 'corpus={{my gaze: 1}}'")
     assert len(GazeFolder(out)) == 1
 
 
@@ -66,7 +66,7 @@ def test_films(mindaam, tmp_path):
     (tmp_path / "gaze.csv").write_text("film,x,y,start\na,1,2,40\nb,1,2,80\n")
     code, said, err = mindaam(tmp_path / "films", tmp_path / "gaze.csv", "-o", tmp_path / "mine")
     assert (code, err) == (0, "") and "2 films, 2 fixations" in said and "no column of durations" in said
-    assert "mindaam evaluate" not in said and "next: mindaam train configs/train/corpus.yaml" in said
+    assert "mindaam evaluate" not in said and "next: mindaam train corpus" in said
 
 
 @pytest.mark.parametrize(

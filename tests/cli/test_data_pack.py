@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from mindaam.cli import data_pack
-from mindaam.errors import OutputError
+from mindaam.errors import ConfigError, OutputError
 from tests.data.datasets import picture_trees
 
 
@@ -32,3 +32,13 @@ def test_all_that_is_left_out_is_told(tmp_path, capsys):
     assert run(tmp_path / "data", "-o", tmp_path / "packs", "--size", "32", "--skip-damaged") == 0
     told = capsys.readouterr().err
     assert f"left out cat2000: {gaze.relative_to(tmp_path / 'data/CAT2000')}" in told and "empty (0 bytes)" in told
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [("8", "too small"), ("32x8", "too small"), ("big", "is no size"), ("3x3x3", "is no size"), ("-32", "is no size")],
+)
+def test_a_size_that_cannot_be_is_refused_before_anything_is_read(tmp_path, size, message):
+    with pytest.raises(ConfigError, match=message):
+        run(tmp_path / "nothing", "-o", tmp_path / "packs", f"--size={size}")
+    assert not (tmp_path / "packs").exists()

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import shutil
 import sys
 from types import SimpleNamespace
 
@@ -12,8 +13,14 @@ from PIL import Image
 
 from mindaam import runtime
 from mindaam.cli import main
+from mindaam.data.audio.windows import cut_of
+from mindaam.data.datasets.opening import open_set
+from mindaam.data.packs.packing import pack
 from mindaam.inference import predictor
-from tests.fakes import FakeEncoder, FakeModel
+from mindaam.models.registry import model_config
+from mindaam.training.corpus_source import Hearing
+from tests.data.datasets import film_trees
+from tests.fakes import FakeEars, FakeEncoder, FakeModel
 
 
 @pytest.fixture
@@ -98,3 +105,42 @@ def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path, key, module)
     (args, options) = calls[0]
     assert args[0] == config and args[1] == ["batch_size=2", "seed=1"]
     assert options == {"tiny": True, "out": tmp_path, "resume": True}
+
+
+def test_a_set_of_videos_that_was_never_trained_on_is_scored_beside_images(mindaam, gaze):
+    root, splits = gaze.parent, {"test": ["b.png"]}
+    (gaze / "splits.json").write_text(json.dumps(splits))
+    tree = film_trees.build("avad", "released", root).folder
+
+    def scored(*more):
+        code, out, err = mindaam("evaluate", "--data", root, "--split", "test", *more)
+        assert (code, err) == (0, "")
+        rows = [line.split("|") for line in out.splitlines() if "| right |" in line]
+        return {name.strip(): pairs.strip() for _, name, _, pairs, *_ in rows}
+
+    assert scored() == {"bright": "1", "avad": "1"}
+    pack(open_set(root, "avad", "test"), root / "avad.test", FakeModel().config.image_size, workers=0)
+    shutil.rmtree(tree)  # the pack of its split test is all that there is of it now
+    assert scored("--set", "avad") == {"avad": "1"}
+
+
+def test_a_model_that_hears_is_scored_with_the_audio_of_sets_that_are_trained_with_it(mindaam, tmp_path, monkeypatch):
+    sound = model_config("aam_dinov3_vits16", "paper").sound
+    given = []
+
+    class Hears(FakeModel):
+        def infer_frames(self, maps, sentence_embedding, size, audio_embeddings=None, *, first, clip):
+            given.append(audio_embeddings is not None)
+            return super().infer_frames(maps, sentence_embedding, size, audio_embeddings, first=first, clip=clip)
+
+    monkeypatch.setattr(predictor, "_load", lambda name: Hears(clip=4, sound=sound))
+    for key, layout in (("avad", "released"), ("dhf1k", "official")):
+        film_trees.build(key, layout, tmp_path)
+    code, _, err = mindaam("evaluate", "--data", tmp_path, "--split", "test", "--set", "avad")
+    assert code == 0 and err.count("the weights of wav2clip are not here") == 1 and set(given) == {False}
+    hearing = Hearing(lambda windows: FakeEars().encode(windows, 16_000), cut_of(sound), False)
+    monkeypatch.setattr("mindaam.training.corpus_run.open_hearing", lambda config, line: hearing)
+    for split, name, heard in (("test", "avad", {True}), ("val", "dhf1k", {False})):
+        given.clear()
+        assert mindaam("evaluate", "--data", tmp_path, "--split", split, "--set", name)[0] == 0
+        assert set(given) == heard

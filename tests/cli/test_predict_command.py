@@ -1,6 +1,8 @@
 """`mindaam predict` on a stand-in model: which files appear, what is said where, and every kind of bad input."""
 
+import json
 import os
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from mindaam.cli import main
 from mindaam.data import prompts
 from mindaam.errors import OutputError
 from mindaam.inference import predictor, results
+from mindaam.zoo.checkpoints import write_safetensors
 from tests.fakes import FakeEncoder, FakeModel
 
 
@@ -146,6 +149,7 @@ def test_bad_inputs_are_reported_and_the_rest_is_done(mindaam, photos, tmp_path)
         (["--save", "overly"], 'did you mean "overlay"'),
         (["--save", ""], "no kind of result"),
         (["--condition", "free_vieving"], 'did you mean "free_viewing"'),
+        (["--condition", ""], 'unknown condition ""'),
         (["--prompt", "look", "--condition", "free_viewing"], "both given"),
         (["--prompt", ""], ""),
         (["--prompt", "z" * 10_000], ""),
@@ -158,6 +162,18 @@ def test_bad_options(mindaam, photos, tmp_path, arguments, says):
     assert code == 2 and says in one_sentence(err) and out == "" and len(err) < 600
     assert not (tmp_path / "out").exists()
     assert not mindaam.models or not mindaam.models[0].backbone_passes
+
+
+def test_the_prompts_of_a_checkpoint_are_conditions(mindaam, photos, tmp_path):
+    own = {"Posters": "A wall of posters.", "None": "Anybody looks at anything."}
+    weights = tmp_path / "theirs.safetensors"
+    header = {"naming": "mindaam", "kind": "aam", "prompts": json.dumps(own)}
+    write_safetensors(weights, {"head.x": np.ones(1, np.float32)}, header)
+    run = partial(mindaam, photos / "a.png", "-o", tmp_path / "out", "--model", weights)
+    assert own["None"] in run()[1] and own["Posters"] in run("--condition", "Posters")[1]
+    for wrong in ("", "Poster"):
+        code, _, err = run("--condition", wrong)
+        assert code == 2 and "None, Posters" in one_sentence(err) and "free_viewing" in err
 
 
 def test_missing_options_are_named(mindaam, photos):

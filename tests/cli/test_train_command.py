@@ -4,9 +4,9 @@ import pytest
 
 from mindaam.cli import train as command
 from mindaam.cli.main import run
-from mindaam.places import configs_dir
+from mindaam.places import recipes
 
-CORPUS = str(configs_dir() / "train" / "corpus.yaml")
+CORPUS = "corpus"
 
 
 @pytest.fixture
@@ -19,19 +19,45 @@ def mindaam(capsys):
     return call
 
 
+def sum_of_trained(out):
+    """The parameters that are trained, from the table of a dry run."""
+    row = next(line for line in out.splitlines() if line.startswith("all ") and "GB" not in line)
+    return int(row.split()[2].replace(",", ""))
+
+
 def test_a_dry_run_tells_configuration_parameters_memory_and_operations(mindaam):
     code, out, err = mindaam("train", CORPUS, "--tiny", "--dry-run", "epochs=3")
-    assert code == 0 and err == ""
+    assert code == 0 and err.startswith("mindaam: --tiny: the model is tiny and starts from nothing; ")
+    assert err.count("\n") == 1
     for word in ("epochs: 3", "head", "trainable", "GB", "FLOP"):
         assert word in out, out
+
+
+@pytest.mark.parametrize("name", [name for name in recipes() if "dinov3" not in name])
+def test_every_bundled_configuration_has_a_dry_run(mindaam, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = mindaam("train", name, "--dry-run")
+    assert (code, err) == (0, "")
+    for title in ("Configuration", "Parameters", "Memory"):
+        assert f"\n{title}" in f"\n{out}"
+    assert sum_of_trained(out) > 0 and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow  # a ViT-L of 300 million numbers is made
+@pytest.mark.parametrize("name", [name for name in recipes() if "dinov3" in name])
+def test_the_large_ones_have_a_dry_run_too(mindaam, name):
+    code, out, err = mindaam("train", name, "--dry-run")
+    assert (code, err) == (0, "") and "(estimate)" in out
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["train"], "which training? give a configuration, as configs/train/corpus.yaml, or --from MODEL"),
+        (["train"], "which training? give --from MODEL, a YAML file, or one of aam_dinov2_vits14, "),
+        (["train", "corpse"], 'there is no configuration corpse (did you mean "corpus"?); give a YAML file, or one of'),
         (["train", CORPUS, "epoch=3"], 'unknown key "epoch" (did you mean "epochs"?)'),
-        (["train", configs_dir() / "train" / "aam_dinov2_vits14.yaml", "--dry-run"], "--dry-run is for configurations"),
+        (["train", "aam_dinov2_vits14", "--skip-damaged"], "--skip-damaged is for configurations with a corpus"),
+        (["train", "aam_dinov2_vits14", "--dry-run", "batch=3"], 'unknown key "batch"'),
         (["train", "--from", "aam_dinov2_vits14", "--data", "nowhere"], "nowhere is not a folder"),
         (["train", CORPUS, "--tiny", "--dry-run", "start=nothing.safetensors"], "nothing.safetensors"),
     ],

@@ -4,18 +4,22 @@ import contextlib
 import hashlib
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
 import textwrap
 import time
 
+import numpy as np
 import pytest
 import yaml
 
 from mindaam.cli import main, terminal
 from mindaam.zoo import index, transfer
 from tests.zoo import https_site
+from tests.zoo.official_names import official_wav2clip
+from tests.zoo.torch_archive import write_torch
 
 WEIGHTS = b"weights of some size" * 10_000
 HASH = hashlib.sha256(WEIGHTS).hexdigest()
@@ -164,9 +168,35 @@ def test_fetch_of_a_foreign_file_says_what_is_next(mindaam, zoo, own, site):
     ]
 
 
+def command_in(text):
+    """The words of the command that a sentence names: from `mindaam zoo` on, between quotes."""
+    return text.split('"mindaam zoo ')[1].split('"')[0].split()
+
+
+def test_the_way_to_wav2clip_is_the_one_that_its_commands_print(mindaam, own, site, tmp_path, monkeypatch, capsys):
+    weights = {name: np.full(shape, 0.5, np.float32) for name, shape in official_wav2clip().items()}
+    write_torch(tmp_path / "theirs.pt", weights)
+    site.files["/m/originals/Wav2CLIP.pt"] = (tmp_path / "theirs.pt").read_bytes()
+    monkeypatch.setenv("MINDAAM_MIRRORS", f"{site.address}/m")
+
+    code, out, err = mindaam("fetch", "wav2clip")  # nobody knows its hash
+    assert (code, out) == (2, "") and err.count("\n") == 1 and site.asked == []
+    code, out, err = mindaam(*command_in(err))
+    assert code == 0
+    for line in out.splitlines()[1:]:  # next: mindaam convert ..., then: mindaam zoo verify ...
+        words = shlex.split(line.partition(": ")[2])
+        assert words[0] == "mindaam" and main.run(words[1:]) == 0
+    capsys.readouterr()
+    code, out, err = mindaam("list")
+    assert next(line for line in out.splitlines() if line.startswith("wav2clip")).endswith(" here")
+    assert mindaam("path", "wav2clip")[:2] == (0, f"{own / 'encoders' / 'wav2clip.safetensors'}\n")
+    assert mindaam("verify", "wav2clip")[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (["b"], '"mindaam zoo fetch b --accept"'),
         (["b"], "give the publisher's with --sha256"),
         (["b", "--url", "http://127.0.0.1/x", "--accept"], "not an https address"),
         (["a", "--mirror", "http://127.0.0.1/x"], "not an https address"),

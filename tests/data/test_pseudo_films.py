@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mindaam.data import pseudo_films
 from mindaam.data.pseudo_films import KINDS, LEAST_MASS, Spec, camera, make, mass, noisy, plan, settling, views
-from mindaam.data.transforms import resize_image
+from mindaam.data.transforms import as_seen, resize_image
 
 SIZE, MAP = (60, 80), (30, 40)
 
@@ -118,3 +118,17 @@ def test_noise_is_on_some_frames_only():
     frames = [np.full((8, 8, 3), 128, np.uint8)] * 40
     changed = [np.any(a != b) for a, b in zip(frames, noisy(np.random.default_rng(0), frames), strict=True)]
     assert 8 < sum(changed) < 32
+
+
+@pytest.mark.parametrize("how", ["area", "antialiased", "bilinear"])
+def test_the_camera_resizes_as_the_model_is_configured(how):
+    image = np.random.default_rng(0).integers(0, 256, (150, 200, 3), dtype=np.uint8)
+    view = views(image, np.array([[0.5, 0.5, 1.0]]), SIZE, how)[0]
+    np.testing.assert_allclose(view, as_seen(image, SIZE, how), atol=1e-3)
+
+
+def test_a_film_resized_otherwise_has_other_pictures_and_the_same_truth():
+    spec = Spec("a", (0,), "pan", 3)
+    area, other = (make(spec, FOLDERS, SIZE, MAP, 3, how) for how in ("area", "bilinear"))
+    assert (area.frames != other.frames).any()
+    np.testing.assert_array_equal(area.densities, other.densities)

@@ -138,10 +138,11 @@ def test_steps_of_a_stage(tag):
     weights = scale_gate(TEXT, POINT, None)
     expect("scale_weights", weights)
     expect("fused", modulation.mix(modulation.weigh(weights.reshape(2, 3, 1, 1), *responses)))
-    expect("r", lorentz.distance_to_origin(POINT, curvature, RELEASED.eps).expand_dims(-1))
+    to_origin = lorentz.distance_to_origin(POINT, curvature, RELEASED.eps)
+    expect("r", to_origin.expand_dims(-1))
     expect("lam", modulation.strength(POINT, None).reshape(2, 1))
     assert modulation.strength(None, None) == 0.25
-    np.testing.assert_allclose(depth(POINT, curvature, RELEASED.eps).asnumpy(), np.clip(GOLDEN[f"{tag}/r"], 0, 1), 1e-4)
+    np.testing.assert_allclose(depth(to_origin).asnumpy(), np.clip(GOLDEN[f"{tag}/r"], 0, 1), 1e-4)
 
 
 def test_steps_of_the_pixel_gate_on_large_values():

@@ -4,7 +4,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import Tensor
 
-from mindaam.decoder.spatial_focus import GAMMA, SpatialFocus, direction, unit
+from mindaam.decoder.spatial_focus import GAMMA, Direction, SpatialFocus, unit
 from tests.decoder.small import CURVATURE, POINT_WIDTH, normal, stirred
 
 CHANNELS = 8
@@ -49,7 +49,7 @@ def test_the_map_is_that_of_equation_14():
 
 
 def test_direction_is_a_unit_vector_or_nothing():
-    text, image = normal(4, 3, POINT_WIDTH), normal(5, 3, POINT_WIDTH)
+    direction, text, image = Direction(), normal(4, 3, POINT_WIDTH), normal(5, 3, POINT_WIDTH)
     np.testing.assert_allclose(np.linalg.norm(direction(image, text, CURVATURE).asnumpy(), axis=-1), 1, rtol=1e-5)
     there, back = (direction(*pair, CURVATURE).asnumpy() for pair in ((image, text), (text, image)))
     np.testing.assert_allclose(there, -back, atol=1e-6)

@@ -5,6 +5,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from mindaam.encoders.dinov3 import VARIANTS, DINOv3
+from mindaam.encoders.tables import stored_parameters
 from tests import gold
 
 TINY = {"width": 24, "heads": 3, "depth": 3, "taps": (0, 2), "hidden": 40}
@@ -44,7 +45,7 @@ def official_state(settings, prefix=""):
 def fill(backbone, state):
     """Every parameter of the Cell from `state`, with nothing left over, and its tables made anew."""
     state = dict(state)
-    for name, parameter in backbone.parameters_and_names():
+    for name, parameter in stored_parameters(backbone):
         assert state[name].shape == parameter.shape, name
         parameter.set_data(ms.Tensor(np.ascontiguousarray(state.pop(name), np.float32)))
     assert not state

@@ -3,9 +3,11 @@
 import mindspore as ms
 import numpy as np
 import pytest
+from mindspore import nn
 
 from mindaam.encoders import dinov2
 from mindaam.encoders.dinov2 import DINOv2, bicubic_matrix, from_official, resize_positions
+from mindaam.encoders.tables import stored_parameters
 from tests import gold
 from tests.encoders.encoder_files import golden, official, randomise, running_in
 
@@ -31,7 +33,7 @@ def vits14():
     backbone = DINOv2(image_size=(224, 224))
     backbone.set_train(False)
     state = dict(from_official(official("dinov2_vits14.safetensors")).state)
-    for name, parameter in backbone.parameters_and_names():
+    for name, parameter in stored_parameters(backbone):
         parameter.set_data(ms.Tensor(state.pop(name)))
     assert not state
     return backbone
@@ -111,12 +113,16 @@ def test_new_weights_bring_new_positions(mode):
     assert np.allclose(after, fresh(picture)[0].asnumpy(), atol=1e-5)
 
 
-def test_buffers_are_no_part_of_a_checkpoint():
+def test_tables_belong_to_the_cell_and_are_no_part_of_a_checkpoint():
     backbone = small()
+    within = nn.SequentialCell(backbone)  # renames what there is; a table that is made later is named alike
     backbone.set_image_size((42, 42))
-    names = [name for name, _ in backbone.parameters_and_names()]
-    assert not [name for name in names if "positions" in name]
-    assert names == [parameter.name for parameter in backbone.get_parameters()]
+    assert not [name for name, _ in stored_parameters(backbone) if "positions" in name]
+    names = [name for name, _ in within.parameters_and_names()]
+    assert names == [parameter.name for parameter in within.get_parameters()]
+    assert [name for name in names if "positions" in name] == ["0.table_positions_56x70", "0.table_positions_42x42"]
+    assert within.parameters_dict()["0.table_positions_42x42"] is backbone.positions
+    assert not backbone.positions.requires_grad
 
 
 @pytest.mark.parametrize("size", [(56, 71), (0, 56), (13, 56), (-14, 56)])

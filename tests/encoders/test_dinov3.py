@@ -19,6 +19,7 @@ from mindaam.encoders.dinov3 import (
     rope_periods,
 )
 from mindaam.encoders.lora import apply_lora, merge_lora
+from mindaam.encoders.tables import is_table, stored_parameters
 from mindaam.encoders.vit import rotate
 from tests import gold
 from tests.encoders.dinov3_files import (
@@ -348,19 +349,24 @@ def test_a_model_without_storage_tokens_has_a_class_token_only():
     assert not [name for name, _ in backbone.parameters_and_names() if "storage" in name]
 
 
-def test_buffers_are_no_part_of_a_checkpoint():
+def test_tables_belong_to_the_cell_and_are_no_part_of_a_checkpoint():
     backbone, _, _ = tiny(rescale=2.0)
+    within = nn.SequentialCell(backbone)  # renames what there is; tables that are made later are named alike
     backbone.set_image_size((32, 32))
-    names = [name for name, _ in backbone.parameters_and_names()]
+    names = [name for name, _ in stored_parameters(backbone)]
     assert [name for name in names if "rope" in name or "rescale" in name] == ["rope_embed.periods"]
-    assert names == [parameter.name for parameter in backbone.get_parameters()]
+    names = [name for name, _ in within.parameters_and_names()]
+    assert names == [parameter.name for parameter in within.get_parameters()]
+    assert {"0.table_rescale_factors", "0.rope_embed.table_angles_9", "0.rope_embed.table_cos_9"} <= set(names)
+    assert within.parameters_dict()["0.rope_embed.table_sin_9"] is backbone.rope_embed.sin
+    assert not any(parameter.requires_grad for name, parameter in within.parameters_and_names() if is_table(name))
     assert not backbone.rope_embed.periods.requires_grad
 
 
 def test_a_fresh_model_starts_as_the_reference_does():
     ms.set_seed(0)
     backbone = DINOv3(image_size=(32, 32), width=96, heads=3, depth=2, taps=(1,))
-    state = {name: parameter.asnumpy() for name, parameter in backbone.parameters_and_names()}
+    state = {name: parameter.asnumpy() for name, parameter in stored_parameters(backbone)}
     assert (state["blocks.1.ls2.gamma"] == np.float32(1e-5)).all() and (state["blocks.0.norm1.gamma"] == 1).all()
     assert state["blocks.0.attn.qkv.weight"].std() == pytest.approx(0.02, rel=0.15)
     assert not state["blocks.0.attn.qkv.bias"].any()

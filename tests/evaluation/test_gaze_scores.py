@@ -248,3 +248,21 @@ def test_a_set_of_the_corpus_is_scored_with_its_mismatched_sentence_too():
 
     assert swap_roles(Salicon(), "free_viewing")["mismatched"] == [corpus.mismatched("salicon")]
     assert "mismatched" not in swap_roles(Own(), "free_viewing")
+
+
+def test_the_granularities_of_a_model_choose_the_sentences_of_every_role():
+    from mindaam.data.prompts import corpus
+    from mindaam.data.prompts.prompting import Prompting
+    from mindaam.evaluation.gaze import swap_roles
+    from tests.data.prompts.test_prompting import Reader
+
+    reader = Reader("salicon")
+    found = swap_roles(reader, "free_viewing", Prompting("G3"))
+    assert found["right"] == [corpus.sentence("salicon", "G3")]
+    assert found["held_out"] == [corpus.held_out("salicon", "G3")]
+    assert found["mismatched"] == [corpus.mismatched("salicon", "G3")]
+    none = swap_roles(reader, "free_viewing", Prompting("G4", {"salicon": "none"}, "Nothing was asked."))
+    assert none["right"] == ["Nothing was asked."] and set(none) == {"right", "generic"}
+    tasks = Reader("mine", conditions=("count_people", "judge_emotion"))
+    assert set(swap_roles(tasks, "count_people", Prompting("none"))) == {"right", "generic", "held_out"}
+    assert "others" in swap_roles(tasks, "count_people", Prompting("G4"))

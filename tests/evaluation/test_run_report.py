@@ -196,3 +196,15 @@ def test_a_sparkline_skips_what_is_not_known():
 def test_rows_come_back_as_numbers_and_texts(tmp_path):
     write_csv(tmp_path / "metrics.csv", ["step", "set", "loss"], [[3, "7", ""]])
     assert read_rows(tmp_path / "metrics.csv", ("set",)) == ([{"step": 3.0, "set": "7", "loss": None}], None)
+
+
+@pytest.mark.parametrize(
+    ("said", "mean"), [("unseen: [avad]", 0.4), ("{", 0.5), ("unseen: 3", 0.5), ("2020-99-99", 0.5)]
+)
+def test_unseen_sets_are_in_no_mean_where_the_configuration_can_be_read(tmp_path, said, mean):
+    columns = [f"{name}_{metric}" for name in ("osie", "avad") for metric in ("CC", "SIM", "KLD")]
+    row = [1, 1, "a", 0.5, 0.5, 0.4, 0.8, 0.7, 0.6, 0.9]
+    write_csv(tmp_path / "epochs.csv", ["step", "epoch", "phase", "mean_CC", *columns], [row])
+    (tmp_path / "config.yaml").write_text(said)
+    page = Page(write_report(tmp_path))
+    assert f"mean 0.5000 {mean:.4f} " in page.said and "avad 0.7000 0.6000 0.9000" in page.said

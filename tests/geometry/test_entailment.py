@@ -8,7 +8,8 @@ import pytest
 from mindspore import Tensor, ops
 
 from mindaam.geometry import lorentz
-from mindaam.geometry.entailment import entailment_loss, hierarchical_entailment
+from mindaam.geometry.cells import HierarchicalEntailment
+from mindaam.geometry.entailment import entailment_loss
 from mindaam.geometry.lorentz import PAPER, RELEASED
 from tests import gold
 
@@ -22,12 +23,13 @@ def close(value, reference):
 @pytest.mark.parametrize("tag", ["0.1000", "2.3026", "-2.3026"])
 def test_released_losses_match_golden(tag):
     golden = {key.split("/")[-1]: GOLDEN[key] for key in GOLDEN if f"logc{tag}/" in key}
+    order = HierarchicalEntailment(RELEASED)
     tangents = [Tensor(golden[f"tan_{name}"]) for name in ("img", "txt", "anc")]
 
     def losses(image_tangent, text_tangent, anchor_tangent, log_curvature):
         c = ops.exp(log_curvature)
         image, text, anchor = (lorentz.exp0(v, c, RELEASED) for v in (image_tangent, text_tangent, anchor_tangent))
-        entail = hierarchical_entailment(anchor, text, image, c, RELEASED)
+        entail = order(anchor, text, image, c)
         contrast = lorentz.distance(image, text, c, RELEASED).mean()
         return 0.4 * contrast + entail, entail, contrast, image, text, anchor, c
 
@@ -61,11 +63,11 @@ def test_loss_is_zero_inside_the_cone_and_grows_outside():
 @pytest.mark.parametrize("eps", [PAPER, RELEASED], ids=["paper", "released"])
 def test_a_single_anchor_serves_all_samples(eps):
     rng = np.random.default_rng(2)
-    c = Tensor(0.7, ms.float32)
+    c, order = Tensor(0.7, ms.float32), HierarchicalEntailment(eps)
     anchor, text, image = (Tensor(rng.normal(size=(n, 16)).astype(np.float32)) for n in (1, 5, 5))
     repeated = Tensor(np.repeat(anchor.asnumpy(), 5, axis=0))
-    once = hierarchical_entailment(anchor, text, image, c, eps)
-    assert float(once) == pytest.approx(float(hierarchical_entailment(repeated, text, image, c, eps)), rel=1e-6)
+    once = order(anchor, text, image, c)
+    assert float(once) == pytest.approx(float(order(repeated, text, image, c)), rel=1e-6)
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-6, 0.3, 1e4])
@@ -76,8 +78,10 @@ def test_paper_gradients_stay_small_wherever_the_anchor_is(scale):
     anchor = Tensor((scale * direction / np.linalg.norm(direction)).astype(np.float32))
     text, image = (Tensor((rng.normal(size=(4, 128)) / 12).astype(np.float32)) for _ in range(2))
 
+    order = HierarchicalEntailment(PAPER)
+
     def loss(anchor, text, image):
-        return hierarchical_entailment(anchor, text, image, c, PAPER)
+        return order(anchor, text, image, c)
 
     for gradient in ms.grad(loss, (0, 1, 2))(anchor, text, image):
         # The released clamps give 1e5 to 1e7 at a zero anchor; a direction's rate is at most 1/1e-3 here.

@@ -108,6 +108,21 @@ def test_which_sentence():
         choose_sentence(COUNT, "count_people")
     with pytest.raises(ConfigError, match='did you mean "count_people"'):
         choose_sentence(condition="count_peple")
+    with pytest.raises(ConfigError, match='unknown condition "".*free_viewing'):
+        choose_sentence(condition="")
+
+
+def test_a_models_own_prompts_are_conditions_and_none_of_them_is_the_default():
+    own = {"Posters": "A wall of posters.", "None": "Anybody looks at anything."}
+    assert choose_sentence(own=own) == own["None"] == choose_sentence(condition="None", own=own)
+    assert choose_sentence(condition="Posters", own=own) == own["Posters"]
+    assert choose_sentence(COUNT, own=own) == COUNT
+    assert choose_sentence(condition="count_people", own=own) == prompts.default_sentence("count_people")
+    for wrong in ("", "Poster"):
+        with pytest.raises(ConfigError, match="None, Posters.*count_people"):
+            choose_sentence(condition=wrong, own=own)
+    with pytest.raises(ConfigError, match='unknown condition "None"'):
+        choose_sentence(condition="None")
 
 
 @pytest.mark.parametrize("prompt", ["", "   \n", "x" * 10_000, "people " * 1500, "\N{GRINNING FACE}\N{SPARKLES}"])

@@ -9,7 +9,7 @@ from mindaam import runtime
 from mindaam.geometry.entailment import entailment_loss
 from mindaam.geometry.lorentz import RELEASED
 from mindaam.models.registry import build_model
-from mindaam.objectives.total import loss_terms, weighted
+from mindaam.objectives.total import LossTerms, weighted
 from tests.gold import audio_emb, check, gt_map, image, tensor, text_emb, video
 from tests.models.released import NAMES, golden, inputs, released
 
@@ -91,10 +91,11 @@ def losses_and_gradients(model, kind):
     truth = Tensor(gt_map(f"G/loss/{kind}/gt", (len(pictures), 1, 224, 224)))
     pictures, sentences = Tensor(pictures), Tensor(sentences)
     model.backbone.set_image_size((224, 224))
+    terms_of = LossTerms(RELEASED)
 
     def total():
         saliency, image_point, text, anchor, curvature = model(pictures, sentences, sound, kind == "video")
-        terms = loss_terms(saliency, truth, image_point, text, anchor, curvature, RELEASED)
+        terms = terms_of(saliency, truth, image_point, text, anchor, curvature)
         outside = (
             entailment_loss(text, image_point, curvature, 0.8, RELEASED).mean(),
             entailment_loss(anchor, text, curvature, 1.0, RELEASED).mean(),

@@ -22,18 +22,18 @@ def inputs():
 
 def test_total_is_the_released_sum():
     want = GOLDEN["case0/combined"] + POINTS["entail"] + 0.4 * POINTS["contrast"]
-    assert float(total.total_loss(*inputs(), eps=RELEASED)) == pytest.approx(float(want), abs=1e-5)
+    assert float(total.weighted(total.LossTerms(RELEASED)(*inputs()))) == pytest.approx(float(want), abs=1e-5)
 
 
 def test_terms_are_the_released_ones():
-    terms = total.loss_terms(*inputs(), eps=RELEASED)
+    terms = total.LossTerms(RELEASED)(*inputs())
     want = [GOLDEN["case0/kldiv"], GOLDEN["case0/cc"], GOLDEN["case0/similarity"], POINTS["entail"], POINTS["contrast"]]
     compare("terms/", [float(term) for term in terms], want, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", total.Weights._fields)
 def test_each_weight_counts_its_own_term(name):
-    terms = total.loss_terms(*inputs())
+    terms = total.LossTerms()(*inputs())
     sign = -1 if name in ("cc", "similarity") else 1
     alone = total.Weights(0, 0, 0, 0, 0)._replace(**{name: 3.0})
     term = dict(zip(total.TERMS, terms, strict=True))[name]
@@ -42,10 +42,10 @@ def test_each_weight_counts_its_own_term(name):
 
 @pytest.mark.parametrize("eps", [PAPER, RELEASED], ids=["paper", "released"])
 def test_gradients_compile_and_are_finite(eps):
-    prediction, truth, image, text, anchor, curvature = inputs()
+    terms, (prediction, truth, image, text, anchor, curvature) = total.LossTerms(eps), inputs()
 
     def loss(prediction, image, text, anchor, curvature):
-        return total.total_loss(prediction, truth, image, text, anchor, curvature, eps=eps)
+        return total.weighted(terms(prediction, truth, image, text, anchor, curvature))
 
     step = ms.value_and_grad(loss, (0, 1, 2, 3, 4))
     eager_value, eager = step(prediction, image, text, anchor, curvature)

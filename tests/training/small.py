@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 from mindspore import Parameter, nn, ops
 
+from mindaam.encoders.tables import stored_parameters
 from mindaam.geometry.cells import BoundedScalar
 from mindaam.models.registry import build_model
 from mindaam.training import run
@@ -94,7 +95,7 @@ class FakeSentenceEncoder:
 
 def fill_backbone(model):
     """Stand-in for `load_backbone`: normal numbers drawn by each parameter's name; the adapters keep their values."""
-    for name, parameter in model.backbone.parameters_and_names():
+    for name, parameter in stored_parameters(model.backbone):
         if "lora" not in name:
             rng = np.random.default_rng(zlib.crc32(name.replace(".base.", ".").encode()))
             value = rng.standard_normal(parameter.shape) * (parameter.shape[-1] ** -0.5)

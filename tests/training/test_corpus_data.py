@@ -1,18 +1,26 @@
 """What a run on the corpus reads: all sets that are there, each under its own sentences."""
 
 import json
+import shutil
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
 from mindaam.data.datasets.ground_truth import GroundTruth
+from mindaam.data.packs.packing import pack
 from mindaam.errors import ConfigError, InputError
 from mindaam.models.registry import model_config
 from mindaam.places import configs_dir
 from mindaam.schema import merge, read_yaml, validate
+from mindaam.training import corpus_loop
 from mindaam.training.corpus_config import TINY_RUN, CorpusConfig, load_corpus_config
 from mindaam.training.corpus_data import described, fingerprint, open_corpus, strata_of
 from tests.data.datasets import film_trees
 from tests.training.corpus_root import FILMS, PICTURES, make_corpus
+
+PAPER = ("aam_dinov3_vitl16_paper", "aam_dinov3_vitl16_paper_flat", "aam_dinov3_vitl16_released")
+RECIPES = ("corpus", "finetune", *PAPER)
 
 
 def config(**changes):
@@ -90,7 +98,7 @@ def test_a_warm_start_is_of_free_viewing_only(root):
     assert strata_of({"hollywood2": readers["hollywood2"]}, warm_start=2)[0][0].joins == 0  # there is nothing else
 
 
-@pytest.mark.parametrize("name", ["corpus", "finetune", "aam_dinov3_vitl16_paper", "aam_dinov3_vitl16_released"])
+@pytest.mark.parametrize("name", RECIPES)
 def test_the_bundled_configurations_fit_their_models(name):
     settings = load_corpus_config(configs_dir() / "train" / f"{name}.yaml")
     model = model_config(settings.model, settings.preset, changes=settings.model_changes)
@@ -100,7 +108,7 @@ def test_the_bundled_configurations_fit_their_models(name):
         assert settings.require_ranks(ranks) is None
 
 
-@pytest.mark.parametrize("name", ["corpus", "finetune", "aam_dinov3_vitl16_paper", "aam_dinov3_vitl16_released"])
+@pytest.mark.parametrize("name", RECIPES)
 def test_each_bundled_configuration_can_be_tried_tiny(name):
     settings = load_corpus_config(configs_dir() / "train" / f"{name}.yaml", tiny=True)
     model = model_config(settings.model, settings.preset, changes=settings.model_changes)
@@ -118,3 +126,42 @@ def test_steps_that_ranks_cannot_share_are_refused():
     assert "no multiple of 4" in config(sampling={"batch_size": 12, "clips": 2}, part=4).require_ranks(2)
     with pytest.raises(ConfigError, match="must be a multiple of part 3"):
         config(part=3)
+
+
+def test_unseen_sets_are_held_out_where_that_is_asked_for(tmp_path):
+    root = make_corpus(tmp_path / "data")
+    film_trees.build("avad", "released", root)
+    corpus = open_corpus(root, None, ("avad",), GroundTruth())
+    assert "avad" not in {**corpus.train, **corpus.val}
+    corpus = open_corpus(root, ("osie",), ("avad",), GroundTruth(), score_unseen=True)
+    assert set(corpus.train) == {"osie"} and corpus.val["avad"].split == "test"
+    # packs of its held-out split are enough: nothing of it is trained on
+    pack(corpus.val["avad"], root / "avad.test", (28, 42), workers=0)
+    shutil.rmtree(root / "AVAD", ignore_errors=True)
+    shutil.rmtree(root / "data", ignore_errors=True)
+    corpus = open_corpus(root, ("osie",), ("avad",), GroundTruth(), score_unseen=True)
+    assert hasattr(corpus.val["avad"], "pack")
+
+
+def test_an_unseen_set_that_is_to_be_scored_must_be_there_with_a_split_for_it(root):
+    with pytest.raises(InputError, match="holds no avad"):
+        open_corpus(root, None, ("avad",), GroundTruth(), score_unseen=True)
+    with pytest.raises(InputError, match="no gaze of osie in val or test, so it cannot be scored unseen"):
+        open_corpus(root, None, ("osie",), GroundTruth(), score_unseen=True)
+
+
+def test_unseen_sets_have_no_say_in_which_model_is_the_best(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(corpus_loop, "held_out_scores", lambda model, encode, name, reader, *_: [reader, 0, 0, 1])
+    monkeypatch.setattr(corpus_loop, "save_trained", lambda *_: said.append("kept"))
+    run = SimpleNamespace(
+        _averaged=nullcontext, model=SimpleNamespace(set_train=lambda _: None), heard=(), hearing=None, encode=None,
+        config=config(unseen=["avad"]), world=corpus_loop.distributed.ALONE, best=-1.0, folder=tmp_path, number=3,
+        corpus=SimpleNamespace(val={"osie": 0.5, "avad": 0.9}), state=SimpleNamespace(epoch=1), say=said.append,
+        epochs_log=SimpleNamespace(write=said.append), events=SimpleNamespace(epoch=lambda _: None),
+    )  # fmt: skip
+    assert corpus_loop.Run.score(run) == run.best == pytest.approx(0.5)
+    assert said[1]["avad_CC"] == pytest.approx(0.9) and "avad CC 0.9000" in said[2]
+    run.corpus.val = {"osie": 0.4, "avad": 1.0}
+    corpus_loop.Run.score(run)
+    assert said.count("kept") == 1

@@ -6,11 +6,14 @@ import pytest
 
 from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.ground_truth import GroundTruth
+from mindaam.data.packs.packing import pack
 from mindaam.data.prompts import corpus as prompts
+from mindaam.data.prompts.prompting import Prompting, sentences
 from mindaam.errors import InputError
-from mindaam.training.corpus_data import modality, open_corpus, sentences
+from mindaam.training.corpus_data import fingerprint, modality, open_corpus, strata_of
 from tests.data.datasets import picture_trees
 from tests.data.datasets.test_gaze_folder import HEADER, ROWS, make_pictures, write_json, write_rows
+from tests.training.mixed_root import make_mixed
 
 
 def gaze_folder(place):
@@ -60,11 +63,51 @@ def named_as(place, **meta):
 
 def test_a_folder_that_bears_a_set_s_name_keeps_its_own_conditions_and_sentences(tmp_path):
     folder = named_as(tmp_path / "cat2000")
-    assert sentences("cat2000", folder, "free_viewing", "G2") == prompts.pool("cat2000", "G2")
-    assert sentences("cat2000", folder, "count_people", "G4") == folder.sentences("count_people")
+    assert sentences(Prompting("G2"), "cat2000", folder, "free_viewing") == prompts.pool("cat2000", "G2")
+    assert sentences(Prompting("G4"), "cat2000", folder, "count_people") == folder.sentences("count_people")
     own = named_as(tmp_path / "other/cat2000", sentences={"free_viewing": ["Somebody looks for cats."]})
-    assert sentences("cat2000", own, "free_viewing", "G4") == ["Somebody looks for cats."]
+    assert sentences(Prompting("G4"), "cat2000", own, "free_viewing") == ["Somebody looks for cats."]
 
 
 def test_pictures_that_bear_the_name_of_a_set_of_films_are_pictures(tmp_path):
     assert modality("diem", named_as(tmp_path / "diem")) == "image"
+
+
+@pytest.mark.parametrize(
+    ("unseen", "packs", "folders", "letters"),
+    [
+        (("avad",), ["a-b", "a", "packed-too", "salicon"], ["mine", "osie"], "90e3e1638e421e68"),
+        (("avad", "diem", "mine"), ["a-b", "a", "packed-too", "salicon"], ["osie"], "806355b09f85c839"),
+    ],
+)
+def test_a_run_finds_what_runs_found_before_packs_were_found_elsewhere(tmp_path, unseen, packs, folders, letters):
+    """Names, order and fingerprint were written down with the code of revision c10de59: such a run goes on."""
+    corpus = open_corpus(make_mixed(tmp_path / "root"), None, unseen, GroundTruth())
+    published = [name for name in ("cat2000", "dhf1k", "diem") if name not in unseen]
+    assert list(corpus.train) == [*packs, *folders, *published]
+    assert [type(each).__name__ for each in corpus.train.values()][: len(packs) + len(folders)] == [
+        *["PackedPictures"] * len(packs), *["GazeFolder"] * len(folders),
+    ]  # fmt: skip
+    assert [(name, each.split) for name, each in corpus.val.items()] == [
+        (name, "test" if name == "diem" else "val") for name in ("a-b", "salicon", *folders, *published)
+    ]
+    assert corpus.skipped == [] and fingerprint(strata_of(corpus.train)[0]) == letters
+
+
+def test_a_run_takes_the_gaze_folder_itself_or_its_parent(tmp_path):
+    gaze_folder(tmp_path / "gaze" / "mine")
+    for root in (tmp_path / "gaze", tmp_path / "gaze" / "mine"):
+        corpus = open_corpus(root, ("mine",), (), GroundTruth())
+        assert [(name, each.split, len(each)) for name, each in corpus.train.items()] == [("mine", "train", 2)]
+        assert [(name, each.split) for name, each in corpus.val.items()] == [("mine", "val")]
+        assert corpus.train["mine"].root == tmp_path / "gaze" / "mine"
+
+
+def test_a_pack_of_another_ground_truth_is_refused(tmp_path):
+    gaze_folder(tmp_path / "mine")
+    source = GazeFolder(tmp_path / "mine", "train", GroundTruth(sigma_degrees=2))
+    pack(source, tmp_path / "packs" / "mine.train", (16, 16), workers=0)
+    for skip in (False, True):  # it is no damage
+        with pytest.raises(InputError, match=r"mine\.train: ground_truth\.sigma_degrees is 1, but .* sigma 2 degree"):
+            open_corpus(tmp_path / "packs", None, (), GroundTruth(), skip_damaged=skip)
+    assert list(open_corpus(tmp_path / "packs", None, (), GroundTruth(sigma_degrees=2)).train) == ["mine"]

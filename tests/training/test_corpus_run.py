@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+from types import SimpleNamespace
 
 import mindspore as ms
 import numpy as np
@@ -11,23 +12,28 @@ import pytest
 import yaml
 
 from mindaam import runtime
+from mindaam.data.audio.windows import Cut
+from mindaam.data.datasets.corpus import find_set, open_found
+from mindaam.data.packs.packing import pack
+from mindaam.encoders.tables import is_table
 from mindaam.errors import CheckpointError, ConfigError, InputError, TrainingError
-from mindaam.models.registry import build_model
+from mindaam.models.registry import build_model, model_config
 from mindaam.places import configs_dir
-from mindaam.training import checkpoints
-from mindaam.training.corpus_config import CorpusConfig
+from mindaam.training import checkpoints, corpus_run
+from mindaam.training.corpus_config import CorpusConfig, load_corpus_config
 from mindaam.training.corpus_loop import Run
-from mindaam.training.corpus_run import open_hearing, require_films, train
+from mindaam.training.corpus_run import open_data, open_hearing, require_films, train
 from mindaam.training.corpus_source import Hearing
 from mindaam.training.corpus_step import HEARD, PARTS, SHARED, SOUND, TEMPORAL, optimizers
 from mindaam.zoo.factory import create_model
+from tests.data.datasets import picture_trees
 from tests.models.tiny_film import CHANGES, NAME
 from tests.training.corpus_root import PICTURES as PICTURE_SETS
 from tests.training.corpus_root import make_corpus
 from tests.training.test_corpus_data import config
 from tests.training.test_corpus_source import loudness
 
-RECIPE = configs_dir() / "train" / "corpus.yaml"
+RECIPE, FINE_TUNING = (configs_dir() / "train" / f"{name}.yaml" for name in ("corpus", "finetune"))
 
 
 def rows(folder):
@@ -44,6 +50,8 @@ def test_every_trained_parameter_has_one_optimizer():
     assert all(name.startswith("head.temporal.") for name in names[TEMPORAL])
     assert all(name.startswith("head.fusion.") for name in names[SOUND])
     together = [name for each in names.values() for name in each]
+    assert any(map(is_table, (path for path, _ in model.parameters_and_names())))  # of dropout among them
+    assert not any(map(is_table, (*together, *(parameter.name for parameter in model.trained_parameters()))))
     trained = {parameter.name for parameter in model.trained_parameters() if parameter.requires_grad}
     assert len(together) == len(set(together)) and set(together) == trained
     for each in found.values():
@@ -59,6 +67,16 @@ def test_films_need_temporal_blocks_as_long_as_the_clips():
         require_films(model, config(sampling={"clip": 5}))
 
 
+def test_packs_that_do_not_hold_what_the_model_takes_are_refused_before_a_step(tmp_path, monkeypatch):
+    picture_trees.build("osie", "official", tmp_path / "OSIE")
+    pack(open_found(find_set(tmp_path, "osie"), "train"), tmp_path / "packs/osie.train", (32, 32), workers=0)
+    model = SimpleNamespace(config=model_config("aam_dinov2_vits14", "released"))
+    monkeypatch.setattr(corpus_run, "start_model", lambda config: model)
+    with pytest.raises(InputError, match=r"32 x 32, resized by 'area', and .* 336 x 336 by 'antialiased'.*data pack"):
+        train(RECIPE, [f"data_root={tmp_path / 'packs'}"], out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_sound_encoder_that_is_not_here_is_said_once():
     class Line:
         said = []
@@ -68,7 +86,45 @@ def test_a_sound_encoder_that_is_not_here_is_said_once():
 
     model = build_model(NAME, "paper", changes={**CHANGES, "audio": {**CHANGES["audio"], "name": "wav2clip"}})
     assert open_hearing(model.config, Line()) is None
-    assert Line.said == ["films are trained without their sound: the weights of wav2clip are not here"]
+    assert Line.said == ["films are trained and scored without their sound: the weights of wav2clip are not here"]
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [(None, "neither mix.data_root nor MINDAAM_GAZE is set"), ("gone", "MINDAAM_GAZE names gone, which is no folder")],
+)
+def test_old_data_are_mixed_in_where_they_are(tmp_path, monkeypatch, place, says):
+    class Line:
+        said = []
+
+        def say(self, line):
+            self.said.append(line)
+
+        def passing(self, line):
+            pass
+
+    monkeypatch.setenv("MINDAAM_GAZE", place) if place else monkeypatch.delenv("MINDAAM_GAZE", raising=False)
+    mine, old = tmp_path / "mine", tmp_path / "old"
+    picture_trees.build("cat2000", "official", mine / "CAT2000")
+    picture_trees.build("osie", "official", old / "OSIE")
+    changes = [f"data_root={mine}"]
+    corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
+    assert (list(corpus.train), weights) == (["cat2000"], {})
+    assert Line.said == [f"no old data are mixed in: {says}"]
+
+    (tmp_path / "empty").mkdir()
+    for where, why in (("empty", "holds no pack, gaze folder or data set"), ("mine", "are trained on anyway")):
+        monkeypatch.setenv("MINDAAM_GAZE", str(tmp_path / where))
+        corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
+        assert (list(corpus.train), weights) == (["cat2000"], {}) and why in Line.said.pop()
+    with pytest.raises(InputError, match="holds no pack"):
+        open_data(load_corpus_config(FINE_TUNING, [*changes, f"mix.data_root={tmp_path / 'empty'}"]), False, Line())
+
+    monkeypatch.setenv("MINDAAM_GAZE", str(old))
+    corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
+    assert set(corpus.train) == {"cat2000", "osie"} and weights["osie"] > 0 and len(Line.said) == 1
+    with pytest.raises(InputError, match="gone is not a folder"):  # one that is named must be there
+        open_data(load_corpus_config(FINE_TUNING, [*changes, "mix.data_root=gone"]), False, Line())
 
 
 def test_an_unknown_set_is_named(tmp_path):
@@ -154,7 +210,7 @@ def test_the_sound_branch_learns_from_films_with_sound_and_a_loss_of_nothing_sto
         "{name: wav2clip, width: 2, attention_width: 8, heads: 2, dropout: 0.1}",
     )
     changes = [f"data_root={root}", "corpus={diem: 1}", f"model_changes.audio={audio}", "attack={p: 0.5, weight: 0.5}"]
-    hearing = Hearing(loudness, (-1.0, -0.5, 0.0, 0.5, 1.0), released=False)  # as the model's `sound.tokens`
+    hearing = Hearing(loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False)  # as the model's `sound.tokens`
     run = train(RECIPE, changes, tiny=True, out=tmp_path / "run", hearing=hearing).run
     told = rows(tmp_path / "run")
     assert [row["kind"] for row in told] == [HEARD] * 5 and run.done == {SHARED: 5, TEMPORAL: 5, SOUND: 5}
@@ -166,6 +222,20 @@ def test_the_sound_branch_learns_from_films_with_sound_and_a_loss_of_nothing_sto
     }
     now = {p.name: p.asnumpy() for p in run.model.get_parameters()}
     assert sum(not np.array_equal(first[name], now[name]) for name in moved) > len(moved) // 2
+
+    latest = checkpoints.latest(tmp_path / "run").path
+    tensors, metadata = checkpoints.load(latest)
+    place = json.loads(metadata["corpus"])
+    assert place["heard"] == run.heard == ["diem"]
+    with open(tmp_path / "run" / "epochs.csv", newline="") as file:
+        assert [row["heard"] for row in csv.DictReader(file)] == ["1"]
+    scored = run.best
+    run.restore(latest)
+    assert run.best == scored
+    del place["heard"], metadata["score"]  # as of earlier versions, which scored in silence
+    checkpoints.save(tmp_path / "before", 5, tensors, {**metadata, "corpus": json.dumps(place)})
+    run.restore(checkpoints.latest(tmp_path / "before").path)
+    assert run.best < 0 and run.number == 5
 
     silence = hearing._replace(encode=lambda waves: np.full((len(waves), 2), np.nan, np.float32))
     with pytest.raises(TrainingError, match=r"its gradient nan, at step 1 \(diem: .*failed_batch\.json"):

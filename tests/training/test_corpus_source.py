@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mindaam.data.audio.windows import Cut
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.packs.packing import pack
 from mindaam.data.prompts import corpus as prompts
@@ -13,6 +14,7 @@ from tests.training.corpus_root import make_corpus
 from tests.training.test_corpus_data import config
 
 SIZE = (28, 42)
+RELEASED = Cut(1, 0.5, "frames", "sinc", 2.0**-23)
 
 
 class Settings:
@@ -110,7 +112,7 @@ def test_ranks_share_a_step_without_overlap(root):
 
 
 def test_films_with_sound_are_heard_and_some_hear_noise(root):
-    hearing = Hearing(loudness, (-0.5, 0.0, 0.5), released=False)
+    hearing = Hearing(loudness, Cut(3, 0.5, "times", "polyphase", 1.0), released=False)
     changes = {"sampling": {"steps": 40}, "attack": {"p": 0.5, "weight": 0.1}}
     source = opened(root, ("dhf1k", "diem"), hearing, **changes)
     assert source.kinds() == {CLIPS: 1, HEARD: 1}
@@ -124,8 +126,39 @@ def test_films_with_sound_are_heard_and_some_hear_noise(root):
     assert set(noisy) == {0.0, 1.0} and 0.2 < noisy.mean() < 0.8
     correlated = [np.abs(part.arrays[4][..., 1] / part.arrays[4][..., 0] ** 2).max() for part in heard]
     assert all((each < 0.1) == bool(noise) for each, noise in zip(correlated, noisy, strict=True))
-    released = opened(root, ("diem",), hearing._replace(offsets=(0.0,), released=True))
+    released = opened(root, ("diem",), hearing._replace(cut=RELEASED, released=True))
     assert parts(released)[0].arrays[4].shape == (4, 2)
+
+
+def test_the_runs_seed_draws_order_clips_sentences_answered_frames_and_the_attack(root):
+    hearing = Hearing(loudness, RELEASED, released=False)
+
+    def drawn(seed):
+        """What a run of a seed shows: pictures, clips, sentences, frames that are answered, clips that hear noise."""
+        changes = {"seed": seed, "sampling": {"steps": 12}, "answered": 2, "attack": {"p": 0.5, "weight": 0.1}}
+        seen = parts(opened(root, ("osie", "diem"), hearing, **changes))
+        clips = [part for part in seen if part.kind == HEARD]
+        return (
+            [part.batch for part in seen if part.kind == PICTURES],
+            [part.batch for part in clips],
+            [part.arrays[1].tolist() for part in seen],
+            [part.arrays[3].tolist() for part in clips],
+            [part.arrays[5].tolist() for part in clips],
+        )
+
+    zero, again, one = drawn(0), drawn(0), drawn(1)
+    assert zero == again and all(a != b for a, b in zip(zero, one, strict=True))
+
+
+def test_noise_is_as_loud_as_the_sound_that_it_replaces_whatever_its_scale(root):
+    levels = []
+    for scale in (1.0, 2.0**-23):
+        hearing = Hearing(loudness, RELEASED._replace(scale=scale), released=True)
+        changes = {"sampling": {"steps": 2}, "attack": {"p": 1.0, "weight": 0.1}}
+        heard = parts(opened(root, ("diem",), hearing, **changes))[0].arrays
+        assert heard[5].all()
+        levels.append(heard[4][:, 0] / scale)
+    np.testing.assert_allclose(*levels, rtol=1e-3)
 
 
 def test_a_mirrored_clip_is_mirrored_with_its_truth(root):
@@ -149,7 +182,7 @@ def test_packs_take_the_place_of_the_folders_that_they_were_made_from(root, tmp_
         pack(reader, tmp_path / f"{name}.train", SIZE, workers=0, quality=100)
     packed = open_corpus(tmp_path, None, (), GroundTruth())
     assert packed.train.keys() == corpus.train.keys() and packed.val == {}
-    hearing = Hearing(loudness, (0.0,), released=True)
+    hearing = Hearing(loudness, RELEASED, released=True)
     both = [parts(opened(place, ("osie", "diem"), hearing)) for place in (root, tmp_path)]
     for one, other in zip(*both, strict=True):
         assert one.batch == other.batch and np.array_equal(one.arrays[1], other.arrays[1])

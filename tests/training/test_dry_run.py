@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from mindaam.encoders.lora import lora_parameters
+from mindaam.encoders.tables import stored_parameters
 from mindaam.models.flops import training_flops
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
@@ -42,7 +43,7 @@ def config():
 
 def test_the_table_sums_to_the_models_parameters(film):
     *rows, total = parameter_rows(film)
-    parameters = list(film.get_parameters())
+    parameters = [parameter for _, parameter in stored_parameters(film)]
     assert total[:2] == ("all", sum(each.size for each in parameters))
     assert total[2] == sum(each.size for each in parameters if each.requires_grad)
     assert total[4] == 4 * total[1]

@@ -1,4 +1,6 @@
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,6 +83,29 @@ def test_a_dry_run_prints_the_command_and_starts_nothing(tmp_path, capsys):
     assert not (tmp_path / "logs").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("aam_dinov3_vitl16_released", "sampling.clips: 1 cannot be shared evenly by 8 ranks.* on one rank"),
+        ("aam_dinov3_vitl16_paper sampling.clips=4", "sampling.clips: 4 cannot be shared evenly by 8 ranks"),
+        ("corpus corpus={salicon:\xa01} sampling.batch_size=12", "batch_size: 12 cannot be shared evenly by 8"),
+        ("aam_dinov3_vitl16_paper epocs=3", 'unknown key "epocs"'),
+        ("aam_dinov3", "there is no configuration aam_dinov3"),
+    ],
+)
+def test_what_so_many_ranks_cannot_train_is_said_before_any_starts(tmp_path, capsys, command, said):
+    words = [each.replace("\xa0", " ") for each in command.split(" ")]
+    logs = tmp_path / "logs"
+    assert launch.main(["--workers", "8", "--log-dir", str(logs), "--dry-run", "--", "train", *words]) == 2
+    assert re.search(said, capsys.readouterr().err) and not logs.exists()
+
+
+@pytest.mark.parametrize("command", ["aam_dinov3_vitl16_paper --tiny", "corpus data_root=x", "--from x", "osie"])
+def test_what_they_can_or_what_only_the_data_tell_is_started(command):
+    what = "evaluate" if command == "osie" else "train"
+    launch.refuse_uneven(Job(1 if "tiny" in command else 8, Path("logs"), (what, *command.split())))
+
+
 def test_the_last_lines_of_a_log_leave_out_what_mindspore_says_at_the_end(tmp_path):
     log = tmp_path / "a.log"
     log.write_text("\n".join(f"line {i}" for i in range(40)) + "\n[INFO] DISTRIBUTED(1) Event base dispatch success!\n")
@@ -90,17 +115,55 @@ def test_the_last_lines_of_a_log_leave_out_what_mindspore_says_at_the_end(tmp_pa
     assert supervision.last_lines(tmp_path / "none")[0].startswith("(no log")
 
 
-def test_logs_of_an_earlier_start_are_kept_aside(tmp_path):
-    (tmp_path / "worker_1.log").write_text("how it died")
-    launch.prepare(Job(2, tmp_path, ("train",)))
-    assert (tmp_path / "worker_1.log.previous").read_text() == "how it died"
-    assert not (tmp_path / "worker_1.log").exists()
+def test_every_start_has_a_folder_of_its_own_and_touches_no_other(tmp_path):
+    assert launch.prepare(tmp_path / "logs").name == "start_001"
+    for name in ("start_009", "start_x", "other"):
+        (tmp_path / "logs" / name).mkdir()
+    (tmp_path / "logs" / "worker_0.log").write_text("of a release that had one folder for all starts")
+    before = {path: path.stat() for path in (tmp_path / "logs").rglob("*")}
+    assert launch.prepare(tmp_path / "logs") == tmp_path / "logs" / "start_010"
+    assert {path: path.stat() for path in before} == before
 
 
-def test_a_place_where_no_logs_can_be_is_told(tmp_path):
+def test_a_launcher_that_was_not_listed_yet_keeps_its_folder(tmp_path, monkeypatch):
+    (tmp_path / "start_001").mkdir()
+    (tmp_path / "start_002").write_text("")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", lambda self: iter(()))
+        assert launch.prepare(tmp_path) == tmp_path / "start_003"
+
+
+def test_launchers_that_come_at_once_get_folders_of_their_own(tmp_path):
+    gate, found = threading.Barrier(8), []
+
+    def start():
+        gate.wait()
+        found.append(launch.prepare(tmp_path / "logs"))
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(path.name for path in found) == [f"start_{number:03d}" for number in range(1, 9)]
+
+
+def test_of_several_machines_each_has_its_own_folder(tmp_path):
+    folders = []
+    for rank in range(2):
+        given = f"--workers 2 --nodes 2 --node-rank {rank} --master 10.0.0.1 --log-dir {tmp_path} -- train"
+        job, _ = launch.read_arguments(given.split())
+        folders.append(launch.prepare(job.log_dir))
+    assert folders == [tmp_path / "node_0" / "start_001", tmp_path / "node_1" / "start_001"]
+
+
+def test_a_place_where_no_logs_can_be_is_told(tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot write logs"):
-        launch.prepare(Job(2, tmp_path / "file", ("train",)))
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(OutputError, match="cannot write logs"):
+            launch.prepare(folder)
+    assert launch.main(["--workers", "1", "--log-dir", str(tmp_path / "file"), "--dry-run", "--", "train"]) == 0
+    assert "--log_dir" in capsys.readouterr().out
 
 
 def of_the_job(folder, codes):
@@ -114,7 +177,7 @@ def job(tmp_path, monkeypatch):
     """A function that runs two ranks of Python code under a stand-in for msrun; (exit code, seconds)."""
 
     def run(*codes):
-        monkeypatch.setattr(launch.Job, "arguments", lambda self: ["python", str(FAKE), str(tmp_path), *codes])
+        monkeypatch.setattr(launch.Job, "arguments", lambda self: ["python", str(FAKE), str(self.log_dir), *codes])
         start = time.monotonic()
         code = launch.run(Job(2, tmp_path, ("train",)))
         seconds = time.monotonic() - start
@@ -145,6 +208,68 @@ def test_a_rank_that_is_killed_ends_the_job(job, capfd):
     assert "rank 1 was killed by SIGKILL" in capfd.readouterr().err
 
 
+def test_a_job_outlives_the_removal_of_its_logs(job, tmp_path):
+    def remove():
+        while not (tmp_path / "start_001" / "worker_1.log").exists():  # the last one that is made
+            time.sleep(0.05)
+        shutil.rmtree(tmp_path / "start_001")
+
+    threading.Thread(target=remove, daemon=True).start()
+    assert job("import time; time.sleep(1)", WELL)[0] == 0
+
+
+def test_the_scheduler_logs_on_the_first_machine_and_msrun_on_every_one(tmp_path, capsys):
+    job = Job(1, tmp_path, ("train",), nodes=2, node_rank=1, master="10.0.0.1")
+    (tmp_path / "msrun.log").write_text("no route to the first machine")
+    watched = supervision.Supervision(job, os.getpid())
+    watched.kill = lambda: None
+    assert watched.end(7) == 1
+    error = capsys.readouterr().err
+    assert f"The last lines of {tmp_path}/msrun.log:\n    no route to the first machine" in error
+    (tmp_path / "scheduler.log").write_text("a machine is lost")
+    assert watched.end(7) == 1 and "a machine is lost" in capsys.readouterr().err
+
+
+ORPHAN = """
+import sys, time
+for number in range(600):
+    print("at work", number, flush=True)
+    time.sleep(0.05)
+"""
+
+
+def test_a_launcher_beside_a_job_that_outlived_its_own_leaves_its_logs_alone(tmp_path, capfd):
+    code = (
+        "import sys; from pathlib import Path; from mindaam.training import launch\n"
+        f"launch.Job.arguments = lambda self: ['python', {str(FAKE)!r}, str(self.log_dir), {ORPHAN!r}, {ORPHAN!r}]\n"
+        f"launch.run(launch.Job(2, Path({str(tmp_path)!r}), ('train',)))\n"
+    )
+    first = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=FAKE.parents[2], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    log, until = tmp_path / "start_001" / "worker_0.log", time.monotonic() + 30
+    try:
+        while not (log.exists() and log.read_text()):
+            assert time.monotonic() < until and first.poll() is None
+            time.sleep(0.05)
+        family = psutil.Process(first.pid).children(recursive=True)
+        first.kill()  # nobody supervises its ranks any longer
+        first.wait()
+        number, had = log.stat().st_ino, log.stat().st_size
+        logs = launch.prepare(tmp_path)
+        (logs / "msrun.log").write_text("")
+        while log.stat().st_size == had:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert logs.name == "start_002" and log.stat().st_ino == number
+        assert sorted(path.name for path in log.parent.iterdir()) == [
+            "msrun.log", "scheduler.log", "worker_0.log", "worker_1.log"
+        ]  # fmt: skip
+    finally:
+        for process in [first, *locals().get("family", ())]:
+            process.kill()
+
+
 def test_a_rank_that_leaves_the_others_behind_ends_the_job(job, capfd, monkeypatch):
     monkeypatch.setattr(supervision, "RANKS_PATIENCE", 1.0)
     assert job(SLEEP, WELL)[0] == 1
@@ -155,7 +280,7 @@ def signals(tmp_path, times):
     """Sends SIGTERM to this process, `times` times, once both ranks are ready."""
 
     def send():
-        logs = [tmp_path / f"worker_{rank}.log" for rank in range(2)]
+        logs = [tmp_path / "start_001" / f"worker_{rank}.log" for rank in range(2)]
         while not all(log.exists() and "ready" in log.read_text() for log in logs):
             time.sleep(0.1)
         for _ in range(times):
@@ -168,7 +293,7 @@ def signals(tmp_path, times):
 def test_sigterm_lets_all_ranks_save_and_leave(job, tmp_path):
     signals(tmp_path, 1)
     assert job(SAVES, SAVES)[0] == 0
-    assert all("saved" in (tmp_path / f"worker_{rank}.log").read_text() for rank in range(2))
+    assert all("saved" in (tmp_path / "start_001" / f"worker_{rank}.log").read_text() for rank in range(2))
 
 
 def test_a_second_sigterm_ends_ranks_that_do_not_leave(job, tmp_path, capfd):
@@ -214,7 +339,7 @@ def real(what, folder):
 def test_a_death_ends_a_real_job_within_a_minute(tmp_path, what, code, sentence):
     process = real(what, tmp_path)
     _, error = process.communicate(timeout=120)  # two ranks alone take up to 35 s to meet
-    died = (tmp_path / "logs" / "worker_1.log").stat().st_mtime
+    died = (tmp_path / "logs" / "start_001" / "worker_1.log").stat().st_mtime
     assert process.returncode == code and sentence in error, error
     assert time.time() - died < 60
 
@@ -222,11 +347,11 @@ def test_a_death_ends_a_real_job_within_a_minute(tmp_path, what, code, sentence)
 @pytest.mark.slow
 def test_sigterm_stops_real_ranks_after_the_same_step(tmp_path):
     process = real("until_asked", tmp_path)
-    log = tmp_path / "logs" / "worker_1.log"
+    log = tmp_path / "logs" / "start_001" / "worker_1.log"
     until = time.monotonic() + 120
     while time.monotonic() < until and not (log.exists() and "step 3" in log.read_text()):
         time.sleep(0.2)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0
-    steps = [(tmp_path / "logs" / f"worker_{rank}.log").read_text().count("step") for rank in range(2)]
+    steps = [(tmp_path / "logs" / "start_001" / f"worker_{rank}.log").read_text().count("step") for rank in range(2)]
     assert steps[0] == steps[1] >= 3

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from mindspore import nn
 
+from mindaam.data.audio.windows import Cut
 from mindaam.encoders.dropout import set_moment
 from mindaam.places import configs_dir
 from mindaam.training import distributed
@@ -42,7 +43,7 @@ def test_a_step_of_each_kind_gives_the_same_however_often_it_ran(graph, tmp_path
     changes += ["model_changes.audio={name: wav2clip, width: 2, attention_width: 8, heads: 2, dropout: 0.1}"]
     config = load_corpus_config(configs_dir() / "train" / "corpus.yaml", changes, tiny=True)
     corpus, _ = open_data(config, False, Progress(0, quiet=True))
-    hearing = Hearing(loudness, (-1.0, -0.5, 0.0, 0.5, 1.0), released=False)
+    hearing = Hearing(loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False)
     run = Run(config, start_model(config), corpus, tmp_path / "run", distributed.ALONE, hearing)
     found = {part.kind: part.arrays for part in islice(run.source.parts(run.state, 1), 40)}
     run.source.close()

@@ -11,6 +11,13 @@ from mindaam.training.schedule import ScheduleConfig, cosine, cosine_epochs, one
 
 GOLDEN = Path(__file__).parent / "goldens" / "optim.npz"  # "rates": 45 epochs of the reference's scheduler
 PAPER = {"kind": "cosine_epochs", "learning_rate": 3e-4, "final_rate": 1e-5}
+# CosineAnnealingLR of PyTorch, T_max = 10, eta_min = 1e-5, from 3e-4: the rate of each of the first 31 epochs, by its
+# formula eta_min + (3e-4 - eta_min) (1 + cos(pi epoch / T_max)) / 2
+ANNEALED = [
+    3e-04, 2.929031949e-04, 2.723074642e-04, 2.402288616e-04, 1.998074642e-04, 1.55e-04, 1.101925358e-04,
+    6.977113841e-05, 3.769253582e-05, 1.709680514e-05,
+]  # fmt: skip
+ANNEALED = [*ANNEALED, 1e-05, *ANNEALED[:0:-1], *ANNEALED, 1e-05]
 # OneCycleLR of PyTorch, max_lr 3e-4: {(steps, rise, anneal): a rate a step}
 ONE_CYCLE = {
     (10, 0.3, "cosine"): [
@@ -41,6 +48,13 @@ def test_the_papers_schedule_equals_the_reference_for_ten_epochs_and_stays():
     ours = rates(45, **PAPER)
     np.testing.assert_allclose(ours[:11], golden[:11], rtol=1e-6)
     np.testing.assert_allclose(ours[10:], 1e-5, rtol=1e-12)
+
+
+def test_a_cosine_that_climbs_is_pytorchs_and_thirty_epochs_of_it_end_in_a_trough():
+    ours = rates(31, **PAPER, afterwards="climb")
+    np.testing.assert_allclose(ours, ANNEALED, rtol=1e-8)
+    assert len(ANNEALED) == 31 and ours[20] == 3e-4 and ours[30] == pytest.approx(1e-5) == ours[10]
+    assert ours[29] < 2e-5 < ours[28]  # the last epochs of thirty
 
 
 def test_a_rate_by_epochs_is_the_same_for_all_steps_of_an_epoch():

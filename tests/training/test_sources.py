@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.packs.packing import pack
 from mindaam.data.prompts import scoring_sentence, training_sentences
 from mindaam.data.transforms import normalise, resize_image
 from mindaam.errors import ConfigError, InputError
@@ -138,8 +140,14 @@ def test_the_place_of_the_data_comes_from_configuration_or_environment(monkeypat
 
 
 def test_an_unknown_folder_is_an_input_error(gaze):
-    with pytest.raises(InputError, match="osio is not a gaze folder"):
+    with pytest.raises(InputError, match="holds no osio: no pack, gaze folder or data set has that name"):
         open_folders(config(gaze, ["osio"]), "train", None)
+
+
+def test_packs_are_found_and_refused_with_what_to_do(gaze, tmp_path):
+    pack(GazeFolder(gaze / "osie", "train"), tmp_path / "osie.train", (16, 16), workers=0)
+    with pytest.raises(InputError, match=r"osie\.train is a pack, .*`mindaam train corpus`"):
+        open_folders(config(tmp_path, ["osie"]), "train", None)
 
 
 def test_the_decoding_processes_do_not_load_mindspore():

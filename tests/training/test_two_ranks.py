@@ -46,7 +46,7 @@ def test_two_ranks_are_one(runs):
     one, two = runs
     require_about_same(one, two)
     assert (two / "report.html").is_file()
-    assert sorted(path.name for path in two.with_name("two_logs").glob("worker_*.log"))
+    assert sorted(path.name for path in two.with_name("two_logs").glob("start_001/worker_*.log"))
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mindaam.encoders import dinov2, dinov3
 from mindaam.encoders.conversion import Conversion
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError, ConfigError, OutputError
 from mindaam.places import model_zoo_dir
 from mindaam.zoo.checkpoints import (
@@ -224,7 +225,7 @@ def test_the_published_file_of_a_kind_is_whole(monkeypatch, kind, module, shapes
 def test_what_must_be_filled_is_what_the_cell_has(kind, tiny, monkeypatch):
     monkeypatch.setattr(dinov2, "VARIANTS", {"tiny": {"width": 24, "depth": 3, "heads": 3, "taps": (0, 2)}})
     cell = dinov3.DINOv3(**TINY) if kind == "dinov3" else dinov2.DINOv2(**dinov2.VARIANTS["tiny"])
-    shapes = {name: parameter.shape for name, parameter in cell.parameters_and_names()}
+    shapes = {name: parameter.shape for name, parameter in stored_parameters(cell)}
     assert kinds.parameters_of(kind, "tiny") == shapes
     assert ms.Parameter(ms.Tensor(np.ones(2, np.float32))).asnumpy().sum() == 2  # parameters have values again
 

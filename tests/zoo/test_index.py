@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from mindaam.errors import CheckpointError, ConfigError
-from mindaam.models.registry import list_models
+from mindaam.models.registry import list_models, model_config
 from mindaam.places import configs_dir, model_zoo_dir
 from mindaam.zoo import cache, index, listing
 from mindaam.zoo.convert.kinds import KINDS
@@ -220,9 +220,19 @@ def test_the_users_folder_is_where_the_environment_says(monkeypatch):
 
 def test_the_list_has_everything_that_a_model_needs():
     known = index.announced()
-    assert set(list_models()) <= set(known)
+    for model in list_models():
+        config = model_config(model)
+        assert {config.encoder.name, config.text.name} <= set(known)
     for name in ("dinov3_vits16", "dinov3_vitl16_sat", "dinov3_vith16plus", "clip_vitl14", "wav2clip"):
         assert name in known
+
+
+def test_of_the_authors_checkpoints_only_the_published_one_is_listed():
+    theirs = [name for name, entry in index.announced().items() if entry.original and entry.original.kind == "aam"]
+    assert theirs == ["aam_dinov3_vitl16"]
+    entry = index.announced()["aam_dinov3_vitl16"]
+    assert entry.url is entry.original.url is entry.original.sha256 is None
+    assert "file-sharing page" in entry.obtain and "prompts.py" in entry.obtain
 
 
 @pytest.mark.parametrize("name", sorted(index.announced()))

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -55,3 +56,19 @@ def test_a_wheel_holds_the_package_its_weights_and_its_configurations(tmp_path):
     )
     assert done.stdout.startswith(str(tmp_path / "site" / "mindaam" / "model_zoo"))
     assert done.stdout.splitlines()[1] == str(mindaam.list_models())
+    done = subprocess.run(
+        [sys.executable, "-m", "mindaam.cli.main", "train", "corpus", "--tiny", "--dry-run"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0 and "\nParameters\n" in done.stdout, done.stderr
+
+
+@pytest.mark.slow
+def test_a_source_archive_holds_the_launchers_and_the_documents(tmp_path):
+    command = [sys.executable, "setup.py", "-q", "egg_info", "-e", tmp_path, "sdist", "-d", tmp_path]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    with tarfile.open(next(tmp_path.glob("mindaam-*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    for place in ("ascend_scripts", "docs", "configs", "examples"):
+        files = {p.relative_to(ROOT).as_posix() for p in (ROOT / place).rglob("*") if p.is_file()}
+        assert {name for name in files if "__pycache__" not in name} <= names

@@ -29,5 +29,5 @@ def test_most_checkpoints_have_none(tmp_path):
     "text", ["{", "[]", "3", '{"None": 3}', '{"None": " "}', '{"Zebras": "Someone counts."}', "[" * 100_000]
 )
 def test_damaged_prompts_are_refused(tmp_path, text):
-    with pytest.raises(CheckpointError, match="x.safetensors.*convert it anew"):
+    with pytest.raises(CheckpointError, match="x.safetensors.*convert it again"):
         checkpoint_prompts(checkpoint(tmp_path, {"prompts": text}))

@@ -1,26 +1,40 @@
 """Gaze folders and packs under a folder: can all of each be read? As plain values, for the report of `data check`."""
 
-import os
-from pathlib import Path
-
 from mindaam.data.checks.probing import damaged
-from mindaam.data.datasets.corpus import PACK, gaze_folders, open_gaze
+from mindaam.data.datasets import opening
 from mindaam.data.datasets.gaze_files import SPLITS, read_json
 from mindaam.data.datasets.packed import open_packed
 from mindaam.errors import InputError
 
 
-def examine_own(root, *, deep=False):
+def examine_own(root, names=None, published=(), *, deep=False):
     """A report on each gaze folder and pack at or right under a folder: {"name", "kind", "folder", "splits": {split:
     entries}, "ground_truth", "problems": [text], "notes": [text]}. Fixations and headers of all pictures are read, and
-    two frames a film; deep: packs are compared with their hashes too."""
-    root = Path(root)
-    packs = [root] if os.path.isfile(root / PACK) else sorted(path.parent for path in root.glob(f"*/{PACK}"))
-    return [_gaze_folder(place) for place in gaze_folders(root)] + [_pack(place, deep) for place in packs]
+    two frames a film; deep: packs are compared with their hashes too.
+
+    names: of gaze folders and of what was packed, those wanted, None for all. published: names of the data sets that
+    are there; where one name stands for several, a note says which is used."""
+    gaze = {opening.base_name(place): place for place in opening.gaze_folders(root)}
+    packs = {place: opening.pack_name(place)[0] or "" for place in opening.pack_folders(root)}
+    reports = [_gaze_folder(name, place) for name, place in gaze.items() if names is None or name in names]
+    for report in reports:
+        if report["name"] in published:
+            report["notes"].append("the data set of that name here is not used: the gaze folder comes first")
+    for place, name in packs.items():
+        if names is None or name in names:
+            report = _pack(place, deep)
+            if name in gaze or name in published:
+                report["notes"].append(_instead("gaze folder" if name in gaze else "data set", name))
+            reports.append(report)
+    return reports
 
 
-def _gaze_folder(place):
-    report = {"name": place.name, "kind": "gaze folder", "folder": str(place), "splits": {}, "ground_truth": "",
+def _instead(kind, name):
+    return f"training reads the pack, evaluation the {kind} {name} that is here too"
+
+
+def _gaze_folder(name, place):
+    report = {"name": name, "kind": "gaze folder", "folder": str(place), "splits": {}, "ground_truth": "",
               "problems": [], "notes": []}  # fmt: skip
     try:
         splits = list(read_json(place, SPLITS))
@@ -28,7 +42,7 @@ def _gaze_folder(place):
         return report | {"problems": [str(error)]}
     for split in splits:
         try:
-            reader = open_gaze(place, split)
+            reader = opening.open_gaze(place, split)
         except InputError as error:
             report["problems"].append(str(error))
             continue
@@ -40,7 +54,7 @@ def _gaze_folder(place):
 
 
 def _pack(place, deep):
-    report = {"name": place.name, "kind": "pack", "folder": str(place), "splits": {}, "ground_truth": "",
+    report = {"name": opening.base_name(place), "kind": "pack", "folder": str(place), "splits": {}, "ground_truth": "",
               "problems": [], "notes": []}  # fmt: skip
     try:
         reader = open_packed(place)

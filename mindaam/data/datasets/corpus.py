@@ -1,4 +1,6 @@
-"""Which of the eighteen data sets lie under a folder, in which layout, found by looking; and their readers.
+"""Which of the eighteen published sets lie under a folder, in which layout, found by looking; and their readers.
+
+`opening` finds them together with gaze folders and packs; nothing but it and `data check` needs this module.
 
 A set's folder is known by its name (`Record.folders`), in the folder given or up to two below it; its layout by the
 files in it. Released layouts that share one folder name the set in their patterns.
@@ -10,11 +12,8 @@ from typing import NamedTuple
 
 from mindaam.data.datasets import film_index, films, pictures
 from mindaam.data.datasets.catalogue import catalogue, record
-from mindaam.data.datasets.gaze_files import META, SPLITS, holds_films, read_json
-from mindaam.data.datasets.gaze_films import open_gaze_films
-from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.gaze_files import META
 from mindaam.data.datasets.ground_truth import GroundTruth, chosen_source
-from mindaam.data.datasets.packed import open_packed
 from mindaam.data.datasets.tree import Problem, Tree, prefix
 from mindaam.errors import InputError, nearest
 
@@ -155,6 +154,12 @@ def made_of(found, truth=None):
     return found if source == found.source else _reindexed(found, source)
 
 
+def open_again(reader, split):
+    """Another split of what a reader of a published set reads, found anew; InputError as of `open_found`."""
+    found = _indexed(reader.record, reader.layout, reader.tree, reader.source)
+    return open_found(found, split, reader.truth)
+
+
 def _reindexed(found, source):
     new = _indexed(found.record, found.layout, found.tree, source)
     mixed = [each for each in found.problems if each.path == "." and each not in new.problems]  # with another folder
@@ -169,84 +174,6 @@ def problems_in(found, split):
         for problem in found.problems
         if problem.severity == "damaged" and (problem.stimulus is None or problem.stimulus in names)
     ]
-
-
-def open_set(root, name, split, truth=None, *, skip_damaged=False):
-    """The reader of one split of a gaze folder at root/name, or else of the catalogue's set `name` under root.
-
-    Raises InputError when neither is there, and for whatever keeps it from being used.
-    """
-    place = Path(root) / name
-    if os.path.isfile(place / META):
-        return open_gaze(place, split, truth)
-    if name not in catalogue():
-        hint = nearest(name, catalogue())
-        raise InputError(f"{place} is not a gaze folder: it has no meta.json; and no data set has that name{hint}")
-    return open_found(find_set(root, name), split, truth, skip_damaged=skip_damaged)
-
-
-def open_splits(root, names=None, splits=None, truth=None, *, skip_damaged=False, report=None):
-    """The readers of all splits with gaze of the gaze folders and data sets at or under a folder, as a list.
-
-    names, splits: those wanted, None for all. truth, skip_damaged: as in `open_found`; report: called with a line for
-    each thing that is left out as damaged. Raises InputError when a wanted set or any at all is not there, and for
-    damage.
-    """
-    root, readers, seen = Path(root), [], {}
-    places, known = gaze_folders(root), set()
-    for place in places:
-        if names is None or place.name in names:
-            known.add(place.name)
-            seen |= read_json(place, SPLITS)
-            wanted = [split for split in read_json(place, SPLITS) if splits is None or split in splits]
-            readers += [open_gaze(place, split, truth) for split in wanted]
-    keys = [name for name in (catalogue() if names is None else names) if name not in known]
-    for found in find_sets(root, keys) if keys else ():
-        seen |= dict.fromkeys(found.splits())
-        if not found.stimuli and not skip_damaged:
-            raise InputError(found.problems[0].reason)
-        found = made_of(found, truth)
-        wanted = [each for each in found.splits() if found.labelled(each) and (splits is None or each in splits)]
-        problems = [each for split in wanted for each in problems_in(found, split)]
-        told = [f"{each.path}: {each.reason}" for each in dict.fromkeys(problems if found.stimuli else found.problems)]
-        for split in wanted:
-            try:
-                readers.append(open_found(found, split, truth, skip_damaged=skip_damaged))
-            except InputError as error:  # nothing of it can be used
-                if not skip_damaged:
-                    raise
-                told.append(str(error))
-        for line in told if report and skip_damaged else ():
-            report(f"{found.record.key}: {line}")
-    if seen and not readers:
-        hint, asked = (nearest(splits[0], seen), " or ".join(splits)) if splits else ("", "any split")
-        raise InputError(f"{root} has no gaze in {asked}{hint}; its splits are {', '.join(sorted(seen))}")
-    missing = sorted(set(names or ()) - {reader.name for reader in readers} - known)
-    if missing or not readers:
-        what = missing[0] if missing else "gaze folder and no data set"
-        raise InputError(f"{root} holds no {what}; `mindaam data check {root}` tells what is there")
-    return readers
-
-
-def gaze_folders(root):
-    """The gaze folder at `root`, or those right under it, sorted: a list of Paths."""
-    root = Path(root)
-    return [root] if os.path.isfile(root / META) else sorted(path.parent for path in root.glob(f"*/{META}"))
-
-
-def other_split(reader, split):
-    """Another split of what a reader of pictures or films reads; InputError when there is none, or it is damaged."""
-    if hasattr(reader, "pack"):
-        return open_packed(reader.root.with_name(f"{reader.name}.{split}"))
-    if os.path.isfile(reader.root / META):
-        return open_gaze(reader.root, split, reader.truth)
-    found = _indexed(reader.record, reader.layout, reader.tree, reader.source)
-    return open_found(found, split, reader.truth)
-
-
-def open_gaze(place, split, truth=None):
-    """The reader of one split of a gaze folder: a GazeFolder, or a FilmSet where it holds films."""
-    return open_gaze_films(place, split, truth) if holds_films(place) else GazeFolder(place, split, truth)
 
 
 def stimulus_patterns(layout):

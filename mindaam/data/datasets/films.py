@@ -35,7 +35,7 @@ class FilmSet:
         self.texts = texts or Sentences(record.key)
         self.entries = [(film.name, film.fields.get("condition", record.condition)) for film in self.films]
         self.conditions = tuple(dict.fromkeys(condition for _, condition in self.entries)) or (record.condition,)
-        self._gaze, self._sizes = (None, None), {}
+        self._gaze, self._shapes = (None, None), {}
 
     def __len__(self):
         """Number of films."""
@@ -63,18 +63,14 @@ class FilmSet:
         """Frames a second of a film."""
         return self.films[index].rate
 
+    def file_rate(self, index):
+        """Frames a second as the film's own file says, by which prediction numbers its frames; `rate` where there is
+        no such file. A list of the set may round it."""
+        return self._shape(index)[1]
+
     def size(self, index):
         """(height, width) of a film's frames, from the header of the first."""
-        if index not in self._sizes:
-            film = self.films[index]
-            if self.layout.frames:
-                self._sizes[index] = media.picture_size(self._frame_path(film, film.numbers[0]))
-            else:
-                from mindaam.data.film import film_info
-
-                info = film_info(self.tree.path(film.path))
-                self._sizes[index] = info.height, info.width
-        return self._sizes[index]
+        return self._shape(index)[0]
 
     def labelled(self, index):
         """bool [n]: which of a film's frames have a truth of their own. Fixations for whole films are read for it."""
@@ -146,20 +142,22 @@ class FilmSet:
         film = self.tree.path(self.films[index].path)
         raise InputError(f"{film}: no frame has a truth; restore the files")
 
-    def clip(self, index, positions, size=None, *, sound=False):
+    def clip(self, index, positions, size=None, *, resize="area", sound=None):
         """The Sample of some frames of a film, in the order of `positions`.
 
-        size: (height, width) of its frames, None for the film's own; sound: whether the sound about each frame is read.
-        Raises InputError for damaged frames and truths.
+        size: (height, width) of its frames, None for the film's own; resize: how they are brought to it, as
+        `transforms.as_seen` names it; sound: the `audio.windows.Cut` by which the audio about each frame is read, None
+        for a clip without audio. Raises InputError for damaged frames, truths and audio.
         """
-        film, (name, condition) = self.films[index], self.entries[index]
+        name, condition = self.entries[index]
         stored, positions = self.size(index), [int(position) for position in positions]
-        target = tuple(size or stored)
-        images = {place: transforms.resize_image(image, target) for place, image in self.images(index, positions)}
+        target, images, shown = tuple(size or stored), {}, {}
+        for position, image, time in self._frames(index, positions):
+            images[position], shown[position] = transforms.as_seen(image, target, resize), time
+        times = np.array([shown[position] for position in positions], np.float64)
         fixations = [self.fixations(index, position) for position in positions]
         if self.layout.fixations is not None:
             fixations = tuple(transforms.scale_fixations(each, stored, target) for each in fixations)
-        times = (film.numbers[positions] - film.start) / film.rate
         return Sample(
             image=np.stack([images[position] for position in positions]),
             density=np.stack([self.density(index, position, target) for position in positions]),
@@ -168,31 +166,14 @@ class FilmSet:
             condition=condition,
             dataset=self.name,
             name=name,
-            times=np.asarray(times, np.float64),
-            sound=self.sound(index, positions) if sound and self.has_sound(index) else None,
+            times=times,
+            sound=self._audio(index, times, sound) if sound and self.has_sound(index) else None,
         )
 
     def sound_path(self, index):
         """The file that a film's sound is in: one beside its frames, or the film."""
         film = self.films[index]
         return self.tree.path(film.sound or film.path)
-
-    def sound(self, index, positions, offset=0.0):
-        """The two seconds of sound at 48 kHz about `offset` seconds after some frames, float32 [T,96000].
-
-        InputError when it is damaged.
-        """
-        from mindaam.data.sound import frame_window
-        from mindaam.data.sound_track import SoundTrack
-
-        film = self.films[index]
-        with SoundTrack(self.sound_path(index), rate=None) as track:
-            wanted = {position: int(film.numbers[position]) - film.start for position in sorted(set(positions))}
-            windows = {
-                position: frame_window(track, film.rate, number + offset * film.rate)
-                for position, number in wanted.items()
-            }
-        return np.stack([windows[position] for position in positions])
 
     def sentences(self, condition):
         """All sentences that may be trained on for a condition, the one that it is scored with first."""
@@ -205,6 +186,27 @@ class FilmSet:
     def sentence(self, index):
         """The sentence that this film is scored with."""
         return self.sentences(self.entries[index][1])[0]
+
+    def _audio(self, index, times, cut):
+        """The ClipAudio of frames shown at `times`; InputError when the file cannot be read."""
+        from mindaam.data.audio.windows import clip_audio, track_rate
+        from mindaam.data.sound_track import SoundTrack
+
+        with SoundTrack(self.sound_path(index), track_rate(cut)) as track:
+            return clip_audio(track, cut, times, self.file_rate(index))
+
+    def _shape(self, index):
+        """((height, width), frames a second) of a film, as its file says."""
+        if index not in self._shapes:
+            film = self.films[index]
+            if self.layout.frames:
+                self._shapes[index] = media.picture_size(self._frame_path(film, film.numbers[0])), film.rate
+            else:
+                from mindaam.data.film import film_info
+
+                info = film_info(self.tree.path(film.path))
+                self._shapes[index] = (info.height, info.width), info.rate
+        return self._shapes[index]
 
     def _recorded(self, index):
         """{frame number: fixations} of a whole film; the last film's are kept."""
@@ -233,9 +235,14 @@ class FilmSet:
     def images(self, index, positions):
         """Yields (position, uint8 RGB [H,W,3]) for each of some frames once, in order, all of one size; InputError for
         those that are damaged."""
+        for position, image, _ in self._frames(index, positions):
+            yield position, image
+
+    def _frames(self, index, positions):
+        """As `images`, with the second since the film's start at which each is shown: (position, image, second)."""
         film, size = self.films[index], self.size(index)
         if not self.layout.frames:
-            yield from self._decoded(film, sorted(set(positions)), size)
+            yield from self._decoded(film, sorted(set(positions)), size, self.file_rate(index))
             return
         for position in sorted(set(positions)):
             path = self._frame_path(film, film.numbers[position])
@@ -245,21 +252,22 @@ class FilmSet:
                     f"{path}: the frame is {image.shape[1]}x{image.shape[0]} but the film's first is "
                     f"{size[1]}x{size[0]}; restore the original frames"
                 )
-            yield position, image
+            yield position, image, (int(film.numbers[position]) - film.start) / film.rate
 
-    def _decoded(self, film, positions, size):
-        """As `images`, of a film file: a frame is shown from its time on until the next one's."""
+    def _decoded(self, film, positions, size, rate):
+        """As `_frames`, of a film file: a frame is shown from its time on, which is the decoder's as in prediction,
+        until the next one's."""
         from mindaam.data.film import Pick, read_frames
 
-        due = [(int(film.numbers[position]) + 0.5) / film.rate for position in positions]
-        first = max(0.0, due[0] - 1 / film.rate)
+        due = [(int(film.numbers[position]) + 0.5) / rate for position in positions]
+        first = max(0.0, due[0] - 1 / rate)
         path, latest = self.tree.path(film.path), None
-        for frame in read_frames(path, Pick(start=first, end=due[-1] + 1 / film.rate), size):
+        for frame in read_frames(path, Pick(start=first, end=due[-1] + 1 / rate), size):
             while latest is not None and due and frame.time > due[0]:
-                yield positions[len(positions) - len(due)], latest
+                yield positions[len(positions) - len(due)], *latest
                 due.pop(0)
-            latest = frame.image
+            latest = frame
         if latest is None:
             raise InputError(f"{path} has no frame at second {first:.2f}; copy the film again")
         for position in positions[len(positions) - len(due) :]:
-            yield position, latest
+            yield position, *latest

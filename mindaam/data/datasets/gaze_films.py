@@ -2,19 +2,21 @@
 
 Layout: as a gaze folder of pictures, with films in `stimuli/`; `films` in meta.json gives each one's size, number of
 frames and rate; `fixations.csv.gz` says when (t_ms) and how long (duration_ms) each fixation was; `sounds/<film's
-stem>.wav` is heard in place of the film's own sound where it is there. `docs/your-own-data.md` has it in full.
+stem>.wav`, or with another of `media.AUDIO_SUFFIXES`, takes the place of the film's own sound.
+`docs/your-own-data.md` has it in full.
 """
 
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from mindaam.data import media
 from mindaam.data.datasets import gaze_files
 from mindaam.data.datasets.catalogue import Record
 from mindaam.data.datasets.film_index import Film
 from mindaam.data.datasets.films import FilmSet
 from mindaam.data.datasets.sentences import read_sentences
-from mindaam.data.datasets.tree import FILM_SUFFIXES, Tree
+from mindaam.data.datasets.tree import Tree
 from mindaam.errors import InputError
 
 SOUNDS = "sounds"
@@ -50,8 +52,9 @@ def _checked(root, listed, name):
     """(frames, rate, FilmInfo) of a film; InputError unless it is as meta.json says."""
     from mindaam.data.film import film_info, frame_count
 
-    if PurePosixPath(name).suffix.lower() not in FILM_SUFFIXES:
-        raise InputError(f"{root}: the name of {name} is not that of a film; use one of {', '.join(FILM_SUFFIXES)}")
+    if PurePosixPath(name).suffix.lower() not in media.VIDEO_SUFFIXES:
+        known = ", ".join(media.VIDEO_SUFFIXES)
+        raise InputError(f"{root}: the name of {name} is not that of a film; use one of {known}")
     path, size = root / gaze_files.STIMULI / name, gaze_files.stored_size(root, listed, name)
     try:
         frames, rate = int(listed[name]["frames"]), float(listed[name]["rate"])
@@ -69,7 +72,7 @@ def _checked(root, listed, name):
 def _film(root, name, split, condition, facts):
     frames, rate, _ = facts
     numbers, stem = np.arange(frames), PurePosixPath(name).stem
-    sound = f"{SOUNDS}/{stem}.wav"
+    sound = media.audio_file([root / SOUNDS], stem)
     return Film(
         name=name,
         split=split,
@@ -81,7 +84,7 @@ def _film(root, name, split, condition, facts):
         gazed=np.ones(frames, bool),
         gaze=(gaze_files.FIXATIONS,),
         rate=rate,
-        sound=sound if (root / sound).is_file() else None,
+        sound=None if sound is None else f"{SOUNDS}/{sound.name}",
         fields={"video": stem, "ext": PurePosixPath(name).suffix[1:], "condition": condition},
     )
 
@@ -94,7 +97,7 @@ def _record(root, name, meta, count, sounding):
         "documented": "docs/your-own-data.md",
         "films": [f"{gaze_files.STIMULI}/{{video}}.{{ext}}"],
         "fixations": {"form": "gaze_csv", "path": gaze_files.FIXATIONS},
-        "sound": f"{SOUNDS}/{{video}}.wav",
+        "sound": f"{SOUNDS}/{{video}}.*",
         "splits": {"by": "all", "official": False, "source": gaze_files.SPLITS},
     }
     return Record(

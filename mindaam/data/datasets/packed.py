@@ -1,11 +1,12 @@
 """Packs as data sets: readers of what `mindaam data pack` wrote, like those of the folders that it was made from."""
 
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
 from mindaam.data import transforms
+from mindaam.data.audio.stored import StoredTrack
+from mindaam.data.audio.windows import clip_audio, track_rate
 from mindaam.data.datasets.sample import Sample, picture_sample
 from mindaam.data.datasets.sentences import Sentences
 from mindaam.data.packs.shards import Pack
@@ -87,6 +88,10 @@ class PackedFilms:
         first, last = self.pack.entry(self._records[index][0]), self.pack.entry(self._records[index][-1])
         return (last.frame - first.frame) / (last.time - first.time) if last.time > first.time else 25.0
 
+    def file_rate(self, index):
+        """Frames a second as the film's own file said; `rate` in packs that do not have it."""
+        return self.pack.header.rates.get(self.entries[index][0]) or self.rate(index)
+
     def size(self, index):
         """(height, width) of the packed frames."""
         return self.pack.header.size
@@ -107,34 +112,25 @@ class PackedFilms:
         """Where people looked in one frame, float32 [H,W] that sums to 1; size: (height, width), None for its own."""
         return self.pack.density(self._records[index][position], size)
 
-    def clip(self, index, positions, size=None, *, sound=False):
+    def clip(self, index, positions, size=None, *, resize="area", sound=None):
         """The Sample of some frames, as `films.FilmSet.clip` gives it."""
         name, condition = self.entries[index]
         records, stored = self._records[index][list(positions)].tolist(), self.size(index)
         target = tuple(size or stored)
         fixations = [self.pack.fixations(record) for record in records]
         known = fixations[0] is not None
+        times = np.array([self.pack.entry(record).time for record in records])
         return Sample(
-            image=np.stack([transforms.resize_image(self.pack.image(record), target) for record in records]),
+            image=np.stack([transforms.as_seen(self.pack.image(record), target, resize) for record in records]),
             density=np.stack([self.pack.density(record, target) for record in records]),
             fixations=tuple(transforms.scale_fixations(each, stored, target) for each in fixations) if known else None,
             sentence=self.sentence(index),
             condition=condition,
             dataset=self.name,
             name=name,
-            times=np.array([self.pack.entry(record).time for record in records]),
-            sound=self.sound(index, positions) if sound and self.has_sound(index) else None,
+            times=times,
+            sound=self._audio(index, times, sound) if sound and self.has_sound(index) else None,
         )
-
-    def sound(self, index, positions, offset=0.0):
-        """The two seconds of sound at 48 kHz about `offset` seconds after some frames, float32 [T,96000]."""
-        from mindaam.data.sound import frame_window
-
-        name, _ = self.entries[index]
-        track = _Track(partial(self.pack.sound, name), self.pack.sound_rate(name))
-        times = [self.pack.entry(self._records[index][position]).time for position in positions]
-        # at one frame a second a frame's number is its time: exact, where a rate worked out from times is not
-        return np.stack([frame_window(track, 1.0, time + offset) for time in times])
 
     def sentences(self, condition):
         """All sentences that may be trained on for a condition, the one it is scored with first."""
@@ -148,12 +144,12 @@ class PackedFilms:
         """The sentence that an entry is scored with."""
         return self.sentences(self.entries[index][1])[0]
 
-
-class _Track(NamedTuple):
-    """A packed sound as `sound.frame_window` reads it: samples(first, count), and samples a second."""
-
-    samples: object
-    rate: int
+    def _audio(self, index, times, cut):
+        """The ClipAudio of frames shown at `times`."""
+        name, _ = self.entries[index]
+        read, own_rate = partial(self.pack.sound, name), self.pack.sound_rate(name)
+        track = StoredTrack(read, self.pack.sound_length(name), own_rate, track_rate(cut))
+        return clip_audio(track, cut, times, self.file_rate(index))
 
 
 def _texts(pack):

@@ -13,10 +13,9 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import NamedTuple
 
-from mindaam.data.media import IMAGE_SUFFIXES
+from mindaam.data.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-FILM_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
-SUFFIX = "|".join(re.escape(suffix[1:]) for suffix in (*IMAGE_SUFFIXES, *FILM_SUFFIXES))
+SUFFIX = "|".join(re.escape(suffix[1:]) for suffix in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))
 LISTINGS = 512  # folders whose names are kept; a film's frames, maps and fixations are three
 FOLDER = -1  # in place of a file's size
 LAST = chr(0x10FFFF)  # comes after all letters

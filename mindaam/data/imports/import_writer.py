@@ -28,7 +28,8 @@ def write_folder(out, gathered, source, wanted):
         if gathered.sounds:
             (beside / SOUNDS).mkdir()
         for name, sound in gathered.sounds.items():
-            _bring(sound, beside / SOUNDS / f"{gathered.stimuli[name].path.stem}.wav", wanted.link)
+            called = gathered.stimuli[name].path.stem + sound.suffix.lower()
+            _bring(sound, beside / SOUNDS / called, wanted.link)
         (beside / FIXATIONS).write_bytes(_fixations(gathered.fixations))
         _write_json(beside / META, _meta(gathered, source, wanted))
         _write_json(beside / SPLITS, gathered.splits)

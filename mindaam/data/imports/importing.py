@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.data import media
+from mindaam.data.datasets.gaze_films import SOUNDS
 from mindaam.data.datasets.sentences import Sentences
-from mindaam.data.datasets.tree import FILM_SUFFIXES
 from mindaam.data.imports.fixation_csv import read_table
 from mindaam.data.imports.import_placing import place
 from mindaam.data.imports.import_writer import write_folder
@@ -115,8 +115,8 @@ def find_stimuli(folder):
 
     Raises InputError when there are none or both, and for names that differ in nothing but their suffix or case.
     """
-    found = media.list_files(folder, (*media.IMAGE_SUFFIXES, *FILM_SUFFIXES), "pictures and no films")
-    films = [path for path in found if path.suffix.lower() in FILM_SUFFIXES]
+    found = media.list_files(folder, (*media.IMAGE_SUFFIXES, *media.VIDEO_SUFFIXES), "pictures and no films")
+    films = [path for path in found if path.suffix.lower() in media.VIDEO_SUFFIXES]
     if films and len(films) < len(found):
         picture = next(path for path in found if path not in films)
         raise InputError(
@@ -210,9 +210,8 @@ def _measured(path, kind):
 
 
 def _sound(film):
-    """The WAV file of a film, beside it or in `sounds` there; None when it has none."""
-    places = [film.with_suffix(".wav"), film.parent / "sounds" / f"{film.stem}.wav"]
-    return next((place for place in places if place.is_file()), None)
+    """The audio file of a video, beside it or in `sounds` there; None when it has none."""
+    return media.audio_file([film.parent, film.parent / SOUNDS], film.stem)
 
 
 def _scored(name, own, condition):

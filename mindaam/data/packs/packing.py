@@ -1,6 +1,7 @@
 """Packing a split of a data set: every picture or frame is decoded, resized and written once, with its truth."""
 
 import os
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -26,12 +27,15 @@ def target_of(reader, folder):
     """Where the pack of a reader's split goes: folder/NAME.SPLIT. OutputError when something is there already."""
     target = Path(folder) / f"{reader.name}.{reader.split}"
     if os.path.lexists(target):
-        raise OutputError(f"{target} is there already; name another folder with --out, or remove it")
+        raise OutputError(f"{target} is there already; name another folder for the packs, or remove it")
     return target
 
 
-def header_of(reader, size, quality=92):
-    """The Header of a pack of a reader's split. reader: PictureSet, FilmSet or GazeFolder; size: (height, width)."""
+def header_of(reader, size, quality=92, resize="area"):
+    """The Header of a pack of a reader's split. reader: PictureSet, FilmSet or GazeFolder; size: (height, width);
+    resize: as in `pack`. ConfigError for a way of resizing that there is none."""
+    if resize not in transforms.RESIZING:
+        raise ConfigError(f"pictures cannot be resized by {resize!r}; use one of {', '.join(transforms.RESIZING)}")
     layout = getattr(reader, "layout", None)
     return Header(
         dataset=reader.name,
@@ -41,25 +45,29 @@ def header_of(reader, size, quality=92):
         source=reader.source,
         sigma_degrees=reader.truth.sigma_degrees if reader.source == "fixations" else None,
         ground_truth=reader.ground_truth,
+        resize=resize,
         quality=quality,
         sentences=reader.texts.own,
         held_out=reader.texts.apart,
     )
 
 
-def pack(reader, folder, size, *, quality=92, every=1, sound=True, skip_damaged=False, workers=2, report=None):
+def pack(
+    reader, folder, size, *, resize="area", quality=92, every=1, sound=True, skip_damaged=False, workers=2, report=None
+):
     """Writes the pack of a reader's split into a new folder, all of it or nothing; returns what it got, Packed.
 
-    reader: PictureSet, FilmSet or GazeFolder; size: (height, width) of the packed pictures; every: of films only each
-    Nth frame; sound: whether films' sound goes with them; skip_damaged: leave out what cannot be read, rather than
-    refuse; workers: processes that decode; report: called as report(entries done, entries in all, name).
-    Raises InputError for damaged data, OutputError for a folder that cannot be written.
+    reader: PictureSet, FilmSet or GazeFolder; size: (height, width) of the packed pictures; resize: how they are
+    brought to it, as `transforms.as_seen` names it; every: of films only each Nth frame; sound: whether films' sound
+    goes with them; skip_damaged: leave out what cannot be read, rather than refuse; workers: processes that decode;
+    report: called as report(entries done, entries in all, name). Raises InputError for damaged data, ConfigError for
+    what cannot be asked for, OutputError for a folder that cannot be written.
     """
     if every < 1:
         raise ConfigError(f"every {every}th frame cannot be packed; give --every 1 or more")
     is_film = hasattr(reader, "clip")
     left_out, count = [], 0
-    with PackWriter(folder, header_of(reader, size, quality)) as writer:
+    with PackWriter(folder, header_of(reader, size, quality, resize)) as writer:
         add = _add_films if is_film else _add_pictures
         for entry, added, problem in add(writer, reader, size, every, sound, skip_damaged, workers):
             count += added
@@ -71,11 +79,12 @@ def pack(reader, folder, size, *, quality=92, every=1, sound=True, skip_damaged=
     return Packed(count, left_out)
 
 
-def read_picture(reader, index, size):
+def read_picture(reader, index, size, resize="area"):
     """One picture, resized, with its density and fixations at that size: (image, density, fixations or None), or the
     InputError that it met. A module's function, for processes."""
     try:
-        image, density = transforms.resize_image(reader.image(index), size), reader.density(index, size)
+        image = transforms.as_levels(transforms.as_seen(reader.image(index), size, resize))
+        density = reader.density(index, size)
         fixations = reader.fixations(index)
         if fixations is not None:
             fixations = transforms.scale_fixations(fixations, reader.size(index), size)
@@ -84,10 +93,12 @@ def read_picture(reader, index, size):
         return error
 
 
-def read_clip(reader, index, positions, size):
-    """The Sample of some frames at a size, or the InputError that it met. A module's function, for processes."""
+def read_clip(reader, index, positions, size, resize="area"):
+    """The Sample of some frames at a size, in uint8, or the InputError that it met. A module's function, for
+    processes."""
     try:
-        return reader.clip(index, positions, size)
+        sample = reader.clip(index, positions, size, resize=resize)
+        return replace(sample, image=transforms.as_levels(sample.image))
     except InputError as error:
         return error
 
@@ -106,7 +117,8 @@ def read_sound(reader, index):
 def _add_pictures(writer, reader, size, _every, _sound, skip_damaged, workers):
     """Yields (entry, records added, problem or None) for each picture."""
     with Loader({"": reader}, read_picture, workers=workers) as load:
-        for index, read in enumerate(load(("", index, size) for index in range(len(reader)))):
+        how = writer.header.resize
+        for index, read in enumerate(load(("", index, size, how) for index in range(len(reader)))):
             if isinstance(read, InputError):
                 if not skip_damaged:
                     raise read
@@ -118,31 +130,33 @@ def _add_pictures(writer, reader, size, _every, _sound, skip_damaged, workers):
 
 def _add_films(writer, reader, size, every, sound, skip_damaged, workers):
     """Yields (entry, records added, problem or None) for each film; one that is damaged anywhere is left out whole."""
-    heard = set()
+    rates, how = {}, writer.header.resize
     with Loader({"": reader}, read_clip, workers=workers) as load:
         for index, entry in enumerate(reader.entries):
             positions = range(0, reader.frames(index), every)
             clips = [positions[first : first + CLIP] for first in range(0, len(positions), CLIP)]
-            wave = read_sound(reader, index) if sound and entry[0] not in heard else None
+            wave = read_sound(reader, index) if sound and entry[0] not in rates else None
             if isinstance(wave, InputError) and not skip_damaged:
                 raise wave
-            problem = _first_problem(load, index, clips, size, wave) if skip_damaged else None
+            items = [("", index, part, size, how) for part in clips]
+            problem = _first_problem(load, items, wave) if skip_damaged else None
             if problem:
                 yield index, 0, problem
                 continue
-            for part, read in zip(clips, load(("", index, part, size) for part in clips), strict=True):
+            for part, read in zip(clips, load(items), strict=True):
                 if isinstance(read, InputError):
                     raise read
                 _add_clip(writer, entry, part, read)
             if wave is not None:
                 writer.add_sound(entry[0], *wave)
-                heard.add(entry[0])
+                rates[entry[0]] = reader.file_rate(index)
             yield index, len(positions), None
+    writer.header = writer.header.model_copy(update={"rates": rates})  # pack.json is written at the end
 
 
-def _first_problem(load, index, clips, size, wave):
+def _first_problem(load, items, wave):
     """What is wrong with a film, read from beginning to end, or with its sound, or None."""
-    reads = [wave], load(("", index, part, size) for part in clips)
+    reads = [wave], load(items)
     return next((str(read) for read in chain(*reads) if isinstance(read, InputError)), None)
 
 

@@ -4,13 +4,13 @@ import hashlib
 import io
 import json
 import os
-import wave
 import zipfile
 import zlib
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 from mindaam.data.media import beside_name, cannot_write, file_sha256, replacing, write_npz
 from mindaam.data.packs.shard_codec import encode_record
@@ -19,7 +19,8 @@ from mindaam.errors import InputError, OutputError
 
 SHARD_BYTES = 256 << 20
 SUFFIXES = ("jpg", "png", "xy")  # of a record's parts
-NOWHERE = (-1, 0, -1, 0)  # the place of fixations that were not published
+NOWHERE = (-1, 0, -1, 0)  # the place of fixations that were not published, and of audio without a sample
+FLAC_EXACT = 65_535  # samples a second; of higher rates FLAC tells tens only
 
 
 class PackWriter:
@@ -79,20 +80,18 @@ class PackWriter:
         self._shard.records += 1
 
     def add_sound(self, name, samples, rate):
-        """Adds the sound of a film, mono: float32 [n] in -1..1 (what is beyond is clipped), whose first sample is at
-        the film's second 0, as `SoundTrack.rest` gives it; rate: samples a second. Stored with 16 bits."""
-        levels = np.clip(np.rint(np.asarray(samples) * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype("<i2").tobytes()
+        """Adds the audio of a video, mono: float32 [n] in -1..1 (what is beyond is clipped), whose first sample is at
+        the video's second 0, as `SoundTrack.rest` gives it; rate: samples a second. Stored as FLAC of 16 bits."""
+        levels = np.clip(np.rint(np.asarray(samples) * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
         number = _number(self._names, name)
         if number in self._sounds:
-            raise ValueError(f"the film {name} has a sound already")
-        buffer = io.BytesIO()
-        with wave.open(buffer, "wb") as file:
-            file.setparams((1, 2, rate, 0, "NONE", ""))
-            file.writeframes(levels)
-        self._make_room(len(buffer.getbuffer()))
-        shard, offset, length, _ = self._store(f"sound-{number:05}.wav", buffer.getvalue())
-        # the samples end the file, so that they can be read without its header
-        self._sounds[number] = rate, (shard, offset + length - len(levels), len(levels), zlib.crc32(levels))
+            raise ValueError(f"the video {name} has audio already")
+        place = NOWHERE
+        if len(levels):  # libsndfile opens no FLAC file without a sample
+            data = _as_flac(levels, rate)
+            self._make_room(len(data))
+            place = self._store(f"sound-{number:05}.flac", data)
+        self._sounds[number] = rate, len(levels), place
 
     def __enter__(self):
         return self
@@ -135,8 +134,9 @@ class PackWriter:
             conditions=np.array(list(self._conditions)),
             places=np.frombuffer(self._places, PLACE).reshape(-1, len(SUFFIXES)),
             sound_film=np.array(list(self._sounds), np.int32),
-            sound_rate=np.array([rate for rate, _ in self._sounds.values()], np.int32),
-            sounds=np.array([place for _, place in self._sounds.values()], PLACE),
+            sound_rate=np.array([rate for rate, _, _ in self._sounds.values()], np.int32),
+            sound_samples=np.array([count for _, count, _ in self._sounds.values()], np.int64),
+            sounds=np.array([place for _, _, place in self._sounds.values()], PLACE),
             **{name: np.array(column, kind) for (name, kind), column in zip(kinds.items(), columns, strict=True)},
         )
         index = _described(self.folder / "index.npz", len(self._rows))
@@ -196,6 +196,15 @@ class _ShardFile:
         with suppress(OSError):
             self._stream.close()
         self._beside.unlink(missing_ok=True)
+
+
+def _as_flac(levels, rate):
+    """A FLAC file of int16 [n]. The index has the rate itself; the file's is off by 5 in 65,536 at most."""
+    buffer = io.BytesIO()
+    told = rate if rate <= FLAC_EXACT else round(rate, -1)
+    with soundfile.SoundFile(buffer, "w", told, 1, "PCM_16", format="FLAC") as file:
+        file.write(levels)
+    return buffer.getvalue()
 
 
 def _number(known, key):

@@ -3,7 +3,7 @@
 A pack is a folder of three kinds of files:
 `shard-00000.zip`, ...: ZIP archives of stored (uncompressed) members, which any unzip opens. Record 7 is
     `00000007.jpg`, the picture, `00000007.png`, its density, and `00000007.xy`, its fixations in pixels of that
-    picture, as `shard_codec` says. `sound-00002.wav` is the sound of film 2: mono, 16 bits.
+    picture, as `shard_codec` says. `sound-00002.flac` is the audio of video 2: mono, 16 bits.
 `index.npz`: whose each record is, and in which bytes of which shard its three parts lie, each with its CRC-32.
 `pack.json`: what was packed, and the size and SHA-256 of the other files. It is written last: without it, no pack.
 
@@ -15,7 +15,7 @@ import json
 import os
 import zipfile
 import zlib
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -23,11 +23,13 @@ import numpy as np
 from pydantic import Field
 
 from mindaam.data.media import file_sha256
+from mindaam.data.packs.pack_audio import flac_samples, raw_samples
 from mindaam.data.packs.shard_codec import decode_density, decode_fixations, decode_image
 from mindaam.errors import ConfigError, InputError
 from mindaam.schema import Schema, validate
 
-VERSION = 1
+VERSION = 2
+READ = (1, 2)  # versions; in the first one audio was WAV
 OPEN_SHARDS = 32  # files that a Pack holds open; to open one again takes some microseconds
 IMAGE, DENSITY, FIXATIONS = range(3)  # the parts of a record, in the order in which the index has them
 # Where a part lies; the length is -1 where there is none.
@@ -39,7 +41,8 @@ class Header(Schema):
     """What a pack holds. dataset, layout, split: where it comes from; size: (height, width) of its pictures and
     densities; resize: how pictures were brought to it, as `transforms.as_seen` names it; source: what densities are
     made of, with the blur's sigma in degrees of visual angle (None of published maps); ground_truth: that in words;
-    quality: of the JPEGs, 1..100. sentences, held_out: a data set's own, as `sentences.Sentences` has them.
+    quality: of the JPEGs, 1..100. rates: frames a second of films with sound, as their files say, by name; packs of
+    earlier versions have none. sentences, held_out: a data set's own, as `sentences.Sentences` has them.
     """
 
     dataset: str
@@ -51,6 +54,7 @@ class Header(Schema):
     ground_truth: str = ""
     resize: str = "area"
     quality: int = Field(default=92, ge=1, le=100)
+    rates: dict[str, float] = {}
     sentences: dict[str, list[str]] = {}
     held_out: dict[str, str] = {}
 
@@ -164,19 +168,26 @@ class Pack:
         """Samples a second of a film's sound, or None for a film without."""
         return int(self._index["sound_rate"][self._sounds[name]]) if name in self._sounds else None
 
+    def sound_length(self, name):
+        """Samples of a film's sound. InputError for a film without."""
+        number = self._sound(name)
+        if self.contents.version == 1:
+            return int(self._index["sounds"][number]["length"]) // 2
+        return int(self._index["sound_samples"][number])
+
     def sound(self, name, first, count):
         """Samples first..first + count - 1 of a film's sound, float32 [count] in -1..1; silence before and after it.
 
         Of a film's second t it is sample t * sound_rate(name). InputError for a film without sound.
         """
-        if name not in self._sounds:
-            raise InputError(f"{self.folder} has no sound of {name}; pack the films again with their sound")
-        place = self._index["sounds"][self._sounds[name]]
-        out, samples = np.zeros(count, np.float32), int(place["length"]) // 2
-        begin, end = max(first, 0), min(first + count, samples)
+        place, raw = self._index["sounds"][self._sound(name)], self.contents.version == 1
+        out, begin, end = np.zeros(count, np.float32), max(first, 0), min(first + count, self.sound_length(name))
         if begin < end:
-            data = self._read(place, 2 * begin, 2 * (end - begin))
-            out[begin - first : end - first] = np.frombuffer(data, "<i2") / np.float32(FULL_SCALE)
+            read = partial(self._read, place)
+            levels = (raw_samples if raw else flac_samples)(read, int(place["length"]), begin, end - begin)
+            if levels is None:
+                raise self._damaged(place)
+            out[begin - first : end - first] = levels / np.float32(FULL_SCALE)
         return out
 
     def verify(self):
@@ -197,6 +208,12 @@ class Pack:
     def _files(self):
         shards = {shard_name(number): file for number, file in enumerate(self.contents.shards)}
         return {"index.npz": self.contents.index, **shards}
+
+    def _sound(self, name):
+        """The number of a film's sound; InputError for a film without."""
+        if name not in self._sounds:
+            raise InputError(f"{self.folder} has no sound of {name}; pack the films again with their sound")
+        return self._sounds[name]
 
     def _part(self, index, part):
         """The bytes of a part, or None where the record lacks it."""
@@ -251,8 +268,10 @@ def _contents(path):
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({error}); copy it again, or pack the data set again") from error
     version = data.get("version") if isinstance(data, dict) else None
-    if version != VERSION:
-        raise InputError(f"{path} has version {version!r} and this MindAAM reads {VERSION}; pack the data set again")
+    if version not in READ:
+        raise InputError(
+            f"{path} has version {version!r} and this MindAAM reads {READ[0]} to {READ[-1]}; pack the data set again"
+        )
     try:
         return validate(Contents, data, path)
     except ConfigError as error:

@@ -7,6 +7,7 @@ for; nothing is chosen because it is near.
 from contextlib import nullcontext
 from typing import NamedTuple
 
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError, unknown
 
 
@@ -80,7 +81,7 @@ def parameters_of(kind, name):
         no_init_parameters = nullcontext
     with no_init_parameters():
         cell = kind_of(kind).cell(name)
-    return {path: tuple(parameter.shape) for path, parameter in cell.parameters_and_names()}
+    return {path: tuple(parameter.shape) for path, parameter in stored_parameters(cell)}
 
 
 def _spoken(sizes):

@@ -46,3 +46,14 @@ def test_what_is_damaged_is_named(folder, tmp_path):
     assert len(gaze["problems"]) == 2 and "1.png is empty" in gaze["problems"][0] and "3.png" in gaze["problems"][1]
     assert len(packed["problems"]) == 1 and "shard-00000.zip" in packed["problems"][0]
     assert examine_own(tmp_path)[1]["problems"] == []  # only the hashes tell
+
+
+def test_a_name_that_is_here_twice_gets_a_note_on_what_is_used(folder, tmp_path):
+    pack(GazeFolder(folder, "train"), tmp_path / "mine.train", (16, 16), workers=0)
+    gaze, packed = examine_own(tmp_path)
+    assert gaze["notes"] == [] and packed["notes"] == [
+        "training reads the pack, evaluation the gaze folder mine that is here too"
+    ]
+    gaze, packed = examine_own(tmp_path, ["mine"], ["mine"])
+    assert gaze["notes"] == ["the data set of that name here is not used: the gaze folder comes first"]
+    assert examine_own(tmp_path, ["other"]) == []

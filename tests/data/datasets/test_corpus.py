@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,46 +14,11 @@ from mindaam.data.datasets.corpus import (
     found_in,
     named_folders,
     open_found,
-    open_set,
-    open_splits,
-    other_split,
     problems_in,
 )
-from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.errors import ConfigError, InputError
-from tests.data.datasets import film_trees, picture_trees
-from tests.data.datasets.test_gaze_folder import HEADER, ROWS, make_pictures, write_json, write_rows
-
-
-@pytest.fixture(scope="module")
-def trees(tmp_path_factory):
-    """tree(key, layout) -> the folder of a set, written once and not to be changed."""
-    known = {}
-
-    def tree(key, layout="official"):
-        if (key, layout) not in known:
-            root = tmp_path_factory.mktemp("sets")
-            if record(key).modality == "image":
-                folder = root / record(key).folders[0]
-                picture_trees.build(key, layout, folder)
-            else:
-                folder = film_trees.build(key, layout, root).folder
-            known[key, layout] = folder
-        return known[key, layout]
-
-    return tree
-
-
-@pytest.fixture
-def copied(trees, tmp_path):
-    """copied(key, layout, place) -> a copy of a set's folder at tmp_path/place that a test may change."""
-
-    def copy(key, layout="official", place=None):
-        folder = trees(key, layout)
-        return shutil.copytree(folder, tmp_path / (place or folder.name), dirs_exist_ok=True)
-
-    return copy
+from tests.data.datasets import film_trees
 
 
 def refused(call, *arguments, **options):
@@ -66,12 +30,6 @@ def refused(call, *arguments, **options):
 
 def described(found):
     return [(each.record.key, each.layout.name, each.tree.root.name) for each in found]
-
-
-def make_gaze_folder(root, name="made"):
-    images = make_pictures(root, {"a.jpg": (60, 40), "b.jpg": (30, 50), "c.jpg": (20, 20)})
-    write_json(root / "meta.json", {"name": name, "conditions": ["free_viewing"], "images": images})
-    write_rows(root, [HEADER, *ROWS])
 
 
 def test_sets_are_found_at_every_depth_in_the_catalogues_order(copied, tmp_path):
@@ -358,8 +316,6 @@ def test_a_list_of_a_split_that_is_gone_is_named(copied, tmp_path):
     assert found.stimuli == [] and "lacks *Test*" in found.problems[0].reason
     for skip in (False, True):
         assert "lacks *Test*" in refused(open_found, found, "train", skip_damaged=skip)
-    assert "lacks *Test*" in refused(open_splits, tmp_path)
-    assert f"{tmp_path} holds no ledov" in refused(open_splits, tmp_path, ["ledov"], skip_damaged=True)
 
 
 def test_an_unknown_split(copied, tmp_path):
@@ -380,101 +336,6 @@ def test_nothing_in_a_set_is_changed(copied, tmp_path):
         for path in [folder, *before]:
             path.chmod(0o755 if path.is_dir() else 0o644)
     assert after == {path: time for path, (time, _) in before.items()}
-
-
-def test_a_gaze_folder_or_a_set_by_name(copied, tmp_path):
-    make_gaze_folder(tmp_path / "made")
-    copied("osie")
-    folder = open_set(tmp_path, "made", "val")
-    assert isinstance(folder, GazeFolder) and folder.entries == [("c.jpg", "free_viewing")]
-    assert len(open_set(tmp_path, "osie", "train")) == 3
-    message = refused(open_set, tmp_path, "ossie", "train")
-    assert 'did you mean "osie"' in message and "it has no meta.json" in message
-    assert "holds no FiWI" in refused(open_set, tmp_path, "fiwi", "train")
-
-
-def test_a_gaze_folder_of_a_set_s_name_comes_first(copied, tmp_path):
-    make_gaze_folder(tmp_path / "osie", name="osie")
-    copied("osie", place="deep/OSIE")
-    assert isinstance(open_set(tmp_path, "osie", "train"), GazeFolder)
-    assert [type(each).__name__ for each in open_splits(tmp_path)] == ["GazeFolder", "GazeFolder"]
-
-
-def test_all_splits_of_all_that_is_there(copied, tmp_path):
-    make_gaze_folder(tmp_path / "made")
-    copied("osie")
-    copied("dhf1k")
-    copied("salicon")
-    readers = open_splits(tmp_path)
-    assert {(each.name, each.split): len(each) for each in readers} == {
-        ("made", "train"): 2, ("made", "val"): 1, ("osie", "train"): 3, ("dhf1k", "train"): 2, ("dhf1k", "val"): 1,
-        ("salicon", "train"): 2, ("salicon", "val"): 2,
-    }  # fmt: skip
-    few = open_splits(tmp_path, ["salicon", "made"], ["val", "test"], GroundTruth(source="fixations"))
-    assert [(each.name, each.split, each.source) for each in few] == [
-        ("made", "val", "fixations"), ("salicon", "val", "fixations"),
-    ]  # fmt: skip
-    assert [each.name for each in open_splits(tmp_path / "made")] == ["made", "made"]
-    assert [each.name for each in open_splits(tmp_path / "OSIE")] == ["osie"]
-
-
-def test_splits_that_are_not_there(copied, tmp_path):
-    assert "holds no gaze folder and no data set" in refused(open_splits, tmp_path)
-    copied("salicon")
-    assert "has no gaze in tset" in refused(open_splits, tmp_path, None, ["tset"])
-    assert "holds no osie" in refused(open_splits, tmp_path, ["salicon", "osie"])
-    for split in ("train", "val"):
-        remove(Path(tmp_path / "SALICON/images" / split))
-        remove(Path(tmp_path / "SALICON/maps" / split))
-        remove(Path(tmp_path / "SALICON/fixations" / split))
-    assert "has no gaze in any split; its splits are test" in refused(open_splits, tmp_path)
-
-
-def test_damage_stops_all_splits_unless_it_is_skipped(copied, tmp_path):
-    empty(copied("salicon") / "images/val/COCO_val2014_000000000133.jpg")
-    assert "the picture is empty" in refused(open_splits, tmp_path)
-    readers = open_splits(tmp_path, skip_damaged=True)
-    assert {each.split: len(each) for each in readers} == {"train": 2, "val": 1}
-
-
-def test_the_other_split_of_a_reader(copied, tmp_path):
-    make_gaze_folder(tmp_path / "made")
-    copied("dhf1k")
-    copied("salicon")
-    truth = GroundTruth(source="fixations", sigma_degrees=2)
-    for name, size in (("made", 2), ("dhf1k", 2), ("salicon", 2)):
-        reader = open_set(tmp_path, name, "val", truth)
-        other = other_split(reader, "train")
-        assert (other.name, other.split, len(other), other.source) == (name, "train", size, "fixations")
-        assert name == "made" or other.truth == truth
-    with pytest.raises(InputError, match="split test"):
-        other_split(open_set(tmp_path, "salicon", "val"), "test")
-
-
-def test_what_is_left_out_of_all_splits_is_told(copied, tmp_path):
-    folder, lines = copied("salicon"), []
-    gone = sorted((folder / "maps/train").iterdir())[0]
-    gone.unlink()
-    readers = open_splits(tmp_path, skip_damaged=True, report=lines.append)
-    assert [(reader.split, len(reader)) for reader in readers] == [("train", 1), ("val", 2)]
-    [line] = lines
-    assert line.startswith("salicon: images/train/") and gone.name in line
-
-
-def test_a_split_of_which_nothing_is_left_does_not_keep_the_others_out(copied, tmp_path):
-    folder, lines = copied("salicon"), []
-    shutil.rmtree(folder / "maps/val")
-    readers = open_splits(tmp_path, skip_damaged=True, report=lines.append)
-    assert [reader.split for reader in readers] == ["train"]
-    assert "nothing of SALICON's split val can be used" in lines[-1]
-
-
-def test_a_gaze_folder_is_asked_for_by_its_folder_s_name(tmp_path):
-    place = tmp_path / "copy"
-    images = make_pictures(place, {name: (30, 30) for name in ("a.jpg", "b.jpg", "c.jpg")})
-    write_json(place / "meta.json", {"name": "original", "conditions": {"free_viewing": ""}, "images": images})
-    write_rows(place, [HEADER, *ROWS])
-    assert [reader.name for reader in open_splits(tmp_path, ["copy"])] == ["original"] * 2
 
 
 def test_a_set_twice_is_not_called_two_layouts(copied, tmp_path):

@@ -10,14 +10,18 @@ import pytest
 from PIL import Image
 
 from mindaam.data import prompts, transforms
+from mindaam.data.audio.windows import cut_of
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.corpus import find_set, open_found
 from mindaam.data.datasets.film_index import whole_film
 from mindaam.data.datasets.ground_truth import GroundTruth, pixels_per_degree
 from mindaam.errors import InputError
+from mindaam.models.registry import model_config
 from tests.clips import number_of
 from tests.data.datasets import film_trees
 from tests.data.datasets.film_trees import SIZE
+
+PAPER, RELEASED = (cut_of(model_config("aam_dinov3_vits16", preset).sound) for preset in ("paper", "released"))
 
 SETS = [(key, layout.name) for key, each in catalogue().items() if each.modality != "image" for layout in each.layouts]
 SOUNDING = [(key, layout) for key, layout in SETS if catalogue()[key].modality == "audio_video"]
@@ -223,23 +227,25 @@ def test_which_films_have_sound(made):
     for reader, index, film in made.each():
         assert reader.has_sound(index) == film.has_sound
         if not film.has_sound:
-            assert reader.clip(index, [0], sound=True).sound is None
+            assert reader.clip(index, [0], sound=PAPER).sound is None
 
 
 @pytest.mark.parametrize("name", SOUNDING, ids="-".join)
 def test_sound_is_the_two_seconds_about_each_frame(trees, name):
     reader, index, _ = trees(*name).each()[0]
     positions = [2, 0, 1]
-    clip = reader.clip(index, positions, sound=True)
-    assert clip.sound.shape == (3, 96_000) and clip.sound.dtype == np.float32
-    np.testing.assert_array_equal(clip.sound, reader.sound(index, positions))
-    for time, window in zip(clip.times, clip.sound, strict=True):
-        begin = 48_000 - round(time * 48_000)  # where the film's second 0 is
-        assert np.abs(window[: begin - 480]).max() < 0.05 and np.abs(window).max() < 0.7
-        assert window[begin + 2400 : begin + 7200].std() == pytest.approx(0.5 / 2**0.5, abs=0.05)
+    for cut in (PAPER, RELEASED):
+        clip = reader.clip(index, positions, sound=cut)
+        middle = clip.sound.by_frame(clip.sound.windows)[:, cut.tokens // 2] / cut.scale
+        assert middle.shape == (3, 32_000) and middle.dtype == np.float32
+        for time, window in zip(clip.times, middle, strict=True):
+            # where the film's second 0 is, to half a mark of the grid, or a frame
+            begin, near = 16_000 - round(time * 16_000), 520 if cut is PAPER else 160
+            assert np.abs(window[: begin - near]).max() < 0.05 and np.abs(window).max() < 0.7
+            assert window[begin + 800 : begin + 2400].std() == pytest.approx(0.5 / 2**0.5, abs=0.05)
     # A later frame's window is the same sound, further left, to a sample of the file (0.06 at 16 kHz and 440 Hz).
-    shift = round((clip.times[0] - clip.times[1]) * 48_000)
-    assert np.abs(clip.sound[0][: 96_000 - shift] - clip.sound[1][shift:]).mean() < 0.01
+    shift = round((clip.times[0] - clip.times[1]) * 16_000)
+    assert np.abs(middle[0][: 32_000 - shift] - middle[1][shift:]).mean() < 0.01
 
 
 def test_a_copy_for_another_process_gives_the_same(made):

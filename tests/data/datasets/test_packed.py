@@ -9,12 +9,14 @@ import pytest
 from PIL import Image
 
 from mindaam.data import prompts, transforms
+from mindaam.data.audio.windows import cut_of
 from mindaam.data.datasets.corpus import find_set, open_found
 from mindaam.data.datasets.gaze_films import open_gaze_films
 from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.packed import PackedFilms, PackedPictures, open_packed
 from mindaam.data.packs.packing import pack
 from mindaam.errors import InputError
+from mindaam.models.registry import model_config
 from tests.clips import make_clip, number_of
 from tests.clips import pictures as grey_frames
 from tests.data.datasets import film_trees, picture_trees
@@ -22,6 +24,7 @@ from tests.data.datasets.drawn import map_of, picture
 from tests.data.datasets.test_gaze_folder import HEADER, write_json, write_rows
 
 SIZE = (40, 56)
+PAPER, RELEASED = (cut_of(model_config("aam_dinov3_vits16", preset).sound) for preset in ("paper", "released"))
 JPEG = 3.0  # grey levels
 SOUND = 2 / 32768  # half a step of 16 bits, which resampling may enlarge
 FILM_SETS = [
@@ -140,7 +143,9 @@ def same_films(packed, reader, sound):
         assert packed.rate(index) == pytest.approx(reader.rate(index), rel=1e-9) and packed.size(index) == SIZE
         assert packed.has_sound(index) == reader.has_sound(index) == sound
         for positions in (list(range(count)), [count - 1, 0, 1]):
-            same_clips(packed.clip(index, positions, sound=True), reader.clip(index, positions, SIZE, sound=True))
+            for cut in (PAPER, RELEASED):
+                original = reader.clip(index, positions, SIZE, sound=cut)
+                same_clips(packed.clip(index, positions, sound=cut), original, cut)
         assert packed.sentences(condition) == reader.sentences(condition)
         assert packed.held_out(condition) == reader.held_out(condition)
         for position in (0, count - 1):
@@ -149,7 +154,7 @@ def same_films(packed, reader, sound):
             assert points is None or points.shape == reader.fixations(index, position).shape
 
 
-def same_clips(clip, original):
+def same_clips(clip, original, cut):
     np.testing.assert_array_equal(clip.times, original.times)
     for field in ("sentence", "condition", "dataset", "name"):
         assert getattr(clip, field) == getattr(original, field)
@@ -161,8 +166,9 @@ def same_clips(clip, original):
     if original.sound is None:
         assert clip.sound is None
     else:
-        assert clip.sound.shape == original.sound.shape and clip.sound.dtype == np.float32
-        np.testing.assert_allclose(clip.sound, original.sound, atol=SOUND)
+        np.testing.assert_array_equal(clip.sound.of_frame, original.sound.of_frame)
+        assert clip.sound.windows.dtype == np.float32
+        np.testing.assert_allclose(clip.sound.windows, original.sound.windows, atol=SOUND * cut.scale)
 
 
 @pytest.mark.parametrize(("key", "layout"), FILM_SETS)
@@ -207,10 +213,24 @@ def test_a_clip_of_another_size_and_a_copy_for_a_process(tmp_path):
         close_densities(clip.density[place], half)
     again = pickle.loads(pickle.dumps(packed))
     shutil.rmtree(tmp_path / "sets")  # the folder it was made from is no longer needed
-    for one, other in zip(packed.clip(1, [2, 5], sound=True).sound, again.sound(1, [2, 5]), strict=True):
-        np.testing.assert_array_equal(one, other)
+    one, other = (each.clip(1, [2, 5], sound=PAPER).sound for each in (packed, again))
+    np.testing.assert_array_equal(one.windows, other.windows)
 
 
 def test_what_is_no_pack(tmp_path):
     with pytest.raises(InputError, match="is no pack"):
         open_packed(tmp_path)
+
+
+def test_a_pack_of_earlier_versions_has_no_frame_rates_of_files(tmp_path):
+    make_gaze_films(tmp_path / "made")
+    pack(open_gaze_films(tmp_path / "made"), tmp_path / "pack", SIZE, workers=0)
+    packed = open_packed(tmp_path / "pack")
+    assert packed.file_rate(0) == packed.file_rate(1) == 25
+    contents = json.loads((tmp_path / "pack/pack.json").read_text())
+    assert contents["header"].pop("rates") == {"a.mp4": 25.0}
+    (tmp_path / "pack/pack.json").write_text(json.dumps(contents))
+    before = open_packed(tmp_path / "pack")
+    assert before.file_rate(0) == pytest.approx(25)
+    one, other = (each.clip(0, [2, 7], sound=RELEASED).sound for each in (packed, before))
+    np.testing.assert_array_equal(one.windows, other.windows)

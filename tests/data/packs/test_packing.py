@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mindaam.data.audio.windows import Cut
 from mindaam.data.datasets.corpus import find_set, open_found
 from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.ground_truth import GroundTruth
@@ -59,7 +60,7 @@ def test_the_target_is_named_after_set_and_split(pictures_root, tmp_path):
     reader = reader_of(pictures_root, "mit1003")
     assert target_of(reader, tmp_path) == tmp_path / "mit1003.train"
     (tmp_path / "mit1003.train").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(OutputError, match="is there already; name another folder with --out"):
+    with pytest.raises(OutputError, match="is there already; name another folder for the packs"):
         target_of(reader, tmp_path)
 
 
@@ -164,7 +165,7 @@ def test_sound_is_left_out_when_asked(films_root, tmp_path):
     reader = reader_of(films_root, "diem")
     pack(reader, tmp_path / "pack", SIZE, sound=False, workers=0)
     packed = open_packed(tmp_path / "pack")
-    assert not packed.has_sound(0) and packed.clip(0, [0], sound=True).sound is None
+    assert not packed.has_sound(0) and packed.clip(0, [0], sound=Cut(1, 0.5, "times", "polyphase", 1.0)).sound is None
 
 
 def cut_frame(root, reader):

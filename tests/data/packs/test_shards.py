@@ -6,19 +6,21 @@ import json
 import os
 import pickle
 import resource
+import shutil
 import sys
 import threading
-import wave
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
+import soundfile
 
 from mindaam.data import media
 from mindaam.data.loader import Loader
 from mindaam.data.packs.shard_codec import decode_density, encode_density, encode_record
 from mindaam.data.packs.shard_writer import PackWriter
-from mindaam.data.packs.shards import Entry, Header, Pack
+from mindaam.data.packs.shards import PLACE, Entry, Header, Pack
 from mindaam.data.transforms import fixation_density, resize_density, resize_image
 from mindaam.errors import InputError, OutputError
 
@@ -220,10 +222,83 @@ def test_sound_comes_back_by_sample_with_silence_about_it(tmp_path):
     assert pack.sound("film.mp4", 0, 1).dtype == np.float32
     np.testing.assert_allclose(pack.sound("loud.mp4", 0, 3), [1, 1, -1], atol=1e-4)
     with zipfile.ZipFile(tmp_path / "pack" / "shard-00000.zip") as archive:
-        sound = io.BytesIO(archive.read("sound-00001.wav"))
-    with wave.open(sound) as file:
-        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 44_100)
-        assert file.readframes(3001) == levels.astype("<i2").tobytes()
+        sound = io.BytesIO(archive.read("sound-00001.flac"))
+    with soundfile.SoundFile(sound) as file:
+        assert (file.format, file.subtype, file.channels, file.samplerate) == ("FLAC", "PCM_16", 1, 44_100)
+        np.testing.assert_array_equal(file.read(dtype="int16"), levels)
+
+
+@pytest.fixture(scope="module")
+def half_a_minute(tmp_path_factory):
+    """A pack with 30 s of tone, and its samples."""
+    folder = tmp_path_factory.mktemp("audio") / "pack"
+    levels = np.rint(9000 * np.sin(np.arange(30 * 16_000) / 7.3)).astype(np.int16)
+    with PackWriter(folder, HEADER) as writer:
+        writer.add("a.mp4", "free_viewing", *made(1)[0], frame=0, time=0.0)
+        writer.add_sound("a.mp4", levels / np.float32(32768), 16_000)
+    return folder, levels / np.float32(32768)
+
+
+def test_audio_is_read_at_any_place_and_takes_less_room_than_its_samples(half_a_minute):
+    folder, samples = half_a_minute
+    pack = Pack(folder)
+    for first in (479_000, 0, 237_111, 16_001, 237_110, 479_999):
+        expected = samples[first : first + 3000]
+        np.testing.assert_array_equal(pack.sound("a.mp4", first, len(expected)), expected)
+    with zipfile.ZipFile(folder / "shard-00000.zip") as archive:
+        assert archive.getinfo("sound-00000.flac").file_size < 0.6 * 2 * len(samples)
+
+
+def test_damaged_audio_is_refused_where_it_is_damaged(half_a_minute, tmp_path):
+    folder, samples = half_a_minute
+    shutil.copytree(folder, tmp_path / "pack")
+    shard = tmp_path / "pack" / "shard-00000.zip"
+    data = bytearray(shard.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 4000] = bytes(4000)
+    shard.write_bytes(data)
+    pack = Pack(tmp_path / "pack")
+    np.testing.assert_array_equal(pack.sound("a.mp4", 0, 16_000), samples[:16_000])
+    with pytest.raises(InputError, match=r"shard-00000.zip is damaged or cut short; copy it again"):
+        pack.sound("a.mp4", 0, len(samples))
+    shard.write_bytes(data[:middle])  # behind the Pack's back
+    with pytest.raises(InputError, match=r"shard-00000.zip is damaged or cut short"):
+        pack.sound("a.mp4", 25 * 16_000, 100)
+
+
+@pytest.mark.parametrize("rate", [1000, 8000, 65_535, 65_537, 88_200, 200_001, 384_000])
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_audio_of_every_rate_and_of_no_length(tmp_path, rate, count):
+    samples = np.linspace(-0.5, 0.5, count, dtype=np.float32)
+    with PackWriter(tmp_path / "pack", HEADER) as writer:
+        writer.add("a.mp4", "free_viewing", *made(1)[0], frame=0, time=0.0)
+        writer.add_sound("a.mp4", samples, rate)
+    pack = Pack(tmp_path / "pack")
+    assert pack.sound_rate("a.mp4") == rate
+    np.testing.assert_allclose(pack.sound("a.mp4", -1, count + 2), [0, *samples, 0], atol=2e-5)
+
+
+def test_audio_of_a_pack_of_version_1(tmp_path, half_a_minute):
+    """Its places told where the bare samples are."""
+    folder, samples = tmp_path / "pack", half_a_minute[1][:5000]
+    with PackWriter(folder, HEADER) as writer:
+        writer.add("a.mp4", "free_viewing", *made(1)[0], frame=0, time=0.0)
+    raw = (samples * 32768).astype("<i2").tobytes()
+    shard = folder / "shard-00000.zip"
+    place = (0, shard.stat().st_size, len(raw), zlib.crc32(raw))
+    shard.write_bytes(shard.read_bytes() + raw)
+    with np.load(folder / "index.npz") as index:
+        arrays = dict(index) | {"sound_film": [0], "sound_rate": [16_000], "sounds": np.array([place], PLACE)}
+    del arrays["sound_samples"]
+    np.savez(folder / "index.npz", **arrays)
+    contents = json.loads((folder / "pack.json").read_text())
+    contents["version"] = 1
+    for file, name in ((contents["shards"][0], "shard-00000.zip"), (contents["index"], "index.npz")):
+        data = (folder / name).read_bytes()
+        file |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    (folder / "pack.json").write_text(json.dumps(contents))
+    pack = Pack(folder)
+    np.testing.assert_array_equal(pack.sound("a.mp4", 100, 6000), [*samples[100:], *np.zeros(1100)])
 
 
 def read(pack, index):
@@ -377,8 +452,8 @@ def test_what_is_no_pack_or_another_versions_is_refused(tmp_path):
     text = described.read_text(encoding="utf-8")
     for changed, message in (
         (
-            text.replace('"version": 1', '"version": 2'),
-            "has version 2 and this MindAAM reads 1; pack the data set again",
+            text.replace('"version": 2', '"version": 3'),
+            "has version 3 and this MindAAM reads 1 to 2; pack the data set again",
         ),
         ("[]", "has version None"),
         (text[:50], "pack.json cannot be read"),

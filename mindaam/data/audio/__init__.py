@@ -1,0 +1,1 @@
+"""Audio: what files hold, and what encoders take of it."""

@@ -1,0 +1,120 @@
+"""Which sentences each set is trained and scored with: a granularity a set, or none.
+
+A set without a prompt gets one sentence all the same, the one that stands for having none: that of a checkpoint whose
+authors gave it one ("None" among their prompts), else the first of G1, which says nothing but that somebody looks.
+"""
+
+from typing import Literal, NamedTuple
+
+from mindaam.data.datasets.catalogue import catalogue
+from mindaam.data.prompts import corpus
+from mindaam.errors import ConfigError, unknown
+from mindaam.schema import Schema
+
+NONE = "none"
+Granularity = Literal["G1", "G2", "G3", "G4", "none"]
+
+
+class TwoGranularities(Schema):
+    """Of a set that is trained under other sentences than it is scored with."""
+
+    trained: Granularity
+    scored: Granularity
+
+
+class Prompting(NamedTuple):
+    """general: the granularity of sets that are not named, None for the sentences that a reader has by itself. sets:
+    {set: granularity or TwoGranularities}. without: the sentence of a set without a prompt, None for G1's first."""
+
+    general: str | None = None
+    sets: dict = {}
+    without: str | None = None
+
+    def has_none(self):
+        """Whether anything is trained or scored without a prompt, as far as sets are named."""
+        phases = [self.granularity(name, trained=trained) for name in self.sets for trained in (True, False)]
+        return NONE in (self.general, *phases)
+
+    def granularity(self, name, *, trained=False):
+        """The granularity of a set's sentences in training, or in scoring."""
+        own = self.sets.get(name, self.general)
+        if isinstance(own, TwoGranularities):
+            return own.trained if trained else own.scored
+        return own
+
+
+# What the released code does: FIGRIM has no prompt of its own there, and two sets have none in training alone.
+RELEASED = {
+    "figrim": NONE,
+    "hollywood2": TwoGranularities(trained=NONE, scored="G4"),
+    "ucf_sports": TwoGranularities(trained=NONE, scored="G4"),
+}
+
+
+class StoredPrompting(Schema):
+    """A Prompting as a configuration and a checkpoint's header write it down."""
+
+    granularity: Granularity | None = None
+    granularities: dict[str, Granularity | TwoGranularities] = {}
+    none_prompt: str | None = None
+
+    def read(self):
+        """The Prompting."""
+        return Prompting(self.granularity, self.granularities, self.none_prompt)
+
+
+def no_prompt():
+    """The sentence of a set without a prompt where no checkpoint has one: the first of G1, which all sets share."""
+    return corpus.sentence(corpus.sets()[0], "G1")
+
+
+def sentences(prompting, name, reader, condition, *, trained=False):
+    """The sentences of a set's condition, the one that it is scored with first.
+
+    The corpus's for its sets, unless the reader's folder brings sentences of its own or has another condition; no
+    prompt goes before all of these. name: of the set; reader: of pictures or films.
+    """
+    granularity = prompting.granularity(name, trained=trained)
+    if granularity == NONE:
+        return [prompting.without or no_prompt()]
+    if granularity is not None and _in_corpus(name, reader, condition):
+        return corpus.pool(name, granularity)
+    return reader.sentences(condition)
+
+
+def held_out(prompting, name, reader, condition):
+    """A paraphrase of the sentence that a set's condition is scored with, never trained on, or None."""
+    granularity = prompting.granularity(name)
+    if granularity == NONE:
+        return None if prompting.without else corpus.held_out(corpus.sets()[0], "G1")
+    if granularity is not None and _in_corpus(name, reader, condition):
+        return corpus.held_out(name, granularity)
+    return reader.held_out(condition)
+
+
+def mismatched(prompting, name, reader, condition):
+    """The sentence of a set with another task, or None: where there is no prompt, or none that names a task."""
+    granularity = prompting.granularity(name) or "G4"
+    if granularity == NONE or granularity in corpus.WITHOUT_TASK or name not in corpus.sets():
+        return None
+    right = sentences(prompting, name, reader, condition)[0]
+    return corpus.mismatched(name, granularity) if right == corpus.sentence(name, granularity) else None
+
+
+def check(prompting, readers):
+    """ConfigError for a granularity that cannot be obeyed: of a set that nobody knows, or of one of `readers` ({name:
+    reader}) whose sentences are its own."""
+    for name in prompting.sets:
+        if name not in catalogue() and name not in readers:
+            raise unknown("data set in granularities", name, [*catalogue(), *readers])
+        asked = {prompting.granularity(name, trained=trained) for trained in (True, False)} - {NONE}
+        reader = readers.get(name)
+        if asked and reader is not None and not any(_in_corpus(name, reader, each) for each in reader.conditions):
+            raise ConfigError(
+                f"granularities.{name}: {reader.root} has sentences of its own, which have no granularity; leave "
+                f"{name} out of granularities, or say {name}: none"
+            )
+
+
+def _in_corpus(name, reader, condition):
+    return name in corpus.sets() and condition == catalogue()[name].condition and condition not in reader.texts.own

@@ -1,0 +1,34 @@
+"""Tables: what a compiled graph reads besides weights. They follow from weights or are drawn anew; nothing stores them.
+
+A table is a Parameter that its Cell owns, never a tensor hung on the Cell past its bookkeeping: a graph takes a Tensor
+for a constant, and one from MindSpore's compile cache finds what it reads by name among the Cell's parameters. So that
+it is no part of a checkpoint, of what is counted or of what is trained, its name says what it is, and whoever walks
+over weights walks over `stored_parameters`.
+"""
+
+MARK = "table_"  # how the last part of a table's name begins
+
+
+def add_table(cell, name, array, beside):
+    """Gives `cell` a table and returns it, a Parameter without gradient.
+
+    name: unique within the Cell. array: its float32 values. beside: a parameter that the Cell itself owns; the table
+    is named after the same place, whenever in the model's life it is made, or None in a Cell's `__init__`.
+    """
+    import mindspore as ms
+
+    place = beside.name.rpartition(".")[0] if beside is not None else ""
+    full = f"{place}.{MARK}{name}" if place else MARK + name
+    table = ms.Parameter(ms.Tensor(array), name=full, requires_grad=False)
+    cell.insert_param_to_cell(MARK + name, table)
+    return table
+
+
+def is_table(name):
+    """Whether a parameter's name, or its path in a Cell, is that of a table."""
+    return name.rpartition(".")[2].startswith(MARK)
+
+
+def stored_parameters(cell):
+    """[(path, Parameter)] of a Cell without its tables: what a checkpoint of it holds."""
+    return [(path, parameter) for path, parameter in cell.parameters_and_names() if not is_table(path)]

@@ -1,0 +1,104 @@
+"""What a compiled graph follows from, as one key: two graphs with the same key are the same graph.
+
+The key is of MindSpore's version, the device, the package's code, every Cell's class, switches and constants, the
+parameters' names, shapes and types, and the inputs' shapes and types. Values of parameters and of inputs are no part
+of it.
+"""
+
+import hashlib
+from functools import lru_cache, partial
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn, ops
+from pydantic import BaseModel
+
+_OF_EVERY_CELL = frozenset(vars(nn.Cell()))  # MindSpore's own bookkeeping; of it, only these bear on a graph:
+_SWITCHES = (
+    "training", "requires_grad", "mixed_precision_type", "has_bprop", "_amp_level", "_scope", "_has_config_recompute",
+    "_jit_config_dict",
+)  # fmt: skip
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, np.generic, type(ms.float32))
+
+
+class Unknown(Exception):
+    """A Cell holds something that this module cannot describe, so that its graph has no key."""
+
+
+def graph_key(cell, inputs, how=""):
+    """Key of the graph of `cell` for `inputs`, 64 hexadecimal digits. how: "jit" for a graph by `ms.jit`.
+
+    Raises Unknown for a Cell that holds an object of unknown kind.
+    """
+    parts = [ms.__version__, ms.get_context("device_target"), _code(), how, *_cells(cell)]
+    parts += [_parameter(parameter) for parameter in cell.get_parameters()]
+    return hashlib.sha256("\n".join([*parts, signature(inputs)]).encode()).hexdigest()
+
+
+def signature(value):
+    """What a graph is compiled for, of its inputs: shapes and types of tensors, everything else as it is."""
+    if isinstance(value, ms.Tensor):
+        return f"{tuple(value.shape)} {value.dtype}"
+    if isinstance(value, (tuple, list)):
+        return f"{type(value).__name__}({', '.join(map(signature, value))})"
+    return repr(value)
+
+
+def _cells(top):
+    """A line a Cell: its place, class, switches and what its constructor kept."""
+    for path, cell in top.cells_and_names():
+        theirs = type(cell).__module__.startswith("mindspore")
+        kept = {
+            name: value
+            for name, value in vars(cell).items()
+            # MindSpore's layers keep the random values that they began with; no graph reads them
+            if name not in _OF_EVERY_CELL and name[0] != "_" and not (theirs and "init" in name)
+        }
+        switches = {name: vars(cell).get(name) for name in _SWITCHES}
+        yield f"{path} {_name(type(cell))} {_told(switches)} {_told(cell.get_flags())} {_told(kept)}"
+
+
+def _told(value):
+    """An attribute's value in words that are the same in every process."""
+    if isinstance(value, _PLAIN):
+        return repr(value)
+    if isinstance(value, ms.Parameter):
+        return _parameter(value)
+    if isinstance(value, (ms.Tensor, np.ndarray)):  # a constant of the graph
+        array = value.asnumpy() if isinstance(value, ms.Tensor) else value
+        return f"{array.dtype}{array.shape}{hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()}"
+    if isinstance(value, dict):
+        return f"{{{', '.join(sorted(f'{name}: {_told(each)}' for name, each in value.items()))}}}"
+    if isinstance(value, (set, frozenset)):
+        return f"{{{', '.join(sorted(map(_told, value)))}}}"
+    if isinstance(value, (tuple, list)):
+        return f"{type(value).__name__}({', '.join(map(_told, value))})"
+    if isinstance(value, BaseModel):
+        return value.model_dump_json()
+    if isinstance(value, ops.Primitive):
+        return f"{_name(type(value))}{_told({name: each for name, each in vars(value).items() if name[0] != '_'})}"
+    if isinstance(value, partial):
+        return f"partial({_told(value.func)}, {_told(value.args)}, {_told(value.keywords)})"
+    if isinstance(value, type) or callable(value) and hasattr(value, "__qualname__"):
+        return _name(value)
+    if isinstance(value, nn.Cell) or type(value).__module__.startswith("mindspore"):
+        return _name(type(value))
+    raise Unknown(f"{_name(type(value))}")
+
+
+def _name(thing):
+    return f"{thing.__module__}.{thing.__qualname__}"
+
+
+def _parameter(parameter):
+    return f"{parameter.name} {tuple(parameter.shape)} {parameter.dtype} {parameter.requires_grad}"
+
+
+@lru_cache(maxsize=1)
+def _code():
+    """Hash of the package's code: what a Cell's `construct` says is not looked at one by one."""
+    here = Path(__file__).resolve().parent
+    files = sorted(here.rglob("*.py"))
+    lines = [f"{path.relative_to(here)} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,76 @@
+"""A run that goes on keeps the recipe that it was begun with, where the bundled one has changed since.
+
+A run's checkpoint holds its whole configuration. What it lacks are keys that were added later, whose defaults are what
+was done before. A value that the bundled files changed is taken from the checkpoint too, unless somebody names it: on
+the command line, or in a file of one's own. Such a one is compared as any other change is.
+"""
+
+import json
+from pathlib import Path
+
+import yaml
+
+from mindaam.places import configs_dir
+from mindaam.schema import override, validate
+from mindaam.training.corpus_config import CorpusConfig, begun_config
+from mindaam.zoo.checkpoints import read_metadata
+
+# Values of the bundled recipes that changed when the key "rescale_positions" came: {key: (before, since)}
+SINCE = "rescale_positions"
+CHANGED = {
+    ("epochs",): (20, 30),
+    ("schedule", "afterwards"): ("stay", "climb"),
+    ("sampling", "clips"): (8, 1),
+    ("scored_share",): (0.5, 1.0),
+}
+
+
+def as_begun(config, path, file, assignments):
+    """(CorpusConfig to go on with, lines that say what it keeps) of a run whose checkpoint is at `path`.
+
+    config: what the configuration `file` says today with `key=value` assignments over it. Raises as `begun_config`.
+    """
+    theirs, ours = begun_config(path), config.model_dump(mode="json")
+    stored = json.loads(read_metadata(path)["config"])
+    lacking = set(_keys(theirs)) - set(_keys(stored))
+    changed = {} if SINCE in stored else CHANGED
+    said, lines = named(file, assignments), []
+    there = set(_keys(ours))
+    for key in sorted(there & {*lacking, *changed}):
+        then, today = _at(theirs, key), _at(ours, key)
+        if then == today or key in said or (key in changed and (then, today) != changed[key]):
+            continue
+        ours = _with(ours, key, then)
+        shown = [json.dumps(each, ensure_ascii=False) for each in (then, today)]
+        kept = f"{'.'.join(key)}: {shown[0]}"
+        lines.append(f"the run keeps {kept}, with which it was begun; the recipe now says {shown[1]}")
+    return validate(CorpusConfig, ours, str(file)), lines
+
+
+def named(file, assignments):
+    """The keys, tuples, that somebody gave: in assignments, or in files that are not the package's."""
+    found, file = set(_keys(override({}, assignments))), Path(file)
+    while file is not None and not file.resolve().is_relative_to(configs_dir().resolve()):
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))  # read before: it is a mapping
+        base = data.pop("base", None)
+        found |= set(_keys(data))
+        file = None if base is None else file.parent / str(base)
+    return found
+
+
+def _keys(data, above=()):
+    for key, value in data.items():
+        yield (*above, key)
+        if isinstance(value, dict):
+            yield from _keys(value, (*above, key))
+
+
+def _at(data, key):
+    for part in key:
+        data = data[part]
+    return data
+
+
+def _with(data, key, value):
+    first, *rest = key
+    return {**data, first: _with(data[first], rest, value) if rest else value}

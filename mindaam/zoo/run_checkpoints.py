@@ -1,0 +1,196 @@
+"""Checkpoints of training runs, read: which of a run's files is whole, and the model that one holds.
+
+A run's folder holds `checkpoints/step-00000123.safetensors` and `latest`, a text file with the name of one of them
+(`training.checkpoints` writes both); runs in phases have one `last.safetensors` instead. Beside what was trained, such
+a file holds the optimizer's moments and, if the run has them, the weights' averages. MindSpore and safetensors load a
+flipped byte without a word; a checksum over all of a file's content is kept in it for that. Nothing here needs
+MindSpore.
+"""
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mindaam.errors import CheckpointError
+from mindaam.schema import merge
+from mindaam.zoo.checkpoints import read_metadata, read_safetensors
+
+FOLDER, POINTER = "checkpoints", "latest"
+CHECKSUM = "checksum"  # entry of a file's metadata
+MODEL = "model_config"  # entry of a file's metadata: the whole ModelConfig; runs of before have their own alone
+OPTIMIZER, AVERAGE = "optimizer.", "ema."  # how the names of moments and averages begin
+SHOWN = 5  # faults that a refusal shows
+_NAME = re.compile(r"step-(\d{8,})\.safetensors")
+
+
+class Found(NamedTuple):
+    """A whole checkpoint, and a line for the user where it isn't simply the one that `latest` names, "" otherwise."""
+
+    path: Path
+    note: str = ""
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+
+
+def latest(folder):
+    """The checkpoint to continue a run from, as Found; None when the folder holds none yet.
+
+    That is the one which `latest` names. If the pointer is missing or damaged, or its file is, it is the newest whole
+    one, and the note says so. Files are read and verified completely. Raises CheckpointError when none is whole.
+    """
+    files, (named, fault) = stored(folder), pointed(folder)
+    if not files and not os.path.lexists(Path(folder) / POINTER):
+        return None
+    faults = [fault] if fault else []
+    others = [files[step] for step in sorted(files, reverse=True) if files[step] != named]
+    for path in [named, *others] if named else others:
+        try:
+            load(path)
+        except CheckpointError:
+            faults.append(f"{path.name} is {'damaged or unreadable' if path.exists() else 'missing'}")
+        else:
+            return Found(path, f"{_listed(faults)}; going on from {path.name}" if faults else "")
+    raise CheckpointError(
+        f"{folder} has no whole checkpoint to continue from ({_listed(faults)}); copy one back into its "
+        f"{FOLDER} folder, or start in another folder"
+    )
+
+
+def load(path):
+    """(tensors {name: ndarray}, metadata {str: str}) of a checkpoint, every byte of both verified.
+
+    Arrays have the types that they were saved with and are read-only. Raises CheckpointError for a missing, foreign,
+    damaged or truncated file, and for one that holds a model but no run.
+    """
+    try:
+        tensors, metadata = read_safetensors(path, widen=False), read_metadata(path)
+    except OSError as error:  # a disk that fails on the way
+        raise CheckpointError(f"cannot read {path} ({error.strerror}); take another checkpoint of the run") from error
+    expected = metadata.pop(CHECKSUM, None)
+    if expected is None:
+        raise CheckpointError(
+            f"{path} has no checksum, so that it is damaged or not a run's checkpoint; give a file of a run's "
+            f"{FOLDER} folder"
+        )
+    if checksum(tensors, metadata) != expected:
+        raise CheckpointError(
+            f"{path} is damaged: its content does not have the checksum that it was saved with; take another "
+            "checkpoint of the run"
+        )
+    return tensors, metadata
+
+
+def checksum(tensors, metadata):
+    """The SHA-256 of everything that a checkpoint says: metadata, and names, types, shapes and values of its arrays."""
+    total = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name in sorted(tensors):
+        array = np.asarray(tensors[name])
+        total.update(json.dumps([name, array.dtype.name, array.shape]).encode())
+        if array.size:  # an empty array has no bytes to view
+            total.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8))
+    return total.hexdigest()
+
+
+def stored(folder):
+    """{step: Path} of a run's checkpoints, whole or not. Raises CheckpointError for a folder that cannot be read."""
+    folder = Path(folder) / FOLDER
+    try:
+        named = [(_NAME.fullmatch(path.name), path) for path in folder.iterdir() if path.is_file()]
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise CheckpointError(f"cannot read the folder {folder} ({error.strerror}); check its permissions") from error
+    return {int(name[1]): path for name, path in named if name}
+
+
+def pointed(folder):
+    """(Path that a run's pointer names, None), or (None, what is wrong with the pointer)."""
+    try:
+        with open(Path(folder) / POINTER, "rb") as file:
+            name = file.read(100).decode("ascii").strip()
+    except FileNotFoundError:
+        return None, f'the pointer "{POINTER}" is missing'
+    except (OSError, ValueError):
+        return None, f'the pointer "{POINTER}" is unreadable'
+    if not _NAME.fullmatch(name):
+        return None, f'the pointer "{POINTER}" is damaged'
+    return Path(folder) / FOLDER / name, None
+
+
+def _listed(faults):
+    more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    return f"{', '.join(faults[:SHOWN])}{more}"
+
+
+# ---- the model in a file ---------------------------------------------------------------------------------------------
+
+
+def is_run(metadata):
+    """Whether the metadata {str: str} are of a run's checkpoint, which goes on, and not of a model alone."""
+    return "corpus" in metadata or "place" in metadata
+
+
+def run_model(path, metadata, config_of):
+    """(the model's name, its configuration) of a run's checkpoint: the second a dictionary over that of its preset.
+
+    metadata: of `read_metadata(path)`; config_of: `weights.checkpoint_config` of what the run started from, a name or
+    a path, which is asked for runs of before only. Raises CheckpointError, a sentence, for a run that trains no AAM or
+    parts of one only, and where a configuration is damaged or not here.
+    """
+    config = _table(path, metadata.get("config", "{}"))
+    if "place" in metadata and "clips" in config:
+        raise CheckpointError(
+            f"{path} is of the sounding-object experiment, whose small model is no AAM: give a checkpoint of an AAM"
+        )
+    if "place" in metadata and "films" in config:
+        raise CheckpointError(
+            f"{path} holds only the temporal blocks of a run on them: give the model.safetensors that a run has beside "
+            "it when it is done"
+        )
+    if MODEL in metadata:
+        return metadata.get("model"), _table(path, metadata[MODEL])
+    if "model" not in config:
+        raise CheckpointError(f"{path} does not say which model it holds; it is damaged or from another version")
+    changes, below = config.get("model_changes") or {}, {}
+    if config.get("start") is not None:
+        below = _started_from(path, config["start"], config_of)
+    return config["model"], merge({"preset": config.get("preset", "paper"), **below}, changes)
+
+
+def run_arrays(path, metadata):
+    """{name: array} of what a run has trained, averages in the place of weights where it keeps them.
+
+    Raises CheckpointError for a damaged file.
+    """
+    arrays = load(path)[0] if "corpus" in metadata else read_safetensors(path)
+    averages = {name.removeprefix(AVERAGE): array for name, array in arrays.items() if name.startswith(AVERAGE)}
+    return {name: array for name, array in arrays.items() if not name.startswith((OPTIMIZER, AVERAGE))} | averages
+
+
+def _started_from(path, start, config_of):
+    """The configuration of the model that a run of before started from: the run's own best one has it too."""
+    best = Path(path).parent.parent / "best.safetensors"
+    try:
+        found = config_of(best if best.is_file() else start)[1]
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{path} does not say how its model is configured, and neither does what its run started from ({error})"
+        ) from error
+    return found or {}
+
+
+def _table(path, text):
+    """A dictionary from JSON in a file's header."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: the configuration in its header is damaged ({error})") from error
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{path}: the configuration in its header is not a table; take another checkpoint")
+    return found

@@ -1,0 +1,51 @@
+"""The folder that a document's blocks run in: tiny files and folders under the names that the documents use."""
+
+import shutil
+
+import cv2
+
+from mindaam.data.imports.importing import Wanted, import_gaze
+from tests.clips import make_clip, pictures
+from tests.docs.documents import ROOT
+from tests.training.corpus_root import make_corpus
+from tests.training.small import make_gaze
+
+SECONDS = (0, 10, 20, 30, 40, 50, 60, 61)  # at which film.mp4 shows a frame: README.md predicts from its 60th on
+
+
+def make(folder, model):
+    """Writes it: photo.jpg, holiday/, film.mp4, examples/, FOLDER (gaze folders), ROOT (data sets), MYDIR (gaze folders
+    of one's own), my_films (a gaze folder of videos), models that were trained, and links to the checkout's scripts;
+    returns the folder. model: the checkpoint that the trained models are copies of."""
+    folder.mkdir()
+    for name in ("ascend_scripts", "benchmarks"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "docs" / "images").mkdir(parents=True)
+    small = [cv2.resize(cv2.imread(str(path)), (96, 72)) for path in sorted((ROOT / "examples").glob("*.jpg"))]
+    for name, picture in zip(("photo", "holiday/one", "holiday/two"), small, strict=False):
+        (folder / name).parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(folder / f"{name}.jpg"), picture)
+    shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("*.mp4"))
+    make_clip(folder / "film.mp4", pictures(len(SECONDS)), times=SECONDS)
+    gaze = make_gaze(folder / "FOLDER")
+    for name in ("eyecrowd", "scene500"):
+        shutil.copytree(gaze / "osie", gaze / name)
+    shutil.copytree(gaze / "osie", folder / "MYDIR" / "mine")
+    make_corpus(folder / "ROOT")
+    _videos(folder)
+    for name in ("mine", "films"):  # what docs/export.md exports
+        (folder / "runs" / name).mkdir(parents=True)
+        shutil.copy(model, folder / "runs" / name / "best.safetensors")
+    return folder
+
+
+def _videos(folder):
+    """A gaze folder of two videos of 20 frames."""
+    sources = folder / "videos"
+    sources.mkdir()
+    lines = ["image,x,y,t_ms,duration_ms"]
+    for name in "ab":
+        make_clip(sources / f"{name}.mp4", pictures(20), tone=0.8)
+        lines += [f"{name}.mp4,{10 + 4 * number},20,{100 * number},100" for number in range(8)]
+    (folder / "videos.csv").write_text("\n".join(lines) + "\n")
+    import_gaze(sources, folder / "videos.csv", folder / "my_films", Wanted(val=0.5))
