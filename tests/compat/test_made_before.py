@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 import yaml
 
+from mindaam.data.audio.windows import cut_of
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.evaluation.run_report import write_report
 from mindaam.inference.predictor import Predictor
+from mindaam.models.registry import model_config
 from mindaam.training import checkpoints, corpus_run, run
 from mindaam.training.config import load_train_config
 from mindaam.training.corpus_config import CorpusConfig
@@ -166,7 +168,8 @@ def test_a_run_is_taken_up_without_leave_to_change(folder, monkeypatch, name):
 
 
 def gone_on(name):
-    hearing = Hearing(made.constant, made.OFFSETS, released=False) if name == "audio" else None
+    cut = cut_of(model_config("aam_dinov2_vits14").sound)
+    hearing = Hearing(made.constant, cut, released=False) if name == "audio" else None
     corpus_run.train(
         made.CORPUS, made.RUNS[name], tiny=True, out=Path("begun") / name, resume=True, hearing=hearing
     )  # fmt: skip
