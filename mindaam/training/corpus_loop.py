@@ -138,7 +138,7 @@ class Run:
             # an unseen set that had a say in which model is kept would not be unseen
             seen = [each[0] for name, each in scores.items() if name not in self.config.unseen]
             mean = float(np.mean(seen)) if seen else 0.0
-            if mean > self.best:
+            if mean > self.best or not seen:  # without held-out splits the newest model is the one to take
                 self.best = mean
                 if self.world.is_first:
                     save_trained(self.model, self.folder / "best.safetensors", header_entry(self.config))
