@@ -46,7 +46,7 @@ def assert_same(one, other):
 @pytest.mark.slow  # two processes that compile every kind of graph that there is, a third that compiles a few
 def test_every_graph_gives_the_same_bits_when_it_is_read_back_in_another_order(tmp_path):
     made = scenario(tmp_path / "made.npz", PARTS, tmp_path / "cache")
-    assert made[1] == 0 and made[2] > 30
+    assert made[1] == 0 and made[2] > 25
     read = scenario(tmp_path / "read.npz", PARTS[::-1], tmp_path / "cache")
     assert read[1:] == (made[2], 0)
     assert_same(read[0], made[0])
