@@ -63,7 +63,7 @@ class Scaled(nn.Cell):
         return self.dense(x) * self.factor
 
 
-def test_a_graphs_key_follows_from_what_it_is_and_not_from_values():
+def test_a_graphs_key_follows_from_what_it_is_and_not_from_values(graph):
     x, wide = ms.Tensor(np.ones((1, 2), np.float32)), ms.Tensor(np.ones((3, 2), np.float32))
     cell = Scaled(2.0)
     key = graph_key(cell, (x,))
@@ -82,6 +82,8 @@ def test_a_graphs_key_follows_from_what_it_is_and_not_from_values():
         graph_key(Scaled(ms.Tensor([3.0])), (x,)),
     ]
     assert len({key, *others}) == 1 + len(others)
+    cell(x)
+    assert graph_key(cell, (x,)) == key  # MindSpore notes on a Cell that it was compiled
 
 
 def test_keys_of_models_differ_wherever_their_graphs_do():
