@@ -33,7 +33,7 @@ trap failed ERR
 """
 # What a document's Python blocks take for granted, as its sentences say.
 GIVEN = {
-    "README.md": "import numpy as np\nframes = [np.full((48, 64, 3), 90, np.uint8)] * 6\n",
+    "README.md": "import numpy as np\nframes = [np.full((48, 64, 3), 90, np.uint8)] * 3\n",
     "docs/export.md": "import numpy as np\nimage = np.zeros((1, 3, 56, 56), np.float32)\n",
 }
 
