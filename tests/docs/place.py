@@ -26,7 +26,7 @@ def make(folder, model):
         (folder / name).parent.mkdir(exist_ok=True)
         cv2.imwrite(str(folder / f"{name}.jpg"), picture)
     shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("*.mp4"))
-    make_clip(folder / "film.mp4", pictures(len(SECONDS)), times=SECONDS)
+    make_clip(folder / "film.mp4", pictures(len(SECONDS)), times=SECONDS, options={"bf": "0"})
     gaze = make_gaze(folder / "FOLDER")
     for name in ("eyecrowd", "scene500"):
         shutil.copytree(gaze / "osie", gaze / name)

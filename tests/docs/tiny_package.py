@@ -14,7 +14,7 @@ from mindaam import places
 from mindaam.encoders.tables import is_table
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir, model_zoo_dir
-from mindaam.schema import merge, read_yaml
+from mindaam.schema import merge
 from mindaam.zoo.checkpoints import write_safetensors
 from mindaam.zoo.index import update
 from mindaam.zoo.weights import save_trained
@@ -22,7 +22,7 @@ from tests.decoder.small import stirred
 
 NAME = "aam_dinov2_vits14"
 
-# What is laid over each model's structure: sizes only.
+# What is laid over each model's structure: its sizes, but for that of the images, which packs must have.
 MODEL = {
     "encoder": {"width": 32, "depth": 4, "heads": 2, "taps": [0, 1, 2, 3]},
     "lora": {"rank": 2, "last_n_blocks": 2},
@@ -30,7 +30,6 @@ MODEL = {
         "neck_widths": [8, 8, 16, 16], "start_width": 16, "start_groups": 8, "stage_widths": [16, 8, 8], "gaussians": 2,
     },
 }  # fmt: skip
-PATCHES = 4  # a side
 TEMPORAL = {"taps": [2, 3], "frames": 32, "heads": 2, "mlp_ratio": 1, "clip": 4}
 
 # What is laid over each bundled training: lengths only.
@@ -42,7 +41,7 @@ SHORT = {
     "corpus": SHORT_RUN,
     "finetune": SHORT_RUN,
     "aam_dinov2_vits14": {
-        "batch_size": 2, "folders": {"osie": 2, "eyecrowd": 1, "scene500": 1, "taskfix": 1}, "validation_pictures": 1,
+        "batch_size": 2, "folders": {"osie": 2, "eyecrowd": 2, "scene500": 2, "taskfix": 2}, "validation_pictures": 1,
     },
     "aam_dinov2_vits14_films": {
         "model_changes": {"temporal": TEMPORAL}, "films": {"train": 2, "val": 2}, "frames": 32, "pairs": 1, "steps": 2,
@@ -59,8 +58,7 @@ def make(folder):
     folder = Path(folder)
     shutil.copytree(configs_dir(), folder / "configs")
     for path in (folder / "configs" / "models").glob("*.yaml"):
-        side = PATCHES * read_yaml(path)["encoder"]["patch"]
-        _changed(path, lambda data, side=side: merge(data, {**MODEL, "image_size": [side, side]}))
+        _changed(path, lambda data: merge(data, MODEL))
     for path in [*(folder / "configs" / "train").glob("*.yaml"), *(folder / "configs" / "experiments").glob("*.yaml")]:
         _changed(path, lambda data, name=path.stem: _short(merge(data, SHORT.get(name, {}))))
     _zoo(folder)
