@@ -4,6 +4,8 @@ python benchmarks/sounding_object_picture.py runs/sounding_object -o docs/images
 """
 
 import argparse
+import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -38,7 +40,10 @@ def main():
     """Draws the picture."""
     options = arguments()
     last = options.run / "last.safetensors"
-    config = SoundingConfig.model_validate_json(read_metadata(last)["films"])
+    stored = json.loads(read_metadata(last).get("config", "{}"))
+    if "clips" not in stored:
+        sys.exit(f"{last} is not of the sounding-object experiment: give the folder of a run of it")
+    config = SoundingConfig.model_validate(stored)
     specs, held = clips_of(config, "held")
     runtime.configure(mode="graph", seed=config.seed)
     model = build(config)

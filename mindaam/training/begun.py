@@ -21,6 +21,7 @@ CHANGED = {
     ("epochs",): (20, 30),
     ("schedule", "afterwards"): ("stay", "climb"),
     ("sampling", "clips"): (8, 1),
+    ("scored_share",): (0.5, 1.0),
 }
 
 

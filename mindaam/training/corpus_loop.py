@@ -42,7 +42,7 @@ COLUMNS = (
     "step", "epoch", "set", "kind", "rate", *TERMS, "norm", "samples", "seconds", "waiting", "computing", "memory_mb"
 )  # fmt: skip
 # keys that a resume may change
-FREE = ("data_root", "checkpoint_every", "keep_last", "keep_best", "shard_optimizer", "validation")
+FREE = ("data_root", "checkpoint_every", "keep_last", "keep_best", "shard_optimizer", "validation", "score_unseen")
 LISTED = 10  # lines about what was left out that are shown
 SMALLEST_SCALE = 2.0**-10
 
@@ -138,7 +138,7 @@ class Run:
             # an unseen set that had a say in which model is kept would not be unseen
             seen = [each[0] for name, each in scores.items() if name not in self.config.unseen]
             mean = float(np.mean(seen)) if seen else 0.0
-            if mean > self.best:
+            if mean > self.best or not seen:  # without held-out splits the newest model is the one to take
                 self.best = mean
                 if self.world.is_first:
                     save_trained(self.model, self.folder / "best.safetensors", header_entry(self.config))

@@ -26,7 +26,8 @@ def clock(seconds):
 class CsvLog:
     """A CSV file that is appended to row by row; a resumed run first drops the rows after the step it goes on from.
 
-    columns: their names, "step" among them; resume_step: the last step whose rows are kept, 0 for an empty log.
+    columns: their names, "step" among them; resume_step: the last step whose rows are kept, 0 for an empty log. Kept
+    rows lose what is no longer among the columns, and are empty where a column is new.
     Raises OutputError when the file cannot be written.
     """
 
@@ -45,7 +46,7 @@ class CsvLog:
     def _put(self, path, mode, rows):
         try:
             with open(path, mode, newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, self.columns).writerows(rows)
+                csv.DictWriter(file, self.columns, extrasaction="ignore").writerows(rows)
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
 

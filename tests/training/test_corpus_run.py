@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import mindspore as ms
@@ -15,6 +16,7 @@ from mindaam import runtime
 from mindaam.data.audio.windows import Cut
 from mindaam.data.datasets.corpus import find_set, open_found
 from mindaam.data.packs.packing import pack
+from mindaam.data.sampling import SamplerState
 from mindaam.encoders.tables import is_table
 from mindaam.errors import CheckpointError, ConfigError, InputError, TrainingError
 from mindaam.models.registry import build_model, model_config
@@ -25,6 +27,7 @@ from mindaam.training.corpus_loop import Run
 from mindaam.training.corpus_run import open_data, open_hearing, require_films, train
 from mindaam.training.corpus_source import Hearing
 from mindaam.training.corpus_step import HEARD, PARTS, SHARED, SOUND, TEMPORAL, optimizers
+from mindaam.training.distributed import ALONE
 from mindaam.zoo.factory import create_model
 from tests.data.datasets import picture_trees
 from tests.models.tiny_film import CHANGES, NAME
@@ -75,6 +78,20 @@ def test_packs_that_do_not_hold_what_the_model_takes_are_refused_before_a_step(t
     with pytest.raises(InputError, match=r"32 x 32, resized by 'area', and .* 336 x 336 by 'antialiased'.*data pack"):
         train(RECIPE, [f"data_root={tmp_path / 'packs'}"], out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_without_held_out_splits_the_newest_model_is_kept(monkeypatch, tmp_path):
+    kept, log = [], SimpleNamespace(write=lambda row: None, epoch=lambda row: None)
+    monkeypatch.setattr("mindaam.training.corpus_loop.save_trained", lambda model, *_: kept.append(model.number))
+    model = SimpleNamespace(set_train=lambda on: None, number=0)
+    run = SimpleNamespace(
+        model=model, corpus=SimpleNamespace(val={}), world=ALONE, best=-1.0, hearing=None, heard=(), folder=tmp_path,
+        encode=None, config=config(), number=1, state=SamplerState(), epochs_log=log, events=log, say=lambda line: None,
+        _averaged=nullcontext,
+    )  # fmt: skip
+    for model.number in (1, 2):
+        assert Run.score(run) == 0.0
+    assert kept == [1, 2]
 
 
 def test_a_sound_encoder_that_is_not_here_is_said_once():
@@ -180,6 +197,12 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(graph, tmp_pa
     written = yaml.safe_load((whole.folder / "config.yaml").read_text())
     assert CorpusConfig(**written).sampling.weights["salicon"] == 2
     assert create_model("aam_dinov2_vits14", whole.folder / "best.safetensors").config.temporal.clip == 4
+    # scored once, at its last step: the checkpoint's averages are what `best` holds
+    best, latest = (create_model("aam_dinov2_vits14", whole.folder / name) for name in ("best", "latest"))
+    assert latest.config == best.config and all(
+        np.array_equal(mine.asnumpy(), theirs.asnumpy())
+        for mine, theirs in zip(latest.get_parameters(), best.get_parameters(), strict=True)
+    )
     with pytest.raises(CheckpointError, match=r"schedule\.learning_rate: 0\.0003 -> 0\.1.*--allow-changes"):
         train(RECIPE, [*changes, "schedule.learning_rate=0.1"], tiny=True, out=halved.folder, resume=True)
     (root / "SALICON/images/train/COCO_train2014_000000000009.jpg").unlink()

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from mindaam.errors import ConfigError, OutputError
+from mindaam.places import recipe
 from mindaam.training import launch, supervision
 from mindaam.training.launch import Job
 from tests.training import ranks
@@ -77,7 +78,9 @@ def test_every_start_takes_a_port_of_its_own_and_several_machines_the_agreed_one
     assert job.port == launch.PORT
 
 
-def test_a_dry_run_prints_the_command_and_starts_nothing(tmp_path, capsys):
+def test_a_dry_run_prints_the_command_and_starts_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a b").write_text("base: " + str(recipe("corpus")))
     assert launch.main(["--workers", "2", "--log-dir", str(tmp_path / "logs"), "--dry-run", "--", "train", "a b"]) == 0
     assert capsys.readouterr().out.endswith("--tail_worker_log=2 python -m mindaam.cli.main train 'a b'\n")
     assert not (tmp_path / "logs").exists()

@@ -43,6 +43,7 @@ def test_the_released_recipe_is_one_clip_of_32_frames_on_one_rank_and_rescales_p
     config = recipe("aam_dinov3_vitl16_released")
     assert (config.sampling.clips, config.sampling.clip, config.answered) == (1, 32, 32)
     assert config.model_changes["temporal"] == {"clip": 32} and config.rescale_positions == 2.0
+    assert config.scored_share == 1.0  # one sentence a set
     assert config.require_ranks(1) is None
     assert "or train on one rank" in config.require_ranks(8)
     assert [recipe(name).rescale_positions for name in ALL[:4]] == [None] * 4

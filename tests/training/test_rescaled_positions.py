@@ -1,6 +1,5 @@
 """Rescaled positions: every compiled step sees factors of its own, the ones that seed and step give, training alone."""
 
-import json
 from types import SimpleNamespace
 
 import mindspore as ms
@@ -8,17 +7,16 @@ import numpy as np
 import pytest
 from mindspore import nn, ops
 
+from mindaam.data.sampling import SamplerState
 from mindaam.encoders.dinov3 import from_official
-from mindaam.places import configs_dir
-from mindaam.training import checkpoints, corpus_run
+from mindaam.places import recipe
+from mindaam.training import corpus_loop
+from mindaam.training.corpus_config import load_corpus_config
 from mindaam.training.corpus_loop import Run
-from mindaam.training.corpus_run import train
+from mindaam.training.corpus_source import Part
 from mindaam.training.corpus_step import TERMS, CorpusStep, prepare, rescale_positions
 from mindaam.training.optimizer import AdamW
 from tests.encoders.dinov3_files import build, dinov3_in_numpy, official_state, pictures, tiny_settings
-from tests.models.tiny_film import CHANGES
-from tests.training.corpus_root import make_corpus
-from tests.training.small import FakeSentenceEncoder, fill_backbone
 
 SIZE = (32, 48)
 
@@ -83,32 +81,27 @@ def test_a_steps_factors_follow_from_the_seed_and_its_number():
     assert np.array_equal(model.backbone.rescale_factors.asnumpy(), first)
 
 
-@pytest.mark.slow  # graphs to compile
-def test_a_run_that_rescales_goes_on_to_the_bit(graph, tmp_path, monkeypatch):
-    monkeypatch.setattr(corpus_run, "load_backbone", fill_backbone)
-    monkeypatch.setattr("mindaam.training.corpus_loop.sentence_encoder", lambda name: FakeSentenceEncoder())
-    changes = {key: value for key, value in CHANGES.items() if key != "audio"} | {"audio": None}
-    changes["temporal"] = {"clip": 4}
-    assignments = [
-        f"data_root={make_corpus(tmp_path / 'data')}", "corpus={osie: 1}", "model=aam_dinov3_vits16",
-        f"model_changes={json.dumps(changes)}", "checkpoint_every=2", "sampling.steps=4", "precision=float32",
-        "sampling.batch_size=2", "epochs=1", "validation={pictures: 1, films: 1}",
-    ]  # fmt: skip
-    recipe = configs_dir() / "train" / "aam_dinov3_vitl16_released.yaml"
+def test_a_step_of_a_run_is_taken_under_its_own_factors(monkeypatch):
+    """Of a run's parts only what surrounds the graph; it is asked what factors it would have seen."""
+    chosen, seen = tiny_settings(), []
+    model = SimpleNamespace(backbone=build(chosen, SIZE, from_official(official_state(chosen)).state))
+    prepare(model, rescale_positions=2.0)
 
-    def run(folder, *more, **options):
-        return train(recipe, [*assignments, *more], tiny=True, out=tmp_path / folder, **options)
+    def graph_of(cell, *inputs):
+        seen.append(model.backbone.rescale_factors.asnumpy().copy())
+        return ms.Tensor(np.zeros(len(TERMS), np.float32)), ms.Tensor(0.0, ms.float32)
 
-    whole, plain = run("whole"), run("plain", "rescale_positions=null")
-    part = Run.part
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "part", lambda run, this, to_stop=False: part(run, this, to_stop or run.number == 1))
-        assert not run("halved").finished
-    resumed = run("halved", resume=True)
-    last, other, without = (
-        checkpoints.load(checkpoints.latest(each.folder).path)[0] for each in (whole, resumed, plain)
-    )
-    assert last.keys() == other.keys() == without.keys()
-    assert all(np.array_equal(last[name], other[name]) for name in last)
-    assert any(not np.array_equal(last[name], without[name]) for name in last)
-    assert not any("rescale" in name for name in last)
+    monkeypatch.setattr(corpus_loop.graphs, "run", graph_of)
+    config = load_corpus_config(recipe("aam_dinov3_vitl16_released"))
+    run = SimpleNamespace(
+        config=config, model=model, number=7, total=9, done={"shared": 0}, scale=1.0, _sums=[],
+        _since=0.0, _waited=0.0, _computed=0.0, _taking_part=lambda kind: ["shared"],
+        optimizers={"shared": AdamW([([ms.Parameter(ms.Tensor([0.0]), name="x")], 0.0, 1.0)])},
+        steps={"pictures": SimpleNamespace(set_train=lambda _: None)},
+    )  # fmt: skip
+    for number, part in ((7, 0), (7, 1), (8, 0)):  # both parts of a step are one batch, under one draw
+        run.number = number
+        Run.part(run, Part(SamplerState(), None, "pictures", part, False, ()))
+    wanted = [drawn(model, number, seed=config.seed) for number in (7, 7, 8)]
+    assert all(np.array_equal(mine, theirs) for mine, theirs in zip(seen, wanted, strict=True))
+    assert not np.array_equal(seen[0], seen[2])

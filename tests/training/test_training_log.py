@@ -100,3 +100,10 @@ def test_laps_add_up(monkeypatch):
     monkeypatch.setattr(log.time, "monotonic", lambda: next(times))
     progress = Progress(1, io.StringIO())
     assert (progress.lap(), progress.lap()) == (2.0, 3.5)
+
+
+def test_a_resumed_log_may_have_other_columns(tmp_path):
+    CsvLog(tmp_path / "a.csv", ["step", "osie_CC", "avad_CC"], 0).write({"step": 1, "osie_CC": 0.5, "avad_CC": 0.25})
+    log = CsvLog(tmp_path / "a.csv", ["step", "osie_CC", "fiwi_CC"], 1)
+    log.write({"step": 2, "osie_CC": 0.75, "fiwi_CC": 0.5})
+    assert (tmp_path / "a.csv").read_text().split() == ["step,osie_CC,fiwi_CC", "1,0.5,", "2,0.75,0.5"]

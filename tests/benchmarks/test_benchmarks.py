@@ -1,0 +1,296 @@
+"""Every script of benchmarks/: it explains itself, and it runs, at the smallest sizes, on models that are tiny."""
+
+import csv
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import yaml
+
+from mindaam import runtime
+from mindaam.data.media import read_image
+from mindaam.places import configs_dir
+from mindaam.schema import merge, read_yaml
+from mindaam.training import film_run
+from mindaam.training.sounding_model import SoundingStep
+from mindaam.training.sounding_object import build
+from mindaam.zoo import save_trained
+from tests.clips import make_clip, pictures
+from tests.models.tiny import NAME
+from tests.models.tiny_film import CHANGES as FILM_CHANGES
+from tests.training.test_sounding_object import config as sounding_config
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "benchmarks"
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
+PARTS = ("data_formats", "data_readers")  # of data.py, and no scripts
+# the real encoder, which is all that a checkpoint's model needs, under a small head
+SMALL = {
+    "image_size": [28, 28],
+    "head": {"neck_widths": [8, 8, 8, 8], "start_width": 8, "stage_widths": [8, 8, 8]},
+    "lora": {"rank": 2},
+}
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """A function that imports a script, as running it does but for its `main`."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.syspath_prepend(str(ROOT))
+
+    def load(name):
+        # under its own name, since a process that is started afresh imports it by that
+        spec = importlib.util.spec_from_file_location(
+            name if name in PARTS else f"benchmark_{name}", FOLDER / f"{name}.py"
+        )
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture
+def main(load, monkeypatch, capsys):
+    """A function that runs a script's `main` with arguments in this process, and gives what it prints.
+
+    changes: {name: value} in the script's module.
+    """
+
+    def run(name, *arguments, **changes):
+        module = load(name)
+        for key, value in changes.items():
+            monkeypatch.setattr(module, key, value)
+        monkeypatch.setattr(sys, "argv", [str(FOLDER / f"{name}.py"), *map(str, arguments)])
+        monkeypatch.setenv("PYTHONPATH", str(ROOT))
+        module.main()
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def mode():
+    yield
+    runtime.configure(mode="pynative")
+
+
+def script(name, *arguments):
+    """What a script prints, as a user starts it."""
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / f"{name}.py"), *map(str, arguments)],
+        capture_output=True, text=True, timeout=600, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def cells(table):
+    """The rows of a Markdown table's cells, its head first."""
+    lines = [line.strip().strip("|").split("|") for line in table.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line] for line in lines if not line[0].strip().startswith("---")]
+
+
+def small_model(folder, **changes):
+    """The checkpoint of a small model without temporal blocks."""
+    from mindaam.models.registry import build_model
+
+    path = folder / "small.safetensors"
+    save_trained(build_model(NAME, changes=merge(SMALL, changes)), path)
+    return path
+
+
+@pytest.mark.parametrize("name", [name for name in SCRIPTS if name not in PARTS])
+def test_every_script_explains_itself(name, load, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", "--help"])
+    with pytest.raises(SystemExit) as left:
+        load(name).main()
+    assert left.value.code == 0 and capsys.readouterr().out.startswith(f"usage: {name}.py")
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_the_parts_of_scripts_can_be_imported(name, load):
+    assert load(name).BASELINE
+
+
+def sounding_run(folder):
+    """The folder of a run of the sounding-object experiment that has not learned anything yet."""
+    settings = sounding_config(picture=[32, 32], frames=4)
+    runtime.configure(mode="graph", seed=0)
+    folder.mkdir()
+    film_run.save(folder / "last.safetensors", SoundingStep(build(settings), settings.optimizer), settings, 0)
+    return folder
+
+
+def test_the_sounding_objects_are_drawn(main, tmp_path):
+    asked, out = [], tmp_path / "drawn.jpg"
+
+    def predict(model, config, clip, waves):  # compiling the real one takes longer than all else here
+        asked.append(None if waves is None else waves.shape)
+        return np.full((1, config.frames, *config.map_size), 1.0, np.float32), None
+
+    said = main("sounding_object_picture", sounding_run(tmp_path / "run"), "-o", out, SHOWN=2, predict=predict)
+    assert str(out) in said and read_image(out).shape[0] > 4 * 144
+    assert len(asked) == 4 and asked.count(None) == 1
+
+
+def test_the_sounding_objects_of_another_run_are_not_drawn(main, tmp_path):
+    from mindaam.zoo.checkpoints import write_safetensors
+
+    write_safetensors(tmp_path / "last.safetensors", {}, {"place": "{}", "config": '{"folders": {}}'})
+    with pytest.raises(SystemExit, match="is not of the sounding-object experiment"):
+        main("sounding_object_picture", tmp_path, "-o", tmp_path / "x.jpg")
+    assert not (tmp_path / "x.jpg").exists()
+
+
+@pytest.mark.slow  # a graph to compile
+def test_the_gaze_of_a_wearer_is_scored(main, tmp_path):
+    make_clip(tmp_path / "film.mp4", pictures(4))
+    rows = [("frame_idx", "norm_pos_x", "norm_pos_y"), (0, 0.5, 0.5), (2, 0.4, 0.6), (3, 2.0, 0.5)]
+    with open(tmp_path / "gaze.tsv", "w", newline="") as file:
+        csv.writer(file, delimiter="\t").writerows(rows)
+    said = main(
+        "film_gaze", tmp_path / "film.mp4", tmp_path / "gaze.tsv", "--model", small_model(tmp_path, temporal=None)
+    )
+    assert "4 frames, 2 gaze samples" in said and "frame by frame: NSS" in said
+
+
+@pytest.mark.slow  # processes of their own
+def test_a_prediction_is_measured(tmp_path):
+    table = script("predict", "--rounds", 1, "--model", small_model(tmp_path, temporal=None))
+    rows = {row[0]: row[1:] for row in cells(table)}
+    assert all(float(value) > 0 for value in rows["peak memory, MB"][:2])
+    assert "faster" in table.splitlines()[-1]
+
+
+@pytest.mark.slow  # processes of their own
+def test_a_film_is_measured(main, tmp_path):
+    said = main("film", "--minutes", 0.02, "--only", "media", SHORT=0.8)
+    assert "decoder and writer, every frame: " in said and "peak memory" in said
+    model = small_model(tmp_path, temporal=None)
+    said = main("film", "--minutes", 0.02, "--fps", 4, "--only", "predict", "--model", model, SHORT=0.8)
+    assert "the same one after the other" in said
+
+
+@pytest.mark.slow  # graphs to compile
+def test_the_released_network_on_a_film_is_measured(load, tmp_path, monkeypatch):
+    from mindaam import zoo
+    from mindaam.models.registry import build_model
+
+    wide = merge(FILM_CHANGES, {"text": {"width": 768}, "audio": None})  # as wide as the script's stand-in for CLIP
+    monkeypatch.setattr(
+        zoo,
+        "create_model",
+        lambda name, preset: build_model(name, preset, changes=wide).set_train(False),
+        raising=False,
+    )
+    module = load("film")
+    for task in ("released", "photos"):
+        found = module.TASKS[task](module.CLIP, tmp_path, SimpleNamespace())
+        assert found["seconds"] > 0 and found["peak_mb"] > 0
+
+
+@pytest.mark.slow  # graphs to compile
+def test_the_fokker_planck_step_is_measured():
+    table = cells(script("fp_step", "--frames", 4, "--side", 4, "--channels", 16, "--rounds", 2))
+    assert [row[0] for row in table[1:]] == ["operators, given A, nu, lambda", "the step with its kernel"]
+    assert all(float(row[1]) > 0 and float(row[2]) > 0 for row in table[1:])
+
+
+@pytest.mark.slow  # a graph to compile
+@pytest.mark.parametrize("frames", [0, 2])
+def test_a_large_step_is_measured(load, monkeypatch, capsys, frames):
+    from mindaam.training import corpus_config
+
+    real = corpus_config.load_corpus_config
+    tiny = ["model=aam_dinov3_vits16", f"model_changes={json.dumps({**FILM_CHANGES, 'audio': None})}"]
+    tiny += [f"model_changes.temporal.clip={frames or 4}"]
+
+    def load_tiny(path, changes):
+        return real(path, [*tiny, *changes])
+
+    monkeypatch.setattr(corpus_config, "load_corpus_config", load_tiny)
+    load("large_step").step(frames, False)
+    compiled, again, memory = map(float, capsys.readouterr().out.split()[-3:])
+    assert compiled > 0 and again > 0 and memory > 0
+
+
+def tiny_recipe(folder):
+    """A folder of configurations that has the one of training alone, and that shrunken."""
+    (folder / "train").mkdir(parents=True)
+    tiny = {"start": None, "model_changes": {**SMALL, "head": {**SMALL["head"], "start_groups": 8}, "temporal": None}}
+    recipe = merge(read_yaml(configs_dir() / "train" / "corpus.yaml"), tiny)
+    (folder / "train" / "corpus.yaml").write_text(yaml.safe_dump(recipe))
+    return folder
+
+
+@pytest.mark.slow  # a graph to compile
+def test_what_a_step_costs_beside_its_graph_is_measured(main, tmp_path):
+    recipe = tiny_recipe(tmp_path / "configs") / "train" / "corpus.yaml"
+    said = main("overhead", "--steps", 3, "sampling.batch_size=2", RECIPE=recipe)
+    assert "a checkpoint takes" in said and cells(said)[1][0] == "pictures"
+
+
+@pytest.mark.slow  # two ranks, and graphs to compile
+def test_a_second_rank_is_measured(main, tmp_path):
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two cores")
+    configs = tiny_recipe(tmp_path / "configs")
+    said = main("scaling", "--steps", 4, "--batch", 2, "--side", 28, configs_dir=lambda: configs)
+    assert [row[0] for row in cells(said)] == ["ranks", "1", "2"]
+
+
+@pytest.mark.slow  # a large file
+def test_a_conversion_is_measured(tmp_path):
+    said = script("convert", "--rounds", 1, "--model", "aam_dinov3_vits16", "--folder", tmp_path)
+    assert "convert in a fresh process, s" in said and "The last run's report:" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow  # many processes
+def test_readers_are_measured():
+    said = script("data", "--pictures", 4, "--step", 0.02, "--batch", 2)
+    assert [row[0] for row in cells(said)][:4] == ["source", "folder of JPEGs", "folder of PNGs", "pack"]
+
+
+@pytest.mark.slow  # many processes
+def test_formats_are_measured():
+    said = script("data", "--formats", "--records", 70)
+    pack = next(row for row in cells(said) if row[0] == "ZIP with an index (the pack)")
+    assert float(pack[1]) > 0 and "refused" in pack[-1]
+
+
+@pytest.mark.slow  # pytest within pytest
+def test_parity_is_measured():
+    table = cells(script("parity", "--markdown", "tests/metrics/test_density_metrics.py"))
+    assert len(table) > 1 and all(row[0] == "metrics.density_metrics" and float(row[-1]) < 1 for row in table[1:])
+
+
+@pytest.mark.slow  # processes of their own
+def test_the_memory_of_audio_is_measured():
+    said = script("sound", "--hours", 0.02, "--only", "memory")
+    assert said.count("peak memory") == 2 and "NOT MET" not in said
+
+
+def test_reading_audio_files_is_measured():
+    said = script("sound", "--minutes", 0.2, "--rounds", 1, "--only", "files")
+    assert [line.split()[0] for line in said.splitlines()[1:]] == ["FLAC,", "wav:", "flac:", "ogg:"]
+
+
+@pytest.mark.slow  # a graph to compile
+def test_a_film_with_audio_is_measured(load, monkeypatch):
+    from mindaam.models import registry
+
+    real, module = registry.build_model, load("sound")
+    small = merge(FILM_CHANGES, {"text": {"width": 768}, "audio": {"width": 512}, "lora": {"last_n_blocks": 0}})
+    monkeypatch.setattr(registry, "build_model", lambda name, preset, changes: real(name, preset, changes=small))
+    monkeypatch.setattr(module, "FRAMES", 4)
+    monkeypatch.setattr(module, "CLIP_LENGTH", 2)
+    found = module.hearing("paper", SimpleNamespace(rounds=1))
+    assert found["silent"] > 0 and np.isfinite(found["heard"])
