@@ -51,7 +51,6 @@ def shorten():
         configure(device, "pynative", **{**more, "threads": 1})
 
     runtime.configure = at_once
-    at_once("CPU")
     corpus_loop.CorpusSource = partial(corpus_loop.CorpusSource, workers=0)
     sources.WORKERS = 0
     HyperbolicDecoder.construct = mean_in_its_place
@@ -92,7 +91,9 @@ def answered(request, sessions):
 
 def main(address):
     """Serves until it is killed."""
-    shorten()
+    from mindaam import runtime
+
+    runtime.configure("CPU")
     sessions = {}
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address)

@@ -65,17 +65,32 @@ def make(folder):
     return folder
 
 
+SITE = """
+from pathlib import Path
+
+from mindaam import places, runtime
+
+places.PACKAGE = Path({package!r})
+configure = runtime.configure
+
+
+def first(*arguments, **options):
+    from tests.docs.server import shorten
+
+    runtime.configure = configure
+    shorten()
+    runtime.configure(*arguments, **options)
+
+
+runtime.configure = first
+"""
+
+
 def site(folder, package):
-    """Writes a folder that, on PYTHONPATH, lets every Python process take the tiny package; returns it."""
+    """Writes a folder that, on PYTHONPATH, lets every Python process take the tiny package, and the short cuts of
+    `server` once it sets MindSpore up; returns it."""
     folder.mkdir()
-    lines = [
-        "from pathlib import Path",
-        "",
-        "from mindaam import places",
-        "",
-        f"places.PACKAGE = Path({str(package)!r})",
-    ]
-    (folder / "sitecustomize.py").write_text("\n".join(lines) + "\n")
+    (folder / "sitecustomize.py").write_text(SITE.format(package=str(package)))
     return folder
 
 
