@@ -120,14 +120,23 @@ class _Store:
 
     def compiled(self, key, call):
         """What `call`, which compiles one graph, returns; the graph is the one kept under `key`, or is kept."""
-        if not self._usable:
-            return call()
         kept = self.folder / f"{key}.mindir"
+        unwritable = kept.with_suffix(".unwritable")
+        if not self._usable or unwritable.exists():
+            return call()
         known = os.access(kept, os.R_OK)
         if known:
             (self._place / GRAPH.format(self._next)).symlink_to(kept.resolve())
-        with _cache_on():
-            result = call()
+        try:
+            with _cache_on():
+                result = call()
+        except RuntimeError as error:
+            self._take(None)
+            self._next += 1
+            if "MindIR" not in str(error):
+                raise
+            unwritable.touch()  # MindSpore cannot write every graph, and says so before it runs: not tried again
+            return call()
         if self._take(kept):
             self.made += 1
         elif known:

@@ -9,7 +9,7 @@ import yaml
 
 from mindaam.errors import CheckpointError, ConfigError
 from mindaam.places import configs_dir
-from mindaam.training import checkpoints
+from mindaam.training import checkpoints, corpus_run
 from mindaam.training.begun import as_begun
 from mindaam.training.corpus_config import begun_config, load_corpus_config
 from mindaam.zoo.checkpoints import write_safetensors
@@ -108,3 +108,19 @@ def test_another_kind_of_run_is_refused(tmp_path):
 def test_a_stored_configuration_of_a_later_version_is_one_sentence(tmp_path):
     with pytest.raises(ConfigError, match='unknown key "epocs"'):
         goes_on(begun(tmp_path, {**of_before(PAPER), "epocs": 3}), PAPER)
+
+
+@pytest.mark.parametrize(("folder", "epochs", "afterwards"), [("old", 20, "stay"), ("new", 30, "climb")])
+def test_training_goes_on_with_what_was_begun(tmp_path, monkeypatch, folder, epochs, afterwards):
+    class Reached(Exception):
+        pass
+
+    def open_data(config, *others):
+        raise Reached(config.epochs, config.schedule.afterwards, config.granularities)
+
+    monkeypatch.setattr(corpus_run, "open_data", open_data)
+    stored = (BEFORE / "aam_dinov3_vitl16_paper.json").read_text()
+    checkpoints.save(tmp_path / "old", 1, {}, {"corpus": "{}", "config": stored})
+    with pytest.raises(Reached) as reached:
+        corpus_run.train(PAPER, ["data_root=ROOT"], out=tmp_path / folder, resume=True)
+    assert reached.value.args == (epochs, afterwards, {} if folder == "old" else {"ledov": "none"})
