@@ -50,7 +50,7 @@ def _bundled(name):
     """Path of the verified checkpoint that travels with the package."""
     if at_hand(name):
         return verified(name)
-    cure = "none are known to be published: train your own"
+    cure = "train your own, as none are known to be published"
     if name in recipes():
         cure = f'train them with "mindaam train {name}"'
     elif name in records():

@@ -33,8 +33,8 @@ trap failed ERR
 """
 # What a document's Python blocks take for granted, as its sentences say.
 GIVEN = {
-    "README.md": "import numpy as np\nframes = [np.full((48, 64, 3), 90, np.uint8)] * 6\n",
-    "docs/export.md": "import numpy as np\nimage = np.zeros((1, 3, 56, 56), np.float32)\n",
+    "README.md": "import numpy as np\nframes = [np.full((48, 64, 3), 90, np.uint8)] * 3\n",
+    "docs/export.md": "import numpy as np\nimage = np.zeros((1, 3, 336, 336), np.float32)\n",
 }
 
 
@@ -106,6 +106,6 @@ def test_blocks_run_as_they_are_written(prepared, tmp_path, document):
         if (block.is_shell or block.is_python) and not block.reason:
             begun = time.monotonic()
             problem = prepared.run(block, folder)
-            print(f"{block.name}: {time.monotonic() - begun:.1f} s")
+            print(f"{block.name}: {time.monotonic() - begun:.1f} s {problem}")
             problems += [f"{block.name}:\n{block.text}\n{problem}"] if problem else []
     assert not problems, "\n".join(problems)

@@ -14,7 +14,7 @@ from mindaam import places
 from mindaam.encoders.tables import is_table
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir, model_zoo_dir
-from mindaam.schema import merge, read_yaml
+from mindaam.schema import merge
 from mindaam.zoo.checkpoints import write_safetensors
 from mindaam.zoo.index import update
 from mindaam.zoo.weights import save_trained
@@ -22,7 +22,7 @@ from tests.decoder.small import stirred
 
 NAME = "aam_dinov2_vits14"
 
-# What is laid over each model's structure: sizes only.
+# What is laid over each model's structure: its sizes, but for that of the images, which packs must have.
 MODEL = {
     "encoder": {"width": 32, "depth": 4, "heads": 2, "taps": [0, 1, 2, 3]},
     "lora": {"rank": 2, "last_n_blocks": 2},
@@ -30,7 +30,6 @@ MODEL = {
         "neck_widths": [8, 8, 16, 16], "start_width": 16, "start_groups": 8, "stage_widths": [16, 8, 8], "gaussians": 2,
     },
 }  # fmt: skip
-PATCHES = 4  # a side
 TEMPORAL = {"taps": [2, 3], "frames": 32, "heads": 2, "mlp_ratio": 1, "clip": 4}
 
 # What is laid over each bundled training: lengths only.
@@ -42,7 +41,7 @@ SHORT = {
     "corpus": SHORT_RUN,
     "finetune": SHORT_RUN,
     "aam_dinov2_vits14": {
-        "batch_size": 2, "folders": {"osie": 2, "eyecrowd": 1, "scene500": 1, "taskfix": 1}, "validation_pictures": 1,
+        "batch_size": 2, "folders": {"osie": 2, "taskfix": 2}, "validation_pictures": 1,
     },
     "aam_dinov2_vits14_films": {
         "model_changes": {"temporal": TEMPORAL}, "films": {"train": 2, "val": 2}, "frames": 32, "pairs": 1, "steps": 2,
@@ -59,25 +58,39 @@ def make(folder):
     folder = Path(folder)
     shutil.copytree(configs_dir(), folder / "configs")
     for path in (folder / "configs" / "models").glob("*.yaml"):
-        side = PATCHES * read_yaml(path)["encoder"]["patch"]
-        _changed(path, lambda data, side=side: merge(data, {**MODEL, "image_size": [side, side]}))
+        _changed(path, lambda data: merge(data, MODEL))
     for path in [*(folder / "configs" / "train").glob("*.yaml"), *(folder / "configs" / "experiments").glob("*.yaml")]:
         _changed(path, lambda data, name=path.stem: _short(merge(data, SHORT.get(name, {}))))
     _zoo(folder)
     return folder
 
 
+SITE = """
+from pathlib import Path
+
+from mindaam import places, runtime
+
+places.PACKAGE = Path({package!r})
+configure = runtime.configure
+
+
+def first(*arguments, **options):
+    from tests.docs.server import shorten
+
+    runtime.configure = configure
+    shorten()
+    runtime.configure(*arguments, **options)
+
+
+runtime.configure = first
+"""
+
+
 def site(folder, package):
-    """Writes a folder that, on PYTHONPATH, lets every Python process take the tiny package; returns it."""
+    """Writes a folder that, on PYTHONPATH, lets every Python process take the tiny package, and the short cuts of
+    `server` once it sets MindSpore up; returns it."""
     folder.mkdir()
-    lines = [
-        "from pathlib import Path",
-        "",
-        "from mindaam import places",
-        "",
-        f"places.PACKAGE = Path({str(package)!r})",
-    ]
-    (folder / "sitecustomize.py").write_text("\n".join(lines) + "\n")
+    (folder / "sitecustomize.py").write_text(SITE.format(package=str(package)))
     return folder
 
 
@@ -86,11 +99,12 @@ def _changed(path, change):
 
 
 def _short(data):
-    """A training in phases with its first and its last one only, an epoch each."""
+    """A training in phases with its first and its last one only, an epoch each, on two of its folders."""
     if "phases" in data:
         first, last = data["phases"][0], data["phases"][-1]
         last.pop("folders", None)
         data["phases"] = [{**each, "epochs": 1} for each in (first, last)]
+        data["folders"] = {name: data["folders"][name] for name in ("osie", "taskfix")}
     return data
 
 
