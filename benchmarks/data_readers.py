@@ -9,6 +9,7 @@ import csv
 import gzip
 import json
 import multiprocessing
+import sys
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -65,13 +66,21 @@ def compare(asked, place):
     packing = asked.pictures / (time.perf_counter() - start)
     figures = {}
     for name, source in sources.items():
-        figures[name] = apart(alone, source)
+        figures[name] = found(alone, source)
         for workers in (1, 2):
-            figures[name] |= apart(with_loader, source, workers, core=None)
-        figures[name] |= apart(with_threads, source, 2, core=None)
+            figures[name] |= found(with_loader, source, workers, core=None)
+        figures[name] |= found(with_threads, source, 2, core=None)
         for what, step in (("step", asked.step), ("tenth", asked.step / 10)):
-            figures[name][what] = apart(waiting, source, asked.batch, step, core=None)["share"]
-    return "\n".join([table(asked, figures), "", stages(apart(by_stage, sources["pack"]), packing)])
+            figures[name][what] = found(waiting, source, asked.batch, step, core=None)["share"]
+    return "\n".join([table(asked, figures), "", stages(found(by_stage, sources["pack"]), packing)])
+
+
+def found(function, *arguments, core=0):
+    """As `apart`; a process without a result ends the program with a line that says why."""
+    figures = apart(function, *arguments, core=core)
+    if "problem" in figures:
+        sys.exit(f"{function.__name__}{arguments[1:]}: {figures['problem']}")
+    return figures
 
 
 def gaze_folder(root, suffix, count):

@@ -14,9 +14,10 @@ import numpy as np
 from mindspore import nn, ops
 from pydantic import BaseModel
 
-_OF_EVERY_CELL = frozenset(vars(nn.Cell()))  # MindSpore's own bookkeeping; of it, only these bear on a graph:
+# MindSpore's own bookkeeping, before a Cell is compiled and after; of it, only the switches bear on a graph.
+_OF_EVERY_CELL = frozenset(vars(nn.Cell())) | {"current_phase", "sequence_modified"}
 _SWITCHES = (
-    "training", "requires_grad", "mixed_precision_type", "has_bprop", "_amp_level", "_scope", "_has_config_recompute",
+    "training", "requires_grad", "mixed_precision_type", "has_bprop", "_amp_level", "_has_config_recompute",
     "_jit_config_dict",
 )  # fmt: skip
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, np.generic, type(ms.float32))
@@ -56,6 +57,8 @@ def _cells(top):
             if name not in _OF_EVERY_CELL and name[0] != "_" and not (theirs and "init" in name)
         }
         switches = {name: vars(cell).get(name) for name in _SWITCHES}
+        # of the scope, which is a Cell's path once it was compiled, only this is known before
+        switches["recompute"] = "recompute" in (vars(cell).get("_scope") or "")
         yield f"{path} {_name(type(cell))} {_told(switches)} {_told(cell.get_flags())} {_told(kept)}"
 
 

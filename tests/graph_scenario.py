@@ -55,6 +55,9 @@ def filled(cell, seed=0):
             values = draw.standard_normal(parameter.shape) * 0.2
             positive = name.endswith(("moving_variance", "gamma"))
             parameter.set_data(ms.Tensor((np.abs(values) + 0.5 if positive else values).astype(np.float32)))
+    for part in (cell, getattr(cell, "backbone", None)):
+        if hasattr(part, "set_image_size"):
+            part.set_image_size(part.image_size)  # its tables follow from the new weights
     return cell.set_train(False)
 
 

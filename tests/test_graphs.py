@@ -46,7 +46,7 @@ def assert_same(one, other):
 @pytest.mark.slow  # two processes that compile every kind of graph that there is, a third that compiles a few
 def test_every_graph_gives_the_same_bits_when_it_is_read_back_in_another_order(tmp_path):
     made = scenario(tmp_path / "made.npz", PARTS, tmp_path / "cache")
-    assert made[1] == 0 and made[2] > 30
+    assert made[1] == 0 and made[2] > 25
     read = scenario(tmp_path / "read.npz", PARTS[::-1], tmp_path / "cache")
     assert read[1:] == (made[2], 0)
     assert_same(read[0], made[0])
@@ -63,7 +63,7 @@ class Scaled(nn.Cell):
         return self.dense(x) * self.factor
 
 
-def test_a_graphs_key_follows_from_what_it_is_and_not_from_values():
+def test_a_graphs_key_follows_from_what_it_is_and_not_from_values(graph):
     x, wide = ms.Tensor(np.ones((1, 2), np.float32)), ms.Tensor(np.ones((3, 2), np.float32))
     cell = Scaled(2.0)
     key = graph_key(cell, (x,))
@@ -82,6 +82,8 @@ def test_a_graphs_key_follows_from_what_it_is_and_not_from_values():
         graph_key(Scaled(ms.Tensor([3.0])), (x,)),
     ]
     assert len({key, *others}) == 1 + len(others)
+    cell(x)
+    assert graph_key(cell, (x,)) == key  # MindSpore notes on a Cell that it was compiled
 
 
 def test_keys_of_models_differ_wherever_their_graphs_do():

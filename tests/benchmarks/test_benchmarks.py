@@ -255,7 +255,7 @@ def test_a_conversion_is_measured(tmp_path):
 
 @pytest.mark.slow  # many processes
 def test_readers_are_measured():
-    said = script("data", "--pictures", 4, "--step", 0.02, "--batch", 2)
+    said = script("data", "--pictures", 4, "--batch", 2)
     assert [row[0] for row in cells(said)][:4] == ["source", "folder of JPEGs", "folder of PNGs", "pack"]
 
 
