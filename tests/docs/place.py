@@ -4,10 +4,11 @@ import shutil
 
 import cv2
 
+from mindaam.data.datasets.catalogue import record
 from mindaam.data.imports.importing import Wanted, import_gaze
 from tests.clips import make_clip, pictures
+from tests.data.datasets import film_trees, picture_trees
 from tests.docs.documents import ROOT
-from tests.training.corpus_root import make_corpus
 from tests.training.small import make_gaze
 
 SECONDS = (0, 60, 61)  # at which film.mp4 shows a frame: README.md predicts from its 60th on
@@ -31,7 +32,8 @@ def make(folder, model):
     for name in ("eyecrowd", "scene500"):
         shutil.copytree(gaze / "osie", gaze / name)
     shutil.copytree(gaze / "osie", folder / "MYDIR" / "mine")
-    make_corpus(folder / "ROOT")
+    picture_trees.build("salicon", "official", folder / "ROOT" / record("salicon").folders[0])
+    film_trees.build("diem", "official", folder / "ROOT")
     _videos(folder)
     for name in ("mine", "films"):  # what docs/export.md exports
         (folder / "runs" / name).mkdir(parents=True)
