@@ -1,5 +1,6 @@
 """The folder that a document's blocks run in: tiny files and folders under the names that the documents use."""
 
+import json
 import shutil
 
 import cv2
@@ -29,9 +30,10 @@ def make(folder, model):
     shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("*.mp4"))
     make_clip(folder / "film.mp4", pictures(len(SECONDS)), times=SECONDS, options={"bf": "0"})
     gaze = make_gaze(folder / "FOLDER")
-    for name in ("eyecrowd", "scene500"):
-        shutil.copytree(gaze / "osie", gaze / name)
-    shutil.copytree(gaze / "osie", folder / "MYDIR" / "mine")
+    for copy in (gaze / "eyecrowd", gaze / "scene500", folder / "MYDIR" / "mine"):
+        shutil.copytree(gaze / "osie", copy)
+        meta = json.loads((copy / "meta.json").read_text())
+        (copy / "meta.json").write_text(json.dumps({**meta, "name": copy.name}))
     picture_trees.build("salicon", "official", folder / "ROOT" / record("salicon").folders[0])
     film_trees.build("diem", "official", folder / "ROOT")
     _videos(folder)
