@@ -24,7 +24,7 @@ NAME = "aam_dinov2_vits14"
 
 # What is laid over each model's structure: its sizes, but for that of the images, which packs must have.
 MODEL = {
-    "encoder": {"width": 32, "depth": 4, "heads": 2, "taps": [0, 1, 2, 3]},
+    "encoder": {"patch": 56, "width": 32, "depth": 4, "heads": 2, "taps": [0, 1, 2, 3]},
     "lora": {"rank": 2, "last_n_blocks": 2},
     "head": {
         "neck_widths": [8, 8, 16, 16], "start_width": 16, "start_groups": 8, "stage_widths": [16, 8, 8], "gaussians": 2,
@@ -44,7 +44,7 @@ SHORT = {
         "batch_size": 2, "folders": {"osie": 2, "taskfix": 2}, "validation_pictures": 1,
     },
     "aam_dinov2_vits14_films": {
-        "model_changes": {"temporal": TEMPORAL}, "films": {"train": 2, "val": 2}, "frames": 32, "pairs": 1, "steps": 2,
+        "model_changes": {"temporal": TEMPORAL}, "films": {"train": 1, "val": 1}, "frames": 32, "pairs": 1, "steps": 2,
     },
     "sounding_object": {
         "clips": {"train": 8, "held": 4}, "frames": 4, "with_sound": 4, "silent": 1, "steps": 2, "gates_every": 1,
@@ -75,10 +75,10 @@ configure = runtime.configure
 
 
 def first(*arguments, **options):
-    from tests.docs.server import shorten
+    from tests.docs import short_cuts
 
     runtime.configure = configure
-    shorten()
+    short_cuts.take()
     runtime.configure(*arguments, **options)
 
 
@@ -88,7 +88,7 @@ runtime.configure = first
 
 def site(folder, package):
     """Writes a folder that, on PYTHONPATH, lets every Python process take the tiny package, and the short cuts of
-    `server` once it sets MindSpore up; returns it."""
+    `short_cuts` once it sets MindSpore up; returns it."""
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(SITE.format(package=str(package)))
     return folder
