@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from mindaam import graphs, runtime
 from mindaam.data.pseudo_films import KINDS
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import ConfigError, TrainingError
 from mindaam.models.flops import training_flops
 from mindaam.models.registry import build_model
@@ -241,7 +242,7 @@ def shaped_model(name, path, changes):
     model = build_model(checkpoint_config(path)[0] or name, config.get("preset", "paper"), changes=config)
     for parameter in model.get_parameters():
         parameter.requires_grad = False
-    for parameter in model.head.temporal.get_parameters():
+    for _, parameter in stored_parameters(model.head.temporal):
         parameter.requires_grad = True
     return model
 
