@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from mindaam import graphs, runtime
 from mindaam.data.pseudo_films import KINDS
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import ConfigError, TrainingError
 from mindaam.models.flops import training_flops
 from mindaam.models.registry import build_model
@@ -31,6 +32,7 @@ from mindaam.training.sources import open_folders
 from mindaam.zoo.checkpoints import read_metadata, read_safetensors, sha256_of, write_safetensors
 from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.model_files import checkpoint_file
+from mindaam.zoo.run_checkpoints import MODEL
 from mindaam.zoo.weights import checkpoint_config, load_weights, save_trained
 
 COLUMNS = ("step", "rate", "loss", "kld", "cc", "sim", "change", "seconds")
@@ -197,7 +199,7 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
         loss, terms = graphs.run(step, settings, *arrays)
         note(log, progress, "films", number + 1, rate, float(loss.asnumpy()), terms.asnumpy().tolist())
         if (number + 1) % config.checkpoint_every == 0 or number + 1 == config.steps:
-            save(last, step, config, number + 1)
+            save(last, step, config, number + 1, model)
 
     # ---- the model, ready for use ----------------------------------------------------------------------------------
     model.set_train(False)
@@ -240,7 +242,7 @@ def shaped_model(name, path, changes):
     model = build_model(checkpoint_config(path)[0] or name, config.get("preset", "paper"), changes=config)
     for parameter in model.get_parameters():
         parameter.requires_grad = False
-    for parameter in model.head.temporal.get_parameters():
+    for _, parameter in stored_parameters(model.head.temporal):
         parameter.requires_grad = True
     return model
 
@@ -281,10 +283,15 @@ def _state(step):
     return {parameter.name: parameter for parameter in (*step.optimizer.parameters, *moments)}
 
 
-def save(path, step, config, number):
-    """Writes what a resumed run needs: the temporal blocks, the optimizer's moments, the steps done."""
+def save(path, step, config, number, model=None):
+    """Writes what a resumed run needs: the parameters that move, the optimizer's moments, the steps done; and the rest
+    of the AAM that they belong to, `model`, so that the file is a model as well."""
     tensors = {name: parameter.asnumpy() for name, parameter in _state(step).items()}
-    write_safetensors(path, tensors, {"place": json.dumps({"step": number}), "config": config.model_dump_json()})
+    metadata = {"place": json.dumps({"step": number}), "config": config.model_dump_json()}
+    if model is not None:
+        tensors |= {parameter.name: parameter.asnumpy() for parameter in model.trained_parameters()}
+        metadata |= {"model": model.config.name, MODEL: model.config.model_dump_json()}
+    write_safetensors(path, tensors, metadata)
 
 
 def restore(path, step, config):

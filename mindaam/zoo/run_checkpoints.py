@@ -24,6 +24,7 @@ FOLDER, POINTER = "checkpoints", "latest"
 CHECKSUM = "checksum"  # entry of a file's metadata
 MODEL = "model_config"  # entry of a file's metadata: the whole ModelConfig; runs of before have their own alone
 OPTIMIZER, AVERAGE = "optimizer.", "ema."  # how the names of moments and averages begin
+MOMENTS = (OPTIMIZER, "first_moment.", "second_moment.")  # those of runs on films have no name before the moment's
 SHOWN = 5  # faults that a refusal shows
 _NAME = re.compile(r"step-(\d{8,})\.safetensors")
 
@@ -148,7 +149,7 @@ def run_model(path, metadata, config_of):
         raise CheckpointError(
             f"{path} is of the sounding-object experiment, whose small model is no AAM: give a checkpoint of an AAM"
         )
-    if "place" in metadata and "films" in config:
+    if "place" in metadata and "films" in config and MODEL not in metadata:  # of before
         raise CheckpointError(
             f"{path} holds only the temporal blocks of a run on them: give the model.safetensors that a run has beside "
             "it when it is done"
@@ -170,7 +171,7 @@ def run_arrays(path, metadata):
     """
     arrays = load(path)[0] if "corpus" in metadata else read_safetensors(path)
     averages = {name.removeprefix(AVERAGE): array for name, array in arrays.items() if name.startswith(AVERAGE)}
-    return {name: array for name, array in arrays.items() if not name.startswith((OPTIMIZER, AVERAGE))} | averages
+    return {name: array for name, array in arrays.items() if not name.startswith((*MOMENTS, AVERAGE))} | averages
 
 
 def _started_from(path, start, config_of):

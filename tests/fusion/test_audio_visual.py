@@ -8,6 +8,7 @@ import pytest
 from mindspore import Tensor, nn
 
 from mindaam import runtime
+from mindaam.encoders.tables import stored_parameters
 from mindaam.fusion.audio_visual import OFFICIAL, AudioVisualFusion, CrossAttention
 from tests.gold import audio_emb, check, tensor, weight
 
@@ -75,7 +76,7 @@ def test_released_stages():
 
 
 def test_names_and_shapes_are_the_released_ones():
-    shapes = {name: parameter.shape for name, parameter in AudioVisualFusion().parameters_and_names()}
+    shapes = {name: parameter.shape for name, parameter in stored_parameters(AudioVisualFusion())}
     assert sorted(OFFICIAL.values()) == sorted(shapes)
     assert shapes[OFFICIAL["cross_attn.in_proj_weight"]] == (768, 256)
     assert sum(int(np.prod(shape)) for shape in shapes.values()) == 1_119_233

@@ -11,11 +11,15 @@ from mindaam.errors import CheckpointError
 from mindaam.inference.predictor import _load
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
+from mindaam.schema import merge, read_yaml, validate
 from mindaam.training import checkpoints
-from mindaam.training.config import TrainConfig
+from mindaam.training.config import OptimizerConfig, TrainConfig
 from mindaam.training.corpus_config import load_corpus_config
 from mindaam.training.corpus_run import shaped_model, start_model
 from mindaam.training.ema import Ema
+from mindaam.training.film_run import FilmStep, FilmTrainConfig
+from mindaam.training.film_run import restore as restore_film
+from mindaam.training.film_run import save as save_film
 from mindaam.training.state import Place, save_last
 from mindaam.zoo import weights
 from mindaam.zoo.checkpoints import read_metadata, write_safetensors
@@ -130,6 +134,20 @@ def test_a_phased_runs_last_file_is_a_model(trained, tmp_path, before):
         model = create_model(NAME, given)
         assert model.config == trained.config
         require_head(model, head(trained))
+
+
+def test_the_last_file_of_a_run_on_videos_is_a_model(trained, tmp_path):
+    model = build_model(NAME, "paper", changes=CHANGES | {"temporal": {"taps": [3], "frames": 4, "heads": 2,
+                                                                       "mlp_ratio": 1, "clip": 4}})  # fmt: skip
+    step = FilmStep(model, OptimizerConfig(weight_decay=0.0), 1.0)
+    assert step.optimizer.first[0].name.startswith("first_moment.")
+    data = merge(read_yaml(configs_dir() / "train" / "aam_dinov2_vits14_films.yaml"), {"frames": 20})
+    save_film(tmp_path / "last.safetensors", step, validate(FilmTrainConfig, data, "test"), 3, model)
+    created = create_model(NAME, tmp_path)
+    assert created.config == model.config
+    require_head(created, head(model))
+    again = FilmStep(model, OptimizerConfig(weight_decay=0.0), 1.0)
+    assert restore_film(tmp_path / "last.safetensors", again, validate(FilmTrainConfig, data, "test")) == 3
 
 
 def test_a_run_starts_from_another_ones_checkpoint(trained, tmp_path):
