@@ -49,6 +49,7 @@ setup(
     extras_require={
         "test": [
             "pytest>=8",
+            "pytest-xdist>=3.5",  # the quick suite on two cores at once
             "hypothesis>=6",
             "ruff>=0.9",
             "pysaliency>=0.2.22",

@@ -132,7 +132,7 @@ def test_released_gradients_under_each_switch(switch):
     check_switch(switch, 384, "pynative")
 
 
-@pytest.mark.parametrize("switch", ["no_drift", "no_detach_A"])
+@pytest.mark.parametrize("switch", [pytest.param("no_drift", marks=pytest.mark.slow), "no_detach_A"])
 def test_released_gradients_in_a_graph(switch):
     check_switch(switch, 384, "graph")
 
