@@ -1,8 +1,8 @@
 # make demo        predict where people look in the pictures of examples/
 # make test        lint and the test suite;  make test-slow: the tests that it leaves out
 # make test-ranks  of these, two ranks, a run that is killed, and the scripts for clusters, on a CPU
-# make test-docs   of these, every block of README.md and docs/ that can be run without a network or a device (CI runs
-#                  it after `make test` and `make test-ranks`)
+# make test-docs   of these, every block of README.md and docs/ that can be run without a network or a device
+# CI runs .ci/run: test, test-ranks, test-docs and demo.
 # Each makes .venv and installs what it needs when that is not there yet.
 # make PYTHON=/path/to/python demo   chooses the Python that .venv is made from.
 
@@ -33,7 +33,7 @@ test-ranks: $(VENV)/.installed-test
 	    --deselect tests/training/test_survive.py::test_steps_51_to_100_after_a_kill
 
 test-docs: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m slow tests/docs
+	$(BIN)/python -m pytest -m slow -n 2 tests/docs
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist *.egg-info
