@@ -33,7 +33,7 @@ test-ranks: $(VENV)/.installed-test
 	    --deselect tests/training/test_survive.py::test_steps_51_to_100_after_a_kill
 
 test-docs: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m slow -n 2 tests/docs
+	$(BIN)/python -m pytest -m slow tests/docs
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist *.egg-info
