@@ -33,8 +33,8 @@ def export(
     model = checkpoint_of(model) or model  # once: a run that goes on has another latest one a moment later
     runtime.configure(mode="graph")  # before anything else imports MindSpore, which would then chatter
     from mindaam.inference.predictor import Predictor, choose_sentence
-    from mindaam.training.prompting import model_prompts
     from mindaam.zoo.export import export as write
+    from mindaam.zoo.weights import model_prompts
 
     own = model_prompts(model)
     sentences = list(dict.fromkeys(choose_sentence(text, own=own) for text in sentence or [None]))

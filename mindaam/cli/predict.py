@@ -85,7 +85,7 @@ def _predict_all(jobs, out, model, prompt, condition, asked):
     from mindaam.data import media
     from mindaam.errors import InputError
     from mindaam.inference.predictor import DEFAULT_MODEL, Predictor, choose_sentence
-    from mindaam.training.prompting import model_prompts
+    from mindaam.zoo.weights import model_prompts
 
     runtime.configure(mode="graph")  # before anything else imports MindSpore, which would then chatter
     model = DEFAULT_MODEL if model is None else model

@@ -180,7 +180,7 @@ class Predictor:
 def choose_sentence(prompt=None, condition=None, own=None):
     """The sentence meant by a `prompt` (any text) or a `condition` (a known name), free viewing by neither.
 
-    own: {name: prompt} that the model was trained with, as `zoo.prompting.model_prompts` gives them; these are
+    own: {name: prompt} that the model was trained with, as `zoo.weights.model_prompts` gives them; these are
     conditions too, and "None" among them is what neither means.
     Raises ConfigError when both are given or the condition is unknown, InputError for an unusable prompt.
     """
@@ -205,7 +205,7 @@ def _check(sentence):
 
 def _prompts(model):
     """The prompts that the model of that name or path brings along."""
-    from mindaam.training.prompting import model_prompts
+    from mindaam.zoo.weights import model_prompts
 
     return model_prompts(model)
 

@@ -1,14 +1,11 @@
 """Which sentences a checkpoint's model was trained with, and so is to be scored with."""
 
 import json
-import os
 
 from mindaam.data.prompts.prompting import RELEASED, Prompting, StoredPrompting
 from mindaam.errors import CheckpointError
 from mindaam.schema import validate
 from mindaam.zoo.checkpoints import read_metadata
-from mindaam.zoo.index import place, records
-from mindaam.zoo.model_files import checkpoint_of
 from mindaam.zoo.weights import checkpoint_prompts, holds_all
 
 ENTRY = "prompting"  # of a model's header
@@ -36,16 +33,3 @@ def checkpoint_prompting(path):
     except (AttributeError, KeyError, ValueError) as error:  # no text of a mapping
         raise CheckpointError(f"{path}: what its header says of sentences is damaged; fetch it again") from error
     return validate(StoredPrompting, told, str(path)).read()
-
-
-def model_prompts(model):
-    """{name: prompt} that the authors' model was trained with, as its converted checkpoint has them; {} for others.
-
-    model: what names a model, as `model_files.checkpoint_of` takes it. Raises CheckpointError for an unusable file; an
-    unknown name has no prompts.
-    """
-    path = checkpoint_of(model)
-    if path is None:
-        entry = records().get(os.fspath(model))
-        path = entry and place(entry)
-    return checkpoint_prompts(path) if path is not None and os.path.isfile(path) else {}

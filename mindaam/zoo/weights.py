@@ -7,6 +7,7 @@ everything.
 """
 
 import json
+import os
 from contextlib import contextmanager
 
 import numpy as np
@@ -18,8 +19,8 @@ from mindaam.zoo.checkpoints import load_strict, map_safetensors, read_metadata,
 from mindaam.zoo.convert.kinds import kind_of
 from mindaam.zoo.convert.prompts import GENERIC
 from mindaam.zoo.convert.report import listed
-from mindaam.zoo.index import verified
-from mindaam.zoo.model_files import checkpoint_file
+from mindaam.zoo.index import place, records, verified
+from mindaam.zoo.model_files import checkpoint_file, checkpoint_of
 from mindaam.zoo.run_checkpoints import is_run, run_arrays, run_model
 
 WRAPPED = ".base."  # where LoRADense keeps the layer that it wraps
@@ -182,6 +183,19 @@ def checkpoint_prompts(path):
     if not sound or GENERIC not in prompts:
         raise CheckpointError(f'{path}: its header has no table of prompts with a "{GENERIC}"; convert it again')
     return prompts
+
+
+def model_prompts(model):
+    """{name: prompt} that the authors' model was trained with, as its converted checkpoint has them; {} for others.
+
+    model: what names a model, as `model_files.checkpoint_of` takes it. Raises CheckpointError for an unusable file; an
+    unknown name has no prompts.
+    """
+    path = checkpoint_of(model)
+    if path is None:
+        entry = records().get(os.fspath(model))
+        path = entry and place(entry)
+    return checkpoint_prompts(path) if path is not None and os.path.isfile(path) else {}
 
 
 def _check_finite(state, path):
