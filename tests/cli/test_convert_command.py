@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from mindaam.cli import main
 from mindaam.encoders import dinov3
 from mindaam.zoo.checkpoints import read_metadata, read_safetensors, write_safetensors
+from tests.cli.running import runner
 from tests.encoders.dinov3_files import official_state, tiny_settings
 
 TINY = tiny_settings()
@@ -21,13 +21,7 @@ def no_waiting_for_the_disk(monkeypatch):
 @pytest.fixture
 def mindaam(capsys):
     """Runs the command line; gives exit code, stdout, stderr."""
-
-    def run(*arguments):
-        code = main.run([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return runner(capsys)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from mindaam.data.packs.packing import pack
 from mindaam.inference import predictor
 from mindaam.places import configs_dir
 from mindaam.training import corpus_run
+from tests.cli.running import runner
 from tests.fakes import FakeEncoder, FakeModel
 
 CORPUS = configs_dir() / "train" / "corpus.yaml"
@@ -31,12 +32,7 @@ def mindaam(monkeypatch, capsys):
     monkeypatch.setattr("mindaam.zoo.sentence_encoder", lambda name: FakeEncoder(), raising=False)
     monkeypatch.setattr(runtime, "configure", lambda *_, **__: None)
 
-    def run(*arguments):
-        code = main.run([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return runner(capsys)
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 
 from mindaam import runtime
-from mindaam.cli import main
 from mindaam.data.audio.windows import cut_of
 from mindaam.data.datasets.opening import open_set
 from mindaam.data.packs.packing import pack
 from mindaam.inference import predictor
 from mindaam.models.registry import model_config
 from mindaam.training.corpus_source import Hearing
+from tests.cli.running import runner
 from tests.data.datasets import film_trees
 from tests.fakes import FakeEars, FakeEncoder, FakeModel
 
@@ -30,12 +30,7 @@ def mindaam(monkeypatch, capsys):
     monkeypatch.setattr("mindaam.zoo.sentence_encoder", lambda name: FakeEncoder(), raising=False)
     monkeypatch.setattr(runtime, "configure", lambda *_, **__: None)
 
-    def run(*arguments):
-        code = main.run([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return runner(capsys)
 
 
 @pytest.fixture
