@@ -43,8 +43,8 @@ def predict(
     sources, problems = results.find_sources(inputs)
     jobs = results.plan(sources, out, kinds, plot_gate)
     asked = Asked(pick, *_sound_asked(audio, audio_track, jobs))
-    for problem in problems:
-        say(problem)
+    for line in (*problems, *results.passed_over(inputs, sources)):
+        say(line)
     done, troubled, sentence = _predict_all(jobs, out, model, prompt, condition, asked) if jobs else ([], False, "")
     if done:
         _summary(done, sentence)
@@ -120,6 +120,8 @@ def _predict_photo(job, predictor, sentence, asked, shown):
 
     image = media.read_image(job.source)
     results.write(job, image, predictor.predict(image, sentence))
+    for remark in media.image_remarks(job.source):
+        say(remark)
     return [], None
 
 

@@ -52,7 +52,8 @@ class Gathered(NamedTuple):
     """What is written: name of the folder; kind, "images" or "films"; stimuli {name: Stimulus} and sounds {name: Path}
     of those with gaze; fixations; sentences {condition: its own}; conditions {condition: the sentence it is scored
     with}; splits {split: names}. And what is told of it: columns {role: column of the table}, outside: how many
-    fixations were beside their picture or film, without: names of what has no fixation."""
+    fixations were beside their picture or film, without: names of what has no fixation, passed_over: what else lies in
+    the folder, counted by kind in one line, or nothing."""
 
     name: str
     kind: str
@@ -65,6 +66,7 @@ class Gathered(NamedTuple):
     columns: dict
     outside: int
     without: list
+    passed_over: str = ""
 
 
 def import_gaze(folder, table, out, wanted=Wanted()):  # noqa: B008 - an immutable tuple
@@ -108,7 +110,14 @@ def gather(folder, table, name, wanted):
         columns=read.columns,
         outside=outside,
         without=sorted(set(paths) - set(seen)),
+        passed_over=media.passed_over(folder, _used(folder, paths, table)),
     )
+
+
+def _used(folder, paths, table):
+    """The files and folders that an import looks at: stimuli {name: Path}, what may hold their audio, the table."""
+    sounds = [sound for path in paths.values() if (sound := _sound(path))]
+    return [*paths.values(), *sounds, folder / SOUNDS, table]
 
 
 def find_stimuli(folder):
