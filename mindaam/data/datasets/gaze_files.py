@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import math
+import os
 import re
 import zlib
 from functools import lru_cache
@@ -13,6 +14,7 @@ import numpy as np
 
 from mindaam.data.tables import misfit, number
 from mindaam.errors import InputError, nearest
+from mindaam.files import opened
 
 META, SPLITS, FIXATIONS, STIMULI = "meta.json", "splits.json", "fixations.csv.gz", "stimuli"
 KINDS = {"images": "pictures", "films": "films"}  # meta.json has one of these keys
@@ -55,7 +57,7 @@ def read_json(root, name):
     """The JSON object in root/name; InputError when it is missing or no object."""
     path = root / name
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(_text(path))
     except OSError as error:
         raise InputError(f"{root} is not a gaze folder: {name} cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
@@ -63,6 +65,11 @@ def read_json(root, name):
     if not isinstance(content, dict):
         raise InputError(f"{path} lacks its entries; restore the original file")
     return content
+
+
+def _text(path):
+    with opened(path) as stream:
+        return stream.read().decode("utf-8-sig")
 
 
 def split_names(root, split):
@@ -78,7 +85,7 @@ def split_names(root, split):
     names = splits[split]
     if not names or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError(f"{root}: the split {split} in splits.json is no list of names; restore the file")
-    missing = [name for name in names if not (root / STIMULI / name).is_file()]
+    missing = [name for name in names if not os.path.isfile(root / STIMULI / name)]
     if missing:
         raise InputError(f"{root}: stimuli/ lacks {some(missing)} of the split {split}; copy it again")
     return names
