@@ -7,6 +7,8 @@ weights, other than those that are read here, a file holds (`foreign_weights`). 
 import re
 from typing import NamedTuple
 
+from mindaam.files import opened
+
 START = 1024  # bytes of a file's beginning that are enough for every answer
 
 _SAFETENSORS = 8  # bytes of length, before the "{"
@@ -36,7 +38,7 @@ class FileKind(NamedTuple):
 def start_of(path):
     """The file's first bytes, as many as the questions here need; b"" where it cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with opened(path) as file:
             return file.read(START)
     except OSError:
         return b""

@@ -13,6 +13,7 @@ import numpy as np
 
 from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError, OutputError
+from mindaam.files import opened
 from mindaam.zoo.checksums import CHECKSUM, checksum, require_sound, row_bytes
 from mindaam.zoo.headers import DTYPES, HALF, header_bytes, read_header
 
@@ -142,9 +143,7 @@ def load_strict(cell, state, *, allow_missing=(), source="the checkpoint"):
 def _opened(path):
     """The file, open for reading; CheckpointError where it cannot be opened, or read inside."""
     try:
-        if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):  # a pipe would wait for ever
-            raise CheckpointError(f"cannot read the weights file {path}: it is a pipe or a device; give a file")
-        with open(path, "rb") as file:
+        with opened(path) as file:
             yield file
     except OSError as error:
         what = error.strerror or error

@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import math
+import os
 import re
 import zlib
 from functools import lru_cache
@@ -11,10 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from mindaam.data.tables import misfit, number
 from mindaam.errors import InputError, nearest
+from mindaam.files import opened
 
 META, SPLITS, FIXATIONS, STIMULI = "meta.json", "splits.json", "fixations.csv.gz", "stimuli"
 KINDS = {"images": "pictures", "films": "films"}  # meta.json has one of these keys
+NEEDED = ("image", "condition", "x", "y")  # columns of fixations.csv.gz
+TIMED = (*NEEDED, "duration_ms", "t_ms")  # of films
 ROUNDING = 1e-6  # parts of a frame by which a time may miss the frame's beginning
 
 
@@ -52,7 +57,7 @@ def read_json(root, name):
     """The JSON object in root/name; InputError when it is missing or no object."""
     path = root / name
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(_text(path))
     except OSError as error:
         raise InputError(f"{root} is not a gaze folder: {name} cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
@@ -60,6 +65,11 @@ def read_json(root, name):
     if not isinstance(content, dict):
         raise InputError(f"{path} lacks its entries; restore the original file")
     return content
+
+
+def _text(path):
+    with opened(path) as stream:
+        return stream.read().decode("utf-8-sig")
 
 
 def split_names(root, split):
@@ -75,7 +85,7 @@ def split_names(root, split):
     names = splits[split]
     if not names or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError(f"{root}: the split {split} in splits.json is no list of names; restore the file")
-    missing = [name for name in names if not (root / STIMULI / name).is_file()]
+    missing = [name for name in names if not os.path.isfile(root / STIMULI / name)]
     if missing:
         raise InputError(f"{root}: stimuli/ lacks {some(missing)} of the split {split}; copy it again")
     return names
@@ -108,10 +118,11 @@ def require_gaze(root, split, names, entries):
 def read_fixations(path, names):
     """{(name, condition): float32 [n,2] (x, y)} for the pictures in `names`, in the order of the file.
 
-    Raises InputError for a file that is missing or damaged, lacks a column, or has rows without numbers.
+    Raises InputError for a file that is missing or damaged, lacks a column, or has rows without numbers or with more or
+    fewer cells than the header.
     """
     points = {}
-    for name, condition, row in _rows(path, _place):
+    for name, condition, row in _rows(path, NEEDED, _place):
         if name in names:
             points.setdefault((name, condition), []).append(row)
     return {key: np.array(values, np.float32) for key, values in points.items()}
@@ -160,44 +171,53 @@ def some(names):
 @lru_cache(maxsize=2)
 def _read_once(path, _changed, _length):
     rows = {}
-    for name, condition, row in _rows(path, _timed_place):
+    for name, condition, row in _rows(path, TIMED, _timed_place):
         rows.setdefault((name, condition), []).append(row)
     return {key: np.array(values, np.float64) for key, values in rows.items()}
 
 
-def _place(row):
-    """(x, y) of a row."""
-    return _finite(row, "x"), _finite(row, "y")
+def _place(x, y):
+    """(x, y) of a row's cells."""
+    return number(x), number(y)
 
 
-def _timed_place(row):
-    """(x, y, start, duration) of a row, the times in ms."""
-    duration = _finite(row, "duration_ms") if row["duration_ms"] else 0.0
-    if duration < 0:
-        raise ValueError(f"a duration of {duration:g} ms")
-    return (*_place(row), _finite(row, "t_ms"), duration)
+def _timed_place(x, y, duration, start):
+    """(x, y, start, duration) of a row's cells, the times in ms."""
+    lasted = number(duration) if duration else 0.0
+    if lasted < 0:
+        raise ValueError(f"a duration of {lasted:g} ms")
+    return (*_place(x, y), number(start), lasted)
 
 
-def _finite(row, column):
-    value = float(row[column])
-    if not math.isfinite(value):
-        raise ValueError(f"{column} is {value}")
-    return value
-
-
-def _rows(path, read):
-    """Yields (name, condition, read(row)) of fixations.csv.gz."""
-    line = 1
+def _rows(path, columns, read):
+    """Yields (name, condition, read(the other cells)) of fixations.csv.gz. columns: NEEDED, or others after them."""
+    reader = None
     try:
         with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as stream:
-            for row in csv.DictReader(stream):
-                line += 1
-                yield row["image"], row["condition"], read(row)
-    except KeyError as error:
-        needed = "image, condition, x and y" if read is _place else "image, condition, x, y, t_ms and duration_ms"
-        raise InputError(f"{path} has no column {error}; it needs {needed}") from error
+            reader = csv.reader(stream, strict=True)
+            header = next(reader, None)
+            if header is None:
+                return
+            places = _places(path, header, columns)
+            for cells in reader:
+                if not cells:
+                    continue
+                wrong = misfit(cells, header)
+                if wrong:
+                    raise InputError(f"{path}, line {reader.line_num}: {wrong}; mend the row or take it out")
+                name, condition, *others = (cells[place] for place in places)
+                yield name, condition, read(*others)
     except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
         raise InputError(f"{path} is damaged ({error}); copy it again") from error
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         what = "x and y" if read is _place else "x, y and t_ms"
-        raise InputError(f"{path}, line {line}: {what} must be numbers ({error})") from error
+        raise InputError(f"{path}, line {reader.line_num}: {what} must be numbers ({error})") from error
+
+
+def _places(path, header, columns):
+    """Where each of the columns stands in the header."""
+    for column in columns:
+        if header.count(column) != 1:
+            count = "more than one" if column in header else "no"
+            raise InputError(f"{path} has {count} column '{column}'; it needs {', '.join(columns)}, each once")
+    return [header.index(column) for column in columns]
