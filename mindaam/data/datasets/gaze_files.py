@@ -2,19 +2,21 @@
 
 import csv
 import gzip
-import json
 import math
-import re
+import os
 import zlib
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from mindaam.data.listed import fault_of_label, fault_of_name, fault_of_text, read_object, shown
 from mindaam.errors import InputError, nearest
 
 META, SPLITS, FIXATIONS, STIMULI = "meta.json", "splits.json", "fixations.csv.gz", "stimuli"
 KINDS = {"images": "pictures", "films": "films"}  # meta.json has one of these keys
+MAX_SIDE = 1 << 20  # pixels
+LEAST_DEGREE, MOST_DEGREE = 1e-6, 1e6  # pixels that a degree may have
 ROUNDING = 1e-6  # parts of a frame by which a time may miss the frame's beginning
 
 
@@ -35,10 +37,15 @@ def read_meta(root, kind):
     if kind not in lists:
         raise InputError(f"{root} is a gaze folder of {KINDS[lists[0]]}, where one of {KINDS[kind]} is expected")
     name, names = meta.get("name", "a"), meta["conditions"]
-    if not isinstance(name, str) or name.startswith(".") or re.search(r"[/\\\x00-\x1f]|^$", name):
-        raise InputError(f'{root / META}: "name" must be a plain name, as of a folder, not {name!r}; mend it')
+    if not isinstance(name, str) or fault_of_label(name):
+        raise InputError(
+            f'{root / META}: "name" must be a plain name, as of a folder, not "{shown(name)}"; mend it'
+        )
     if not isinstance(names, dict | list) or not names or not all(isinstance(name, str) for name in names):
         raise InputError(f'{root / META}: "conditions" must name one viewing condition or more')
+    for name in names:
+        if fault_of_text(name):
+            raise InputError(f'{root / META}: the condition "{shown(name)}" {fault_of_text(name)}; mend it')
     return meta
 
 
@@ -50,24 +57,30 @@ def holds_films(root):
 
 def read_json(root, name):
     """The JSON object in root/name; InputError when it is missing or no object."""
-    path = root / name
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        return read_object(root / name)
     except OSError as error:
         raise InputError(f"{root} is not a gaze folder: {name} cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged ({error}); restore the original file") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} lacks its entries; restore the original file")
-    return content
+
+
+def split_lists(root):
+    """{split: what is listed of it} of splits.json; InputError when there is none, or a split's name is no plain one,
+    for packs are folders that are called by it."""
+    splits = read_json(root, SPLITS)
+    for split in splits:
+        fault = fault_of_label(split)
+        if fault:
+            raise InputError(f'{root / SPLITS}: the split "{shown(split)}" {fault}; mend it')
+    return splits
 
 
 def split_names(root, split):
     """The names of a split in splits.json, all of which are in stimuli/.
 
-    Raises InputError for an unknown split, one that is no list of names, and for files that are missing.
+    Raises InputError for an unknown split, one that is no list of names, names that lead out of stimuli/, and for files
+    that are missing.
     """
-    splits = read_json(root, SPLITS)
+    splits = split_lists(root)
     if split not in splits:
         raise InputError(
             f'{root}: no split "{split}"{nearest(split, splits)}; splits.json has {", ".join(sorted(splits))}'
@@ -75,7 +88,12 @@ def split_names(root, split):
     names = splits[split]
     if not names or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError(f"{root}: the split {split} in splits.json is no list of names; restore the file")
-    missing = [name for name in names if not (root / STIMULI / name).is_file()]
+    for name in names:
+        fault = fault_of_name(name)
+        if fault:
+            raise InputError(f'{root / SPLITS}: "{shown(name)}" of the split {split} {fault}; mend it')
+    # os.path answers False where pathlib would raise, for a name that is too long, say
+    missing = [name for name in names if not os.path.isfile(root / STIMULI / name)]
     if missing:
         raise InputError(f"{root}: stimuli/ lacks {some(missing)} of the split {split}; copy it again")
     return names
@@ -85,17 +103,19 @@ def stored_size(root, listed, name):
     """(height, width) that meta.json gives for a picture or film; listed: its "images" or "films"."""
     try:
         width, height = map(int, listed[name]["size"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise InputError(f"{root}: meta.json gives no size for {name}; restore the original file") from None
+    if not (0 < width < MAX_SIDE and 0 < height < MAX_SIDE):
+        raise InputError(f"{root}: meta.json says that {name} has {width:.6g} x {height:.6g} pixels; restore the file")
     return height, width
 
 
 def px_per_degree(root, meta):
     """meta.json's `px_per_degree_stored`: pixels a degree of visual angle has on the stored pictures; None: unknown."""
     degree = meta.get("px_per_degree_stored")
-    if degree is None or (isinstance(degree, int | float) and 0 < degree < math.inf):
+    if degree is None or (isinstance(degree, int | float) and LEAST_DEGREE < degree < MOST_DEGREE):
         return degree
-    raise InputError(f'{root / META}: "px_per_degree_stored" must be a number above 0, or null, not {degree!r}')
+    raise InputError(f'{root / META}: "px_per_degree_stored" must be a number above 0, or null, not {shown(degree)}')
 
 
 def require_gaze(root, split, names, entries):
