@@ -13,7 +13,7 @@ import numpy as np
 
 from mindaam import runtime
 from mindaam.data import media, prompts, transforms
-from mindaam.data.film import Frame
+from mindaam.data.videos.reading import Frame
 from mindaam.errors import ConfigError, InputError, unknown
 from mindaam.inference.windows import Windows, checked, stream
 from mindaam.zoo.convert.prompts import GENERIC
@@ -90,7 +90,7 @@ class Predictor:
         frames: any iterable of uint8 RGB [H, W, 3] (a decoder, a camera, a list), of any length; each frame goes
         through the backbone once. windows: how many frames the model sees at once, and whether maps wait for later
         frames; None is `film_windows()`. The maps come at most `windows.delay` frames late.
-        listener: the film's sound, as `inference.listening.open_listener` gives it; the frames are then `data.film`'s
+        listener: the film's sound, as `inference.listening.open_listener` gives it; the frames are then `data.videos`'s
         Frames, which know their times, and windows have several. A frame's sound reaches beyond it: by two seconds as
         the paper's models hear it.
         prompt, condition, errors: as in `predict`; ConfigError for windows of several frames when the model sees each
@@ -226,7 +226,9 @@ def _load(model):
 def _time_of(frame):
     """Seconds of a Frame; InputError for a bare picture, whose sound cannot be found."""
     if not isinstance(frame, Frame):
-        raise InputError("sound is found by the time of a frame: give mindaam.data.film.Frame, as read_frames does")
+        raise InputError(
+            "sound is found by the time of a frame: give mindaam.data.videos.reading.Frame, as read_frames does"
+        )
     return frame.time
 
 

@@ -118,7 +118,7 @@ def _unreadable(layout, name, split, path, fields):
 
 def _length(path):
     """(frames, frames a second) of a film file."""
-    from mindaam.data.film import frame_count
+    from mindaam.data.videos.reading import frame_count
 
     return frame_count(path)
 

@@ -203,7 +203,7 @@ def _named(folder, table, row, known):
 def _measured(path, kind):
     if kind == "images":
         return Stimulus(path, media.picture_size(path))
-    from mindaam.data.film import film_info, frame_count
+    from mindaam.data.videos.reading import film_info, frame_count
 
     info, (frames, rate) = film_info(path), frame_count(path)
     return Stimulus(path, (info.height, info.width), frames, rate)
