@@ -6,13 +6,18 @@ lie, for `mindaam data import --link` and whoever keeps videos on another disk m
 `docs/your-own-data.md` has the rule.
 """
 
+import gzip
+import io
 import json
 import os
 import re
+from contextlib import contextmanager
 
 from mindaam.errors import InputError
 
 MAX_JSON = 256 << 20  # bytes; a million images take a quarter of it
+MAX_LINE = 1 << 20  # characters of a table's line
+FREE, MAX_RATIO = 256 << 20, 200  # bytes that a packed table may grow to in any case; beyond, times its packed size
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 DRIVE = re.compile(r"[A-Za-z]:/")
 SHOWN = 80  # characters of a name that a message repeats
@@ -38,6 +43,28 @@ def read_object(path):
     return content
 
 
+@contextmanager
+def gzip_lines(path):
+    """An iterator over the lines of a gzip file of text in UTF-8, whose file is closed at the end.
+
+    A file that is no regular one, a line of more than MAX_LINE characters, and a file that grows as no table does (a
+    "decompression bomb") are OSErrors, which whoever iterates has to expect of a damaged file anyway.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError("no regular file")
+    with gzip.open(path) as packed, io.TextIOWrapper(packed, encoding="utf-8-sig", newline="") as stream:
+        yield _bounded(stream, packed, max(FREE, MAX_RATIO * os.path.getsize(path)))
+
+
+def _bounded(stream, packed, most):
+    while line := stream.readline(MAX_LINE):
+        if len(line) == MAX_LINE:
+            raise OSError(f"a line has more than {MAX_LINE:,} characters")
+        if packed.tell() > most:
+            raise OSError(f"it grows to more than {MAX_RATIO} times its size, as no table does")
+        yield line
+
+
 def shown(name):
     """A name from a file as a message may repeat it: without control characters, and not too long."""
     text = str(name)
@@ -46,7 +73,7 @@ def shown(name):
 
 
 def fault_of_text(text):
-    """What is wrong with a text from a file that people are to read, as the end of a sentence; None when it is sound."""
+    """What is wrong with a text from a file that people are to read, as the end of a sentence; None if it is sound."""
     if CONTROL.search(text):
         return "has control characters in it"
     if any("\ud800" <= letter <= "\udfff" for letter in text):

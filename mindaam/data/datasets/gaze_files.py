@@ -1,7 +1,6 @@
 """The files of every gaze folder, of pictures or of films: meta.json, splits.json and fixations.csv.gz."""
 
 import csv
-import gzip
 import math
 import os
 import zlib
@@ -10,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mindaam.data.listed import fault_of_label, fault_of_name, fault_of_text, read_object, shown
+from mindaam.data.listed import fault_of_label, fault_of_name, fault_of_text, gzip_lines, read_object, shown
 from mindaam.errors import InputError, nearest
 
 META, SPLITS, FIXATIONS, STIMULI = "meta.json", "splits.json", "fixations.csv.gz", "stimuli"
 KINDS = {"images": "pictures", "films": "films"}  # meta.json has one of these keys
+MAX_LOOKS = 50_000_000  # frames on which the fixations of one video lie, each counted anew
 MAX_SIDE = 1 << 20  # pixels
 LEAST_DEGREE, MOST_DEGREE = 1e-6, 1e6  # pixels that a degree may have
 ROUNDING = 1e-6  # parts of a frame by which a time may miss the frame's beginning
@@ -106,7 +106,7 @@ def stored_size(root, listed, name):
     except (KeyError, TypeError, ValueError, OverflowError):
         raise InputError(f"{root}: meta.json gives no size for {name}; restore the original file") from None
     if not (0 < width < MAX_SIDE and 0 < height < MAX_SIDE):
-        raise InputError(f"{root}: meta.json says that {name} has {width:.6g} x {height:.6g} pixels; restore the file")
+        raise InputError(f"{root}: meta.json says {shown(width)} x {shown(height)} pixels of {name}; restore the file")
     return height, width
 
 
@@ -116,6 +116,14 @@ def px_per_degree(root, meta):
     if degree is None or (isinstance(degree, int | float) and LEAST_DEGREE < degree < MOST_DEGREE):
         return degree
     raise InputError(f'{root / META}: "px_per_degree_stored" must be a number above 0, or null, not {shown(degree)}')
+
+
+def require_folders(root, conditions):
+    """InputError unless each condition may be the name of a folder of maps."""
+    for condition in conditions:
+        fault = fault_of_name(condition)
+        if fault:
+            raise InputError(f'{root / META}: the condition "{shown(condition)}", a folder in maps/, {fault}; mend it')
 
 
 def require_gaze(root, split, names, entries):
@@ -134,7 +142,8 @@ def read_fixations(path, names):
     for name, condition, row in _rows(path, _place):
         if name in names:
             points.setdefault((name, condition), []).append(row)
-    return {key: np.array(values, np.float32) for key, values in points.items()}
+    with np.errstate(over="ignore"):  # what is beyond float32 lies beside the picture in any case
+        return {key: np.array(values, np.float32) for key, values in points.items()}
 
 
 def read_timed(path):
@@ -162,11 +171,17 @@ def gaze_csv(paths, film, condition):
     starts, ends = rows[:, 2] * film.rate / 1000, (rows[:, 2] + rows[:, 3]) * film.rate / 1000
     first = np.floor(starts + ROUNDING)
     last = np.maximum(np.ceil(ends - ROUNDING) - 1, first)
-    shown = (last >= 0) & (first < count)
-    first, last = (np.clip(each[shown], 0, count - 1).astype(np.int64) for each in (first, last))
+    shown_at_all = (last >= 0) & (first < count)
+    first, last = (np.clip(each[shown_at_all], 0, count - 1).astype(np.int64) for each in (first, last))
     lengths = last - first + 1
+    if lengths.sum() > MAX_LOOKS:
+        raise InputError(
+            f"{paths[0]}: the fixations of {film.name} lie on {lengths.sum():,} frames altogether, more than "
+            f"{MAX_LOOKS:,}; are the durations in milliseconds?"
+        )
     frames = np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
-    points = np.repeat(rows[shown, :2], lengths, axis=0).astype(np.float32)
+    with np.errstate(over="ignore"):  # what is beyond float32 lies beside the frame in any case
+        points = np.repeat(rows[shown_at_all, :2].astype(np.float32), lengths, axis=0)
     order = np.argsort(frames, kind="stable")
     seen, begins = np.unique(frames[order], return_index=True)
     return dict(zip(seen.tolist(), np.split(points[order], begins[1:]), strict=True)) if len(seen) else {}
@@ -209,8 +224,8 @@ def _rows(path, read):
     """Yields (name, condition, read(row)) of fixations.csv.gz."""
     line = 1
     try:
-        with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as stream:
-            for row in csv.DictReader(stream):
+        with gzip_lines(path) as lines:
+            for row in csv.DictReader(lines):
                 line += 1
                 yield row["image"], row["condition"], read(row)
     except KeyError as error:
