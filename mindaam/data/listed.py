@@ -14,6 +14,7 @@ import re
 from contextlib import contextmanager
 
 from mindaam.errors import InputError
+from mindaam.files import opened, read_small
 
 MAX_JSON = 256 << 20  # bytes; a million images take a quarter of it
 MAX_LINE = 1 << 20  # characters of a table's line
@@ -26,16 +27,11 @@ SHOWN = 80  # characters of a name that a message repeats
 def read_object(path):
     """The JSON object in a file, as a dict.
 
-    Raises InputError for what is no regular file, is larger than MAX_JSON, or holds no object; a file that is not
-    there, or may not be read, is an OSError, of which the caller knows what it means.
+    Raises InputError for what holds no object; a file that is not there, may not be read, is no regular one or larger
+    than MAX_JSON is an OSError, of which the caller knows what it means.
     """
-    state = os.stat(path)
-    if not os.path.isfile(path) or state.st_size > MAX_JSON:  # a pipe or a device would never end
-        what = "no regular file" if not os.path.isfile(path) else f"larger than {MAX_JSON >> 20} MB"
-        raise InputError(f"{path} is {what}; restore the original file")
     try:
-        with open(path, encoding="utf-8-sig") as stream:
-            content = json.load(stream)
+        content = json.loads(read_small(path, MAX_JSON).decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # damaged, no UTF-8, numbers of 5,000 digits, endless brackets
         raise InputError(f"{path} is damaged ({error}); restore the original file") from error
     if not isinstance(content, dict):
@@ -50,9 +46,8 @@ def gzip_lines(path):
     A file that is no regular one, a line of more than MAX_LINE characters, and a file that grows as no table does (a
     "decompression bomb") are OSErrors, which whoever iterates has to expect of a damaged file anyway.
     """
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise OSError("no regular file")
-    with gzip.open(path) as packed, io.TextIOWrapper(packed, encoding="utf-8-sig", newline="") as stream:
+    with opened(path) as file, gzip.GzipFile(fileobj=file) as packed:
+        stream = io.TextIOWrapper(packed, encoding="utf-8-sig", newline="")
         yield _bounded(stream, packed, max(FREE, MAX_RATIO * os.path.getsize(path)))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError, OutputError
+from mindaam.files import opened
 
 DTYPES = {
     "F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32, "I16": np.int16,
@@ -161,7 +162,7 @@ def load_strict(cell, state, *, allow_missing=(), source="the checkpoint"):
 
 def _opened(path):
     try:
-        return open(path, "rb")
+        return opened(path)
     except OSError as error:
         what = error.strerror or error
         raise CheckpointError(f"cannot read the weights file {path}: {what}; check the path") from error

@@ -3,6 +3,7 @@
 verify (index) -> read safely -> rename by one table -> load strictly -> merge the adapters.
 """
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def create_model(name, checkpoint=None, *, preset=None):
 def at_hand(name):
     """Whether the zoo has that file, sound or not; otherwise it is announced only, or not even that."""
     entry = records().get(name)
-    return entry is not None and (entry.sha256 is not None or place(entry).is_file())
+    return entry is not None and (entry.sha256 is not None or os.path.isfile(place(entry)))
 
 
 def _bundled(name):

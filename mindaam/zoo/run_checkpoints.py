@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mindaam.errors import CheckpointError
+from mindaam.files import opened
 from mindaam.schema import merge
 from mindaam.zoo.checkpoints import read_metadata, read_safetensors
 
@@ -102,7 +103,7 @@ def stored(folder):
     """{step: Path} of a run's checkpoints, whole or not. Raises CheckpointError for a folder that cannot be read."""
     folder = Path(folder) / FOLDER
     try:
-        named = [(_NAME.fullmatch(path.name), path) for path in folder.iterdir() if path.is_file()]
+        named = [(_NAME.fullmatch(path.name), path) for path in folder.iterdir() if os.path.isfile(path)]
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -113,7 +114,7 @@ def stored(folder):
 def pointed(folder):
     """(Path that a run's pointer names, None), or (None, what is wrong with the pointer)."""
     try:
-        with open(Path(folder) / POINTER, "rb") as file:
+        with opened(Path(folder) / POINTER) as file:
             name = file.read(100).decode("ascii").strip()
     except FileNotFoundError:
         return None, f'the pointer "{POINTER}" is missing'
@@ -178,7 +179,7 @@ def _started_from(path, start, config_of):
     """The configuration of the model that a run of before started from: the run's own best one has it too."""
     best = Path(path).parent.parent / "best.safetensors"
     try:
-        found = config_of(best if best.is_file() else start)[1]
+        found = config_of(best if os.path.isfile(best) else start)[1]
     except CheckpointError as error:
         raise CheckpointError(
             f"{path} does not say how its model is configured, and neither does what its run started from ({error})"

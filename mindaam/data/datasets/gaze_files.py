@@ -1,7 +1,6 @@
 """The files of every gaze folder, of pictures or of films: meta.json, splits.json and fixations.csv.gz."""
 
 import csv
-import math
 import os
 import zlib
 from functools import lru_cache
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mindaam.data.listed import fault_of_label, fault_of_name, fault_of_text, gzip_lines, read_object, shown
+from mindaam.data.tables import misfit, number
 from mindaam.errors import InputError, nearest
 
 META, SPLITS, FIXATIONS, STIMULI = "meta.json", "splits.json", "fixations.csv.gz", "stimuli"
@@ -17,6 +17,8 @@ KINDS = {"images": "pictures", "films": "films"}  # meta.json has one of these k
 MAX_LOOKS = 50_000_000  # frames on which the fixations of one video lie, each counted anew
 MAX_SIDE = 1 << 20  # pixels
 LEAST_DEGREE, MOST_DEGREE = 1e-6, 1e6  # pixels that a degree may have
+NEEDED = ("image", "condition", "x", "y")  # columns of fixations.csv.gz
+TIMED = (*NEEDED, "duration_ms", "t_ms")  # of films
 ROUNDING = 1e-6  # parts of a frame by which a time may miss the frame's beginning
 
 
@@ -136,10 +138,11 @@ def require_gaze(root, split, names, entries):
 def read_fixations(path, names):
     """{(name, condition): float32 [n,2] (x, y)} for the pictures in `names`, in the order of the file.
 
-    Raises InputError for a file that is missing or damaged, lacks a column, or has rows without numbers.
+    Raises InputError for a file that is missing or damaged, lacks a column, or has rows without numbers or with more or
+    fewer cells than the header.
     """
     points = {}
-    for name, condition, row in _rows(path, _place):
+    for name, condition, row in _rows(path, NEEDED, _place):
         if name in names:
             points.setdefault((name, condition), []).append(row)
     with np.errstate(over="ignore"):  # what is beyond float32 lies beside the picture in any case
@@ -195,44 +198,53 @@ def some(names):
 @lru_cache(maxsize=2)
 def _read_once(path, _changed, _length):
     rows = {}
-    for name, condition, row in _rows(path, _timed_place):
+    for name, condition, row in _rows(path, TIMED, _timed_place):
         rows.setdefault((name, condition), []).append(row)
     return {key: np.array(values, np.float64) for key, values in rows.items()}
 
 
-def _place(row):
-    """(x, y) of a row."""
-    return _finite(row, "x"), _finite(row, "y")
+def _place(x, y):
+    """(x, y) of a row's cells."""
+    return number(x), number(y)
 
 
-def _timed_place(row):
-    """(x, y, start, duration) of a row, the times in ms."""
-    duration = _finite(row, "duration_ms") if row["duration_ms"] else 0.0
-    if duration < 0:
-        raise ValueError(f"a duration of {duration:g} ms")
-    return (*_place(row), _finite(row, "t_ms"), duration)
+def _timed_place(x, y, duration, start):
+    """(x, y, start, duration) of a row's cells, the times in ms."""
+    lasted = number(duration) if duration else 0.0
+    if lasted < 0:
+        raise ValueError(f"a duration of {lasted:g} ms")
+    return (*_place(x, y), number(start), lasted)
 
 
-def _finite(row, column):
-    value = float(row[column])
-    if not math.isfinite(value):
-        raise ValueError(f"{column} is {value}")
-    return value
-
-
-def _rows(path, read):
-    """Yields (name, condition, read(row)) of fixations.csv.gz."""
-    line = 1
+def _rows(path, columns, read):
+    """Yields (name, condition, read(the other cells)) of fixations.csv.gz. columns: NEEDED, or others after them."""
+    reader = None
     try:
         with gzip_lines(path) as lines:
-            for row in csv.DictReader(lines):
-                line += 1
-                yield row["image"], row["condition"], read(row)
-    except KeyError as error:
-        needed = "image, condition, x and y" if read is _place else "image, condition, x, y, t_ms and duration_ms"
-        raise InputError(f"{path} has no column {error}; it needs {needed}") from error
+            reader = csv.reader(lines, strict=True)
+            header = next(reader, None)
+            if header is None:
+                return
+            places = _places(path, header, columns)
+            for cells in reader:
+                if not cells:
+                    continue
+                wrong = misfit(cells, header)
+                if wrong:
+                    raise InputError(f"{path}, line {reader.line_num}: {wrong}; mend the row or take it out")
+                name, condition, *others = (cells[place] for place in places)
+                yield name, condition, read(*others)
     except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
         raise InputError(f"{path} is damaged ({error}); copy it again") from error
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         what = "x and y" if read is _place else "x, y and t_ms"
-        raise InputError(f"{path}, line {line}: {what} must be numbers ({error})") from error
+        raise InputError(f"{path}, line {reader.line_num}: {what} must be numbers ({error})") from error
+
+
+def _places(path, header, columns):
+    """Where each of the columns stands in the header."""
+    for column in columns:
+        if header.count(column) != 1:
+            count = "more than one" if column in header else "no"
+            raise InputError(f"{path} has {count} column '{column}'; it needs {', '.join(columns)}, each once")
+    return [header.index(column) for column in columns]

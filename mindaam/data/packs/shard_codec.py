@@ -93,8 +93,11 @@ def encode_fixations(fixations):
 
 
 def decode_fixations(data):
-    """What `encode_fixations` made -> float32 [n,2]."""
-    return np.frombuffer(data, "<f4").reshape(-1, 2).astype(np.float32)
+    """What `encode_fixations` made -> float32 [n,2]; InputError for anything else, also for what is not finite."""
+    points = np.frombuffer(data, "<f4") if len(data) % 8 == 0 else np.array(np.nan)
+    if not np.isfinite(points).all():
+        raise InputError("a record's fixations are no pairs of finite numbers; make the pack again")
+    return points.reshape(-1, 2).astype(np.float32)
 
 
 def _decoded(data, how):

@@ -165,7 +165,7 @@ def test_json_that_is_endless_or_none(folder, name, text):
 def test_a_list_too_large_to_read_is_refused_by_its_size(folder):
     with open(folder / "meta.json", "r+b") as stream:
         stream.truncate(300 << 20)
-    with pytest.raises(InputError, match=r"meta\.json is larger than 256 MB"):
+    with pytest.raises(InputError, match=r"meta\.json cannot be read \(it has more than 268"):
         GazeFolder(folder)
 
 
