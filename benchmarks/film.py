@@ -95,8 +95,8 @@ def repeated(clip, path, seconds):
 
 def media(source, out, asked):
     """Every frame decoded and written again, sound kept."""
-    from mindaam.data.film import film_info, read_frames
     from mindaam.data.film_writer import FilmWriter
+    from mindaam.data.videos.reading import film_info, read_frames
 
     info, count, started = film_info(source), 0, time.perf_counter()
     with FilmWriter(out / "out.mp4", (info.height, info.width), info.rate, sound=source) as writer:
@@ -108,7 +108,7 @@ def media(source, out, asked):
 
 def predict(source, out, asked):
     """`mindaam predict`, as the command does it; compilation is not timed."""
-    from mindaam.data.film import Pick, film_info
+    from mindaam.data.videos.reading import Pick, film_info
     from mindaam.inference.films import write_film
     from mindaam.inference.results import Job
 
@@ -120,8 +120,8 @@ def predict(source, out, asked):
 
 def sequential(source, out, asked):
     """The same work without threads: a frame decoded, predicted, written, then the next."""
-    from mindaam.data.film import Pick, film_info, read_frames
     from mindaam.data.film_writer import FilmWriter
+    from mindaam.data.videos.reading import Pick, film_info, read_frames
     from mindaam.inference import render
     from mindaam.inference.films import follow
 
@@ -151,7 +151,7 @@ def released_seconds(source, count, single=False):
     import numpy as np
 
     from mindaam import runtime
-    from mindaam.data.film import read_frames
+    from mindaam.data.videos.reading import read_frames
     from mindaam.inference.predictor import Predictor
     from mindaam.inference.windows import Windows
     from mindaam.zoo import create_model

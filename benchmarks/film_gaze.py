@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mindaam import runtime
-from mindaam.data.film import read_frames
+from mindaam.data.videos.reading import read_frames
 from mindaam.inference.predictor import DEFAULT_MODEL, Predictor
 from mindaam.inference.windows import Windows
 from mindaam.metrics import nss

@@ -113,7 +113,7 @@ def hearing(preset, asked):
     from mindaam import runtime
 
     runtime.configure(mode="graph", seed=0)
-    from mindaam.data.film import film_info, read_frames
+    from mindaam.data.videos.reading import film_info, read_frames
     from mindaam.encoders.wav2clip import SoundEncoder, Wav2CLIP
     from mindaam.inference.listening import open_listener
     from mindaam.inference.predictor import Predictor

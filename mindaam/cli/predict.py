@@ -35,7 +35,7 @@ def predict(
     plot_gate: Annotated[bool, Option("--plot-gate", help=GATE)] = False,
 ):
     """Predict where people look in photographs and films; without a sentence, people who look freely."""
-    from mindaam.data.film import Pick, checked_pick
+    from mindaam.data.videos.reading import Pick, checked_pick
     from mindaam.inference import results
 
     kinds = results.parse_kinds(save)
@@ -128,7 +128,7 @@ def _predict_film(job, predictor, sentence, asked, shown):
 
     Returns what went wrong along the way, and what became of its sound.
     """
-    from mindaam.data.film import film_info
+    from mindaam.data.videos.reading import film_info
     from mindaam.inference.films import write_film
 
     info, pick = film_info(job.source), asked.pick

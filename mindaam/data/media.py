@@ -17,6 +17,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from mindaam.errors import InputError, OutputError
+from mindaam.files import fault_of
 
 # Named, so that a file never chooses its reader among Pillow's rarer plug-ins (EPS, say, would start Ghostscript).
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
@@ -215,7 +216,8 @@ def require_file(path, what="picture"):
     if os.path.isdir(path):
         raise InputError(f"{path} is a folder where a {what} is expected; name the {what}")
     if not os.path.isfile(path):
-        raise InputError(f"there is no {what} {path}; check the path")
+        fault = fault_of(path)
+        raise InputError(f"{path} {fault}; name a {what}" if fault else f"there is no {what} {path}; check the path")
     if os.path.getsize(path) == 0:
         raise InputError(f"{path} is empty; copy or save the {what} again")
 

@@ -14,8 +14,8 @@ import av
 import numpy as np
 
 from mindaam.data.audio.intact_file import finite, intact_file
-from mindaam.data.film import FORMATS, SHORT, ends_early, open_container, reached_by
 from mindaam.data.resampling import Polyphase
+from mindaam.data.videos.containers import FORMATS, SHORT, ends_early, open_container, reached_by
 from mindaam.errors import InputError
 
 RATE = 16_000

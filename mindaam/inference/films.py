@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.data.density_writer import DensityWriter
-from mindaam.data.film import FilmBroken, Pick, checked_pick, film_info, read_frames
 from mindaam.data.film_writer import FilmWriter
 from mindaam.data.transforms import resize_image
+from mindaam.data.videos.reading import FilmBroken, Pick, checked_pick, film_info, read_frames
 from mindaam.inference import render
 from mindaam.inference.listening import Listener
 from mindaam.inference.pipeline import Behind, ahead
@@ -44,7 +44,7 @@ def density_size(size):
 
 
 def follow(predictor, frames, sentence, windows=None, listener=None):
-    """Yields (Frame, Prediction) for an iterable of `data.film.Frame`, in order; the rest as in `Predictor.stream`."""
+    """Yields (Frame, Prediction) for an iterable of `data.videos` Frames, in order; else as in `Predictor.stream`."""
     shown = deque()
 
     def noted():

@@ -13,9 +13,10 @@ import numpy as np
 
 from mindaam import runtime
 from mindaam.data import media, prompts, transforms
-from mindaam.data.film import Frame
+from mindaam.data.videos.reading import Frame
 from mindaam.errors import ConfigError, InputError, unknown
 from mindaam.inference.windows import Windows, checked, stream
+from mindaam.turns import turn
 from mindaam.zoo.convert.prompts import GENERIC
 
 DEFAULT_MODEL = "aam_dinov2_vits14"
@@ -45,8 +46,12 @@ class Predictor:
     for a model loaded here, and MindSpore's present mode for one that is handed over.
     device: as in `runtime.configure`. sentence_encoder: anything with `encode(list of str) -> float32 [n, E]`; None
     takes the model's own. Raises ConfigError for an unknown model, CheckpointError for weights that do not fit.
+    Any number of threads may use one Predictor, or several: they take turns at the model (see `turns`). It belongs to
+    the process that made it: pickling it raises ConfigError, and so does a prediction in a process that was forked
+    after the first one.
     """
 
+    @turn()
     def __init__(self, model=DEFAULT_MODEL, *, mode=None, device=None, sentence_encoder=None):
         """Loads the model when it is named; compiling waits for the first photograph."""
         by_name = isinstance(model, (str, os.PathLike))
@@ -56,6 +61,11 @@ class Predictor:
         self.model = _load(os.fspath(model)) if by_name else model
         self._encoder = sentence_encoder
         self._features = OrderedDict()
+
+    def __reduce__(self):
+        raise ConfigError(
+            "a Predictor belongs to the process that made it and cannot be pickled or copied: make one in each process"
+        )
 
     def predict(self, image, prompt=None, *, condition=None):
         """The Prediction for one photograph and one sentence.
@@ -90,7 +100,7 @@ class Predictor:
         frames: any iterable of uint8 RGB [H, W, 3] (a decoder, a camera, a list), of any length; each frame goes
         through the backbone once. windows: how many frames the model sees at once, and whether maps wait for later
         frames; None is `film_windows()`. The maps come at most `windows.delay` frames late.
-        listener: the film's sound, as `inference.listening.open_listener` gives it; the frames are then `data.film`'s
+        listener: the film's sound, as `inference.listening.open_listener` gives it; the frames are then `data.videos`'s
         Frames, which know their times, and windows have several. A frame's sound reaches beyond it: by two seconds as
         the paper's models hear it.
         prompt, condition, errors: as in `predict`; ConfigError for windows of several frames when the model sees each
@@ -150,6 +160,7 @@ class Predictor:
             self._encoder = zoo.sentence_encoder(self.model.config.text.name)
         return self._encoder.encode(list(sentences))
 
+    @turn()
     def _image_features(self, image):
         """The model's features of uint8 [H, W, 3]; found by what the model would see, not by the file's name."""
         seen = self._seen(image)
@@ -226,7 +237,9 @@ def _load(model):
 def _time_of(frame):
     """Seconds of a Frame; InputError for a bare picture, whose sound cannot be found."""
     if not isinstance(frame, Frame):
-        raise InputError("sound is found by the time of a frame: give mindaam.data.film.Frame, as read_frames does")
+        raise InputError(
+            "sound is found by the time of a frame: give mindaam.data.videos.reading.Frame, as read_frames does"
+        )
     return frame.time
 
 

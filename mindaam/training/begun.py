@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from mindaam.files import lies_in
 from mindaam.places import configs_dir
 from mindaam.schema import override, validate
 from mindaam.training.corpus_config import CorpusConfig, begun_config
@@ -50,7 +51,7 @@ def as_begun(config, path, file, assignments):
 def named(file, assignments):
     """The keys, tuples, that somebody gave: in assignments, or in files that are not the package's."""
     found, file = set(_keys(override({}, assignments))), Path(file)
-    while file is not None and not file.resolve().is_relative_to(configs_dir().resolve()):
+    while file is not None and not lies_in(file, configs_dir()):
         data = yaml.safe_load(file.read_text(encoding="utf-8"))  # read before: it is a mapping
         base = data.pop("base", None)
         found |= set(_keys(data))

@@ -6,6 +6,7 @@ cheap, and only the few go through the decoder, which is not.
 """
 
 import json
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -167,7 +168,7 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
     config = load_config(config_path, assignments, tiny)
     folder = Path(out) if out else Path("runs") / (Path(config_path).stem + ("_tiny" if tiny else ""))
     last = folder / "last.safetensors"
-    if last.exists() and not resume:
+    if os.path.exists(last) and not resume:
         raise ConfigError(f"{folder} holds a run already; continue it with --resume, or name another folder with --out")
     splits = {split: open_folders(config, split, None) for split in config.films}
 
@@ -189,7 +190,7 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
 
     # ---- steps -----------------------------------------------------------------------------------------------------
     step = FilmStep(model, config.optimizer, config.calm).set_train(True)
-    done = restore(last, step, config) if last.exists() else 0
+    done = restore(last, step, config) if os.path.exists(last) else 0
     log = CsvLog(folder / "steps.csv", COLUMNS, done)
     progress.lap()
     for number in range(done, config.steps):

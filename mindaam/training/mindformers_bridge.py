@@ -143,7 +143,7 @@ def _plain(section):
 def load_config(path):
     """The MindFormerConfig in a YAML file, MindFormers' defaults filled in. Raises ConfigError when it cannot be."""
     register()
-    if not Path(path).is_file() or Path(path).suffix not in (".yaml", ".yml"):
+    if not os.path.isfile(path) or Path(path).suffix not in (".yaml", ".yml"):
         raise ConfigError(f"{path} is not a YAML file that exists; configs/mindformers has one to start from")
     try:
         config = mindformers().MindFormerConfig(str(path))

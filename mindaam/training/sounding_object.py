@@ -5,6 +5,7 @@ attack.p=0, without. Then it is asked about scenes that it has not seen: with th
 """
 
 import json
+import os
 from pathlib import Path
 
 import mindspore as ms
@@ -12,7 +13,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from mindaam import graphs, runtime
-from mindaam.data.media import IMAGE_SUFFIXES, list_files, read_image
+from mindaam.data.media import IMAGE_SUFFIXES, list_files, prepare_folder, read_image
 from mindaam.data.sounding_objects import Clip, make, parts, plan, truth
 from mindaam.data.transforms import resize_image
 from mindaam.errors import ConfigError
@@ -108,16 +109,16 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
     config = load_config(config_path, assignments, tiny)
     folder = Path(out) if out else Path("runs") / (Path(config_path).stem + ("_tiny" if tiny else ""))
     last = folder / "last.safetensors"
-    if last.exists() and not resume:
+    if os.path.exists(last) and not resume:
         raise ConfigError(f"{folder} holds a run already; continue it with --resume, or name another folder with --out")
 
     # ---- clips and model -------------------------------------------------------------------------------------------
     train_clips, held_clips = clips_of(config, "train"), clips_of(config, "held")
-    folder.mkdir(parents=True, exist_ok=True)
+    prepare_folder(folder)
     runtime.configure(mode="graph", seed=config.seed)
     model = build(config)
     step = SoundingStep(model, config.optimizer).set_train(True)
-    done = restore(last, step, config) if last.exists() else 0
+    done = restore(last, step, config) if os.path.exists(last) else 0
 
     # ---- steps -----------------------------------------------------------------------------------------------------
     log, gates = CsvLog(folder / "steps.csv", COLUMNS, done), CsvLog(folder / "gates.csv", GATE_COLUMNS, done)

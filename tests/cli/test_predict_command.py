@@ -231,3 +231,16 @@ def test_a_second_run_replaces_the_first(mindaam, photos, tmp_path):
     Image.new("RGB", (7, 5), "white").save(photos / "a.png")
     assert mindaam(photos / "a.png", "-o", tmp_path, "--save", "map")[0] == 0
     assert Image.open(tmp_path / "a.map.png").size == (7, 5)
+
+
+def test_one_strange_name_among_the_photographs_does_not_cost_the_others(mindaam, photos, tmp_path):
+    for name, target in {"loop.jpg": "loop.jpg", "to.jpg": "fro.jpg", "fro.jpg": "to.jpg", "gone.jpg": "x"}.items():
+        os.symlink(target, photos / name)
+    os.symlink(".", photos / "dot.jpg")
+    os.mkfifo(photos / "pipe.png")
+    os.mkfifo(photos / "pipe.mp4")
+    code, out, err = mindaam(photos, "-o", tmp_path / "out", "--save", "npy")
+    assert code == 2 and "3 photographs" in out and names(tmp_path / "out") == ["a.npy", "b.npy", "c.npy"]
+    for name in ("loop.jpg", "to.jpg", "fro.jpg", "gone.jpg", "dot.jpg", "pipe.png", "pipe.mp4"):
+        assert sum(f"{name} " in line for line in err.splitlines()) == 1, name
+    assert err.count("leads in a circle") == 3 and len(err.splitlines()) == 7

@@ -5,8 +5,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from mindaam.data.film import film_info, read_frames
 from mindaam.data.film_sound import read_sound
+from mindaam.data.videos.reading import film_info, read_frames
 from mindaam.inference import films
 from mindaam.models.registry import model_config
 from tests.cli.test_predict_command import mindaam, names, one_sentence  # noqa: F401 - a fixture

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from mindaam.data.film import read_frames
 from mindaam.data.film_sound import read_sound
 from mindaam.data.film_writer import FilmWriter
+from mindaam.data.videos.reading import read_frames
 from mindaam.errors import InputError
 from tests.clips import make_clip, pictures
 

@@ -8,9 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from mindaam.data.film import film_info, read_frames
 from mindaam.data.film_sound import read_sound
 from mindaam.data.film_writer import FilmWriter
+from mindaam.data.videos.reading import film_info, read_frames
 from mindaam.errors import InputError, OutputError
 from tests.clips import level, make_clip, number_of, pictures
 

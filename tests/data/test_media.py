@@ -126,7 +126,7 @@ def test_missing_empty_folder_and_foreign_files(tmp_path):
 
 
 def test_a_name_that_is_too_long_and_a_file_that_may_not_be_read(tmp_path, monkeypatch):
-    assert "there is no picture" in refused(tmp_path / ("x" * 300 + ".jpg"))
+    assert "a name that is too long" in refused(tmp_path / ("x" * 300 + ".jpg"))
     Image.new("RGB", (4, 4)).save(tmp_path / "locked.jpg")
 
     def locked(*_, **__):

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from mindaam.data import sound_track
 from mindaam.data.audio import intact_file
 from mindaam.data.audio.intact_file import IntactFile, finite
-from mindaam.data.film import read_frames
 from mindaam.data.sound_track import NoSound, SoundTrack
+from mindaam.data.videos.reading import read_frames
 from mindaam.errors import InputError
 from tests.clips import make_clip, pictures
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mindaam.cli import main
-from mindaam.data.film import Pick, film_info, read_frames
 from mindaam.data.film_sound import read_sound
 from mindaam.data.media import read_image
 from mindaam.data.pseudo_films import views
+from mindaam.data.videos.reading import Pick, film_info, read_frames
 from mindaam.inference.predictor import Predictor
 from mindaam.metrics.films import total_variation
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mindaam.data.film import FilmBroken, Pick, read_frames
 from mindaam.data.film_sound import read_sound
+from mindaam.data.videos.reading import FilmBroken, Pick, read_frames
 from mindaam.errors import InputError, OutputError
 from mindaam.inference import films
 from mindaam.inference.films import density_size, follow, write_film

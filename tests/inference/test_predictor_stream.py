@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mindaam.data.film import Frame
+from mindaam.data.videos.reading import Frame
 from mindaam.errors import ConfigError, InputError
 from mindaam.inference.listening import Listener
 from mindaam.inference.predictor import Predictor

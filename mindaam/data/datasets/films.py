@@ -87,7 +87,7 @@ class FilmSet:
         film = self.films[index]
         if film.sound is not None or self.layout.frames:
             return film.sound is not None
-        from mindaam.data.film import film_info
+        from mindaam.data.videos.reading import film_info
 
         return film_info(self.tree.path(film.path)).has_sound
 
@@ -202,7 +202,7 @@ class FilmSet:
             if self.layout.frames:
                 self._shapes[index] = media.picture_size(self._frame_path(film, film.numbers[0])), film.rate
             else:
-                from mindaam.data.film import film_info
+                from mindaam.data.videos.reading import film_info
 
                 info = film_info(self.tree.path(film.path))
                 self._shapes[index] = (info.height, info.width), info.rate
@@ -257,7 +257,7 @@ class FilmSet:
     def _decoded(self, film, positions, size, rate):
         """As `_frames`, of a film file: a frame is shown from its time on, which is the decoder's as in prediction,
         until the next one's."""
-        from mindaam.data.film import Pick, read_frames
+        from mindaam.data.videos.reading import Pick, read_frames
 
         due = [(int(film.numbers[position]) + 0.5) / rate for position in positions]
         first = max(0.0, due[0] - 1 / rate)

@@ -50,7 +50,7 @@ def open_gaze_films(root, split="train", truth=None):
 
 def _checked(root, listed, name):
     """(frames, rate, FilmInfo) of a film; InputError unless it is as meta.json says."""
-    from mindaam.data.film import film_info, frame_count
+    from mindaam.data.videos.reading import film_info, frame_count
 
     if PurePosixPath(name).suffix.lower() not in media.VIDEO_SUFFIXES:
         known = ", ".join(media.VIDEO_SUFFIXES)

@@ -9,9 +9,9 @@ import pytest
 
 from mindaam.data.datasets.gaze_films import open_gaze_films
 from mindaam.data.datasets.packed import open_packed
-from mindaam.data.film import film_info, read_frames
 from mindaam.data.packs.packing import pack
 from mindaam.data.transforms import resize_image
+from mindaam.data.videos.reading import film_info, read_frames
 from mindaam.encoders.spectrogram import features
 from mindaam.inference.listening import open_listener
 from mindaam.inference.predictor import Predictor

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mindaam.data.film import FilmBroken, Pick, checked_pick, film_info, read_frames
+from mindaam.data.videos.reading import FilmBroken, Pick, checked_pick, film_info, read_frames
 from mindaam.errors import ConfigError, InputError
 from tests.clips import level, make_clip, number_of, pictures
 
@@ -59,17 +59,6 @@ def test_seeking_finds_the_frame_of_a_long_group(tmp_path):
     assert [number for number, _ in seen(path, 0.6)] == list(range(15, 25))
 
 
-@pytest.mark.parametrize("angle", [90, 180, 270])
-def test_a_phone_held_otherwise_gives_upright_frames(tmp_path, angle):
-    frame = np.zeros((48, 64, 3), np.uint8)
-    frame[:24, :32] = 200  # bright at the top left
-    path = make_clip(tmp_path / "r.mp4", [frame] * 3, rotation=angle)
-    image = next(iter(read_frames(path))).image
-    expected = np.rot90(frame, round(angle / 90))
-    assert image.shape == expected.shape and np.abs(image.astype(int) - expected).mean() < 5
-    assert film_info(path)[:2] == image.shape[1::-1]
-
-
 @pytest.mark.parametrize(
     ("name", "codec", "pix_fmt", "size"),
     [
@@ -91,35 +80,11 @@ def test_kinds_of_films(tmp_path, name, codec, pix_fmt, size):
     np.testing.assert_allclose(np.diff([frame.time for frame in frames]), 0.04, atol=2e-3)
 
 
-def test_interlaced_frames_are_woven_without_combs(tmp_path):
-    frames = []
-    for number in range(12):  # a bar that moves between the two fields of each frame
-        frame = np.full((64, 96, 3), 40, np.uint8)
-        frame[0::2, 6 * number : 6 * number + 20] = 220
-        frame[1::2, 6 * number + 10 : 6 * number + 30] = 220
-        frames.append(frame)
-    path = make_clip(tmp_path / "i.mp4", frames, options={"x264-params": "tff=1", "crf": "10"})
-    got = [frame.image.astype(int) for frame in read_frames(path)]
-
-    def combs(image):
-        return np.abs(image[1:-1:2] - (image[:-2:2] + image[2::2]) / 2).mean()
-
-    assert len(got) == 12 and combs(frames[5].astype(int)) > 30 and combs(got[5]) < 10
-
-
 def test_one_frame_and_no_duration(tmp_path):
     path = make_clip(tmp_path / "one.mp4", pictures(1))
     assert seen(path) == [(0, 0.0)]
     path = make_clip(tmp_path / "live.mkv", pictures(5), container_options={"live": "1"})
     assert len(seen(path)) == 5 and film_info(path).duration is None
-
-
-def test_pixels_that_are_not_square_are_made_so(tmp_path):
-    def anamorphic(stream):
-        stream.codec_context.sample_aspect_ratio = 2
-
-    path = make_clip(tmp_path / "wide.mp4", pictures(3), prepare=anamorphic)
-    assert next(iter(read_frames(path))).image.shape == (48, 128, 3)
 
 
 def test_a_film_whose_size_changes_is_brought_to_its_first_size(tmp_path):
@@ -197,20 +162,6 @@ def test_what_is_no_film_is_refused_in_a_sentence(tmp_path):
             list(read_frames(path))
 
 
-def test_a_film_never_opens_another_file(tmp_path, clip):
-    playlist = tmp_path / "list.mp4"
-    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{clip}\n#EXT-X-ENDLIST\n")
-    with pytest.raises(InputError, match="not a film"):
-        film_info(playlist)
-    script = tmp_path / "script.mp4"
-    script.write_text(f"ffconcat version 1.0\nfile '{clip}'\n")
-    with pytest.raises(InputError, match="not a film"):
-        film_info(script)
-    odd = tmp_path / "concat:a|b.mp4"
-    odd.write_bytes(clip.read_bytes())
-    assert film_info(odd).width == 64
-
-
 @pytest.mark.parametrize(
     ("pick", "said"),
     [
@@ -279,21 +230,6 @@ def test_damage_within_a_part_is_told(tmp_path):
     with pytest.raises(FilmBroken, match="damaged"):
         list(read_frames(path, Pick(0, 1.8)))
     assert len(list(read_frames(path, Pick(0, 0.5)))) == 13
-
-
-@pytest.mark.parametrize(("size", "matrix"), [((720, 1280), "ITU709"), ((480, 640), "ITU601")])
-def test_colours_that_a_film_does_not_name_are_those_of_its_size(tmp_path, size, matrix):
-    colour = np.full((*size, 3), (200, 30, 40), np.uint8)
-    with av.open(str(tmp_path / "c.mp4"), "w") as container:
-        stream = container.add_stream("libx264", rate=25)
-        stream.height, stream.width = size
-        stream.pix_fmt = "yuv420p"
-        plain = av.VideoFrame.from_ndarray(colour, format="rgb24").reformat(format="yuv420p", dst_colorspace=matrix)
-        untold = av.VideoFrame.from_ndarray(plain.to_ndarray(), format="yuv420p")
-        container.mux(stream.encode(untold))
-        container.mux(stream.encode(None))
-    image = next(iter(read_frames(tmp_path / "c.mp4"))).image
-    assert np.abs(image.astype(int) - (200, 30, 40)).max() <= 6
 
 
 def test_a_cover_picture_is_no_film(tmp_path):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import scipy.signal  # noqa: F401 - once, rather than in each process
 
-from mindaam.data.film import film_info, read_frames
 from mindaam.data.film_sound import read_sound
 from mindaam.data.film_writer import FilmWriter
 from mindaam.data.sound_track import SoundTrack
+from mindaam.data.videos.reading import film_info, read_frames
 from mindaam.errors import InputError
 from tests.clips import make_clip, pictures
 
@@ -86,7 +86,7 @@ def use(path, out):
 @pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="needs fork")
 def test_mutated_films(tmp_path):
     draw, context = np.random.default_rng(0), multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.data.test_film_fuzz"])
+    context.set_forkserver_preload(["tests.data.videos.test_reading_fuzz"])
     originals = [make_clip(tmp_path / name, pictures(15), tone=0.6, **options).read_bytes() for name, options in KINDS]
     bad = []
     for number in range(CLIPS):

@@ -1,0 +1,1 @@
+"""Videos from disk: containers, frames, colours and times."""

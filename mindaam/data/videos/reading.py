@@ -1,0 +1,140 @@
+"""Films from disk: upright RGB frames, one at a time, by the time at which they are shown."""
+
+from math import inf, isfinite
+from typing import NamedTuple
+
+import av
+import numpy as np
+
+from mindaam.data.videos.colours import shown_size, upright_rgb
+from mindaam.data.videos.containers import declared_length
+from mindaam.data.videos.reel import Reel
+from mindaam.errors import ConfigError, InputError
+
+
+class FilmInfo(NamedTuple):
+    """What a film is: the size of its upright frames in pixels, frames a second on average, seconds (None when the file
+    does not say), and the number of its sound tracks."""
+
+    width: int
+    height: int
+    rate: float
+    duration: float | None
+    sound_tracks: int
+
+    @property
+    def has_sound(self):
+        """Whether it has any."""
+        return self.sound_tracks > 0
+
+
+class Frame(NamedTuple):
+    """image: uint8 RGB [H, W, 3]. time: seconds since the film's start at which it is first shown."""
+
+    image: np.ndarray
+    time: float
+
+
+class Pick(NamedTuple):
+    """Which frames of a film: from `start` to before `end` (seconds, None: its end), every Nth of them, and at most
+    `fps` a second (None: all)."""
+
+    start: float = 0.0
+    end: float | None = None
+    every: int = 1
+    fps: float | None = None
+
+
+class FilmBroken(InputError):
+    """A film that was damaged or cut short; all frames that could be decoded came before. time: second of the first
+    damage."""
+
+    def __init__(self, message, time):
+        super().__init__(message)
+        self.time = time
+
+
+def checked_pick(pick):
+    """The Pick, if it can be; ConfigError otherwise."""
+    start, end, every, fps = pick
+    if not (isfinite(start) and start >= 0):
+        raise ConfigError(f"a film is read from second 0 or later, not from {start:g}; change --start")
+    if end is not None and not start < end < inf:
+        raise ConfigError(f"the end, second {end:g}, must come after the start, second {start:g}; change --end")
+    if every < 1:
+        raise ConfigError(f"every {every}th frame cannot be; give --every 1 or more")
+    if fps is not None and not (isfinite(fps) and fps > 0):
+        raise ConfigError(f"{fps:g} frames a second cannot be; give --fps more than 0")
+    return pick
+
+
+def film_info(path):
+    """The FilmInfo of a film. Raises InputError unless it is one and at least one of its frames can be decoded."""
+    with Reel(path) as reel:
+        frame, container = next(_images(reel), None), reel.container
+        if frame is None:
+            raise InputError(f"{path} has no frame that can be decoded; copy or save the film again")
+        height, width = frame.image.shape[:2]
+        return FilmInfo(width, height, reel.rate, declared_length(container), len(container.streams.audio))
+
+
+def frame_count(path):
+    """(frames, frames a second on average) of a film, as its header says, or by counting packets where it does not.
+
+    Nothing is decoded. Raises InputError unless it is a film.
+    """
+    with Reel(path) as reel:
+        count = reel.stream.frames
+        if not count:
+            count = sum(packet.size > 0 for packet in reel.container.demux(reel.stream))
+        return count, reel.rate
+
+
+def read_frames(path, pick=Pick(), size=None):  # noqa: B008 - an immutable tuple
+    """Yields the Frames of a film in the order of their times, which always rise; one is in memory at a time.
+
+    Frames are upright, have square pixels, 8 bits, and all one size (H, W): `size`, or that of the first one read, to
+    which a film whose size changes is scaled; interlaced ones are deinterlaced. Raises InputError when nothing can be
+    read, and FilmBroken after the last frame that could be.
+    """
+    return _picked(path, checked_pick(pick), size)
+
+
+def _picked(path, pick, size):
+    count = given = 0
+    due = pick.start  # with fps: when the next frame is to be taken
+    with Reel(path) as reel:
+        for frame in _images(reel, pick.start, size):
+            if pick.end is not None and frame.time >= pick.end:
+                break
+            count += 1
+            if (count - 1) % pick.every:
+                continue
+            if pick.fps is not None:
+                if frame.time < due - 1e-4:  # containers round times, to a thousandth of a second at worst
+                    continue
+                due += (int((frame.time + 1e-4 - due) * pick.fps) + 1) / pick.fps
+            given += 1
+            yield frame
+        if not given:
+            until = "or later" if pick.end is None else f"to {pick.end:g}"
+            last = "" if reel.last is None else f"; the last one that was read is at {reel.last:.2f}"
+            hurt = "" if reel.damaged is None else f", and it is damaged or cut short at second {reel.damaged:.1f}"
+            raise InputError(f"{path} has no frame at second {pick.start:g} {until}{last}{hurt}")
+        if reel.damaged is not None:
+            raise FilmBroken(
+                f"{path} is damaged or cut short at second {reel.damaged:.1f}; what could be decoded was used, copy "
+                "or save the film again for the rest",
+                reel.damaged,
+            )
+
+
+def _images(reel, start=0.0, size=None):
+    """Yields the Frames of a reel from second `start` on, of one size (H, W): the first one's, if None."""
+    for frame, time in reel.shown(start):
+        try:
+            if size is None:
+                size = shown_size(frame, reel.aspect)
+            yield Frame(upright_rgb(frame, size), time)
+        except av.FFmpegError:
+            reel.note(time)

@@ -1,0 +1,43 @@
+"""Which frames a video has, at which times, and how long it is: the one answer for everything that counts frames."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mindaam.data.videos.reel import Reel
+from mindaam.errors import InputError
+
+ROUNDED = 2e-3  # seconds by which containers round times, at worst, and then some
+
+
+class Timeline(NamedTuple):
+    """The frames of a video, those that `read_frames` yields from its start on.
+
+    times: float64 [n], n >= 1, seconds at which each frame is first shown, strictly rising. end: second until which the
+    last one is shown. nominal: frames a second as the file says.
+    """
+
+    times: np.ndarray
+    end: float
+    nominal: float
+
+    @property
+    def rate(self):
+        """Frames a second on average; the file's own number where its times are even at that rate."""
+        times = self.times - self.times[0]
+        if len(times) == 1 or np.abs(times - np.arange(len(times)) / self.nominal).max() <= ROUNDED:
+            return self.nominal
+        return float((len(times) - 1) / times[-1])
+
+
+def timeline(path):
+    """The Timeline of a video. Raises InputError unless the file is one and at least one of its frames can be decoded;
+    what of a damaged video can be decoded counts."""
+    times, length = [], 0.0
+    with Reel(path) as reel:
+        for frame, time in reel.shown():
+            times.append(time)
+            length = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
+        if not times:
+            raise InputError(f"{path} has no frame that can be decoded; copy or save the film again")
+        return Timeline(np.array(times), times[-1] + (length or 1 / reel.rate), reel.rate)
