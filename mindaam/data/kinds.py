@@ -69,6 +69,7 @@ TABLE = Kind("table", "a table", "give an image or a video")
 DATA = Kind("data", "a data file", "give an image or a video")
 OTHER = Kind("other", "a file of an unknown kind", "give an image or a video")
 
+_PLAIN_SUFFIX = re.compile(r"\.[a-z0-9_-]{1,10}")  # fit to be shown
 _SUFFIXES = {
     RAW: ".nef .nrw .dng .cr2 .cr3 .crw .arw .srf .sr2 .raf .orf .ori .rw2 .rwl .raw .pef .srw .x3f .3fr .fff .iiq "
     ".mrw .mef .mos .dcr .kdc .dcs .erf .gpr",
@@ -119,7 +120,6 @@ _STARTS = (
     (AUDIO, rb"OggS"),
     (ARCHIVE, rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ"),
     (SVG, rb"(\xef\xbb\xbf)?\s*(<\?xml.*?)?(<!--.*?-->\s*)?(<!DOCTYPE svg.*?)?<svg[\s>]"),
-    (WEB_PAGE, rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)?<(!DOCTYPE\s+html|html|head|body)\b"),
 )
 _STARTS = tuple((kind, re.compile(pattern, re.DOTALL | re.IGNORECASE)) for kind, pattern in _STARTS)
 _IMAGES = re.compile(
@@ -194,4 +194,6 @@ def counted(paths):
 def _named(path):
     kind, suffix = kind_of_name(path), Path(path).suffix.lower()
     name = "image" if kind is None else kind.name
-    return f"{name} ({ascii(suffix)[1:-1]})" if suffix else f"{name} (no suffix)"
+    if not suffix:
+        return f"{name} (no suffix)"
+    return f"{name} ({suffix})" if _PLAIN_SUFFIX.fullmatch(suffix) else name

@@ -17,6 +17,8 @@ from mindaam import files
 from mindaam.data import kinds
 from mindaam.data.images import limits, raws
 from mindaam.errors import InputError
+from mindaam.file_kinds import START as STAND_IN_START
+from mindaam.file_kinds import stand_in
 
 # Named, so that a file never chooses its reader among Pillow's rarer plug-ins (EPS, say, would start Ghostscript).
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
@@ -134,9 +136,12 @@ def _require_finished(path, start):
 
 def _not_an_image(path, start):
     """The InputError for a file that is in none of the formats."""
-    kind = kinds.kind_of_content(start) or kinds.kind_of_name(path)
     if start[:4] in (b"II*\0", b"MM\0*"):
         return InputError(f"{path} is a TIFF with pixels of a kind that is not read; save it with 8 bits a channel")
+    kind = kinds.kind_of_content(start)
+    if kind is None and (found := stand_in(start[:STAND_IN_START])) is not None:
+        return InputError(f"{path} is not a picture, but {found}")
+    kind = kind or kinds.kind_of_name(path)
     if kind not in (None, kinds.OTHER):
         return _foreign(path, kind)
     return InputError(

@@ -135,6 +135,7 @@ def test_a_thumbnail_before_its_image_is_not_taken_for_it(tmp_path):
         ("a.jxl", b"\xff\x0a\xfa\x1f", "a JPEG XL image"),
         ("a.png", b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(20), "a JPEG XL image"),
         ("a.jpg", b"<!DOCTYPE html><html>", "a web page"),
+        ("a.jpg", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n", "a Git LFS pointer"),
         ("a.jpg", b"PK\x03\x04" + bytes(30), "an archive"),
         ("clip.jpg", iso_file(b"isom", b"mp42"), "a video"),
         ("clip.png", b"\x1aE\xdf\xa3" + bytes(30), "a video"),
