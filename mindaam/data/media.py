@@ -6,6 +6,7 @@ treats a truncated file as an error where OpenCV returns a half-grey picture.
 
 import hashlib
 import os
+import shutil
 import struct
 import tempfile
 import time
@@ -153,7 +154,7 @@ def _remove_leftovers(folder):
     for left in folder.glob(BESIDE.format("*")):
         with suppress(OSError):  # another process may have removed it
             if time.time() - left.stat().st_mtime > LEFT_OVER:
-                left.unlink()
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def write_jpeg(path, image, quality=92):

@@ -265,6 +265,9 @@ def test_what_killed_processes_left_goes_a_day_later(tmp_path):
         path.write_bytes(b"half")
         os.utime(path, (0, 0))
     os.utime(young)
+    folder = media.beside_name(tmp_path / "import")
+    (folder / "stimuli").mkdir(parents=True)
+    os.utime(folder, (0, 0))
     media.prepare_folder(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([young, *others])
     with pytest.raises(InputError, match="holds no"):  # none of them is taken for an input
