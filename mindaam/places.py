@@ -1,5 +1,6 @@
 """Where the files that travel with the package lie: beside the rooms when installed, one level up in a checkout."""
 
+import os
 from pathlib import Path
 
 from mindaam.errors import ConfigError, nearest
@@ -36,7 +37,7 @@ def recipe(name):
 
     Raises ConfigError, which lists the bundled ones, when it is neither.
     """
-    if Path(name).is_file():
+    if os.path.isfile(name):
         return Path(name)
     known = recipes()
     if str(name) not in known:

@@ -60,8 +60,9 @@ def check(
 def _outside(save, root):
     """The folder to save in; ConfigError when it lies among the data, in which nothing is ever changed."""
     from mindaam.errors import ConfigError
+    from mindaam.files import lies_in
 
-    if Path(root).resolve() in [Path(save).resolve(), *Path(save).resolve().parents]:
+    if lies_in(save, root):
         raise ConfigError(f"{save} lies in {root}, where nothing is ever changed; save the report elsewhere")
     return save
 

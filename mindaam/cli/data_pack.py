@@ -103,6 +103,7 @@ def _require_distinct(readers, targets):
 def _require_outside(out, folder):
     """OutputError when packs were to be written into a data set, in which nothing is ever changed."""
     from mindaam.errors import OutputError
+    from mindaam.files import lies_in
 
-    if folder.resolve() in [out.resolve(), *out.resolve().parents]:
+    if lies_in(out, folder):
         raise OutputError(f"{out} lies in {folder}, in which nothing is changed; name another place for the packs")

@@ -5,6 +5,8 @@ import io
 import json
 import math
 
+from mindaam.data.tables import misfit, unguarded
+
 
 def read_text(path):
     """(text, None), or (None, a sentence that says why there is none)."""
@@ -17,21 +19,27 @@ def read_text(path):
 
 
 def read_rows(path, texts):
-    """(rows, sentence or None): a CSV's rows that have a step, as dicts of text and of floats, None for no number."""
+    """(rows, sentence or None): a CSV's rows that have a step, as dicts of text and of floats, None for no number.
+
+    Rows with fewer or more cells than the header are left out: a number may be cut, or stand under another's name.
+    """
     text, problem = read_text(path)
     if text is None:
         return [], problem
     rows, left_out = [], 0
     try:
-        for row in csv.DictReader(io.StringIO(text.replace("\0", ""), newline="")):
-            values = {key: value if key in texts else _float(value) for key, value in row.items() if key is not None}
-            whole = known(values, "step") is not None
+        lines = csv.reader(io.StringIO(text.replace("\0", ""), newline=""))
+        header = [unguarded(column) for column in next(lines, [])]
+        for cells in filter(None, lines):
+            pairs = zip(header, cells, strict=False)
+            values = {key: unguarded(value) if key in texts else _float(value) for key, value in pairs}
+            whole = misfit(cells, header) is None and known(values, "step") is not None
             rows += [values] if whole else []
             left_out += not whole
     except csv.Error as error:
         problem = f"{path.name} is damaged after {len(rows)} rows: {error}"
     if left_out:  # a row that was cut short when the run was killed, say
-        problem = f"{left_out} rows of {path.name} have no step and are left out"
+        problem = f"{left_out} rows of {path.name} are cut or have no step, and are left out"
     if not rows:
         problem = problem or f"{path.name} has no rows yet"
     return rows, problem

@@ -6,16 +6,18 @@ years later. Files that are missing or damaged are named in their places; everyt
 
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
-import yaml
 
+from mindaam import yaml_files
 from mindaam.data.media import replacing
-from mindaam.errors import InputError
+from mindaam.errors import ConfigError, InputError
 from mindaam.evaluation import run_curves
 from mindaam.evaluation.run_files import finite, known, read_json, read_rows, read_text
 from mindaam.evaluation.run_page import document, escaped, figure, image, missing, name, section, sparkline, table, tile
+from mindaam.files import real
 from mindaam.inference.render import overlay
 from mindaam.metrics.density import cc
 
@@ -41,13 +43,13 @@ def write_report(folder, samples=None):
     be written.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise InputError(f"there is no folder {folder} of a training run; check the path")
     metrics, metrics_problem = read_rows(folder / "metrics.csv", TEXT)
     epochs, epochs_problem = read_rows(folder / "epochs.csv", ("phase",))
     metrics = [{**row, "kind": "pictures" if row.get("kind") in PICTURES else "clips"} for row in metrics]
     data, data_problem = read_json(folder / "data.json")
-    title = folder.resolve().name
+    title = real(folder).name
     body = [
         f"<h1>{name(title)}</h1>",
         f'<p class="soft">{_place(metrics, epochs)}</p>',
@@ -226,8 +228,8 @@ def _environment(path):
 def _unseen(path):
     """The sets that a run's configuration keeps unseen, as far as it can be read."""
     try:
-        found = yaml.safe_load(read_text(path)[0] or "")
-    except (yaml.YAMLError, ValueError, RecursionError):  # a date that is none, say
+        found = yaml_files.parse(read_text(path)[0] or "", path.name)
+    except ConfigError:
         return ()
     unseen = found.get("unseen") if isinstance(found, dict) else None
     return unseen if isinstance(unseen, list) else ()

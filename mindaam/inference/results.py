@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mindaam.data import media
 from mindaam.errors import ConfigError, InputError, OutputError, unknown
+from mindaam.files import fault_of, real, same
 from mindaam.inference import render
 
 SUFFIXES = {"overlay": ".overlay.jpg", "map": ".map.png", "npy": ".npy"}
@@ -51,7 +52,8 @@ def find_sources(inputs):
     for place in map(Path, inputs):
         try:
             if not os.path.exists(place):  # unlike Path.exists, it answers for a forbidden or overlong path too
-                raise InputError(f"there is no file or folder {place}; check the path")
+                fault = fault_of(place)
+                raise InputError(f"{place} {fault}" if fault else f"there is no file or folder {place}; check the path")
             known = media.IMAGE_SUFFIXES + media.VIDEO_SUFFIXES
             sources += media.list_files(place, known, "pictures or films") if os.path.isdir(place) else [place]
         except InputError as error:
@@ -66,7 +68,7 @@ def plan(sources, folder, kinds, plot_gate=False):
     Raises OutputError when two of them would write the same file, or one would overwrite another.
     """
     jobs, owners = [], {}
-    originals = {source.resolve(): source for source in sources}
+    originals = {real(source): source for source in sources}
     for source in sources:
         suffixes = SUFFIXES_OF_FILMS if is_film(source) else SUFFIXES
         wanted = [*kinds, "gate"] if plot_gate and is_film(source) else kinds
@@ -74,9 +76,9 @@ def plan(sources, folder, kinds, plot_gate=False):
         for target in targets.values():
             if target in owners:
                 raise OutputError(_collision(owners[target], source, target))
-            if target.resolve() in originals:
+            if real(target) in originals:
                 raise OutputError(
-                    f"the result of {source} would overwrite {originals[target.resolve()]}; "
+                    f"the result of {source} would overwrite {originals[real(target)]}; "
                     "choose another output folder"
                 )
             owners[target] = source
@@ -105,7 +107,7 @@ def write(job, image, prediction):
 
 
 def _collision(first, second, target):
-    if first.resolve() == second.resolve():
+    if same(first, second):
         return f"{second} is named twice; name it once"
     return (
         f"{first} and {second} would both be written to {target}; rename one of them, "

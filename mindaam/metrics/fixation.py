@@ -1,8 +1,9 @@
 """How well a map tells the fixated places from the rest: NSS, AUC-Judd and the shuffled AUC.
 
 Each function takes one prediction [H,W] and fixations [n,2] (x, y) in pixels of the map, or of a picture of `size`
-(height, width) to which the map is then resized. Everything is computed in float64. The keywords are the choices on
-which published implementations differ; their defaults are those of `settings.MIT`.
+(height, width) to which the map is then resized. A fixation beside the map counts for the pixel of the border; one that
+is not finite is refused with an InputError. Everything is computed in float64. The keywords are the choices on which
+published implementations differ; their defaults are those of `settings.MIT`.
 """
 
 import numpy as np

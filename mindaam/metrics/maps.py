@@ -13,24 +13,32 @@ RESIZES = ("bilinear", None)
 
 def as_map(values, what):
     """The map as float64 [H,W]; InputError when it is not one finite map. `what` names it in the message."""
-    values = np.asarray(values)
+    values = _real(values, what)
     if values.ndim != 2 or values.size == 0:
         raise InputError(f"the {what} must be one map [H,W], got shape {values.shape}; pass maps one by one")
-    values = values.astype(np.float64)
     if not np.isfinite(values).all():
         raise InputError(f"the {what} holds {(~np.isfinite(values)).sum()} values that are not finite numbers")
     return values
 
 
 def as_points(fixations):
-    """The fixations as float64 [n,2], n >= 0; InputError when they are something else."""
-    points = np.asarray(fixations, np.float64)
+    """The fixations as float64 [n,2], n >= 0; InputError when they are something else, or not all finite.
+
+    A blink that a recording keeps as NaN is no fixation: it has to be left out by who knows that it is one.
+    """
+    points = _real(fixations, "list of fixations")
     if points.size == 0:
         return np.zeros((0, 2))
     if points.ndim != 2 or points.shape[1] != 2:
         raise InputError(
             f"fixations must be points (x, y), an array [n,2], got shape {points.shape}; "
             "turn a binary map into points with metrics.points_of"
+        )
+    finite = np.isfinite(points).all(1)
+    if not finite.all():
+        raise InputError(
+            f"{(~finite).sum()} of {len(points)} fixations are not finite numbers, the first at index "
+            f"{int(np.argmin(finite))}; leave blinks and lost gaze out"
         )
     return points
 
@@ -81,5 +89,18 @@ def fixated(shape, points):
 
 
 def _pixels(shape, points):
-    columns, rows = np.floor(points).astype(int).T
-    return np.clip(rows, 0, shape[0] - 1), np.clip(columns, 0, shape[1] - 1)
+    # Clipped before they become integers, as a coordinate may be beyond those.
+    return tuple(np.clip(np.floor(points), 0, [shape[1] - 1, shape[0] - 1]).astype(int).T[::-1])
+
+
+def _real(values, what):
+    """An array as float64; InputError for rows of different lengths, and for anything but real numbers."""
+    if np.ma.is_masked(values):
+        raise InputError(f"the {what} has masked values; leave them out or fill them")
+    try:
+        values = np.asarray(values)
+    except ValueError as error:
+        raise InputError(f"the {what} is no array ({error}); give rows of one length") from error
+    if values.size and values.dtype.kind not in "fiub":
+        raise InputError(f"the {what} must hold real numbers, got the type {values.dtype}")
+    return values.astype(np.float64)

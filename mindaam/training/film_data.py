@@ -4,6 +4,7 @@ Only what stands after the neck is trained on films, so a frame is kept as its f
 channels, float16. Truths are kept at a quarter of the map's sides: gaze has no finer detail.
 """
 
+import os
 from pathlib import Path
 
 import mindspore as ms
@@ -69,7 +70,7 @@ class Films:
     def _truths(self, path, recipe):
         """(densities [films,frames,h,w] float32, sentences), from the file if it was made from the same, else anew."""
         known = repr(recipe)
-        if path.is_file():
+        if os.path.isfile(path):
             with np.load(path, allow_pickle=False) as kept:
                 if str(kept["recipe"]) == known:
                     return kept["densities"], kept["sentences"].tolist()

@@ -1,6 +1,7 @@
 """What a run tells: a CSV row a step and an epoch, and one line on the terminal with the time that is left."""
 
 import csv
+import io
 import math
 import os
 import statistics
@@ -9,6 +10,7 @@ import time
 from collections import deque
 from pathlib import Path
 
+from mindaam.data.tables import guarded, unguarded
 from mindaam.errors import OutputError
 
 PLACE = ("step", "phase", "epoch")
@@ -28,20 +30,24 @@ class CsvLog:
 
     columns: their names, "step" among them; resume_step: the last step whose rows are kept, 0 for an empty log. Kept
     rows lose what is no longer among the columns, and are empty where a column is new.
+    Rows that were cut short when a run was killed go as well. Texts that a spreadsheet would run are `tables.guarded`.
     Raises OutputError when the file cannot be written.
     """
 
     def __init__(self, path, columns, resume_step):
         self.path, self.columns = Path(path), columns
         beside, kept = self.path.with_suffix(".part"), self._rows_until(resume_step)
-        self._put(beside, "w", [dict(zip(columns, columns, strict=True)), *kept])
+        self._put(beside, "w", [dict(zip(columns, map(guarded, columns), strict=True)), *kept])
         os.replace(beside, self.path)
 
     def _rows_until(self, step):
         if not step or not self.path.exists():
             return []
-        with open(self.path, newline="", encoding="utf-8") as file:
-            return [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+        text = self.path.read_text(encoding="utf-8", errors="replace").replace("\0", "")
+        header, *lines = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
+        header = [unguarded(column) for column in header]
+        rows = [dict(zip(header, cells, strict=True)) for cells in lines if cells and len(cells) == len(header)]
+        return [row for row in rows if _step(row) <= step]
 
     def _put(self, path, mode, rows):
         try:
@@ -52,8 +58,21 @@ class CsvLog:
 
     def write(self, row):
         """Appends one row, a dict with the log's columns; floats are written with six digits."""
-        shown = {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()}
-        self._put(self.path, "a", [shown])
+        self._put(self.path, "a", [{key: _cell(value) for key, value in row.items()}])
+
+
+def _cell(value):
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return guarded(value) if isinstance(value, str) else value
+
+
+def _step(row):
+    """The step of a row of text; beyond all steps where it is none."""
+    try:
+        return int(row["step"])
+    except (KeyError, ValueError):
+        return math.inf
 
 
 class Progress:

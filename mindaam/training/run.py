@@ -1,6 +1,7 @@
 """A training run, told from top to bottom."""
 
 import math
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -37,9 +38,9 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
     config = load_train_config(config_path, assignments, tiny=tiny)
     folder = Path(out) if out else Path("runs") / (Path(config_path).stem + ("_tiny" if tiny else ""))
     last = folder / "last.safetensors"
-    if last.exists() and not resume:
+    if os.path.exists(last) and not resume:
         raise ConfigError(f"{folder} holds a run already; continue it with --resume, or name another folder with --out")
-    place = read_place(last, config) if last.exists() else Place()
+    place = read_place(last, config) if os.path.exists(last) else Place()
 
     # ---- data ------------------------------------------------------------------------------------------------------
     splits = {

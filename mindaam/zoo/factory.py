@@ -3,12 +3,14 @@
 verify (index) -> read safely -> rename by one table -> load strictly -> merge the adapters.
 """
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
 from mindaam.errors import CheckpointError, unknown
 from mindaam.models.registry import build_model, list_models, list_presets
 from mindaam.places import recipes
+from mindaam.turns import turn
 from mindaam.zoo.checkpoints import read_safetensors
 from mindaam.zoo.index import place, records, verified
 from mindaam.zoo.model_files import checkpoint_of
@@ -17,6 +19,7 @@ SENTENCE_ENCODERS = ("minilm_l6", "clip_vitl14")
 SOUND_ENCODERS = ("wav2clip",)
 
 
+@turn()
 def create_model(name, checkpoint=None, *, preset=None):
     """An AAM in evaluation mode with its weights loaded and its adapters merged.
 
@@ -43,7 +46,7 @@ def create_model(name, checkpoint=None, *, preset=None):
 def at_hand(name):
     """Whether the zoo has that file, sound or not; otherwise it is announced only, or not even that."""
     entry = records().get(name)
-    return entry is not None and (entry.sha256 is not None or place(entry).is_file())
+    return entry is not None and (entry.sha256 is not None or os.path.isfile(place(entry)))
 
 
 def _bundled(name):
@@ -93,6 +96,7 @@ def _finished(model, path):
     return model
 
 
+@turn()
 def sentence_encoder(name="minilm_l6"):
     """The frozen encoder of that name, verified; the same object at every call, so that sentences stay cached.
 
@@ -112,6 +116,7 @@ def _sentence_encoder(name):
     return SentenceEncoder(read_safetensors(verified(name)), verified(f"{name}.tokenizer"))
 
 
+@turn()
 def sound_encoder(name="wav2clip", normalise="window"):
     """The frozen sound encoder of that name, verified; normalise: as `SoundEncoder` takes it.
 

@@ -44,9 +44,9 @@ def fetch(
     addresses = _addresses(wanted, url, mirrors)
     expected = _expected(name, wanted, sha256, accept)
     path = place(entry)
-    if path.is_file() and entry.sha256 and not (sha256 or accept):
+    if os.path.isfile(path) and entry.sha256 and not (sha256 or accept):
         return Fetched(check(path, entry, cure(name, entry, path)), entry.sha256)
-    if not place(wanted).is_file():
+    if not os.path.isfile(place(wanted)):
         _insist(name, entry, addresses, expected or accept, _offline() if offline is None else offline)
 
     def waiting():
@@ -54,7 +54,7 @@ def fetch(
 
     with locked(wanted.file, waiting):
         path = place(wanted)
-        if path.is_file():
+        if os.path.isfile(path):
             got = _present(name, wanted, path, expected, accept)
         else:
             path = prepared(cache_dir() / wanted.file)

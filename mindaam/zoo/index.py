@@ -13,12 +13,12 @@ import sys
 from functools import lru_cache
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import Field
 
+from mindaam import yaml_files
 from mindaam.errors import CheckpointError, ConfigError, MindAAMError, unknown
 from mindaam.places import model_zoo_dir
-from mindaam.schema import Schema, read_yaml, validate
+from mindaam.schema import Schema, mapping, read_yaml, validate
 from mindaam.zoo.cache import cache_dir, is_sha256, pin, pins
 from mindaam.zoo.checkpoints import sha256_of
 
@@ -129,9 +129,9 @@ def verified(name):
     """
     entry = record(name)
     path = place(entry)
-    if path.is_file() and entry.sha256:
+    if os.path.isfile(path) and entry.sha256:
         return check(path, entry, cure(name, entry, path))
-    if path.is_file():
+    if os.path.isfile(path):
         raise CheckpointError(
             f"{path} is there, but nobody has vouched for it: compare its SHA-256 and pin it with "
             f'"mindaam zoo verify {name} --sha256 HASH", or take it as it is with "mindaam zoo verify {name} --accept"'
@@ -151,8 +151,8 @@ def verified_if_here(name):
     entry = record(name)
     original = entry.original
     travels = entry.sha256 and not entry.original and not entry.url  # its absence is damage
-    found = [verified(name)] if travels or place(entry).is_file() else []
-    if original and place(original).is_file() and original.sha256:
+    found = [verified(name)] if travels or os.path.isfile(place(entry)) else []
+    if original and os.path.isfile(place(original)) and original.sha256:
         found.append(check(place(original), original, cure(name, original, place(original))))
     return found
 
@@ -188,7 +188,7 @@ def vouch(name, sha256=None):
     if name not in known:
         raise unknown("file of the model zoo", name, known)
     there = [(entry, place(entry)) for entry in (known[name], known[name].original) if entry]
-    there = [(entry, path, sha256_of(path)) for entry, path in there if path.is_file()]
+    there = [(entry, path, sha256_of(path)) for entry, path in there if os.path.isfile(path)]
     if not there:
         raise CheckpointError(f"there is no {place(known[name])} to vouch for; put the file there first")
     if wanted and wanted not in [got for _, _, got in there]:
@@ -221,14 +221,14 @@ def update():
     text = path.read_text(encoding="utf-8")
     for name, entry in before.items():
         file = model_zoo_dir() / entry.file
-        if file.is_file():
+        if os.path.isfile(file):
             entry = entry.model_copy(update={"sha256": sha256_of(file), "bytes": file.stat().st_size})
         elif entry.sha256 and not entry.url:
             raise CheckpointError(f"{file} is gone; restore it, or take {name} out of {path}")
         after[name] = entry
         if entry != before[name]:
             text = _rewritten(text, name, {"sha256": entry.sha256, "bytes": entry.bytes})
-    if validate(Index, yaml.safe_load(text), str(path)).files != after:
+    if validate(Index, mapping(yaml_files.parse(text, str(path)), path), str(path)).files != after:
         raise ConfigError(f"{path}: give each record lines of its own for sha256 and bytes")
     beside = path.with_name(f".{path.name}.part")
     beside.write_text(text, encoding="utf-8")

@@ -1,5 +1,6 @@
 """What the zoo has and what is missing, for people to read: one row a record, or one card."""
 
+import os
 from typing import NamedTuple
 
 from mindaam.zoo.index import place, record, records
@@ -25,11 +26,11 @@ def rows():
 def state(entry):
     """What is to be done before the file of a Record can be used; "here" for nothing."""
     path = place(entry)
-    if path.is_file():
+    if os.path.isfile(path):
         if entry.sha256 is None:
             return "not pinned"
         return "here" if entry.bytes in (None, path.stat().st_size) else "damaged"
-    if entry.original and place(entry.original).is_file():
+    if entry.original and os.path.isfile(place(entry.original)):
         return "to convert"
     if entry.url or (entry.original and entry.original.url):
         return "to fetch"
@@ -77,7 +78,7 @@ def spoken(size):
 
 def _size(entry):
     path = place(entry)
-    return entry.bytes or (path.stat().st_size if path.is_file() else None)
+    return entry.bytes or (path.stat().st_size if os.path.isfile(path) else None)
 
 
 def _spoken_figures(values):

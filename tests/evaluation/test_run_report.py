@@ -143,7 +143,7 @@ def test_damage_is_named_and_the_rest_is_shown(tmp_path):
     (tmp_path / "environment.json").write_text("[1]")
     (tmp_path / "config.yaml").write_bytes(b"model: \xff\x00")
     page = Page(write_report(tmp_path))
-    assert "1 rows of metrics.csv have no step" in page.said and "step 41" in page.said
+    assert "2 rows of metrics.csv are cut or have no step" in page.said and "step 40" in page.said
     assert "data.json is damaged" in page.said and "environment.json holds no mapping" in page.said
     assert page.tags.count("img") == 4
 
@@ -196,6 +196,14 @@ def test_a_sparkline_skips_what_is_not_known():
 def test_rows_come_back_as_numbers_and_texts(tmp_path):
     write_csv(tmp_path / "metrics.csv", ["step", "set", "loss"], [[3, "7", ""]])
     assert read_rows(tmp_path / "metrics.csv", ("set",)) == ([{"step": 3.0, "set": "7", "loss": None}], None)
+
+
+def test_rows_that_do_not_fit_their_header_are_left_out(tmp_path):
+    rows = [[1, "a", 0.5], [2, "a", 0.5, 0.25], [3, "a"], [4, "'=1+1", 0.5, ""]]
+    write_csv(tmp_path / "metrics.csv", ["step", "'=set", "loss"], rows)
+    found, problem = read_rows(tmp_path / "metrics.csv", ("=set",))
+    assert [(row["step"], row["=set"]) for row in found] == [(1, "a"), (4, "=1+1")]
+    assert problem == "2 rows of metrics.csv are cut or have no step, and are left out"
 
 
 @pytest.mark.parametrize(

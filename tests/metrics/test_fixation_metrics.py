@@ -126,3 +126,19 @@ def test_binary_maps_and_unknown_choices_are_explained():
         nss(STAIRS, np.zeros((5, 10)) + 1)
     with pytest.raises(ConfigError, match='did you mean "ranked"'):
         auc_judd(STAIRS, STAIRS_SEEN, ties="rank")
+
+
+@pytest.mark.parametrize("blink", [(np.nan, np.nan), (1.0, np.nan), (np.inf, 2.0), (1.0, -np.inf)])
+@pytest.mark.parametrize(
+    "metric",
+    [
+        lambda seen: nss(STAIRS, seen),
+        lambda seen: nss(STAIRS, seen, **RELEASED.nss),
+        lambda seen: auc_judd(STAIRS, seen),
+        lambda seen: auc_shuffled(STAIRS, seen, [(1, 1)]),
+        lambda seen: auc_shuffled(STAIRS, [(1, 1)], seen),
+    ],
+)
+def test_a_fixation_that_is_not_finite_is_refused_and_not_counted_as_a_look_at_the_corner(metric, blink):
+    with pytest.raises(InputError, match="1 of 2 fixations are not finite"):
+        metric([(5.0, 3.0), blink])

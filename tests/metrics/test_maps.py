@@ -38,3 +38,37 @@ def test_points_must_be_pairs():
     assert maps.as_points([]).shape == (0, 2)
     with pytest.raises(InputError, match=r"\[n,2\]"):
         maps.as_points(np.ones((4, 3)))
+
+
+@pytest.mark.parametrize(
+    ("points", "says"),
+    [
+        ([[5.0, 5.0], [np.nan, np.nan], [7.0, 8.0]], "1 of 3 fixations are not finite numbers, the first at index 1"),
+        ([[np.inf, 1.0]], "1 of 1"),
+        ([[1.0, -np.inf], [np.nan, 2.0]], "2 of 2"),
+        ([[1.0, 2.0], [3.0]], "rows of one length"),
+        ([["a", "b"]], "real numbers"),
+        ([[1 + 2j, 3]], "real numbers"),
+        ([[None, 1.0]], "real numbers"),
+        (np.ma.masked_invalid([[1.0, np.nan]]), "masked"),
+        ([1.0, 2.0], r"got shape \(2,\)"),
+        (np.zeros((2, 2, 2)), r"got shape \(2, 2, 2\)"),
+    ],
+)
+def test_points_that_are_no_places_are_refused(points, says):
+    with pytest.raises(InputError, match=says):
+        maps.as_points(points)
+
+
+def test_a_map_is_of_real_numbers():
+    with pytest.raises(InputError, match="real numbers"):
+        maps.as_map([["a", "b"]], "prediction")
+    with pytest.raises(InputError, match="rows of one length"):
+        maps.as_map([[1, 2], [3]], "prediction")
+    assert maps.as_map([[True, False]], "prediction").dtype == np.float64
+
+
+@pytest.mark.parametrize("far", [1e12, 1e300])
+def test_a_point_however_far_beyond_the_border_counts_for_the_border_pixel(far):
+    values = np.arange(12.0).reshape(3, 4)
+    assert maps.values_at(values, np.array([[far, far], [-far, -far], [far, 0]])).tolist() == [11, 0, 3]

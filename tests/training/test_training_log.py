@@ -48,6 +48,24 @@ def test_a_resumed_log_drops_the_rows_after_the_step_that_it_goes_on_from(tmp_pa
     assert [each.name for each in tmp_path.iterdir()] == ["steps.csv"]
 
 
+def test_texts_that_a_spreadsheet_would_run_are_guarded_once(tmp_path):
+    path, columns = tmp_path / "steps.csv", ("step", "=set", "loss")
+    CsvLog(path, columns, 0).write({"step": 1, "=set": "=cmd|' /C calc'!A0", "loss": -0.5})
+    CsvLog(path, columns, 1).write({"step": 2, "=set": "-1", "loss": -1e-9})
+    guarded = [["step", "'=set", "loss"], ["1", "'=cmd|' /C calc'!A0", "-0.5"], ["2", "-1", "-1e-09"]]
+    assert rows(path) == guarded
+
+
+def test_a_resumed_log_drops_rows_that_were_cut_short(tmp_path):
+    path = tmp_path / "steps.csv"
+    path.write_bytes(b"step,loss\n1,0.5\n\n2\n,0.5\nx,1\n2,0.5,7\n2,\xff\0\n1")
+    CsvLog(path, ("step", "loss"), 3)
+    assert rows(path) == [["step", "loss"], ["1", "0.5"], ["2", "\ufffd"]]
+    path.write_bytes(b"")
+    CsvLog(path, ("step", "loss"), 3)
+    assert rows(path) == [["step", "loss"]]
+
+
 def test_a_log_that_cannot_be_written_is_an_output_error(tmp_path):
     with pytest.raises(OutputError, match="cannot write .*absent.*steps.part"):
         CsvLog(tmp_path / "absent" / "steps.csv", ("step",), 0)

@@ -16,6 +16,7 @@ from mindaam.data.datasets.gaze_files import META
 from mindaam.data.datasets.ground_truth import GroundTruth, chosen_source
 from mindaam.data.datasets.tree import Problem, Tree, prefix
 from mindaam.errors import InputError, nearest
+from mindaam.files import real
 
 PACK = "pack.json"
 DEPTH = 2  # folders below the one given in which a set's folder is looked for
@@ -184,7 +185,7 @@ def stimulus_patterns(layout):
 def _folders(root):
     """The folder and those up to DEPTH below it that are no gaze folders or packs, which may bear a set's name too;
     hidden ones are left out, and links are followed, but not in circles."""
-    level, seen = [root], {root.resolve()}
+    level, seen = [root], {real(root)}
     if not _is_own(root):
         yield root
     for _ in range(DEPTH):
@@ -196,8 +197,8 @@ def _folders(root):
             except OSError:
                 continue  # what may not be listed is a Problem of the set that lies there, if any does
             for path in map(Path, names):
-                if path.resolve() not in seen:
-                    seen.add(path.resolve())
+                if real(path) not in seen:
+                    seen.add(real(path))
                     if not _is_own(path):
                         below.append(path)
                         yield path

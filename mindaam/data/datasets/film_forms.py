@@ -6,6 +6,7 @@ files of this film, or of all films; film: FilmFacts; options: those of the set'
 file that is damaged or says nothing of the film.
 """
 
+import os
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -208,7 +209,7 @@ def _joined(frames, points):
 
 def _table(path, fields, columns, header=0):
     """A text file of rows cut at blanks, as a structured array. fields: [(name, dtype)] of the `columns`."""
-    if not Path(path).is_file() or not Path(path).stat().st_size:
+    if not os.path.isfile(path) or not Path(path).stat().st_size:
         raise InputError(f"{path} is missing or empty; copy the data set again")
     try:
         with open(path, encoding="utf-8-sig") as lines:

@@ -7,6 +7,7 @@ import numpy as np
 from mindaam.data.datasets.film_forms import FILM_FORMS
 from mindaam.data.datasets.splits import assign, names_in
 from mindaam.data.datasets.tree import DAMAGED, FOLDER, NOTE, Problem, compiled, fill, is_plain, prefix
+from mindaam.data.tables import number
 from mindaam.errors import InputError
 
 
@@ -130,9 +131,11 @@ def _rates(tree, layout):
     rates = {}
     for name, row in names_in(tree, layout.rates).items():
         try:
-            rates[name] = float(row[-1])
-        except ValueError as error:
-            raise InputError(f"{tree.root}: {layout.rates} gives no frame rate for {name}; restore the file") from error
+            rates[name] = number(row[-1])
+        except ValueError:
+            rates[name] = 0.0
+        if rates[name] <= 0:
+            raise InputError(f"{tree.root}: {layout.rates} gives no frame rate for {name}; restore the file")
     return rates
 
 

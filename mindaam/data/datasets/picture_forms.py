@@ -17,6 +17,7 @@ import numpy as np
 from mindaam.data.datasets.json_stream import members
 from mindaam.data.datasets.matlab import read_mat
 from mindaam.data.media import BlankMap, read_map
+from mindaam.data.tables import misfit, number
 from mindaam.errors import InputError
 
 
@@ -84,14 +85,15 @@ def gazepoint_logs(paths):
 
     MEDIA_NAME is the picture; FPOGX and FPOGY the fixation's mean, used where FPOGV says that it is valid. (The
     publisher's maps take the last sample of each fixation instead, BPOGX and BPOGY.) Some rows of the real logs are cut
-    short; rows without numbers are passed over.
+    short; rows without numbers are passed over. A row with more cells than the header has columns is refused, as its
+    numbers may stand under other names.
     """
     table = {}
     for path in paths:
         for row in _csv_rows(path, ("MEDIA_NAME", "FPOGX", "FPOGY", "FPOGV")):
             try:
-                point, valid = (float(row["FPOGX"]), float(row["FPOGY"])), float(row["FPOGV"]) == 1
-            except (TypeError, ValueError):
+                point, valid = (number(row["FPOGX"]), number(row["FPOGY"])), number(row["FPOGV"]) == 1
+            except ValueError:
                 continue
             points = table.setdefault(row["MEDIA_NAME"].strip(), [])
             if valid:
@@ -210,14 +212,25 @@ def _joined(points):
 
 
 def _csv_rows(path, columns):
-    """The rows of a table with a header as dicts; InputError where it lacks one of `columns`."""
+    """The `columns` of a table with a header, a dict a row; a row that is cut short has "" for what it lacks.
+
+    InputError where the table lacks one of them, or has a row that is too long.
+    """
     try:
         with open(Path(path), encoding="utf-8-sig", errors="replace", newline="") as stream:
-            reader = csv.DictReader(stream)
-            absent = [name for name in columns if name not in (reader.fieldnames or ())]
+            reader = csv.reader(stream)
+            header = next(reader, [])
+            absent = [name for name in columns if name not in header]
             if absent:
                 raise InputError(f"{path} has no column {', '.join(absent)}; copy the file again")
-            yield from (row for row in reader if row["MEDIA_NAME"])
+            for cells in reader:
+                cells += [""] * (len(header) - len(cells))
+                wrong = misfit(cells, header)
+                if wrong:
+                    raise InputError(f"{path}, line {reader.line_num}: {wrong}; copy the file again")
+                row = dict(zip(header, cells, strict=False))
+                if row["MEDIA_NAME"]:
+                    yield row
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions") from error
     except csv.Error as error:

@@ -8,12 +8,14 @@ letters of a suffix may be large or small.
 
 import os
 import re
+import stat
 from bisect import bisect_left
 from collections import OrderedDict
 from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.data.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from mindaam.files import fault_of, lies_in
 
 SUFFIX = "|".join(re.escape(suffix[1:]) for suffix in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))
 LISTINGS = 512  # folders whose names are kept; a film's frames, maps and fixations are three
@@ -162,17 +164,18 @@ class Tree:
         path = _join(folder, entry.name)
         try:
             if not entry.is_dir():
-                names[entry.name] = entry.stat().st_size
-            elif entry.is_symlink() and Path(entry.path).resolve() in [self._real(folder), *self._real(folder).parents]:
+                found = entry.stat()
+                if stat.S_ISREG(found.st_mode):
+                    names[entry.name] = found.st_size
+                else:  # to open a pipe would be to wait for ever
+                    self._problem(path, f"{fault_of(entry.path)}; copy the file again")
+            elif entry.is_symlink() and lies_in(self.root / folder, entry.path):
                 self._problem(path, "is a link to a folder that contains it; it was not followed")
             else:
                 names[entry.name] = FOLDER
         except OSError as error:
-            reason = "is a link that leads nowhere" if entry.is_symlink() else f"cannot be read ({error.strerror})"
+            reason = (entry.is_symlink() and fault_of(entry.path)) or f"cannot be read ({error.strerror})"
             self._problem(path, f"{reason}; copy the file again")
-
-    def _real(self, folder):
-        return (self.root / folder).resolve()
 
     def _problem(self, path, reason):
         self._problems[path] = Problem(path, reason)

@@ -10,6 +10,7 @@ import shutil
 from mindaam.data.datasets.gaze_files import FIXATIONS, META, SPLITS, STIMULI
 from mindaam.data.datasets.gaze_films import SOUNDS
 from mindaam.data.media import beside_name, cannot_write, prepare_folder
+from mindaam.files import real
 
 HEADER = ("image", "subject", "condition", "x", "y", "order", "t_ms", "duration_ms")
 
@@ -42,7 +43,7 @@ def write_folder(out, gathered, source, wanted):
 
 def _bring(path, target, link):
     if link:
-        target.symlink_to(path.resolve())
+        target.symlink_to(real(path))
     else:
         shutil.copyfile(path, target)
 

@@ -18,6 +18,7 @@ from mindaam.data.imports.fixation_csv import read_table
 from mindaam.data.imports.import_placing import place
 from mindaam.data.imports.import_writer import write_folder
 from mindaam.errors import ConfigError, InputError, OutputError, nearest
+from mindaam.files import lies_in
 
 
 class Wanted(NamedTuple):
@@ -75,7 +76,7 @@ def import_gaze(folder, table, out, wanted=Wanted()):  # noqa: B008 - an immutab
     folder, table, out = Path(folder), Path(table), Path(os.path.abspath(out))
     if os.path.lexists(out):
         raise OutputError(f"{out} exists already; name a new folder, or remove it first")
-    if Path(os.path.realpath(folder)) in Path(os.path.realpath(out)).parents:
+    if lies_in(out, folder):
         raise OutputError(f"{out} lies in the folder {folder}, in which nothing is changed; name another place")
     _check(wanted)
     gathered = gather(folder, table, out.name, wanted)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mindaam.errors import CheckpointError, OutputError
+from mindaam.files import opened
 from mindaam.zoo.checkpoints import map_safetensors, sha256_of, write_safetensors
 from mindaam.zoo.convert import kinds
 from mindaam.zoo.convert.report import Report, account, listed
@@ -71,14 +72,14 @@ def read_foreign(path):
     Nothing in the file is executed. Raises CheckpointError for a file that is unusable or of another format.
     """
     try:
-        with open(path, "rb") as file:
+        with opened(path) as file:
             start = file.read(9)
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}; check the path") from error
     if start[8:] == b"{":
         state = map_safetensors(path)
     elif start.startswith(PYTORCH):
-        from mindaam.zoo.torch_files import read_torch
+        from mindaam.zoo.torch_files.reading import read_torch
 
         state = read_torch(path)
     else:

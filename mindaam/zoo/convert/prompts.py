@@ -10,6 +10,7 @@ import ast
 import warnings
 
 from mindaam.errors import InputError
+from mindaam.files import opened
 
 LARGEST = 64 << 10  # bytes; the published file has 5,000
 GENERIC = "None"
@@ -40,7 +41,7 @@ def read_prompts(path):
 def _parsed(path):
     """The file as a syntax tree."""
     try:
-        with open(path, "rb") as file:
+        with opened(path) as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
         raise InputError(f"cannot read the prompts {path}: {error.strerror or error}; check the path") from error

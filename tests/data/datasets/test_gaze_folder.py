@@ -230,6 +230,13 @@ def test_picture_without_gaze(points_folder, maps_folder):
         ([HEADER, *ROWS, "a.jpg,s01,free_viewing,left,4,1,,"], "line 6"),
         ([HEADER, *ROWS, "a.jpg,s01,free_viewing"], "line 6"),
         ([HEADER, *ROWS, "a.jpg,s01,free_viewing,nan,4,1,,"], "line 6"),
+        ([HEADER, *ROWS, "a.jpg,s01,free_viewing,1,5,4,5,1,,"], "line 6: the row has 10 cells, but"),
+        ([HEADER, *ROWS, "", "a.jpg,s01,free_viewing,1,4"], "line 7: the row has 5 cells, but the header 8 columns"),
+        ([HEADER, *ROWS, "a.jpg,s01,free_viewing,1_0,4,1,,"], "line 6: x and y must be numbers"),
+        ([HEADER, *ROWS, "a.jpg,s01,free_viewing,١,4,1,,"], "line 6: x and y must be numbers"),
+        ([HEADER, *ROWS, "a.jpg,s01,free_viewing,1e999,4,1,,"], "line 6: x and y must be numbers"),
+        ([HEADER, *ROWS, 'a.jpg,s01,free_viewing,1,4,1,,"9'], "damaged"),
+        ([HEADER + ",x", *(row + ",1" for row in ROWS)], "more than one column 'x'"),
     ],
 )
 def test_damaged_fixation_rows(points_folder, lines, hint):

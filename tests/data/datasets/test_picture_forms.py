@@ -157,6 +157,16 @@ def test_a_trackers_logs_give_valid_fixations_as_fractions_of_the_screen(tmp_pat
     np.testing.assert_array_equal(table["b.png"], np.float32([[-0.01, 1.2]]))
 
 
+def test_a_trackers_row_that_is_too_long_is_refused_with_its_line(tmp_path):
+    header = "MEDIA_NAME,FPOGX,FPOGY,FPOGV,\n"
+    (tmp_path / "log.csv").write_text(header + "a.jpg,0.1,0.2,1,\n\nb.jpg,0.1,0.2,1\nb.jpg,0,5,0,25,1\n")
+    with pytest.raises(InputError, match="log.csv, line 5: the row has 6 cells, but the header 4 columns"):
+        TABLE_FORMS["gazepoint_logs"]([tmp_path / "log.csv"])
+    (tmp_path / "log.csv").write_text(header + "a.jpg,0.1,0.2,1\na.jpg,0_1,0.2,1,\na.jpg,nan,0.2,1,\na.jpg,1,0.2\n")
+    table = TABLE_FORMS["gazepoint_logs"]([tmp_path / "log.csv"])
+    np.testing.assert_array_equal(table["a.jpg"], np.float32([[0.1, 0.2]]))
+
+
 def test_a_trackers_log_without_its_columns_is_refused(tmp_path):
     (tmp_path / "log.csv").write_text("MEDIA_NAME,X\na.jpg,1\n")
     with pytest.raises(InputError, match="log.csv has no column FPOGX, FPOGY, FPOGV"):

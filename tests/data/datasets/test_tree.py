@@ -147,7 +147,16 @@ def test_links_that_lead_nowhere_are_told_once(tmp_path):
     for _ in range(2):
         assert [path for path, _ in found(tree, "{stem}.jpg")] == ["a.jpg"]
     assert sorted(problem.path for problem in tree.problems) == ["b.jpg", "c.jpg"]
-    assert all(problem.reason == "is a link that leads nowhere; copy the file again" for problem in tree.problems)
+    assert [problem.reason for problem in sorted(tree.problems)] == [
+        f"is a link that leads {where}; copy the file again" for where in ("nowhere", "in a circle")
+    ]
+
+
+def test_a_pipe_is_told_and_never_opened(tmp_path):
+    tree = tree_of(tmp_path, "a.jpg")
+    os.mkfifo(tmp_path / "b.jpg")
+    assert [path for path, _ in found(tree, "{stem}.jpg")] == ["a.jpg"]
+    assert [problem.reason for problem in tree.problems] == ["is a pipe and not a file; copy the file again"]
     assert {problem.severity for problem in tree.problems} == {"damaged"}
 
 
