@@ -2,7 +2,7 @@
 
 from mindaam.data.checks.probing import damaged
 from mindaam.data.datasets import opening
-from mindaam.data.datasets.gaze_files import SPLITS, read_json
+from mindaam.data.datasets.gaze_files import split_lists
 from mindaam.data.datasets.packed import open_packed
 from mindaam.errors import InputError
 
@@ -37,7 +37,7 @@ def _gaze_folder(name, place):
     report = {"name": name, "kind": "gaze folder", "folder": str(place), "splits": {}, "ground_truth": "",
               "problems": [], "notes": []}  # fmt: skip
     try:
-        splits = list(read_json(place, SPLITS))
+        splits = list(split_lists(place))
     except InputError as error:
         return report | {"problems": [str(error)]}
     for split in splits:

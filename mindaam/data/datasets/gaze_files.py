@@ -1,23 +1,22 @@
 """The files of every gaze folder, of pictures or of films: meta.json, splits.json and fixations.csv.gz."""
 
 import csv
-import gzip
-import json
-import math
 import os
-import re
 import zlib
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from mindaam.data.listed import fault_of_label, fault_of_name, fault_of_text, gzip_lines, read_object, shown
 from mindaam.data.tables import misfit, number
 from mindaam.errors import InputError, nearest
-from mindaam.files import opened
 
 META, SPLITS, FIXATIONS, STIMULI = "meta.json", "splits.json", "fixations.csv.gz", "stimuli"
 KINDS = {"images": "pictures", "films": "films"}  # meta.json has one of these keys
+MAX_LOOKS = 50_000_000  # frames on which the fixations of one video lie, each counted anew
+MAX_SIDE = 1 << 20  # pixels
+LEAST_DEGREE, MOST_DEGREE = 1e-6, 1e6  # pixels that a degree may have
 NEEDED = ("image", "condition", "x", "y")  # columns of fixations.csv.gz
 TIMED = (*NEEDED, "duration_ms", "t_ms")  # of films
 ROUNDING = 1e-6  # parts of a frame by which a time may miss the frame's beginning
@@ -40,10 +39,15 @@ def read_meta(root, kind):
     if kind not in lists:
         raise InputError(f"{root} is a gaze folder of {KINDS[lists[0]]}, where one of {KINDS[kind]} is expected")
     name, names = meta.get("name", "a"), meta["conditions"]
-    if not isinstance(name, str) or name.startswith(".") or re.search(r"[/\\\x00-\x1f]|^$", name):
-        raise InputError(f'{root / META}: "name" must be a plain name, as of a folder, not {name!r}; mend it')
+    if not isinstance(name, str) or fault_of_label(name):
+        raise InputError(
+            f'{root / META}: "name" must be a plain name, as of a folder, not "{shown(name)}"; mend it'
+        )
     if not isinstance(names, dict | list) or not names or not all(isinstance(name, str) for name in names):
         raise InputError(f'{root / META}: "conditions" must name one viewing condition or more')
+    for name in names:
+        if fault_of_text(name):
+            raise InputError(f'{root / META}: the condition "{shown(name)}" {fault_of_text(name)}; mend it')
     return meta
 
 
@@ -55,29 +59,30 @@ def holds_films(root):
 
 def read_json(root, name):
     """The JSON object in root/name; InputError when it is missing or no object."""
-    path = root / name
     try:
-        content = json.loads(_text(path))
+        return read_object(root / name)
     except OSError as error:
         raise InputError(f"{root} is not a gaze folder: {name} cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged ({error}); restore the original file") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} lacks its entries; restore the original file")
-    return content
 
 
-def _text(path):
-    with opened(path) as stream:
-        return stream.read().decode("utf-8-sig")
+def split_lists(root):
+    """{split: what is listed of it} of splits.json; InputError when there is none, or a split's name is no plain one,
+    for packs are folders that are called by it."""
+    splits = read_json(root, SPLITS)
+    for split in splits:
+        fault = fault_of_label(split)
+        if fault:
+            raise InputError(f'{root / SPLITS}: the split "{shown(split)}" {fault}; mend it')
+    return splits
 
 
 def split_names(root, split):
     """The names of a split in splits.json, all of which are in stimuli/.
 
-    Raises InputError for an unknown split, one that is no list of names, and for files that are missing.
+    Raises InputError for an unknown split, one that is no list of names, names that lead out of stimuli/, and for files
+    that are missing.
     """
-    splits = read_json(root, SPLITS)
+    splits = split_lists(root)
     if split not in splits:
         raise InputError(
             f'{root}: no split "{split}"{nearest(split, splits)}; splits.json has {", ".join(sorted(splits))}'
@@ -85,6 +90,11 @@ def split_names(root, split):
     names = splits[split]
     if not names or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError(f"{root}: the split {split} in splits.json is no list of names; restore the file")
+    for name in names:
+        fault = fault_of_name(name)
+        if fault:
+            raise InputError(f'{root / SPLITS}: "{shown(name)}" of the split {split} {fault}; mend it')
+    # os.path answers False where pathlib would raise, for a name that is too long, say
     missing = [name for name in names if not os.path.isfile(root / STIMULI / name)]
     if missing:
         raise InputError(f"{root}: stimuli/ lacks {some(missing)} of the split {split}; copy it again")
@@ -95,17 +105,27 @@ def stored_size(root, listed, name):
     """(height, width) that meta.json gives for a picture or film; listed: its "images" or "films"."""
     try:
         width, height = map(int, listed[name]["size"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise InputError(f"{root}: meta.json gives no size for {name}; restore the original file") from None
+    if not (0 < width < MAX_SIDE and 0 < height < MAX_SIDE):
+        raise InputError(f"{root}: meta.json says {shown(width)} x {shown(height)} pixels of {name}; restore the file")
     return height, width
 
 
 def px_per_degree(root, meta):
     """meta.json's `px_per_degree_stored`: pixels a degree of visual angle has on the stored pictures; None: unknown."""
     degree = meta.get("px_per_degree_stored")
-    if degree is None or (isinstance(degree, int | float) and 0 < degree < math.inf):
+    if degree is None or (isinstance(degree, int | float) and LEAST_DEGREE < degree < MOST_DEGREE):
         return degree
-    raise InputError(f'{root / META}: "px_per_degree_stored" must be a number above 0, or null, not {degree!r}')
+    raise InputError(f'{root / META}: "px_per_degree_stored" must be a number above 0, or null, not {shown(degree)}')
+
+
+def require_folders(root, conditions):
+    """InputError unless each condition may be the name of a folder of maps."""
+    for condition in conditions:
+        fault = fault_of_name(condition)
+        if fault:
+            raise InputError(f'{root / META}: the condition "{shown(condition)}", a folder in maps/, {fault}; mend it')
 
 
 def require_gaze(root, split, names, entries):
@@ -125,7 +145,8 @@ def read_fixations(path, names):
     for name, condition, row in _rows(path, NEEDED, _place):
         if name in names:
             points.setdefault((name, condition), []).append(row)
-    return {key: np.array(values, np.float32) for key, values in points.items()}
+    with np.errstate(over="ignore"):  # what is beyond float32 lies beside the picture in any case
+        return {key: np.array(values, np.float32) for key, values in points.items()}
 
 
 def read_timed(path):
@@ -153,11 +174,17 @@ def gaze_csv(paths, film, condition):
     starts, ends = rows[:, 2] * film.rate / 1000, (rows[:, 2] + rows[:, 3]) * film.rate / 1000
     first = np.floor(starts + ROUNDING)
     last = np.maximum(np.ceil(ends - ROUNDING) - 1, first)
-    shown = (last >= 0) & (first < count)
-    first, last = (np.clip(each[shown], 0, count - 1).astype(np.int64) for each in (first, last))
+    shown_at_all = (last >= 0) & (first < count)
+    first, last = (np.clip(each[shown_at_all], 0, count - 1).astype(np.int64) for each in (first, last))
     lengths = last - first + 1
+    if lengths.sum() > MAX_LOOKS:
+        raise InputError(
+            f"{paths[0]}: the fixations of {film.name} lie on {lengths.sum():,} frames altogether, more than "
+            f"{MAX_LOOKS:,}; are the durations in milliseconds?"
+        )
     frames = np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
-    points = np.repeat(rows[shown, :2], lengths, axis=0).astype(np.float32)
+    with np.errstate(over="ignore"):  # what is beyond float32 lies beside the frame in any case
+        points = np.repeat(rows[shown_at_all, :2].astype(np.float32), lengths, axis=0)
     order = np.argsort(frames, kind="stable")
     seen, begins = np.unique(frames[order], return_index=True)
     return dict(zip(seen.tolist(), np.split(points[order], begins[1:]), strict=True)) if len(seen) else {}
@@ -193,8 +220,8 @@ def _rows(path, columns, read):
     """Yields (name, condition, read(the other cells)) of fixations.csv.gz. columns: NEEDED, or others after them."""
     reader = None
     try:
-        with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
+        with gzip_lines(path) as lines:
+            reader = csv.reader(lines, strict=True)
             header = next(reader, None)
             if header is None:
                 return

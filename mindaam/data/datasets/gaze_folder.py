@@ -35,7 +35,7 @@ class GazeFolder:
         self.texts = read_sentences(self.root, self.name, meta)
         names = gaze_files.split_names(self.root, split)
         self._sizes = {name: gaze_files.stored_size(self.root, meta["images"], name) for name in names}
-        if os.path.isfile(self.root / gaze_files.FIXATIONS):
+        if os.path.lexists(self.root / gaze_files.FIXATIONS):
             recorded = gaze_files.read_fixations(self.root / gaze_files.FIXATIONS, set(names))
             self._fixations = {k: ground_truth.inside(points, self._sizes[k[0]]) for k, points in recorded.items()}
             beside = {k: len(points) - len(self._fixations[k]) for k, points in recorded.items()}
@@ -43,6 +43,7 @@ class GazeFolder:
             self.entries = [(n, c) for c in meta["conditions"] for n in names if (n, c) in self._fixations]
         else:
             self._fixations, self._beside = None, {}
+            gaze_files.require_folders(self.root, meta["conditions"])
             self.entries = [(n, c) for c in meta["conditions"] for n in names if os.path.isfile(self._map_path(n, c))]
         self.conditions = tuple(meta["conditions"])
         self.truth = truth or ground_truth.GroundTruth()

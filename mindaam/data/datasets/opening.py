@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.corpus import DEPTH, PACK, find_sets, made_of, open_again, open_found, problems_in
-from mindaam.data.datasets.gaze_files import META, SPLITS, holds_films, read_json
+from mindaam.data.datasets.gaze_files import META, SPLITS, holds_films, split_lists
 from mindaam.data.datasets.gaze_films import open_gaze_films
 from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.packed import open_packed
@@ -66,7 +66,7 @@ class Gaze(NamedTuple):
 
     def splits(self, _truth=None):
         """Names of the splits in splits.json; InputError when it cannot be read."""
-        return list(read_json(self.place, SPLITS))
+        return list(split_lists(self.place))
 
     def read(self, splits, truth=None, *, skip_damaged=False):
         """({split: reader}, lines on what could not be opened); InputError for that unless `skip_damaged`."""

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from mindaam.data import prompts
+from mindaam.data.listed import fault_of_text
 from mindaam.errors import ConfigError, InputError, nearest
 
 
@@ -46,7 +47,9 @@ def read_sentences(place, name, meta):
                 hint = nearest(condition, meta["conditions"])
                 raise InputError(f'{place}: "{key}" has a condition "{condition}" that "conditions" lacks{hint}')
             if not fits(each):
-                raise InputError(f'{place}: "{key}" must give {what} for "{condition}", none of it empty')
+                raise InputError(
+                    f'{place}: "{key}" must give {what} for "{condition}", none of it empty or with control characters'
+                )
     texts = Sentences(name, own, apart)
     for condition in meta["conditions"]:
         _check(place, texts, condition)
@@ -69,7 +72,7 @@ def _check(place, texts, condition):
 
 
 def _is_sentence(text):
-    return isinstance(text, str) and bool(text.strip())
+    return isinstance(text, str) and bool(text.strip()) and fault_of_text(" ".join(text.split())) is None
 
 
 def _is_list(texts):

@@ -1,5 +1,7 @@
 """Whether a pack holds what a model and a run take: what was resized, or made a density of, once stays as it is."""
 
+import shlex
+
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.ground_truth import chosen_source
 from mindaam.data.packs.shards import Header
@@ -55,7 +57,7 @@ def _command(header, pack, size, resize):
     height, width = size
     parts = [
         "mindaam data pack ROOT -o NEW",
-        f"--set {header.dataset} --split {header.split}",
+        f"--set {shlex.quote(header.dataset)} --split {shlex.quote(header.split)}",
         f"--size {height if height == width else f'{height}x{width}'} --resize {resize} --truth {header.source}",
     ]
     if header.sigma_degrees not in (None, 1.0):

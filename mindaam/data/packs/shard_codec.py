@@ -1,8 +1,11 @@
 """The three parts of a packed record as bytes, and back: the picture, the density, the fixations."""
 
+import struct
+
 import cv2
 import numpy as np
 
+from mindaam.data.media import MAX_PIXELS
 from mindaam.data.transforms import resize_density, resize_image
 from mindaam.errors import InputError
 
@@ -10,6 +13,13 @@ CLOSE_CC, CLOSE_SIM = 0.9995, 0.99  # that a decoded density has with the origin
 # (parts that the sides are divided by, levels), cheapest first: the first that is close enough is taken. Half the size
 # at 8 bits serves every Gaussian of a sigma of 6 pixels or more; 16 bits are for what is sharp and faint at once.
 WAYS = ((2, 255), (1, 255), (1, 65535))
+PNG = b"\x89PNG\r\n\x1a\n"  # how such a file begins
+# JPEG's markers of a frame, all of which have the size in the same place
+FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+
+
+class Undecodable(Exception):
+    """A part that is not what its writer made; whoever has read it knows where it lies."""
 
 
 def encode_record(image, density, fixations, quality):
@@ -28,9 +38,12 @@ def encode_image(image, quality):
     return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)[1].tobytes()
 
 
-def decode_image(data):
-    """JPEG -> uint8 RGB [H,W,3], to the bit what `media.read_image` reads; OpenCV needs a sixth less time for it."""
-    return cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+def decode_image(data, size):
+    """JPEG of `size` (height, width) -> uint8 RGB [H,W,3], to the bit what `media.read_image` reads; OpenCV needs a
+    sixth less time for it. Undecodable for what is none, or of another size, of which nothing is decoded."""
+    if _jpeg_size(data) != tuple(size):
+        raise Undecodable
+    return cv2.cvtColor(_decoded(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 def encode_density(density):
@@ -53,8 +66,12 @@ def encode_density(density):
 
 
 def decode_density(data, size):
-    """What `encode_density` made -> float32 [H,W] of `size` (height, width) that sums to 1."""
-    levels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    """What `encode_density` made -> float32 [H,W] of `size` (height, width) that sums to 1. Undecodable for what is no
+    grey PNG, larger than any picture, or black."""
+    height, width = struct.unpack(">II", data[16:24]) if data[:8] == PNG and len(data) > 24 else (0, 0)
+    levels = _decoded(data, cv2.IMREAD_UNCHANGED) if 0 < height * width <= MAX_PIXELS else None
+    if levels is None or levels.ndim != 2 or not levels.any():
+        raise Undecodable
     density = resize_image(np.square(levels, dtype=np.float32), size)
     density /= density.sum()  # in place: a new array of this size costs as much as the rest
     return density
@@ -81,3 +98,23 @@ def decode_fixations(data):
     if not np.isfinite(points).all():
         raise InputError("a record's fixations are no pairs of finite numbers; make the pack again")
     return points.reshape(-1, 2).astype(np.float32)
+
+
+def _decoded(data, how):
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), how)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise Undecodable
+    return image
+
+
+def _jpeg_size(data):
+    """(height, width) that a JPEG's header tells, None of what has none."""
+    place = 2 if data[:2] == b"\xff\xd8" else len(data)
+    while place + 9 <= len(data) and data[place] == 0xFF:
+        if data[place + 1] in FRAMES:
+            return struct.unpack(">HH", data[place + 5 : place + 9])
+        place += 2 + struct.unpack(">H", data[place + 2 : place + 4])[0]
+    return None

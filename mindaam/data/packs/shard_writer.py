@@ -13,8 +13,9 @@ import numpy as np
 import soundfile
 
 from mindaam.data.media import beside_name, cannot_write, file_sha256, replacing, write_npz
+from mindaam.data.packs.pack_index import IMAGE, PLACE
 from mindaam.data.packs.shard_codec import encode_record
-from mindaam.data.packs.shards import FULL_SCALE, IMAGE, PLACE, VERSION, Contents, File, shard_name
+from mindaam.data.packs.shards import FULL_SCALE, VERSION, Contents, File, shard_name
 from mindaam.errors import InputError, OutputError
 
 SHARD_BYTES = 256 << 20

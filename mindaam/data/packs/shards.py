@@ -11,29 +11,26 @@ Reading needs neither MindSpore nor the archives' own directories: worker proces
 `pread` and one CRC. `benchmarks/data.py --formats` compares this with MindRecord, LMDB and plain ZIP.
 """
 
-import json
 import os
-import zipfile
 import zlib
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from mindaam.data.media import file_sha256
+from mindaam.data.listed import CONTROL, read_object, shown
+from mindaam.data.media import MAX_PIXELS, file_sha256
 from mindaam.data.packs.pack_audio import flac_samples, raw_samples
-from mindaam.data.packs.shard_codec import decode_density, decode_fixations, decode_image
+from mindaam.data.packs.pack_index import DENSITY, FIXATIONS, IMAGE, read_index
+from mindaam.data.packs.shard_codec import Undecodable, decode_density, decode_fixations, decode_image
 from mindaam.errors import ConfigError, InputError
 from mindaam.schema import Schema, validate
 
 VERSION = 2
 READ = (1, 2)  # versions; in the first one audio was WAV
 OPEN_SHARDS = 32  # files that a Pack holds open; to open one again takes some microseconds
-IMAGE, DENSITY, FIXATIONS = range(3)  # the parts of a record, in the order in which the index has them
-# Where a part lies; the length is -1 where there is none.
-PLACE = np.dtype([("shard", "<i4"), ("offset", "<i8"), ("length", "<i8"), ("crc", "<u4")])
 FULL_SCALE = 32768.0  # of 16-bit sound
 
 
@@ -48,15 +45,29 @@ class Header(Schema):
     dataset: str
     layout: str
     split: str
-    size: tuple[int, int]
+    size: tuple[Annotated[int, Field(ge=1, le=MAX_PIXELS)], Annotated[int, Field(ge=1, le=MAX_PIXELS)]]
     source: Literal["fixations", "maps"]
-    sigma_degrees: float | None = None
+    sigma_degrees: float | None = Field(default=None, gt=0, le=10)
     ground_truth: str = ""
     resize: str = "area"
     quality: int = Field(default=92, ge=1, le=100)
-    rates: dict[str, float] = {}
+    rates: dict[str, Annotated[float, Field(gt=0, lt=1e6)]] = {}
     sentences: dict[str, list[str]] = {}
     held_out: dict[str, str] = {}
+
+    @field_validator("size")
+    @classmethod
+    def _fits_memory(cls, size):
+        if size[0] * size[1] > MAX_PIXELS:
+            raise ValueError(f"no picture has more than {MAX_PIXELS // 1_000_000} million pixels")
+        return size
+
+    @field_validator("dataset", "layout", "split")
+    @classmethod
+    def _can_be_shown(cls, name):
+        if CONTROL.search(name):
+            raise ValueError("a name has no control characters")
+        return name
 
 
 class File(Schema):
@@ -101,7 +112,7 @@ class Pack:
         self.name, self.split = self.header.dataset, self.header.split
         for name, file in self._files().items():
             _require_length(self.folder / name, file)
-        self._index = _read_index(self.folder / "index.npz", self.contents)
+        self._index = read_index(self.folder / "index.npz", self.contents)
         self.names, self.conditions = self._index["names"].tolist(), self._index["conditions"].tolist()
         self._sounds = {self.names[film]: number for number, film in enumerate(self._index["sound_film"])}
         folder = self.folder  # without `self`, the files are closed as soon as nobody holds the Pack
@@ -153,11 +164,11 @@ class Pack:
 
     def image(self, index):
         """The picture, uint8 RGB [H,W,3]."""
-        return decode_image(self._part(index, IMAGE))
+        return self._decoded(index, IMAGE, decode_image, self.header.size)
 
     def density(self, index, size=None):
         """Where people looked, float32 [H,W] that sums to 1; size: (height, width), None for the pack's."""
-        return decode_density(self._part(index, DENSITY), tuple(size or self.header.size))
+        return self._decoded(index, DENSITY, decode_density, tuple(size or self.header.size))
 
     def fixations(self, index):
         """float32 [n,2] (x, y) in pixels of the packed picture, or None where only maps were published."""
@@ -225,6 +236,13 @@ class Pack:
             raise self._damaged(place)
         return data
 
+    def _decoded(self, index, part, decode, size):
+        """What `decode` makes of a part at a size; what is none is damage of the shard."""
+        try:
+            return decode(self._part(index, part), size)
+        except Undecodable:
+            raise self._damaged(self._index["places"][index, part]) from None
+
     def _read(self, place, first, count):
         try:
             shard = self._shard(int(place["shard"]))  # held, or another thread could have it closed meanwhile
@@ -260,22 +278,23 @@ def shard_name(number):
 def _contents(path):
     """pack.json as Contents; InputError when there is none of this version."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_object(path)
     except FileNotFoundError:
         raise InputError(
             f"{path.parent} is no pack: it has no pack.json; check the path, and pack again if packing was interrupted"
         ) from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise InputError(f"{path} cannot be read ({error}); copy it again, or pack the data set again") from error
-    version = data.get("version") if isinstance(data, dict) else None
+    version = data.get("version")
     if version not in READ:
         raise InputError(
-            f"{path} has version {version!r} and this MindAAM reads {READ[0]} to {READ[-1]}; pack the data set again"
+            f"{path} has version {shown(version)} and this MindAAM reads {READ[0]} to {READ[-1]}; pack the data set "
+            "again"
         )
     try:
         return validate(Contents, data, path)
     except ConfigError as error:
-        raise InputError(f"{error}; copy it again, or pack the data set again") from error
+        raise InputError(f"{CONTROL.sub('?', str(error))}; copy it again, or pack the data set again") from error
 
 
 def _require_length(path, file):
@@ -284,14 +303,3 @@ def _require_length(path, file):
     if found != file.bytes:
         what = "is missing" if found is None else f"has {found} bytes and not {file.bytes}"
         raise InputError(f"{path} {what}; copy it again, or pack the data set again")
-
-
-def _read_index(path, contents):
-    """{name: array} of index.npz; InputError when it is damaged."""
-    if file_sha256(path) != contents.index.sha256:
-        raise InputError(f"{path} is damaged; copy it again, or pack the data set again")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read ({error}); pack the data set again") from error

@@ -18,9 +18,10 @@ import soundfile
 
 from mindaam.data import media
 from mindaam.data.loader import Loader
+from mindaam.data.packs.pack_index import PLACE
 from mindaam.data.packs.shard_codec import decode_density, encode_density, encode_record
 from mindaam.data.packs.shard_writer import PackWriter
-from mindaam.data.packs.shards import PLACE, Entry, Header, Pack
+from mindaam.data.packs.shards import Entry, Header, Pack
 from mindaam.data.transforms import fixation_density, resize_density, resize_image
 from mindaam.errors import InputError, OutputError
 
@@ -455,8 +456,9 @@ def test_what_is_no_pack_or_another_versions_is_refused(tmp_path):
             text.replace('"version": 2', '"version": 3'),
             "has version 3 and this MindAAM reads 1 to 2; pack the data set again",
         ),
-        ("[]", "has version None"),
-        (text[:50], "pack.json cannot be read"),
+        ("[]", "pack.json lacks its entries"),
+        ("{}", "has version None"),
+        (text[:50], "pack.json is damaged"),
         (text.replace('"split"', '"splitt"'), 'the key "header.split" is missing; copy it again'),
         (text.replace('"quality": 92', '"quality": "high"'), "header.quality"),
     ):

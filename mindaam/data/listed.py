@@ -1,0 +1,90 @@
+"""What the files of a data set say of its other files, as data from strangers: JSON objects, and names.
+
+A name in a list (meta.json, splits.json, a table) leads to a file of the folder and nowhere else. Links are another
+matter: somebody made them on this disk, or unpacked them onto it, and they are followed to regular files wherever these
+lie, for `mindaam data import --link` and whoever keeps videos on another disk make such folders.
+`docs/your-own-data.md` has the rule.
+"""
+
+import gzip
+import io
+import json
+import os
+import re
+from contextlib import contextmanager
+
+from mindaam.errors import InputError
+from mindaam.files import opened, read_small
+
+MAX_JSON = 256 << 20  # bytes; a million images take a quarter of it
+MAX_LINE = 1 << 20  # characters of a table's line
+FREE, MAX_RATIO = 256 << 20, 200  # bytes that a packed table may grow to in any case; beyond, times its packed size
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+DRIVE = re.compile(r"[A-Za-z]:/")
+SHOWN = 80  # characters of a name that a message repeats
+
+
+def read_object(path):
+    """The JSON object in a file, as a dict.
+
+    Raises InputError for what holds no object; a file that is not there, may not be read, is no regular one or larger
+    than MAX_JSON is an OSError, of which the caller knows what it means.
+    """
+    try:
+        content = json.loads(read_small(path, MAX_JSON).decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # damaged, no UTF-8, numbers of 5,000 digits, endless brackets
+        raise InputError(f"{path} is damaged ({error}); restore the original file") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} lacks its entries; restore the original file")
+    return content
+
+
+@contextmanager
+def gzip_lines(path):
+    """An iterator over the lines of a gzip file of text in UTF-8, whose file is closed at the end.
+
+    A file that is no regular one, a line of more than MAX_LINE characters, and a file that grows as no table does (a
+    "decompression bomb") are OSErrors, which whoever iterates has to expect of a damaged file anyway.
+    """
+    with opened(path) as file, gzip.GzipFile(fileobj=file) as packed:
+        stream = io.TextIOWrapper(packed, encoding="utf-8-sig", newline="")
+        yield _bounded(stream, packed, max(FREE, MAX_RATIO * os.path.getsize(path)))
+
+
+def _bounded(stream, packed, most):
+    while line := stream.readline(MAX_LINE):
+        if len(line) == MAX_LINE:
+            raise OSError(f"a line has more than {MAX_LINE:,} characters")
+        if packed.tell() > most:
+            raise OSError(f"it grows to more than {MAX_RATIO} times its size, as no table does")
+        yield line
+
+
+def shown(name):
+    """A name from a file as a message may repeat it: without control characters, and not too long."""
+    text = str(name)
+    text = text if text.isprintable() else ascii(text)[1:-1]
+    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
+
+
+def fault_of_text(text):
+    """What is wrong with a text from a file that people are to read, as the end of a sentence; None if it is sound."""
+    if CONTROL.search(text):
+        return "has control characters in it"
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        return "is no text"
+    return None
+
+
+def fault_of_name(name):
+    """Why a name may not stand for a file somewhere under a folder, as the end of a sentence; None when it may."""
+    if not name:
+        return "is empty"
+    if name.startswith("/") or "\\" in name or DRIVE.match(name) or ".." in name.split("/"):
+        return "is no path under the folder, of plain names with / between them"
+    return fault_of_text(name)
+
+
+def fault_of_label(name):
+    """Why a name may not stand for one file or folder, such as that of a split; None when it may."""
+    return "is no plain name, as of a folder" if "/" in name or name.startswith(".") else fault_of_name(name)
