@@ -23,7 +23,6 @@ def _units(columns):
         if role in NUMBERS and unit in TIMES and role.endswith("_ms") and TIMES[unit][:2] != (1, 1):
             yield f"{column} was turned from {TIMES[unit][2]} into milliseconds"
 
-
     named = [column for role in PLACES if parted(column := columns[role])[1] in SCREEN]
     if named:
         yield (
