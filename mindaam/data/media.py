@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,6 +45,9 @@ __all__ = [
     "write_npz",
     "write_png",
 ]
+
+BESIDE = ".mindaam-{}.tmp"  # the name of a file that is being written
+LEFT_OVER = 86400.0  # seconds after which nobody is still writing it
 
 
 class BlankMap(InputError):
@@ -148,7 +153,8 @@ def audio_file(folders, stem):
 def prepare_folder(folder):
     """Makes an output folder with its parents and proves that files can be written there; returns it as a Path.
 
-    Raises OutputError otherwise, so that a long job fails before it starts.
+    What a process that was killed left there half-written, hidden, is removed a day later.
+    Raises OutputError when files cannot be written, so that a long job fails before it starts.
     """
     folder = Path(folder)
     try:
@@ -157,7 +163,16 @@ def prepare_folder(folder):
             pass
     except (OSError, ValueError) as error:
         raise OutputError(f"cannot write to the folder {folder} ({_reason(error)}); choose another") from error
+    _remove_leftovers(folder)
     return folder
+
+
+def _remove_leftovers(folder):
+    """Removes what processes that were killed left half-written; what is younger than a day may still be written to."""
+    for left in folder.glob(BESIDE.format("*")):
+        with suppress(OSError):  # another process may have removed it
+            if time.time() - left.stat().st_mtime > LEFT_OVER:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def write_jpeg(path, image, quality=92):
@@ -215,7 +230,7 @@ def replacing(path):
 
 def beside_name(path):
     """Where a file is written before it takes the place of `path`: the same folder, a name of its own, hidden."""
-    return Path(path).with_name(f".mindaam-{uuid.uuid4().hex}.tmp")
+    return Path(path).with_name(BESIDE.format(uuid.uuid4().hex))
 
 
 def cannot_write(path, error):
