@@ -199,7 +199,7 @@ def test_rows_come_back_as_numbers_and_texts(tmp_path):
 
 
 def test_rows_that_do_not_fit_their_header_are_left_out(tmp_path):
-    rows = [[1, "a", 0.5], [2, "a", 0.5, 0.25], [3, "a"], [4, "'=1+1", 0.5, ""]]
+    rows = [[1, "a", 0.5], [2, "a", 0.5, 0.25], [3, "a"], [4, "'=1+1", 0.5]]
     write_csv(tmp_path / "metrics.csv", ["step", "'=set", "loss"], rows)
     found, problem = read_rows(tmp_path / "metrics.csv", ("=set",))
     assert [(row["step"], row["=set"]) for row in found] == [(1, "a"), (4, "=1+1")]
