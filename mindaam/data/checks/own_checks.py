@@ -48,8 +48,7 @@ def _gaze_folder(name, place):
             continue
         report["splits"][split], report["ground_truth"] = len(reader), reader.ground_truth
         report["problems"] += damaged({"": reader}).get("", {}).values()
-        beside = getattr(reader, "outside", 0)
-        report["notes"] += [f"{split}: {beside:,} fixations outside their pictures are left out"] * bool(beside)
+        report["notes"] += opening.left_out(split, reader)
     return report
 
 
