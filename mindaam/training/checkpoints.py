@@ -23,8 +23,9 @@ import numpy as np
 import mindaam
 from mindaam.data.media import cannot_write, prepare_folder
 from mindaam.errors import CheckpointError, OutputError, TrainingError
-from mindaam.zoo.checkpoints import map_safetensors, read_metadata, write_safetensors
-from mindaam.zoo.run_checkpoints import CHECKSUM, FOLDER, POINTER, Found, checksum, latest, load, stored
+from mindaam.zoo.checkpoints import glance, write_safetensors
+from mindaam.zoo.checksums import CHECKSUM
+from mindaam.zoo.run_checkpoints import FOLDER, POINTER, Found, latest, load, stored
 
 __all__ = [
     "CHECKSUM", "FOLDER", "POINTER", "Found", "latest", "load",
@@ -59,7 +60,7 @@ def save(folder, step, tensors, metadata, *, keep_last=3, keep_best=1, score=Non
     path = folder / FOLDER / f"step-{step:08d}.safetensors"
     if score is not None and math.isfinite(score):
         metadata = {**metadata, SCORE: repr(float(score))}
-    write_safetensors(path, tensors, {**metadata, CHECKSUM: checksum(tensors, metadata)})
+    write_safetensors(path, tensors, metadata)
     _point(folder, path.name)
     _prune(stored(folder), step, keep_last, keep_best)
     return path
@@ -165,8 +166,7 @@ def _prune(stored, step, keep_last, keep_best):
 def _score(path):
     """The score in a file's metadata, -inf when it has none; None for a damaged file, as far as the header tells."""
     try:
-        map_safetensors(path)
-        score = float(read_metadata(path).get(SCORE, _NO_SCORE))
+        score = float(glance(path).metadata.get(SCORE, _NO_SCORE))
     except (CheckpointError, OSError, ValueError):
         return None
     return _NO_SCORE if math.isnan(score) else score

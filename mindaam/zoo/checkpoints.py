@@ -1,12 +1,12 @@
 """Checkpoint files: safetensors only, read without executing anything, written whole or not at all, loaded strictly.
 
-MindSpore itself loads a file with a flipped byte, or with names missing, without a word; hence the checks here.
+MindSpore itself loads a file with a flipped byte, or with names missing, without a word; hence the checks here. Each
+file that is written carries a checksum of its content, and none that carries one is read without it.
 """
 
 import hashlib
-import json
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,23 +14,9 @@ import numpy as np
 from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError, OutputError
 from mindaam.files import opened
+from mindaam.zoo.checksums import CHECKSUM, checksum, require_sound, row_bytes
+from mindaam.zoo.headers import DTYPES, HALF, header_bytes, read_header
 
-DTYPES = {
-    "F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32, "I16": np.int16,
-    "I8": np.int8, "U8": np.uint8, "BOOL": np.bool_,
-}  # fmt: skip
-_CODES = {np.dtype(kind): code for code, kind in DTYPES.items()}
-_CONVERT = 'convert it to safetensors with "mindaam convert" and give that file'
-# What a file of another kind begins with, and how it gets into the one kind that is read here.
-FOREIGN = (
-    (b"PK\x03\x04", "a zip archive, such as PyTorch's .pth", _CONVERT),
-    (b"\x80", "a Python pickle, such as an older .pth", _CONVERT),
-    (
-        b"\x0a",
-        "a protobuf file, such as MindSpore's .ckpt",
-        "convert it to safetensors in the program that it comes from and give that file",
-    ),
-)
 SHOWN = 4  # names listed in an error before "and N more"
 
 
@@ -44,86 +30,79 @@ def sha256_of(path):
 
 
 def read_safetensors(path, *, widen=True):
-    """All arrays of a safetensors file by name; nothing in it is ever executed or unpickled.
+    """All arrays of a safetensors file by name, read-only; nothing in it is ever executed or unpickled.
 
     widen: half-precision floats (float16, bfloat16) become float32; without it float16 stays, and bfloat16, which
     NumPy does not have, becomes float32 all the same.
     Raises CheckpointError for a missing, foreign, damaged or truncated file, and for an element type unknown to NumPy.
     """
-    from safetensors import SafetensorError, deserialize
+    return read_all(path, widen=widen)[0]
 
+
+def read_all(path, *, widen=True):
+    """(arrays, metadata) of a safetensors file, as `read_safetensors` and `read_metadata` give them, read once."""
     with _opened(path) as file:
-        content = file.read()
-    try:
-        entries = deserialize(content)
-    except (SafetensorError, ValueError) as error:
-        raise _not_safetensors(path, content[:16], error) from error
-    return {name: _array(path, name, entry, widen) for name, entry in entries}
+        header = read_header(file, path)
+        data = np.frombuffer(file.read(), np.uint8)
+        require_sound(path, file, header, lambda: data)
+    arrays = {name: _array(path, name, entry, data, widen) for name, entry in header.arrays.items()}
+    # not every program pads the header, so that numbers may lie across the places that processors read from
+    arrays = {name: array if array.flags.aligned else array.copy() for name, array in arrays.items()}
+    return arrays, _told(header)
 
 
 def read_metadata(path):
-    """The text entries {str: str} in the header of a safetensors file; {} when it has none. Raises CheckpointError."""
+    """The text entries {str: str} in the header of a safetensors file but its checksum, which is verified.
+
+    {} when it has none. Raises CheckpointError as `read_safetensors` does.
+    """
     with _opened(path) as file:
-        length = int.from_bytes(file.read(8), "little")
-        # checked before reading: a foreign file's first bytes are a length of up to 16 EiB
-        header = file.read(length) if length <= os.fstat(file.fileno()).st_size else b""
-        file.seek(0)
-        start = file.read(16)
-    try:
-        content = json.loads(header)
-    except ValueError as error:
-        raise _not_safetensors(path, start, error) from error
-    if not isinstance(content, dict) or not isinstance(content.get("__metadata__", {}), dict):
-        raise _not_safetensors(path, start, "its header is not a table")
-    return content.get("__metadata__", {})
+        header = read_header(file, path)
+        require_sound(path, file, header, lambda: _mapped(file, header))
+    return _told(header)
+
+
+def glance(path):
+    """The Header of a safetensors file by itself: what it says, not whether it is so. Raises CheckpointError."""
+    with _opened(path) as file:
+        return read_header(file, path)
 
 
 def map_safetensors(path):
-    """All arrays of a safetensors file by name, as read-only views of the mapped file: nothing is read before its use.
+    """All arrays of a safetensors file by name, as read-only views of the mapped file.
 
-    Types stay as they are, but for bfloat16, which becomes float32 and is the only kind that takes memory.
+    Of a file without a checksum nothing is read before its use. Types stay as they are, but for bfloat16, which becomes
+    float32 and is the only kind that takes memory.
     Raises CheckpointError as `read_safetensors` does. The file must not be cut short while the arrays are in use.
     """
-    from safetensors import SafetensorError, safe_open
-
     with _opened(path) as file:
-        start = file.read(16)
-        try:
-            with safe_open(path, "numpy"):  # the library's checks of the header: offsets, sizes, no gaps or overlaps
-                pass
-            length = int.from_bytes(start[:8], "little")
-            file.seek(8)
-            entries = json.loads(file.read(length))
-        except (SafetensorError, ValueError) as error:
-            raise _not_safetensors(path, start, error) from error
-        entries.pop("__metadata__", None)
-        if not any(entry["data_offsets"][1] for entry in entries.values()):  # an empty range cannot be mapped
-            data = np.empty(0, np.uint8)
-        else:
-            data = np.memmap(file, np.uint8, mode="r", offset=8 + length)
-    arrays = {}
-    for name, entry in entries.items():
-        begin, end = entry["data_offsets"]
-        arrays[name] = _array(path, name, {**entry, "data": data[begin:end]}, widen=False)
-        arrays[name].flags.writeable = False
+        header = read_header(file, path)
+        data = _mapped(file, header)
+        require_sound(path, file, header, lambda: data)
+    arrays = {name: _array(path, name, entry, data, widen=False) for name, entry in header.arrays.items()}
+    for array in arrays.values():
+        array.flags.writeable = False
     return arrays
 
 
 def write_safetensors(path, tensors, metadata=None):
     """Writes arrays {name: ndarray} and text entries {str: str} to `path`, which appears whole or not at all.
 
-    Arrays go to the disk one by one, so that no more than one is ever copied; the same content gives the same bytes.
+    A checksum of all of it is added to the texts. Arrays go to the disk one by one, so that no more than one is ever
+    copied; the same content gives the same bytes.
     Raises OutputError when the place cannot be written to; a file that was there before is then still whole.
     """
     path, tensors = Path(path), {name: np.asarray(array) for name, array in tensors.items()}
+    texts = {key: text for key, text in (metadata or {}).items() if key != CHECKSUM}
+    texts[CHECKSUM] = checksum(tensors, texts)
     # as the safetensors library lays a file out: the widest numbers first, so that each array starts aligned
     names = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(beside, "wb") as file:
-            file.write(_header(names, tensors, metadata))
+            file.write(header_bytes(names, tensors, texts))
             for name in names:
-                file.write(_bytes(tensors[name]))
+                file.write(row_bytes(tensors[name]))
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
@@ -160,56 +139,39 @@ def load_strict(cell, state, *, allow_missing=(), source="the checkpoint"):
             parameter.set_data(ms.Tensor(state[name], parameter.dtype))
 
 
+@contextmanager
 def _opened(path):
+    """The file, open for reading; CheckpointError where it cannot be opened, or read inside."""
     try:
-        return opened(path)
+        with opened(path) as file:
+            yield file
     except OSError as error:
         what = error.strerror or error
         raise CheckpointError(f"cannot read the weights file {path}: {what}; check the path") from error
 
 
-def _not_safetensors(path, start, error):
-    for magic, kind, cure in FOREIGN:
-        if start.startswith(magic) and start[8:9] != b"{":
-            return CheckpointError(
-                f"{path} is {kind}, which is not opened here because it can hold code or hide damage; {cure}"
-            )
-    detail = "it is empty" if not start else str(error)
-    return CheckpointError(
-        f"{path} is not a safetensors file, or was cut short or damaged on its way ({detail}); fetch it again"
-    )
+def _told(header):
+    """A header's texts but the checksum."""
+    return {key: text for key, text in header.metadata.items() if key != CHECKSUM}
 
 
-def _array(path, name, entry, widen):
-    """One entry of a safetensors file as an array."""
-    kind, shape = entry["dtype"], entry["shape"]
-    if kind == "BF16":  # the upper half of a float32
-        return (np.frombuffer(entry["data"], np.uint16).astype(np.uint32) << 16).view(np.float32).reshape(shape)
+def _mapped(file, header):
+    """The bytes of a file's arrays, mapped."""
+    if not any(entry.end for entry in header.arrays.values()):  # an empty range cannot be mapped
+        return np.empty(0, np.uint8)
+    return np.memmap(file, np.uint8, mode="r", offset=header.start)
+
+
+def _array(path, name, entry, data, widen):
+    """One array of a file whose arrays' bytes are `data`."""
+    kind, part = entry.dtype, data[entry.begin : entry.end]
+    if kind == HALF:
+        halves = np.frombuffer(part, np.uint16).astype(np.uint32)
+        return (halves << 16).view(np.float32).reshape(entry.shape)
     if kind not in DTYPES:
-        raise CheckpointError(f'{path}: "{name}" is of the type {kind}; only {", ".join(DTYPES)} and BF16 are read')
-    array = np.frombuffer(entry["data"], DTYPES[kind]).reshape(shape)
+        raise CheckpointError(f'{path}: "{name}" is of the type {kind}; only {", ".join(DTYPES)} and {HALF} are read')
+    array = np.frombuffer(part, DTYPES[kind]).reshape(entry.shape)
     return array.astype(np.float32) if widen and kind == "F16" else array
-
-
-def _header(names, tensors, metadata):
-    """What stands before the arrays in a safetensors file: a length of 8 bytes, then a table as JSON."""
-    entries, end = ({"__metadata__": dict(sorted(metadata.items()))} if metadata else {}), 0
-    for name in names:
-        array, begin = tensors[name], end
-        end = begin + array.nbytes
-        code = _CODES[array.dtype.newbyteorder("=")]
-        entries[name] = {"dtype": code, "shape": list(array.shape), "data_offsets": [begin, end]}
-    table = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
-    table += b" " * (-len(table) % 8)
-    return len(table).to_bytes(8, "little") + table
-
-
-def _bytes(array):
-    """The array's bytes in row order, little end first; a copy only where memory holds them otherwise."""
-    if not array.size:
-        return b""
-    # reshaped, because a scalar has no bytes to view
-    return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
 
 
 def _misfit(name, array, parameter):

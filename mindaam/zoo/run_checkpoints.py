@@ -2,27 +2,22 @@
 
 A run's folder holds `checkpoints/step-00000123.safetensors` and `latest`, a text file with the name of one of them
 (`training.checkpoints` writes both); runs in phases have one `last.safetensors` instead. Beside what was trained, such
-a file holds the optimizer's moments and, if the run has them, the weights' averages. MindSpore and safetensors load a
-flipped byte without a word; a checksum over all of a file's content is kept in it for that. Nothing here needs
-MindSpore.
+a file holds the optimizer's moments and, if the run has them, the weights' averages. Nothing here needs MindSpore.
 """
 
-import hashlib
 import json
 import os
 import re
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from mindaam.errors import CheckpointError
 from mindaam.files import opened
 from mindaam.schema import merge
-from mindaam.zoo.checkpoints import read_metadata, read_safetensors
+from mindaam.zoo.checkpoints import glance, read_all, read_safetensors
+from mindaam.zoo.checksums import CHECKSUM
 
 FOLDER, POINTER = "checkpoints", "latest"
-CHECKSUM = "checksum"  # entry of a file's metadata
 MODEL = "model_config"  # entry of a file's metadata: the whole ModelConfig; runs of before have their own alone
 OPTIMIZER, AVERAGE = "optimizer.", "ema."  # how the names of moments and averages begin
 MOMENTS = (OPTIMIZER, "first_moment.", "second_moment.")  # those of runs on films have no name before the moment's
@@ -68,35 +63,14 @@ def load(path):
     """(tensors {name: ndarray}, metadata {str: str}) of a checkpoint, every byte of both verified.
 
     Arrays have the types that they were saved with and are read-only. Raises CheckpointError for a missing, foreign,
-    damaged or truncated file, and for one that holds a model but no run.
+    damaged or truncated file, and for one without a checksum.
     """
-    try:
-        tensors, metadata = read_safetensors(path, widen=False), read_metadata(path)
-    except OSError as error:  # a disk that fails on the way
-        raise CheckpointError(f"cannot read {path} ({error.strerror}); take another checkpoint of the run") from error
-    expected = metadata.pop(CHECKSUM, None)
-    if expected is None:
+    if CHECKSUM not in glance(path).metadata:
         raise CheckpointError(
             f"{path} has no checksum, so that it is damaged or not a run's checkpoint; give a file of a run's "
             f"{FOLDER} folder"
         )
-    if checksum(tensors, metadata) != expected:
-        raise CheckpointError(
-            f"{path} is damaged: its content does not have the checksum that it was saved with; take another "
-            "checkpoint of the run"
-        )
-    return tensors, metadata
-
-
-def checksum(tensors, metadata):
-    """The SHA-256 of everything that a checkpoint says: metadata, and names, types, shapes and values of its arrays."""
-    total = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
-    for name in sorted(tensors):
-        array = np.asarray(tensors[name])
-        total.update(json.dumps([name, array.dtype.name, array.shape]).encode())
-        if array.size:  # an empty array has no bytes to view
-            total.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8))
-    return total.hexdigest()
+    return read_all(path, widen=False)
 
 
 def stored(folder):

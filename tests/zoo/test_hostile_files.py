@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mindaam.errors import CheckpointError
-from mindaam.zoo import torch_pickle
-from mindaam.zoo.torch_files import read_torch
+from mindaam.zoo.torch_files import pickles as torch_pickle
+from mindaam.zoo.torch_files.reading import read_torch
 from tests.zoo.hostile import FILES, SENTINEL
 from tests.zoo.pickles import archive, find, legacy, mapping, tensor
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mindaam.errors import CheckpointError
-from mindaam.zoo.torch_files import read_torch
+from mindaam.zoo.torch_files.reading import read_torch
 from tests.zoo.pickles import STORAGES, archive, call, find, legacy, listed, mapping, number, storage, tensor, text
 from tests.zoo.torch_archive import write_torch
 

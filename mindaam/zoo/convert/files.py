@@ -79,7 +79,7 @@ def read_foreign(path):
     if start[8:] == b"{":
         state = map_safetensors(path)
     elif start.startswith(PYTORCH):
-        from mindaam.zoo.torch_files import read_torch
+        from mindaam.zoo.torch_files.reading import read_torch
 
         state = read_torch(path)
     else:

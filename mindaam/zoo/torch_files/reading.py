@@ -1,7 +1,7 @@
 """PyTorch's files without PyTorch, and without running anything in them: `read_torch` gives the arrays by name.
 
 Read are the zip format (`torch.save` since 1.6, and TorchScript archives, of whose code nothing is read) and the legacy
-format before it. `torch_pickle` follows the pickle, `torch_zip` finds the bytes, and here tensors become arrays: views
+format before it. `pickles` follows the pickle, `archives` finds the bytes, and here tensors become arrays: views
 of the mapped file, so that a large file costs no memory until its numbers are used.
 """
 
@@ -11,8 +11,8 @@ import os
 import numpy as np
 
 from mindaam.errors import CheckpointError
-from mindaam.zoo import torch_zip
-from mindaam.zoo.torch_pickle import LONGEST, MOST, STORAGES, Holder, TensorRef, read_pickle
+from mindaam.zoo.torch_files import archives
+from mindaam.zoo.torch_files.pickles import LONGEST, MOST, STORAGES, Holder, TensorRef, read_pickle
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the number that the legacy format begins with
 _PROTOCOL = 1001
@@ -84,17 +84,17 @@ def _other(start):
 
 
 def _open_zip(data, path):
-    entries = torch_zip.read_directory(data, path)
+    entries = archives.read_directory(data, path)
     tops = [name.removesuffix("data.pkl") for name in entries if name == "data.pkl" or name.endswith("/data.pkl")]
     if len(tops) != 1 or tops[0].count("/") > 1:
         raise CheckpointError(f"{path} is a zip archive, but not one of PyTorch's; give a file that PyTorch wrote")
     pickled = entries[f"{tops[0]}data.pkl"]
     if pickled.size > LONGEST:
         raise CheckpointError(f"{path} has a pickle of {pickled.size / 1e6:.0f} MB, too long for one of weights")
-    tree, _ = read_pickle(bytes(torch_zip.content(data, pickled, path)), path)
+    tree, _ = read_pickle(bytes(archives.content(data, pickled, path)), path)
     written = entries.get(f"{tops[0]}byteorder")
     order = {b"little": "<", b"big": ">"}.get(
-        b"little" if written is None else bytes(torch_zip.content(data, written, path)[:9])
+        b"little" if written is None else bytes(archives.content(data, written, path)[:9])
     )
     if order is None:
         raise CheckpointError(f"{path} is damaged: its byte order is neither little nor big; fetch it again")
@@ -103,7 +103,7 @@ def _open_zip(data, path):
         name = f"{tops[0]}data/{ref.key}"
         if name not in entries:
             raise CheckpointError(f"{path} is damaged: {name[:200]!r} is missing in it; fetch it again")
-        return torch_zip.content(data, entries[name], path), order
+        return archives.content(data, entries[name], path), order
 
     return tree, storage
 

@@ -1,0 +1,93 @@
+"""The checksum that every checkpoint of ours carries: the SHA-256 of all that it says, kept in its own metadata.
+
+It covers the metadata (configuration, prompts, a run's place) and names, types, shapes and values of all arrays. A
+file that has one is never read without it: MindSpore and safetensors load a flipped byte without a word. A file that
+has none is older, or a stranger's.
+"""
+
+import hashlib
+import json
+import os
+import time
+
+import numpy as np
+
+from mindaam.errors import CheckpointError
+from mindaam.zoo.headers import DTYPES, HALF, is_compact
+
+CHECKSUM = "checksum"  # entry of a file's metadata
+_LENGTH = 64  # hexadecimal digits
+_SETTLED = 2_000_000_000  # nanoseconds after which a change of a file shows in its times, however coarse they are
+_sound = set()  # stamps of files that were verified in this process
+
+
+def checksum(tensors, metadata):
+    """The SHA-256 of everything that a checkpoint says: metadata, and names, types, shapes and values of its arrays."""
+    parts = {}
+    for name, array in tensors.items():
+        array = np.asarray(array)
+        parts[name] = array.dtype.name, array.shape, lambda array=array: row_bytes(array)
+    return _digest(metadata, parts)
+
+
+def row_bytes(array):
+    """The array's bytes in row order, little end first; a copy only where memory holds them otherwise."""
+    if not array.size:  # an empty array has no bytes to view
+        return b""
+    # reshaped, because a scalar has no bytes to view
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
+
+
+def require_sound(path, file, header, data):
+    """Raises CheckpointError unless a file's content has the checksum that it says; nothing where it says none.
+
+    file: open; header: its Header; data: () -> the arrays' bytes, which are fetched only where they are needed: a file
+    that was found sound is not looked through again until it changes.
+    """
+    claimed = _claimed(header.metadata)
+    if claimed is None:
+        return
+    stamp, settled = _stamp(file)
+    if stamp in _sound:
+        return
+    kinds = {HALF: "bfloat16"} | {code: np.dtype(kind).name for code, kind in DTYPES.items()}
+    content = memoryview(data())
+    parts = {
+        name: (kinds.get(each.dtype, each.dtype), each.shape, lambda each=each: content[each.begin : each.end])
+        for name, each in header.arrays.items()
+    }
+    others = {key: text for key, text in header.metadata.items() if key != CHECKSUM}
+    if not is_compact(header) or _digest(others, parts) != header.metadata.get(CHECKSUM):
+        raise CheckpointError(
+            f"{path} is damaged: its content does not have the checksum that it was saved with; fetch it again, or "
+            "take another checkpoint of the run"
+        )
+    if settled:
+        _sound.add(stamp)
+
+
+def _digest(metadata, parts):
+    """SHA-256 over texts {str: str} and arrays {name: (type, shape, () -> bytes)}."""
+    total = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name in sorted(parts):
+        kind, shape, content = parts[name]
+        total.update(json.dumps([name, kind, shape]).encode())
+        total.update(content())
+    return total.hexdigest()
+
+
+def _claimed(metadata):
+    """The key of a file's checksum, which may itself be damaged; None where there is none."""
+    for key, text in metadata.items():
+        alike = sum(a == b for a, b in zip(key, CHECKSUM, strict=False)) if len(key.encode()) == len(CHECKSUM) else 0
+        if key == CHECKSUM or (alike >= len(CHECKSUM) // 2 and len(text.encode()) == _LENGTH):
+            return key
+    return None
+
+
+def _stamp(file):
+    """What tells an opened file's content from any other's, and whether a change from now on would show in it."""
+    found = os.fstat(file.fileno())
+    changed = max(found.st_mtime_ns, found.st_ctime_ns)
+    stamp = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return stamp, time.time_ns() - changed > _SETTLED
