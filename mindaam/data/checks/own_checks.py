@@ -48,7 +48,9 @@ def _gaze_folder(name, place):
             continue
         report["splits"][split], report["ground_truth"] = len(reader), reader.ground_truth
         report["problems"] += damaged({"": reader}).get("", {}).values()
-        report["notes"] += opening.left_out(split, reader)
+        beside = getattr(reader, "outside", 0)
+        report["notes"] += [f"{split}: {beside:,} fixations outside their pictures are left out"] * bool(beside)
+        report["notes"] += opening.untimely(split, reader)
     return report
 
 

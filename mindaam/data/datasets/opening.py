@@ -69,10 +69,10 @@ class Gaze(NamedTuple):
         return list(split_lists(self.place))
 
     def read(self, splits, truth=None, *, skip_damaged=False):
-        """({split: reader}, lines on what could not be opened, and on gaze that is left out); InputError for what
-        cannot be opened unless `skip_damaged`."""
+        """({split: reader}, lines on what could not be opened, and on gaze that no frame was shown for); InputError for
+        what cannot be opened unless `skip_damaged`."""
         readers, lines = _opened(splits, lambda split: open_gaze(self.place, split, truth), skip_damaged)
-        return readers, [*lines, *(line for split in readers for line in left_out(split, readers[split]))]
+        return readers, [*lines, *(line for split, each in readers.items() for line in untimely(split, each))]
 
 
 class Published(NamedTuple):
@@ -197,14 +197,11 @@ def open_gaze(place, split, truth=None):
     return open_gaze_films(place, split, truth) if holds_films(place) else GazeFolder(place, split, truth)
 
 
-def left_out(split, reader):
-    """Lines on the fixations of a gaze folder that are left out, as they lie beside their picture or video."""
-    for count, where in (
-        (getattr(reader, "outside", 0), "outside their pictures"),
-        (getattr(reader, "beyond", 0), "before the first frame of their video or after its last"),
-    ):
-        if count:
-            yield f"{split}: {count:,} fixations {where} are left out"
+def untimely(split, reader):
+    """A line on the fixations of a gaze folder's split that are left out as no frame was shown for them; or none."""
+    count = getattr(reader, "beyond", 0)
+    if count:
+        yield f"{split}: {count:,} fixations before the first frame of their video or after its last are left out"
 
 
 def other_split(reader, split):
