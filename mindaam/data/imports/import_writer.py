@@ -9,6 +9,7 @@ import shutil
 
 from mindaam.data.datasets.gaze_files import FIXATIONS, META, SPLITS, STIMULI
 from mindaam.data.datasets.gaze_films import SOUNDS
+from mindaam.data.imports.import_placing import TOP_LEFT
 from mindaam.data.media import beside_name, cannot_write, prepare_folder
 from mindaam.files import real
 
@@ -34,11 +35,21 @@ def write_folder(out, gathered, source, wanted):
         (beside / FIXATIONS).write_bytes(_fixations(gathered.fixations))
         _write_json(beside / META, _meta(gathered, source, wanted))
         _write_json(beside / SPLITS, gathered.splits)
+        _keep_timelines(beside, gathered)
         os.rename(beside, out)
     except OSError as error:
         raise cannot_write(out, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _keep_timelines(folder, gathered):
+    """Beside the lists what was found by decoding the films, so that nobody has to do it again."""
+    if gathered.kind == "films":
+        from mindaam.data.videos.kept import KEPT, keep
+
+        stimuli = gathered.stimuli.items()
+        keep(folder / KEPT, folder, {f"{STIMULI}/{name}": each.timeline for name, each in stimuli})
 
 
 def _bring(path, target, link):
@@ -66,13 +77,20 @@ def _number(value):
 
 
 def _meta(gathered, source, wanted):
+    dropped = {
+        "dropped_missing": gathered.missing,
+        "dropped_repeated": gathered.again,
+        "dropped_without_start": gathered.untimed,
+    }
+    origin = {} if wanted.origin == TOP_LEFT else {"origin": wanted.origin}
     meta = {
         "name": gathered.name,
         "conditions": gathered.conditions,
         "px_per_degree_stored": wanted.px_per_degree,
         "n_fixations": len(gathered.fixations),
-        "dropped_outside": gathered.outside,
-        "imported_from": {"table": source, "columns": gathered.columns},
+        "dropped_outside": gathered.outside + gathered.beyond,
+        **{key: count for key, count in dropped.items() if count},
+        "imported_from": {"table": source, "columns": gathered.columns, **origin},
         gathered.kind: {name: _facts(stimulus) for name, stimulus in gathered.stimuli.items()},
     }
     return meta | ({"sentences": gathered.sentences} if gathered.sentences else {})
@@ -80,7 +98,8 @@ def _meta(gathered, source, wanted):
 
 def _facts(stimulus):
     height, width = stimulus.size
-    film = {} if stimulus.frames is None else {"frames": stimulus.frames, "rate": stimulus.rate}
+    known = stimulus.timeline
+    film = {} if known is None else {"frames": len(known.times), "rate": known.rate}
     return {"size": [width, height], **film}
 
 

@@ -53,4 +53,14 @@ def attempt(path):
         require(array.size <= max(SPREAD, path.stat().st_size), f"{name[:50]!r} has {array.size} elements")
 
 
-ROW = Row("torch-files", "hostile PyTorch files", COUNT, make, attempt, megabytes=650)
+ROW = Row(
+    "torch-files",
+    "hostile PyTorch files",
+    "Nothing in a PyTorch file is run.",
+    "Pickles and archives that call, import or open, and damaged ones, while one of Python's auditors "
+    "listens: no event but those of reading the file.",
+    COUNT,
+    make,
+    attempt,
+    megabytes=650,
+)
