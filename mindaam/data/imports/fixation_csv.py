@@ -113,8 +113,8 @@ def _number(path, line, role, text, commas):
     except ValueError:
         hint = "; cells are cut at commas here, so write a decimal point" if not commas and "," in text else ""
         raise InputError(
-            f'{path}, line {line}: {role} is "{shown(text)}", which is no number in plain digits{hint}; mend the row or '
-            "take it out"
+            f'{path}, line {line}: {role} is "{shown(text)}", which is no number in plain digits{hint}; mend the row '
+            "or take it out"
         ) from None
     if commas:
         commas.see(line, role, text)
