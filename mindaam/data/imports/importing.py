@@ -18,6 +18,7 @@ from mindaam.data.imports.fixation_csv import read_table
 from mindaam.data.imports.import_placing import ORIGINS, TOP_LEFT, place
 from mindaam.data.imports.import_remarks import remarks
 from mindaam.data.imports.import_writer import write_folder
+from mindaam.data.listed import shown
 from mindaam.errors import ConfigError, InputError, OutputError, nearest, unknown
 from mindaam.files import lies_in
 
@@ -55,7 +56,8 @@ class Gathered(NamedTuple):
     with}; splits {split: names}. And what is told of it: columns {role: column of the table}, outside: how many
     fixations were beside their picture or film, beyond: how many, of the others, were before their film's first frame
     or after its last, without: names of what has no fixation, missing: how many rows had no x or y, again: how many
-    repeated the row before them, untimed: how many of films had no start, remarks: sentences on what may be wrong."""
+    repeated the row before them, untimed: how many of films had no start, remarks: sentences on what may be wrong,
+    passed_over: what else lies in the folder, counted by kind in one line, or nothing."""
 
     name: str
     kind: str
@@ -73,6 +75,7 @@ class Gathered(NamedTuple):
     again: int
     untimed: int
     remarks: list
+    passed_over: str
 
 
 def import_gaze(folder, table, out, wanted=Wanted()):  # noqa: B008 - an immutable tuple
@@ -121,7 +124,14 @@ def gather(folder, table, name, wanted):
         again=read.again,
         untimed=untimed,
         remarks=remarks(read, kind),
+        passed_over=media.passed_over(folder, _used(folder, paths, table)),
     )
+
+
+def _used(folder, paths, table):
+    """The files and folders that an import looks at: stimuli {name: Path}, what may hold their audio, the table."""
+    sounds = [sound for path in paths.values() if (sound := _sound(path))]
+    return [*paths.values(), *sounds, folder / SOUNDS, table]
 
 
 def find_stimuli(folder):
@@ -212,7 +222,8 @@ def _named(folder, table, row, known):
     name = known.get(_key(re.split(r"[\\/]", row.stimulus)[-1]))
     if name is None:
         hint = nearest(row.stimulus, list(known.values()))
-        raise InputError(f"{table}, line {row.line}: {folder} has no {row.stimulus}{hint}; add it or take its rows out")
+        what = shown(row.stimulus)
+        raise InputError(f"{table}, line {row.line}: {folder} has no {what}{hint}; add it or take its rows out")
     return name
 
 
