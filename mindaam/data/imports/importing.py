@@ -56,7 +56,8 @@ class Gathered(NamedTuple):
     with}; splits {split: names}. And what is told of it: columns {role: column of the table}, outside: how many
     fixations were beside their picture or film, beyond: how many, of the others, were before their film's first frame
     or after its last, without: names of what has no fixation, missing: how many rows had no x or y, again: how many
-    repeated the row before them, untimed: how many of films had no start, remarks: sentences on what may be wrong."""
+    repeated the row before them, untimed: how many of films had no start, remarks: sentences on what may be wrong,
+    passed_over: what else lies in the folder, counted by kind in one line, or nothing."""
 
     name: str
     kind: str
@@ -74,6 +75,7 @@ class Gathered(NamedTuple):
     again: int
     untimed: int
     remarks: list
+    passed_over: str
 
 
 def import_gaze(folder, table, out, wanted=Wanted()):  # noqa: B008 - an immutable tuple
@@ -125,7 +127,14 @@ def gather(folder, table, name, wanted):
         again=read.again,
         untimed=untimed,
         remarks=remarks(read, kind),
+        passed_over=media.passed_over(folder, _used(folder, paths, table)),
     )
+
+
+def _used(folder, paths, table):
+    """The files and folders that an import looks at: stimuli {name: Path}, what may hold their audio, the table."""
+    sounds = [sound for path in paths.values() if (sound := _sound(path))]
+    return [*paths.values(), *sounds, folder / SOUNDS, table]
 
 
 def find_stimuli(folder):
