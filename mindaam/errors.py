@@ -30,6 +30,10 @@ class TrainingError(MindAAMError):
     """A run that cannot go on, such as a loss that is no longer finite."""
 
 
+class Notice(UserWarning):
+    """What a caller should know of and need not mend: a warning of the library, one sentence on the command line."""
+
+
 def nearest(name, known):
     """A hint such as ' (did you mean "paper"?)', or '' when nothing in `known` resembles `name`."""
     close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.4)

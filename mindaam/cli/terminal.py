@@ -2,8 +2,11 @@
 
 import os
 import sys
+import warnings
 from contextlib import contextmanager
 from time import perf_counter
+
+from mindaam.errors import Notice
 
 
 def say(problem):
@@ -16,6 +19,23 @@ def say(problem):
 def tell(text):
     """A result, a line on stdout; names of files that are no text are shown as far as they are."""
     print(os.fsencode(text).decode(errors="replace"))
+
+
+@contextmanager
+def notices_said():
+    """Inside it, what the library warns of as a Notice is a sentence like any other, once for each."""
+    with warnings.catch_warnings():
+        plain = warnings.showwarning
+
+        def show(message, category, *place, **more):
+            if issubclass(category, Notice):
+                say(message)
+            else:
+                plain(message, category, *place, **more)
+
+        warnings.showwarning = show
+        warnings.simplefilter("default", Notice)
+        yield
 
 
 class Quiet:

@@ -17,6 +17,7 @@ import yaml
 from pydantic import Field
 
 from mindaam.errors import CheckpointError, ConfigError, MindAAMError, unknown
+from mindaam.file_kinds import stand_in, start_of
 from mindaam.places import model_zoo_dir
 from mindaam.schema import Schema, read_yaml, validate
 from mindaam.zoo.cache import cache_dir, is_sha256, pin, pins
@@ -161,11 +162,21 @@ def check(path, entry, remedy):
     """`path`, whose size and SHA-256 are those of `entry`; otherwise CheckpointError, which ends in `remedy`."""
     size = path.stat().st_size
     if entry.bytes is not None and size != entry.bytes:
+        refuse_stand_in(path)
         raise CheckpointError(f"{path} has {size} bytes instead of {entry.bytes}; {remedy}")
     got = sha256_of(path)
     if got != entry.sha256:
+        refuse_stand_in(path)
         raise CheckpointError(f"{path} was changed or damaged: its SHA-256 is {got}, expected {entry.sha256}; {remedy}")
     return path
+
+
+def refuse_stand_in(path):
+    """Raises CheckpointError where a Git LFS pointer, a web page or the like lies in the place of the file at `path`."""
+    named = stand_in(start_of(path))
+    # a tokenizer is a text itself
+    if named and not (path.suffix in (".json", ".txt") and named.what.startswith(("a JSON", "a text"))):
+        raise CheckpointError(f"{path} is {named}")
 
 
 def cure(name, entry, path):
@@ -197,6 +208,7 @@ def vouch(name, sha256=None):
     chosen = [(entry, path, got) for entry, path, got in there if wanted in (None, got)]
     for entry, path, got in chosen:
         if entry.sha256 is None:
+            refuse_stand_in(path)
             pin(entry.file, got, path.stat().st_size)
         else:
             check(path, entry, cure(name, entry, path))
