@@ -18,6 +18,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from mindaam.errors import ConfigError
+from mindaam.turns import began, turn
 
 ENABLE, PATH, FORCE = "MS_COMPILER_CACHE_ENABLE", "MS_COMPILER_CACHE_PATH", "MS_DEV_FORCE_USE_COMPILE_CACHE"
 FOLDER = "mindaam_graphs"  # within the user's folder
@@ -43,10 +44,12 @@ def keep(folder=None):
     _store = _Store(Path(folder) / FOLDER)
 
 
+@turn()
 def run(cell, *inputs, by=None):
     """cell(*inputs) in graph mode, its graph a kept one if there is one. by: the function that `ms.jit` made of the
     Cell's `construct`, which is called in place of the Cell, in either mode."""
     keep()
+    began()
     call = cell if by is None else by
     if _store is None or not (by or _graph_mode()):
         return call(*inputs)

@@ -14,6 +14,7 @@ from mindaam.encoders.clip_tokenizer import CONTEXT, ClipTokenizer
 from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.minilm import SelfAttention, load_weights
 from mindaam.encoders.vit import dense
+from mindaam.turns import turn
 
 _MASKED = -1e9  # added to the scores of later tokens: their softmax weight is then exactly 0
 _EPS = 1e-5
@@ -88,6 +89,7 @@ class ClipSentenceEncoder:
         self._run = ms.jit(self.model.construct)
         self._known = {}
 
+    @turn()
     def encode(self, sentences):
         """Embeddings of a list of sentences: float32 [n,768], in their order.
 

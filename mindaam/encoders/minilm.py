@@ -15,6 +15,7 @@ from mindaam.encoders.tables import stored_parameters
 from mindaam.encoders.vit import Mlp, dense
 from mindaam.errors import CheckpointError, InputError
 from mindaam.places import model_zoo_dir
+from mindaam.turns import turn
 
 MAX_TOKENS = 256  # [CLS] and [SEP] included; the model was trained on no longer ones
 _BUCKETS = (32, 128, MAX_TOKENS)  # padded lengths: one shape, so one compiled graph, for many lengths
@@ -154,6 +155,7 @@ class SentenceEncoder:
         self._run = ms.jit(self.model.construct)
         self._known = {}
 
+    @turn()
     def encode(self, sentences):
         """Embeddings of a list of sentences: float32 [n,384], in their order.
 

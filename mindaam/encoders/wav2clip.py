@@ -9,6 +9,7 @@ from mindaam.encoders import spectrogram
 from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.minilm import load_weights
 from mindaam.errors import InputError
+from mindaam.turns import turn
 
 WIDTHS, DEPTH = (64, 128, 256, 512), 2  # channels of the four stages, blocks in each
 WIDTH = 512
@@ -86,6 +87,7 @@ class SoundEncoder:
         load_weights(self.model, weights)
         self._run = ms.jit(self.model.construct)  # compiled whatever the mode, after loading
 
+    @turn()
     def encode(self, waves, rate):
         """waves: float32 [T,samples] in -1..1, mono, at `rate` samples a second -> float32 [T,512], in their order.
 

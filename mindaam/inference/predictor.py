@@ -16,6 +16,7 @@ from mindaam.data import media, prompts, transforms
 from mindaam.data.videos.reading import Frame
 from mindaam.errors import ConfigError, InputError, unknown
 from mindaam.inference.windows import Windows, checked, stream
+from mindaam.turns import turn
 from mindaam.zoo.convert.prompts import GENERIC
 
 DEFAULT_MODEL = "aam_dinov2_vits14"
@@ -45,8 +46,12 @@ class Predictor:
     for a model loaded here, and MindSpore's present mode for one that is handed over.
     device: as in `runtime.configure`. sentence_encoder: anything with `encode(list of str) -> float32 [n, E]`; None
     takes the model's own. Raises ConfigError for an unknown model, CheckpointError for weights that do not fit.
+    Any number of threads may use one Predictor, or several: they take turns at the model (see `turns`). It belongs to
+    the process that made it: pickling it raises ConfigError, and so does a prediction in a process that was forked
+    after the first one.
     """
 
+    @turn()
     def __init__(self, model=DEFAULT_MODEL, *, mode=None, device=None, sentence_encoder=None):
         """Loads the model when it is named; compiling waits for the first photograph."""
         by_name = isinstance(model, (str, os.PathLike))
@@ -56,6 +61,11 @@ class Predictor:
         self.model = _load(os.fspath(model)) if by_name else model
         self._encoder = sentence_encoder
         self._features = OrderedDict()
+
+    def __reduce__(self):
+        raise ConfigError(
+            "a Predictor belongs to the process that made it and cannot be pickled or copied: make one in each process"
+        )
 
     def predict(self, image, prompt=None, *, condition=None):
         """The Prediction for one photograph and one sentence.
@@ -150,6 +160,7 @@ class Predictor:
             self._encoder = zoo.sentence_encoder(self.model.config.text.name)
         return self._encoder.encode(list(sentences))
 
+    @turn()
     def _image_features(self, image):
         """The model's features of uint8 [H, W, 3]; found by what the model would see, not by the file's name."""
         seen = self._seen(image)

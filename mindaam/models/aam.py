@@ -13,6 +13,7 @@ from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import ConfigError, InputError, unknown
 from mindaam.models.film import FilmHead
 from mindaam.models.head import Attention, AttentionHead
+from mindaam.turns import turn
 
 BACKBONES = {
     "dinov2_vits14": DINOv2,
@@ -88,6 +89,7 @@ class AAM(nn.Cell):
         size = images.shape[2:]
         return self.head(self.backbone(images), sentences, self.grid(size), size, audio, clip)
 
+    @turn()
     def image_features(self, images):
         """Backbone features of normalised pictures, float32 NumPy [B,3,H,W]: four [B,N,D] arrays and the size (H, W).
 
@@ -98,6 +100,7 @@ class AAM(nn.Cell):
         self.backbone.set_image_size(size)
         return tuple(tap.asnumpy() for tap in graphs.run(self.backbone, ms.Tensor(images))), size
 
+    @turn()
     def infer_features(self, features, sentence_embeddings, audio_embeddings=None, *, clip=False):
         """The head alone: `image_features` of B pictures and embeddings [B,E] or [1,E] -> Attention of NumPy arrays.
 
@@ -114,6 +117,7 @@ class AAM(nn.Cell):
         outputs = graphs.run(self.head, features, ms.Tensor(sentences), self.grid(size), size)
         return Attention(*(output.asnumpy() for output in outputs))
 
+    @turn()
     def infer_frames(self, maps, sentence_embedding, size, audio_embeddings=None, *, first=0, clip=True):
         """Attention of the frames of one film from the `first` on, when the maps of all are there already.
 
@@ -127,6 +131,7 @@ class AAM(nn.Cell):
             *self.film.decode(maps[first:], sentences[first:], size), None if gate is None else gate[first:]
         )
 
+    @turn()
     def infer(self, images, sentence_embeddings, audio_embeddings=None, *, clip=False):
         """Attention of pictures under sentences, in NumPy.
 

@@ -9,6 +9,7 @@ import numpy as np
 from mindspore import nn, ops
 
 from mindaam import graphs
+from mindaam.turns import turn
 
 
 class _Along(nn.Cell):
@@ -49,6 +50,7 @@ class FilmHead:
         self._model, widths = model, model.config.head.neck_widths
         self._along, self._decoded = _Along(model.head, widths), _Decoded(model.head, widths)
 
+    @turn()
     def maps(self, features):
         """The neck's maps of `AAM.image_features`, side by side: [B, sum of C_i, h, w]; each picture by itself."""
         taps, size = features
@@ -56,6 +58,7 @@ class FilmHead:
         maps = graphs.run(self._model.head.neck, taps, self._model.grid(size))
         return np.concatenate([each.asnumpy() for each in maps], 1)
 
+    @turn()
     def along(self, maps, audio=None):
         """Maps [T, sum of C_i, h, w] of frames in a row -> the same, mixed along time and with their sound, gate [T].
 
@@ -66,6 +69,7 @@ class FilmHead:
         mixed, gate = graphs.run(self._along, ms.Tensor(maps), ms.Tensor(audio))
         return mixed.asnumpy(), gate.asnumpy().reshape(-1)
 
+    @turn()
     def decode(self, maps, sentences, size):
         """Maps [B, sum of C_i, h, w], sentences [B,E], size (H, W) -> map [B,1,H,W], 3 points [B,n], curvature []."""
         rows = []

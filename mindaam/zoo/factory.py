@@ -10,6 +10,7 @@ from pathlib import Path
 from mindaam.errors import CheckpointError, unknown
 from mindaam.models.registry import build_model, list_models, list_presets
 from mindaam.places import recipes
+from mindaam.turns import turn
 from mindaam.zoo.checkpoints import read_safetensors
 from mindaam.zoo.index import place, records, verified
 from mindaam.zoo.model_files import checkpoint_of
@@ -18,6 +19,7 @@ SENTENCE_ENCODERS = ("minilm_l6", "clip_vitl14")
 SOUND_ENCODERS = ("wav2clip",)
 
 
+@turn()
 def create_model(name, checkpoint=None, *, preset=None):
     """An AAM in evaluation mode with its weights loaded and its adapters merged.
 
@@ -94,6 +96,7 @@ def _finished(model, path):
     return model
 
 
+@turn()
 def sentence_encoder(name="minilm_l6"):
     """The frozen encoder of that name, verified; the same object at every call, so that sentences stay cached.
 
@@ -113,6 +116,7 @@ def _sentence_encoder(name):
     return SentenceEncoder(read_safetensors(verified(name)), verified(f"{name}.tokenizer"))
 
 
+@turn()
 def sound_encoder(name="wav2clip", normalise="window"):
     """The frozen sound encoder of that name, verified; normalise: as `SoundEncoder` takes it.
 

@@ -1,0 +1,5 @@
+"""docs/reliability.md."""
+
+
+def write():
+    """Writes the page from the rows' results."""

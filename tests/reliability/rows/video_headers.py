@@ -1,0 +1,26 @@
+"""Videos whose headers lie: durations, scales, sizes, frame counts, edit lists."""
+
+from functools import cache
+
+from tests.reliability.originals.lying_videos import all_of_them
+from tests.reliability.row import Row
+from tests.reliability.rows.videos import attempt
+
+COUNT = 500  # of some 700
+
+
+@cache
+def _lies():
+    return list(all_of_them().items())
+
+
+def make(dice, number, folder):
+    """Writes video `number`."""
+    _, content = _lies()[number]
+    suffix, content = content()
+    path = folder / f"video{suffix}"
+    path.write_bytes(content)
+    return path
+
+
+ROW = Row("video-headers", "videos whose headers lie", COUNT, make, attempt, megabytes=1500)

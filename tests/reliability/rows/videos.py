@@ -1,0 +1,93 @@
+"""Videos of many containers and codecs, damaged byte by byte, read in every way that the package does."""
+
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+
+from mindaam.data.film import FilmBroken, Pick, film_info, frame_count, read_frames
+from mindaam.data.sound_track import NoSound, SoundTrack
+from tests.reliability.mutations import mutated
+from tests.reliability.originals.videos import NAMES, video
+from tests.reliability.row import Row, all_of, require
+
+RATE = 16_000
+MOST_FRAMES = 3000  # that a video of a few kilobytes may turn out to have
+
+
+def make(dice, number, folder):
+    """Writes video `number`."""
+    suffix, content = video(NAMES[number % len(NAMES)])
+    path = folder / f"video{suffix}"
+    path.write_bytes(mutated(content, dice, video(dice.choice(NAMES))[1]))
+    return path
+
+
+def attempt(path):
+    """Reads a video in every way that the package does, and writes what a model makes of it."""
+    all_of(path, (read, read_info, read_count, read_part, read_audio, write_overlay))
+
+
+def read(path, pick=Pick()):  # noqa: B008 - an immutable tuple
+    """All frames: of one size, at times that rise. Damage behind the last one is as good as none."""
+    times, shapes = [], set()
+    try:
+        for frame in read_frames(path, pick):
+            times.append(frame.time)
+            shapes.add(frame.image.shape)
+            require(frame.image.dtype == np.uint8 and frame.image.ndim == 3, f"a frame {frame.image.dtype}")
+            require(len(times) <= MOST_FRAMES, f"more than {MOST_FRAMES} frames")
+    except FilmBroken:
+        require(times, "a video that broke before its first frame")
+    require(len(shapes) == 1, f"frames of the sizes {sorted(shapes)}")
+    require(np.isfinite(times).all() and times[0] >= 0, f"times {times[:5]}")
+    require(all(one < two for one, two in pairwise(times)), f"times that do not rise: {times[:20]}")
+
+
+def read_info(path):
+    """Its size, rate and length."""
+    info = film_info(path)
+    require(info.width > 0 and info.height > 0 and 0 < info.rate <= 1000, f"{info}")
+    require(info.duration is None or 0 <= info.duration < np.inf, f"{info}")
+
+
+def read_count(path):
+    """How many frames it has."""
+    count, rate = frame_count(path)
+    require(count >= 0 and 0 < rate <= 1000, f"{count} frames, {rate} a second")
+
+
+def read_part(path):
+    """What is from a second in the middle on, as `--start` asks for it."""
+    read(path, Pick(start=0.2))
+
+
+def read_audio(path):
+    """All of its audio, and a window in the middle; having none is no fault."""
+    try:
+        track = SoundTrack(path, RATE)
+    except NoSound:
+        return
+    with track:
+        wave = track.rest()
+        require(wave.dtype == np.float32 and wave.ndim == 1 and np.isfinite(wave).all(), "audio that is not finite")
+        require(len(track.window(0.2, 2.0)) == 2 * RATE, "a window of another length")
+        require(track.problem is None or track.problem.isprintable(), f"{track.problem!r}")
+
+
+def write_overlay(path):
+    """The overlay of a model that costs nothing; what was written is a video again."""
+    from mindaam.inference.films import write_film
+    from mindaam.inference.predictor import Predictor
+    from tests.fakes import FakeEncoder, FakeModel
+
+    target = path.parent / "out" / "overlay.mp4"
+    target.parent.mkdir(exist_ok=True)
+    target.unlink(missing_ok=True)
+    predictor = Predictor(FakeModel(), sentence_encoder=FakeEncoder())
+    done = write_film(SimpleNamespace(source=path, targets={"overlay": target}), predictor, "people")
+    require(done.frames == 0 or film_info(target).width > 0, "an overlay without frames")
+    require(list(target.parent.iterdir()) == [target], f"files left: {list(target.parent.iterdir())}")
+
+
+ROW = Row("videos", "mutated videos, 24 containers and codecs", 1_207, make, attempt, megabytes=1500)
