@@ -30,6 +30,8 @@ def convert(
     runtime.configure()  # before anything else imports MindSpore, which would then chatter
     converted = files.convert(source, kind, name=name, allow=allow or ())
     echo(f"{source}: {converted.name}, SHA-256 {converted.sha256}")
+    if converted.note:
+        echo(converted.note)
     echo(report.text(converted.report, full))
     report.insist(converted.report, source, converted.name)
     files.save(converted._replace(prompts=told), target)

@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 from mindaam import graphs, runtime
 from mindaam.data.pseudo_films import KINDS
 from mindaam.encoders.tables import stored_parameters
-from mindaam.errors import ConfigError, TrainingError
+from mindaam.errors import CheckpointError, ConfigError, TrainingError
 from mindaam.models.flops import training_flops
 from mindaam.models.registry import build_model
 from mindaam.objectives import task
@@ -296,8 +296,10 @@ def save(path, step, config, number, model=None):
 
 
 def restore(path, step, config):
-    """Sets what `save` wrote and returns the steps done. Raises ConfigError when it is of another configuration, CheckpointError
-    when it is unusable."""
+    """Sets what `save` wrote and returns the steps done.
+
+    Raises ConfigError when it is of another configuration, CheckpointError when it is unusable.
+    """
     stored, metadata = read_all(path)
     free = dict.fromkeys(("data_root", "checkpoint_every"))
     if table_in(path, metadata.get("config", "{}")) | free != config.model_dump(mode="json") | free:

@@ -17,7 +17,7 @@ import yaml
 from pydantic import Field
 
 from mindaam.errors import CheckpointError, ConfigError, MindAAMError, unknown
-from mindaam.file_kinds import stand_in, start_of
+from mindaam.file_kinds import TEXT, stand_in, start_of
 from mindaam.places import model_zoo_dir
 from mindaam.schema import Schema, read_yaml, validate
 from mindaam.zoo.cache import cache_dir, is_sha256, pin, pins
@@ -172,10 +172,10 @@ def check(path, entry, remedy):
 
 
 def refuse_stand_in(path):
-    """Raises CheckpointError where a Git LFS pointer, a web page or the like lies in the place of the file at `path`."""
+    """Raises CheckpointError where a Git LFS pointer, a web page or the like lies in the place of a file of the zoo."""
     named = stand_in(start_of(path))
-    # a tokenizer is a text itself
-    if named and not (path.suffix in (".json", ".txt") and named.what.startswith(("a JSON", "a text"))):
+    # what is a text and no more may be the file itself, damaged, as a tokenizer is one
+    if named and named != TEXT and not (path.suffix == ".json" and named.what.startswith("a JSON")):
         raise CheckpointError(f"{path} is {named}")
 
 
