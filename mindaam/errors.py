@@ -4,6 +4,8 @@ Only these reach the command line as one sentence with exit code 2; anything els
 """
 
 import difflib
+import os
+import traceback
 
 
 class MindAAMError(Exception):
@@ -32,6 +34,21 @@ class TrainingError(MindAAMError):
 
 class Notice(UserWarning):
     """What a caller should know of and need not mend: a warning of the library, one sentence on the command line."""
+
+
+def unforeseen(name, error):
+    """The InputError for an item of a batch, by its name or path, on which an exception came that nobody foresaw: for
+    where the other items must not be lost by it. It says which exception and where it came from, for a report."""
+    if isinstance(error, MemoryError):
+        return InputError(f"{name} does not fit into memory; make it smaller, or free some memory")
+    line = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" in {os.path.basename(line[0].filename)}, line {line[0].lineno}" if line else ""
+    text = " ".join(str(error).split())[:200]
+    said = f": {text}" if text else ""
+    return InputError(
+        f"{name} could not be done, by a fault that MindAAM did not foresee ({type(error).__name__}{place}{said}); "
+        "please report it, with the file if you can"
+    )
 
 
 def nearest(name, known):

@@ -1,12 +1,39 @@
 """Configuration as validated data: YAML with a `base:` to start from, errors that name the nearest key."""
 
 from pathlib import Path
-from typing import get_args
+from typing import Annotated, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from mindaam import yaml_files
 from mindaam.errors import ConfigError, nearest
+from mindaam.files import real
+
+BASES = 20  # configurations that stand on one another
+SHOWN = 200  # characters of a key that are repeated
+
+
+def _no_truth(value):
+    if isinstance(value, bool):
+        raise ValueError("must be a number, and not true or false")
+    return value
+
+
+# Numbers of configurations: finite, and no larger than anybody can mean, so that nothing overflows or is waited for in
+# vain. What a key allows beyond that is for its schema to say.
+_NUMBER = BeforeValidator(_no_truth)
+Count = Annotated[int, _NUMBER, Field(ge=1, le=10**9)]
+CountOrNone = Annotated[int, _NUMBER, Field(ge=0, le=10**9)]
+Few = Annotated[int, _NUMBER, Field(ge=1, le=100_000)]  # epochs, samples a step, frames a clip
+Seed = Annotated[int, _NUMBER, Field(ge=0, lt=2**32)]
+Number = Annotated[float, _NUMBER, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
+Positive = Annotated[float, _NUMBER, Field(gt=0, le=1e12, allow_inf_nan=False)]
+Weight = Annotated[float, _NUMBER, Field(ge=0, le=1e12, allow_inf_nan=False)]
+Fraction = Annotated[float, _NUMBER, Field(ge=0, le=1)]
+Share = Annotated[float, _NUMBER, Field(gt=0, lt=1)]
+Beta = Annotated[float, _NUMBER, Field(ge=0, lt=1)]
+Rate = Annotated[float, _NUMBER, Field(gt=0, le=1000)]  # a learning rate
+RateOrNone = Annotated[float, _NUMBER, Field(ge=0, le=1000)]
 
 
 class Schema(BaseModel):
@@ -18,24 +45,28 @@ class Schema(BaseModel):
 def read_yaml(path, above=()):
     """The YAML file as a dict, with the file named by its `base:` (relative to it) filled in underneath.
 
-    above: the files that led here. Raises ConfigError when a file is missing, is not YAML, does not hold a mapping
-    with names for keys, or is its own base.
+    above: the files that led here. Raises ConfigError when a file is missing, is not YAML (see `yaml_files`), does not
+    hold a mapping with names for keys, or is its own base.
     """
     path = Path(path)
-    if path.resolve() in above:
+    if real(path) in above:
         raise ConfigError(f"{path} is its own base; name another file, or leave `base:` out")
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the configuration {path}: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
-        raise ConfigError(f"{path} must hold a mapping of names to values")
+    data = mapping(yaml_files.read(path), path)
     base = data.pop("base", None)
     if base is None:
         return data
-    return merge(read_yaml(path.parent / str(base), (*above, path.resolve())), data)
+    if not isinstance(base, str) or not base:
+        raise ConfigError(f"{path}: base must be the name of a file; give one, or leave `base:` out")
+    if len(above) >= BASES:
+        raise ConfigError(f"{path}: more than {BASES} configurations stand on one another; copy some into one")
+    return merge(read_yaml(path.parent / base, (*above, real(path))), data)
+
+
+def mapping(data, source):
+    """`data`, which was read from `source`, if it is a mapping with names for keys; otherwise ConfigError."""
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+        raise ConfigError(f"{source} must hold a mapping of names to values")
+    return data
 
 
 def merge(below, above):
@@ -52,12 +83,11 @@ def override(data, assignments):
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals or not key:
-            raise ConfigError(f'"{assignment}" is not of the form key=value')
-        try:
-            parsed = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ConfigError(f'the value in "{assignment}" is not valid YAML') from error
-        for part in reversed(key.split(".")):
+            raise ConfigError(f'"{assignment[:SHOWN]}" is not of the form key=value')
+        parsed, parts = yaml_files.parse(value, f'the value in "{assignment[:SHOWN]}"'), key.split(".")
+        if len(parts) > yaml_files.DEEPEST:
+            raise ConfigError(f'"{key[:SHOWN]}" has more than {yaml_files.DEEPEST} parts; check the key')
+        for part in reversed(parts):
             parsed = {part: parsed}
         data = merge(data, parsed)
     return data
@@ -72,7 +102,7 @@ def validate(schema, data, source):
 
 
 def _explain(schema, problem):
-    where = ".".join(str(part) for part in problem["loc"])
+    where = ".".join(str(part) for part in problem["loc"])[:SHOWN]
     if problem["type"] == "extra_forbidden":
         return f'unknown key "{where}"{nearest(problem["loc"][-1], _keys_at(schema, problem["loc"][:-1]))}'
     if problem["type"] == "missing":

@@ -2,11 +2,13 @@
 
 import json
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
-from typer import Option, echo
+from typer import Exit, Option, echo
 
+from mindaam.cli.batches import Batch
 from mindaam.cli.terminal import progress, say
 
 MODEL = "A model, its .safetensors checkpoint, or a run's folder."
@@ -36,7 +38,8 @@ def evaluate(
     if save:
         media.prepare_folder(save.parent)
     runtime.configure(mode="graph")
-    report = _evaluate(folders, model)
+    batch = Batch() if skip_damaged else None
+    report = _evaluate(folders, model, batch)
     from mindaam.evaluation import gaze
 
     table = gaze.markdown(report)
@@ -44,6 +47,7 @@ def evaluate(
     if save:
         _write_report(save, report, table)
         echo(f"report: {save}")
+    raise Exit(batch.code if batch else 0)
 
 
 def _readers(root, split, sets, skip_damaged):
@@ -62,8 +66,11 @@ def _readers(root, split, sets, skip_damaged):
     return list(found.values())
 
 
-def _evaluate(folders, model):
-    """The report of `evaluation.gaze.evaluate_model`, one backbone pass an image or frame; videos after images."""
+def _evaluate(folders, model, batch):
+    """The report of `evaluation.gaze.evaluate_model`, one backbone pass an image or frame; videos after images.
+
+    batch: the Batch that leaves out what cannot be scored, or None to end on it.
+    """
     from mindaam.data.packs.fitting import require_fit
     from mindaam.evaluation import gaze
     from mindaam.inference.predictor import DEFAULT_MODEL, Predictor
@@ -84,13 +91,19 @@ def _evaluate(folders, model):
 
     videos = [reader for reader in folders if hasattr(reader, "clip")]
     images = [reader for reader in folders if reader not in videos]
-    report = gaze.evaluate_model(predict_many, images, progress=shown, prompting=prompting)
+
+    def left_out(name, error):
+        with batch.item(name):
+            raise error
+
+    leave = left_out if batch else None
+    report = gaze.evaluate_model(predict_many, images, progress=shown, prompting=prompting, left_out=leave)
     if videos:
-        _add_videos(report, videos, predictor, prompting, shown)
+        _add_videos(report, videos, predictor, prompting, shown, batch)
     return report
 
 
-def _add_videos(report, readers, predictor, prompting, shown):
+def _add_videos(report, readers, predictor, prompting, shown, batch):
     """Adds the scores of videos to a report; sets that are trained on with their audio are scored with it."""
     from types import SimpleNamespace
 
@@ -103,8 +116,9 @@ def _add_videos(report, readers, predictor, prompting, shown):
     hearing = open_hearing(predictor.model.config, SimpleNamespace(say=say)) if heard else None
     for reader in readers:
         rows, mine = [], hearing if reader in heard else None
-        for _, entry in shown([(name, entry) for entry, (name, _) in enumerate(reader.entries)]):
-            rows += score_video(predictor.model, predictor.embed, reader, entry, prompting, mine)
+        for name, entry in shown([(name, entry) for entry, (name, _) in enumerate(reader.entries)]):
+            with batch.item(name) if batch else nullcontext():
+                rows += score_video(predictor.model, predictor.embed, reader, entry, prompting, mine)
         gaze.add_to(report, reader, rows)
 
 

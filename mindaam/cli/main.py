@@ -66,12 +66,25 @@ def run(arguments=None):
     return code
 
 
-def main():
-    """The console script."""
-    quieten()
+def _stop_as_by_ctrl_c():
+    """Has SIGTERM, and SIGHUP of a terminal that is closed, stop a command as Ctrl-C does: whole files of what was
+    done, and nothing beside them. A SIGHUP that is ignored, as under nohup, stays ignored."""
     # MindSpore answers Ctrl-C with SIGTERM while it compiles: without this, the process would die on the spot, the
     # terminal's cursor hidden and an empty output folder left.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _hung_up)
+
+
+def _hung_up(number, frame):
+    signal.signal(number, signal.SIG_IGN)  # the shell and the system may both send one; the second breaks nothing off
+    signal.default_int_handler(number, frame)
+
+
+def main():
+    """The console script."""
+    quieten()
+    _stop_as_by_ctrl_c()
     code = run()
     if code == STOPPED:
         # An import or a compilation of MindSpore that was broken off crashes when the interpreter is taken down.

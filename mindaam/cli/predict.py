@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 
 from typer import Argument, Exit, Option
 
+from mindaam.cli.batches import Batch
 from mindaam.cli.terminal import progress, say, tell
 
 KINDS = "Any of: overlay (heat map on the picture), map (8-bit grey), npy (density that sums to 1)."
@@ -43,12 +44,13 @@ def predict(
     sources, problems = results.find_sources(inputs)
     jobs = results.plan(sources, out, kinds, plot_gate)
     asked = Asked(pick, *_sound_asked(audio, audio_track, jobs))
+    batch = Batch()
     for problem in problems:
-        say(problem)
-    done, troubled, sentence = _predict_all(jobs, out, model, prompt, condition, asked) if jobs else ([], False, "")
+        batch.problem(problem)
+    done, sentence = _predict_all(jobs, out, model, prompt, condition, asked, batch) if jobs else ([], "")
     if done:
         _summary(done, sentence)
-    raise Exit(2 if problems or troubled else 0)
+    raise Exit(batch.code)
 
 
 class Asked(NamedTuple):
@@ -75,42 +77,37 @@ def _sound_asked(audio, track, jobs):
     return Path(audio), track
 
 
-def _predict_all(jobs, out, model, prompt, condition, asked):
-    """Does the jobs; a bad photograph or film is reported and passed over.
+def _predict_all(jobs, out, model, prompt, condition, asked, batch):
+    """Does the jobs of the Batch; a bad photograph or film is reported and passed over, whatever is wrong with it.
 
-    Returns pairs of a job with results and what became of its sound (a few words or None), whether anything went wrong,
-    and the sentence used.
+    Returns pairs of a job with results and what became of its sound (a few words or None), and the sentence used.
     """
     from mindaam import runtime
     from mindaam.data import media
-    from mindaam.errors import InputError
     from mindaam.inference.predictor import DEFAULT_MODEL, Predictor, choose_sentence
     from mindaam.zoo.weights import model_prompts
 
     runtime.configure(mode="graph")  # before anything else imports MindSpore, which would then chatter
     model = DEFAULT_MODEL if model is None else model
     sentence = choose_sentence(prompt, condition, model_prompts(model))
-    made, done, troubled = not os.path.exists(out), [], False
+    made, done = not os.path.exists(out), []
     media.prepare_folder(out)
     try:
         with progress(len(jobs), "loading the model") as shown:
             predictor = Predictor(model)
             for job in jobs:
                 shown.step(job.source.name)
-                try:
+                with batch.item(job.source):
                     predict_one = _predict_film if job.is_film else _predict_photo
                     problems, fate = predict_one(job, predictor, sentence, asked, shown)
                     done.append((job, fate))
-                except InputError as error:
-                    problems = [error]
-                for problem in problems:
-                    troubled = True
-                    say(problem)
+                    for problem in problems:
+                        batch.problem(problem)
     finally:
         if made:
             with suppress(OSError):  # only an empty folder goes: one that this call made and wrote nothing into
                 out.rmdir()
-    return done, troubled, sentence
+    return done, sentence
 
 
 def _predict_photo(job, predictor, sentence, asked, shown):

@@ -1,5 +1,6 @@
 """`mindaam train`: one training run from a YAML configuration."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -75,8 +76,13 @@ def _chosen(config, changes, start, data):
         raise ConfigError(f"which training? give --from MODEL, a YAML file, or one of {', '.join(recipes())}")
     config = recipe(config or FINE_TUNING)
     if start is not None:
-        changes = [f"start={start}", *changes]
-    return config, [f"data_root={data}", *changes] if data is not None else changes
+        changes = [f"start={_quoted(start)}", *changes]
+    return config, [f"data_root={_quoted(data)}", *changes] if data is not None else changes
+
+
+def _quoted(text):
+    """Text as a YAML value, whatever is in it: a folder may be called 2024, or have a "#" in its name."""
+    return json.dumps(str(text), ensure_ascii=False)
 
 
 def _on_corpus(config, changes, options, dry_run, **more):

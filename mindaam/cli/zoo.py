@@ -5,6 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option, Typer, echo, style
 
+from mindaam.cli.batches import Batch
 from mindaam.cli.terminal import say, transfer_line
 
 NAME = "A name from mindaam zoo list."
@@ -40,7 +41,7 @@ def verify(
     accept: Annotated[bool, Option("--accept", help=ACCEPT)] = False,
 ):
     """Check files against their hashes, or say which hash is right."""
-    from mindaam.errors import ConfigError, MindAAMError
+    from mindaam.errors import ConfigError
     from mindaam.zoo import index
 
     if sha256 or accept:
@@ -49,19 +50,19 @@ def verify(
         for path, found in index.vouch(names[0], sha256).items():
             echo(f"{path}: pinned, SHA-256 {found}")
         return
-    good, bad = 0, 0
-    for name in names or index.records():
-        try:
+    good, whole, batch = 0, 0, Batch()
+    wanted = names or list(index.records())
+    for name in wanted:
+        with batch.item(name):
             paths = [index.verified(name)] if names else index.verified_if_here(name)
             for path in paths:
                 echo(f"{name}: verified, {path}")
             good += len(paths)
-        except MindAAMError as error:
-            say(error)
-            bad += 1
+            whole += 1
     if not names:
+        bad = len(wanted) - whole
         echo(f"{good} file{'s are' if good != 1 else ' is'} whole" + (f", {bad} not" if bad else ""))
-    raise Exit(2 if bad else 0)
+    raise Exit(batch.code)
 
 
 @zoo_app.command()

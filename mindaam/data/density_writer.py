@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 from numpy.lib import format as npy
@@ -43,9 +44,12 @@ class DensityWriter:
         return self
 
     def __exit__(self, kind, error, traceback):
-        with self._kept:
+        try:
             if self.times and (kind is None or issubclass(kind, KeyboardInterrupt)):
                 self._finish()
+        finally:
+            with suppress(OSError):  # a full disk, which has been told: closing tries to write what waits once more
+                self._kept.close()
 
     def _finish(self):
         with replacing(self.path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:

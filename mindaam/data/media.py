@@ -6,11 +6,13 @@ treats a truncated file as an error where OpenCV returns a half-grey picture.
 
 import hashlib
 import os
+import shutil
 import struct
 import tempfile
+import time
 import uuid
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,8 @@ AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aa
 AUDIO_SUFFIXES += (".amr", ".au", ".caf", ".w64", ".mka", ".wma")
 # A small file can claim to be enormous (a "decompression bomb"); 150 million pixels are 450 MB once decoded.
 MAX_PIXELS = 150_000_000
+BESIDE = ".mindaam-{}.tmp"  # the name of a file that is being written
+LEFT_OVER = 86400.0  # seconds after which nobody is still writing it
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 # What Pillow's readers raise for files that are cut short, damaged or hostile.
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError, OverflowError, struct.error)
@@ -131,7 +135,8 @@ def audio_file(folders, stem):
 def prepare_folder(folder):
     """Makes an output folder with its parents and proves that files can be written there; returns it as a Path.
 
-    Raises OutputError otherwise, so that a long job fails before it starts.
+    What a process that was killed left there half-written, hidden, is removed a day later.
+    Raises OutputError when files cannot be written, so that a long job fails before it starts.
     """
     folder = Path(folder)
     try:
@@ -140,7 +145,16 @@ def prepare_folder(folder):
             pass
     except (OSError, ValueError) as error:
         raise OutputError(f"cannot write to the folder {folder} ({_reason(error)}); choose another") from error
+    _remove_leftovers(folder)
     return folder
+
+
+def _remove_leftovers(folder):
+    """Removes what processes that were killed left half-written; what is younger than a day may still be written to."""
+    for left in folder.glob(BESIDE.format("*")):
+        with suppress(OSError):  # another process may have removed it
+            if time.time() - left.stat().st_mtime > LEFT_OVER:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def write_jpeg(path, image, quality=92):
@@ -198,7 +212,7 @@ def replacing(path):
 
 def beside_name(path):
     """Where a file is written before it takes the place of `path`: the same folder, a name of its own, hidden."""
-    return Path(path).with_name(f".mindaam-{uuid.uuid4().hex}.tmp")
+    return Path(path).with_name(BESIDE.format(uuid.uuid4().hex))
 
 
 def cannot_write(path, error):

@@ -1,17 +1,14 @@
 """What a corpus offers to be drawn from, as plain data, and the configuration that says how it is drawn."""
 
 import math
-from typing import Annotated, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from mindaam.data.clip_sampling import ClipRules, problem
 from mindaam.data.datasets.catalogue import MODALITIES
 from mindaam.errors import ConfigError, InputError, unknown
-from mindaam.schema import Schema
-
-Stride = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+from mindaam.schema import Count, CountOrNone, Few, Fraction, Positive, Schema, Seed, Share
 
 
 class Stratum(NamedTuple):
@@ -42,8 +39,8 @@ class SetRules(Schema):
     and films may be mirrored, its films shown backwards.
     """
 
-    skip: int = Field(default=0, ge=0)
-    strides: tuple[Stride, ...] | None = Field(default=None, min_length=1)
+    skip: CountOrNone = 0
+    strides: tuple[Count, ...] | None = Field(default=None, min_length=1)
     samples: Positive = 1.0
     mirror: bool = True
     reverse: bool = True
@@ -59,19 +56,19 @@ class SamplingConfig(Schema):
     order, clips, prompts and the attack on audio; None for that of the run.
     """
 
-    batch_size: int = Field(default=32, ge=1)
-    clip: int = Field(default=16, ge=1)
-    clips: int = Field(default=1, ge=1)
-    image_share: float = Field(default=0.4, gt=0, lt=1)
+    batch_size: Few = 32
+    clip: Few = 16
+    clips: Few = 1
+    image_share: Share = 0.4
     weights: dict[str, Positive] = {}
     rules: dict[str, SetRules] = {}
-    audio_visual_after: int = Field(default=10, ge=0)
-    strides: tuple[Stride, ...] = Field(default=(1, 2, 3, 4), min_length=1)
-    mirror: float = Field(default=0.5, ge=0, le=1)
-    reverse: float = Field(default=0.5, ge=0, le=1)
+    audio_visual_after: CountOrNone = 10
+    strides: tuple[Count, ...] = Field(default=(1, 2, 3, 4), min_length=1)
+    mirror: Fraction = 0.5
+    reverse: Fraction = 0.5
     short: Literal["leave_out", "repeat"] = "leave_out"
-    steps: int | None = Field(default=None, ge=1)
-    seed: int | None = Field(default=None, ge=0, lt=2**32)
+    steps: Count | None = None
+    seed: Seed | None = None
 
     def rules_of(self, stratum):
         """The SetRules of a stratum's set."""

@@ -90,27 +90,41 @@ def swap_roles(folder, condition, prompting=Prompting()):  # noqa: B008 - an imm
     return {role: texts for role, texts in roles.items() if texts}
 
 
-def score_roles(predict_many, folder, roles_of=swap_roles, settings=metrics.PAPER, progress=iter):
+def score_roles(predict_many, folder, roles_of=swap_roles, settings=metrics.PAPER, progress=iter, left_out=None):
     """Scores every entry of the folder under every role; one row an (entry, role).
 
     predict_many: (image uint8 RGB [H,W,3], sentences list[str]) -> maps, one [h,w] a sentence, called once a picture.
-    roles_of: (folder, condition) -> {role: sentences}. progress: wraps the list of pictures, such as tqdm.
+    roles_of: (folder, condition) -> {role: sentences}. progress: wraps the list of pictures, such as tqdm. left_out:
+    called as left_out(name, exception) for a picture that cannot be scored, whatever the reason, and the others are; by
+    None it is raised.
     Returns dicts with dataset, image, condition, role and the metrics (the mean over the role's sentences).
     """
     others = _OtherFixations(folder)
     rows = []
     for position, (name, indices) in enumerate(progress(_by_picture(folder))):
-        plans = {index: roles_of(folder, folder.entries[index][1]) for index in indices}
-        asked = list(dict.fromkeys(text for plan in plans.values() for texts in plan.values() for text in texts))
-        answers = predict_many(folder.image(indices[0]), asked)
-        size = transforms.fit_within(folder.size(indices[0]), LONGEST_SIDE)
-        maps = dict(zip(asked, answers, strict=True))
-        for index, plan in plans.items():
-            truth = _truth(folder, index, size, others.draw(position, size))
-            scored = {text: _scored(name, maps[text], truth, settings) for texts in plan.values() for text in texts}
-            entry = {"dataset": folder.name, "image": name, "condition": folder.entries[index][1]}
-            for role, texts in plan.items():
-                rows.append(entry | {"role": role} | mean_scores([scored[text] for text in texts]))
+        try:
+            draw = partial(others.draw, position)
+            rows += _rows_of_picture(predict_many, folder, name, indices, roles_of, settings, draw)
+        except Exception as error:  # whatever it is, it is about one picture of many
+            if left_out is None:
+                raise
+            left_out(name, error)
+    return rows
+
+
+def _rows_of_picture(predict_many, folder, name, indices, roles_of, settings, others):
+    """The rows of one picture's entries; others: size -> fixations of other pictures, or None."""
+    plans = {index: roles_of(folder, folder.entries[index][1]) for index in indices}
+    asked = list(dict.fromkeys(text for plan in plans.values() for texts in plan.values() for text in texts))
+    answers = predict_many(folder.image(indices[0]), asked)
+    size = transforms.fit_within(folder.size(indices[0]), LONGEST_SIDE)
+    maps, rows = dict(zip(asked, answers, strict=True)), []
+    for index, plan in plans.items():
+        truth = _truth(folder, index, size, others(size))
+        scored = {text: _scored(name, maps[text], truth, settings) for texts in plan.values() for text in texts}
+        entry = {"dataset": folder.name, "image": name, "condition": folder.entries[index][1]}
+        for role, texts in plan.items():
+            rows.append(entry | {"role": role} | mean_scores([scored[text] for text in texts]))
     return rows
 
 
@@ -119,17 +133,20 @@ def means(rows):
     return mean_scores([{key: row[key] for key in METRICS if key in row} for row in rows])
 
 
-def evaluate_model(predict_many, folders, settings=metrics.PAPER, progress=iter, prompting=Prompting()):  # noqa: B008
+def evaluate_model(
+    predict_many, folders, settings=metrics.PAPER, progress=iter, prompting=Prompting(), left_out=None  # noqa: B008
+):
     """The condition-swap protocol on several folders, as one report that can be written as JSON.
 
-    predict_many and progress as in `score_roles`; folders: `GazeFolder`s or other readers of pictures; prompting: the
-    Prompting that the model was trained with. Returns
+    predict_many, progress and left_out as in `score_roles`; folders: `GazeFolder`s or other readers of pictures;
+    prompting: the Prompting that the model was trained with. Returns
     {"longest_side": 400, "sets": {dataset: {"split", "ground_truth", "pictures", "pairs", "scores": {role: {metric:
     mean}}, "conditions": {condition: {role: {metric: mean}}}}}, "rows": [...]}.
     """
     report = empty_report()
     for folder in folders:
-        rows = score_roles(predict_many, folder, partial(swap_roles, prompting=prompting), settings, progress)
+        roles_of = partial(swap_roles, prompting=prompting)
+        rows = score_roles(predict_many, folder, roles_of, settings, progress, left_out)
         add_to(report, folder, rows)
     return report
 

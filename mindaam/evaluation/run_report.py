@@ -10,10 +10,10 @@ import os
 from pathlib import Path
 
 import numpy as np
-import yaml
 
+from mindaam import yaml_files
 from mindaam.data.media import replacing
-from mindaam.errors import InputError
+from mindaam.errors import ConfigError, InputError
 from mindaam.evaluation import run_curves
 from mindaam.evaluation.run_files import finite, known, read_json, read_rows, read_text
 from mindaam.evaluation.run_page import document, escaped, figure, image, missing, name, section, sparkline, table, tile
@@ -228,8 +228,8 @@ def _environment(path):
 def _unseen(path):
     """The sets that a run's configuration keeps unseen, as far as it can be read."""
     try:
-        found = yaml.safe_load(read_text(path)[0] or "")
-    except (yaml.YAMLError, ValueError, RecursionError):  # a date that is none, say
+        found = yaml_files.parse(read_text(path)[0] or "", path.name)
+    except ConfigError:
         return ()
     unseen = found.get("unseen") if isinstance(found, dict) else None
     return unseen if isinstance(unseen, list) else ()

@@ -8,11 +8,10 @@ the command line, or in a file of one's own. Such a one is compared as any other
 import json
 from pathlib import Path
 
-import yaml
-
+from mindaam import yaml_files
 from mindaam.files import lies_in
 from mindaam.places import configs_dir
-from mindaam.schema import override, validate
+from mindaam.schema import mapping, override, validate
 from mindaam.training.corpus_config import CorpusConfig, begun_config
 from mindaam.zoo.checkpoints import read_metadata
 from mindaam.zoo.run_checkpoints import table_in
@@ -53,7 +52,7 @@ def named(file, assignments):
     """The keys, tuples, that somebody gave: in assignments, or in files that are not the package's."""
     found, file = set(_keys(override({}, assignments))), Path(file)
     while file is not None and not lies_in(file, configs_dir()):
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))  # read before: it is a mapping
+        data = mapping(yaml_files.read(file), file)
         base = data.pop("base", None)
         found |= set(_keys(data))
         file = None if base is None else file.parent / str(base)

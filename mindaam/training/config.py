@@ -2,7 +2,24 @@
 
 from pydantic import Field, model_validator
 
-from mindaam.schema import Schema, merge, override, read_yaml, validate
+from mindaam.models.registry import model_config
+from mindaam.schema import (
+    Beta,
+    Count,
+    CountOrNone,
+    Few,
+    Fraction,
+    Positive,
+    Rate,
+    RateOrNone,
+    Schema,
+    Seed,
+    Weight,
+    merge,
+    override,
+    read_yaml,
+    validate,
+)
 
 # What `--tiny` lays over a configuration, each phase becoming one epoch long. Most of such a run is compilation.
 TINY = {
@@ -28,32 +45,32 @@ class PhaseConfig(Schema):
     """
 
     name: str
-    epochs: int = Field(ge=1)
+    epochs: Few
     adapt: bool
-    learning_rate: float = Field(gt=0)
-    final_rate: float = Field(ge=0)
-    warmup_steps: int = Field(ge=0)
-    rate_factor_lora: float = Field(default=1.0, gt=0)
-    folders: dict[str, int] = {}
-    condition_weight: float = Field(default=0.0, ge=0)
+    learning_rate: Rate
+    final_rate: RateOrNone
+    warmup_steps: CountOrNone
+    rate_factor_lora: Positive = 1.0
+    folders: dict[str, Count] = {}
+    condition_weight: Weight = 0.0
 
 
 class OptimizerConfig(Schema):
     """AdamW. Biases, norms, curvatures and scales (the head's parameters of one axis or none) are not decayed."""
 
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = Field(default=1e-8, gt=0)
-    weight_decay: float = Field(ge=0)
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    eps: Positive = 1e-8
+    weight_decay: Weight
 
 
 class LossConfig(Schema):
     """Weights of the terms of the total loss."""
 
-    kld: float = 1.0
-    cc: float = 1.0
-    similarity: float = 1.0
-    entailment: float = 1.0
-    distance: float = 0.4
+    kld: Weight = 1.0
+    cc: Weight = 1.0
+    similarity: Weight = 1.0
+    entailment: Weight = 1.0
+    distance: Weight = 0.4
 
 
 class TrainConfig(Schema):
@@ -68,23 +85,22 @@ class TrainConfig(Schema):
     model: str
     preset: str = "paper"
     model_changes: dict = {}
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     data_root: str | None = None
-    folders: dict[str, int]
-    batch_size: int = Field(gt=0)
-    scored_share: float = Field(default=0.5, ge=0, le=1)
+    folders: dict[str, Count]
+    batch_size: Few
+    scored_share: Fraction = 0.5
     phases: tuple[PhaseConfig, ...] = Field(min_length=1)
     optimizer: OptimizerConfig
     loss: LossConfig = LossConfig()
-    checkpoint_every: int = Field(default=100, gt=0)
-    validation_pictures: int | None = Field(default=None, gt=0)
-    pictures: int | None = Field(default=None, gt=0)
+    checkpoint_every: Count = 100
+    validation_pictures: Count | None = None
+    pictures: Count | None = None
 
     @model_validator(mode="after")
     def _has_data(self):
-        counts = [*self.folders.values(), *(count for phase in self.phases for count in phase.folders.values())]
-        if not self.folders or min(counts) < 1:
-            raise ValueError("folders must name at least one gaze folder, each with one picture an epoch or more")
+        if not self.folders:
+            raise ValueError("folders must name at least one gaze folder")
         strange = sorted({name for phase in self.phases for name in phase.folders} - set(self.folders))
         if strange:
             raise ValueError(f'a phase names the folder "{strange[0]}", which the run does not have')
@@ -98,11 +114,14 @@ class TrainConfig(Schema):
 def load_train_config(path, assignments=(), *, tiny=False):
     """The TrainConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks any of them to a smoke run.
 
-    Raises ConfigError for a missing file, an unknown key (naming the nearest) or a value that does not fit.
+    Raises ConfigError for a missing file, an unknown key (naming the nearest), a value that does not fit, or a model
+    that cannot be.
     """
     data = read_yaml(path)
     if tiny:
         validate(TrainConfig, override(data, assignments), str(path))  # what follows relies on sound phases
         phases = [{**phase, "epochs": 1} for phase in override(data, assignments)["phases"]]
         data = merge(data, {**TINY, "phases": phases})
-    return validate(TrainConfig, override(data, assignments), str(path))
+    config = validate(TrainConfig, override(data, assignments), str(path))
+    model_config(config.model, config.preset, config.model_changes)
+    return config

@@ -1,6 +1,6 @@
 """What a run on pictures and films does, as validated data; `configs/train/corpus.yaml` and its variants are values."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -10,7 +10,21 @@ from mindaam.data.prompts.prompting import Granularity, Prompting, TwoGranularit
 from mindaam.data.strata import SamplingConfig
 from mindaam.errors import CheckpointError
 from mindaam.models.registry import model_config
-from mindaam.schema import Schema, merge, override, read_yaml, validate
+from mindaam.schema import (
+    Beta,
+    Count,
+    CountOrNone,
+    Few,
+    Fraction,
+    Positive,
+    Schema,
+    Seed,
+    Share,
+    merge,
+    override,
+    read_yaml,
+    validate,
+)
 from mindaam.training.config import TINY, LossConfig
 from mindaam.training.negative_samples import Attack
 from mindaam.training.parameter_groups import GroupsConfig
@@ -37,8 +51,8 @@ TINY_RUN = {
 class EmaConfig(Schema):
     """An exponential moving average of what is trained, which is scored and kept in its place; see `ema.Ema`."""
 
-    decay: float = Field(default=0.999, gt=0, lt=1)
-    warmup: int = Field(default=10, ge=0)
+    decay: Share = 0.999
+    warmup: CountOrNone = 10
 
 
 class Mix(Schema):
@@ -47,15 +61,15 @@ class Mix(Schema):
 
     data_root: str | None = None
     sets: tuple[str, ...] | None = None
-    share: float = Field(default=0.5, gt=0, lt=1)
+    share: Share = 0.5
 
 
 class LossScale(Schema):
     """Of float16, whose small gradients are lost: the loss is multiplied by `start`, which is halved after a step whose
     gradients overflow (it is left out), and doubled after `every` steps in a row that do not."""
 
-    start: float = Field(default=65536.0, gt=0)
-    every: int = Field(default=1000, ge=1)
+    start: Positive = 65536.0
+    every: Count = 1000
 
 
 class CorpusConfig(Schema):
@@ -85,9 +99,9 @@ class CorpusConfig(Schema):
     start: str | None = None
     preset: str = "paper"
     model_changes: dict = {}
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    seed: Seed = 0
     data_root: str | None = None
-    corpus: dict[str, float] | None
+    corpus: dict[str, Positive] | None
     unseen: tuple[str, ...] = ()
     score_unseen: bool = False
     mix: Mix | None = None
@@ -96,28 +110,28 @@ class CorpusConfig(Schema):
     granularities: dict[str, Granularity | TwoGranularities] = {}
     none_prompt: str | None = Field(default=None, min_length=1)
     sampling: SamplingConfig = Field(default=SamplingConfig(), validate_default=True)
-    warm_start: int = Field(default=0, ge=0)
-    answered: int = Field(default=4, ge=1)
-    part: int | None = Field(default=None, ge=1)
-    scored_share: float = Field(default=0.5, ge=0, le=1)
-    epochs: int = Field(ge=1)
+    warm_start: CountOrNone = 0
+    answered: Few = 4
+    part: Few | None = None
+    scored_share: Fraction = 0.5
+    epochs: Few
     schedule: ScheduleConfig
     groups: GroupsConfig = GroupsConfig()
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = Field(default=1e-8, gt=0)
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    eps: Positive = 1e-8
     loss: LossConfig = LossConfig()
     attack: Attack | None = None
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     loss_scale: LossScale = LossScale()
     recompute: bool = False
     shard_optimizer: bool = False
-    rescale_positions: float | None = Field(default=None, gt=1, allow_inf_nan=False)
-    clip_norm: float | None = Field(default=None, gt=0)
+    rescale_positions: Annotated[Positive, Field(gt=1)] | None = None
+    clip_norm: Positive | None = None
     ema: EmaConfig | None = None
-    checkpoint_every: int = Field(default=100, gt=0)
-    keep_last: int = Field(default=3, ge=1)
-    keep_best: int = Field(default=1, ge=0)
-    validation: dict[Literal["pictures", "films"], int] = {"pictures": 40, "films": 4}
+    checkpoint_every: Count = 100
+    keep_last: Count = 3
+    keep_best: CountOrNone = 1
+    validation: dict[Literal["pictures", "films"], CountOrNone] = {"pictures": 40, "films": 4}
 
     @field_validator("sampling")
     @classmethod
@@ -125,6 +139,11 @@ class CorpusConfig(Schema):
         if sampling.seed is not None or "seed" not in info.data:  # not there: it was refused
             return sampling
         return sampling.model_copy(update={"seed": info.data["seed"]})
+
+    @field_validator("validation")
+    @classmethod
+    def _of_both_kinds(cls, validation):
+        return {**cls.model_fields["validation"].default, **validation}
 
     @model_validator(mode="after")
     def _fits(self):
@@ -165,9 +184,11 @@ def load_corpus_config(path, assignments=(), *, tiny=False, begun=None, say=None
     A tiny run starts from nothing, since the weights of `start` do not fit a tiny model, which is then of the kind that
     `start` is; say: called with a line that says so. begun: of a run that goes on, its `begun_config`. Under the same
     `seed`, where no `sampling.seed` is given, the run's own stays: it was 0 before it followed from `seed`.
-    Raises ConfigError for a missing file, an unknown key (naming the nearest) or a value that does not fit.
+    Raises ConfigError for a missing file, an unknown key (naming the nearest) or a value that does not fit, and for a
+    model that cannot be, where none is to start from.
     """
     data = override(merge(read_yaml(path), TINY_RUN if tiny else {}), assignments)
+    validate(CorpusConfig, data, str(path))  # what follows relies on sound values
     given = (data.get("sampling") or {}).get("seed") if begun else None
     if begun and given is None and data.get("seed", 0) == begun["seed"]:
         data = merge(data, {"sampling": {"seed": begun["sampling"]["seed"]}})
@@ -178,7 +199,10 @@ def load_corpus_config(path, assignments=(), *, tiny=False, begun=None, say=None
     if tiny and "model" in data:
         side = TINY_PATCHES * model_config(data["model"]).encoder.patch
         data = merge({"model_changes": {"image_size": [side, side]}}, data)
-    return validate(CorpusConfig, data, str(path))
+    config = validate(CorpusConfig, data, str(path))
+    if config.start is None:
+        model_config(config.model, config.preset, config.model_changes)
+    return config
 
 
 def _kind_of(start):

@@ -66,6 +66,7 @@ def train(
         notes += kept
 
     config = with_none_prompt(config)
+    require_model(config)
 
     # ---- ranks -----------------------------------------------------------------------------------------------------
     runtime.configure(mode="graph", seed=config.seed)
@@ -199,14 +200,25 @@ def start_model(config):
     return model
 
 
+def require_model(config):
+    """ConfigError or CheckpointError for a model or a start that cannot be, before any data are looked at."""
+    name, preset, theirs = _named(config, None if config.start is None else checkpoint_file(config.start))
+    model_config(name, preset, merge(theirs, config.model_changes))
+
+
+def _named(config, path):
+    """(name, preset, the configuration of the checkpoint at `path`, {} for None) of a CorpusConfig's model."""
+    if path is None:
+        return config.model, config.preset, {}
+    owner, found = checkpoint_config(path)
+    theirs = found or {}
+    return owner or config.model, merge(theirs, config.model_changes).get("preset", config.preset), theirs
+
+
 def _shaped(config, path):
     """The AAM that starts from the checkpoint at `path`, or None, and the TemporalConfig that the latter has."""
-    name, preset, theirs, temporal = config.model, config.preset, {}, None
-    if path is not None:
-        owner, found = checkpoint_config(path)
-        name, theirs = owner or name, found or {}
-        preset = merge(theirs, config.model_changes).get("preset", preset)
-        temporal = model_config(name, preset, theirs).temporal
+    name, preset, theirs = _named(config, path)
+    temporal = None if path is None else model_config(name, preset, theirs).temporal
     model = build_model(name, preset, changes=merge(theirs, config.model_changes))
     if config.rescale_positions is not None and not hasattr(model.backbone, "set_rescale"):
         raise ConfigError(

@@ -20,9 +20,23 @@ from mindaam.data.pseudo_films import KINDS
 from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError, ConfigError, TrainingError
 from mindaam.models.flops import training_flops
-from mindaam.models.registry import build_model
+from mindaam.models.registry import build_model, model_config
 from mindaam.objectives import task
-from mindaam.schema import Schema, merge, override, read_yaml, validate
+from mindaam.schema import (
+    Count,
+    CountOrNone,
+    Few,
+    Positive,
+    Rate,
+    RateOrNone,
+    Schema,
+    Seed,
+    Weight,
+    merge,
+    override,
+    read_yaml,
+    validate,
+)
 from mindaam.training.config import OptimizerConfig
 from mindaam.training.dry_run import outline
 from mindaam.training.film_data import COARSER, Films
@@ -62,30 +76,33 @@ class FilmTrainConfig(Schema):
 
     start: str
     model_changes: dict
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     data_root: str | None = None
     folders: tuple[str, ...] = Field(min_length=1)
-    films: dict[str, int]
-    frames: int = Field(ge=2)
-    shares: dict[str, float] = {}
-    pairs: int = Field(ge=1)
-    calm: float = Field(ge=0)
-    steps: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    final_rate: float = Field(ge=0)
-    warmup_steps: int = Field(ge=0)
+    films: dict[str, Few]
+    frames: int = Field(ge=2, le=10_000)
+    shares: dict[str, Positive] = {}
+    pairs: Few
+    calm: Weight
+    steps: Count
+    learning_rate: Rate
+    final_rate: RateOrNone
+    warmup_steps: CountOrNone
     optimizer: OptimizerConfig
-    checkpoint_every: int = Field(default=100, gt=0)
+    checkpoint_every: Count = 100
 
     @model_validator(mode="after")
     def _fits(self):
-        if set(self.films) != {"train", "val"} or min(self.films.values()) < 1:
+        if set(self.films) != {"train", "val"}:
             raise ValueError('films must say how many there are of "train" and of "val", 1 or more')
-        clip = (self.model_changes.get("temporal") or {}).get("clip", 16)
+        temporal = self.model_changes.get("temporal") or {}
+        clip = temporal.get("clip", 16) if isinstance(temporal, dict) else None
+        if not isinstance(clip, int):
+            raise ValueError("model_changes.temporal must be a section, and its clip a number of frames")
         if not 2 * self.pairs < clip <= self.frames:
             raise ValueError(f"2 x pairs {self.pairs}, the temporal clip {clip} and frames {self.frames} must rise")
-        if not set(self.shares) <= set(KINDS) or min(self.shares.values(), default=1) <= 0:
-            raise ValueError(f"shares must be positive, of kinds among {', '.join(KINDS)}; got {self.shares}")
+        if not set(self.shares) <= set(KINDS):
+            raise ValueError(f"shares must be of kinds among {', '.join(KINDS)}; got {', '.join(self.shares)}")
         return self
 
 
@@ -170,11 +187,12 @@ def train(config_path, assignments=(), *, tiny=False, out=None, resume=False):
     last = folder / "last.safetensors"
     if os.path.exists(last) and not resume:
         raise ConfigError(f"{folder} holds a run already; continue it with --resume, or name another folder with --out")
+    source = checkpoint_file(config.start)
+    model_config(*named_model(config.start, source, config.model_changes))  # refused before any data are read
     splits = {split: open_folders(config, split, None) for split in config.films}
 
     # ---- the model, and what it makes of every frame ---------------------------------------------------------------
     runtime.configure(mode="graph", seed=config.seed)
-    source = checkpoint_file(config.start)
     model = film_model(config.start, source, config.model_changes)
     progress = Progress(config.steps)
     encode, origin = sentence_encoder(model.config.text.name).encode, sha256_of(source)
@@ -235,12 +253,20 @@ def film_model(name, path, changes):
     return model.set_train(False)
 
 
-def shaped_model(name, path, changes):
-    """The same without weights."""
-    config = merge(checkpoint_config(path)[1] or {}, changes)
+def named_model(name, path, changes):
+    """(name, preset, changes to it) of the model that is trained, as `model_config` takes them; ConfigError without a
+    temporal section."""
+    owner, theirs = checkpoint_config(path)
+    config = merge(theirs or {}, changes)
     if not config.get("temporal"):
         raise ConfigError("a run on films needs model_changes.temporal: which depths, how many heads")
-    model = build_model(checkpoint_config(path)[0] or name, config.get("preset", "paper"), changes=config)
+    return owner or name, config.get("preset", "paper"), config
+
+
+def shaped_model(name, path, changes):
+    """The same without weights."""
+    name, preset, config = named_model(name, path, changes)
+    model = build_model(name, preset, changes=config)
     for parameter in model.get_parameters():
         parameter.requires_grad = False
     for _, parameter in stored_parameters(model.head.temporal):

@@ -18,12 +18,13 @@ from pathlib import Path
 import mindspore as ms
 from mindspore import nn, ops
 
+from mindaam import yaml_files
 from mindaam.errors import ConfigError
 from mindaam.models.aam import AAM
 from mindaam.models.head import EPSILONS
 from mindaam.models.registry import model_config
 from mindaam.objectives.total import LossTerms, Weights, weighted
-from mindaam.schema import validate
+from mindaam.schema import mapping, validate
 from mindaam.training.config import LossConfig
 from mindaam.training.optimizer import AdamW
 from mindaam.training.parameter_groups import GroupsConfig, groups
@@ -145,6 +146,7 @@ def load_config(path):
     register()
     if not os.path.isfile(path) or Path(path).suffix not in (".yaml", ".yml"):
         raise ConfigError(f"{path} is not a YAML file that exists; configs/mindformers has one to start from")
+    mapping(yaml_files.read(path), path)  # MindFormers' own reader has no bounds
     try:
         config = mindformers().MindFormerConfig(str(path))
     except (KeyError, TypeError, ValueError) as error:

@@ -1,9 +1,9 @@
 """Negative Sample Attack (E.2): some samples hear noise, and the gate has to learn that noise is nothing to go by."""
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from mindaam.schema import Schema
+from mindaam.schema import CountOrNone, Number, Schema
 
 SILENT_LEVEL = 0.05  # standard deviation of the noise where a sample is silent: about that of soft speech
 SILENT = 1e-4  # -80 dB: below that a sample is as good as silent
@@ -13,10 +13,10 @@ class Schedule(Schema):
     """A value that goes linearly from `start` at step `first` to `end` at step `last`; in a file also one number, which
     it then is throughout."""
 
-    start: float = Field(allow_inf_nan=False)
-    end: float = Field(allow_inf_nan=False)
-    first: int = Field(default=0, ge=0)
-    last: int = 1
+    start: Number
+    end: Number
+    first: CountOrNone = 0
+    last: CountOrNone = 1
 
     @model_validator(mode="before")
     @classmethod

@@ -2,10 +2,8 @@
 
 from typing import NamedTuple
 
-from pydantic import Field
-
 from mindaam.encoders.tables import stored_parameters
-from mindaam.schema import Schema
+from mindaam.schema import Positive, Schema, Weight
 
 PARTS = ("head", "temporal", "sound", "lora", "router")
 _BRANCHES = {"head.temporal.": "temporal", "head.fusion.": "sound"}
@@ -20,10 +18,10 @@ class GroupsConfig(Schema):
     lora_rate: the adapters' rate relative to the head's.
     """
 
-    weight_decay: float = Field(default=5e-3, ge=0)
+    weight_decay: Weight = 5e-3
     decay_everything: bool = False
-    router_decay: float = Field(default=0.1, ge=0)
-    lora_rate: float = Field(default=1.0, gt=0)
+    router_decay: Weight = 0.1
+    lora_rate: Positive = 1.0
 
 
 class Group(NamedTuple):

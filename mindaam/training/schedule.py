@@ -1,11 +1,13 @@
 """Learning rates by step and epoch: pure functions, and the configuration that chooses one."""
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from mindaam.schema import Schema
+from mindaam.schema import Beta, Count, CountOrNone, Positive, Rate, RateOrNone, Schema
+
+Divisor = Annotated[Positive, Field(ge=1)]
 
 
 class ScheduleConfig(Schema):
@@ -20,14 +22,14 @@ class ScheduleConfig(Schema):
     """
 
     kind: Literal["cosine_epochs", "cosine", "one_cycle", "constant"]
-    learning_rate: float = Field(gt=0)
-    final_rate: float = Field(default=0.0, ge=0)
-    warmup_steps: int = Field(default=0, ge=0)
-    period: int = Field(default=10, ge=1)
+    learning_rate: Rate
+    final_rate: RateOrNone = 0.0
+    warmup_steps: CountOrNone = 0
+    period: Count = 10
     afterwards: Literal["stay", "climb"] = "stay"
-    rise: float = Field(default=0.3, ge=0, lt=1)
-    start_divisor: float = Field(default=25.0, ge=1)
-    final_divisor: float = Field(default=1e4, ge=1)
+    rise: Beta = 0.3
+    start_divisor: Divisor = 25.0
+    final_divisor: Divisor = 1e4
     anneal: Literal["cosine", "linear"] = "cosine"
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ attack.p=0, without. Then it is asked about scenes that it has not seen: with th
 import json
 import os
 from pathlib import Path
+from typing import Annotated
 
 import mindspore as ms
 import numpy as np
@@ -18,7 +19,19 @@ from mindaam.data.sounding_objects import Clip, make, parts, plan, truth
 from mindaam.data.transforms import resize_image
 from mindaam.errors import ConfigError
 from mindaam.metrics.films import frame_cc
-from mindaam.schema import Schema, merge, override, read_yaml, validate
+from mindaam.schema import (
+    Count,
+    CountOrNone,
+    Few,
+    Rate,
+    RateOrNone,
+    Schema,
+    Seed,
+    merge,
+    override,
+    read_yaml,
+    validate,
+)
 from mindaam.training.config import OptimizerConfig
 from mindaam.training.dry_run import outline
 from mindaam.training.film_run import note, restore, save
@@ -33,6 +46,8 @@ SCORES = ("share", "lean", "accuracy", "gate")
 
 AT_ONCE = 8  # clips that are predicted together
 GATED = 16  # held clips whose gates are logged
+WIDEST = 4096  # of the small model
+Side = Annotated[int, Field(ge=1, le=4096)]
 OTHER_LEVELS = (0.3, 3.0)  # noise is tested at these times the sound's level too
 
 # What `--tiny` lays over a configuration.
@@ -43,12 +58,12 @@ class SoundingModelConfig(Schema):
     """The small model. width: of features and fusion; sound_width: of the embeddings of sound; heads: of the fusion's
     attention; tokens: windows of sound a frame, `spacing` seconds apart; reach: frames seen before and after each."""
 
-    width: int = Field(gt=0, multiple_of=2)
-    sound_width: int = Field(gt=0)
-    heads: int = Field(gt=0)
-    tokens: int = Field(gt=0)
-    spacing: float = Field(gt=0)
-    reach: int = Field(ge=0)
+    width: int = Field(gt=0, le=WIDEST, multiple_of=2)
+    sound_width: int = Field(gt=0, le=WIDEST)
+    heads: int = Field(gt=0, le=WIDEST)
+    tokens: int = Field(gt=0, le=99)
+    spacing: float = Field(gt=0, le=10)
+    reach: int = Field(ge=0, le=100)
 
     @model_validator(mode="after")
     def _fits(self):
@@ -65,22 +80,22 @@ class SoundingConfig(Schema):
     sound come in pairs that share a scene. gates_every: steps between two looks at the gate on held clips.
     """
 
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     photographs: str
-    clips: dict[str, int]
-    frames: int = Field(ge=2)
-    picture: tuple[int, int]
+    clips: dict[str, Few]
+    frames: int = Field(ge=2, le=10_000)
+    picture: tuple[Side, Side]
     model: SoundingModelConfig
-    with_sound: int = Field(ge=2, multiple_of=2)
-    silent: int = Field(ge=1)
+    with_sound: int = Field(ge=2, le=10_000, multiple_of=2)
+    silent: int = Field(ge=1, le=10_000)
     attack: Attack = Attack()
-    steps: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    final_rate: float = Field(ge=0)
-    warmup_steps: int = Field(ge=0)
+    steps: Count
+    learning_rate: Rate
+    final_rate: RateOrNone
+    warmup_steps: CountOrNone
     optimizer: OptimizerConfig
-    checkpoint_every: int = Field(default=100, gt=0)
-    gates_every: int = Field(default=50, gt=0)
+    checkpoint_every: Count = 100
+    gates_every: Count = 50
 
     @model_validator(mode="after")
     def _fits(self):

@@ -1,24 +1,28 @@
-"""Being asked to stop: SIGTERM, as schedulers of clusters send it, ends a run after its step, with a checkpoint."""
+"""Being asked to stop: SIGTERM, as schedulers of clusters send it, or SIGHUP, as a terminal that is closed, ends a run
+after its step, with a checkpoint."""
 
 import signal
 import threading
 
 
 class Asked:
-    """While this context lasts, SIGTERM sets `to_stop` instead of ending the process."""
+    """While this context lasts, SIGTERM and SIGHUP set `to_stop` instead of ending the process; under nohup SIGHUP does
+    nothing."""
 
     def __init__(self):
         self.to_stop = False
-        self._before = None
+        self._before = {}
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGTERM, self._ask)
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._ask)
         return self
 
     def __exit__(self, *_):
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
+        for number, before in self._before.items():
+            signal.signal(number, before)
 
     def _ask(self, *_):
         self.to_stop = True

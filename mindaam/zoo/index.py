@@ -13,13 +13,13 @@ import sys
 from functools import lru_cache
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import Field
 
+from mindaam import yaml_files
 from mindaam.errors import CheckpointError, ConfigError, MindAAMError, unknown
 from mindaam.file_kinds import TEXT, stand_in, start_of
 from mindaam.places import model_zoo_dir
-from mindaam.schema import Schema, read_yaml, validate
+from mindaam.schema import Schema, mapping, read_yaml, validate
 from mindaam.zoo.cache import cache_dir, is_sha256, pin, pins
 from mindaam.zoo.checkpoints import sha256_of
 
@@ -240,7 +240,7 @@ def update():
         after[name] = entry
         if entry != before[name]:
             text = _rewritten(text, name, {"sha256": entry.sha256, "bytes": entry.bytes})
-    if validate(Index, yaml.safe_load(text), str(path)).files != after:
+    if validate(Index, mapping(yaml_files.parse(text, str(path)), path), str(path)).files != after:
         raise ConfigError(f"{path}: give each record lines of its own for sha256 and bytes")
     beside = path.with_name(f".{path.name}.part")
     beside.write_text(text, encoding="utf-8")

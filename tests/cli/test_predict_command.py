@@ -1,5 +1,6 @@
 """`mindaam predict` on a stand-in model: which files appear, what is said where, and every kind of bad input."""
 
+import errno
 import json
 import os
 from functools import partial
@@ -10,8 +11,7 @@ from PIL import Image
 
 from mindaam import runtime
 from mindaam.cli import main
-from mindaam.data import prompts
-from mindaam.errors import OutputError
+from mindaam.data import media, prompts
 from mindaam.inference import predictor, results
 from mindaam.zoo.checkpoints import write_safetensors
 from tests.fakes import FakeEncoder, FakeModel
@@ -69,6 +69,31 @@ def test_a_folder_gives_overlays_and_maps_by_default(mindaam, photos, tmp_path):
     assert names(tmp_path / "new/out") == [f"{stem}.{kind}" for stem in "abc" for kind in ("map.png", "overlay.jpg")]
     assert prompts.default_sentence() in out and "3 photographs" in out and str(tmp_path / "new/out") in out
     assert len(mindaam.models) == 1 and mindaam.models[0].backbone_passes == 3
+
+
+def test_no_exception_of_one_photograph_loses_the_others(mindaam, photos, tmp_path, monkeypatch):
+    read = media.read_image
+
+    def fails(path):
+        if path.stem == "a":
+            raise RuntimeError("a decoder's\nown")
+        if path.stem == "b":
+            raise MemoryError
+        return read(path)
+
+    monkeypatch.setattr(media, "read_image", fails)
+    code, out, err = mindaam(photos, "-o", tmp_path / "out")
+    assert code == 1 and names(tmp_path / "out") == ["c.map.png", "c.overlay.jpg"] and "1 photograph" in out
+    fault, memory = err.splitlines()
+    assert all(said in fault for said in ("a.png", "RuntimeError", "a decoder's own", "report")) and "line" in fault
+    assert "b.jpg does not fit into memory" in memory
+
+
+def test_a_place_that_is_taken_costs_one_photograph(mindaam, photos, tmp_path):
+    (tmp_path / "out/a.map.png").mkdir(parents=True)
+    code, _, err = mindaam(photos, "-o", tmp_path / "out", "--save", "map")
+    assert code == 2 and "a.map.png" in one_sentence(err)
+    assert names(tmp_path / "out") == ["a.map.png", "b.map.png", "c.map.png"]
 
 
 def test_kinds_and_sentence_are_the_callers(mindaam, photos, tmp_path):
@@ -202,7 +227,8 @@ def test_a_full_disk_stops_the_run_with_one_sentence_and_whole_files_only(mindaa
     def full(path, image):
         calls.append(path)
         if len(calls) == 2:
-            raise OutputError(f"cannot write {path} (no space left); free some")
+            error = OSError(errno.ENOSPC, "No space left on device")
+            raise media.cannot_write(path, error) from error
         real(path, image)
 
     monkeypatch.setattr(results.media, "write_png", full)

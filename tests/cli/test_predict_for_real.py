@@ -66,16 +66,17 @@ def test_a_flipped_byte_in_a_name_is_one_sentence(checkpoint, tmp_path):
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(checkpoint.read_bytes().replace(b"head.neck", b"head.nekc", 1))
     done = mindaam(tmp_path / "cwd", "predict", PHOTO, "-o", "out", "--model", damaged)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "head.nekc" in done.stderr
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "damaged.safetensors" in done.stderr
     assert list((tmp_path / "cwd").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_ctrl_c_also_in_the_form_in_which_mindspore_passes_it_on(tmp_path, name):
     code = (
         "import os, signal, sys, time\n"
         # a suite that runs in a shell's background hands on a SIGINT that is ignored
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         "from mindaam.cli import main\n"
         "from mindaam.inference import results\n"
         f"results.parse_kinds = lambda text: (os.kill(os.getpid(), signal.{name}), time.sleep(20))\n"
@@ -85,3 +86,20 @@ def test_ctrl_c_also_in_the_form_in_which_mindspore_passes_it_on(tmp_path, name)
     assert hasattr(signal, name)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT)
     assert done.returncode == 130 and done.stderr == "mindaam: stopped\n"
+
+
+def test_under_nohup_a_closed_terminal_changes_nothing(monkeypatch):
+    from mindaam.cli import main
+
+    before = signal.getsignal(signal.SIGHUP), signal.getsignal(signal.SIGTERM)
+    try:
+        for was, then in ((signal.SIG_IGN, signal.SIG_IGN), (signal.SIG_DFL, main._hung_up)):
+            signal.signal(signal.SIGHUP, was)
+            main._stop_as_by_ctrl_c()
+            assert signal.getsignal(signal.SIGHUP) is then
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)  # the second one breaks nothing off
+    finally:
+        signal.signal(signal.SIGHUP, before[0])
+        signal.signal(signal.SIGTERM, before[1])

@@ -72,6 +72,6 @@ def test_misuse_is_one_sentence(mindaam, tmp_path, monkeypatch, arguments, says)
 def test_fine_tuning_needs_no_configuration():
     config, changes = command._chosen(None, ["epochs=2"], "aam_dinov2_vits14", "mine")
     assert config.name == "finetune.yaml"
-    assert changes == ["data_root=mine", "start=aam_dinov2_vits14", "epochs=2"]
+    assert changes == ['data_root="mine"', 'start="aam_dinov2_vits14"', "epochs=2"]
     config, changes = command._chosen("epochs=1", ["seed=3"], "aam_dinov2_vits14", None)  # no CONFIG: a KEY=VALUE
-    assert config.name == "finetune.yaml" and changes == ["start=aam_dinov2_vits14", "epochs=1", "seed=3"]
+    assert config.name == "finetune.yaml" and changes == ['start="aam_dinov2_vits14"', "epochs=1", "seed=3"]

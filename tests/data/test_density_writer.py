@@ -1,5 +1,7 @@
 """Densities of a film on disk."""
 
+import resource
+
 import numpy as np
 import pytest
 
@@ -42,4 +44,18 @@ def test_a_place_and_a_shape_that_cannot_be(tmp_path):
         DensityWriter(tmp_path / "none/d.npz", (2, 2))
     with pytest.raises(ValueError), DensityWriter(tmp_path / "d.npz", (2, 2)) as writer:
         writer.write(np.ones((2, 3), np.float32), 0.0)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("limit", "size"), [(0, (40, 50)), (40_000, (40, 50)), (64_100, (40, 50)), (9000, (5, 6))])
+def test_a_full_disk_is_told_in_a_sentence_and_nothing_is_left(tmp_path, limit, size):
+    # a limit on the size of files fails as a full disk does: while densities are kept, or while the .npz is written
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with pytest.raises(OutputError, match="free some space"), DensityWriter(tmp_path / "d.npz", size) as writer:
+            for number in range(64_000 // (size[0] * size[1] * 4)):
+                writer.write(np.ones(size, np.float32), number)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not list(tmp_path.iterdir())

@@ -196,6 +196,19 @@ def test_a_predictor_must_answer_every_sentence(tasks):
         gaze.evaluate_model(lambda image, sentences: [np.ones((4, 4))], [tasks])
 
 
+def test_a_picture_that_fails_is_left_out_where_that_is_asked_for(tasks):
+    def fails(image, sentences, asked=[]):  # noqa: B006 - counts
+        asked.append(None)
+        if len(asked) == 1:
+            raise RuntimeError("of a decoder")
+        return [np.ones((10, 10)) for _ in sentences]
+
+    left = []
+    rows = gaze.score_roles(fails, tasks, left_out=lambda name, error: left.append((name, str(error))))
+    pictures = {name for name, _ in tasks.entries}
+    assert len(left) == 1 and left[0][1] == "of a decoder" and {row["image"] for row in rows} == pictures - {left[0][0]}
+
+
 def test_progress_sees_each_picture(tasks):
     seen = []
 

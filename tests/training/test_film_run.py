@@ -108,7 +108,7 @@ def test_a_steps_window_comes_from_seed_and_step():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"films": {"val": 0}}, "1 or more"),
+        ({"films": {"val": 0}}, "greater than or equal to 1"),
         ({"pairs": 20}, "must rise"),
         ({"frames": 8}, "must rise"),
         ({"step": 5}, "steps"),

@@ -55,7 +55,7 @@ def test_the_released_recipe_is_one_clip_of_32_frames_on_one_rank_and_rescales_p
         ((), {"films"}),
         (["corpus={salicon: 1}"], {"pictures"}),
         (["corpus={salicon: 1, dhf1k: 2, mine: 1}"], {"pictures", "films"}),
-        (["model_changes.temporal=null"], set()),
+        (["model_changes={temporal: null, audio: null}"], set()),
     ],
 )
 def test_what_a_recipe_asks_for_is_known_before_the_data_are(changes, kinds):

@@ -35,7 +35,7 @@ def test_assignments_change_values(tmp_path):
         ("seed=-1", '"seed"'),
         ("pictures=0", '"pictures"'),
         ("scored_share=1.5", '"scored_share"'),
-        ("folders={osie: 0}", "one picture an epoch"),
+        ("folders={osie: 0}", "greater than or equal to 1"),
         ("phases=[]", '"phases"'),
         ("phases=3", '"phases"'),
         ("batch_size", "not of the form key=value"),
@@ -55,7 +55,7 @@ def test_wrong_keys_of_a_file_are_refused(tmp_path):
         load_train_config(write_config(tmp_path, phases=phases))
     with pytest.raises(ConfigError, match='a phase names the folder "osio", which the run does not have'):
         load_train_config(write_config(tmp_path, phases=[{**FROZEN, "folders": {"osio": 2}}]))
-    with pytest.raises(ConfigError, match="one picture an epoch"):
+    with pytest.raises(ConfigError, match="greater than or equal to 1"):
         load_train_config(write_config(tmp_path, phases=[{**FROZEN, "folders": {"osie": 0}}]))
     with pytest.raises(ConfigError, match="cannot read the configuration"):
         load_train_config(tmp_path / "nothing.yaml")

@@ -12,7 +12,7 @@ from mindaam.data.datasets import ground_truth
 from mindaam.data.datasets.film_index import whole_film
 from mindaam.data.datasets.pictures import in_tables
 from mindaam.data.datasets.tree import DAMAGED, NOTE, Problem
-from mindaam.errors import InputError
+from mindaam.errors import InputError, unforeseen
 
 FRAMES = 5  # of a film, spread over it, of which maps and fixations are opened unless all are
 ASPECT = 0.02  # relative difference of two aspect ratios that rounding to whole pixels may leave
@@ -170,12 +170,15 @@ class _Attempts:
         self._tree, self._stimulus, self._problems = tree, stimulus, problems
 
     def __call__(self, path, read, severity=DAMAGED):
-        """What `read` gives, or None after an InputError."""
+        """What `read` gives, or None after any exception."""
         try:
             return read()
         except InputError as error:
-            self._problems.append(Problem(path, reason_of(error, self._tree, path), severity, self._stimulus))
-            return None
+            problem = error
+        except Exception as error:  # whatever it is, it is about one file of many, which are all looked at
+            problem = unforeseen(self._tree.path(path), error)
+        self._problems.append(Problem(path, reason_of(problem, self._tree, path), severity, self._stimulus))
+        return None
 
 
 def _weights(reader):

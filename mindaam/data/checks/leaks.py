@@ -7,7 +7,6 @@ from mindaam.data.checks.checking import THREADS
 from mindaam.data.checks.near_duplicates import fingerprint, fingerprint_file, near_duplicates
 from mindaam.data.datasets.films import FilmSet
 from mindaam.data.datasets.tree import Tree
-from mindaam.errors import InputError
 
 
 class Seen(NamedTuple):
@@ -43,7 +42,7 @@ def fingerprints(found, progress=None):
     def attempt(stimulus):
         try:
             return look(found, stimulus)
-        except InputError:
+        except Exception:  # what it says of this file is for `examine`; here it has nothing to be compared by
             return None
 
     seen, unreadable = [], []

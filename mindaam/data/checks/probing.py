@@ -8,7 +8,7 @@ from mindaam.data import media
 from mindaam.data.checks.content_checks import disagreeing, judged, straying
 from mindaam.data.datasets.tree import DAMAGED
 from mindaam.data.loader import Loader
-from mindaam.errors import InputError
+from mindaam.errors import InputError, unforeseen
 
 FEW = 64  # entries that are looked at in this process: to start others takes longer
 TINY = (16, 16)  # at which frames are handed on
@@ -44,6 +44,8 @@ def probe(reader, index):
         return _astray(reader, index)
     except InputError as error:
         return str(error)
+    except Exception as error:  # whatever it is, it is about one entry of many, which are all looked at
+        return str(unforeseen(reader.entries[index][0], error))
     return None
 
 

@@ -9,9 +9,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-import yaml
 from pydantic import Field, model_validator
 
+from mindaam import yaml_files
 from mindaam.errors import unknown
 from mindaam.schema import Schema, validate
 
@@ -168,7 +168,7 @@ def catalogue():
         (place for place in files(__package__).joinpath("sets").iterdir() if place.name.endswith(".yaml")),
         key=lambda place: place.name,
     )
-    records = [validate(Record, yaml.safe_load(place.read_text(encoding="utf-8")), place.name) for place in places]
+    records = [validate(Record, yaml_files.parse(place.read_bytes(), place.name), place.name) for place in places]
     records.sort(key=lambda record: MODALITIES.index(record.modality))
     return {record.key: record for record in records}
 

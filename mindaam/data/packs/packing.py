@@ -11,7 +11,7 @@ from mindaam.data.loader import Loader
 from mindaam.data.packs.shard_writer import PackWriter
 from mindaam.data.packs.shards import Header
 from mindaam.data.sound_track import SoundTrack
-from mindaam.errors import ConfigError, InputError, OutputError
+from mindaam.errors import ConfigError, InputError, OutputError, unforeseen
 
 CLIP = 32  # frames that are decoded together
 
@@ -91,6 +91,8 @@ def read_picture(reader, index, size, resize="area"):
         return image, density, fixations
     except InputError as error:
         return error
+    except Exception as error:  # whatever it is, the others can be packed without it
+        return unforeseen(reader.entries[index][0], error)
 
 
 def read_clip(reader, index, positions, size, resize="area"):
@@ -101,6 +103,8 @@ def read_clip(reader, index, positions, size, resize="area"):
         return replace(sample, image=transforms.as_levels(sample.image))
     except InputError as error:
         return error
+    except Exception as error:  # as above
+        return unforeseen(reader.entries[index][0], error)
 
 
 def read_sound(reader, index):
@@ -112,6 +116,8 @@ def read_sound(reader, index):
             return track.rest(), track.rate
     except InputError as error:
         return error
+    except Exception as error:  # as above
+        return unforeseen(reader.entries[index][0], error)
 
 
 def _add_pictures(writer, reader, size, _every, _sound, skip_damaged, workers):

@@ -9,8 +9,7 @@ sets of the corpus say, at four granularities, is in `corpus`; those that `sente
 from functools import cache
 from importlib.resources import files
 
-import yaml
-
+from mindaam import yaml_files
 from mindaam.data.prompts import corpus
 from mindaam.errors import unknown
 
@@ -58,7 +57,7 @@ def held_out_sentence(dataset, condition):
 
 @cache
 def _content():
-    return yaml.safe_load(files(__name__).joinpath("sentences.yaml").read_text(encoding="utf-8"))
+    return yaml_files.parse(files(__name__).joinpath("sentences.yaml").read_bytes(), "sentences.yaml")
 
 
 def _in_corpus(dataset, condition):

@@ -8,8 +8,7 @@ coarsely; G4, the whole scene and what draws attention in it. `corpus.yaml` hold
 from functools import cache
 from importlib.resources import files
 
-import yaml
-
+from mindaam import yaml_files
 from mindaam.errors import ConfigError, unknown
 
 GRANULARITIES = ("G1", "G2", "G3", "G4")
@@ -113,7 +112,7 @@ def mismatched(key, granularity="G4"):
 
 @cache
 def _content():
-    return yaml.safe_load(files(__package__).joinpath("corpus.yaml").read_text(encoding="utf-8"))
+    return yaml_files.parse(files(__package__).joinpath("corpus.yaml").read_bytes(), "corpus.yaml")
 
 
 def _set(key):

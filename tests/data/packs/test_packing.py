@@ -108,6 +108,20 @@ def test_damaged_pictures_are_left_out_by_name_when_asked(damaged_pictures, tmp_
     assert packed.entries == [damaged_pictures.entries[0], damaged_pictures.entries[2]]
 
 
+def test_an_exception_that_nobody_foresaw_is_damage_of_one_picture(pictures_root, tmp_path, monkeypatch):
+    reader = reader_of(pictures_root, "mit1003")
+    density = reader.density
+
+    def fails(index, size):
+        if index == 1:
+            raise RuntimeError("of a decoder")
+        return density(index, size)
+
+    monkeypatch.setattr(reader, "density", fails)
+    [(name, why)] = pack(reader, tmp_path / "pack", SIZE, skip_damaged=True, workers=0).left_out
+    assert name == reader.entries[1][0] and "RuntimeError" in why and "of a decoder" in why and "report" in why
+
+
 def test_nothing_that_can_be_packed(damaged_pictures, tmp_path):
     reader = damaged_pictures.only([damaged_pictures.entries[1][0]])
     with pytest.raises(InputError, match="nothing of mit1003's split train can be packed"):
