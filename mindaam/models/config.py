@@ -14,8 +14,8 @@ Name = Annotated[str, Field(pattern=r"^[\w.+-]{1,100}$")]
 Width = Annotated[int, Field(gt=0, le=16384)]  # DINOv3's largest has 4096 channels
 Count = Annotated[int, Field(gt=0, le=256)]  # of heads, blocks, tokens beside the patches
 Side = Annotated[int, Field(gt=0, le=4096)]  # pixels
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Spread = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Mean = Annotated[float, Field(ge=-1000, le=1000)]
+Spread = Annotated[float, Field(ge=1e-4, le=1000)]
 MOST_PATCHES = 1 << 16  # of one picture: 4096 x 4096 pixels in patches of 16
 
 
@@ -103,7 +103,7 @@ class SoundConfig(Schema):
     resampling: Literal["polyphase", "sinc"]
     normalise: Literal["window", "batch"]
     slicing: Literal["times", "frames"]
-    scale: Spread
+    scale: float = Field(gt=0, le=1e6)
 
     @model_validator(mode="after")
     def _fits(self):
@@ -118,7 +118,7 @@ class LoRAConfig(Schema):
     """Low-rank adapters on attn.qkv and attn.proj of the last blocks; 0 blocks means none."""
 
     rank: Annotated[int, Field(gt=0, le=4096)]
-    alpha: float = Field(gt=0, allow_inf_nan=False)
+    alpha: float = Field(gt=0, le=1e6)
     dropout: float = Field(ge=0, lt=1)
     last_n_blocks: int = Field(ge=0, le=256)
 
@@ -148,7 +148,7 @@ class ModelConfig(Schema):
 
     name: Name
     image_size: tuple[Side, Side]
-    mean: tuple[Finite, Finite, Finite]
+    mean: tuple[Mean, Mean, Mean]
     std: tuple[Spread, Spread, Spread]
     encoder: EncoderConfig
     text: TextConfig

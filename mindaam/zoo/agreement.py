@@ -6,13 +6,17 @@ The arrays cannot say more than the file is long. A configuration can say anythi
 from mindaam.errors import CheckpointError
 
 
-def require_agreement(path, config, shapes):
+def require_agreement(path, config, usual, shapes):
     """Raises CheckpointError, which names the key, for a size in a ModelConfig that is not that of the file's array.
 
-    shapes: {name: shape} of what the checkpoint at `path` holds of a model, its encoder aside.
+    usual: the model's ModelConfig without what the checkpoint says. shapes: {name: shape} of what the checkpoint at
+    `path` holds of a model, its encoder aside; what lacks an array of a usual size is left for loading to refuse.
     """
+    usual = _sizes(usual)
     for key, (wanted, name, axis) in _sizes(config).items():
         shape = shapes.get(name, ())
+        if name not in shapes and usual.get(key) == (wanted, name, axis):
+            continue
         if not -len(shape) <= axis < len(shape):
             raise CheckpointError(f"{path} lacks {name}, which its configuration asks for; fetch it again")
         if shape[axis] != wanted:

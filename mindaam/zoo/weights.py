@@ -186,10 +186,12 @@ def _agreed(path, name, config):
     if config is None or name not in list_models():
         return name, config
     try:
+        usual = model_config(name, config.get("preset", "paper"))
         whole = model_config(name, config.get("preset", "paper"), config)
     except ConfigError as error:
         raise ConfigError(f"{path}: its header is of a {error}") from error
-    require_agreement(path, whole, {each: entry.shape for each, entry in glance(path).arrays.items()})
+    shapes = {each: entry.shape for each, entry in glance(path).arrays.items()}
+    require_agreement(path, whole, usual, shapes)
     return name, config
 
 
