@@ -26,6 +26,13 @@ def configs_dir():
     return _place("configs")
 
 
+def user_cache():
+    """The user's own folder of what can be fetched or found again: $MINDAAM_CACHE, else `mindaam` in $XDG_CACHE_HOME,
+    else `~/.cache/mindaam`. It need not exist yet."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.path.expanduser(os.environ.get("MINDAAM_CACHE") or os.path.join(base, "mindaam")))
+
+
 def recipes():
     """The bundled configurations of trainings, {name: Path}, sorted by folder and name."""
     places = [path for folder in RECIPES for path in sorted((configs_dir() / folder).glob("*.yaml"))]

@@ -8,9 +8,9 @@ import fcntl
 import json
 import os
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from mindaam.errors import CheckpointError, OutputError
+from mindaam.places import user_cache
 
 _ELSEWHERE = "make room or name another folder with MINDAAM_CACHE"
 _HEX = set("0123456789abcdef")
@@ -18,8 +18,7 @@ _HEX = set("0123456789abcdef")
 
 def cache_dir():
     """The user's folder; it need not exist yet."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.path.expanduser(os.environ.get("MINDAAM_CACHE") or os.path.join(base, "mindaam")))
+    return user_cache()
 
 
 def prepared(path):
