@@ -18,6 +18,7 @@ from mindaam.data.imports.fixation_csv import read_table
 from mindaam.data.imports.import_placing import ORIGINS, TOP_LEFT, place
 from mindaam.data.imports.import_remarks import remarks
 from mindaam.data.imports.import_writer import write_folder
+from mindaam.data.listed import shown
 from mindaam.errors import ConfigError, InputError, OutputError, nearest, unknown
 from mindaam.files import lies_in
 
@@ -212,7 +213,8 @@ def _named(folder, table, row, known):
     name = known.get(_key(re.split(r"[\\/]", row.stimulus)[-1]))
     if name is None:
         hint = nearest(row.stimulus, list(known.values()))
-        raise InputError(f"{table}, line {row.line}: {folder} has no {row.stimulus}{hint}; add it or take its rows out")
+        what = shown(row.stimulus)
+        raise InputError(f"{table}, line {row.line}: {folder} has no {what}{hint}; add it or take its rows out")
     return name
 
 

@@ -25,7 +25,7 @@ from mindaam.errors import InputError, OutputError
 from mindaam.files import real
 from mindaam.places import user_cache
 
-VERSION = 1  # rises when a video's frames or times are found by another rule
+VERSION = 2  # rises when a video's frames or times are found by another rule
 KEPT = "timelines.json"  # in a gaze folder
 THREADS = min(4, os.cpu_count() or 1)
 MANY = 20  # videos from which on it is said what takes long
