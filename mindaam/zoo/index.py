@@ -19,6 +19,7 @@ from mindaam import yaml_files
 from mindaam.errors import CheckpointError, ConfigError, MindAAMError, unknown
 from mindaam.places import model_zoo_dir
 from mindaam.schema import Schema, mapping, read_yaml, validate
+from mindaam.streams import plain
 from mindaam.zoo.cache import cache_dir, is_sha256, pin, pins
 from mindaam.zoo.checkpoints import sha256_of
 
@@ -278,7 +279,7 @@ def main(arguments):
             state = "not there yet" if entry.sha256 is None else verified(name) and "verified"
             print(f"{name}: {'updated, ' if name in changed else ''}{state}")
     except MindAAMError as error:
-        print(f"mindaam: {error}", file=sys.stderr)
+        print(f"mindaam: {plain(error)}", file=sys.stderr)
         return 2
     return 0
 
