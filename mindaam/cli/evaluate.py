@@ -56,7 +56,7 @@ def _readers(root, split, sets, skip_damaged):
     from mindaam.errors import InputError
 
     found = {}  # by the name under which the report has them
-    for name, reader in open_named(root, sets, [split], skip_damaged=skip_damaged):
+    for name, reader in open_named(root, sets, [split], skip_damaged=skip_damaged, report=say):
         if reader.name in found:
             raise InputError(
                 f"{found[reader.name].root} and {reader.root} are both called {reader.name} in their meta.json; "

@@ -8,10 +8,10 @@ import fcntl
 import json
 import os
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from mindaam.errors import CheckpointError, OutputError
 from mindaam.files import read_small
+from mindaam.places import user_cache
 
 _ELSEWHERE = "make room or name another folder with MINDAAM_CACHE"
 LARGEST = 4_000_000  # bytes of pins.json
@@ -20,15 +20,11 @@ _HEX = set("0123456789abcdef")
 
 def cache_dir():
     """The user's folder; it need not exist yet."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    base = base if os.path.isabs(base) else "~/.cache"  # the XDG specification has relative ones ignored
-    return Path(os.path.expanduser(os.environ.get("MINDAAM_CACHE") or os.path.join(base, "mindaam")))
+    return user_cache()
 
 
 def prepared(path):
     """`path`, after the folder that it lies in was made. Raises OutputError where that cannot be."""
-    if path.parts[:1] == ("~",):  # nobody's home is known: neither $HOME nor the system's list of users has it
-        raise OutputError("there is no home folder to keep weights in; name a folder with MINDAAM_CACHE")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -50,6 +50,7 @@ def _gaze_folder(name, place):
         report["problems"] += damaged({"": reader}).get("", {}).values()
         beside = getattr(reader, "outside", 0)
         report["notes"] += [f"{split}: {beside:,} fixations outside their pictures are left out"] * bool(beside)
+        report["notes"] += opening.untimely(split, reader)
     return report
 
 

@@ -42,21 +42,20 @@ class Wanted(NamedTuple):
 
 
 class Stimulus(NamedTuple):
-    """A picture or film: its path, (height, width), and of a film the number of frames and the rate."""
+    """A picture or film: its path, (height, width), and of a film its Timeline."""
 
     path: Path
     size: tuple
-    frames: int | None = None
-    rate: float | None = None
+    timeline: object = None
 
 
 class Gathered(NamedTuple):
     """What is written: name of the folder; kind, "images" or "films"; stimuli {name: Stimulus} and sounds {name: Path}
     of those with gaze; fixations; sentences {condition: its own}; conditions {condition: the sentence it is scored
     with}; splits {split: names}. And what is told of it: columns {role: column of the table}, outside: how many
-    fixations were beside their picture or film, without: names of what has no fixation, missing: how many rows had no
-    x or y, again: how many repeated the row before them, untimed: how many of films had no start, remarks: sentences on
-    what may be wrong."""
+    fixations were beside their picture or film, beyond: how many, of the others, were before their film's first frame
+    or after its last, without: names of what has no fixation, missing: how many rows had no x or y, again: how many
+    repeated the row before them, untimed: how many of films had no start, remarks: sentences on what may be wrong."""
 
     name: str
     kind: str
@@ -68,6 +67,7 @@ class Gathered(NamedTuple):
     splits: dict
     columns: dict
     outside: int
+    beyond: int
     without: list
     missing: int
     again: int
@@ -98,8 +98,8 @@ def gather(folder, table, name, wanted):
     read = read_table(table, wanted.columns)
     known = _keys(paths)
     named = [_named(folder, table, row, known) for row in read.rows]
-    stimuli = {each: _measured(paths[each], kind) for each in sorted(set(named))}
-    fixations, outside, untimed = place(table, read, named, stimuli, wanted)
+    stimuli = _measured(folder, {each: paths[each] for each in sorted(set(named))}, kind)
+    fixations, outside, beyond, untimed = place(table, read, named, stimuli, wanted)
     conditions = list(dict.fromkeys(each.condition for each in fixations))
     own = sentences_of(conditions, wanted.sentences)
     scored = {condition: _scored(name, own, condition) for condition in conditions}
@@ -115,6 +115,7 @@ def gather(folder, table, name, wanted):
         splits=split_by_hash(seen, wanted.val),
         columns=read.columns,
         outside=outside,
+        beyond=beyond,
         without=sorted(set(paths) - set(seen)),
         missing=read.missing,
         again=read.again,
@@ -215,13 +216,20 @@ def _named(folder, table, row, known):
     return name
 
 
-def _measured(path, kind):
+def _measured(folder, paths, kind):
+    """{name: Stimulus} of {name: Path}."""
     if kind == "images":
-        return Stimulus(path, media.picture_size(path))
-    from mindaam.data.videos.reading import film_info, frame_count
+        return {name: Stimulus(path, media.picture_size(path)) for name, path in paths.items()}
+    from mindaam.data.videos.kept import find_timelines
+    from mindaam.data.videos.reading import film_info
+    from mindaam.data.videos.timeline import timeline
 
-    info, (frames, rate) = film_info(path), frame_count(path)
-    return Stimulus(path, (info.height, info.width), frames, rate)
+    infos = {name: film_info(path) for name, path in paths.items()}
+    known = find_timelines(folder, list(paths))
+    return {
+        name: Stimulus(path, (infos[name].height, infos[name].width), known.get(name) or timeline(path))
+        for name, path in paths.items()
+    }
 
 
 def _sound(film):

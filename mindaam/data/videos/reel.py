@@ -127,7 +127,8 @@ class Reel:
         """Whether a second of the film can be sought."""
         if kind(self.container) in GUESSING or self._turn and self.stream.codec_context.has_b_frames:
             return False
-        return kind(self.container) != "mpegts" or not self._starts_anew()
+        is_told = kind(self.container) != "mpegts" and self.container.duration  # by an index, not by a search of times
+        return bool(is_told) or not self._starts_anew()
 
     def _starts_anew(self):
         """Whether the film's clock starts anew somewhere, as of films glued together, so that seconds are ambiguous."""
