@@ -20,6 +20,8 @@ from mindaam.errors import InputError
 FIXATION = 1  # DIEM's event: the eye rests
 ROUNDED = 2e-3  # seconds by which containers round times, at worst, and then some
 UNEVEN = 0.25  # parts of a frame's time by which even times may be off
+ENDLESS = 1e12  # ms that no fixation begins after or lasts; no number is less
+MOST = 1e6  # pixels or frames a second that a film cannot have
 CENTRE = 20  # LEDOV: what lies within a height / CENTRE of the middle may still be the point shown before the film
 
 
@@ -131,6 +133,7 @@ def ledov_mat(paths, film):
     data = _database(path, "Data")
     rows, (width, height), rate, count = _ledov_fields(data, path)
     margin, begun, kept = round(height / CENTRE), False, []
+    count = min(count, int(film.numbers.max(initial=film.start - 1)) - film.start + 1)
     facts = film._replace(rate=rate)
     begins, ends = facts.clock(rows[:, 1], 1000), facts.clock(rows[:, 1] + rows[:, 2], 1000)
     for k, (viewer, start, duration, x, y) in enumerate(rows[:, :5]):
@@ -138,7 +141,7 @@ def ledov_mat(paths, film):
             begun = False
         off = abs(x - width / 2) > margin and abs(y - height / 2) > margin
         begun = begun or (off and 0 < x < width and 0 < y < height)
-        if begun and np.isfinite([start, duration]).all():
+        if begun and np.abs([start, duration]).max() < ENDLESS:
             first, last = max(1, int(np.ceil(begins[k]))), min(count, int(np.ceil(ends[k])))
             kept += [(frame - 1, x, y) for frame in range(first, last + 1)]
     kept = np.array(kept, np.float64).reshape(-1, 3)
@@ -194,10 +197,10 @@ def _ledov_fields(data, path):
         rows = np.asarray(data["fixdata"], np.float64)
         width, height = np.ravel(data["VideoSize"])[:2].astype(float).tolist()
         rate, count = float(np.ravel(data["VideoFrameRate"])[0]), int(np.ravel(data["VideoFrames"])[0])
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise InputError(f"{path}: Data has no usable fixdata, VideoSize, rate or length ({error})") from error
     rows = rows.reshape(-1, 5) if not rows.size else rows
-    if rows.ndim != 2 or rows.shape[1] < 5 or min(width, height, rate) <= 0:
+    if rows.ndim != 2 or rows.shape[1] < 5 or not all(0 < each < MOST for each in (width, height, rate)):
         raise InputError(f"{path}: fixdata must have five columns, and the film a size and a rate; copy the file again")
     return rows, (width, height), rate, count
 
