@@ -121,6 +121,8 @@ def _written(done, out):
     if done.without:
         names = ", ".join(done.without[:SHOWN]) + (", ..." if len(done.without) > SHOWN else "")
         yield f"left out: {_count(len(done.without), what)} without a fixation: {names}"
+    if done.passed_over:
+        yield done.passed_over
     yield "splits: " + ", ".join(f"{split} {len(names)}" for split, names in done.splits.items())
 
 
