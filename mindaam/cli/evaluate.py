@@ -6,10 +6,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
-from typer import Exit, Option, echo
+from typer import Exit, Option
 
 from mindaam.cli.batches import Batch
-from mindaam.cli.terminal import progress, say
+from mindaam.cli.terminal import progress, say, show, tell
 
 MODEL = "A model, its .safetensors checkpoint, or a run's folder."
 REPORTS = (".md", ".json")
@@ -43,10 +43,10 @@ def evaluate(
     from mindaam.evaluation import gaze
 
     table = gaze.markdown(report)
-    echo(table)
+    show(table)
     if save:
         _write_report(save, report, table)
-        echo(f"report: {save}")
+        tell(f"report: {save}")
     raise Exit(batch.code if batch else 0)
 
 

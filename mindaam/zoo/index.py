@@ -13,19 +13,32 @@ import sys
 from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from mindaam import yaml_files
 from mindaam.errors import CheckpointError, ConfigError, MindAAMError, unknown
+from mindaam.file_kinds import TEXT, stand_in, start_of
 from mindaam.places import model_zoo_dir
 from mindaam.schema import Schema, mapping, read_yaml, validate
+from mindaam.streams import plain
 from mindaam.zoo.cache import cache_dir, is_sha256, pin, pins
 from mindaam.zoo.checkpoints import sha256_of
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*$")]  # never out of its folder
+
+def _shown_as_it_is(text):
+    if plain(text) != text:
+        raise ValueError("holds a line break, or another character that a terminal would act on")
+    return text
+
+
+_PART = "[A-Za-z0-9][A-Za-z0-9_.-]*"
+Key = Annotated[str, Field(pattern=f"^{_PART}$", max_length=100)]
+Name = Annotated[str, Field(pattern=f"^{_PART}(/{_PART})*$", max_length=200)]  # never out of its folder
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Size = Annotated[int, Field(gt=0)]
-Address = Annotated[str, Field(pattern="^https://[^/]+/")]
+Size = Annotated[int, Field(strict=True, gt=0, le=10**13)]
+Address = Annotated[str, Field(pattern="^https://[A-Za-z0-9.-]+(:[1-9][0-9]{0,4})?/[!-~]*$", max_length=2000)]
+Text = Annotated[str, AfterValidator(_shown_as_it_is), Field(max_length=2000)]
+Figure = Annotated[float, Field(allow_inf_nan=False)]
 
 _RESTORE = 'restore it with "git checkout -- model_zoo" in a clone, or install the package again'
 
@@ -47,8 +60,8 @@ class Original(Schema):
 class Figures(Schema):
     """Published measurements {data set: {metric: value}}, and where they were published."""
 
-    source: str
-    values: dict[str, dict[str, float]]
+    source: Text
+    values: dict[Text, dict[Text, Figure]]
 
 
 class Record(Schema):
@@ -63,11 +76,11 @@ class Record(Schema):
     kind: Literal["encoder", "tokenizer", "model"]
     sha256: Hash | None
     bytes: Size | None
-    licence: str
-    source: str
+    licence: Text
+    source: Text
     page: Address | None = None
-    accept: str | None = None
-    obtain: str | None = None
+    accept: Text | None = None
+    obtain: Text | None = None
     url: Address | None = None
     original: Original | None = None
     config: Name | None = None
@@ -77,7 +90,7 @@ class Record(Schema):
 class Index(Schema):
     """All records by name."""
 
-    files: dict[str, Record]
+    files: dict[Key, Record]
 
 
 def index_path():
@@ -161,11 +174,21 @@ def check(path, entry, remedy):
     """`path`, whose size and SHA-256 are those of `entry`; otherwise CheckpointError, which ends in `remedy`."""
     size = path.stat().st_size
     if entry.bytes is not None and size != entry.bytes:
+        refuse_stand_in(path)
         raise CheckpointError(f"{path} has {size} bytes instead of {entry.bytes}; {remedy}")
     got = sha256_of(path)
     if got != entry.sha256:
+        refuse_stand_in(path)
         raise CheckpointError(f"{path} was changed or damaged: its SHA-256 is {got}, expected {entry.sha256}; {remedy}")
     return path
+
+
+def refuse_stand_in(path):
+    """Raises CheckpointError where a Git LFS pointer, a web page or the like lies in the place of a file of the zoo."""
+    named = stand_in(start_of(path))
+    # what is a text and no more may be the file itself, damaged, as a tokenizer is one
+    if named and named != TEXT and not (path.suffix == ".json" and named.what.startswith("a JSON")):
+        raise CheckpointError(f"{path} is {named}")
 
 
 def cure(name, entry, path):
@@ -197,6 +220,7 @@ def vouch(name, sha256=None):
     chosen = [(entry, path, got) for entry, path, got in there if wanted in (None, got)]
     for entry, path, got in chosen:
         if entry.sha256 is None:
+            refuse_stand_in(path)
             pin(entry.file, got, path.stat().st_size)
         else:
             check(path, entry, cure(name, entry, path))
@@ -278,7 +302,7 @@ def main(arguments):
             state = "not there yet" if entry.sha256 is None else verified(name) and "verified"
             print(f"{name}: {'updated, ' if name in changed else ''}{state}")
     except MindAAMError as error:
-        print(f"mindaam: {error}", file=sys.stderr)
+        print(f"mindaam: {plain(error)}", file=sys.stderr)
         return 2
     return 0
 

@@ -173,13 +173,13 @@ def _looked(found, reader, chosen, gaze, deep, progress):
         if not found.is_film:
             return look_at_picture(reader, place, labelled=labelled(place), gaze=gaze, deep=deep)
         tree = Tree(found.tree.root)  # of its own: listings are not shared between threads
-        film = found.stimuli[place]
-        if deep:
-            [film] = with_timelines(tree, found.layout, [film])
-        alone = FilmSet(tree, found.record, found.layout, [film], None)
+        alone = FilmSet(tree, found.record, found.layout, [films.get(place, found.stimuli[place])], None)
         return look_at_film(alone, 0, labelled=labelled(place), deep=deep)
 
-    looks = []
+    looks, films = [], {}
+    if found.is_film and deep:  # what headers say is good enough otherwise
+        decoded = with_timelines(found.tree, found.layout, [found.stimuli[place] for place in chosen])
+        films = dict(zip(chosen, decoded, strict=True))
     with ThreadPoolExecutor(THREADS) as pool:
         for seen in pool.map(look, chosen):
             if progress is not None:

@@ -54,21 +54,23 @@ def index(tree, layout, source):
     places = _folders(tree, layout) if layout.frames else _files(tree, layout)
     splits = assign(tree, layout.splits, [fields for _, fields in places])
     shared = min((prefix(pattern) for pattern in (layout.films or [layout.frames])), key=len)
-    rates, films, problems = _rates(tree, layout), [], []
+    rates, films, refused = _rates(tree, layout), [], {}
     known = {} if layout.frames else _known(tree, [path for path, _ in places])
     for (path, fields), split in zip(places, splits, strict=True):
         name = path.removeprefix(shared)
         try:
-            film = _film(tree, layout, name, split, path, fields, rates, known.get(path))
-            if not layout.frames and _is_doubtful(tree, layout, film):
-                [film] = with_timelines(tree, layout, [film])
+            films.append(_film(tree, layout, name, split, path, fields, rates, known.get(path)))
         except InputError as error:
             films.append(_unreadable(layout, name, split, path, fields))
-            reason = str(error).removeprefix(str(tree.path(path))).lstrip(": ")
-            problems.append(Problem(path, reason, stimulus=name))
-            continue
-        films.append(film)
-        problems += _problems(tree, layout, film, source)
+            refused[path] = str(error).removeprefix(str(tree.path(path))).lstrip(": ")
+    doubtful = [film for film in films if film.path not in refused and _is_doubtful(tree, layout, film)]
+    mended = {film.path: film for film in with_timelines(tree, layout, doubtful)}
+    films, problems = [mended.get(film.path, film) for film in films], []
+    for film in films:
+        if film.path in refused:
+            problems.append(Problem(film.path, refused[film.path], stimulus=film.name))
+        else:
+            problems += _problems(tree, layout, film, source)
     problems += _without_film(tree, layout, [fields for _, fields in places])
     return films, [*tree.problems, *problems]
 
@@ -148,9 +150,11 @@ def _known(tree, paths):
 
 
 def _is_doubtful(tree, layout, film):
-    """Whether the maps and fixation files of frames are not as many as the frames that the header tells."""
+    """Whether the maps and fixation files of a film file's frames are not as many as its header tells."""
+    if layout.frames or film.timeline is not None:
+        return False
     patterns = [*layout.maps, *([layout.fixations.path] if layout.fixations else [])]
-    for pattern in [each for each in patterns if "{frame" in each] if film.timeline is None else ():
+    for pattern in [each for each in patterns if "{frame" in each]:
         labelled = frame_files(tree, pattern, film.fields)
         if labelled and max(labelled) != layout.first_frame + layout.skip_frames + len(film.numbers) - 1:
             return True

@@ -50,11 +50,11 @@ def place(table, read, named, stimuli, wanted):
             fixations.append(Fixation(name, condition.strip(), x, y, row))
         else:
             beside.append((name, row))
-    if 2 * len(beside) > len(named):
+    if beside and 2 * (len(beside) + beyond) > len(named):
         name, row = beside[0]
         height, width = stimuli[name].size
         raise InputError(
-            f"{table}: {len(beside)} of {len(named)} fixations lie outside, the first on line {row.line} at x "
+            f"{table}: {len(beside) + beyond} of {len(named)} fixations lie outside, the first on line {row.line} at x "
             f"{row.x:g}, y {row.y:g} of {name}, which is {width}x{height}; are x and y swapped, in other units "
             "(--fractions), from another corner (--origin), or counted on the screen?"
         )

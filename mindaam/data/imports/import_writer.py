@@ -79,9 +79,11 @@ def _number(value):
 def _meta(gathered, source, wanted):
     dropped = {
         "dropped_missing": gathered.missing,
+        "dropped_unnamed": gathered.unnamed,
         "dropped_repeated": gathered.again,
         "dropped_without_start": gathered.untimed,
     }
+    called = source.encode("utf-8", "backslashreplace").decode()  # a file's name may be no text
     origin = {} if wanted.origin == TOP_LEFT else {"origin": wanted.origin}
     meta = {
         "name": gathered.name,
@@ -90,7 +92,7 @@ def _meta(gathered, source, wanted):
         "n_fixations": len(gathered.fixations),
         "dropped_outside": gathered.outside + gathered.beyond,
         **{key: count for key, count in dropped.items() if count},
-        "imported_from": {"table": source, "columns": gathered.columns, **origin},
+        "imported_from": {"table": called, "columns": gathered.columns, **origin},
         gathered.kind: {name: _facts(stimulus) for name, stimulus in gathered.stimuli.items()},
     }
     return meta | ({"sentences": gathered.sentences} if gathered.sentences else {})

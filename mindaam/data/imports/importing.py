@@ -18,7 +18,7 @@ from mindaam.data.imports.fixation_csv import read_table
 from mindaam.data.imports.import_placing import ORIGINS, TOP_LEFT, place
 from mindaam.data.imports.import_remarks import remarks
 from mindaam.data.imports.import_writer import write_folder
-from mindaam.data.listed import shown
+from mindaam.data.listed import fault_of_label, fault_of_text, shown
 from mindaam.errors import ConfigError, InputError, OutputError, nearest, unknown
 from mindaam.files import lies_in
 
@@ -72,6 +72,7 @@ class Gathered(NamedTuple):
     beyond: int
     without: list
     missing: int
+    unnamed: int
     again: int
     untimed: int
     remarks: list
@@ -89,6 +90,9 @@ def import_gaze(folder, table, out, wanted=Wanted()):  # noqa: B008 - an immutab
         raise OutputError(f"{out} exists already; name a new folder, or remove it first")
     if lies_in(out, folder):
         raise OutputError(f"{out} lies in the folder {folder}, in which nothing is changed; name another place")
+    fault = fault_of_label(out.name)
+    if fault:
+        raise OutputError(f'"{shown(out.name)}" {fault}, and a gaze folder is known by its name; name another place')
     _check(wanted)
     gathered = gather(folder, table, out.name, wanted)
     write_folder(out, gathered, table.name, wanted)
@@ -103,7 +107,7 @@ def gather(folder, table, name, wanted):
     named = [_named(folder, table, row, known) for row in read.rows]
     stimuli = _measured(folder, {each: paths[each] for each in sorted(set(named))}, kind)
     fixations, outside, beyond, untimed = place(table, read, named, stimuli, wanted)
-    conditions = list(dict.fromkeys(each.condition for each in fixations))
+    conditions = _conditions(table, fixations)
     own = sentences_of(conditions, wanted.sentences)
     scored = {condition: _scored(name, own, condition) for condition in conditions}
     seen = sorted({each.name for each in fixations})
@@ -121,6 +125,7 @@ def gather(folder, table, name, wanted):
         beyond=beyond,
         without=sorted(set(paths) - set(seen)),
         missing=read.missing,
+        unnamed=read.unnamed,
         again=read.again,
         untimed=untimed,
         remarks=remarks(read, kind),
@@ -176,8 +181,9 @@ def sentences_of(conditions, given):
                 f'of which condition is the sentence "{text}"? the table has {", ".join(conditions)}: give '
                 f'--sentence "{conditions[0]}=..."'
             )
-        if not sentence:
-            raise ConfigError(f'the sentence of the condition "{condition}" is empty; say who looks and why')
+        if not sentence or fault_of_text(" ".join(sentence.split())):
+            fault = "has characters that cannot be read" if sentence else "is empty"
+            raise ConfigError(f'the sentence of the condition "{condition}" {fault}; say who looks and why')
         own.setdefault(condition, []).append(sentence)
     return own
 
@@ -202,8 +208,21 @@ def _check(wanted):
         raise ConfigError(f"a degree cannot be {wanted.px_per_degree:g} pixels wide; give --px-per-degree more than 0")
     if wanted.origin not in ORIGINS:
         raise unknown("corner that x and y count from", wanted.origin, ORIGINS)
-    if wanted.condition is not None and not wanted.condition.strip():
-        raise ConfigError("a condition must have a name; give --condition NAME")
+    if wanted.condition is not None and (not wanted.condition.strip() or fault_of_text(wanted.condition.strip())):
+        raise ConfigError("a condition must have a name, of letters that can be read; give --condition NAME")
+
+
+def _conditions(table, fixations):
+    """The conditions of the fixations in their order; InputError when one is no text that people can read."""
+    first = {}
+    for each in fixations:
+        first.setdefault(each.condition, each.row.line)
+    for condition, line in first.items():
+        fault = fault_of_text(condition)
+        if fault:
+            where = f'{table}, line {line}: the condition "{shown(condition)}"'
+            raise InputError(f"{where} {fault}; mend it in all rows")
+    return list(first)
 
 
 def _key(name):

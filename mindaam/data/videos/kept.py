@@ -99,7 +99,8 @@ def _keep_more(root, timelines):
     file = _cache_file(root)
     with suppress(OSError, OutputError):
         os.makedirs(file.parent, exist_ok=True)
-        _write(file, _entries(file) | {path: _entry(root / path, known) for path, known in timelines.items()})
+        kept = {path: entry for path, entry in _entries(file).items() if _sound(entry, _state(root / path))}
+        _write(file, kept | {path: _entry(root / path, known) for path, known in timelines.items()})
 
 
 def _write(file, entries):

@@ -36,7 +36,7 @@ def timeline(path):
     """The Timeline of a video. Raises InputError unless the file is one and at least one of its frames can be decoded;
     what of a damaged video can be decoded counts."""
     times, length, kinds = [], 0.0, set()
-    with Reel(path) as reel:
+    with Reel(path, images=False) as reel:
         for frame, time in reel.shown():
             if _makes_an_image(frame, kinds):
                 times.append(time)
@@ -62,9 +62,9 @@ def _declared_end(reel):
 def _makes_an_image(frame, kinds):
     """Whether frames of its kind can be made images; kinds of which that is known are kept in the set `kinds`."""
     own = frame.format.name, frame.width, frame.height
-    if own not in kinds:
+    if own not in kinds and not frame.interlaced_frame:  # these are made progressive before
         try:
-            upright_rgb(frame, (1, 1))
+            upright_rgb(frame, (frame.height, frame.width))
         except FAULTS:
             return False
         kinds.add(own)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mindaam.data.imports.fixation_csv import MISSING, read_table
+from mindaam.data.imports.fixation_csv import MISSING, NAMELESS, read_table
 from mindaam.data.imports.import_remarks import remarks
 from mindaam.errors import ConfigError, InputError
 
@@ -125,8 +125,8 @@ def test_a_comment_may_be_the_header(read):
     ("text", "says"),
     [
         ("sep=a\nimageaxay\n", 'line 1: cells cut at "a" cannot be read'),
-        ("# a\n# b\n", "no column that is known as image; its columns are # b"),
-        ("Fixations\nOf today\n", "its columns are Fixations"),
+        ("# a\n# b\n", "no columns but # b"),
+        ("Fixations\nOf today\n", "no columns but Fixations; cut all lines at commas"),
         ("image,x\na,1\n", "known as y"),
         ("\nimage,x,y\n# a\n", "line 3: the row has 1 cell, but the header 3 columns"),
         ("image,x,y\na,1,2\nimage,x,y\n", 'line 3: x is "x"'),
@@ -147,6 +147,13 @@ def test_missing_gaze_in_every_spelling_is_left_out_and_counted(read, text):
     table = read(f"image,x,y,t,duration\na,{text},{text},1,2\na,1,{text},1,2\na,{text},2,1,2\nb,3,4,{text},{text}\n")
     assert places(table) == [("b", 3, 4)] and table.missing == 3
     assert (table.rows[0].t_ms, table.rows[0].duration_ms) == (None, None)
+
+
+def test_gaze_on_no_image_is_left_out_unless_it_is_most(read):
+    table = read("image,x,y,task\n,1,2,\na,3,4,b\n-,5,6,\nc,7,8,b\n")
+    assert [row.stimulus for row in table.rows] == ["a", "c"] and (table.unnamed, table.missing) == (2, 0)
+    with pytest.raises(InputError, match="line 3: the column image is empty, as in 2 of 3 rows"):
+        read("image,x,y\na,3,4\n,1,2\n.,1,2\n")
 
 
 def test_a_row_without_gaze_needs_no_image(read):
@@ -217,7 +224,8 @@ def test_three_digits_behind_a_decimal_comma_are_read_where_nothing_speaks_again
     assert [row.x for row in table.rows] == [float(cell.replace(",", ".")) for cell in cells]
 
 
-words = st.text("abcdefgh éß夜,;\t\"'#=.", min_size=1, max_size=8).map(str.strip).filter(bool)
+words = st.text("abcdefgh éß夜,;\t\"'#=.", min_size=1, max_size=8).map(str.strip)
+words = words.filter(lambda word: word not in NAMELESS)
 numbers = st.floats(-1e6, 1e6).map(lambda value: round(value, 3))
 table_rows = st.lists(st.tuples(words, numbers, numbers, words, st.floats(0, 1e4)), min_size=1, max_size=6)
 
