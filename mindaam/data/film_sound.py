@@ -4,7 +4,9 @@ from fractions import Fraction
 
 import av
 
-from mindaam.data.sound_track import OFF, NoSound, SoundTrack, open_sound
+from mindaam.data.audio.tape import OFF, NoSound, open_sound
+from mindaam.data.sound_track import SoundTrack
+from mindaam.data.videos.containers import FAULTS, packets
 
 ENCODED_RATE = 48_000  # samples a second of sound that is encoded anew
 SWING = 0.15  # seconds of AAC before the start that are copied too: its decoder needs them to swing in
@@ -29,11 +31,11 @@ def read_sound(path, rate, start=0.0, end=None):
 def resampled(container, stream, start, form, layout, rate):
     """Yields (time, frame) of a container's sound stream from about `start` on; time: seconds of the film.
 
-    Raises FFmpegError when it cannot be decoded further.
+    Raises one of FAULTS when it cannot be decoded further.
     """
     origin = from_start(container, start)
     resampler = av.AudioResampler(form, layout, rate)
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         for decoded in packet.decode():
             for frame in resampler.resample(decoded):
                 if frame.time is not None:
@@ -79,7 +81,7 @@ class Soundtrack:
             if self._next is None:
                 try:
                     self._next = next(self._packets, None)
-                except av.FFmpegError:
+                except FAULTS:
                     self.lost, self._packets = self._time, iter(())
             if self._next is None or self._next[0] > time:
                 return
@@ -95,7 +97,7 @@ class Soundtrack:
     def _copied(self, stream, source, start):
         shift = from_start(self._film, start) + start
         last = -round(SWING / source.time_base)
-        for packet in self._film.demux(source):
+        for packet in packets(self._film, source):
             if packet.pts is None or packet.dts is None:
                 continue
             off = round(shift / packet.time_base)

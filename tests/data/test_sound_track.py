@@ -9,8 +9,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mindaam.data import sound_track
-from mindaam.data.audio import intact_file
+from mindaam.data.audio import intact_file, tape
 from mindaam.data.audio.intact_file import IntactFile, finite
 from mindaam.data.sound_track import NoSound, SoundTrack
 from mindaam.data.videos.reading import read_frames
@@ -133,7 +132,7 @@ def test_reading_on_keeps_little_and_decodes_once(film, film_wave):
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.avi", "a.wav", "a.flac", "a.ogg", "a.mp3"])
 def test_a_jump_finds_its_second(tmp_path, monkeypatch, name):
-    monkeypatch.setattr(sound_track, "LEAP", 2.0)
+    monkeypatch.setattr(tape, "LEAP", 2.0)
     wave = noise(20, RATE)
     if name[-3:] in ("mp4", "mkv", ".ts", "avi"):
         options = {"codec": "mpeg4", "tone_codec": "pcm_s16le"} if name == "a.avi" else {}
@@ -142,7 +141,7 @@ def test_a_jump_finds_its_second(tmp_path, monkeypatch, name):
         path = write(tmp_path / name, wave, RATE)
     all_samples, decoded = whole(path, RATE)[0], []
     exact = 1e-6 if name[-4:] in (".wav", "flac", ".ogg") else 1e-4
-    for module in (sound_track, intact_file):
+    for module in (tape, intact_file):
         monkeypatch.setattr(module, "finite", counting(decoded))
     with SoundTrack(path) as track:
         for second in (15.3, 16.0, 4.7, 18.9, 0.2):
