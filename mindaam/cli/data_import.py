@@ -1,5 +1,7 @@
 """`mindaam data import`: a folder of pictures or films and a table of fixations become a gaze folder."""
 
+import json
+import re
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +15,13 @@ RECIPE = "corpus"
 
 FOLDER = "Folder of pictures, or of films with any audio files as NAME.wav beside them."
 TABLE = "CSV in UTF-8: a line of column names, a line a fixation."
-COLUMNS = "Which column is which, as image=FILE,x=GazeX; those with usual names are found."
+COLUMNS = "Which column is which, as image=FILE,x=GazeX, repeated, or as JSON; those with usual names are found."
 CONDITION = "Viewing condition of all fixations (the table's column, or free_viewing)."
 SENTENCE = "Who looks and why; repeat for paraphrases. Of several conditions: NAME=TEXT."
 DEGREE = "Pixels of the pictures that a degree of visual angle has."
 VAL = "Share of the pictures held out as the split val."
 FRACTIONS = "x and y are 0..1 of the width and height, not pixels."
+ORIGIN = "The corner that x and y count from: top-left, or bottom-left, from which y counts up."
 LINK = "Copy the pictures or films, or make links to them."
 
 
@@ -26,35 +29,61 @@ def import_gaze(
     folder: Annotated[Path, Argument(metavar="FOLDER", help=FOLDER)],
     table: Annotated[Path, Argument(metavar="FIXATIONS.csv", help=TABLE)],
     out: Annotated[Path, Option("-o", "--out", metavar="NEWFOLDER", help="The gaze folder that is made.")],
-    columns: Annotated[str, Option(metavar="ROLE=NAME,...", help=COLUMNS)] = "",
+    columns: Annotated[list[str] | None, Option(metavar="ROLE=NAME,...", help=COLUMNS)] = None,
     condition: Annotated[str | None, Option(metavar="NAME", help=CONDITION)] = None,
     sentence: Annotated[list[str] | None, Option(metavar="TEXT", help=SENTENCE)] = None,
     px_per_degree: Annotated[float | None, Option(metavar="F", help=DEGREE)] = None,
     val: Annotated[float, Option(metavar="SHARE", help=VAL)] = 0.2,
     fractions: Annotated[bool, Option("--fractions", help=FRACTIONS)] = False,
+    origin: Annotated[str, Option(metavar="CORNER", help=ORIGIN)] = "top-left",
     link: Annotated[bool, Option("--link/--copy", help=LINK)] = False,
 ):
     """Make a gaze folder of your own pictures or films and a table of fixations."""
     from mindaam.data.imports.importing import Wanted, import_gaze
 
-    named = _columns(columns)
-    wanted = Wanted(named, condition, tuple(sentence or ()), px_per_degree, val, fractions, link)
+    named = columns_of(columns or ())
+    wanted = Wanted(named, condition, tuple(sentence or ()), px_per_degree, val, fractions, link, origin)
     done = import_gaze(folder, table, out, wanted)
     for line in (*_read(done, wanted), *_written(done, out), *_next(done, out)):
         tell(line)
 
 
-def _columns(text):
-    """{role: column} of "role=column,role=column"; ConfigError for another form."""
+def columns_of(texts):
+    """{role: column} of texts, each "role=column,role=column" or a JSON object; ConfigError for another form.
+
+    A comma belongs to a column's name unless another "role=" follows it.
+    """
     from mindaam.errors import ConfigError
 
     named = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
+    for text in texts:
+        pairs = _of_json(text) if text.lstrip().startswith("{") else _of_pairs(text)
+        for role, column in pairs:
+            if named.setdefault(role, column) != column:
+                raise ConfigError(f'--columns gives two columns for {role}, "{named[role]}" and "{column}"; give one')
+    return named
+
+
+def _of_json(text):
+    from mindaam.errors import ConfigError
+
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f'--columns is no JSON ({error}); write --columns \'{{"x": "gaze x"}}\'') from error
+    if not all(isinstance(column, str) and role.strip() and column.strip() for role, column in found.items()):
+        raise ConfigError('--columns must give each role the name of a column; write --columns \'{"x": "gaze x"}\'')
+    return [(role.strip(), column.strip()) for role, column in found.items()]
+
+
+def _of_pairs(text):
+    from mindaam.errors import ConfigError
+
+    for part in filter(None, (part.strip(" ,") for part in re.split(r",(?=\s*\w+\s*=)", text))):
         role, equals, column = (piece.strip() for piece in part.partition("="))
         if not (role and equals and column):
             raise ConfigError(f'"{part}" does not say which column is which; write --columns image=NAME,x=NAME')
-        named[role] = column
-    return named
+        yield role, column
 
 
 def _read(done, wanted):
@@ -66,6 +95,7 @@ def _read(done, wanted):
         yield "no column of durations: each fixation counts for the one frame that is shown at its start"
     if wanted.px_per_degree is None:
         yield "no --px-per-degree: pictures are taken to be 30 degrees wide"
+    yield from done.remarks
 
 
 def _written(done, out):
@@ -78,6 +108,12 @@ def _written(done, out):
     yield f"{out}: {', '.join(counts)}"
     for condition, sentence in done.conditions.items():
         yield f'{condition}: "{sentence}"'
+    if done.missing:
+        yield f"left out: {_count(done.missing, 'row')} without gaze, where x or y is missing"
+    if done.again:
+        yield f"left out: {_count(done.again, 'further sample')} of fixations that the row before has already"
+    if done.untimed:
+        yield f"left out: {_count(done.untimed, 'fixation')} without a start"
     if done.outside:
         yield f"left out: {_count(done.outside, 'fixation')} outside its {what}"
     if done.without:

@@ -86,7 +86,9 @@ class FilmWriter:
             self._drop()
 
     def _finish(self, end):
-        end = self._shown + 1 / self.rate if end is None else max(end, self._shown + SHORTEST)
+        if end is None or end <= self._shown:  # what a header says may be wrong
+            end = self._shown + 1 / self.rate
+        end = max(end, self._shown + SHORTEST)
         with self._saying_why():
             self._mux(self._stream.encode(None), last=round((end - self._shown) * TICKS))
             if self._sound is not None:

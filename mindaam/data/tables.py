@@ -26,6 +26,8 @@ def misfit(cells, names):
     cells at the end may hide that. Empty names at the end of the header are no columns, as exports may end each line
     with a separator; under them nothing may stand.
     """
+    if len(cells) == len(names) and names and names[-1].strip():  # as nearly always
+        return None
     named = _used(names)
     if named <= len(cells) <= len(names) and _used(cells) <= named:
         return None

@@ -50,6 +50,33 @@ def test_it_says_what_was_read_and_written_and_what_comes_next(mindaam, photos, 
     assert len(GazeFolder(out)) == 1
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ["image=pic,x=gaze x, left,y=gaze y=px"],
+        ["image=pic", "x=gaze x, left", "y=gaze y=px"],
+        ['{"image": "pic", "x": "gaze x, left", "y": "gaze y=px"}'],
+        ['{"x": "gaze x, left"}', " image = pic , y = gaze y=px ,"],
+    ],
+)
+def test_columns_may_be_named_in_several_ways(mindaam, photos, tmp_path, columns):
+    (tmp_path / "gaze.csv").write_text('pic,"gaze x, left",gaze y=px\na.jpg,10,20\n')
+    options = [part for each in columns for part in ("--columns", each)]
+    code, said, err = mindaam(photos, tmp_path / "gaze.csv", "-o", tmp_path / "mine", *options)
+    assert (code, err) == (0, "")
+    assert all(each in said for each in ("image from pic", "x from gaze x, left", "y from gaze y=px"))
+
+
+def test_what_is_left_out_or_doubtful_is_told_in_a_line_each(mindaam, photos, tmp_path):
+    rows = ["a,0,0,80,1"] * 2 + ["b,0,0,80,1"] * 2 + ["a,.,.,80,1", "a,5,,80,2", "a,0,0,80,3", "a,9,9,80,4"]
+    (tmp_path / "gaze.csv").write_text("image,x,y,dur,index\n" + "\n".join(rows))
+    code, said, err = mindaam(photos, tmp_path / "gaze.csv", "-o", tmp_path / "mine", "--origin", "top-left")
+    assert (code, err) == (0, "")
+    assert "\nwarning: 3 of 4 fixations lie at exactly 0, 0" in said
+    assert "\nleft out: 2 rows without gaze, where x or y is missing\n" in said
+    assert "\nleft out: 2 further samples of fixations that the row before has already\n" in said
+
+
 def test_options_reach_the_folder(mindaam, photos, tmp_path):
     options = ["--condition", "cats", "--sentence", "A viewer seeks cats.", "--sentence", "Cats?", "--val", 0, "--link"]
     code, said, _ = mindaam(photos, tmp_path / "gaze.csv", "-o", tmp_path / "mine", *options)
@@ -74,6 +101,11 @@ def test_films(mindaam, tmp_path):
     [
         (["--columns", "image"], "write --columns image=NAME"),
         (["--columns", "image=nothing"], 'no column "nothing"'),
+        (["--columns", '{"image"'], "--columns is no JSON"),
+        (["--columns", '{"image": 3}'], "--columns must give each role the name of a column"),
+        (["--columns", "x=x", "--columns", "x=y"], 'two columns for x, "x" and "y"'),
+        (["--columns", "xx=x,y=y"], 'unknown column role "xx"'),
+        (["--origin", "bottom"], 'did you mean "bottom-left"'),
         (["--val", "2"], "--val"),
         (["--fractions"], "of 3 fixations lie outside"),
     ],

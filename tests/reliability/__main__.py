@@ -61,7 +61,7 @@ def _one(row, asked):
     path = row.make(row.dice(asked.seed, asked.only), asked.only, asked.keep.resolve())
     print(f"{row.name} {asked.only}: {path}", flush=True)
     start = time.monotonic()
-    verdict, why = judged(row.attempt, path)
+    verdict, why = judged(row, path)
     print(f"{verdict} after {time.monotonic() - start:.1f} s: {why}", flush=True)
     if verdict == FELL:
         row.attempt(path)  # for the whole traceback

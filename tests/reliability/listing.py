@@ -2,7 +2,9 @@
 
 from importlib import import_module
 
-NAMES = ("images", "image-headers", "videos", "video-headers", "audio")
+NAMES = (
+    "images", "image-headers", "videos", "video-headers", "audio", "checkpoints", "checkpoint-configs", "torch-files",
+)  # fmt: skip
 
 
 def row_of(name):

@@ -19,7 +19,8 @@ class Row(NamedTuple):
     title: for the page. count: how many are tried. make: called with (dice, number, folder), writes number's file or
     files into the folder and returns the Path to be tried. attempt: called with that Path; it returns when what it got
     is right or plausible, raises a MindAAMError when the file is refused, and Fallen when what it got is neither.
-    seconds, megabytes: what one try may take; of memory it is the whole process's.
+    seconds, megabytes: what one try may take; of memory it is the whole process's. names: called with the Path, gives
+    texts of which a refusal must have one; None for the Path's own name.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Row(NamedTuple):
     attempt: Callable
     seconds: float = 10.0
     megabytes: int = 1000
+    names: Callable = None
 
     def dice(self, seed, number):
         """All chance of one try; the same for the same seed and number, on any machine."""
@@ -45,15 +47,12 @@ def require(held, what):
         raise Fallen(what)
 
 
-def judged(attempt, path, names=None):
-    """(verdict, why) of `attempt(path)`: READ, REFUSED with the sentence, or FELL with the last line of a traceback.
-
-    names: texts of which a refusal must have one; the file's own name when None.
-    """
+def judged(row, path):
+    """(verdict, why) of a row's try: READ, REFUSED with the sentence, or FELL with the last line of a traceback."""
     try:
-        attempt(path)
+        row.attempt(path)
     except MindAAMError as error:
-        fault = refusal_fault(str(error), path, names)
+        fault = refusal_fault(str(error), path, row.names and row.names(path))
         return (FELL, f"{fault}: {str(error)[:200]!r}") if fault else (REFUSED, str(error)[:200])
     except (Exception, KeyboardInterrupt, SystemExit) as error:  # a fall is whatever else comes
         return FELL, f"{_last_line(error)} at {_place(error)}"

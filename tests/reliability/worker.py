@@ -39,7 +39,7 @@ def tried(row, seed, number, folder):
         return {"number": number, "mistake": traceback.format_exc()}
     _forget_peak()
     start, used = time.monotonic(), time.process_time()
-    verdict, why = judged(row.attempt, path)
+    verdict, why = judged(row, path)
     # a busy machine makes a clock go faster than the work, several threads make work faster than the clock
     seconds = min(time.monotonic() - start, time.process_time() - used)
     megabytes = _peak()

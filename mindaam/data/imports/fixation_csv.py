@@ -1,36 +1,16 @@
 """Somebody's table of fixations: a CSV file whose columns are known by their names, or named by the user."""
 
-import csv
-import io
-import math
 import re
-from pathlib import Path
 from typing import NamedTuple
 
-from mindaam.data.media import require_file
-from mindaam.errors import ConfigError, InputError, unknown
+from mindaam.data.imports.column_names import NUMBERS, PLACES, find_columns, milliseconds
+from mindaam.data.imports.table_text import read_cells
+from mindaam.data.tables import number
+from mindaam.errors import ConfigError, InputError
 
-# Names under which columns are known, the surest first; letter case, blanks and punctuation do not count.
-KNOWN = {
-    "image": "image stimulus filename file_name image_name imagename stimulus_name stimulus_file file picture photo "
-    "img stim film video movie clip video_name media_name presented_media_name presented_stimulus_name",
-    "x": "x fix_x fixation_x x_px gaze_x x_pos xpos pos_x x_position x_coordinate fixation_point_x current_fix_x",
-    "y": "y fix_y fixation_y y_px gaze_y y_pos ypos pos_y y_position y_coordinate fixation_point_y current_fix_y",
-    "subject": "subject observer participant viewer user subject_id observer_id participant_id participant_name sub "
-    "subj person recording_session_label",
-    "condition": "condition task",
-    "t_ms": "t_ms start_ms onset_ms time_ms timestamp_ms timestamp start onset t time start_time fixation_start "
-    "current_fix_start",
-    "t_s": "t_s start_s onset_s time_s timestamp_s start_seconds",
-    "duration_ms": "duration_ms dur_ms duration dur fixation_duration fix_duration gaze_event_duration "
-    "current_fix_duration",
-    "duration_s": "duration_s dur_s duration_seconds",
-    "order": "order index fixation_index fix_index fixation_number fixation fix_number number current_fix_index",
-}
-NEEDED = ("image", "x", "y")
-ONE_OF = (("t_ms", "t_s"), ("duration_ms", "duration_s"))  # the same in two units
-NUMBERS = ("x", "y", *ONE_OF[0], *ONE_OF[1])
-SEPARATORS = ",;\t"
+# How trackers and those who work with their tables write that there is no number; letter case does not count.
+MISSING = {"", ".", "-", "--", "nan", "-nan", "na", "<na>", "n/a", "#n/a", "null", "none", "1.#qnan", "-1.#ind"}
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 1,234: a decimal comma, or one that parts thousands
 
 
 class Row(NamedTuple):
@@ -49,125 +29,120 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """rows: Rows in the order of the file; columns: {role: the column's name in the file}."""
+    """rows: Rows in the order of the file; columns: {role: the column's name in the file}; missing: how many more rows
+    there were, which have no x or no y; again: how many, which repeat the fixation of the row before them."""
 
     rows: list
     columns: dict
+    missing: int = 0
+    again: int = 0
 
 
 def read_table(path, named=None):
-    """The Table in a UTF-8 CSV file cut at commas, semicolons or tabs. named: {role: column} of columns to be taken.
+    """The Table in a text file as `table_text.read_cells` takes it. named: {role: column} of columns to be taken.
 
-    Where the cut is no comma, numbers may have a decimal comma. Raises InputError for a file that is no such table, has
-    no column for the picture, x or y, or has a row that cannot be read, and ConfigError for roles and columns that are
-    not there.
+    Where the cut is no comma, numbers may have a decimal comma. Times are in the unit that their column's name has. A
+    row without x or y has no gaze and is left out; a duration or start that is missing is None. Of rows one after the
+    other that say the same of viewer, stimulus, condition, place, duration and number of the fixation, as samples of a
+    tracker do, the first is taken. Raises InputError for a file that is no such table, has no column for the image, x
+    or y, or has a row that cannot be read, and ConfigError for roles and columns that are not there.
     """
-    path = Path(path)
-    text = _text(path)
-    header = next((line for line in text.splitlines() if line.strip()), "")
-    if not header:
-        raise InputError(f"{path} is empty; it must have a line of column names and a line for each fixation")
-    separator = max(SEPARATORS, key=header.count)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    rows, columns, places = [], None, {}
-    try:
-        for cells in lines:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if columns is None:
-                names = [cell.strip() for cell in cells]
-                columns = find_columns(path, names, named or {})
-                places = {role: names.index(column) for role, column in columns.items()}
-            else:
-                rows.append(_row(path, lines.line_num, cells, places, separator))
-    except csv.Error as error:
-        raise InputError(f"{path}, line {lines.line_num}: the row is no CSV ({error}); save the table again") from error
-    if not rows:
+    named = named or {}
+    names, separator, lines = read_cells(path, lambda names: _fits(path, names, named))
+    columns = find_columns(path, names, named)
+    places = {role: names.index(column) for role, column in columns.items()}
+    scales = {role: milliseconds(role, columns[role]) for role in NUMBERS if role in columns and role not in PLACES}
+    commas = _Commas(path)
+    read = [_row(path, line, cells, places, scales, commas if separator != "," else None) for line, cells in lines]
+    commas.check()
+    rows = [row for row in read if row is not None]
+    if not read:
         raise InputError(f"{path} has column names but no fixations; give the table with its rows")
-    return Table(rows, columns)
-
-
-def find_columns(path, names, named):
-    """{role: column's name} of a table's columns. path: what errors name. named: roles that the user gave columns for.
-
-    Raises InputError when the picture, x or y has no column, or any role two that fit equally; ConfigError for an
-    unknown role or column.
-    """
-    found = {}
-    for role, column in named.items():
-        if role not in KNOWN:
-            raise unknown("column role", role, KNOWN)
-        fits = [name for name in names if name == column] or [n for n in names if _plain(n) == _plain(column)]
-        if len(fits) != 1:
-            count = "more than one" if fits else "no"
-            raise ConfigError(f'{path} has {count} column "{column}" for {role}; its columns are {", ".join(names)}')
-        found[role] = fits[0]
-    free = [name for name in names if name not in found.values()]
-    for role, known in KNOWN.items():
-        units = next((pair for pair in ONE_OF if role in pair), (role,))
-        if any(each in found for each in units):
-            continue
-        fits = next((fits for each in known.split() if (fits := [n for n in free if _plain(n) == each])), [])
-        if len(fits) > 1:
-            raise InputError(
-                f"{path} has {len(fits)} columns that may be {role}, {' and '.join(fits)}; rename all but one of them"
-            )
-        if fits:
-            found[role] = fits[0]
-    absent = [role for role in NEEDED if role not in found]
-    if absent:
+    if not rows:
         raise InputError(
-            f"{path} has no column that is known as {absent[0]}; its columns are {', '.join(names)}: say which one it "
-            f"is with --columns {absent[0]}=NAME"
+            f"{path}: x or y is missing in all of its {len(read)} rows; take the columns that have the gaze, with "
+            "--columns x=NAME --columns y=NAME, or export them"
         )
-    return found
+    kept = [row for place, row in enumerate(rows) if not place or not _same(rows[place - 1], row)]
+    return Table(kept, columns, len(read) - len(rows), len(rows) - len(kept))
 
 
-def _text(path):
-    require_file(path, "table of fixations")
+def _fits(path, names, named):
+    """Whether the names have what a table must have."""
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions") from error
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise InputError(f"{path}, line {line}: the table is not UTF-8 text; save it as CSV in UTF-8") from error
+        return bool(find_columns(path, names, named))
+    except (InputError, ConfigError):
+        return False
 
 
-def _row(path, line, cells, places, separator):
-    """The Row of a line's cells. places: {role: position of its cell}."""
+def _same(row, after):
+    """Whether two Rows are samples of one fixation, which then has a number and a duration."""
+    told = bool(after.order) and after.duration_ms is not None
+    return told and row[1:6] == after[1:6] and row[7:] == after[7:]  # all but line and t_ms
+
+
+def _row(path, line, cells, places, scales, commas):
+    """The Row of a line's cells, None where x or y is missing. places: {role: position of its cell}; scales: of times,
+    {role: (factor, divisor)}; commas: where numbers may have decimal ones, else None."""
     texts = {role: cells[place].strip() if place < len(cells) else "" for role, place in places.items()}
+    x, y = (_number(path, line, role, texts[role], commas) for role in PLACES)
+    if x is None or y is None:
+        return None
     for role in ("image", "condition"):
         if texts.get(role) == "":
             raise InputError(f"{path}, line {line}: the column {role} is empty; mend the row or take it out")
-    numbers = {
-        role: _number(path, line, role, text.replace(",", ".") if separator != "," else text)
-        for role, text in texts.items()
-        if role in NUMBERS and (text or role in NEEDED)
-    }
-    for unit in ("t", "duration"):
-        if f"{unit}_s" in numbers:
-            numbers[f"{unit}_ms"] = 1000 * numbers[f"{unit}_s"]
-    start, duration = numbers.get("t_ms"), numbers.get("duration_ms")
+    times = {}
+    for role, (factor, divisor) in scales.items():
+        value = _number(path, line, role, texts[role], commas)
+        if value is not None:  # where both units are given, seconds come last and count
+            times[role.rpartition("_")[0]] = factor * value / divisor
+    start, duration = times.get("t"), times.get("duration")
     if duration is not None and duration < 0:
         raise InputError(f"{path}, line {line}: a duration of {duration:g} ms cannot be; mend the row or take it out")
     subject, condition, order = texts.get("subject", ""), texts.get("condition"), texts.get("order", "")
-    return Row(line, texts["image"], numbers["x"], numbers["y"], subject, condition, start, duration, order)
+    return Row(line, texts["image"], x, y, subject, condition, start, duration, order)
 
 
-def _number(path, line, role, text):
+def _number(path, line, role, text, commas):
+    """The number of a cell, None where it is missing."""
+    if text.casefold() in MISSING:
+        return None
     try:
-        value = float(text)
+        value = number(text.replace(",", ".") if commas else text)
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f'{path}, line {line}: {role} is "{text}", which is no number; mend the row or take it out')
+        hint = "; cells are cut at commas here, so write a decimal point" if not commas and "," in text else ""
+        raise InputError(
+            f'{path}, line {line}: {role} is "{text}", which is no number in plain digits{hint}; mend the row or take '
+            "it out"
+        ) from None
+    if commas:
+        commas.see(line, role, text)
     return value
 
 
-def _plain(name):
-    """A column's name in small letters, its words joined by "_": "Fixation point X", "FixationPointX" and so on."""
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
-    return re.sub(r"[\W_]+", "_", parted.casefold()).strip("_")
+class _Commas:
+    """What the commas in a table's numbers may be: all decimal ones, or such as part thousands."""
+
+    def __init__(self, path):
+        self.path, self.decimal, self.points = path, False, False
+        self.grouped, self.small, self.large = {}, set(), set()
+
+    def see(self, line, role, text):
+        """Notes a number of a role."""
+        if _GROUPED.fullmatch(text):
+            self.grouped.setdefault(role, (line, text))
+        elif "," in text:
+            self.decimal = True
+        elif "." in text:
+            self.points = True
+        else:
+            (self.small if len(text.lstrip("+-")) <= 3 else self.large).add(role)
+
+    def check(self):
+        """InputError where 1,234 may well be 1234: beside numbers with points, or in a column of whole numbers."""
+        for role, (line, text) in ({} if self.decimal else self.grouped).items():
+            if self.points or (role in self.small and role not in self.large):
+                raise InputError(
+                    f'{self.path}, line {line}: is {role} "{text}" with a decimal comma, or does the comma part '
+                    f"thousands? write {text.replace(',', '')} or {text.replace(',', '.')}, in all rows alike"
+                )

@@ -1,9 +1,12 @@
 """Where the fixations of somebody's table lie: in the pixels of their picture and in the time of their film."""
 
+from itertools import compress
 from typing import NamedTuple
 
+from mindaam.data.imports.column_names import parted
 from mindaam.errors import InputError
 
+TOP_LEFT, BOTTOM_LEFT = ORIGINS = ("top-left", "bottom-left")  # corners that x and y count from
 CONDITION = "free_viewing"  # where nobody says
 SECONDS = 0.01  # of a film's length: milliseconds that all lie before it are seconds
 MANY = 10  # rows from which that can be told
@@ -20,18 +23,21 @@ class Fixation(NamedTuple):
 
 
 def place(table, read, named, stimuli, wanted):
-    """(Fixations that lie in their stimulus, in space and time; how many do not).
+    """(Fixations that lie in their stimulus, in space and time; how many do not; how many of films have no start).
 
     table: the path that errors name. read: Table. named: the stimulus of each of its rows, stimuli: {name: Stimulus}.
     wanted: `importing.Wanted`. Raises InputError where the units are not as they should be, or most lie outside.
     """
     _check_units(table, read, wanted)
+    given = len(named)
     if any(stimulus.frames is not None for stimulus in stimuli.values()):
+        named, read = _timed(table, read, named)
         _check_times(table, read, named, stimuli)
     fixations, beside = [], []
     for name, row in zip(named, read.rows, strict=True):
         height, width = stimuli[name].size
         x, y = (row.x * width, row.y * height) if wanted.fractions else (row.x, row.y)
+        y = height - y if wanted.origin == BOTTOM_LEFT else y
         if 0 <= x < width and 0 <= y < height and _in_time(row, stimuli[name]):
             condition = wanted.condition or row.condition or CONDITION
             fixations.append(Fixation(name, condition.strip(), x, y, row))
@@ -43,9 +49,9 @@ def place(table, read, named, stimuli, wanted):
         raise InputError(
             f"{table}: {len(beside)} of {len(named)} fixations lie outside, the first on line {row.line} at x "
             f"{row.x:g}, y {row.y:g} of {name}, which is {width}x{height}; are x and y swapped, in other units "
-            "(--fractions), or counted on the screen?"
+            "(--fractions), from another corner (--origin), or counted on the screen?"
         )
-    return fixations, len(beside)
+    return fixations, len(beside), given - len(named)
 
 
 def _check_units(table, read, wanted):
@@ -57,18 +63,23 @@ def _check_units(table, read, wanted):
         )
 
 
+def _timed(table, read, named):
+    """(named, read) of the rows that have a start; InputError where none has."""
+    there = [row.t_ms is not None for row in read.rows]
+    if not any(there):
+        raise InputError(
+            f"{table} has no starts of fixations on films; it takes a column of milliseconds since the film's start, "
+            "t_ms (--columns t_ms=NAME, or t_s=NAME in seconds)"
+        )
+    return list(compress(named, there)), read._replace(rows=list(compress(read.rows, there)))
+
+
 def _check_times(table, read, named, stimuli):
     """InputError unless most of the times are milliseconds since their film's start."""
-    for row in read.rows:
-        if row.t_ms is None:
-            where = f", line {row.line}: there is no start" if {"t_ms", "t_s"} & set(read.columns) else " has no starts"
-            raise InputError(
-                f"{table}{where} of a fixation on a film; it takes a column of milliseconds since the film's start, "
-                "t_ms (--columns t_ms=NAME, or t_s=NAME in seconds)"
-            )
     longest = max(1000 * each.frames / each.rate for each in stimuli.values())
     latest = max(row.t_ms for row in read.rows)
-    if len(read.rows) >= MANY and 0 < latest < SECONDS * longest and "t_s" not in read.columns:
+    unsaid = "t_ms" in read.columns and parted(read.columns["t_ms"])[1] is None
+    if len(read.rows) >= MANY and 0 < latest < SECONDS * longest and "t_s" not in read.columns and unsaid:
         raise InputError(
             f"{table}: all fixations begin in the first {latest:g} ms of the films, so {read.columns['t_ms']} may be "
             f"in seconds; if it is, give --columns t_s={read.columns['t_ms']} (and duration_s)"

@@ -9,6 +9,7 @@ import shutil
 
 from mindaam.data.datasets.gaze_files import FIXATIONS, META, SPLITS, STIMULI
 from mindaam.data.datasets.gaze_films import SOUNDS
+from mindaam.data.imports.import_placing import TOP_LEFT
 from mindaam.data.media import beside_name, cannot_write, prepare_folder
 from mindaam.files import real
 
@@ -66,13 +67,20 @@ def _number(value):
 
 
 def _meta(gathered, source, wanted):
+    dropped = {
+        "dropped_missing": gathered.missing,
+        "dropped_repeated": gathered.again,
+        "dropped_without_start": gathered.untimed,
+    }
+    origin = {} if wanted.origin == TOP_LEFT else {"origin": wanted.origin}
     meta = {
         "name": gathered.name,
         "conditions": gathered.conditions,
         "px_per_degree_stored": wanted.px_per_degree,
         "n_fixations": len(gathered.fixations),
         "dropped_outside": gathered.outside,
-        "imported_from": {"table": source, "columns": gathered.columns},
+        **{key: count for key, count in dropped.items() if count},
+        "imported_from": {"table": source, "columns": gathered.columns, **origin},
         gathered.kind: {name: _facts(stimulus) for name, stimulus in gathered.stimuli.items()},
     }
     return meta | ({"sentences": gathered.sentences} if gathered.sentences else {})

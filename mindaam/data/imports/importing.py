@@ -15,9 +15,10 @@ from mindaam.data import media
 from mindaam.data.datasets.gaze_films import SOUNDS
 from mindaam.data.datasets.sentences import Sentences
 from mindaam.data.imports.fixation_csv import read_table
-from mindaam.data.imports.import_placing import place
+from mindaam.data.imports.import_placing import ORIGINS, TOP_LEFT, place
+from mindaam.data.imports.import_remarks import remarks
 from mindaam.data.imports.import_writer import write_folder
-from mindaam.errors import ConfigError, InputError, OutputError, nearest
+from mindaam.errors import ConfigError, InputError, OutputError, nearest, unknown
 from mindaam.files import lies_in
 
 
@@ -27,7 +28,7 @@ class Wanted(NamedTuple):
     columns: {role: column} where names do not say. condition: of all rows, None: the table's column, else free viewing.
     sentences: as `sentences_of` takes them. px_per_degree: pixels of the pictures that a degree has, None: unknown.
     val: share of the pictures that go into the split val. fractions: x and y are parts of the width and height. link:
-    links to the pictures instead of copies.
+    links to the pictures instead of copies. origin: the corner of the picture that x and y count from, of ORIGINS.
     """
 
     columns: dict = {}
@@ -37,6 +38,7 @@ class Wanted(NamedTuple):
     val: float = 0.2
     fractions: bool = False
     link: bool = False
+    origin: str = TOP_LEFT
 
 
 class Stimulus(NamedTuple):
@@ -52,7 +54,9 @@ class Gathered(NamedTuple):
     """What is written: name of the folder; kind, "images" or "films"; stimuli {name: Stimulus} and sounds {name: Path}
     of those with gaze; fixations; sentences {condition: its own}; conditions {condition: the sentence it is scored
     with}; splits {split: names}. And what is told of it: columns {role: column of the table}, outside: how many
-    fixations were beside their picture or film, without: names of what has no fixation."""
+    fixations were beside their picture or film, without: names of what has no fixation, missing: how many rows had no
+    x or y, again: how many repeated the row before them, untimed: how many of films had no start, remarks: sentences on
+    what may be wrong."""
 
     name: str
     kind: str
@@ -65,6 +69,10 @@ class Gathered(NamedTuple):
     columns: dict
     outside: int
     without: list
+    missing: int
+    again: int
+    untimed: int
+    remarks: list
 
 
 def import_gaze(folder, table, out, wanted=Wanted()):  # noqa: B008 - an immutable tuple
@@ -91,7 +99,7 @@ def gather(folder, table, name, wanted):
     known = _keys(paths)
     named = [_named(folder, table, row, known) for row in read.rows]
     stimuli = {each: _measured(paths[each], kind) for each in sorted(set(named))}
-    fixations, outside = place(table, read, named, stimuli, wanted)
+    fixations, outside, untimed = place(table, read, named, stimuli, wanted)
     conditions = list(dict.fromkeys(each.condition for each in fixations))
     own = sentences_of(conditions, wanted.sentences)
     scored = {condition: _scored(name, own, condition) for condition in conditions}
@@ -108,6 +116,10 @@ def gather(folder, table, name, wanted):
         columns=read.columns,
         outside=outside,
         without=sorted(set(paths) - set(seen)),
+        missing=read.missing,
+        again=read.again,
+        untimed=untimed,
+        remarks=remarks(read, kind),
     )
 
 
@@ -177,6 +189,8 @@ def _check(wanted):
         raise ConfigError(f"{wanted.val:g} cannot be a share of the pictures; give --val between 0 and 1")
     if wanted.px_per_degree is not None and not 0 < wanted.px_per_degree < 1e6:
         raise ConfigError(f"a degree cannot be {wanted.px_per_degree:g} pixels wide; give --px-per-degree more than 0")
+    if wanted.origin not in ORIGINS:
+        raise unknown("corner that x and y count from", wanted.origin, ORIGINS)
     if wanted.condition is not None and not wanted.condition.strip():
         raise ConfigError("a condition must have a name; give --condition NAME")
 

@@ -8,6 +8,7 @@ import os
 import av
 
 from mindaam.data.media import require_file
+from mindaam.data.videos.truncation import is_cut
 from mindaam.errors import InputError
 
 # FFmpeg's names of containers.
@@ -15,6 +16,10 @@ FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg,mxf
 # Their headers say how long the film is, so that a cut shows.
 DECLARING = ("mov", "matroska", "avi", "flv", "asf", "flac")
 ABSOLUTE = ("matroska", "asf")  # what they say is counted from their clock's zero, not from their first frame
+LATE = ("flv", "mpegts", "mpeg")  # a stream of theirs may begin anywhere
+PROBED = {"probesize": str(32 << 20), "analyzeduration": str(3600 * 10**6), "scan_all_pmts": "1"}  # bytes, microseconds
+# What PyAV raises over damaged files, besides what is FFmpeg's own: a damaged number, name or size may be anything.
+FAULTS = (av.FFmpegError, ValueError, ArithmeticError, LookupError, MemoryError, RuntimeError)
 GUESSING = ("mpeg",)  # after a jump its times are guesses
 SHORT = 1.0  # seconds that may be missing at the end
 JUMP = 3600.0  # seconds between two frames that no film means
@@ -31,17 +36,68 @@ def open_container(path, formats, what, instead):
     what: the file is expected to be. instead: what the user may give if it is not.
     """
     require_file(path, what)
-    options = {"format_whitelist": formats, "protocol_whitelist": "file"}
-    # "file:" keeps a name such as "concat:a|b" from being taken for a command
-    name = f"file:{os.path.abspath(path)}"
     try:
-        return av.open(name, container_options=options, metadata_errors="ignore")
+        container = _opened(path, formats, {})
+        return _with_late_streams(container, path, formats) if kind(container) in LATE else container
     except PermissionError as error:
         raise InputError(f"{path} may not be read; check its permissions") from error
     except MemoryError as error:
         raise InputError(f"{path} does not fit into memory; it is damaged, or its frames are too large") from error
-    except av.FFmpegError as error:
+    except FAULTS as error:
         raise InputError(f"{path} is not a {what}, or damaged from its start; give {instead}") from error
+
+
+def _opened(path, formats, options):
+    options = {"format_whitelist": formats, "protocol_whitelist": "file", **options}
+    # "file:" keeps a name such as "concat:a|b" from being taken for a command
+    return av.open(f"file:{os.path.abspath(path)}", container_options=options, metadata_errors="ignore")
+
+
+def _with_late_streams(container, path, formats):
+    """The container, opened anew with more of it looked at where that finds video or audio that begins late."""
+    known = _known(container)
+    if len(known) == 2:
+        return container
+    try:
+        longer = _opened(path, formats, PROBED)
+    except FAULTS:
+        return container  # as it could be opened
+    if _known(longer) > known:
+        container, longer = longer, container
+    longer.close()
+    return container
+
+
+def _known(container):
+    """Which of video and audio were found in a container: a set of their names. Video without a size was only named."""
+    streams = container.streams
+    sized = any(each.codec_context is not None and each.codec_context.width for each in streams.video)
+    return {name for name, found in (("video", sized), ("audio", bool(streams.audio))) if found}
+
+
+def packets(container, *streams):
+    """Yields the packets of some of a container's streams (none named: all), and at the end for each an empty one, by
+    which its decoder gives what it still holds. Raises one of FAULTS where the file cannot be read further.
+
+    Streams that begin after the container was opened are passed over. To be used for every reading of packets.
+    """
+    reading = container.demux(*streams)
+    while True:
+        try:
+            packet = next(reading, None)
+        except IndexError:  # of PyAV, which counts late streams among those it has; the others have had all of theirs
+            return
+        if packet is None:
+            return
+        if packet.size or packet.dts is None:  # an empty one with a time would end the decoding
+            yield packet
+
+
+def last_packet(stream):
+    """The empty packet by which a stream's decoder gives what it still holds, for when `packets` raised."""
+    packet = av.Packet()
+    packet.stream, packet.time_base = stream, stream.time_base
+    return packet
 
 
 def reached_by(packet, origin, reached):
@@ -54,18 +110,32 @@ def reached_by(packet, origin, reached):
 
 
 def ends_early(container, reached):
-    """Whether a film whose packets end at second `reached` ended well before its header says; of containers whose
-    header does say."""
+    """Whether a film whose packets end at second `reached` was cut off: well before the end that its header says, of
+    containers whose header does say, and without the end of its file, of those that say where that is."""
     duration = declared_length(container)
-    return duration is not None and kind(container) in DECLARING and reached < duration - SHORT
+    if duration is None or kind(container) not in DECLARING or reached >= duration - SHORT:
+        return False
+    return is_cut(container.name.removeprefix("file:"), kind(container)) is not False
 
 
 def declared_length(container):
-    """How long a film is in seconds, as its header says; None when it does not."""
+    """How long a film is in seconds, as its header says; None when it does not. Where edit lists leave video and audio
+    well shorter than the whole is said to be, it is as long as they are."""
     if not container.duration or container.duration < 0:
         return None
     before = max(0, container.start_time or 0) if kind(container) in ABSOLUTE else 0
-    return max(0, container.duration - before) / av.time_base
+    length = max(0, container.duration - before) / av.time_base
+    if kind(container) == "mov":
+        ends = [_declared_end(stream) for stream in (*container.streams.video, *container.streams.audio)]
+        if ends and None not in ends and max(ends) < length - SHORT:
+            return max(ends)
+    return length
+
+
+def _declared_end(stream):
+    if not stream.duration or stream.duration < 0 or not stream.time_base:
+        return None
+    return float((max(0, stream.start_time or 0) + stream.duration) * stream.time_base)
 
 
 def kind(container):

@@ -3,12 +3,12 @@
 from math import inf, isfinite
 from typing import NamedTuple
 
-import av
 import numpy as np
 
 from mindaam.data.videos.colours import shown_size, upright_rgb
-from mindaam.data.videos.containers import declared_length
+from mindaam.data.videos.containers import FAULTS, declared_length
 from mindaam.data.videos.reel import Reel
+from mindaam.data.videos.timeline import timeline
 from mindaam.errors import ConfigError, InputError
 
 
@@ -79,15 +79,9 @@ def film_info(path):
 
 
 def frame_count(path):
-    """(frames, frames a second on average) of a film, as its header says, or by counting packets where it does not.
-
-    Nothing is decoded. Raises InputError unless it is a film.
-    """
-    with Reel(path) as reel:
-        count = reel.stream.frames
-        if not count:
-            count = sum(packet.size > 0 for packet in reel.container.demux(reel.stream))
-        return count, reel.rate
+    """(frames, frames a second on average) of a film, as its `timeline` has them. Raises InputError as that does."""
+    found = timeline(path)
+    return len(found.times), found.rate
 
 
 def read_frames(path, pick=Pick(), size=None):  # noqa: B008 - an immutable tuple
@@ -136,5 +130,5 @@ def _images(reel, start=0.0, size=None):
             if size is None:
                 size = shown_size(frame, reel.aspect)
             yield Frame(upright_rgb(frame, size), time)
-        except av.FFmpegError:
+        except FAULTS:
             reel.note(time)

@@ -5,13 +5,26 @@ from contextlib import suppress
 
 import av
 
+from mindaam.data.videos import decoding_order
 from mindaam.data.videos.colours import MAX_FRAME_PIXELS
-from mindaam.data.videos.containers import GUESSING, JUMP, ends_early, kind, open_film, reached_by
+from mindaam.data.videos.containers import (
+    FAULTS,
+    GUESSING,
+    JUMP,
+    ends_early,
+    kind,
+    last_packet,
+    open_film,
+    packets,
+    reached_by,
+)
+from mindaam.data.videos.decoding_order import ShownInTurn
 from mindaam.data.videos.deinterlacing import progressive
 from mindaam.errors import InputError
 
 THREADS = min(4, os.cpu_count() or 1)  # each takes some frames of memory
 RATE = 25.0  # frames a second, where the file does not say
+QUICK = 240.0  # frames a second beyond which a file may mean the ticks of its clock
 RESET = 0.5  # seconds back that are a clock that starts anew, not a frame out of order
 
 
@@ -25,9 +38,14 @@ class Reel:
     def __init__(self, path):
         self.path, self.container = path, None
         self.last = self.damaged = None
-        self.reached = 0.0
+        self.reached = 0.0  # the second up to which packets were read, None right after a jump
         try:
             self._open()
+        except FAULTS as error:
+            self.close()
+            raise InputError(
+                f"{path} is damaged at its start and cannot be read; copy or save the film again"
+            ) from error
         except InputError:
             self.close()
             raise
@@ -68,8 +86,10 @@ class Reel:
             )
         self.stream.thread_type, context.thread_count = "AUTO", THREADS
         context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}  # a size may change in the middle
-        rate = float(self.stream.average_rate or self.stream.guessed_rate or 0)
-        self.rate = rate if 0.01 <= rate <= 1000 else RATE
+        self._turn = None
+        if kind(self.container) in decoding_order.KINDS:
+            self._turn, context.copy_opaque = ShownInTurn(), True
+        self.rate = _rate(self.stream)
         self.origin = (self.container.start_time or 0) / av.time_base
 
     def shown(self, start=0.0):
@@ -79,19 +99,18 @@ class Reel:
             time = self._time(frame)
             if time >= start - 1e-4:
                 yield frame, time
-        if ends_early(self.container, self.reached):
-            self.note(self.reached)
+        if ends_early(self.container, self.reached or 0.0):
+            self.note(self.reached or 0.0)
 
     def _from(self, start):
         """Decoded frames, the first of them at or before `start`, by seeking when that works."""
-        if start > 0 and kind(self.container) not in GUESSING:
-            with suppress(av.FFmpegError, OverflowError):
+        if start > 0 and self._can_jump(start):
+            with suppress(*FAULTS):
                 self.container.seek(round((start + self.origin) * av.time_base), backward=True)
-                self.reached = start
+                self.reached = None
                 frames = self._decoded()
                 first = next(frames, None)
-                if first is not None and (first.time or 0.0) - self.origin <= start:
-                    self.reached = (first.time or 0.0) - self.origin  # the aim may lie beyond the film's end
+                if first is not None and self._is_sure(first) and first.time - self.origin <= start:
                     yield first
                     yield from frames
                     return
@@ -99,29 +118,68 @@ class Reel:
             self.reached, self.damaged = 0.0, None
         yield from self._decoded()
 
+    def _is_sure(self, first):
+        """Whether the time of the first frame after a jump is that which it has when the film is read from its start:
+        not of the first ones where later ones are decoded before them, when only their order tells it."""
+        return first.time is not None and not (self._turn and self.stream.codec_context.has_b_frames)
+
+    def _can_jump(self, start):
+        """Whether a second of the film can be sought."""
+        if kind(self.container) in GUESSING or self._turn and self.stream.codec_context.has_b_frames:
+            return False
+        return kind(self.container) != "mpegts" or not self._starts_anew()
+
+    def _starts_anew(self):
+        """Whether the film's clock starts anew somewhere, as of films glued together, so that seconds are ambiguous."""
+        with open_film(self.path) as container:
+            latest = None
+            with suppress(*FAULTS):
+                for packet in packets(container, container.streams[self.stream.index]):
+                    if packet.dts is None:
+                        continue
+                    second = float(packet.dts * packet.time_base)
+                    if latest is not None and not latest - RESET <= second <= latest + JUMP:
+                        return True
+                    latest = second
+        return False
+
     def _decoded(self):
         """Frames as they come out of the decoder; damage is noted, and passed over where that is possible."""
-        packets = self.container.demux()
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.FFmpegError:
-                self.note(self.reached)
-                packet = None
-            if packet is None:
-                return
+        if self._turn:
+            self._turn = ShownInTurn()
+        try:
+            for packet in packets(self.container):
+                self._reach(packet)
+                if packet.stream.index == self.stream.index:
+                    yield from self._frames(packet)
+        except FAULTS:
+            self.note(self.reached or 0.0)
+            yield from self._frames(last_packet(self.stream))
+
+    def _frames(self, packet):
+        """The frames that the decoder gives for a packet."""
+        if self._turn and packet.size:
+            self._turn.sent(packet)
+        try:
+            frames = packet.decode()
+        except FAULTS:
+            self.note(self.reached or 0.0)
+            if self._turn:
+                self._turn.lost(packet)
+            return
+        for frame in frames:
+            if frame.is_corrupt:
+                self.note(self.reached or 0.0)
+            if self._turn:
+                self._turn.show(frame)
+            yield frame
+
+    def _reach(self, packet):
+        """Notes how far the film is read with a packet."""
+        if self.reached is None and packet.pts is not None and packet.time_base:
+            self.reached = float(packet.pts * packet.time_base) - self.origin
+        if self.reached is not None:
             self.reached = reached_by(packet, self.origin, self.reached)
-            if packet.stream.index != self.stream.index:
-                continue
-            try:
-                frames = packet.decode()
-            except av.FFmpegError:
-                self.note(self.reached)
-                continue
-            for frame in frames:
-                if frame.is_corrupt:
-                    self.note(self.reached)
-                yield frame
 
     def note(self, time):
         """Notes damage at a second; the first one stays."""
@@ -142,3 +200,12 @@ class Reel:
             time = self.last + 0.1 / self.rate
         self.last = time
         return time
+
+
+def _rate(stream):
+    """Frames a second as a file says, RATE where it does not."""
+    rate, guessed = float(stream.average_rate or 0), float(stream.guessed_rate or 0)
+    if rate > QUICK and guessed > 0:  # a clock's ticks, where each may be a frame
+        rate = min(rate, guessed)
+    rate = rate or guessed
+    return rate if 0.01 <= rate <= 1000 else RATE

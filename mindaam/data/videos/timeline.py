@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mindaam.data.videos.colours import upright_rgb
+from mindaam.data.videos.containers import FAULTS
 from mindaam.data.videos.reel import Reel
 from mindaam.errors import InputError
 
@@ -33,11 +35,30 @@ class Timeline(NamedTuple):
 def timeline(path):
     """The Timeline of a video. Raises InputError unless the file is one and at least one of its frames can be decoded;
     what of a damaged video can be decoded counts."""
-    times, length = [], 0.0
+    times, length, kinds = [], 0.0, set()
     with Reel(path) as reel:
         for frame, time in reel.shown():
-            times.append(time)
-            length = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
+            if _makes_an_image(frame, kinds):
+                times.append(time)
+                length = _length(frame)
         if not times:
             raise InputError(f"{path} has no frame that can be decoded; copy or save the film again")
-        return Timeline(np.array(times), times[-1] + (length or 1 / reel.rate), reel.rate)
+        found = Timeline(np.array(times), times[-1], reel.rate)
+        return found._replace(end=times[-1] + (length or 1 / found.rate))
+
+
+def _makes_an_image(frame, kinds):
+    """Whether frames of its kind can be made images; kinds of which that is known are kept in the set `kinds`."""
+    kind = frame.format.name, frame.width, frame.height
+    if kind not in kinds:
+        try:
+            upright_rgb(frame, (1, 1))
+        except FAULTS:
+            return False
+        kinds.add(kind)
+    return True
+
+
+def _length(frame):
+    """Seconds for which a frame is shown, 0 if the file does not say."""
+    return float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0

@@ -151,6 +151,17 @@ def test_fractions_become_pixels(photos):
     assert "--fractions" in refused(InputError, photos, text)
 
 
+@pytest.mark.parametrize("fractions", [False, True])
+def test_y_may_count_from_the_bottom(photos, fractions):
+    rows = ["0.5,0.75", "0,1"] if fractions else ["30,30", "0,40"]
+    wanted = Wanted(fractions=fractions, origin="bottom-left")
+    text = "image,x,y\n" + "".join(f"a.jpg,{row}\n" for row in [*rows, "9,-1"])
+    done = import_gaze(photos, write(photos, text), photos.parent / "mine", wanted)
+    np.testing.assert_allclose(every(photos.parent / "mine")["a.jpg", "free_viewing"], [[30, 10], [0, 0]])
+    assert done.outside == 1
+    assert json.loads((photos.parent / "mine" / "meta.json").read_text())["imported_from"]["origin"] == "bottom-left"
+
+
 def test_what_lies_outside_is_counted_and_left_out(photos):
     text = TABLE + "s1,a.jpg,60,1,5\ns1,a.jpg,-1,1,5\n"
     done = import_gaze(photos, write(photos, text), photos.parent / "mine")
@@ -212,9 +223,21 @@ def test_the_split_depends_on_names_alone():
         ("a.jpg,1,2\nb.png,3,4\n", "its columns are a.jpg, 1, 2"),
         ("image,x,X,y\na.jpg,1,1,2\n", "2 columns that may be x, x and X"),
         ("image,x,y\na.jpg,1,2\na.jpg,left,2\n", 'line 3: x is "left"'),
-        ("image,x,y\na.jpg,1,\n", 'line 2: y is ""'),
-        ("image,x,y\na.jpg,1\n", 'line 2: y is ""'),
-        ("image,x,y\na.jpg,nan,2\n", 'line 2: x is "nan"'),
+        ("image,x,y\na.jpg,1,\na.jpg,nan,2\n", "x or y is missing in all of its 2 rows"),
+        ("image,x,y\na.jpg,1\n", "line 2: the row has 2 cells, but the header 3 columns"),
+        ("image,x,y\na.jpg,120,5,80,25\n", "line 2: the row has 5 cells, but the header 3 columns; where numbers have"),
+        ("image;x;y\na.jpg;1;2;3\n", "but the header 3 columns; mend the row or take it out"),
+        ('image,x,y\na.jpg,"1,5",2\n', 'x is "1,5", which is no number in plain digits; cells are cut at commas here'),
+        ("image,x,y\na.jpg,inf,2\n", 'line 2: x is "inf", which is no number'),
+        ("image,x,y\na.jpg,1e400,2\n", 'x is "1e400"'),
+        ("image,x,y\na.jpg,1_000,2\n", 'x is "1_000"'),
+        ("image,x,y\na.jpg,١٢,2\n", "which is no number"),
+        ("image;x;y\na.jpg;1.234,5;2\n", 'x is "1.234,5"'),
+        ("image;x;y\na.jpg;1,234;2.5\n", "does the comma part thousands? write 1234 or 1.234, in all rows alike"),
+        ("image;x;y\na.jpg;1;2\na.jpg;1,234;2\n", 'line 3: is x "1,234" with a decimal comma'),
+        ("image,x,y,duration\na.jpg,1,2,inf\n", 'duration_ms is "inf"'),
+        ('image,x,y,note\na.jpg,1,2,"so\nb.jpg,1,2,\n', "line 3: the row is no CSV"),
+        ('image,x,y\na.jpg,1,2\n"b.jpg",1,"2\n', "line 3: the row is no CSV"),
         ("image,x,y,duration\na.jpg,1,2,-3\n", "line 2: a duration of -3"),
         ("image,x,y\n,1,2\n", "line 2: the column image is empty"),
         ("image,x,y,condition\na.jpg,1,2,\n", "line 2: the column condition is empty"),
@@ -230,7 +253,8 @@ def test_tables_that_are_no_utf8(photos):
     assert "line 3: the table is not UTF-8" in refused(
         InputError, photos, "image,x,y\na,1,2\né,1,2\n", encoding="latin-1"
     )
-    assert "line 1: the table is not UTF-8" in refused(InputError, photos, TABLE, encoding="utf-16")
+    assert "line 1: the table is not UTF-8" in refused(InputError, photos, TABLE, encoding="utf-16-le")
+    assert "workbook" in refused(InputError, photos, "PK\3\4")
 
 
 def test_a_missing_picture_names_the_nearest(photos):
@@ -261,6 +285,8 @@ def test_films_and_pictures_in_one_folder(photos):
         (Wanted(val=1.5), "--val"),
         (Wanted(px_per_degree=0), "--px-per-degree"),
         (Wanted(condition=" "), "--condition"),
+        (Wanted(origin="bottom"), 'unknown corner that x and y count from "bottom" (did you mean "bottom-left"?)'),
+        (Wanted(columns={"t_s": "Duration (ms)"}), 't_s is in seconds, but "Duration (ms)" in milliseconds'),
         (Wanted(columns={"xx": "X"}), 'unknown column role "xx"'),
         (Wanted(columns={"x": "Z"}), 'no column "Z" for x; its columns are Subject'),
     ],
@@ -334,14 +360,27 @@ def test_sounds_beside_films_are_brought_along(films):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("film,x,y\na,1,2\n", "has no starts of a fixation on a film"),
-        ("film,x,y,t_ms\na,1,2,0\na,1,2,\n", "line 3: there is no start"),
+        ("film,x,y\na,1,2\n", "has no starts of fixations on films"),
+        ("film,x,y,t_ms\na,1,2,.\na,1,2,\n", "has no starts of fixations on films"),
         ("film,x,y,t_ms\na,1,2,99000\n", "1 of 1 fixations are not within their film's time, the first on line 2"),
         ("film,x,y,t\n" + "".join(f"a,1,2,0.{k}\n" for k in range(4)) * 3, "--columns t_s=t"),
     ],
 )
 def test_times_that_cannot_be_those_of_films(films, text, says):
     assert says in refused(InputError, films, text)
+
+
+def test_fixations_on_films_without_a_start_are_left_out_and_counted(films):
+    done = import_gaze(films, write(films, "film,x,y,t_ms\na,1,2,0\na,3,4,.\na,.,.,40\n"), films.parent / "mine")
+    assert (done.untimed, done.missing, done.outside, len(done.fixations)) == (1, 1, 0, 1)
+    meta = json.loads((films.parent / "mine" / "meta.json").read_text())
+    assert (meta["dropped_without_start"], meta["dropped_missing"]) == (1, 1) and "dropped_repeated" not in meta
+
+
+def test_y_of_films_may_count_from_the_bottom(films):
+    table = write(films, "film,x,y,t_ms\na,1,2,0\na,1,48,0\n")
+    done = import_gaze(films, table, films.parent / "mine", Wanted(origin="bottom-left"))
+    assert [(each.x, each.y) for each in done.fixations] == [(1, 46), (1, 0)]
 
 
 def test_a_damaged_film_is_named(films):

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from mindaam.data.film import FilmBroken, Pick, film_info, frame_count, read_frames
 from mindaam.data.sound_track import NoSound, SoundTrack
+from mindaam.data.videos.reading import FilmBroken, Pick, film_info, read_frames
+from mindaam.data.videos.timeline import timeline
 from tests.reliability.mutations import mutated
 from tests.reliability.originals.videos import NAMES, video
 from tests.reliability.row import Row, all_of, require
@@ -25,11 +26,11 @@ def make(dice, number, folder):
 
 def attempt(path):
     """Reads a video in every way that the package does, and writes what a model makes of it."""
-    all_of(path, (read, read_info, read_count, read_part, read_audio, write_overlay))
+    all_of(path, (read, read_info, read_timeline, read_part, read_audio, write_overlay))
 
 
 def read(path, pick=Pick()):  # noqa: B008 - an immutable tuple
-    """All frames: of one size, at times that rise. Damage behind the last one is as good as none."""
+    """The times of all frames; these are of one size, and the times rise. Damage behind the last one is none here."""
     times, shapes = [], set()
     try:
         for frame in read_frames(path, pick):
@@ -42,6 +43,7 @@ def read(path, pick=Pick()):  # noqa: B008 - an immutable tuple
     require(len(shapes) == 1, f"frames of the sizes {sorted(shapes)}")
     require(np.isfinite(times).all() and times[0] >= 0, f"times {times[:5]}")
     require(all(one < two for one, two in pairwise(times)), f"times that do not rise: {times[:20]}")
+    return times
 
 
 def read_info(path):
@@ -51,10 +53,11 @@ def read_info(path):
     require(info.duration is None or 0 <= info.duration < np.inf, f"{info}")
 
 
-def read_count(path):
-    """How many frames it has."""
-    count, rate = frame_count(path)
-    require(count >= 0 and 0 < rate <= 1000, f"{count} frames, {rate} a second")
+def read_timeline(path):
+    """Its frames, times and length, as everything that counts frames has them: those that are read."""
+    found, times = timeline(path), read(path)
+    require(list(found.times) == times, f"{len(found.times)} frames in its timeline, {len(times)} that are read")
+    require(times[-1] < found.end < np.inf and 0 < found.rate < np.inf, f"ends at {found.end}, {found.rate} a second")
 
 
 def read_part(path):
