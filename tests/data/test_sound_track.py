@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from mindaam.data.audio import intact_file, tape
 from mindaam.data.audio.intact_file import IntactFile, finite
+from mindaam.data.film_writer import FilmWriter
 from mindaam.data.sound_track import NoSound, SoundTrack
 from mindaam.data.videos.reading import read_frames
 from mindaam.errors import InputError
@@ -426,6 +427,25 @@ def test_sound_that_begins_long_after_the_pictures(tmp_path):
     with SoundTrack(path) as track:
         heard = np.abs(track.samples(0, 23 * RATE)) > 0.2
         assert heard.argmax() / RATE == pytest.approx(20.0, abs=2e-3) and track.problem is None
+
+
+def test_sound_whose_recorder_set_the_clock_back_is_beside_its_pictures(tmp_path):
+    """Twelve seconds of video, then both, from zero on: as a browser's recorder writes when a microphone joins."""
+    early = make_clip(tmp_path / "early.flv", pictures(48), rate=4, codec="flv")
+    late = make_clip(tmp_path / "late.flv", pictures(8), rate=4, codec="flv", tone=beep(RATE, 1.0)[:, : 2 * RATE])
+    path = tmp_path / "talk.flv"
+    path.write_bytes(early.read_bytes() + late.read_bytes()[13:])  # without a second header
+    times = [frame.time for frame in read_frames(path)]
+    assert len(times) == 56 and times[-1] == pytest.approx(13.75, abs=0.1)
+    with SoundTrack(path) as track:
+        wave = track.rest()
+    assert (np.abs(wave) > 0.2).argmax() / RATE == pytest.approx(times[52], abs=0.05)
+    for start in (0, 5):
+        with FilmWriter(tmp_path / "a.mp4", (48, 64), 4, sound=path, start=start) as writer:
+            for time in times[4 * start :]:
+                writer.write(pictures(1)[0], time - start)
+        kept = whole(tmp_path / "a.mp4", RATE)[0]
+        assert (np.abs(kept) > 0.2).argmax() / RATE == pytest.approx(times[52] - start, abs=0.06)
 
 
 def test_what_has_no_sound(tmp_path):

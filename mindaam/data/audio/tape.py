@@ -13,7 +13,18 @@ import av
 import numpy as np
 
 from mindaam.data.audio.intact_file import finite, intact_file
-from mindaam.data.videos.containers import FAULTS, FORMATS, SHORT, ends_early, open_container, packets, reached_by
+from mindaam.data.audio.late_clock import set_back
+from mindaam.data.videos.containers import (
+    FAULTS,
+    FORMATS,
+    LATE,
+    SHORT,
+    ends_early,
+    kind,
+    open_container,
+    packets,
+    reached_by,
+)
 from mindaam.errors import InputError
 
 # FFmpeg's names of containers, the films' and those of sound files.
@@ -56,9 +67,11 @@ class Tape:
         whole = container.duration / av.time_base if container.duration and container.duration > 0 else None
         own = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0
         self.duration = own if own > 0 else whole
-        self._latest = None if whole is None else whole + SHORT  # no sound begins after that second
+        back = set_back(container, stream)
+        self._fresh, self._origin = self._fresh and kind(container) not in LATE, self._origin - back
+        self._latest = None if whole is None else whole + back + SHORT  # no sound begins after that second
         self._likely = LONGEST_GAP + os.path.getsize(path) / LEANEST  # seconds of silence in all, whatever times say
-        self._can_jump = bool(stream.time_base) and container.format.name.split(",")[0] not in GUESSING
+        self._can_jump = bool(stream.time_base) and not back and container.format.name.split(",")[0] not in GUESSING
 
     @property
     def leap(self):
