@@ -5,11 +5,22 @@ Only these reach the command line as one sentence with exit code 2; anything els
 
 import difflib
 import os
+import re
 import traceback
+
+WIDEST, LONGEST = 300, 1000  # characters of a word in a message, and of a message; paths can have 250 and more
+_WIDE = re.compile(rf"\S{{{WIDEST + 1},}}")
 
 
 class MindAAMError(Exception):
-    """Base of every error that MindAAM raises on purpose; `str(error)` is one sentence for the user."""
+    """Base of every error that MindAAM raises on purpose; `str(error)` is one sentence for the user.
+
+    What a message repeats of a file or a name may be of any length: it is cut in the middle, so that where and what to
+    do stay.
+    """
+
+    def __init__(self, message=""):
+        super().__init__(shortened(str(message)))
 
 
 class InputError(MindAAMError):
@@ -30,6 +41,16 @@ class OutputError(MindAAMError):
 
 class TrainingError(MindAAMError):
     """A run that cannot go on, such as a loss that is no longer finite."""
+
+
+def shortened(message):
+    """A message without the middles of its words of more than WIDEST characters, and of itself beyond LONGEST."""
+    message = _WIDE.sub(lambda word: _cut(word[0], 60, 40), message)
+    return message if len(message) <= LONGEST else _cut(message, LONGEST - 400, 200)
+
+
+def _cut(text, before, after):
+    return f"{text[:before]}...({len(text):,} characters)...{text[-after:]}"
 
 
 def unforeseen(name, error):

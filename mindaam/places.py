@@ -26,6 +26,16 @@ def configs_dir():
     return _place("configs")
 
 
+def user_cache():
+    """The user's own folder of what can be fetched or found again: $MINDAAM_CACHE, else `mindaam` in $XDG_CACHE_HOME,
+    else `~/.cache/mindaam`. It need not exist yet, and cannot be made where nobody's home is known."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    base = base if os.path.isabs(base) else "~/.cache"  # the XDG specification has relative ones ignored
+    found = os.path.expanduser(os.environ.get("MINDAAM_CACHE") or os.path.join(base, "mindaam"))
+    # a user without $HOME whom the system's list does not have, as in containers: never a folder that is called "~"
+    return Path(os.devnull, "mindaam") if found.startswith("~") else Path(found)
+
+
 def recipes():
     """The bundled configurations of trainings, {name: Path}, sorted by folder and name."""
     places = [path for folder in RECIPES for path in sorted((configs_dir() / folder).glob("*.yaml"))]

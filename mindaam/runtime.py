@@ -1,8 +1,10 @@
 """The one place that touches MindSpore's global state: device, mode, oneDNN, threads, seed, compile cache."""
 
 import os
+import warnings
 
 from mindaam import graphs
+from mindaam.environment import mended
 from mindaam.errors import ConfigError, unknown
 
 MODES = ("graph", "pynative")
@@ -12,8 +14,13 @@ RANKS_HERE = "MINDAAM_RANKS_HERE"  # how many ranks the launcher started on this
 
 def quieten():
     """Keeps MindSpore's INFO and WARNING lines, which are of no use to a user, from the terminal; call it before the
-    first import of MindSpore. The environment's GLOG_v, if set, holds."""
+    first import of MindSpore. The environment's GLOG_v, if set, holds.
+
+    Returns a sentence for each variable that MindSpore could not be imported with, and that was taken out.
+    """
+    told = mended()
     os.environ.setdefault("GLOG_v", "3")
+    return told
 
 
 def take_share_of_cores(environment=os.environ):
@@ -24,11 +31,12 @@ def take_share_of_cores(environment=os.environ):
     cores do no more than one on one. With fewer cores than ranks nothing is done.
     """
     ranks = int(environment.pop(RANKS_HERE, 1))  # taken once: neither a second call nor a child takes a share of it
-    if environment.get("MS_ROLE") != "MS_WORKER":
+    number = environment.get("DEVICE_ID", "")  # msrun numbers the machine's ranks
+    if environment.get("MS_ROLE") != "MS_WORKER" or not number.isdecimal():
         return  # msrun's scheduler only waits
     cores = sorted(os.sched_getaffinity(0))
-    if 1 < ranks <= len(cores):
-        os.sched_setaffinity(0, cores[int(environment["DEVICE_ID"]) :: ranks])  # msrun numbers the machine's ranks
+    if 1 < ranks <= len(cores) and int(number) < len(cores):
+        os.sched_setaffinity(0, cores[int(number) :: ranks])
 
 
 def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_cache=None):
@@ -51,7 +59,8 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
     # oneDNN's default choice on AVX-512 machines is its reference convolution, 16-90 times slower than the AVX2 one;
     # it reads the variable once, at the first operator, so it must be set before MindSpore computes anything.
     os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
-    quieten()
+    for line in quieten():
+        warnings.warn(line, stacklevel=2)
     if device == "CPU":
         take_share_of_cores()
     import mindspore as ms

@@ -83,3 +83,17 @@ def _packets(stream, wave, rate, start):
         frame.sample_rate, frame.pts, frame.time_base = rate, first + round(start * rate), Fraction(1, rate)
         packets += stream.encode(frame)
     return packets + list(stream.encode(None))
+
+
+def trimmed(source, target, seconds):
+    """Copies a video without its first seconds and without encoding it anew: an edit list hides what comes before, and
+    the header counts it all the same; returns the new path."""
+    with av.open(str(source)) as container, av.open(str(target), "w") as copy:
+        stream = container.streams.video[0]
+        twin = copy.add_stream_from_template(stream)
+        shift = round(seconds / stream.time_base)
+        for packet in container.demux(stream):
+            if packet.size:
+                packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, twin
+                copy.mux(packet)
+    return target

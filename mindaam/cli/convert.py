@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from typer import Argument, Option, echo
+from typer import Argument, Option
+
+from mindaam.cli.terminal import show, tell
 
 KINDS = "What IN is: aam (the authors' model), dinov3, dinov2, clip (ViT-L/14) or wav2clip."
 PROMPTS = "The prompts.py beside an aam's code: it is read as data, never run, and kept in OUT for --condition."
@@ -29,14 +31,14 @@ def convert(
     told = _prompts(kind, prompts)
     runtime.configure()  # before anything else imports MindSpore, which would then chatter
     converted = files.convert(source, kind, name=name, allow=allow or ())
-    echo(f"{source}: {converted.name}, SHA-256 {converted.sha256}")
-    echo(report.text(converted.report, full))
+    tell(f"{source}: {converted.name}, SHA-256 {converted.sha256}")
+    show(report.text(converted.report, full))
     report.insist(converted.report, source, converted.name)
     files.save(converted._replace(prompts=told), target)
     size = sum(array.nbytes for array in converted.state.values())
-    echo(f"written: {target}, {len(converted.state)} arrays, {size / 1e6:.1f} MB")
+    tell(f"written: {target}, {len(converted.state)} arrays, {size / 1e6:.1f} MB")
     if told:
-        echo(f"prompts: {', '.join(told)}")
+        tell(f"prompts: {', '.join(told)}")
 
 
 def _prompts(kind, path):

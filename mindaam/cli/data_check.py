@@ -11,7 +11,8 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option
 
-from mindaam.cli.terminal import progress, say, tell
+from mindaam.cli.terminal import progress, say, show, tell
+from mindaam.streams import plain
 
 UNSOUND = 1
 
@@ -93,7 +94,7 @@ def _show(report):
     from mindaam.evaluation import corpus_report
 
     if not sys.stdout.isatty():
-        tell(corpus_report.markdown(report))
+        show(corpus_report.markdown(report))
         return
     from rich.console import Console
     from rich.markup import escape
@@ -114,7 +115,7 @@ def _show(report):
 def _printable(text):
     from rich.markup import escape
 
-    return escape(str(text).encode("utf-8", "replace").decode())
+    return escape(plain(text))
 
 
 def _keep(save, report, found):

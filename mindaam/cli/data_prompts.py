@@ -3,7 +3,9 @@
 import sys
 from typing import Annotated
 
-from typer import Argument, Option, echo
+from typer import Argument, Option
+
+from mindaam.cli.terminal import show, tell
 
 SETS = "Data sets, such as salicon. All eighteen, if none."
 GRANULARITY = "Only this granularity."
@@ -31,10 +33,10 @@ def prompts(
     if as_json:
         import json
 
-        echo(json.dumps({key: _described(key, granularities) for key in keys}, indent=1, ensure_ascii=False))
+        show(json.dumps({key: _described(key, granularities) for key in keys}, indent=1, ensure_ascii=False))
         return
-    show = _on_terminal if sys.stdout.isatty() else _plain
-    show([(_title(key), _lines(key, granularities, everything)) for key in keys])
+    lay_out = _on_terminal if sys.stdout.isatty() else _plain
+    lay_out([(_title(key), _lines(key, granularities, everything)) for key in keys])
 
 
 def _chosen(sets, level):
@@ -119,11 +121,11 @@ def _lines(key, granularities, everything):
 def _plain(blocks):
     """Prints data sets one text a line, nothing cut or wrapped, for a pipe."""
     for (name, about), lines in blocks:
-        echo(f"{name}: {about}")
+        tell(f"{name}: {about}")
         for label, text, _ in lines:
-            echo(f"  {label:{LABEL}}{text}")
-        echo()
-    echo(LEGEND)
+            tell(f"  {label:{LABEL}}{text}")
+        tell()
+    tell(LEGEND)
 
 
 def _on_terminal(blocks):

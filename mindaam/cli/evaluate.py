@@ -6,10 +6,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
-from typer import Exit, Option, echo
+from typer import Exit, Option
 
 from mindaam.cli.batches import Batch
-from mindaam.cli.terminal import progress, say
+from mindaam.cli.terminal import progress, say, show, tell
 
 MODEL = "A model, its .safetensors checkpoint, or a run's folder."
 REPORTS = (".md", ".json")
@@ -43,10 +43,10 @@ def evaluate(
     from mindaam.evaluation import gaze
 
     table = gaze.markdown(report)
-    echo(table)
+    show(table)
     if save:
         _write_report(save, report, table)
-        echo(f"report: {save}")
+        tell(f"report: {save}")
     raise Exit(batch.code if batch else 0)
 
 
@@ -56,7 +56,7 @@ def _readers(root, split, sets, skip_damaged):
     from mindaam.errors import InputError
 
     found = {}  # by the name under which the report has them
-    for name, reader in open_named(root, sets, [split], skip_damaged=skip_damaged):
+    for name, reader in open_named(root, sets, [split], skip_damaged=skip_damaged, report=say):
         if reader.name in found:
             raise InputError(
                 f"{found[reader.name].root} and {reader.root} are both called {reader.name} in their meta.json; "

@@ -13,10 +13,11 @@ import typer
 
 from mindaam.cli import convert, evaluate, export, predict, train
 from mindaam.cli.data import data_app
-from mindaam.cli.terminal import say
+from mindaam.cli.terminal import say, tell
 from mindaam.cli.zoo import zoo_app
 from mindaam.errors import MindAAMError
 from mindaam.runtime import quieten
+from mindaam.streams import guard, settle
 
 MISUSE = 2  # exit code of everything that a user can mend
 STOPPED = 130  # exit code after Ctrl-C, as shells expect it
@@ -32,7 +33,7 @@ def _version(asked: bool):
     if asked:
         from mindaam import __version__
 
-        typer.echo(f"mindaam {__version__}")
+        tell(f"mindaam {__version__}")
         raise typer.Exit()
 
 
@@ -82,12 +83,13 @@ def _hung_up(number, frame):
 
 def main():
     """The console script."""
-    quieten()
+    guard()
+    for line in quieten():
+        say(line)
     _stop_as_by_ctrl_c()
-    code = run()
+    code = settle(run())
     if code == STOPPED:
         # An import or a compilation of MindSpore that was broken off crashes when the interpreter is taken down.
-        sys.stdout.flush()
         os._exit(code)
     sys.exit(code)
 

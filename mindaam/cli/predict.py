@@ -44,6 +44,8 @@ def predict(
     sources, problems = results.find_sources(inputs)
     jobs = results.plan(sources, out, kinds, plot_gate)
     asked = Asked(pick, *_sound_asked(audio, audio_track, jobs))
+    for line in results.passed_over(inputs, sources):
+        say(line)
     batch = Batch()
     for problem in problems:
         batch.problem(problem)
@@ -117,6 +119,8 @@ def _predict_photo(job, predictor, sentence, asked, shown):
 
     image = media.read_image(job.source)
     results.write(job, image, predictor.predict(image, sentence))
+    for remark in media.image_remarks(job.source):
+        say(remark)
     return [], None
 
 

@@ -1,21 +1,27 @@
 """What the commands say besides their results: one-sentence problems and a progress line, both on stderr."""
 
-import os
 import sys
 from contextlib import contextmanager
 from time import perf_counter
+
+from mindaam.streams import plain, plain_lines
 
 
 def say(problem):
     """One sentence on stderr; nothing for an empty one."""
     text = " ".join(str(problem).split())
     if text:
-        print(f"mindaam: {text}", file=sys.stderr)
+        print(f"mindaam: {plain(text)}", file=sys.stderr)
 
 
-def tell(text):
-    """A result, a line on stdout; names of files that are no text are shown as far as they are."""
-    print(os.fsencode(text).decode(errors="replace"))
+def tell(text=""):
+    """A result, a line on stdout; see `streams.plain` for what is in names of files."""
+    print(plain(text))
+
+
+def show(text):
+    """A result of several lines, on stdout."""
+    print(plain_lines(text))
 
 
 class Quiet:
@@ -40,7 +46,8 @@ class Bars:
         """The turn of the piece of work called `name`."""
         self._done += self._begun
         self._begun = True
-        self._bars.update(self._pieces, description=name, completed=self._done, note=f"{self._done}/{self._total}")
+        note = f"{self._done}/{self._total}"
+        self._bars.update(self._pieces, description=plain(name), completed=self._done, note=note)
         if self._film is not None:
             self._bars.remove_task(self._film)
             self._film = None
@@ -68,7 +75,8 @@ def progress(total, start):
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn()
+    named = TextColumn("{task.description}", markup=False)  # a name may look like markup
+    columns = named, BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         yield Bars(bars, total, start)
 
@@ -83,7 +91,7 @@ def transfer_line(name):
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         DownloadColumn(),
         TransferSpeedColumn(),
@@ -94,7 +102,7 @@ def transfer_line(name):
 
         def report(done, total):
             if not tasks:  # speed counts from here: what an earlier attempt brought is no speed
-                tasks.append(bar.add_task(name, total=total, completed=done))
+                tasks.append(bar.add_task(plain(name), total=total, completed=done))
             bar.update(tasks[0], completed=done, total=total)
 
         yield report

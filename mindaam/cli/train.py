@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mindaam.cli.terminal import say, tell
+from mindaam.cli.terminal import say, show, tell
 
 FINE_TUNING = "finetune"  # the bundled configuration for --from
 CONFIG = "The name of a bundled configuration, as corpus, or a YAML file; not needed with --from."
@@ -44,7 +44,7 @@ def train(
             raise ConfigError(f"{flag} is for configurations with a corpus section, as corpus; leave it out")
     run = _kind(keys)
     if dry_run:
-        tell(run.dry_run(config, changes, tiny=tiny))
+        show(run.dry_run(config, changes, tiny=tiny))
         return
     trained = run.train(config, changes, **options)
     if "films" in keys:
@@ -90,7 +90,7 @@ def _on_corpus(config, changes, options, dry_run, **more):
     from mindaam.training import corpus_run
 
     if dry_run:
-        tell(corpus_run.dry_run(config, changes, tiny=options["tiny"], say=say))
+        show(corpus_run.dry_run(config, changes, tiny=options["tiny"], say=say))
         return
     trained = corpus_run.train(config, changes, **options, **more)
     if trained.finished and trained.run.world.is_first:

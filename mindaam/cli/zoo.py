@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Argument, Exit, Option, Typer, echo, style
 
 from mindaam.cli.batches import Batch
-from mindaam.cli.terminal import say, transfer_line
+from mindaam.cli.terminal import say, show, tell, transfer_line
 
 NAME = "A name from mindaam zoo list."
 HASH = "The SHA-256 that it must have; kept for next time."
@@ -30,8 +30,8 @@ def list_files(name: Annotated[str | None, Argument(metavar="NAME", help="Show a
     for label, text in [("name", name), *listing.card(name)]:
         first = f"{label + ':':10}" if label else " " * 10
         # addresses, paths and hashes stay in one piece, for copying
-        lines = textwrap.wrap(text, WIDTH - 10, break_long_words=False, break_on_hyphens=False)
-        echo(("\n" + " " * 10).join([first + lines[0], *lines[1:]]))
+        lines = textwrap.wrap(text, WIDTH - 10, break_long_words=False, break_on_hyphens=False) or [""]
+        show(("\n" + " " * 10).join([first + lines[0], *lines[1:]]))
 
 
 @zoo_app.command()
@@ -48,7 +48,7 @@ def verify(
         if not names or len(names) != 1:
             raise ConfigError("--sha256 and --accept are for one file; give its NAME")
         for path, found in index.vouch(names[0], sha256).items():
-            echo(f"{path}: pinned, SHA-256 {found}")
+            tell(f"{path}: pinned, SHA-256 {found}")
         return
     good, whole, batch = 0, 0, Batch()
     wanted = names or list(index.records())
@@ -56,12 +56,12 @@ def verify(
         with batch.item(name):
             paths = [index.verified(name)] if names else index.verified_if_here(name)
             for path in paths:
-                echo(f"{name}: verified, {path}")
+                tell(f"{name}: verified, {path}")
             good += len(paths)
             whole += 1
     if not names:
         bad = len(wanted) - whole
-        echo(f"{good} file{'s are' if good != 1 else ' is'} whole" + (f", {bad} not" if bad else ""))
+        tell(f"{good} file{'s are' if good != 1 else ' is'} whole" + (f", {bad} not" if bad else ""))
     raise Exit(batch.code)
 
 
@@ -88,10 +88,10 @@ def fetch(
             report=report,
             notice=say,
         )
-    echo(f"{done.path}: verified, SHA-256 {done.sha256}")
+    tell(f"{done.path}: verified, SHA-256 {done.sha256}")
     if done.convert:
-        echo(f"next: {done.convert}")
-        echo(f"then: mindaam zoo verify {name} --accept")
+        tell(f"next: {done.convert}")
+        tell(f"then: mindaam zoo verify {name} --accept")
 
 
 @zoo_app.command()
@@ -99,7 +99,7 @@ def path(name: Annotated[str, Argument(metavar="NAME", help=NAME)]):
     """Say where a file lies, after checking it."""
     from mindaam.zoo import index
 
-    echo(index.verified(name))
+    tell(index.verified(name))
 
 
 def _table(rows):
@@ -107,4 +107,4 @@ def _table(rows):
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for number, row in enumerate(rows):
         line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        echo(line if number else style(line, bold=True))
+        tell(line) if number else echo(style(line, bold=True))

@@ -15,8 +15,8 @@ TICKS = 90_000  # a second; frames are shown at any of them, so that a variable 
 # Without B-frames the order of the file is that of the times, so that mp4's durations are right at a variable rate.
 QUALITY = {"preset": "veryfast", "crf": "20", "bf": "0"}
 KEYFRAME_SECONDS = 4  # between pictures that a player can jump to
+LONGEST = 86_400.0  # seconds for which a last frame is shown; what a header says beyond that is wrong
 SHORTEST = 0.01  # seconds for which a frame is shown at least
-LONGEST = 21_600.0  # seconds for which the last one is shown at most; a film that says more lies, and no mp4 holds it
 LONGEST_SIDE = 16384  # H.264 knows no longer
 BT709 = 1  # FFmpeg's number of the colour space of high-definition television
 
@@ -43,7 +43,7 @@ class FilmWriter:
         self.path, self.size, self.rate, self._beside = path, tuple(size), rate, beside_name(path)
         self.end = end
         self._shown = self._sound = self._waiting = None
-        self._tick = -TICKS  # of the last frame
+        self._tick = -TICKS
         self._container = av.open(  # the file itself is made with the first frame
             f"file:{os.path.abspath(self._beside)}", "w", format="mp4", container_options={"movflags": "+faststart"}
         )
@@ -64,7 +64,7 @@ class FilmWriter:
         image = np.pad(image, odd, mode="edge") if any(end for _, end in odd) else np.ascontiguousarray(image)
         frame = av.VideoFrame.from_ndarray(image, format="rgb24" if image.ndim == 3 else "gray")
         frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
-        self._tick = max(round(time * TICKS), self._tick + 1)  # frames of a damaged film may be closer than a tick
+        self._tick = max(round(time * TICKS), self._tick + 1)  # no two at one, however close a file says they are
         frame.pts, frame.time_base = self._tick, Fraction(1, TICKS)
         frame.duration = round(TICKS / self.rate)
         with self._saying_why():
@@ -89,7 +89,7 @@ class FilmWriter:
             self._drop()
 
     def _finish(self, end):
-        if end is None or not 0 < end - self._shown <= LONGEST:  # what a header says may be wrong
+        if end is None or not self._shown < end < self._shown + LONGEST:  # what a header says may be wrong
             end = self._shown + 1 / self.rate
         end = max(end, self._shown + SHORTEST)
         with self._saying_why():

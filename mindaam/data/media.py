@@ -1,43 +1,53 @@
-"""Pictures from disk and results to disk; whatever cannot be used is an InputError or OutputError with its cure.
-
-Pillow reads rather than OpenCV, because it applies EXIF orientation on demand, keeps palettes and alpha apart, and
-treats a truncated file as an error where OpenCV returns a half-grey picture.
-"""
+"""Images from disk and results to disk; whatever cannot be used is an InputError or OutputError with its cure."""
 
 import hashlib
 import os
 import shutil
-import struct
 import tempfile
 import time
 import uuid
-import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from mindaam.data import kinds
+from mindaam.data.images.conversion import only_low_bytes, stored, to_rgb
+from mindaam.data.images.limits import MAX_PIXELS
+from mindaam.data.images.opening import IMAGE_FORMATS, SIDEWAYS, loaded, opened, orientation, require_file, stored_size
+from mindaam.data.images.remarks import dynamic_range, what_is_left
+from mindaam.data.kinds import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mindaam.errors import InputError, OutputError
-from mindaam.files import fault_of
 
-# Named, so that a file never chooses its reader among Pillow's rarer plug-ins (EPS, say, would start Ghostscript).
-IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2")
-IMAGE_SUFFIXES += (".ppm", ".pgm", ".pbm", ".pnm")
-# Every command takes files of these names for images, videos and audio. What is in a file says how it is decoded.
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv")
-VIDEO_SUFFIXES += (".flv", ".f4v", ".ogv", ".3gp", ".3g2", ".mxf", ".asf", ".vob", ".ivf", ".y4m")
-# Of several audio files of one video, the first in this order is taken.
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".ac3", ".eac3", ".aif", ".aiff")
-AUDIO_SUFFIXES += (".amr", ".au", ".caf", ".w64", ".mka", ".wma")
-# A small file can claim to be enormous (a "decompression bomb"); 150 million pixels are 450 MB once decoded.
-MAX_PIXELS = 150_000_000
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "IMAGE_FORMATS",
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "VIDEO_SUFFIXES",
+    "BlankMap",
+    "audio_file",
+    "beside_name",
+    "cannot_write",
+    "file_sha256",
+    "image_remarks",
+    "list_files",
+    "passed_over",
+    "picture_size",
+    "prepare_folder",
+    "read_image",
+    "read_map",
+    "replacing",
+    "require_file",
+    "write_jpeg",
+    "write_npy",
+    "write_npz",
+    "write_png",
+]
+
 BESIDE = ".mindaam-{}.tmp"  # the name of a file that is being written
 LEFT_OVER = 86400.0  # seconds after which nobody is still writing it
-SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
-# What Pillow's readers raise for files that are cut short, damaged or hostile.
-_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError, TypeError, OverflowError, struct.error)
 
 
 class BlankMap(InputError):
@@ -45,22 +55,33 @@ class BlankMap(InputError):
 
 
 def read_image(path, *, upright=True):
-    """The picture in a file as uint8 RGB [H,W,3], upright by its EXIF orientation, its first frame if it has several.
+    """The image in a file as uint8 RGB [H,W,3], upright by its EXIF orientation, its first frame if it has several.
 
     upright: False for the rows and columns as they are stored, whatever a camera noted.
-    Greyscale, palette, CMYK, 16-bit (scaled to 8) and transparent pictures (laid on white) are converted.
-    Raises InputError for a missing, empty, truncated, non-picture or oversized file, or a folder.
+    Greyscale, palette, CMYK, 16-bit (scaled to 8), high-dynamic-range (tone-mapped) and transparent images (laid on
+    white) are converted; a colour profile is not applied. `image_remarks` names what was left out.
+    Raises InputError for a missing, empty, damaged, foreign, oversized or overly slow file, or a folder.
     """
-    with _opened(path) as picture:
-        picture.load()
-        return _to_rgb(ImageOps.exif_transpose(picture) if upright else picture)
+    with opened(path) as picture:
+        how, bright = stored(picture), dynamic_range(picture, path)
+        picture = loaded(picture, upright)
+        return to_rgb(picture, how, lambda: _low_bytes(path, upright), bright)
 
 
 def picture_size(path, *, upright=True):
-    """(height, width) of the picture in a file, from its header alone; upright and InputError as of `read_image`."""
-    with _opened(path) as picture:
-        turned = upright and picture.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
-        return (picture.width, picture.height) if turned else (picture.height, picture.width)
+    """(height, width) of the image in a file, from its header alone; upright and InputError as of `read_image`."""
+    with opened(path) as picture:
+        height, width = stored_size(picture)
+        return (width, height) if upright and orientation(picture) in SIDEWAYS else (height, width)
+
+
+def image_remarks(path):
+    """What one should know of an image file that `read_image` has read, a list of sentences, mostly empty: that it was
+    tone-mapped, that it holds more frames or pages. InputError as of `read_image`."""
+    with opened(path) as picture:
+        bright, left = dynamic_range(picture, path), what_is_left(picture, path)
+        said = [f"{path}: tone-mapped from {bright[0]}"] if bright else []
+        return [*said, f"{path} {left}"] if left else said
 
 
 def read_map(path):
@@ -68,7 +89,7 @@ def read_map(path):
 
     Raises InputError for what `read_image` refuses, and BlankMap, which is one, for a map that is zero everywhere.
     """
-    with _opened(path) as picture:
+    with opened(path) as picture:
         plain = picture.mode in ("L", "I", "F") or picture.mode.startswith("I;")
         values = np.asarray(picture if plain else picture.convert("L"), np.float32)
     if not np.isfinite(values).all() or values.min() < 0:
@@ -78,31 +99,11 @@ def read_map(path):
     return values
 
 
-@contextmanager
-def _opened(path):
-    """The Pillow picture in a file, its header read; what goes wrong until the end of the block is an InputError."""
-    path = Path(path)
-    require_file(path)
-    try:
-        # Pillow's own size limit warns on stderr; the limit below is ours and says what to do.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=IMAGE_FORMATS) as picture:
-                _require_size(path, picture)
-                yield picture
-    except UnidentifiedImageError as error:
-        raise InputError(
-            f"{path} is not a picture in a known format; give a JPEG, PNG, WebP, TIFF or BMP file, or a film whose "
-            "name ends in .mp4, .mov, .mkv, .webm or the like"
-        ) from error
-    except PermissionError as error:
-        raise InputError(f"{path} may not be read; check its permissions") from error
-    except Image.DecompressionBombError as error:
-        raise _too_large(path) from error
-    except MemoryError as error:
-        raise InputError(f"{path} does not fit into memory; make the picture smaller") from error
-    except _DAMAGE as error:
-        raise InputError(f"{path} is damaged or cut short ({error}); copy or save the picture again") from error
+def _low_bytes(path, upright):
+    """The low bytes of the RGB image of 16 bits in a file, uint8 [H,W,3]."""
+    with opened(path) as picture:
+        only_low_bytes(picture)
+        return np.array(loaded(picture, upright))
 
 
 def list_files(folder, suffixes, what):
@@ -119,8 +120,25 @@ def list_files(folder, suffixes, what):
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be read ({error.strerror}); check its permissions") from error
     if not found:
-        raise InputError(f"the folder {folder} holds no {what}; put files such as {', '.join(suffixes[:3])} into it")
+        there = f" ({counted})" if (counted := kinds.counted(_inside(folder))) else ""
+        raise InputError(
+            f"the folder {folder} holds no {what}{there}; put files such as {', '.join(suffixes[:3])} into it"
+        )
     return sorted(found)
+
+
+def passed_over(folder, used):
+    """What lies in a folder, hidden files aside, and is not among the paths `used`, counted by kind in one line that
+    names the folder; empty when that is nothing, or when the folder cannot be read."""
+    used = {os.path.abspath(path) for path in used}
+    counted = kinds.counted([path for path in _inside(folder) if os.path.abspath(path) not in used])
+    return f"{folder}: passed over {counted}" if counted else ""
+
+
+def _inside(folder):
+    with suppress(OSError):
+        return list(Path(folder).iterdir())
+    return []
 
 
 def audio_file(folders, stem):
@@ -222,38 +240,3 @@ def cannot_write(path, error):
 
 def _reason(error):
     return getattr(error, "strerror", None) or str(error)
-
-
-def require_file(path, what="picture"):
-    """InputError unless `path` is a file with something in it; `what` is it expected to be."""
-    # os.path answers False where pathlib would raise, for a name that is too long, say.
-    if os.path.isdir(path):
-        raise InputError(f"{path} is a folder where a {what} is expected; name the {what}")
-    if not os.path.isfile(path):
-        fault = fault_of(path)
-        raise InputError(f"{path} {fault}; name a {what}" if fault else f"there is no {what} {path}; check the path")
-    if os.path.getsize(path) == 0:
-        raise InputError(f"{path} is empty; copy or save the {what} again")
-
-
-def _require_size(path, picture):
-    if picture.width * picture.height > MAX_PIXELS:
-        raise _too_large(path)
-
-
-def _too_large(path):
-    return InputError(f"{path} has more than {MAX_PIXELS // 1_000_000} million pixels; make the picture smaller")
-
-
-def _to_rgb(picture):
-    """Any Pillow picture as uint8 RGB [H,W,3]."""
-    if picture.mode.startswith("I;16"):
-        # Pillow's own conversion clips at 255 instead of scaling.
-        grey = ((np.asarray(picture).astype(np.uint32) + 128) // 257).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
-    if picture.mode in ("I", "F"):
-        raise ValueError("32-bit pixels have no agreed white point: save it with 8 or 16 bits")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return np.array(picture.convert("RGB"))

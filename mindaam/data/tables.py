@@ -3,6 +3,7 @@
 import math
 import re
 
+SHOWN = 40  # signs of a cell that an error repeats
 # What a spreadsheet takes for the beginning of a formula, in Latin and in full width.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
@@ -13,9 +14,12 @@ def number(text):
     Raises ValueError for anything else, also for what Python takes for a number but no tracker writes: "inf", "1e400",
     "1_000" and digits of other scripts.
     """
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not math.isfinite(value) or "_" in text or not text.isascii():
-        raise ValueError(f"could not convert string to a finite number: {text!r}")
+        raise ValueError(f"could not convert string to a finite number: {text[:SHOWN]!r}")
     return value
 
 

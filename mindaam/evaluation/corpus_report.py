@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mindaam.data.checks import licences
 from mindaam.data.checks.checking import statistics
 from mindaam.data.datasets.catalogue import catalogue
+from mindaam.evaluation.markdown_text import plain, table_row
 
 SHOWN = 10  # problems of a set, and pairs of near-duplicates, that the text names
 # Table 10 of the AAM paper, in percent.
@@ -51,12 +52,12 @@ def is_sound(report):
 
 def markdown(report):
     """The report as Markdown."""
-    parts = [f"# Data sets in {report['root']}"]
+    parts = [f"# Data sets in {plain(report['root'])}"]
     for table in tables(report):
-        parts.append(f"## {table.title}")
+        parts.append(f"## {plain(table.title)}")
         if table.rows:
-            parts.append("\n".join(_line(row) for row in (table.head, ["---"] * len(table.head), *table.rows)))
-        parts += ["\n".join(f"- {note}" for note in table.notes)] if table.notes else []
+            parts.append("\n".join(table_row(cells) for cells in (table.head, ["---"] * len(table.head), *table.rows)))
+        parts += ["\n".join(f"- {plain(note)}" for note in table.notes)] if table.notes else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -244,6 +245,3 @@ def _where(problem):
 def _groups(groups):
     return "in all: " + "; ".join(f"{group['count']:,} x {group['kind']}" for group in groups[:5])
 
-
-def _line(row):
-    return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) + " |"

@@ -23,6 +23,7 @@ from mindaam.data import prompts, transforms
 from mindaam.data.datasets.opening import other_split
 from mindaam.data.prompts.prompting import Prompting, held_out, mismatched, sentences
 from mindaam.errors import InputError
+from mindaam.evaluation.markdown_text import plain, table_row
 
 LONGEST_SIDE = 400
 METRICS = ("CC", "SIM", "KLD", "NSS", "AUC_Judd", "sAUC")
@@ -180,7 +181,7 @@ def markdown(report):
         if len(part["conditions"]) > 1:
             for condition, by_role in part["conditions"].items():
                 lines += [_line(f"{name}: {condition}", role, "", scores) for role, scores in by_role.items()]
-    truths = [f"{name}: ground truth is {part['ground_truth']}." for name, part in report["sets"].items()]
+    truths = [plain(f"{name}: ground truth is {part['ground_truth']}.") for name, part in report["sets"].items()]
     return "\n".join([*lines, *_gains(report), "", *truths]) + "\n"
 
 
@@ -249,10 +250,10 @@ def _gains(report):
         cc = {role: of_role["CC"] for role, of_role in part["scores"].items()}
         if "others" in cc:
             against = ", ".join(f"{cc['right'] - cc[role]:+.4f} against {role}" for role in ("others", "generic"))
-            lines += ["", f"{name}: the right sentence is worth CC {against}."]
+            lines += ["", f"{plain(name)}: the right sentence is worth CC {against}."]
     return lines
 
 
 def _line(name, role, pairs, scores):
     cells = [f"{scores[key]:.4f}" if key in scores else "" for key in METRICS]
-    return f"| {name} | {role.replace('_', '-')} | {pairs} | " + " | ".join(cells) + " |"
+    return table_row([name, role.replace("_", "-"), pairs, *cells])

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from mindaam.data import media
+from mindaam.data import kinds, media
 from mindaam.errors import ConfigError, InputError, OutputError, unknown
 from mindaam.files import fault_of, real, same
 from mindaam.inference import render
@@ -23,13 +23,16 @@ class Job(NamedTuple):
 
     @property
     def is_film(self):
-        """Whether the source is called like a film."""
+        """Whether the source is a video and not an image."""
         return is_film(self.source)
 
 
 def is_film(path):
-    """Whether a file is called like a film; what is not is taken for a photograph."""
-    return Path(path).suffix.lower() in media.VIDEO_SUFFIXES
+    """Whether a file is a video by its first bytes; by its suffix when they are neither a video's nor an image's."""
+    start = kinds.file_start(path)
+    if kinds.is_image(start):
+        return False
+    return kinds.kind_of_content(start) is kinds.VIDEO or Path(path).suffix.lower() in media.VIDEO_SUFFIXES
 
 
 def parse_kinds(text):
@@ -61,6 +64,12 @@ def find_sources(inputs):
     return sources, problems
 
 
+def passed_over(inputs, sources):
+    """For each folder among `inputs` that holds more than the `sources` of it: a line that counts the rest by kind."""
+    lines = (media.passed_over(place, sources) for place in dict.fromkeys(map(Path, inputs)) if os.path.isdir(place))
+    return [line for line in lines if line]
+
+
 def plan(sources, folder, kinds, plot_gate=False):
     """A Job for every photograph and film, its results in `folder`; nothing is written yet.
 
@@ -78,8 +87,7 @@ def plan(sources, folder, kinds, plot_gate=False):
                 raise OutputError(_collision(owners[target], source, target))
             if real(target) in originals:
                 raise OutputError(
-                    f"the result of {source} would overwrite {originals[real(target)]}; "
-                    "choose another output folder"
+                    f"the result of {source} would overwrite {originals[real(target)]}; choose another output folder"
                 )
             owners[target] = source
         jobs.append(Job(source, targets))

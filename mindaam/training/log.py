@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mindaam.data.tables import guarded, unguarded
 from mindaam.errors import OutputError
+from mindaam.streams import plain, plain_lines
 
 PLACE = ("step", "phase", "epoch")
 TERMS = ("kld", "cc", "sim", "entailment", "distance", "swap")  # the objectives' terms, in their order
@@ -117,14 +118,14 @@ class Progress:
         if self.quiet:
             return
         if self.stream.isatty():
-            print(f"\r\x1b[K{line}", end="", file=self.stream, flush=True)
+            print(f"\r\x1b[K{plain(line)}", end="", file=self.stream, flush=True)
         elif time.monotonic() - self.last_line > self.EVERY_SECONDS:
             self.last_line = time.monotonic()
-            print(line, file=self.stream, flush=True)
+            print(plain(line), file=self.stream, flush=True)
 
     def say(self, line):
         """A line that stays."""
         if self.quiet:
             return
         start = "\r\x1b[K" if self.stream.isatty() else ""
-        print(f"{start}{line}", file=self.stream, flush=True)
+        print(f"{start}{plain_lines(line)}", file=self.stream, flush=True)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import psutil
 
+from mindaam.streams import plain
+
 SCHEDULER = "scheduler"
 DEATH = re.compile(rb"Worker process (\d+) exit with exception\. Error code: (-?\d+)")  # as msrun says it
 CHATTER = re.compile(rb"^\[(?:INFO|WARNING)\] DISTRIBUTED.*\n?", re.MULTILINE)  # of MindSpore when ranks meet and part
@@ -92,7 +94,7 @@ class Supervision:
         after = f"{time.monotonic() - self.started:.0f} s after the start"
         self._say(f"{failure.what}, {after}; the job was ended. The last lines of {log}:")
         for line in last_lines(log):
-            print(f"    {line}", file=sys.stderr)
+            print(f"    {plain(line)}", file=sys.stderr)
         return failure.code
 
     def kill(self):
@@ -156,7 +158,7 @@ class Supervision:
         """Writes what the first rank's log has gained to standard output."""
         gained = _content(self.job.log(self.job.ranks[0]), self.shown)
         self.shown += len(gained)
-        sys.stdout.buffer.write(CHATTER.sub(b"", gained))
+        sys.stdout.write(CHATTER.sub(b"", gained).decode(errors="backslashreplace"))
         sys.stdout.flush()
 
     def _scheduler_log(self):
@@ -166,7 +168,7 @@ class Supervision:
 
     @staticmethod
     def _say(text):
-        print(f"mindaam: {text}", file=sys.stderr)
+        print(f"mindaam: {plain(text)}", file=sys.stderr)
 
 
 def _content(path, start=0):

@@ -8,18 +8,19 @@ import fcntl
 import json
 import os
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from mindaam.errors import CheckpointError, OutputError
+from mindaam.files import read_small
+from mindaam.places import user_cache
 
 _ELSEWHERE = "make room or name another folder with MINDAAM_CACHE"
+LARGEST = 4_000_000  # bytes of pins.json
 _HEX = set("0123456789abcdef")
 
 
 def cache_dir():
     """The user's folder; it need not exist yet."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.path.expanduser(os.environ.get("MINDAAM_CACHE") or os.path.join(base, "mindaam")))
+    return user_cache()
 
 
 def prepared(path):
@@ -74,11 +75,11 @@ def pins():
     """What the user vouches for, {file: {"sha256": hexadecimal, "bytes": size}}. Raises CheckpointError if damaged."""
     path = cache_dir() / "pins.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_small(path, LARGEST))
         good = isinstance(content, dict) and all(_is_pin(pin) for pin in content.values())
     except (FileNotFoundError, NotADirectoryError, PermissionError):  # the bundled files need no such folder
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"cannot read {path}: {error}; delete it and pin your files anew") from error
     if not good:
         raise CheckpointError(f"{path} is not a table of hashes; delete it and pin your files anew")
@@ -106,4 +107,8 @@ def is_sha256(text):
 
 
 def _is_pin(entry):
-    return isinstance(entry, dict) and is_sha256(entry.get("sha256")) and isinstance(entry.get("bytes"), int)
+    return isinstance(entry, dict) and is_sha256(entry.get("sha256")) and _is_size(entry.get("bytes"))
+
+
+def _is_size(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -13,19 +13,31 @@ import sys
 from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from mindaam import yaml_files
 from mindaam.errors import CheckpointError, ConfigError, MindAAMError, unknown
 from mindaam.places import model_zoo_dir
 from mindaam.schema import Schema, mapping, read_yaml, validate
+from mindaam.streams import plain
 from mindaam.zoo.cache import cache_dir, is_sha256, pin, pins
 from mindaam.zoo.checkpoints import sha256_of
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*$")]  # never out of its folder
+
+def _shown_as_it_is(text):
+    if plain(text) != text:
+        raise ValueError("holds a line break, or another character that a terminal would act on")
+    return text
+
+
+_PART = "[A-Za-z0-9][A-Za-z0-9_.-]*"
+Key = Annotated[str, Field(pattern=f"^{_PART}$", max_length=100)]
+Name = Annotated[str, Field(pattern=f"^{_PART}(/{_PART})*$", max_length=200)]  # never out of its folder
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Size = Annotated[int, Field(gt=0)]
-Address = Annotated[str, Field(pattern="^https://[^/]+/")]
+Size = Annotated[int, Field(strict=True, gt=0, le=10**13)]
+Address = Annotated[str, Field(pattern="^https://[A-Za-z0-9.-]+(:[1-9][0-9]{0,4})?/[!-~]*$", max_length=2000)]
+Text = Annotated[str, AfterValidator(_shown_as_it_is), Field(max_length=2000)]
+Figure = Annotated[float, Field(allow_inf_nan=False)]
 
 _RESTORE = 'restore it with "git checkout -- model_zoo" in a clone, or install the package again'
 
@@ -47,8 +59,8 @@ class Original(Schema):
 class Figures(Schema):
     """Published measurements {data set: {metric: value}}, and where they were published."""
 
-    source: str
-    values: dict[str, dict[str, float]]
+    source: Text
+    values: dict[Text, dict[Text, Figure]]
 
 
 class Record(Schema):
@@ -63,11 +75,11 @@ class Record(Schema):
     kind: Literal["encoder", "tokenizer", "model"]
     sha256: Hash | None
     bytes: Size | None
-    licence: str
-    source: str
+    licence: Text
+    source: Text
     page: Address | None = None
-    accept: str | None = None
-    obtain: str | None = None
+    accept: Text | None = None
+    obtain: Text | None = None
     url: Address | None = None
     original: Original | None = None
     config: Name | None = None
@@ -77,7 +89,7 @@ class Record(Schema):
 class Index(Schema):
     """All records by name."""
 
-    files: dict[str, Record]
+    files: dict[Key, Record]
 
 
 def index_path():
@@ -278,7 +290,7 @@ def main(arguments):
             state = "not there yet" if entry.sha256 is None else verified(name) and "verified"
             print(f"{name}: {'updated, ' if name in changed else ''}{state}")
     except MindAAMError as error:
-        print(f"mindaam: {error}", file=sys.stderr)
+        print(f"mindaam: {plain(error)}", file=sys.stderr)
         return 2
     return 0
 

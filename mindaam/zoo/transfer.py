@@ -12,6 +12,7 @@ import shutil
 import ssl
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from contextlib import suppress
 
@@ -21,6 +22,7 @@ TIMEOUT = 30  # seconds without a byte
 TRIES = 3  # in a row that bring nothing new
 PAUSE = 1.0  # seconds before another try, twice as long after each that brought nothing
 PIECE = 1 << 18
+_NUMBER = "[0-9]{1,18}"  # in a header: of bytes
 _BUSY = (408, 429, 500, 502, 503, 504)
 _WEB_PAGE = re.compile(rb"^[\s\xef\xbb\xbf]*<(!doctype\s+html|html|head|body|\?xml)", re.IGNORECASE)
 
@@ -46,8 +48,13 @@ def shown(url):
 
 
 def check_address(url):
-    """`url`, if it is a whole https address. Raises ConfigError otherwise."""
-    if not re.match(r"https://[^/\s]+(/\S*)?$", url):
+    """`url`, if it is a whole https address: of a host, a port from 1 to 65535 if any, and no blank, line break or
+    letter that an address cannot have. Raises ConfigError otherwise."""
+    try:
+        port = urllib.parse.urlsplit(url).port
+    except ValueError:  # of a port that is none, or of half a bracket
+        port = 0
+    if not re.fullmatch(r"https://[!-.0-~]+(/[!-~]*)?", url) or port == 0:
         raise ConfigError(f'"{shown(url)}" is not an https address, and nothing is fetched over anything else')
     return url
 
@@ -153,6 +160,8 @@ def _ask(opener, url, start, validator):
         raise _unreachable(url, error.reason) from error
     except (OSError, http.client.HTTPException) as error:
         raise _unreachable(url, error) from error
+    except ValueError as error:
+        raise CheckpointError(f"{shown(url)} leads on to an address that is none; try another address") from error
 
 
 def _refusal(error):
@@ -182,9 +191,9 @@ def _promised(response, url, start, size):
     if headers.get("Content-Encoding", "identity") != "identity":
         raise CheckpointError(f"{where} gives the file compressed, though it was not asked to; try another address")
     length = headers.get("Content-Length")
-    total = start + int(length) if length and length.isdecimal() else size
+    total = start + int(length) if re.fullmatch(_NUMBER, length or "") else size
     if response.status == 206:
-        found = re.match(r"bytes (\d+)-(\d+)/(\d+|\*)$", headers.get("Content-Range", ""))
+        found = re.fullmatch(rf"bytes ({_NUMBER})-({_NUMBER})/({_NUMBER}|\*)", headers.get("Content-Range", ""))
         if not found or int(found[1]) != start:
             raise CheckpointError(f"{where} gives another part of the file than was asked for; try another address")
         total = int(found[3]) if found[3] != "*" else int(found[2]) + 1

@@ -50,6 +50,13 @@ def test_it_says_what_was_read_and_written_and_what_comes_next(mindaam, photos, 
     assert len(GazeFolder(out)) == 1
 
 
+def test_what_lies_beside_the_pictures_is_counted(mindaam, photos, tmp_path):
+    for name in ("raw.dng", "Thumbs.db", "gaze.csv"):
+        (photos / name).write_bytes((tmp_path / "gaze.csv").read_bytes())
+    code, said, err = mindaam(photos, photos / "gaze.csv", "-o", tmp_path / "mine")
+    assert (code, err) == (0, "") and f"{photos}: passed over 1 camera raw (.dng) file" in said.splitlines()
+
+
 @pytest.mark.parametrize(
     "columns",
     [

@@ -89,4 +89,17 @@ def test_progress_counts_on_a_terminal(monkeypatch, capsys):
 
 def test_results_with_names_that_are_no_text_are_told(capsys):
     terminal.tell(os.fsdecode(b"results: caf\xe9.png"))
-    assert capsys.readouterr().out == "results: caf\ufffd.png\n"
+    assert capsys.readouterr().out == "results: caf\\xe9.png\n"
+
+
+@pytest.mark.parametrize("name", ["[red]a", "a[/]b", "a\x1b[7m", os.fsdecode(b"caf\xe9")])
+def test_names_that_look_like_markup_are_shown_in_progress(monkeypatch, capsys, name):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    with terminal.progress(1, "loading") as shown:
+        shown.step(name)
+        shown._bars.refresh()
+    with terminal.transfer_line(name) as report:
+        report(1, 2)
+    said = capsys.readouterr().err
+    assert "\x1b[7m" not in said and name[0] in said

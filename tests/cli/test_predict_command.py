@@ -71,6 +71,25 @@ def test_a_folder_gives_overlays_and_maps_by_default(mindaam, photos, tmp_path):
     assert len(mindaam.models) == 1 and mindaam.models[0].backbone_passes == 3
 
 
+def test_what_is_passed_over_left_or_tone_mapped_is_a_line_each(mindaam, photos, tmp_path):
+    (photos / "d.nef").touch()
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(photos / "e.gif", save_all=True, append_images=frames[1:])
+    Image.new("RGB", (8, 8), "gray").save(photos / "f.avif")
+    content = (photos / "f.avif").read_bytes()
+    at = content.index(b"colrnclx") + 8
+    (photos / "f.avif").write_bytes(content[:at] + b"\0\x09\0\x12" + content[at + 4 :])
+    code, out, err = mindaam(photos, "-o", tmp_path / "out")
+    assert code == 0 and "5 photographs" in out
+    assert err.splitlines() == [
+        f"mindaam: {photos}: passed over 1 camera raw (.nef) file",
+        f"mindaam: {photos / 'e.gif'} holds several frames, of which the first is used; save it as mp4 for all of them",
+        f"mindaam: {photos / 'f.avif'}: tone-mapped from HLG",
+    ]
+    code, _, err = mindaam(photos / "d.nef", photos / "a.png", "-o", tmp_path / "out")
+    assert code == 2 and "d.nef" in one_sentence(err)
+
+
 def test_no_exception_of_one_photograph_loses_the_others(mindaam, photos, tmp_path, monkeypatch):
     read = media.read_image
 

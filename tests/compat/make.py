@@ -66,7 +66,7 @@ def draw(place):
     for number, name in enumerate("uvw"):
         grey = [np.full((*PHOTO, 3), 40 + 10 * frame + number, np.uint8) for frame in range(FRAMES)]
         for frame, image in enumerate(grey):
-            image[10 : 26, 2 * frame : 2 * frame + 16, number % 3] = 230
+            image[10:26, 2 * frame : 2 * frame + 16, number % 3] = 230
         times = np.arange(int(FRAMES / 25 * 16000)) / 16000
         tone = (0.3 * np.sin(2 * np.pi * (200 + 100 * number + 400 * times) * times)).astype(np.float32)
         make_clip(place / "clips" / f"{name}.mp4", grey, tone=tone[None], options={"crf": "10"})

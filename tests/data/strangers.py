@@ -14,19 +14,21 @@ VALUES = [
 
 def mutated(content):
     """A strategy of copies of a JSON object, each changed in one place or two."""
-    places = list(_places(content))
-    change = st.tuples(st.sampled_from(places), st.sampled_from(["value", "key", "gone"]), st.sampled_from(VALUES))
-    return st.lists(change, min_size=1, max_size=2).map(lambda changes: _changed(content, changes))
+    found = list(places(content))
+    change = st.tuples(st.sampled_from(found), st.sampled_from(["value", "key", "gone"]), st.sampled_from(VALUES))
+    return st.lists(change, min_size=1, max_size=2).map(lambda changes: changed(content, changes))
 
 
-def _places(content, above=()):
+def places(content, above=()):
+    """Yields the way to every value in it, keys and numbers."""
     items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
     for key, value in items:
         yield (*above, key)
-        yield from _places(value, (*above, key))
+        yield from places(value, (*above, key))
 
 
-def _changed(content, changes):
+def changed(content, changes):
+    """A copy with changes (place, how, value), how: "value", "key" or "gone"."""
     content = copy.deepcopy(content)
     for place, how, value in changes:
         *above, key = place

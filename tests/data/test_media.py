@@ -122,7 +122,7 @@ def test_missing_empty_folder_and_foreign_files(tmp_path):
     assert "not a picture" in refused(tmp_path / "text.jpg")
     # A real picture in a format that is left out on purpose: Pillow would hand it to Ghostscript.
     Image.new("RGB", (4, 4)).save(tmp_path / "script.jpg", format="EPS")
-    assert "not a picture" in refused(tmp_path / "script.jpg")
+    assert "a PostScript drawing" in refused(tmp_path / "script.jpg")
 
 
 def test_a_name_that_is_too_long_and_a_file_that_may_not_be_read(tmp_path, monkeypatch):
@@ -200,6 +200,34 @@ def test_listed_files_are_sorted_flat_and_of_known_suffixes_only(tmp_path):
         (tmp_path / name).touch() if name != "sub" else (tmp_path / name).mkdir()
     (tmp_path / "sub" / "c.jpg").touch()
     assert [path.name for path in media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures")] == ["a.png", "b.JPG"]
+
+
+def test_what_a_folder_holds_besides_is_counted_by_kind(tmp_path):
+    files = ["a.nef", "b.NEF", "c.nef", "d.HEIC", "e.heic", "notes.txt", "x.xyz", "README", "used.png", "used.wav"]
+    litter = [".hidden.jpg", "._a.nef", "Thumbs.db", "desktop.ini", "~$notes.docx", "Icon\r"]
+    for name in files + litter:
+        (tmp_path / name).touch()
+    for name in ("sub", "more", "@eaDir", "__MACOSX"):
+        (tmp_path / name).mkdir()
+    os.symlink("nowhere", tmp_path / "gone.csv")
+    used = [tmp_path / "used.png", tmp_path / "sub/../used.wav"]
+    assert media.passed_over(tmp_path, used) == (
+        f"{tmp_path}: passed over 3 camera raw (.nef), 2 HEIC (.heic), 1 other (.xyz), 1 other (no suffix), "
+        "1 table (.csv) and 1 text (.txt) files, 2 folders"
+    )
+    alone = tmp_path / "sub"
+    assert media.passed_over(alone, []) == "" and media.passed_over(tmp_path / "none", []) == ""
+    (alone / "b.m4a").touch()
+    assert media.passed_over(alone, []) == f"{alone}: passed over 1 audio (.m4a) file"
+    with pytest.raises(InputError, match=r"holds no pictures \(1 audio \(.m4a\) file\); put files such as"):
+        media.list_files(alone, media.IMAGE_SUFFIXES, "pictures")
+    for number in range(12):
+        (alone / f"x.s{number:02}").touch()
+    (alone / "x.\x1b[2J").touch()
+    assert media.passed_over(alone, []).endswith(
+        "1 audio (.m4a), 1 other, 1 other (.s00), 1 other (.s01), 1 other (.s02), "
+        "1 other (.s03), 1 other (.s04), 1 other (.s05) and 6 more files"
+    )
 
 
 def test_a_listing_refuses_what_is_no_folder_of_such_files(tmp_path):

@@ -56,7 +56,7 @@ def step(number, kind="pictures", set_="osie", phase="first", loss=1.0, gate="")
 
 def write_run(folder, names=("osie", "fiwi"), steps=40):
     """A whole folder; the second epoch is the best by mean, the third for the last set."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     rows = [
         step(n, ("pictures", "clips")[n % 2], names[0], "first" if n < 20 else names[-1], 2.0 / n)
         for n in range(1, steps + 1)
@@ -97,6 +97,22 @@ def test_names_are_shown_as_they_are_and_are_never_markup(tmp_path):
     for name in HOSTILE[:3]:
         assert name in page.said
     assert "夜\u202eevil" in page.said
+
+
+def test_prompts_and_all_that_the_files_say_are_never_markup(tmp_path):
+    """The page of a run in whose files every text is hostile has the elements of one in whose files every text is a."""
+    tags = []
+    for place, said in (("safe", "a"), ("hostile", HOSTILE[1] + HOSTILE[0])):
+        folder = write_run(tmp_path / place / said.replace("/", "|"), [said])
+        told = {"modality": said, "split": said, "count": 2, "ground_truth": said, "licence": said}
+        data = {"train": {said: told}, "held_out": {said: told}, "left_out": [said]}
+        (folder / "data.json").write_text(json.dumps(data))
+        (folder / "environment.json").write_text(json.dumps({said: said, "b": {said: said}}))
+        (folder / "config.yaml").write_text(json.dumps({"prompts": {said: [said]}, "unseen": [said]}))
+        picture = np.zeros((8, 8, 3), np.uint8)
+        page = Page(write_report(folder, [(said, picture, np.ones((4, 4)), None)]))
+        tags.append((page.tags, sorted({key for key, _ in page.attributes})))
+    assert tags[0] == tags[1]
 
 
 def test_samples_are_drawn_beside_each_other_with_how_well_they_agree(tmp_path):
@@ -199,7 +215,7 @@ def test_rows_come_back_as_numbers_and_texts(tmp_path):
 
 
 def test_rows_that_do_not_fit_their_header_are_left_out(tmp_path):
-    rows = [[1, "a", 0.5], [2, "a", 0.5, 0.25], [3, "a"], [4, "'=1+1", 0.5, ""]]
+    rows = [[1, "a", 0.5], [2, "a", 0.5, 0.25], [3, "a"], [4, "'=1+1", 0.5]]
     write_csv(tmp_path / "metrics.csv", ["step", "'=set", "loss"], rows)
     found, problem = read_rows(tmp_path / "metrics.csv", ("=set",))
     assert [(row["step"], row["=set"]) for row in found] == [(1, "a"), (4, "=1+1")]

@@ -39,6 +39,24 @@ def test_photos_of_files_and_folders_in_order(tmp_path):
     assert "gone.png" in str(problems[0]) and "no pictures or films" in str(problems[1]) and len(problems) == 2
 
 
+def test_what_folders_hold_besides_is_told_of_each(tmp_path):
+    used, raw = photo(tmp_path / "f/a.png"), tmp_path / "f/b.nef"
+    raw.touch()
+    photo(tmp_path / "clean/a.png")
+    sources, _ = results.find_sources([tmp_path / "f", tmp_path / "clean", used])
+    inputs = [tmp_path / "f", tmp_path / "clean", tmp_path / "f", used]
+    assert results.passed_over(inputs, sources) == [f"{tmp_path / 'f'}: passed over 1 camera raw (.nef) file"]
+
+
+def test_content_says_whether_a_file_is_a_film_and_else_the_suffix(tmp_path):
+    photo(tmp_path / "a.png").rename(tmp_path / "a.mp4")
+    (tmp_path / "b.jpg").write_bytes(b"\0\0\0\x18ftypisom" + bytes(100))
+    (tmp_path / "c.mkv").write_bytes(b"text")
+    assert [results.is_film(tmp_path / name) for name in ("a.mp4", "b.jpg", "c.mkv", "gone.mp4", "gone.jpg")] == [
+        False, True, True, True, False,
+    ]  # fmt: skip
+
+
 def test_two_photos_with_one_result_are_refused(tmp_path):
     first, second = photo(tmp_path / "a/cat.jpg"), photo(tmp_path / "b/cat.png")
     with pytest.raises(OutputError, match="a/cat.jpg and .*b/cat.png would both be written to .*cat.map.png"):

@@ -4,6 +4,7 @@ from importlib import import_module
 
 NAMES = (
     "images", "image-headers", "videos", "video-headers", "audio", "checkpoints", "checkpoint-configs", "torch-files",
+    "configurations", "tables", "gaze-data",
 )  # fmt: skip
 
 

@@ -1,6 +1,10 @@
 """What a run of one row gave, as JSON in build/reliability/."""
 
 import json
+import os
+import platform
+import time
+from importlib.metadata import version
 
 from tests.reliability.row import FELL, READ, REFUSED, ROOT
 
@@ -13,6 +17,8 @@ def summary(row, seed, tries, seconds):
     return {
         "name": row.name,
         "seed": seed,
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "machine": machine(),
         "tried": len(tries),
         **{verdict: verdicts.count(verdict) for verdict in (READ, REFUSED, FELL)},
         "worst_seconds": max((one["seconds"] for one in tries), default=0.0),
@@ -33,3 +39,17 @@ def read_result(name):
     """The row's summary, or None when it was not run yet."""
     path = FOLDER / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def machine():
+    """What the figures depend on: processors and memory, and the versions of what decodes."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    import av
+
+    ffmpeg = ".".join(map(str, av.library_versions["libavcodec"]))
+    names = {"mindspore": "MindSpore", "pillow": "Pillow", "av": "PyAV", "soundfile": "SoundFile", "numpy": "NumPy"}
+    versions = ", ".join(f"{shown} {version(name)}" for name, shown in names.items())
+    return (
+        f"{len(os.sched_getaffinity(0))} cores of {platform.machine()}, {memory:.0f} GiB; Python "
+        f"{platform.python_version()}, {versions}, FFmpeg's libavcodec {ffmpeg}"
+    )

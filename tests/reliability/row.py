@@ -16,15 +16,18 @@ ROOT = Path(__file__).resolve().parents[2]
 class Row(NamedTuple):
     """One row of the table.
 
-    title: for the page. count: how many are tried. make: called with (dice, number, folder), writes number's file or
-    files into the folder and returns the Path to be tried. attempt: called with that Path; it returns when what it got
-    is right or plausible, raises a MindAAMError when the file is refused, and Fallen when what it got is neither.
+    title, promise, tested: for the page; the last is how the promise is tested. count: how many are tried. make: called
+    with (dice, number, folder), writes number's file or files into the folder and returns the Path to be tried.
+    attempt: called with that Path; it returns when what it got is right or plausible, raises a MindAAMError when the
+    file is refused, and Fallen when what it got is neither.
     seconds, megabytes: what one try may take; of memory it is the whole process's. names: called with the Path, gives
     texts of which a refusal must have one; None for the Path's own name.
     """
 
     name: str
     title: str
+    promise: str
+    tested: str
     count: int
     make: Callable
     attempt: Callable
@@ -77,8 +80,10 @@ def all_of(path, readers):
 def refusal_fault(message, path, names=None):
     """What is wrong with a refusal, or None: it is one line, short, and names the file."""
     short = message.replace(f"{path.parent}/", "")
-    if not short.isprintable():
-        return "a refusal of several lines, or with control characters"
+    if "\n" in short:
+        return "a refusal of several lines"
+    if "did not foresee" in short:  # what a batch says of an exception that fell out of one of its files
+        return "a refusal that is a fault of ours"
     if len(short) > LONGEST:
         return f"a refusal of {len(short)} characters"
     if not any(name in message for name in names or (path.name,)):

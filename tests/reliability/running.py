@@ -1,5 +1,4 @@
-"""Tries a row's numbers in worker processes that are watched: one that dies or hangs is a fall, and a new one goes on.
-"""
+"""Tries a row's numbers in worker processes that are watched: one that dies or hangs is a fall, a new one goes on."""
 
 import json
 import os

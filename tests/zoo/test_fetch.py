@@ -581,3 +581,16 @@ def test_an_endless_answer_is_cut_off(site, zoo):
     with pytest.raises(CheckpointError, match="gives more than"):
         fetch("a", context=site.context)
     assert sum(p.stat().st_size for p in zoo.rglob("*") if p.is_file()) <= len(WEIGHTS) + 1000
+
+
+@pytest.mark.parametrize(
+    "rest", ["", "a b/c", "a/b\n", "a/b\nHost: x", "a/\x1b[31m", "a/é", "ä/b", "a:0/b", "a:99999/b", "a:x/b", "[::/b"]
+)
+def test_addresses_that_are_none_are_refused_before_anything_is_asked(rest):
+    with pytest.raises(ConfigError, match="not an https address"):
+        transfer.check_address(f"https://{rest}")
+
+
+@pytest.mark.parametrize("url", ["https://a", "https://a.b:8443/c/d%20e?f=g", "https://user:secret@a/", "https://[::1]/b"])
+def test_addresses_that_can_be(url):
+    assert transfer.check_address(url) == url

@@ -1,6 +1,7 @@
 """The index: every bundled file is recorded and whole; a changed, missing or unknown one is an error with a cure."""
 
 import hashlib
+import math
 import os
 import re
 import subprocess
@@ -9,9 +10,10 @@ import sys
 import pytest
 import yaml
 
-from mindaam.errors import CheckpointError, ConfigError
+from mindaam.errors import CheckpointError, ConfigError, OutputError
 from mindaam.models.registry import list_models, model_config
 from mindaam.places import configs_dir, model_zoo_dir
+from mindaam.schema import validate
 from mindaam.zoo import cache, index, listing
 from mindaam.zoo.convert.kinds import KINDS
 
@@ -212,10 +214,32 @@ def test_the_users_folder_is_where_the_environment_says(monkeypatch):
     monkeypatch.setenv("HOME", "/home/someone")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert str(cache.cache_dir()) == "/home/someone/.cache/mindaam"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # which its specification has ignored
+    assert str(cache.cache_dir()) == "/home/someone/.cache/mindaam"
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
     assert str(cache.cache_dir()) == "/caches/mindaam"
     monkeypatch.setenv("MINDAAM_CACHE", "~/weights")
     assert str(cache.cache_dir()) == "/home/someone/weights"
+
+
+def test_where_nobodys_home_is_known_nothing_is_kept(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINDAAM_CACHE", "~nobody-of-that-name/weights")  # as "~" is of a user whom no list has
+    assert cache.pins() == {}
+    with pytest.raises(OutputError, match="MINDAAM_CACHE"):
+        cache.pin("a", "0" * 64, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+NEGATIVE = '{"a": {"sha256": "' + "0" * 64 + '", "bytes": -1}}'
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "9" * 5000, NEGATIVE, "{"])
+def test_pins_that_are_damaged_are_one_sentence(monkeypatch, tmp_path, content):
+    monkeypatch.setenv("MINDAAM_CACHE", str(tmp_path))
+    (tmp_path / "pins.json").write_text(content)
+    with pytest.raises(CheckpointError, match=r"pins\.json"):
+        cache.pins()
 
 
 def test_the_list_has_everything_that_a_model_needs():
@@ -316,3 +340,33 @@ def test_the_command_runs_as_a_module():
         [sys.executable, "-m", "mindaam.zoo.index"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert "minilm_l6: verified" in done.stdout and done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"file": name} for name in ("../a", "/etc/a", "a/../b", "a//b", "a\nb", "a\x1b[31m", "x" * 300, "a/", "ä")),
+        *({"config": name} for name in ("../models/a.yaml", "/a.yaml")),
+        *({"bytes": size} for size in (-1, 0, True, 1.5, 10**30)),
+        *({"sha256": text} for text in ("0" * 63, "G" * 64, "0" * 64 + "\n", 5)),
+        *({"url": f"https://{rest}"} for rest in ("", "a", "u:p@a/b", "a/b\nc", "a/b c", "a/b\n", "a:0/b", "[/b")),
+        *({"page": url} for url in ("http://a/b", "file:///a", "javascript:a", "https://a/\x1b[31m", "https://a/é")),
+        *({"licence": text} for text in ("MIT\nx", "MIT\x1b[31m", "MIT\u202e", "x" * 5000)),
+        {"source": "a\rb"}, {"accept": "a\x07"}, {"obtain": "a\x9b"},
+        {"figures": {"source": "a", "values": {"b": {"CC": math.nan}}}},
+        {"figures": {"source": "a", "values": {"b\x1b": {"CC": 1.0}}}},
+        {"original": {"file": "../a", "kind": "aam", "sha256": None, "bytes": None, "url": None}},
+        {"original": {"file": "a", "kind": "aam", "sha256": None, "bytes": None, "url": "https://a/\n"}},
+    ],
+)  # fmt: skip
+def test_no_record_leads_out_of_the_folder_or_to_the_terminal(change):
+    files = {"a": {**entry(), **change}}
+    with pytest.raises(ConfigError) as caught:
+        validate(index.Index, {"files": files}, "index.yaml")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["../a", "a/b", "a\x1b[31m", "a\n", "", "x" * 101])
+def test_no_name_of_a_record_is_more_than_a_name(name):
+    with pytest.raises(ConfigError):
+        validate(index.Index, {"files": {name: entry()}}, "index.yaml")

@@ -1,6 +1,7 @@
 """Is a data set that lies on this disk complete and usable, and what is in it: `examine` one, then `statistics` of all.
 
-Reports are dicts of plain values, as JSON has them. Nothing is written, and nothing in the data folders is changed.
+Reports are dicts of plain values, as JSON has them. Nothing in the data folders is changed; how many frames video files
+have is found once, by decoding them, and kept in the user's cache.
 """
 
 import os
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from mindaam.data.checks.content_checks import look_at_film, look_at_picture, reason_of, sample_indices, together
+from mindaam.data.datasets.film_index import with_timelines
 from mindaam.data.datasets.films import FilmSet
 from mindaam.data.datasets.pictures import PictureSet, in_tables, table_names
 from mindaam.data.datasets.tree import DAMAGED, NOTE, Problem, Tree, fill
@@ -170,11 +172,14 @@ def _looked(found, reader, chosen, gaze, deep, progress):
     def look(place):
         if not found.is_film:
             return look_at_picture(reader, place, labelled=labelled(place), gaze=gaze, deep=deep)
-        film = found.stimuli[place]  # with a tree of its own: listings are not shared between threads
-        alone = FilmSet(Tree(found.tree.root), found.record, found.layout, [film], None)
+        tree = Tree(found.tree.root)  # of its own: listings are not shared between threads
+        alone = FilmSet(tree, found.record, found.layout, [films.get(place, found.stimuli[place])], None)
         return look_at_film(alone, 0, labelled=labelled(place), deep=deep)
 
-    looks = []
+    looks, films = [], {}
+    if found.is_film and deep:  # what headers say is good enough otherwise
+        decoded = with_timelines(found.tree, found.layout, [found.stimuli[place] for place in chosen])
+        films = dict(zip(chosen, decoded, strict=True))
     with ThreadPoolExecutor(THREADS) as pool:
         for seen in pool.map(look, chosen):
             if progress is not None:

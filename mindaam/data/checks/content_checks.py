@@ -102,6 +102,10 @@ def look_at_film(reader, index, *, labelled=True, deep=False):
     if film.gazed.any() and not problems:
         some = None if len(places) == count else len(places)
         problems += straying(film.path, film.name, look, size, weight["fixations"], some)
+    late = reader.beyond_of(index) if film.gaze else 0
+    if late:
+        reason = f"{late} fixations are on frames before the first or after the last; they are left out"
+        problems.append(Problem(film.path, reason, NOTE, film.name))
     fits = (_mean(look.fits),) if look.fits else ()  # frames of one film are no independent witnesses
     return look._replace(problems=tuple(dict.fromkeys(problems)), pictures=opened, fits=fits)
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
 
 from mindaam.data import media
+from mindaam.data.images.opening import loaded, opened
 
 SIDE = 32  # of the shrunk picture
 LOW = 8  # frequencies an axis
@@ -53,14 +53,10 @@ def fingerprint_file(path):
 
     Of a JPEG only the coarse frequencies are decoded, which is several times quicker.
     """
-    media.picture_size(path)  # refuses what is no picture, or is too large
-    try:
-        with Image.open(path, formats=media.IMAGE_FORMATS) as picture:
-            if picture.format == "JPEG":
-                picture.draft("L", (2 * SIDE, 2 * SIDE))
-                return fingerprint(np.asarray(ImageOps.exif_transpose(picture).convert("L")))
-    except (OSError, ValueError, SyntaxError):
-        return fingerprint(media.read_image(path))  # which says what is wrong
+    with opened(path) as picture:
+        if picture.format == "JPEG":
+            picture.draft("L", (2 * SIDE, 2 * SIDE))
+            return fingerprint(np.asarray(loaded(picture, upright=True).convert("L")))
     return fingerprint(media.read_image(path))
 
 

@@ -1,10 +1,15 @@
 """Gaze folders and packs under a folder: can all of each be read? As plain values, for the report of `data check`."""
 
+import os
+
 from mindaam.data.checks.probing import damaged
 from mindaam.data.datasets import opening
-from mindaam.data.datasets.gaze_files import split_lists
+from mindaam.data.datasets.gaze_files import STIMULI, split_lists
+from mindaam.data.datasets.gaze_films import SOUNDS
 from mindaam.data.datasets.packed import open_packed
+from mindaam.data.listed import shown
 from mindaam.errors import InputError
+from mindaam.files import lies_in, real
 
 
 def examine_own(root, names=None, published=(), *, deep=False):
@@ -50,7 +55,19 @@ def _gaze_folder(name, place):
         report["problems"] += damaged({"": reader}).get("", {}).values()
         beside = getattr(reader, "outside", 0)
         report["notes"] += [f"{split}: {beside:,} fixations outside their pictures are left out"] * bool(beside)
+        report["notes"] += opening.untimely(split, reader)
+    report["notes"] += _links_out(place)
     return report
+
+
+def _links_out(place):
+    """A line on links in a gaze folder to what lies outside it, as `data import --link` makes them; or none."""
+    folders = [each for each in (place / STIMULI, place / SOUNDS) if os.path.isdir(each)]
+    paths = [folder / name for folder in folders for name in sorted(os.listdir(folder))]
+    out = [path for path in [*folders, *paths] if os.path.islink(path) and not lies_in(path, place)]
+    if out:
+        first = out[0].relative_to(place)
+        yield f"{len(out):,} links lead out of the folder, and are followed; {first} leads to {shown(real(out[0]))}"
 
 
 def _pack(place, deep):

@@ -121,7 +121,8 @@ def open_found(found, split, truth=None, *, skip_damaged=False):
     """The reader of one split of a FoundSet: a PictureSet or FilmSet.
 
     truth: GroundTruth. skip_damaged: leave out what has problems, rather than refuse. Raises InputError when the split
-    is not there or has no gaze, and when something in the set is damaged.
+    is not there or has no gaze, and when something in the set is damaged. Video files are decoded once to know their
+    frames (`videos.kept`).
     """
     found = made_of(found, truth)
     stimuli = found.labelled(split)
@@ -146,6 +147,8 @@ def open_found(found, split, truth=None, *, skip_damaged=False):
     if not stimuli:
         raise InputError(f"{found.tree.root}: nothing of {found.record.title}'s split {split} can be used")
     reader = films.FilmSet if found.is_film else pictures.PictureSet
+    if found.is_film:
+        stimuli = film_index.with_timelines(found.tree, found.layout, stimuli)
     return reader(found.tree, found.record, found.layout, stimuli, split, truth)
 
 

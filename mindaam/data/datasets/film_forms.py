@@ -18,19 +18,44 @@ from mindaam.data.datasets.matlab import read_mat
 from mindaam.errors import InputError
 
 FIXATION = 1  # DIEM's event: the eye rests
+ROUNDED = 2e-3  # seconds by which containers round times, at worst, and then some
+UNEVEN = 0.25  # parts of a frame's time by which even times may be off
+ENDLESS = 1e12  # ms that no fixation begins after or lasts; no number is less
+MOST = 1e6  # pixels or frames a second that a film cannot have
 CENTRE = 20  # LEDOV: what lies within a height / CENTRE of the middle may still be the point shown before the film
 
 
 class FilmFacts(NamedTuple):
     """What a form needs to know of a film. name: its path or name. numbers: int [n], the frames' numbers as in their
     file names, of a film file from 0. rate: frames a second. size: (height, width) of its frames in pixels. start: the
-    number of the very first frame, which may be left out of `numbers`."""
+    number of the very first frame, which may be left out of `numbers`. timeline: the film file's Timeline, or None.
+    beyond: a list that takes how many fixations are of frames before the first or after the last; None: nobody asks."""
 
     name: str
     numbers: np.ndarray
     rate: float
     size: tuple
     start: int = 0
+    timeline: object = None
+    beyond: list | None = None
+
+    def clock(self, ticks, second):
+        """Where moments lie among the frames: float64, 2.5 in the middle of the third frame's time; below 0 before the
+        first frame is shown, and the number of frames or more after the last.
+
+        ticks: float [n] since the film's start, `second` of them a second. Where the film's times are known and not
+        even, they decide; even times are counted by `rate`, for containers round them.
+        """
+        if self.timeline is None or self._is_even():
+            return ticks * self.rate / second
+        times, end, _ = self.timeline
+        numbers = np.arange(len(times) + 1.0)
+        return np.interp(np.asarray(ticks) / second, [*times, end], numbers, left=-1.0, right=len(times) + 1.0)
+
+    def _is_even(self):
+        times = self.timeline.times
+        apart = np.abs(times - np.arange(len(times)) / self.rate).max()
+        return apart <= min(ROUNDED, UNEVEN / self.rate)
 
 
 def diem_events(paths, film, screen=(1280, 960)):
@@ -67,7 +92,7 @@ def gaze_samples(paths, film, screen, columns, header=0, from_first=False):
     for path in paths:
         fields = [("time", np.float64), ("x", np.float64), ("y", np.float64), ("event", "U1")]
         table = _table(path, fields, columns, header)
-        clock = (table["time"] - (table["time"][0] if from_first and len(table) else 0)) * film.rate / 1e6
+        clock = film.clock(table["time"] - (table["time"][0] if from_first and len(table) else 0), 1e6)
         fixed = (table["event"] == "F") & (clock >= 0) & np.isfinite(clock)
         clock, rows = clock[fixed], table[fixed]
         order = np.lexsort((np.abs(clock % 1 - 0.5), np.floor(clock)))
@@ -108,14 +133,16 @@ def ledov_mat(paths, film):
     data = _database(path, "Data")
     rows, (width, height), rate, count = _ledov_fields(data, path)
     margin, begun, kept = round(height / CENTRE), False, []
+    count = min(count, int(film.numbers.max(initial=film.start - 1)) - film.start + 1)
+    facts = film._replace(rate=rate)
+    begins, ends = facts.clock(rows[:, 1], 1000), facts.clock(rows[:, 1] + rows[:, 2], 1000)
     for k, (viewer, start, duration, x, y) in enumerate(rows[:, :5]):
         if k == 0 or viewer != rows[k - 1, 0] or start < rows[k - 1, 1]:
             begun = False
         off = abs(x - width / 2) > margin and abs(y - height / 2) > margin
         begun = begun or (off and 0 < x < width and 0 < y < height)
-        if begun and np.isfinite([start, duration]).all():
-            first = max(1, int(np.ceil(start * rate / 1000)))
-            last = min(count, int(np.ceil((start + duration) * rate / 1000)))
+        if begun and np.abs([start, duration]).max() < ENDLESS:
+            first, last = max(1, int(np.ceil(begins[k]))), min(count, int(np.ceil(ends[k])))
             kept += [(frame - 1, x, y) for frame in range(first, last + 1)]
     kept = np.array(kept, np.float64).reshape(-1, 3)
     return by_frame(film, kept[:, 0].astype(np.int64), kept[:, 1:] * (film.size[1] / width, film.size[0] / height))
@@ -134,6 +161,8 @@ FILM_FORMS = {
 def by_frame(film, frames, points):
     """Points float [n,2] on frames int [n], counted from 0 at the film's first, as {frame number: float32 [m,2]}."""
     numbers = frames + film.start
+    if film.beyond is not None and len(film.numbers):
+        film.beyond.append(int(((numbers < film.start) | (numbers > film.numbers[-1])).sum()))
     kept = np.isin(numbers, film.numbers)
     order = np.argsort(numbers[kept], kind="stable")
     seen, first = np.unique(numbers[kept][order], return_index=True)
@@ -168,10 +197,10 @@ def _ledov_fields(data, path):
         rows = np.asarray(data["fixdata"], np.float64)
         width, height = np.ravel(data["VideoSize"])[:2].astype(float).tolist()
         rate, count = float(np.ravel(data["VideoFrameRate"])[0]), int(np.ravel(data["VideoFrames"])[0])
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise InputError(f"{path}: Data has no usable fixdata, VideoSize, rate or length ({error})") from error
     rows = rows.reshape(-1, 5) if not rows.size else rows
-    if rows.ndim != 2 or rows.shape[1] < 5 or min(width, height, rate) <= 0:
+    if rows.ndim != 2 or rows.shape[1] < 5 or not all(0 < each < MOST for each in (width, height, rate)):
         raise InputError(f"{path}: fixdata must have five columns, and the film a size and a rate; copy the file again")
     return rows, (width, height), rate, count
 

@@ -19,7 +19,9 @@ class Film(NamedTuple):
     a film file 0..n-1; start: that of its very first frame, which may be left out. labels: int [n], the numbers that
     the frames' maps and fixation files have. mapped, gazed: bool [n], whether a frame has a map, a fixation file; of
     fixations for the whole film, all or none. gaze: paths of those. rate: frames a second. sound: path of the sound
-    file, or None; a film file may have its own. fields: of its pattern.
+    file, or None; a film file may have its own. fields: of its pattern. timeline: of a film file, its Timeline, None
+    as long as nobody has decoded it and its header's count is all that is known. beyond: fixations known to lie before
+    its first frame or after its last one, which are left out.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Film(NamedTuple):
     rate: float
     sound: str | None
     fields: dict
+    timeline: object = None
+    beyond: int = 0
 
 
 def whole_film(layout):
@@ -50,20 +54,41 @@ def index(tree, layout, source):
     places = _folders(tree, layout) if layout.frames else _files(tree, layout)
     splits = assign(tree, layout.splits, [fields for _, fields in places])
     shared = min((prefix(pattern) for pattern in (layout.films or [layout.frames])), key=len)
-    rates, films, problems = _rates(tree, layout), [], []
+    rates, films, refused = _rates(tree, layout), [], {}
+    known = {} if layout.frames else _known(tree, [path for path, _ in places])
     for (path, fields), split in zip(places, splits, strict=True):
         name = path.removeprefix(shared)
         try:
-            film = _film(tree, layout, name, split, path, fields, rates)
+            films.append(_film(tree, layout, name, split, path, fields, rates, known.get(path)))
         except InputError as error:
             films.append(_unreadable(layout, name, split, path, fields))
-            reason = str(error).removeprefix(str(tree.path(path))).lstrip(": ")
-            problems.append(Problem(path, reason, stimulus=name))
-            continue
-        films.append(film)
-        problems += _problems(tree, layout, film, source)
+            refused[path] = str(error).removeprefix(str(tree.path(path))).lstrip(": ")
+    doubtful = [film for film in films if film.path not in refused and _is_doubtful(tree, layout, film)]
+    mended = {film.path: film for film in with_timelines(tree, layout, doubtful)}
+    films, problems = [mended.get(film.path, film) for film in films], []
+    for film in films:
+        if film.path in refused:
+            problems.append(Problem(film.path, refused[film.path], stimulus=film.name))
+        else:
+            problems += _problems(tree, layout, film, source)
     problems += _without_film(tree, layout, [fields for _, fields in places])
     return films, [*tree.problems, *problems]
+
+
+def with_timelines(tree, layout, films):
+    """The Films with the frames that can be decoded, rather than as many as headers say; as they are where none can be,
+    and where they are folders of frames."""
+    if layout.frames:
+        return list(films)
+    from mindaam.data.videos.kept import find_timelines
+
+    found = find_timelines(tree.root, [film.path for film in films if film.timeline is None])
+    return [
+        _film(tree, layout, film.name, film.split, film.path, film.fields, {}, found[film.path])
+        if film.path in found
+        else film
+        for film in films
+    ]
 
 
 def frame_files(tree, pattern, fields):
@@ -90,13 +115,13 @@ def _files(tree, layout):
     return [(path, found[path]) for path in sorted(found)]
 
 
-def _film(tree, layout, name, split, path, fields, rates):
+def _film(tree, layout, name, split, path, fields, rates, timeline=None):
     if layout.frames:
         every = np.array(sorted(frame_files(tree, layout.frames, fields)), np.int64)
         start, numbers = int(every[0]), every[layout.skip_frames :]
         labels, rate = numbers, rates.get(fields.get("video", name), layout.rate)
     else:
-        count, rate = _length(tree.path(path))
+        count, rate = (len(timeline.times), timeline.rate) if timeline else _length(tree.path(path))
         start, numbers = 0, np.arange(layout.skip_frames, count)
         labels = numbers + layout.first_frame
     mapped = sorted({number for pattern in layout.maps for number in frame_files(tree, pattern, fields)})
@@ -108,7 +133,7 @@ def _film(tree, layout, name, split, path, fields, rates):
         gazed = np.isin(labels, list(frame_files(tree, layout.fixations.path, fields)))
     sound = tree.first([layout.sound], fields) if layout.sound else None
     mapped = np.isin(labels, mapped)
-    return Film(name, split, path, numbers, start, labels, mapped, gazed, gaze, float(rate), sound, fields)
+    return Film(name, split, path, numbers, start, labels, mapped, gazed, gaze, float(rate), sound, fields, timeline)
 
 
 def _unreadable(layout, name, split, path, fields):
@@ -117,8 +142,27 @@ def _unreadable(layout, name, split, path, fields):
     return Film(name, split, path, none, 0, none, never, never, (), layout.rate, None, fields)
 
 
+def _known(tree, paths):
+    """{path: Timeline} of the film files that somebody has decoded before."""
+    from mindaam.data.videos.kept import known_timelines
+
+    return known_timelines(tree.root, paths)
+
+
+def _is_doubtful(tree, layout, film):
+    """Whether the maps and fixation files of a film file's frames are not as many as its header tells."""
+    if layout.frames or film.timeline is not None:
+        return False
+    patterns = [*layout.maps, *([layout.fixations.path] if layout.fixations else [])]
+    for pattern in [each for each in patterns if "{frame" in each]:
+        labelled = frame_files(tree, pattern, film.fields)
+        if labelled and max(labelled) != layout.first_frame + layout.skip_frames + len(film.numbers) - 1:
+            return True
+    return False
+
+
 def _length(path):
-    """(frames, frames a second) of a film file."""
+    """(frames, frames a second) of a film file, as its header says."""
     from mindaam.data.videos.reading import frame_count
 
     return frame_count(path)

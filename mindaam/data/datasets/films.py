@@ -35,14 +35,14 @@ class FilmSet:
         self.texts = texts or Sentences(record.key)
         self.entries = [(film.name, film.fields.get("condition", record.condition)) for film in self.films]
         self.conditions = tuple(dict.fromkeys(condition for _, condition in self.entries)) or (record.condition,)
-        self._gaze, self._shapes = (None, None), {}
+        self._gaze, self._shapes = (None, None, 0), {}
 
     def __len__(self):
         """Number of films."""
         return len(self.films)
 
     def __getstate__(self):
-        return {**self.__dict__, "_gaze": (None, None)}
+        return {**self.__dict__, "_gaze": (None, None, 0)}
 
     @property
     def ground_truth(self):
@@ -54,6 +54,19 @@ class FilmSet:
         names = set(names)
         kept = [film for film in self.films if film.name in names]
         return FilmSet(self.tree, self.record, self.layout, kept, self.split, self.truth, self.texts)
+
+    @property
+    def beyond(self):
+        """How many fixations lie before the first frame of their film or after its last one, and are left out; of gaze
+        folders, for those of others are not read before they are needed (`beyond_of`)."""
+        return sum(film.beyond for film in self.films)
+
+    def beyond_of(self, index):
+        """How many of one film's fixations lie before its first frame or after its last one; they are read for it."""
+        if not whole_film(self.layout):
+            return 0
+        self._recorded(index)
+        return self._gaze[2] if self._gaze[0] == index else 0
 
     def frames(self, index):
         """Number of a film's usable frames."""
@@ -214,10 +227,12 @@ class FilmSet:
             film, form = self.films[index], self.layout.fixations
             if not film.gaze:
                 return {}
-            facts = FilmFacts(film.name, film.numbers, film.rate, self.size(index), film.start)
+            beyond, size = [], self.size(index)
+            facts = FilmFacts(film.name, film.numbers, film.rate, size, film.start, film.timeline, beyond)
             paths = [self.tree.path(path) for path in film.gaze]
             asked = {"condition": film.fields["condition"]} if "condition" in film.fields else {}
-            self._gaze = index, FILM_FORMS[form.form](paths, facts, **form.options, **asked)
+            recorded = FILM_FORMS[form.form](paths, facts, **form.options, **asked)
+            self._gaze = index, recorded, sum(beyond)
         return self._gaze[1]
 
     def _nearest(self, index, position):
@@ -255,19 +270,13 @@ class FilmSet:
             yield position, image, (int(film.numbers[position]) - film.start) / film.rate
 
     def _decoded(self, film, positions, size, rate):
-        """As `_frames`, of a film file: a frame is shown from its time on, which is the decoder's as in prediction,
-        until the next one's."""
-        from mindaam.data.videos.reading import Pick, read_frames
+        """As `_frames`, of a film file, with the decoder's times as in prediction."""
+        from mindaam.data.videos.numbered import frames_by_rate, numbered_frames
 
-        due = [(int(film.numbers[position]) + 0.5) / rate for position in positions]
-        first = max(0.0, due[0] - 1 / rate)
-        path, latest = self.tree.path(film.path), None
-        for frame in read_frames(path, Pick(start=first, end=due[-1] + 1 / rate), size):
-            while latest is not None and due and frame.time > due[0]:
-                yield positions[len(positions) - len(due)], *latest
-                due.pop(0)
-            latest = frame
-        if latest is None:
-            raise InputError(f"{path} has no frame at second {first:.2f}; copy the film again")
-        for position in positions[len(positions) - len(due) :]:
-            yield position, *latest
+        path, numbers = self.tree.path(film.path), [int(film.numbers[position]) for position in positions]
+        if film.timeline is None:
+            found = frames_by_rate(path, rate, numbers, size)
+        else:
+            found = numbered_frames(path, film.timeline, numbers, size)
+        for position, (_, frame) in zip(positions, found, strict=True):
+            yield position, *frame

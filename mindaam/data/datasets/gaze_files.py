@@ -40,9 +40,7 @@ def read_meta(root, kind):
         raise InputError(f"{root} is a gaze folder of {KINDS[lists[0]]}, where one of {KINDS[kind]} is expected")
     name, names = meta.get("name", "a"), meta["conditions"]
     if not isinstance(name, str) or fault_of_label(name):
-        raise InputError(
-            f'{root / META}: "name" must be a plain name, as of a folder, not "{shown(name)}"; mend it'
-        )
+        raise InputError(f'{root / META}: "name" must be a plain name, as of a folder, not "{shown(name)}"; mend it')
     if not isinstance(names, dict | list) or not names or not all(isinstance(name, str) for name in names):
         raise InputError(f'{root / META}: "conditions" must name one viewing condition or more')
     for name in names:
@@ -170,12 +168,9 @@ def gaze_csv(paths, film, condition):
     rows = read_timed(paths[0]).get((film.name, condition))
     if rows is None or not len(film.numbers):
         return {}
-    count = int(film.numbers[-1]) + 1
-    starts, ends = rows[:, 2] * film.rate / 1000, (rows[:, 2] + rows[:, 3]) * film.rate / 1000
-    first = np.floor(starts + ROUNDING)
-    last = np.maximum(np.ceil(ends - ROUNDING) - 1, first)
-    shown_at_all = (last >= 0) & (first < count)
-    first, last = (np.clip(each[shown_at_all], 0, count - 1).astype(np.int64) for each in (first, last))
+    first, last = frames_of(rows, film)
+    within = (last >= 0) & (first < len(film.numbers))
+    first, last = (np.clip(each[within], 0, len(film.numbers) - 1).astype(np.int64) for each in (first, last))
     lengths = last - first + 1
     if lengths.sum() > MAX_LOOKS:
         raise InputError(
@@ -184,10 +179,25 @@ def gaze_csv(paths, film, condition):
         )
     frames = np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
     with np.errstate(over="ignore"):  # what is beyond float32 lies beside the frame in any case
-        points = np.repeat(rows[shown_at_all, :2].astype(np.float32), lengths, axis=0)
+        points = np.repeat(rows[within, :2].astype(np.float32), lengths, axis=0)
     order = np.argsort(frames, kind="stable")
     seen, begins = np.unique(frames[order], return_index=True)
     return dict(zip(seen.tolist(), np.split(points[order], begins[1:]), strict=True)) if len(seen) else {}
+
+
+def frames_of(rows, film):
+    """(first, last) float64 [n] each: the numbers of the first and last frame that were shown during fixations [n,4] as
+    of `read_timed`; below 0 what ended before the film, and beyond its last frame what began later. film: FilmFacts of
+    all its frames."""
+    starts, ends = film.clock(rows[:, 2], 1000), film.clock(rows[:, 2] + rows[:, 3], 1000)
+    first = np.floor(starts + ROUNDING)
+    return first, np.maximum(np.ceil(ends - ROUNDING) - 1, first)
+
+
+def beyond(rows, film):
+    """How many of the fixations were before a film's first frame or after its last one."""
+    first, last = frames_of(rows, film)
+    return int(((last < 0) | (first >= len(film.numbers))).sum())
 
 
 def some(names):

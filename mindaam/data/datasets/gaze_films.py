@@ -13,6 +13,7 @@ import numpy as np
 from mindaam.data import media
 from mindaam.data.datasets import gaze_files
 from mindaam.data.datasets.catalogue import Record
+from mindaam.data.datasets.film_forms import FilmFacts
 from mindaam.data.datasets.film_index import Film
 from mindaam.data.datasets.films import FilmSet
 from mindaam.data.datasets.sentences import read_sentences
@@ -29,15 +30,22 @@ def open_gaze_films(root, split="train", truth=None):
     Raises InputError for a missing, damaged or incomplete folder, an unknown split, and films that are not the ones the
     gaze was recorded on.
     """
+    from mindaam.data.videos.kept import find_timelines
+
     root = Path(root)
     meta = gaze_files.read_meta(root, "films")
     name = meta.get("name", root.name)
     texts = read_sentences(root, name, meta)
     names = gaze_files.split_names(root, split)
-    facts = {each: _checked(root, meta["films"], each) for each in names}
+    for each in names:
+        if PurePosixPath(each).suffix.lower() not in media.VIDEO_SUFFIXES:
+            known = ", ".join(media.VIDEO_SUFFIXES)
+            raise InputError(f"{root}: the name of {each} is not that of a film; use one of {known}")
+    timelines = find_timelines(root, [f"{gaze_files.STIMULI}/{each}" for each in names])
+    facts = {each: _checked(root, meta["films"], each, timelines) for each in names}
     seen = gaze_files.read_timed(root / gaze_files.FIXATIONS)
     films = [
-        _film(root, each, split, condition, facts[each])
+        _film(root, each, split, condition, facts[each], seen[each, condition])
         for condition in meta["conditions"]
         for each in names
         if (each, condition) in seen
@@ -48,31 +56,40 @@ def open_gaze_films(root, split="train", truth=None):
     return FilmSet(Tree(root), record, record.layouts[0], films, split, truth, texts)
 
 
-def _checked(root, listed, name):
-    """(frames, rate, FilmInfo) of a film; InputError unless it is as meta.json says."""
+def _checked(root, listed, name, known):
+    """(Timeline, rate, FilmInfo) of a film; InputError unless it is as meta.json says. known: {path: Timeline}."""
     from mindaam.data.videos.reading import film_info, frame_count
+    from mindaam.data.videos.timeline import timeline
 
-    if PurePosixPath(name).suffix.lower() not in media.VIDEO_SUFFIXES:
-        known = ", ".join(media.VIDEO_SUFFIXES)
-        raise InputError(f"{root}: the name of {name} is not that of a film; use one of {known}")
     path, size = root / gaze_files.STIMULI / name, gaze_files.stored_size(root, listed, name)
     try:
         frames, rate = int(listed[name]["frames"]), float(listed[name]["rate"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise InputError(f"{root}: meta.json gives no frames or no rate for {name}; restore the file") from None
-    info, (count, actual) = film_info(path), frame_count(path)
-    if (info.height, info.width) != size or count != frames or abs(actual - rate) > 0.01 * actual:
+    info = film_info(path)
+    found = known.get(f"{gaze_files.STIMULI}/{name}") or timeline(path)
+    told, actual = [(len(found.times), found.rate), (len(found.times), found.nominal)], found.rate
+    if frames != len(found.times):  # written by one who believed the header
+        told.append(frame_count(path))
+    if (info.height, info.width) != size or not any(_alike((frames, rate), each) for each in told):
         raise InputError(
-            f"{path}: the film has {count} frames of {info.width}x{info.height} at {actual:.4g} a second, but "
-            f"meta.json and its gaze are for {frames} of {size[1]}x{size[0]} at {rate:.4g}; restore the original film"
+            f"{path}: the film has {len(found.times)} frames of {info.width}x{info.height} at {actual:.4g} a second, "
+            f"but meta.json and its gaze are for {frames} of {size[1]}x{size[0]} at {rate:.4g}; restore the original "
+            "film"
         )
-    return frames, rate, info
+    return found, rate, info
 
 
-def _film(root, name, split, condition, facts):
-    frames, rate, _ = facts
-    numbers, stem = np.arange(frames), PurePosixPath(name).stem
+def _alike(told, found):
+    """Whether two (frames, frames a second) are of one film, whose rate may be rounded."""
+    return told[0] == found[0] and abs(told[1] - found[1]) <= 0.01 * found[1]
+
+
+def _film(root, name, split, condition, facts, fixations):
+    known, rate, info = facts
+    numbers, stem = np.arange(len(known.times)), PurePosixPath(name).stem
     sound = media.audio_file([root / SOUNDS], stem)
+    told = FilmFacts(name, numbers, rate, (info.height, info.width), timeline=known)
     return Film(
         name=name,
         split=split,
@@ -80,12 +97,14 @@ def _film(root, name, split, condition, facts):
         numbers=numbers,
         start=0,
         labels=numbers,
-        mapped=np.zeros(frames, bool),
-        gazed=np.ones(frames, bool),
+        mapped=np.zeros(len(numbers), bool),
+        gazed=np.ones(len(numbers), bool),
         gaze=(gaze_files.FIXATIONS,),
         rate=rate,
         sound=None if sound is None else f"{SOUNDS}/{sound.name}",
         fields={"video": stem, "ext": PurePosixPath(name).suffix[1:], "condition": condition},
+        timeline=known,
+        beyond=gaze_files.beyond(fixations, told),
     )
 
 

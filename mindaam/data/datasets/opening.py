@@ -69,8 +69,10 @@ class Gaze(NamedTuple):
         return list(split_lists(self.place))
 
     def read(self, splits, truth=None, *, skip_damaged=False):
-        """({split: reader}, lines on what could not be opened); InputError for that unless `skip_damaged`."""
-        return _opened(splits, lambda split: open_gaze(self.place, split, truth), skip_damaged)
+        """({split: reader}, lines on what could not be opened, and on gaze that no frame was shown for); InputError for
+        what cannot be opened unless `skip_damaged`."""
+        readers, lines = _opened(splits, lambda split: open_gaze(self.place, split, truth), skip_damaged)
+        return readers, [*lines, *(line for split, each in readers.items() for line in untimely(split, each))]
 
 
 class Published(NamedTuple):
@@ -193,6 +195,13 @@ def open_set(root, name, split, truth=None, *, skip_damaged=False):
 def open_gaze(place, split, truth=None):
     """The reader of one split of a gaze folder: a GazeFolder, or a FilmSet where it holds videos."""
     return open_gaze_films(place, split, truth) if holds_films(place) else GazeFolder(place, split, truth)
+
+
+def untimely(split, reader):
+    """A line on the fixations of a gaze folder's split that are left out as no frame was shown for them; or none."""
+    count = getattr(reader, "beyond", 0)
+    if count:
+        yield f"{split}: {count:,} fixations before the first frame of their video or after its last are left out"
 
 
 def other_split(reader, split):

@@ -19,6 +19,7 @@ from mindaam.files import fault_of, lies_in
 
 SUFFIX = "|".join(re.escape(suffix[1:]) for suffix in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))
 LISTINGS = 512  # folders whose names are kept; a film's frames, maps and fixations are three
+DIGITS = 15  # of a frame's number, at most
 FOLDER = -1  # in place of a file's size
 LAST = chr(0x10FFFF)  # comes after all letters
 # What systems leave behind in folders that somebody looked into or unpacked; hidden names are passed over anyway.
@@ -241,7 +242,7 @@ def compiled(segment, fields):
 
 def _shape(name):
     if name == "frame":
-        return r"\d+"
+        return rf"\d{{1,{DIGITS}}}"
     return f"(?i:{SUFFIX})" if name == "ext" else ".+"
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from mindaam.data.listed import shown
 from mindaam.errors import ConfigError, InputError, unknown
 
 # Names under which columns are known, the surest first; letter case, blanks and punctuation do not count.
@@ -24,6 +25,7 @@ KNOWN = {
     "order": "order index fixation_index fix_index fixation_number fixation fix_number number current_fix_index "
     "eye_movement_type_index fixation_id",
 }
+SHOWN = 40  # columns that an error names
 NEEDED = ("image", "x", "y")
 ONE_OF = (("t_ms", "t_s"), ("duration_ms", "duration_s"))  # the same in two units
 PLACES = ("x", "y")
@@ -62,7 +64,7 @@ def find_columns(path, names, named):
         fits = [name for name in names if name == column] or [n for n in names if _plain(n) == _plain(column)]
         if len(fits) != 1:
             count = "more than one" if fits else "no"
-            raise ConfigError(f'{path} has {count} column "{column}" for {role}; its columns are {", ".join(names)}')
+            raise ConfigError(f'{path} has {count} column "{column}" for {role}; its columns are {_listed(names)}')
         found[role] = fits[0]
         _check_unit(role, fits[0])
     for matches in (_by_name, _by_unit):
@@ -74,15 +76,19 @@ def find_columns(path, names, named):
             fits = matches(role, free)
             if len(fits) > 1:
                 raise InputError(
-                    f"{path} has {len(fits)} columns that may be {role}, {' and '.join(fits)}; rename all but one of "
-                    f"them, or say which with --columns {role}=NAME"
+                    f"{path} has {len(fits)} columns that may be {role}, {' and '.join(map(shown, fits))}; rename all "
+                    f"but one of them, or say which with --columns {role}=NAME"
                 )
             if fits:
                 found[role] = fits[0]
     absent = [role for role in NEEDED if role not in found]
+    if absent and len(names) < 2:
+        raise InputError(
+            f"{path} has no columns but {_listed(names)}; cut all lines at commas, semicolons or tabs"
+        )
     if absent:
         raise InputError(
-            f"{path} has no column that is known as {absent[0]}; its columns are {', '.join(names)}: say which one it "
+            f"{path} has no column that is known as {absent[0]}; its columns are {_listed(names)}: say which one it "
             f"is with --columns {absent[0]}=NAME"
         )
     return {role: found[role] for role in dict.fromkeys((*named, *KNOWN)) if role in found}
@@ -111,6 +117,10 @@ def _check_unit(role, column):
             f'{role} is in seconds, but "{column}" in {TIMES[unit][2]}; give --columns {general}=NAME, and the unit is '
             "taken from the name"
         )
+
+
+def _listed(names):
+    return ", ".join(shown(name) for name in names[:SHOWN]) + ", ..." * (len(names) > SHOWN)
 
 
 def _by_name(role, names):

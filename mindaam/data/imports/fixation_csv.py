@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from mindaam.data.imports.column_names import NUMBERS, PLACES, find_columns, milliseconds
 from mindaam.data.imports.table_text import read_cells
+from mindaam.data.listed import shown
 from mindaam.data.tables import number
 from mindaam.errors import ConfigError, InputError
 
@@ -112,8 +113,8 @@ def _number(path, line, role, text, commas):
     except ValueError:
         hint = "; cells are cut at commas here, so write a decimal point" if not commas and "," in text else ""
         raise InputError(
-            f'{path}, line {line}: {role} is "{text}", which is no number in plain digits{hint}; mend the row or take '
-            "it out"
+            f'{path}, line {line}: {role} is "{shown(text)}", which is no number in plain digits{hint}; mend the row '
+            "or take it out"
         ) from None
     if commas:
         commas.see(line, role, text)

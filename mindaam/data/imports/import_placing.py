@@ -3,6 +3,10 @@
 from itertools import compress
 from typing import NamedTuple
 
+import numpy as np
+
+from mindaam.data.datasets.film_forms import FilmFacts
+from mindaam.data.datasets.gaze_files import frames_of
 from mindaam.data.imports.column_names import parted
 from mindaam.errors import InputError
 
@@ -23,35 +27,38 @@ class Fixation(NamedTuple):
 
 
 def place(table, read, named, stimuli, wanted):
-    """(Fixations that lie in their stimulus, in space and time; how many do not; how many of films have no start).
+    """(Fixations that lie in their stimulus; how many lie beside it; how many of the others not within its time; how
+    many of films have no start).
 
     table: the path that errors name. read: Table. named: the stimulus of each of its rows, stimuli: {name: Stimulus}.
     wanted: `importing.Wanted`. Raises InputError where the units are not as they should be, or most lie outside.
     """
     _check_units(table, read, wanted)
-    given = len(named)
-    if any(stimulus.frames is not None for stimulus in stimuli.values()):
+    given, timely = len(named), [True] * len(named)
+    if any(stimulus.timeline is not None for stimulus in stimuli.values()):
         named, read = _timed(table, read, named)
-        _check_times(table, read, named, stimuli)
-    fixations, beside = [], []
-    for name, row in zip(named, read.rows, strict=True):
+        timely = _timely(table, read, named, stimuli)
+    fixations, beside, beyond = [], [], 0
+    for name, row, shown in zip(named, read.rows, timely, strict=True):
         height, width = stimuli[name].size
         x, y = (row.x * width, row.y * height) if wanted.fractions else (row.x, row.y)
         y = height - y if wanted.origin == BOTTOM_LEFT else y
-        if 0 <= x < width and 0 <= y < height and _in_time(row, stimuli[name]):
+        if not shown:
+            beyond += 1
+        elif 0 <= x < width and 0 <= y < height:
             condition = wanted.condition or row.condition or CONDITION
             fixations.append(Fixation(name, condition.strip(), x, y, row))
         else:
             beside.append((name, row))
-    if 2 * len(beside) > len(named):
+    if beside and 2 * (len(beside) + beyond) > len(named):
         name, row = beside[0]
         height, width = stimuli[name].size
         raise InputError(
-            f"{table}: {len(beside)} of {len(named)} fixations lie outside, the first on line {row.line} at x "
+            f"{table}: {len(beside) + beyond} of {len(named)} fixations lie outside, the first on line {row.line} at x "
             f"{row.x:g}, y {row.y:g} of {name}, which is {width}x{height}; are x and y swapped, in other units "
             "(--fractions), from another corner (--origin), or counted on the screen?"
         )
-    return fixations, len(beside), given - len(named)
+    return fixations, len(beside), beyond, given - len(named)
 
 
 def _check_units(table, read, wanted):
@@ -74,9 +81,10 @@ def _timed(table, read, named):
     return list(compress(named, there)), read._replace(rows=list(compress(read.rows, there)))
 
 
-def _check_times(table, read, named, stimuli):
-    """InputError unless most of the times are milliseconds since their film's start."""
-    longest = max(1000 * each.frames / each.rate for each in stimuli.values())
+def _timely(table, read, named, stimuli):
+    """[whether any frame was shown during the fixation] of all rows; InputError unless most of the times are
+    milliseconds since their film's start."""
+    longest = max(1000 * each.timeline.end for each in stimuli.values())
     latest = max(row.t_ms for row in read.rows)
     unsaid = "t_ms" in read.columns and parted(read.columns["t_ms"])[1] is None
     if len(read.rows) >= MANY and 0 < latest < SECONDS * longest and "t_s" not in read.columns and unsaid:
@@ -84,17 +92,25 @@ def _check_times(table, read, named, stimuli):
             f"{table}: all fixations begin in the first {latest:g} ms of the films, so {read.columns['t_ms']} may be "
             f"in seconds; if it is, give --columns t_s={read.columns['t_ms']} (and duration_s)"
         )
-    late = [row for name, row in zip(named, read.rows, strict=True) if not _in_time(row, stimuli[name])]
+    timely = _shown(named, read.rows, stimuli)
+    late = [row for row, shown in zip(read.rows, timely, strict=True) if not shown]
     if 2 * len(late) > len(named):
         raise InputError(
             f"{table}: {len(late)} of {len(named)} fixations are not within their film's time, the first on line "
             f"{late[0].line} at {late[0].t_ms:g} ms; count milliseconds from each film's start"
         )
+    return timely
 
 
-def _in_time(row, stimulus):
-    """Whether any frame of a film was shown during the fixation; always of a picture."""
-    if stimulus.frames is None:
-        return True
-    begun = row.t_ms < 1000 * stimulus.frames / stimulus.rate
-    return begun and (row.t_ms >= 0 or row.t_ms + (row.duration_ms or 0) > 0)
+def _shown(named, rows, stimuli):
+    """Whether any frame of its film was shown during each fixation, as those who read the folder will find."""
+    shown, of_film = np.zeros(len(rows), bool), {}
+    for number, name in enumerate(named):
+        of_film.setdefault(name, []).append(number)
+    for name, numbers in of_film.items():
+        known = stimuli[name].timeline
+        facts = FilmFacts(name, np.arange(len(known.times)), known.rate, stimuli[name].size, timeline=known)
+        times = np.array([(0, 0, rows[each].t_ms, rows[each].duration_ms or 0) for each in numbers], np.float64)
+        first, last = frames_of(times, facts)
+        shown[numbers] = (last >= 0) & (first < len(known.times))
+    return shown.tolist()

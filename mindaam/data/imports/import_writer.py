@@ -35,11 +35,21 @@ def write_folder(out, gathered, source, wanted):
         (beside / FIXATIONS).write_bytes(_fixations(gathered.fixations))
         _write_json(beside / META, _meta(gathered, source, wanted))
         _write_json(beside / SPLITS, gathered.splits)
+        _keep_timelines(beside, gathered)
         os.rename(beside, out)
     except OSError as error:
         raise cannot_write(out, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _keep_timelines(folder, gathered):
+    """Beside the lists what was found by decoding the films, so that nobody has to do it again."""
+    if gathered.kind == "films":
+        from mindaam.data.videos.kept import KEPT, keep
+
+        stimuli = gathered.stimuli.items()
+        keep(folder / KEPT, folder, {f"{STIMULI}/{name}": each.timeline for name, each in stimuli})
 
 
 def _bring(path, target, link):
@@ -72,15 +82,16 @@ def _meta(gathered, source, wanted):
         "dropped_repeated": gathered.again,
         "dropped_without_start": gathered.untimed,
     }
+    called = source.encode("utf-8", "backslashreplace").decode()  # a file's name may be no text
     origin = {} if wanted.origin == TOP_LEFT else {"origin": wanted.origin}
     meta = {
         "name": gathered.name,
         "conditions": gathered.conditions,
         "px_per_degree_stored": wanted.px_per_degree,
         "n_fixations": len(gathered.fixations),
-        "dropped_outside": gathered.outside,
+        "dropped_outside": gathered.outside + gathered.beyond,
         **{key: count for key, count in dropped.items() if count},
-        "imported_from": {"table": source, "columns": gathered.columns, **origin},
+        "imported_from": {"table": called, "columns": gathered.columns, **origin},
         gathered.kind: {name: _facts(stimulus) for name, stimulus in gathered.stimuli.items()},
     }
     return meta | ({"sentences": gathered.sentences} if gathered.sentences else {})
@@ -88,7 +99,8 @@ def _meta(gathered, source, wanted):
 
 def _facts(stimulus):
     height, width = stimulus.size
-    film = {} if stimulus.frames is None else {"frames": stimulus.frames, "rate": stimulus.rate}
+    known = stimulus.timeline
+    film = {} if known is None else {"frames": len(known.times), "rate": known.rate}
     return {"size": [width, height], **film}
 
 

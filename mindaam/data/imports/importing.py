@@ -18,6 +18,7 @@ from mindaam.data.imports.fixation_csv import read_table
 from mindaam.data.imports.import_placing import ORIGINS, TOP_LEFT, place
 from mindaam.data.imports.import_remarks import remarks
 from mindaam.data.imports.import_writer import write_folder
+from mindaam.data.listed import fault_of_label, fault_of_text, shown
 from mindaam.errors import ConfigError, InputError, OutputError, nearest, unknown
 from mindaam.files import lies_in
 
@@ -42,21 +43,21 @@ class Wanted(NamedTuple):
 
 
 class Stimulus(NamedTuple):
-    """A picture or film: its path, (height, width), and of a film the number of frames and the rate."""
+    """A picture or film: its path, (height, width), and of a film its Timeline."""
 
     path: Path
     size: tuple
-    frames: int | None = None
-    rate: float | None = None
+    timeline: object = None
 
 
 class Gathered(NamedTuple):
     """What is written: name of the folder; kind, "images" or "films"; stimuli {name: Stimulus} and sounds {name: Path}
     of those with gaze; fixations; sentences {condition: its own}; conditions {condition: the sentence it is scored
     with}; splits {split: names}. And what is told of it: columns {role: column of the table}, outside: how many
-    fixations were beside their picture or film, without: names of what has no fixation, missing: how many rows had no
-    x or y, again: how many repeated the row before them, untimed: how many of films had no start, remarks: sentences on
-    what may be wrong."""
+    fixations were beside their picture or film, beyond: how many, of the others, were before their film's first frame
+    or after its last, without: names of what has no fixation, missing: how many rows had no x or y, again: how many
+    repeated the row before them, untimed: how many of films had no start, remarks: sentences on what may be wrong,
+    passed_over: what else lies in the folder, counted by kind in one line, or nothing."""
 
     name: str
     kind: str
@@ -68,11 +69,13 @@ class Gathered(NamedTuple):
     splits: dict
     columns: dict
     outside: int
+    beyond: int
     without: list
     missing: int
     again: int
     untimed: int
     remarks: list
+    passed_over: str
 
 
 def import_gaze(folder, table, out, wanted=Wanted()):  # noqa: B008 - an immutable tuple
@@ -86,6 +89,9 @@ def import_gaze(folder, table, out, wanted=Wanted()):  # noqa: B008 - an immutab
         raise OutputError(f"{out} exists already; name a new folder, or remove it first")
     if lies_in(out, folder):
         raise OutputError(f"{out} lies in the folder {folder}, in which nothing is changed; name another place")
+    fault = fault_of_label(out.name)
+    if fault:
+        raise OutputError(f'"{shown(out.name)}" {fault}, and a gaze folder is known by its name; name another place')
     _check(wanted)
     gathered = gather(folder, table, out.name, wanted)
     write_folder(out, gathered, table.name, wanted)
@@ -98,9 +104,9 @@ def gather(folder, table, name, wanted):
     read = read_table(table, wanted.columns)
     known = _keys(paths)
     named = [_named(folder, table, row, known) for row in read.rows]
-    stimuli = {each: _measured(paths[each], kind) for each in sorted(set(named))}
-    fixations, outside, untimed = place(table, read, named, stimuli, wanted)
-    conditions = list(dict.fromkeys(each.condition for each in fixations))
+    stimuli = _measured(folder, {each: paths[each] for each in sorted(set(named))}, kind)
+    fixations, outside, beyond, untimed = place(table, read, named, stimuli, wanted)
+    conditions = _conditions(table, fixations)
     own = sentences_of(conditions, wanted.sentences)
     scored = {condition: _scored(name, own, condition) for condition in conditions}
     seen = sorted({each.name for each in fixations})
@@ -115,12 +121,20 @@ def gather(folder, table, name, wanted):
         splits=split_by_hash(seen, wanted.val),
         columns=read.columns,
         outside=outside,
+        beyond=beyond,
         without=sorted(set(paths) - set(seen)),
         missing=read.missing,
         again=read.again,
         untimed=untimed,
         remarks=remarks(read, kind),
+        passed_over=media.passed_over(folder, _used(folder, paths, table)),
     )
+
+
+def _used(folder, paths, table):
+    """The files and folders that an import looks at: stimuli {name: Path}, what may hold their audio, the table."""
+    sounds = [sound for path in paths.values() if (sound := _sound(path))]
+    return [*paths.values(), *sounds, folder / SOUNDS, table]
 
 
 def find_stimuli(folder):
@@ -165,8 +179,9 @@ def sentences_of(conditions, given):
                 f'of which condition is the sentence "{text}"? the table has {", ".join(conditions)}: give '
                 f'--sentence "{conditions[0]}=..."'
             )
-        if not sentence:
-            raise ConfigError(f'the sentence of the condition "{condition}" is empty; say who looks and why')
+        if not sentence or fault_of_text(" ".join(sentence.split())):
+            fault = "has characters that cannot be read" if sentence else "is empty"
+            raise ConfigError(f'the sentence of the condition "{condition}" {fault}; say who looks and why')
         own.setdefault(condition, []).append(sentence)
     return own
 
@@ -191,8 +206,21 @@ def _check(wanted):
         raise ConfigError(f"a degree cannot be {wanted.px_per_degree:g} pixels wide; give --px-per-degree more than 0")
     if wanted.origin not in ORIGINS:
         raise unknown("corner that x and y count from", wanted.origin, ORIGINS)
-    if wanted.condition is not None and not wanted.condition.strip():
-        raise ConfigError("a condition must have a name; give --condition NAME")
+    if wanted.condition is not None and (not wanted.condition.strip() or fault_of_text(wanted.condition.strip())):
+        raise ConfigError("a condition must have a name, of letters that can be read; give --condition NAME")
+
+
+def _conditions(table, fixations):
+    """The conditions of the fixations in their order; InputError when one is no text that people can read."""
+    first = {}
+    for each in fixations:
+        first.setdefault(each.condition, each.row.line)
+    for condition, line in first.items():
+        fault = fault_of_text(condition)
+        if fault:
+            where = f'{table}, line {line}: the condition "{shown(condition)}"'
+            raise InputError(f"{where} {fault}; mend it in all rows")
+    return list(first)
 
 
 def _key(name):
@@ -211,17 +239,25 @@ def _named(folder, table, row, known):
     name = known.get(_key(re.split(r"[\\/]", row.stimulus)[-1]))
     if name is None:
         hint = nearest(row.stimulus, list(known.values()))
-        raise InputError(f"{table}, line {row.line}: {folder} has no {row.stimulus}{hint}; add it or take its rows out")
+        what = shown(row.stimulus)
+        raise InputError(f"{table}, line {row.line}: {folder} has no {what}{hint}; add it or take its rows out")
     return name
 
 
-def _measured(path, kind):
+def _measured(folder, paths, kind):
+    """{name: Stimulus} of {name: Path}."""
     if kind == "images":
-        return Stimulus(path, media.picture_size(path))
-    from mindaam.data.videos.reading import film_info, frame_count
+        return {name: Stimulus(path, media.picture_size(path)) for name, path in paths.items()}
+    from mindaam.data.videos.kept import find_timelines
+    from mindaam.data.videos.reading import film_info
+    from mindaam.data.videos.timeline import timeline
 
-    info, (frames, rate) = film_info(path), frame_count(path)
-    return Stimulus(path, (info.height, info.width), frames, rate)
+    infos = {name: film_info(path) for name, path in paths.items()}
+    known = find_timelines(folder, list(paths))
+    return {
+        name: Stimulus(path, (infos[name].height, infos[name].width), known.get(name) or timeline(path))
+        for name, path in paths.items()
+    }
 
 
 def _sound(film):

@@ -7,6 +7,7 @@ import os
 
 import av
 
+from mindaam.data.kinds import file_start, is_image
 from mindaam.data.media import require_file
 from mindaam.data.videos.truncation import is_cut
 from mindaam.errors import InputError
@@ -27,6 +28,8 @@ JUMP = 3600.0  # seconds between two frames that no film means
 
 def open_film(path):
     """The film's container, to be closed. Raises InputError unless the file is a film in one of the FORMATS."""
+    if is_image(file_start(path)):  # FFmpeg would take AVIF and HEIC for an mp4 of one frame
+        raise InputError(f"{path} is an image by its content; give it an image's suffix, such as .jpg or .png")
     return open_container(path, FORMATS, "film", "an mp4, mov, webm, mkv or avi file")
 
 

@@ -31,12 +31,13 @@ RESET = 0.5  # seconds back that are a clock that starts anew, not a frame out o
 class Reel:
     """The decoding of one film; a context manager that closes it.
 
+    images: whether those of its frames are wanted; if not, the same frames come at the same times, interlaced.
     container: what is open. stream: its pictures. rate: frames a second. last: time of the latest frame. damaged:
     second of the first damage found, or None. Raises InputError unless the file is a film.
     """
 
-    def __init__(self, path):
-        self.path, self.container = path, None
+    def __init__(self, path, images=True):
+        self.path, self.container, self._images = path, None, images
         self.last = self.damaged = None
         self.reached = 0.0  # the second up to which packets were read, None right after a jump
         try:
@@ -95,10 +96,14 @@ class Reel:
     def shown(self, start=0.0):
         """Yields (frame, time): PyAV's frames from second `start` on, progressive, and the seconds at which each is
         first shown, which rise."""
-        for frame in progressive(self._from(start)):
-            time = self._time(frame)
-            if time >= start - 1e-4:
-                yield frame, time
+        frames = self._from(start)
+        try:
+            for frame in progressive(frames) if self._images else frames:
+                time = self._time(frame)
+                if time >= start - 1e-4:
+                    yield frame, time
+        except FAULTS:  # of what makes frames progressive; damage in the file itself was noted before
+            self.note(self.reached or 0.0)
         if ends_early(self.container, self.reached or 0.0):
             self.note(self.reached or 0.0)
 
@@ -127,7 +132,8 @@ class Reel:
         """Whether a second of the film can be sought."""
         if kind(self.container) in GUESSING or self._turn and self.stream.codec_context.has_b_frames:
             return False
-        return kind(self.container) != "mpegts" or not self._starts_anew()
+        is_told = kind(self.container) != "mpegts" and self.container.duration  # by an index, not by a search of times
+        return bool(is_told) or not self._starts_anew()
 
     def _starts_anew(self):
         """Whether the film's clock starts anew somewhere, as of films glued together, so that seconds are ambiguous."""

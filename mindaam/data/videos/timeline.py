@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mindaam.data.videos.colours import upright_rgb
-from mindaam.data.videos.containers import FAULTS
+from mindaam.data.videos.containers import FAULTS, JUMP, kind
 from mindaam.data.videos.reel import Reel
 from mindaam.errors import InputError
 
@@ -36,7 +36,7 @@ def timeline(path):
     """The Timeline of a video. Raises InputError unless the file is one and at least one of its frames can be decoded;
     what of a damaged video can be decoded counts."""
     times, length, kinds = [], 0.0, set()
-    with Reel(path) as reel:
+    with Reel(path, images=False) as reel:
         for frame, time in reel.shown():
             if _makes_an_image(frame, kinds):
                 times.append(time)
@@ -44,18 +44,30 @@ def timeline(path):
         if not times:
             raise InputError(f"{path} has no frame that can be decoded; copy or save the film again")
         found = Timeline(np.array(times), times[-1], reel.rate)
-        return found._replace(end=times[-1] + (length or 1 / found.rate))
+        end = _declared_end(reel)
+        if not times[-1] < end < times[-1] + JUMP:
+            end = times[-1] + (length or 1 / found.rate)
+        return found._replace(end=end)
+
+
+def _declared_end(reel):
+    """The second at which the video ends as MP4 says, 0 elsewhere: what it says of a frame is the time that passes
+    until the next one is decoded, which need not be the next one shown."""
+    stream = reel.stream
+    if kind(reel.container) != "mov" or not stream.duration or not stream.time_base:
+        return 0.0
+    return float(((stream.start_time or 0) + stream.duration) * stream.time_base) - reel.origin
 
 
 def _makes_an_image(frame, kinds):
     """Whether frames of its kind can be made images; kinds of which that is known are kept in the set `kinds`."""
-    kind = frame.format.name, frame.width, frame.height
-    if kind not in kinds:
+    own = frame.format.name, frame.width, frame.height
+    if own not in kinds and not frame.interlaced_frame:  # these are made progressive before
         try:
-            upright_rgb(frame, (1, 1))
+            upright_rgb(frame, (frame.height, frame.width))
         except FAULTS:
             return False
-        kinds.add(kind)
+        kinds.add(own)
     return True
 
 

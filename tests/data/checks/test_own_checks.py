@@ -57,3 +57,13 @@ def test_a_name_that_is_here_twice_gets_a_note_on_what_is_used(folder, tmp_path)
     gaze, packed = examine_own(tmp_path, ["mine"], ["mine"])
     assert gaze["notes"] == ["the data set of that name here is not used: the gaze folder comes first"]
     assert examine_own(tmp_path, ["other"]) == []
+
+
+def test_links_that_lead_out_of_the_folder_are_told(folder, tmp_path):
+    for name in ("0.png", "1.png"):
+        (folder / "stimuli" / name).rename(tmp_path / name)
+        (folder / "stimuli" / name).symlink_to(tmp_path / name)
+    (folder / "stimuli" / "4.png").symlink_to("2.png")
+    [gaze] = examine_own(folder)
+    assert gaze["problems"] == [] and len(gaze["notes"]) == 1
+    assert gaze["notes"][0].startswith("2 links lead out of the folder, and are followed; stimuli/0.png leads to ")

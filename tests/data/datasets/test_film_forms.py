@@ -228,6 +228,12 @@ class TestLedov:
         path = self.data(tmp_path / "Data.mat", [[1, 0, 40, 20, 10], [1, 40, 0, 300, -4]])
         check(self.read(path, size=(50, 50), start=1), {1: [[5, 5], [75, -2]]})
 
+    def test_blinks_and_numbers_beyond_all_films_are_left_out(self, tmp_path):
+        lost = [[1, np.nan, 40, 1, 1], [1, 40, np.inf, 1, 1], [1, 1e300, 1, 1, 1]]
+        rows = [[1, 0, 40, 20, 10], *lost, [1, 80, 1e11, 3, 4]]
+        path = self.data(tmp_path / "Data.mat", rows, VideoFrames=1e15)
+        check(self.read(path), {0: [[20, 10]], **{frame: [[3, 4]] for frame in range(1, 10)}})
+
     def test_a_film_that_nobody_looked_at_gives_nothing(self, tmp_path):
         assert self.read(self.data(tmp_path / "Data.mat", [])) == {}
 
@@ -242,6 +248,10 @@ class TestLedov:
             {"VideoSize": (0, 0)},
             {"VideoFrameRate": 0},
             {"VideoFrames": "many"},
+            {"VideoFrames": np.inf},
+            {"VideoFrameRate": np.nan},
+            {"VideoFrameRate": np.inf},
+            {"VideoSize": (np.nan, 100)},
         ],
     )
     def test_a_damaged_record_is_named(self, tmp_path, changes):

@@ -239,3 +239,9 @@ def test_every_suffix_is_matched_whole():
     for suffix in SUFFIX.split("|"):
         match = shape.fullmatch(f"a.b.{suffix}")
         assert match.groupdict() == {"stem": "a.b", "ext": suffix}
+
+
+def test_a_number_that_no_frame_has_makes_no_frame(tmp_path):
+    for name in ("0001.png", "9" * 40 + ".png"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [match.fields["frame"] for match in Tree(tmp_path).find("{frame:04}.png")] == [1]

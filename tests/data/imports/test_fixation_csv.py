@@ -125,8 +125,8 @@ def test_a_comment_may_be_the_header(read):
     ("text", "says"),
     [
         ("sep=a\nimageaxay\n", 'line 1: cells cut at "a" cannot be read'),
-        ("# a\n# b\n", "no column that is known as image; its columns are # b"),
-        ("Fixations\nOf today\n", "its columns are Fixations"),
+        ("# a\n# b\n", "no columns but # b"),
+        ("Fixations\nOf today\n", "no columns but Fixations; cut all lines at commas"),
         ("image,x\na,1\n", "known as y"),
         ("\nimage,x,y\n# a\n", "line 3: the row has 1 cell, but the header 3 columns"),
         ("image,x,y\na,1,2\nimage,x,y\n", 'line 3: x is "x"'),

@@ -236,11 +236,16 @@ def test_the_split_depends_on_names_alone():
         ("image;x;y\na.jpg;1,234;2.5\n", "does the comma part thousands? write 1234 or 1.234, in all rows alike"),
         ("image;x;y\na.jpg;1;2\na.jpg;1,234;2\n", 'line 3: is x "1,234" with a decimal comma'),
         ("image,x,y,duration\na.jpg,1,2,inf\n", 'duration_ms is "inf"'),
+        ("image,x,y\na.jpg," + "9" * 5000 + ",2\n", '99...", which is no number'),
+        ('image,x,y\na.jpg,"1\n\x1b[2J",2\n', 'line 3: x is "1\\n\\x1b[2J", which is no number'),
+        ('image,x,y\n"a\n.jpg",1,2\n', "has no a\\n.jpg"),
         ('image,x,y,note\na.jpg,1,2,"so\nb.jpg,1,2,\n', "line 3: the row is no CSV"),
         ('image,x,y\na.jpg,1,2\n"b.jpg",1,"2\n', "line 3: the row is no CSV"),
         ("image,x,y,duration\na.jpg,1,2,-3\n", "line 2: a duration of -3"),
         ("image,x,y\n,1,2\n", "line 2: the column image is empty"),
         ("image,x,y,condition\na.jpg,1,2,\n", "line 2: the column condition is empty"),
+        ('image,x,y,task\na.jpg,1,2,a\na.jpg,1,2,"b\nc"\n', 'line 4: the condition "b\\nc" has control characters'),
+        ("image x y\na.jpg 1 2\n", "no columns but image x y; cut all lines at commas"),
         ("image,x,y\na.jpg,1,2\nd.jpg,1,2\n", "line 3:"),
         ('image,x,y\na.jpg,1,2\n"' + "a" * 200_000 + '",1,2\n', "line 3"),
     ],
@@ -285,6 +290,9 @@ def test_films_and_pictures_in_one_folder(photos):
         (Wanted(val=1.5), "--val"),
         (Wanted(px_per_degree=0), "--px-per-degree"),
         (Wanted(condition=" "), "--condition"),
+        (Wanted(condition="a\x07"), "--condition"),
+        (Wanted(condition="a\udc80"), "--condition"),
+        (Wanted(sentences=("who\x1b[2J looks",)), "has characters that cannot be read"),
         (Wanted(origin="bottom"), 'unknown corner that x and y count from "bottom" (did you mean "bottom-left"?)'),
         (Wanted(columns={"t_s": "Duration (ms)"}), 't_s is in seconds, but "Duration (ms)" in milliseconds'),
         (Wanted(columns={"xx": "X"}), 'unknown column role "xx"'),
@@ -293,6 +301,19 @@ def test_films_and_pictures_in_one_folder(photos):
 )
 def test_options_that_do_not_fit(photos, wanted, says):
     assert says in refused(ConfigError, photos, TABLE, wanted)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\udc80", ".hidden"])
+def test_a_name_that_no_gaze_folder_may_have(photos, tmp_path, name):
+    with pytest.raises(OutputError, match="known by its name; name another place") as caught:
+        import_gaze(photos, write(photos, TABLE), tmp_path / name)
+    assert str(caught.value).isprintable()
+
+
+def test_a_table_whose_name_is_no_text_is_imported(photos, tmp_path):
+    table = write(photos, TABLE).rename(tmp_path / "gaze\udc80.csv")
+    import_gaze(photos, table, tmp_path / "mine")
+    assert json.loads((tmp_path / "mine" / "meta.json").read_text())["imported_from"]["table"] == "gaze\\udc80.csv"
 
 
 def test_a_place_that_is_taken_or_among_the_pictures(photos, tmp_path):

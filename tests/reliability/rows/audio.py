@@ -59,4 +59,14 @@ def read_own_rate(path):
         return
 
 
-ROW = Row("audio", "audio files, damaged or with headers that lie", 770, make, attempt, megabytes=1000)
+ROW = Row(
+    "audio",
+    "audio files, damaged or with headers that lie",
+    "Audio of every kind that is listed is read at its loudness; damaged audio is read as far as it goes, or refused.",
+    "29 kinds of wav, w64, flac, ogg, opus, mp3, m4a, aac, ac3, aiff, au, caf, amr and mka: whole, each field"
+    " of a wav header with nine numbers, and damaged.",
+    770,
+    make,
+    attempt,
+    megabytes=1000,
+)

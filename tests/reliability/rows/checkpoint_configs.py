@@ -94,4 +94,14 @@ def attempt(path):
     require(path.stem != "never", "a configuration that no model can have was taken")
 
 
-ROW = Row("checkpoint-configs", "checkpoints with absurd configurations", COUNT, make, attempt, megabytes=2000)
+ROW = Row(
+    "checkpoint-configs",
+    "checkpoints with absurd configurations",
+    "Sizes that a checkpoint claims cost neither memory nor time.",
+    "Each number of a model's configuration infinite, negative, huge or no number, sizes that fit one another"
+    " and nothing else, under a right checksum.",
+    COUNT,
+    make,
+    attempt,
+    megabytes=2000,
+)

@@ -70,4 +70,14 @@ def _without_encoder():
     blank_model()
 
 
-ROW = Row("checkpoints", "damaged checkpoints given to --model", COUNT, make, attempt, megabytes=2500)
+ROW = Row(
+    "checkpoints",
+    "damaged checkpoints given to `--model`",
+    "A checkpoint with one wrong byte is never loaded.",
+    "Checkpoints of a model, of a run and of the converted kind; every other one damaged in its numbers "
+    "alone, where only a checksum sees it. The whole ones must load.",
+    COUNT,
+    make,
+    attempt,
+    megabytes=2500,
+)

@@ -20,4 +20,15 @@ def attempt(path):
     all_of(path, (read, read_size))
 
 
-ROW = Row("image-headers", "images whose headers lie, bombs", len(NAMES), make, attempt, megabytes=4000)
+ROW = Row(
+    "image-headers",
+    "images whose headers lie, bombs",
+    "A small file cannot make the reader run on or fill the memory.",
+    "Sizes from 0 to 4 billion pixels a side in nine formats; progressive JPEGs of up to 3,000 scans; texts "
+    "and colour profiles that unpack to 256 MB; directories that lead in circles; 149 million pixels of "
+    "zeros; thousands of frames.",
+    len(NAMES),
+    make,
+    attempt,
+    megabytes=4000,
+)

@@ -41,4 +41,15 @@ def read(path):
     require(pixels.size > 0, "an image without pixels")
 
 
-ROW = Row("images", "mutated images of 12 kinds", 20_025, make, attempt, megabytes=1000)
+ROW = Row(
+    "images",
+    "mutated images of 12 kinds",
+    "An image file that is damaged anywhere is read, or refused in one sentence.",
+    "JPEG, progressive JPEG, three kinds of PNG, WebP, BMP, GIF, TIFF, PPM, AVIF and JPEG 2000 with bytes "
+    "flipped, zeroed, swapped, cut, repeated or spliced and fields that lie, each read as an image, as a "
+    "density map and for its size.",
+    20_025,
+    make,
+    attempt,
+    megabytes=2000,
+)

@@ -2,9 +2,9 @@
 
 import mmap  # noqa: F401 - else NumPy would import it when it maps its first file
 import os
-import sys
 
 from mindaam.zoo.torch_files.reading import read_torch
+from tests.reliability.auditing import listening, opened
 from tests.reliability.mutations import mutated
 from tests.reliability.row import Row, require
 from tests.zoo.hostile import FILES, SENTINEL
@@ -13,15 +13,6 @@ COUNT = 2052
 NAMES = tuple(FILES)
 READING = {"open", "mmap.__new__", "builtins.id"}  # what Python tells its auditors of a reader that reads
 SPREAD = 1 << 20  # elements that a tensor may have even where its storage has fewer
-_events = None
-
-
-def _listen(event, arguments):
-    if _events is not None:
-        _events.append((event, arguments))
-
-
-sys.addaudithook(_listen)
 
 
 def make(dice, number, folder):
@@ -37,20 +28,27 @@ def make(dice, number, folder):
 
 def attempt(path):
     """Reads the file while an auditor listens, in a folder where a command would leave its mark."""
-    global _events
     os.chdir(path.parent)
-    _events = []
     try:
-        arrays = read_torch(path)
+        with listening() as heard:
+            arrays = read_torch(path)
     finally:
-        heard, _events = _events, None
         others = [event for event, _ in heard if event not in READING]
         require(not others, f"something ran: {others[:3]}")
-        opened = [str(arguments[0]) for event, arguments in heard if event == "open"]
-        require(set(opened) <= {str(path)}, f"another file was opened: {opened[:3]}")
+        require(set(opened(heard)) <= {str(path)}, f"another file was opened: {opened(heard)[:3]}")
         require(not (path.parent / SENTINEL).exists(), "a command ran")
     for name, array in arrays.items():
         require(array.size <= max(SPREAD, path.stat().st_size), f"{name[:50]!r} has {array.size} elements")
 
 
-ROW = Row("torch-files", "hostile PyTorch files", COUNT, make, attempt, megabytes=650)
+ROW = Row(
+    "torch-files",
+    "hostile PyTorch files",
+    "Nothing in a PyTorch file is run.",
+    "Pickles and archives that call, import or open, and damaged ones, while one of Python's auditors "
+    "listens: no event but those of reading the file.",
+    COUNT,
+    make,
+    attempt,
+    megabytes=650,
+)

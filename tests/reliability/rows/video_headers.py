@@ -23,4 +23,14 @@ def make(dice, number, folder):
     return path
 
 
-ROW = Row("video-headers", "videos whose headers lie", COUNT, make, attempt, megabytes=1500)
+ROW = Row(
+    "video-headers",
+    "videos whose headers lie",
+    "What a header says of length, rate, size and frames is not believed.",
+    "Fields of mp4, avi, mkv, webm, ivf, flv and y4m headers with numbers from 0 to 4 billion, edit lists and"
+    " audio among them; read as the row above.",
+    COUNT,
+    make,
+    attempt,
+    megabytes=1500,
+)

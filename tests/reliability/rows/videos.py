@@ -93,4 +93,15 @@ def write_overlay(path):
     require(list(target.parent.iterdir()) == [target], f"files left: {list(target.parent.iterdir())}")
 
 
-ROW = Row("videos", "mutated videos, 24 containers and codecs", 1_207, make, attempt, megabytes=1500)
+ROW = Row(
+    "videos",
+    "mutated videos, 24 containers and codecs",
+    "Of a damaged video all that can be decoded is used, and the rest is one sentence. Everything that counts"
+    " frames counts those that are read.",
+    "Frames of one size at rising times; the timeline's times are those of the frames; reading from the "
+    "middle; all of the audio; an overlay that is a video again and leaves nothing beside it.",
+    1_207,
+    make,
+    attempt,
+    megabytes=1500,
+)

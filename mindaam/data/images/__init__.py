@@ -1,0 +1,1 @@
+"""Images from files: opened within bounds, their colours as 8-bit RGB."""

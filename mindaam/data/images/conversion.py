@@ -1,0 +1,103 @@
+"""A Pillow picture, loaded, as uint8 RGB: every mode and depth, transparency laid on white."""
+
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from mindaam.data import tone_mapping
+from mindaam.errors import InputError
+
+WHITE = 255
+_BITS, _PIXELS = 258, 262  # TIFF's tags: bits of a value, what values mean
+_MIN_IS_WHITE = 0
+_LOW_BYTES = "RGB;16L"  # to Pillow: the first bytes of pairs are dropped, which of big-endian ones are the high bytes
+
+
+class Stored(NamedTuple):
+    """How a file stores its pixels, which Pillow forgets when it loads them. raw: Pillow's name, such as "L;4". white:
+    the largest value of 16-bit grey. inverted: whether 0 is white."""
+
+    raw: str
+    white: int
+    inverted: bool
+
+
+def stored(picture):
+    """Stored of a picture that is open and not yet loaded."""
+    args = picture.tile[0][3] if picture.tile else ""
+    raw = args if isinstance(args, str) else args[0] if args and isinstance(args[0], str) else ""
+    if picture.format != "TIFF":
+        return Stored(raw, 65535, False)
+    bits = picture.tag_v2.get(_BITS, (16,))[0]
+    white = 2**bits - 1 if 8 < bits <= 16 else 65535
+    return Stored(raw, white, picture.tag_v2.get(_PIXELS) == _MIN_IS_WHITE)
+
+
+def only_low_bytes(picture):
+    """Has the low bytes of an RGB picture of 16 bits, not yet loaded, decoded; Pillow itself keeps the high ones."""
+    picture.tile = [tile._replace(args=_LOW_BYTES) for tile in picture.tile]
+
+
+def to_rgb(picture, how, low_bytes, bright=None):
+    """uint8 RGB [H,W,3] of a loaded picture; what is transparent is white.
+
+    how: its Stored. low_bytes: called for the low bytes, uint8 [H,W,3], of an RGB picture of 16 bits with a transparent
+    colour, which is told in all bits. bright: its `remarks.dynamic_range`. Raises InputError, without the name of the
+    file, for 32-bit pixels.
+    """
+    if bright is not None:
+        picture = _tone_mapped(picture, *bright)
+    key = picture.info.get("transparency")
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PPM"):
+        return _from_16_bits(picture, how, key)
+    if picture.mode in ("I", "F"):
+        raise InputError("32-bit pixels have no agreed white point; save it with 8 or 16 bits")
+    if how.raw == "RGB;16B" and isinstance(key, tuple):
+        return _without_key(np.array(picture), low_bytes(), key)
+    if how.raw in ("L;2", "L;4") and isinstance(key, int):  # Pillow spreads such values to 0..255, but not the key
+        values = np.array(picture)
+        return _grey(values, values == key * (85 if how.raw == "L;2" else 17))
+    if picture.mode == "La":
+        picture = picture.convert("LA")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return np.array(picture.convert("RGB"))
+
+
+def _tone_mapped(picture, transfer, primaries):
+    """An 8-bit picture in sRGB of one in PQ or HLG, as transparent as before."""
+    alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
+    if picture.mode.startswith("I;16"):
+        codes = np.repeat(np.asarray(picture).astype(np.uint16)[..., None], 3, axis=2)
+    else:
+        codes = np.asarray(picture.convert("RGB")).astype(np.uint16) * 257
+    mapped = Image.fromarray(tone_mapping.tone_mapped(codes, transfer, primaries))
+    if alpha is not None:
+        mapped.putalpha(alpha)
+    return mapped
+
+
+def _from_16_bits(picture, how, key):
+    """A grey picture of 9 to 16 bits; Pillow's own conversion clips at 255 instead of scaling."""
+    values = np.asarray(picture).astype(np.uint32)
+    clear = values == key if isinstance(key, int) else None
+    if how.inverted:
+        values = how.white - np.minimum(values, how.white)
+    grey = (np.minimum(values, how.white) * 255 + how.white // 2) // how.white
+    return _grey(grey.astype(np.uint8), clear)
+
+
+def _grey(grey, clear):
+    """uint8 [H,W] as RGB, white where `clear`, bool [H,W] or None."""
+    if clear is not None:
+        grey[clear] = WHITE
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _without_key(image, low, key):
+    """uint8 RGB [H,W,3], white where its 16-bit colour, of which `low` are the low bytes, is `key`."""
+    high_key, low_key = (np.array([each >> shift & 255 for each in key], np.uint8) for shift in (8, 0))
+    image[((image == high_key) & (low == low_key)).all(axis=2)] = WHITE
+    return image

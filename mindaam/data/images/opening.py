@@ -1,0 +1,169 @@
+"""Image files opened with Pillow, within bounds; whatever goes wrong is an InputError that names the file and its cure.
+
+Pillow reads rather than OpenCV, because it applies EXIF orientation on demand, keeps palettes and alpha apart, and
+treats a truncated file as an error where OpenCV returns a half-grey picture.
+"""
+
+import logging
+import os
+import warnings
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from mindaam import files
+from mindaam.data import kinds
+from mindaam.data.images import limits, raws
+from mindaam.errors import InputError
+from mindaam.file_kinds import START as STAND_IN_START
+from mindaam.file_kinds import stand_in
+
+# Named, so that a file never chooses its reader among Pillow's rarer plug-ins (EPS, say, would start Ghostscript).
+IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
+# Pillow's complaints about damaged files stay out of stderr unless the program has set up logging.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+HEIF = "HEIF"  # Pillow's name of the format that the plug-in pillow-heif adds
+_T = Image.Transpose
+# What makes an image upright, by its EXIF orientation; and what undoes it.
+_TURNS = {2: _T.FLIP_LEFT_RIGHT, 3: _T.ROTATE_180, 4: _T.FLIP_TOP_BOTTOM, 5: _T.TRANSPOSE}
+_TURNS |= {6: _T.ROTATE_270, 7: _T.TRANSVERSE, 8: _T.ROTATE_90}
+_BACK = _TURNS | {6: _T.ROTATE_90, 8: _T.ROTATE_270}
+SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+
+
+@contextmanager
+def opened(path):
+    """The Pillow picture in a file, its header read; what goes wrong until the end of the block is an InputError."""
+    path = Path(path)
+    require_file(path)
+    start = kinds.file_start(path)
+    with _explained(path, start):
+        _require_finished(path, start)
+        # Pillow's own size limit warns on stderr; ours says what to do.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # A stream and not a name, since Pillow scrambles a sideways grey TIFF that it maps into memory.
+            with files.opened(path) as stream, Image.open(stream, formats=_formats(start)) as picture:
+                limits.require_affordable(path, picture)
+                yield picture
+
+
+def loaded(picture, upright):
+    """A picture with its pixels decoded: upright by its EXIF orientation, or with rows and columns as they are stored.
+
+    Damaged EXIF data turn nothing: they are no part of the image.
+    """
+    turned_by_pillow = picture.format == "TIFF"  # while it is loaded, and then forgets the orientation
+    before = orientation(picture) if turned_by_pillow else 1
+    picture.load()
+    if turned_by_pillow:
+        turn = None if upright else _BACK.get(before)
+    else:
+        turn = _TURNS.get(orientation(picture)) if upright else None
+    if turn is None:
+        return picture
+    turned = picture.transpose(turn)
+    turned.format = picture.format  # which a copy forgets
+    return turned
+
+
+def stored_size(picture):
+    """(height, width) of a picture, not yet loaded, as its rows and columns are stored."""
+    sideways = picture.format == "TIFF" and orientation(picture) in SIDEWAYS  # Pillow has swapped them already
+    return (picture.width, picture.height) if sideways else (picture.height, picture.width)
+
+
+def orientation(picture):
+    """The EXIF orientation of a picture, 1 to 8; 1 where none is noted, or where the notes are damaged."""
+    with suppress(Exception):  # Pillow's parser of EXIF and XMP raises whatever damaged bytes lead to
+        noted = picture.getexif().get(ExifTags.Base.Orientation, 1)
+        return noted if noted in _TURNS else 1
+    return 1
+
+
+def require_file(path, what="picture"):
+    """InputError unless `path` is a file with something in it; `what` is it expected to be."""
+    # os.path answers False where pathlib would raise, for a name that is too long, say.
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder where a {what} is expected; name the {what}")
+    if not os.path.isfile(path):
+        fault = files.fault_of(path)
+        raise InputError(f"{path} {fault}; name a {what}" if fault else f"there is no {what} {path}; check the path")
+    if os.path.getsize(path) == 0:
+        raise InputError(f"{path} is empty; copy or save the {what} again")
+
+
+@contextmanager
+def _explained(path, start):
+    """Turns what Pillow raises about a file, which begins with the bytes `start`, into an InputError."""
+    try:
+        yield
+    except InputError as error:
+        if str(path) in str(error):
+            raise
+        raise InputError(f"{path}: {error}") from error
+    except UnidentifiedImageError as error:
+        raise _not_an_image(path, start) from error
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read; check its permissions") from error
+    except Image.DecompressionBombError as error:
+        raise limits.too_large(path) from error
+    except MemoryError as error:
+        raise InputError(f"{path} does not fit into memory; make the picture smaller") from error
+    except Exception as error:
+        # Right here: a damaged file can bring Pillow's decoders to raise anything (RuntimeError, zlib.error,
+        # AttributeError, ZeroDivisionError, RecursionError have been seen), and which one is no matter to the user.
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{path} is damaged or cut short ({reason}); copy or save the picture again") from error
+
+
+def _require_finished(path, start):
+    """InputError for what Pillow would not recognise as no finished image: raw files and thumbnails that are TIFFs,
+    HEIC without its plug-in."""
+    kind = kinds.kind_of_content(start)
+    if kind is kinds.RAW or (kind is kinds.HEIC and not _reads_heif()):
+        raise _foreign(path, kind)
+    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        with open(path, "rb") as stream:
+            found = raws.directories(stream)
+        if raws.is_raw(found, kinds.kind_of_name(path) is kinds.RAW):
+            raise _foreign(path, kinds.RAW)
+        if raws.shows_thumbnail(found):
+            raise InputError(f"the first page of {path} is a thumbnail of a larger one; save that one as a file")
+
+
+def _not_an_image(path, start):
+    """The InputError for a file that is in none of the formats."""
+    if start[:4] in (b"II*\0", b"MM\0*"):
+        return InputError(f"{path} is a TIFF with pixels of a kind that is not read; save it with 8 bits a channel")
+    kind = kinds.kind_of_content(start)
+    if kind is None and (found := stand_in(start[:STAND_IN_START])) is not None:
+        return InputError(f"{path} is not a picture, but {found}")
+    kind = kind or kinds.kind_of_name(path)
+    if kind not in (None, kinds.OTHER):
+        return _foreign(path, kind)
+    return InputError(
+        f"{path} is not a picture in a known format; give a JPEG, PNG, WebP, TIFF or BMP file, or a film whose "
+        "name ends in .mp4, .mov, .mkv, .webm or the like"
+    )
+
+
+def _foreign(path, kind):
+    suffix = Path(path).suffix.lower()
+    shown = f" ({suffix})" if kind is kinds.RAW and suffix not in kinds.IMAGE_SUFFIXES else ""
+    return InputError(f"{path} is not a picture that can be read, but {kind.phrase}{shown}; {kind.cure}")
+
+
+def _formats(start):
+    is_heic = kinds.kind_of_content(start) is kinds.HEIC
+    return (HEIF,) if is_heic else IMAGE_FORMATS
+
+
+def _reads_heif():
+    """Whether Pillow reads HEIC: its plug-in is registered, here if it is installed and that has not been done."""
+    if HEIF not in Image.OPEN:
+        with suppress(ImportError):
+            import_module(kinds.HEIF_PLUGIN).register_heif_opener()
+    return HEIF in Image.OPEN

@@ -1,0 +1,41 @@
+"""Names from the data in Markdown."""
+
+import pytest
+
+from mindaam.evaluation import gaze
+from mindaam.evaluation.markdown_text import plain, table_row
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("osie", "osie"),
+        ("a < b <3", "a < b <3"),
+        ("<script>alert(1)</script>", "&lt;script>alert(1)&lt;/script>"),
+        ("<!-- a -->\r\n# b", "&lt;!-- a --> # b"),
+        (3, "3"),
+    ],
+)
+def test_a_name_stays_text_in_one_line(value, shown):
+    assert plain(value) == shown
+
+
+def test_a_cell_cannot_end_by_itself():
+    assert table_row(["a|b", "c\n|d", ""]) == "| a\\|b | c \\|d |  |"
+
+
+def test_the_table_of_scores_shows_names_as_text():
+    scores = {"right": {"CC": 0.5}, "generic": {"CC": 0.25}, "others": {"CC": 0.25}}
+    conditions = {"<img src=x>": scores, "b\nc": scores}
+    part = {
+        "split": "val",
+        "ground_truth": "maps",
+        "pictures": 1,
+        "pairs": 1,
+        "scores": scores,
+        "conditions": conditions,
+    }
+    table = gaze.markdown({"sets": {"a|<script>": part | {"scores": scores, "conditions": conditions}}})
+    assert "<script" not in table and "<img" not in table
+    rows = [line for line in table.splitlines() if line.startswith("|")]
+    assert len(rows) == 11 and all(line.replace("\\|", "").count("|") == 10 for line in rows)
