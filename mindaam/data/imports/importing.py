@@ -72,6 +72,7 @@ class Gathered(NamedTuple):
     beyond: int
     without: list
     missing: int
+    unnamed: int
     again: int
     untimed: int
     remarks: list
@@ -124,6 +125,7 @@ def gather(folder, table, name, wanted):
         beyond=beyond,
         without=sorted(set(paths) - set(seen)),
         missing=read.missing,
+        unnamed=read.unnamed,
         again=read.again,
         untimed=untimed,
         remarks=remarks(read, kind),
