@@ -63,7 +63,7 @@ def read_image(path, *, upright=True):
     Raises InputError for a missing, empty, damaged, foreign, oversized or overly slow file, or a folder.
     """
     with opened(path) as picture:
-        how, bright = stored(picture), dynamic_range(picture, path)
+        how, bright = stored(picture, path), dynamic_range(picture, path)
         picture = loaded(picture, upright)
         return to_rgb(picture, how, lambda: _low_bytes(path, upright), bright)
 

@@ -100,10 +100,8 @@ def _explained(path, start):
     """Turns what Pillow raises about a file, which begins with the bytes `start`, into an InputError."""
     try:
         yield
-    except InputError as error:
-        if str(path) in str(error):
-            raise
-        raise InputError(f"{path}: {error}") from error
+    except InputError:
+        raise
     except UnidentifiedImageError as error:
         raise _not_an_image(path, start) from error
     except PermissionError as error:

@@ -259,9 +259,7 @@ def _measured(folder, paths, kind):
     known = {name: known.get(name) or timeline(path) for name, path in paths.items()}
     for name, path in paths.items():
         _require_end(path, known[name])
-    return {
-        name: Stimulus(path, (infos[name].height, infos[name].width), known[name]) for name, path in paths.items()
-    }
+    return {name: Stimulus(path, (infos[name].height, infos[name].width), known[name]) for name, path in paths.items()}
 
 
 def _require_end(path, known):
