@@ -15,7 +15,7 @@ TICKS = 90_000  # a second; frames are shown at any of them, so that a variable 
 # Without B-frames the order of the file is that of the times, so that mp4's durations are right at a variable rate.
 QUALITY = {"preset": "veryfast", "crf": "20", "bf": "0"}
 KEYFRAME_SECONDS = 4  # between pictures that a player can jump to
-LONGEST = 86_400.0  # seconds for which a last frame is shown; what a header says beyond that is wrong
+LONGEST = 21_600.0  # seconds for which a last frame is shown; beyond, a header is wrong, and an mp4 holds no 24,000
 SHORTEST = 0.01  # seconds for which a frame is shown at least
 LONGEST_SIDE = 16384  # H.264 knows no longer
 BT709 = 1  # FFmpeg's number of the colour space of high-definition television

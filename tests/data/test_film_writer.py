@@ -181,8 +181,9 @@ def test_a_full_disk_is_told_in_a_sentence_and_nothing_is_left(tmp_path, limit):
     assert not list(tmp_path.iterdir())
 
 
-def test_frames_however_close_and_an_end_however_far_are_written(tmp_path):
-    with FilmWriter(tmp_path / "a.mp4", (48, 64), 25.0, end=4e6) as writer:
+@pytest.mark.parametrize("end", [24_000.0, 4e6])
+def test_frames_however_close_and_an_end_however_far_are_written(tmp_path, end):
+    with FilmWriter(tmp_path / "a.mp4", (48, 64), 25.0, end=end) as writer:
         for number, image in enumerate(pictures(4)):
             writer.write(image, number * 2e-6)
     times = [frame.time for frame in read_frames(tmp_path / "a.mp4")]
