@@ -112,7 +112,10 @@ class FilmWriter:
         """Packets to the file. last: how long the film's last frame is shown, in ticks; given with its packet."""
         for packet in packets:
             if packet.stream is not self._stream:
-                self._container.mux(packet)
+                try:
+                    self._container.mux(packet)
+                except (av.error.ArgumentError, av.error.InvalidDataError):  # by damaged sound, not the disk
+                    self._sound.lose()
                 continue
             if self._waiting is not None:
                 self._container.mux(self._waiting)
