@@ -153,8 +153,8 @@ class _Commas:
             (self.small if len(text.lstrip("+-")) <= 3 else self.large).add(role)
 
     def check(self):
-        """InputError where 1,234 may well be 1234, beside numbers with points or in a column of whole numbers, and where
-        1.234 may be, in a column with decimal commas."""
+        """InputError where 1,234 may well be 1234, beside numbers with points or in a column of whole numbers, and
+        where 1.234 may be, in a column with decimal commas."""
         doubtful = {role: found for role, found in self.dotted.items() if role in self.decimal}
         for role, found in ({} if self.decimal else self.grouped).items():
             if self.points or (role in self.small and role not in self.large):
@@ -162,7 +162,8 @@ class _Commas:
         for role, (line, text) in doubtful.items():
             sign = "comma" if "," in text else "point"
             whole, point = re.sub("[,.]", "", text), text.replace(",", ".")
+            where = f"{self.path}, line {line}"
             raise InputError(
-                f'{self.path}, line {line}: is {role} "{text}" with a decimal {sign}, or does the {sign} part thousands?'
-                f" write {whole} or {point}, in all rows alike"
+                f'{where}: is {role} "{text}" with a decimal {sign}, or does the {sign} part thousands? write {whole} '
+                f"or {point}, in all rows alike"
             )
