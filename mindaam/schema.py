@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from mindaam import yaml_files
 from mindaam.errors import ConfigError, nearest
 from mindaam.files import real
+from mindaam.streams import plain
 
 BASES = 20  # configurations that stand on one another
 SHOWN = 200  # characters of a key that are repeated
@@ -102,7 +103,7 @@ def validate(schema, data, source):
 
 
 def _explain(schema, problem):
-    where = ".".join(str(part) for part in problem["loc"])[:SHOWN]
+    where = plain(".".join(str(part) for part in problem["loc"]))[:SHOWN]
     if problem["type"] == "extra_forbidden":
         return f'unknown key "{where}"{nearest(problem["loc"][-1], _keys_at(schema, problem["loc"][:-1]))}'
     if problem["type"] == "missing":

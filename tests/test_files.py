@@ -39,7 +39,8 @@ def test_no_path_makes_it_raise_or_wait(tmp_path):
         assert caught.value.strerror, what
         with pytest.raises(InputError) as refused:
             media.require_file(path)
-        assert str(path) in str(refused.value) and len(str(refused.value).splitlines()) == 1
+        assert what == "too long" or str(path) in str(refused.value)
+        assert len(str(refused.value).splitlines()) == 1
 
 
 def test_links_are_followed_as_far_as_they_lead(tmp_path):

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 from mindaam.errors import InputError
 from mindaam.files import opened, read_small
+from mindaam.streams import plain
 
 MAX_JSON = 256 << 20  # bytes; a million images take a quarter of it
 MAX_LINE = 1 << 20  # characters of a table's line
@@ -62,8 +63,7 @@ def _bounded(stream, packed, most):
 
 def shown(name):
     """A name from a file as a message may repeat it: without control characters, and not too long."""
-    text = str(name)
-    text = text if text.isprintable() else ascii(text)[1:-1]
+    text = plain(name)
     return text if len(text) <= SHOWN else text[:SHOWN] + "..."
 
 

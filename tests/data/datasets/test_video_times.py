@@ -162,3 +162,14 @@ def test_a_published_set_believes_no_header_either(tmp_path):
     reader = open_found(found, "train")
     assert reader.frames(0) == 6 - skipped and number_of(reader.clip(0, [5 - skipped]).image[0]) == 27
     assert reader.beyond_of(0) > 0
+
+
+@pytest.mark.parametrize("rate", ["0", "-25", "nan", "inf", "x"])
+def test_a_rate_that_no_film_has_is_refused(tmp_path, rate):
+    folder = film_trees.build("avad", "released", tmp_path).folder
+    [pattern] = {layout.rates for layout in find_set(tmp_path, "avad").record.layouts if layout.name == "released"}
+    for path in folder.glob(pattern):
+        lines = [line.rsplit(maxsplit=1)[0] for line in path.read_text().splitlines()]
+        path.write_text("".join(f"{line} {rate}\n" for line in lines))
+    found = find_set(tmp_path, "avad")
+    assert found.stimuli == [] and "gives no frame rate for" in found.problems[0].reason
