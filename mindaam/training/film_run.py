@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 from mindaam import graphs, runtime
 from mindaam.data.pseudo_films import KINDS
 from mindaam.encoders.tables import stored_parameters
-from mindaam.errors import ConfigError, TrainingError
+from mindaam.errors import CheckpointError, ConfigError, TrainingError
 from mindaam.models.flops import training_flops
 from mindaam.models.registry import build_model, model_config
 from mindaam.objectives import task
@@ -47,7 +47,7 @@ from mindaam.training.sources import open_folders
 from mindaam.zoo.checkpoints import read_metadata, read_safetensors, sha256_of, write_safetensors
 from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.model_files import checkpoint_file
-from mindaam.zoo.run_checkpoints import MODEL
+from mindaam.zoo.run_checkpoints import MODEL, table
 from mindaam.zoo.weights import checkpoint_config, load_weights, save_trained
 
 COLUMNS = ("step", "rate", "loss", "kld", "cc", "sim", "change", "seconds")
@@ -322,14 +322,20 @@ def save(path, step, config, number, model=None):
 
 
 def restore(path, step, config):
-    """Sets what `save` wrote and returns the steps done. Raises ConfigError when it is of another configuration."""
+    """Sets what `save` wrote and returns the steps done.
+
+    Raises ConfigError when it is of another configuration, CheckpointError when it is not whole.
+    """
     metadata = read_metadata(path)
-    free = {"data_root", "checkpoint_every"}
-    if json.loads(metadata.get("config", "{}")) | dict.fromkeys(free) != config.model_dump(mode="json") | dict.fromkeys(
-        free
-    ):
+    free = dict.fromkeys(("data_root", "checkpoint_every"))
+    if table(path, metadata.get("config", "{}")) | free != config.model_dump(mode="json") | free:
         raise ConfigError(f"{path} was trained with another configuration; start in another folder")
-    stored = read_safetensors(path)
-    for name, parameter in _state(step).items():
+    done = table(path, metadata.get("place"), "the place").get("step")
+    stored, state = read_safetensors(path), _state(step)
+    lacking = [name for name, each in state.items() if name not in stored or stored[name].shape != tuple(each.shape)]
+    if lacking or not isinstance(done, int):
+        what = lacking[0] if lacking else "the step that was reached"
+        raise CheckpointError(f"{path} lacks {what}, or has another form of it; start in another folder")
+    for name, parameter in state.items():
         parameter.set_data(ms.Tensor(stored[name], parameter.dtype))
-    return json.loads(metadata["place"])["step"]
+    return done

@@ -30,6 +30,6 @@ def checkpoint_prompting(path):
     try:
         stored = json.loads(metadata["config"] if "corpus" in metadata else metadata.get(ENTRY, "{}"))
         told = {key: value for key, value in stored.items() if key in KEYS}
-    except (AttributeError, KeyError, ValueError) as error:  # no text of a mapping
+    except (AttributeError, KeyError, ValueError, RecursionError) as error:  # no text of a mapping
         raise CheckpointError(f"{path}: what its header says of sentences is damaged; fetch it again") from error
     return validate(StoredPrompting, told, str(path)).read()

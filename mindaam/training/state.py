@@ -14,7 +14,7 @@ import numpy as np
 from mindaam.errors import CheckpointError, TrainingError
 from mindaam.training.config import TrainConfig
 from mindaam.zoo.checkpoints import read_metadata, read_safetensors, write_safetensors
-from mindaam.zoo.run_checkpoints import MODEL, OPTIMIZER
+from mindaam.zoo.run_checkpoints import MODEL, OPTIMIZER, table
 
 FREE_TO_CHANGE = ("data_root", "checkpoint_every")  # keys that a resumed run may have other values for
 
@@ -85,7 +85,10 @@ def read_place(path, config):
             f"{path} was trained with another configuration ({', '.join(changed)} differ); "
             "continue with the same one, or start in another folder"
         )
-    return Place(**json.loads(metadata["place"]))
+    try:
+        return Place(**table(path, metadata["place"], "the place"))
+    except TypeError as error:
+        raise CheckpointError(f"{path} does not say where its run is; start in another folder") from error
 
 
 def restore(path, model, optimizer=None):

@@ -119,7 +119,7 @@ def run_model(path, metadata, config_of):
     a path, which is asked for runs of before only. Raises CheckpointError, a sentence, for a run that trains no AAM or
     parts of one only, and where a configuration is damaged or not here.
     """
-    config = _table(path, metadata.get("config", "{}"))
+    config = table(path, metadata.get("config", "{}"))
     if "place" in metadata and "clips" in config:
         raise CheckpointError(
             f"{path} is of the sounding-object experiment, whose small model is no AAM: give a checkpoint of an AAM"
@@ -130,7 +130,7 @@ def run_model(path, metadata, config_of):
             "it when it is done"
         )
     if MODEL in metadata:
-        return metadata.get("model"), _table(path, metadata[MODEL])
+        return metadata.get("model"), table(path, metadata[MODEL])
     if "model" not in config:
         raise CheckpointError(f"{path} does not say which model it holds; it is damaged or from another version")
     changes, below = config.get("model_changes") or {}, {}
@@ -161,12 +161,12 @@ def _started_from(path, start, config_of):
     return found or {}
 
 
-def _table(path, text):
-    """A dictionary from JSON in a file's header."""
+def table(path, text, what="the configuration"):
+    """A dictionary from JSON in the header of the checkpoint at `path`; what: it is, for a CheckpointError."""
     try:
         found = json.loads(text)
-    except ValueError as error:
-        raise CheckpointError(f"{path}: the configuration in its header is damaged ({error})") from error
+    except (TypeError, ValueError, RecursionError) as error:  # None, too, where the header lacks it
+        raise CheckpointError(f"{path}: {what} in its header is damaged ({error}); take another checkpoint") from error
     if not isinstance(found, dict):
-        raise CheckpointError(f"{path}: the configuration in its header is not a table; take another checkpoint")
+        raise CheckpointError(f"{path}: {what} in its header is not a table; take another checkpoint")
     return found
