@@ -43,6 +43,10 @@ class TrainingError(MindAAMError):
     """A run that cannot go on, such as a loss that is no longer finite."""
 
 
+class Notice(UserWarning):
+    """What a caller should know of and need not mend: a warning of the library, one sentence on the command line."""
+
+
 def shortened(message):
     """A message without the middles of its words of more than WIDEST characters, and of itself beyond LONGEST."""
     message = _WIDE.sub(lambda word: _cut(word[0], 60, 40), message)

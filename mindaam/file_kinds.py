@@ -35,6 +35,9 @@ class FileKind(NamedTuple):
         return f"{self.what}; {self.cure}"
 
 
+TEXT = FileKind("a text file", "fetch the file itself")  # one of no kind that is known
+
+
 def start_of(path):
     """The file's first bytes, as many as the questions here need; b"" where it cannot be read."""
     try:
@@ -59,7 +62,9 @@ def stand_in(start):
             'fetch that with "git lfs pull", or from the page\'s download link',
         )
     if _MARKUP.match(text) or (text.startswith(b"<?xml") and b"<html" in text.lower()):
-        return FileKind("a web page", "look at it in a browser, as it may ask to log in, and fetch the file")
+        return FileKind(
+            "a web page, perhaps one that asks to log in", "look at it in a browser and fetch the file it leads to"
+        )
     if text.startswith(b"<?xml") or (text.startswith(b"<") and _is_text(start)):
         return FileKind("an XML file, such as a server's refusal", "look into it, and fetch the file again")
     if start[_SAFETENSORS : _SAFETENSORS + 1] == b"{" and not text.startswith(b"{"):
@@ -68,7 +73,7 @@ def stand_in(start):
         if b'"weight_map"' in start:
             return FileKind("an index of weights that lie in several files", "give a file that holds them all")
         return FileKind("a JSON file, such as a server's refusal", "look into it, and fetch the file again")
-    return FileKind("a text file", "fetch the file itself") if _is_text(start) else None
+    return TEXT if _is_text(start) else None
 
 
 def foreign_weights(start):
@@ -96,7 +101,7 @@ def foreign_weights(start):
             'write it anew in the program that it comes from, in MindSpore with save_checkpoint(format="safetensors")',
         )
     if start[257:262] == b"ustar":
-        return FileKind("a tar archive", _UNPACK)
+        return FileKind("a tar archive, as PyTorch wrote before 2017", f"{_UNPACK}, or save it anew in the zip format")
     for magic, name in _ARCHIVES:
         if start.startswith(magic):
             return FileKind(f"compressed with {name}", _UNPACK)

@@ -32,6 +32,8 @@ def convert(
     runtime.configure()  # before anything else imports MindSpore, which would then chatter
     converted = files.convert(source, kind, name=name, allow=allow or ())
     tell(f"{source}: {converted.name}, SHA-256 {converted.sha256}")
+    if converted.note:
+        tell(converted.note)
     show(report.text(converted.report, full))
     report.insist(converted.report, source, converted.name)
     files.save(converted._replace(prompts=told), target)

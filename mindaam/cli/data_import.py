@@ -110,6 +110,8 @@ def _written(done, out):
         yield f'{condition}: "{sentence}"'
     if done.missing:
         yield f"left out: {_count(done.missing, 'row')} without gaze, where x or y is missing"
+    if done.unnamed:
+        yield f"left out: {_count(done.unnamed, 'fixation')} without the name of a {what}"
     if done.again:
         yield f"left out: {_count(done.again, 'further sample')} of fixations that the row before has already"
     if done.untimed:

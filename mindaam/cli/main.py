@@ -13,7 +13,7 @@ import typer
 
 from mindaam.cli import convert, evaluate, export, predict, train
 from mindaam.cli.data import data_app
-from mindaam.cli.terminal import say, tell
+from mindaam.cli.terminal import notices_said, say, tell
 from mindaam.cli.zoo import zoo_app
 from mindaam.errors import MindAAMError
 from mindaam.runtime import quieten
@@ -49,7 +49,8 @@ def root(
 def run(arguments=None):
     """Runs the command line `arguments` (None: those of the process) and returns the exit code."""
     try:
-        code = app(args=arguments, prog_name="mindaam", standalone_mode=False) or 0
+        with notices_said():
+            code = app(args=arguments, prog_name="mindaam", standalone_mode=False) or 0
     except MindAAMError as error:
         say(error)
         return MISUSE

@@ -133,6 +133,8 @@ def _predict_film(job, predictor, sentence, asked, shown):
     from mindaam.inference.films import write_film
 
     info, pick = film_info(job.source), asked.pick
+    if info.dynamic_range:
+        say(f"{job.source}: tone-mapped from {info.dynamic_range}")
     length = info.duration
     length = min(pick.end or length, length) - pick.start if length else pick.end and pick.end - pick.start
     seen = deque(maxlen=1)

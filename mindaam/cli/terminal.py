@@ -1,9 +1,11 @@
 """What the commands say besides their results: one-sentence problems and a progress line, both on stderr."""
 
 import sys
+import warnings
 from contextlib import contextmanager
 from time import perf_counter
 
+from mindaam.errors import Notice
 from mindaam.streams import plain, plain_lines
 
 
@@ -22,6 +24,23 @@ def tell(text=""):
 def show(text):
     """A result of several lines, on stdout."""
     print(plain_lines(text))
+
+
+@contextmanager
+def notices_said():
+    """Inside it, what the library warns of as a Notice is a sentence like any other, once for each."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def report(message, category, *place, **more):
+            if issubclass(category, Notice):
+                say(message)
+            else:
+                usual(message, category, *place, **more)
+
+        warnings.showwarning = report
+        warnings.simplefilter("default", Notice)
+        yield
 
 
 class Quiet:

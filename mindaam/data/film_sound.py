@@ -4,7 +4,10 @@ from fractions import Fraction
 
 import av
 
-from mindaam.data.sound_track import OFF, NoSound, SoundTrack, open_sound
+from mindaam.data.audio.late_clock import set_back
+from mindaam.data.audio.tape import OFF, NoSound, open_sound
+from mindaam.data.sound_track import SoundTrack
+from mindaam.data.videos.containers import FAULTS, LATE, kind, packets
 
 ENCODED_RATE = 48_000  # samples a second of sound that is encoded anew
 SWING = 0.15  # seconds of AAC before the start that are copied too: its decoder needs them to swing in
@@ -26,24 +29,29 @@ def read_sound(path, rate, start=0.0, end=None):
         return track.rest(first) if end is None else track.samples(first, round((end - start) * rate))
 
 
-def resampled(container, stream, start, form, layout, rate):
+def resampled(container, stream, start, form, layout, rate, back=0.0):
     """Yields (time, frame) of a container's sound stream from about `start` on; time: seconds of the film.
+    back: as in `from_start`.
 
-    Raises FFmpegError when it cannot be decoded further.
+    Raises one of FAULTS when it cannot be decoded further.
     """
-    origin = from_start(container, start)
+    origin = from_start(container, start, back)
     resampler = av.AudioResampler(form, layout, rate)
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         for decoded in packet.decode():
             for frame in resampler.resample(decoded):
                 if frame.time is not None:
                     yield frame.time - origin, frame
 
 
-def from_start(container, start):
-    """Winds an opened film to `start`, or just before; returns the container's time of the film's second 0."""
-    origin = (container.start_time or 0) / av.time_base
-    if start > 0:
+def from_start(container, start, back=0.0):
+    """Winds an opened film to `start`, or just before; returns the container's time of the film's second 0.
+
+    back: seconds by which its clock was set back (`audio.late_clock`); it cannot be wound then, and is read from its
+    beginning.
+    """
+    origin = (container.start_time or 0) / av.time_base - back
+    if start > 0 and not back:
         container.seek(round((start + origin) * av.time_base), backward=True)
     return origin
 
@@ -63,6 +71,11 @@ class Soundtrack:
         if not self._film.streams.audio:
             return
         source = self._film.streams.audio[track]
+        self._back = set_back(self._film, source)
+        if kind(self._film) in LATE:
+            self._film.close()
+            self._film = open_sound(path)
+            source = self._film.streams.audio[track]
         context = source.codec_context
         if context is None:
             self.lost = 0.0
@@ -79,7 +92,7 @@ class Soundtrack:
             if self._next is None:
                 try:
                     self._next = next(self._packets, None)
-                except av.FFmpegError:
+                except FAULTS:
                     self.lost, self._packets = self._time, iter(())
             if self._next is None or self._next[0] > time:
                 return
@@ -93,9 +106,9 @@ class Soundtrack:
         self._film.close()
 
     def _copied(self, stream, source, start):
-        shift = from_start(self._film, start) + start
+        shift = from_start(self._film, start, self._back) + start
         last = -round(SWING / source.time_base)
-        for packet in self._film.demux(source):
+        for packet in packets(self._film, source):
             if packet.pts is None or packet.dts is None:
                 continue
             off = round(shift / packet.time_base)
@@ -107,7 +120,8 @@ class Soundtrack:
     def _encoded(self, source, stream, start):
         context = stream.codec_context
         samples = 0  # handed to the encoder, silence included
-        for time, frame in resampled(self._film, source, start, context.format, context.layout, ENCODED_RATE):
+        form, layout = context.format, context.layout
+        for time, frame in resampled(self._film, source, start, form, layout, ENCODED_RATE, self._back):
             place = round((time - start) * ENCODED_RATE)
             if place < 0 and not samples:
                 continue

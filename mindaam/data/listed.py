@@ -15,11 +15,13 @@ from contextlib import contextmanager
 
 from mindaam.errors import InputError
 from mindaam.files import opened, read_small
+from mindaam.streams import plain
 
 MAX_JSON = 256 << 20  # bytes; a million images take a quarter of it
 MAX_LINE = 1 << 20  # characters of a table's line
 FREE, MAX_RATIO = 256 << 20, 200  # bytes that a packed table may grow to in any case; beyond, times its packed size
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+HALVES = re.compile("[\ud800-\udfff]")  # of characters, which no text has by themselves
 DRIVE = re.compile(r"[A-Za-z]:/")
 SHOWN = 80  # characters of a name that a message repeats
 
@@ -62,8 +64,7 @@ def _bounded(stream, packed, most):
 
 def shown(name):
     """A name from a file as a message may repeat it: without control characters, and not too long."""
-    text = str(name)
-    text = text if text.isprintable() else ascii(text)[1:-1]
+    text = plain(name)
     return text if len(text) <= SHOWN else text[:SHOWN] + "..."
 
 
@@ -71,7 +72,7 @@ def fault_of_text(text):
     """What is wrong with a text from a file that people are to read, as the end of a sentence; None if it is sound."""
     if CONTROL.search(text):
         return "has control characters in it"
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
+    if HALVES.search(text):
         return "is no text"
     return None
 

@@ -47,6 +47,8 @@ class Polyphase:
         """The new samples for `count` old ones, which lie between two margins."""
         if not self.margin:
             return wave
+        if not wave.any():  # silence stays silence, in no time
+            return np.zeros(ceil(count * self._up / self._down), np.float32)
         from scipy.signal import resample_poly
 
         first = self.margin * self._up // self._down

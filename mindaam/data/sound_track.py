@@ -5,37 +5,19 @@ time where a file is damaged, and goes on behind. libsndfile ends at the first d
 it out of an Ogg file as if it had never been.
 """
 
+import os
 from collections import deque
-from contextlib import suppress
-from functools import lru_cache
-from math import inf
+from functools import partial
 
-import av
 import numpy as np
 
-from mindaam.data.audio.intact_file import finite, intact_file
+from mindaam.data.audio.tape import NoSound, Tape, open_sound
 from mindaam.data.resampling import Polyphase
-from mindaam.data.videos.containers import FORMATS, SHORT, ends_early, open_container, reached_by
-from mindaam.errors import InputError
+
+__all__ = ["NoSound", "SoundTrack", "open_sound"]
 
 RATE = 16_000
-# FFmpeg's names of containers, the films' and those of sound files.
-SOUND_FORMATS = f"{FORMATS},aac,ac3,aiff,amr,au,caf,eac3,flac,mp3,w64,wav"
-GUESSING = ("aac", "ac3", "amr", "eac3", "mp3")  # they keep no times, so that one cannot jump to a second
-SLOWEST, FASTEST = 1000, 384_000  # samples a second of sound that is read
 KEPT = 10.0  # seconds before the furthest one that can be asked for again at no cost
-LEAP = 30.0  # seconds that are read rather than jumped over, and from the start when they are the first
-SWING = 0.5  # seconds before a jump's aim that are decoded too: lossy decoders need some to swing in
-OFF = 0.05  # seconds by which sound may be off its time before that is taken to be meant
-OVERLAP = 1.0  # seconds by which a packet may begin before the last one's end; more is an error of the file
-LONGEST_GAP = 600.0  # seconds of silence within the sound, if the film does not say how long it is; more is an error
-# Mono from several channels as in ITU-R BS.775: the gains of the front ones, the low effects and all others.
-GAINS = {"FC": 1.0, "FL": 0.5**0.5, "FR": 0.5**0.5, "LFE": 0.0, "LFE2": 0.0}
-SIDE_GAIN = 0.5
-
-
-class NoSound(InputError):
-    """A film without any sound."""
 
 
 class SoundTrack:
@@ -49,14 +31,24 @@ class SoundTrack:
     thousandth of a second in Matroska, say, the samples may be off by as much.
     Several channels become one as in ITU-R BS.775: centre 1, left and right 0.71, surround 0.5, no low effects,
     divided by their sum; the mean where the file does not say which channel is which, and for stereo.
+    Another process, forked or given a pickled one, opens the file anew: two would move each other's place in it.
     Raises NoSound for a film without any, InputError for what is no sound and for a track that is not there.
     """
 
     def __init__(self, path, rate=RATE, *, track=0):
-        self._tape = _opened(path, track)
+        self._asked = path, rate, track
+        self._open()
         self.rate, self.duration = self._tape.rate if rate is None else rate, self._tape.duration
         self._polyphase = Polyphase(self._tape.rate, self.rate)
         self._wind(0)
+
+    def __reduce__(self):
+        path, rate, track = self._asked
+        return partial(SoundTrack, track=track), (path, rate)
+
+    def _open(self):
+        path, _, track = self._asked
+        self._tape, self._process = _opened(path, track), os.getpid()
 
     @property
     def problem(self):
@@ -75,6 +67,9 @@ class SoundTrack:
         low, high = max(first, 0), first + count
         if low >= high:
             return out
+        if self._process != os.getpid():
+            self._open()
+            self._wind(low // self.rate)
         if low < self._start or (low > self._reached + self._tape.leap * self.rate and not self._ended):
             self._wind(low // self.rate)
         for place, block in self._blocks_until(high):
@@ -90,12 +85,20 @@ class SoundTrack:
 
     def rest(self, first=0):
         """All samples from `first` to the sound's end: float32 [samples], as long as they are."""
-        pieces = [np.zeros(0, np.float32)]
+        out = np.zeros(0, np.float32)
+        for piece in self.pieces(first):
+            count = len(out)
+            out.resize(count + len(piece), refcheck=False)  # grows in place: the whole is in memory once
+            out[count:] = piece
+        return out
+
+    def pieces(self, first=0):
+        """Yields the samples from `first` to the sound's end, float32 [samples], at most ten seconds at a time."""
         place = first
         while not self._ended or place < self._reached:
-            pieces.append(self.samples(place, 10 * self.rate))
-            place += len(pieces[-1])
-        return np.concatenate(pieces)[: max(0, self._reached - first)]
+            piece = self.samples(place, 10 * self.rate)
+            yield piece[: max(0, self._reached - place)] if self._ended else piece
+            place += len(piece)
 
     def close(self):
         """Closes the file."""
@@ -137,219 +140,9 @@ class SoundTrack:
 
 def _opened(path, track):
     """What reads a file's audio: libsndfile where it can, else FFmpeg; what is refused is refused by FFmpeg's part."""
-    tape = _Tape(path, track)
+    tape = Tape(path, track)
     intact = tape.as_intact_file()
     if intact is None:
         return tape
     tape.close()
     return intact
-
-
-class _Tape:
-    """One sound of a file, at its own rate, decoded by FFmpeg.
-
-    rate: samples a second. duration: seconds, or None. faults: what was wrong, and the first second of each. leap:
-    seconds that are rather read than jumped over.
-    """
-
-    def __init__(self, path, track):
-        self.path, self.faults, self._track = path, {}, track
-        self._open()
-        container, stream = self._container, self._stream
-        self._origin = (container.start_time or 0) / av.time_base
-        self._damaged = False  # between the latest samples and the next ones
-        try:
-            self.rate = self._checked_rate()
-        except InputError:
-            self.close()
-            raise
-        whole = container.duration / av.time_base if container.duration and container.duration > 0 else None
-        own = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0
-        self.duration = own if own > 0 else whole
-        self._latest = None if whole is None else whole + SHORT  # no sound begins after that second
-        self._can_jump = bool(stream.time_base) and container.format.name.split(",")[0] not in GUESSING
-
-    @property
-    def leap(self):
-        """Seconds that are rather read than jumped over."""
-        return LEAP
-
-    def as_intact_file(self):
-        """The IntactFile of the same sound, or None."""
-        container = self._container
-        if len(container.streams.audio) != 1 or any(not _is_cover(stream) for stream in container.streams.video):
-            return None
-        names = tuple(channel.name for channel in self._stream.codec_context.layout.channels)
-        return intact_file(self.path, container.format.name, len(names), _gains(names), self.duration)
-
-    def close(self):
-        """Closes the file."""
-        self._container.close()
-
-    def wave(self, first):
-        """Yields float32 [samples] that follow one another, from sample `first` on; silence before the film's start."""
-        if first < 0:
-            yield np.zeros(-first, np.float32)
-        filled = max(0, first)
-        for place, samples in self._placed(filled / self.rate):
-            while filled < place:
-                silence = np.zeros(min(place - filled, self.rate), np.float32)
-                yield silence
-                filled += len(silence)
-            if place + len(samples) > filled:
-                yield samples[filled - place :]
-                filled = place + len(samples)
-
-    def _open(self):
-        self._container = open_sound(self.path)
-        streams = self._container.streams.audio
-        self._stream = streams[self._track] if 0 <= self._track < len(streams) else None
-        self._fresh = True
-
-    def _checked_rate(self):
-        count = len(self._container.streams.audio)
-        if not count:
-            raise NoSound(f"{self.path} has no sound; give a film with sound, or a sound file")
-        if self._stream is None:
-            known = "one sound, track 0" if count == 1 else f"{count} sounds, tracks 0 to {count - 1}"
-            raise InputError(f"{self.path} has {known}, and no track {self._track}; name one of those")
-        context = self._stream.codec_context
-        if context is None:
-            raise InputError(f"{self.path} holds sound of a kind that cannot be decoded; save it as wav, flac or AAC")
-        rate = context.sample_rate
-        if not rate:  # MPEG tells it with the sound only, which may begin late
-            first = next(self._decoded(0.0), None)
-            rate = first.sample_rate if first is not None else 0
-            self._fresh = False
-        if not SLOWEST <= rate <= FASTEST:
-            raise InputError(
-                f"{self.path} has sound of {rate} samples a second, which is damage or not for hearing; save it with "
-                f"{SLOWEST} to {FASTEST}"
-            )
-        return rate
-
-    def _placed(self, start):
-        """Yields (place, samples): mono float32 [samples] and the number of the first one, about from `start` on."""
-        due = None
-        for frame in self._frames(start):
-            if frame.sample_rate != self.rate:
-                self._note("changes its rate", frame.time or 0.0)
-                continue
-            place = self._place(frame.time, due, start)
-            samples = self._mono(frame, place)
-            yield place, samples
-            due, self._damaged = max(due or 0, place + len(samples)), False
-
-    def _place(self, time, due, start):
-        """The number of a frame's first sample, if the last frame's end is `due` and reading began at `start`.
-
-        Frames follow one another, since containers round their times, unless they are really off.
-        """
-        if time is None:
-            return due or 0
-        place = round((time - self._origin) * self.rate)
-        if due is None:
-            latest = start + LONGEST_GAP if self._latest is None else max(start, self._latest)
-            return place if -OVERLAP <= place / self.rate <= latest else 0
-        off = (place - due) / self.rate
-        longest = LONGEST_GAP if self._latest is None else self._latest - due / self.rate
-        if not -OVERLAP <= off <= longest or abs(off) <= OFF and not self._damaged:
-            return due
-        if off > OFF and not self._damaged:
-            self._note("has a gap", due / self.rate)
-        return place
-
-    def _frames(self, start):
-        """Decoded frames, the first of them at or before `start`, by a jump when that works."""
-        if start > 0 and self._can_jump:
-            with suppress(av.FFmpegError):
-                aim = max(0.0, start - SWING) + self._origin
-                self._fresh = False
-                self._container.seek(round(aim / self._stream.time_base), stream=self._stream)
-                frames = self._decoded(start)
-                first = next(frames, None)
-                if first is not None and first.time is not None and first.time - self._origin <= start:
-                    yield first
-                    yield from frames
-                    return
-        if not self._fresh:
-            self.close()
-            self._open()
-        self._fresh = False
-        yield from self._decoded(0.0)
-
-    def _decoded(self, start):
-        """Frames as they come out of the decoder, from second `start` on; damage is noted, and passed over."""
-        heard = start == 0  # after a jump a decoder may object to its first packets
-        sound = reached = start  # seconds up to which there were packets of this sound, and of any kind
-        packets = self._container.demux()  # those of the pictures too: they tell how far the film goes
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.FFmpegError:
-                self._note("breaks off", sound)
-                return
-            if packet is None:
-                break
-            reached = reached_by(packet, self._origin, reached)
-            if packet.stream.index != self._stream.index:
-                continue
-            begin, sound = sound, reached_by(packet, self._origin, sound)
-            try:
-                frames = packet.decode()
-            except av.FFmpegError:
-                self._damaged = True
-                if heard:
-                    self._note("is damaged", begin)
-                continue
-            for frame in frames:
-                heard = True
-                if frame.is_corrupt:
-                    self._note("is damaged", begin)
-                yield frame
-        if ends_early(self._container, reached):
-            self._note("breaks off", sound)
-
-    def _mono(self, frame, place):
-        """The frame's samples as float32 [samples]. place: the number of the first, to say where they are not finite"""
-        samples, names = frame.to_ndarray(), tuple(channel.name for channel in frame.layout.channels)
-        if frame.format.is_packed:
-            samples = samples.reshape(-1, len(names)).T
-        samples, wrong = finite(_in_full_scale(samples))
-        if wrong is not None:
-            self._note("has samples that are not finite", (place + wrong) / self.rate)
-        return _gains(names) @ samples
-
-    def _note(self, fault, second):
-        self.faults[fault] = min(max(0.0, second), self.faults.get(fault, inf))
-
-
-def _is_cover(stream):
-    """Whether a stream of pictures is the one on the cover of a sound file."""
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
-
-
-def _in_full_scale(samples):
-    """Samples of any kind that FFmpeg gives as float32, those of integers in -1..1."""
-    if samples.dtype == np.uint8:
-        return (samples.astype(np.float32) - 128) / 128
-    if samples.dtype.kind == "i":
-        return samples.astype(np.float32) * np.float32(2.0 ** (1 - 8 * samples.dtype.itemsize))
-    with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinite, and is told then
-        return samples.astype(np.float32, copy=False)
-
-
-@lru_cache(maxsize=16)
-def _gains(names):
-    """float32 [channels] with sum 1, by the channels' names."""
-    gains = np.array([GAINS.get(name, SIDE_GAIN) for name in names])
-    if not gains.any():  # low effects alone
-        gains += 1
-    return (gains / gains.sum()).astype(np.float32)
-
-
-def open_sound(path):
-    """The container of a film or a sound file, to be closed. Raises InputError unless it is one in SOUND_FORMATS."""
-    return open_container(
-        path, SOUND_FORMATS, "film or sound file", "a wav, flac, mp3, ogg or m4a file, or a film with sound"
-    )

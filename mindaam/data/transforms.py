@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from mindaam.errors import InputError
+
 # The blur of a fixation is followed out to four sigma (less than 0.01 % of its mass lies beyond).
 BLUR_REACH = 4.0
 
@@ -105,8 +107,13 @@ def scale_fixations(fixations, from_size, to_size):
 
 
 def fixated_pixels(fixations, size):
-    """The pixels that hold the fixations: float32 [n,2] (x, y) -> int64 [n,2] (x, y), inside a map of `size`."""
-    return np.clip(np.floor(fixations).astype(np.int64), 0, [size[1] - 1, size[0] - 1])
+    """The pixels that hold the fixations: float32 [n,2] (x, y) -> int64 [n,2] (x, y), inside a map of `size`.
+
+    InputError for fixations that are not finite, which are in no pixel.
+    """
+    if not np.isfinite(fixations).all():
+        raise InputError("fixations must be finite numbers; leave blinks and lost gaze out")
+    return np.clip(np.floor(fixations), 0, [size[1] - 1, size[0] - 1]).astype(np.int64)
 
 
 def fixation_density(fixations, size, sigma):

@@ -5,6 +5,7 @@ import numpy as np
 from mindspore import nn
 
 from mindaam import graphs
+from mindaam.encoders import dinov2, dinov3
 from mindaam.encoders.dinov2 import DINOv2
 from mindaam.encoders.dinov3 import DINOv3
 from mindaam.encoders.lora import apply_lora, lora_parameters
@@ -20,6 +21,11 @@ BACKBONES = {
     "dinov3_vitb16": DINOv3,
     "dinov3_vitl16": DINOv3,
 }
+# The sizes of the weights that each has; a model for tests may be smaller.
+PUBLISHED = {
+    name: {key: {**dinov2.VARIANTS, **dinov3.VARIANTS}[name][key] for key in ("width", "depth", "heads")}
+    for name in BACKBONES
+}
 
 
 def build_backbone(config):
@@ -27,6 +33,12 @@ def build_backbone(config):
     encoder = config.encoder
     if encoder.name not in BACKBONES:
         raise unknown("encoder", encoder.name, BACKBONES)
+    for key, most in PUBLISHED[encoder.name].items():
+        if getattr(encoder, key) > most:  # before it is allocated: no weights will fit it
+            raise ConfigError(
+                f'model "{config.name}": encoder.{key} is {getattr(encoder, key)}, and {encoder.name} has {most}; set '
+                "it to that, or name another encoder"
+            )
     try:
         backbone = BACKBONES[encoder.name](
             image_size=config.image_size,

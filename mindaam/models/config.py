@@ -1,4 +1,8 @@
-"""What a model is made of, as validated data; `configs/models/*.yaml` and `configs/presets/*.yaml` are its values."""
+"""What a model is made of, as validated data; `configs/models/*.yaml` and `configs/presets/*.yaml` are its values.
+
+Every number has an upper bound, several times that of any published model: a checkpoint brings its configuration along,
+and what a stranger's says is allocated.
+"""
 
 from typing import Annotated, Literal
 
@@ -6,8 +10,13 @@ from pydantic import Field, model_validator
 
 from mindaam.schema import Schema
 
-Positive = Annotated[int, Field(gt=0)]
-Spread = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=r"^[\w.+-]{1,100}$")]
+Width = Annotated[int, Field(gt=0, le=16384)]  # DINOv3's largest has 4096 channels
+Count = Annotated[int, Field(gt=0, le=256)]  # of heads, blocks, tokens beside the patches
+Side = Annotated[int, Field(gt=0, le=4096)]  # pixels
+Mean = Annotated[float, Field(ge=-1000, le=1000)]
+Spread = Annotated[float, Field(ge=1e-4, le=1000)]
+MOST_PATCHES = 1 << 16  # of one picture: 4096 x 4096 pixels in patches of 16
 
 
 class EncoderConfig(Schema):
@@ -16,12 +25,12 @@ class EncoderConfig(Schema):
     prefix: tokens before the patches, the class token and DINOv3's storage tokens.
     """
 
-    name: str
-    patch: Positive
-    width: Positive
-    depth: Positive
-    heads: Positive
-    prefix: Positive = 1
+    name: Name
+    patch: Annotated[int, Field(gt=0, le=64)]
+    width: Width
+    depth: Count
+    heads: Count
+    prefix: Count = 1
     taps: tuple[int, int, int, int]
 
     @model_validator(mode="after")
@@ -36,8 +45,8 @@ class EncoderConfig(Schema):
 class TextConfig(Schema):
     """The frozen sentence encoder and the width of its embeddings."""
 
-    name: str
-    width: Positive
+    name: Name
+    width: Width
 
 
 class TemporalConfig(Schema):
@@ -50,11 +59,11 @@ class TemporalConfig(Schema):
     """
 
     taps: tuple[Annotated[int, Field(ge=0, le=3)], ...] = Field(min_length=1)
-    frames: Positive
-    heads: Positive
-    mlp_ratio: Positive
-    steps: Positive = 1
-    clip: Positive = 16
+    frames: Annotated[int, Field(gt=0, le=16384)]
+    heads: Count
+    mlp_ratio: Annotated[int, Field(gt=0, le=32)]
+    steps: Count = 1
+    clip: Annotated[int, Field(gt=0, le=4096)] = 16
 
     @model_validator(mode="after")
     def _taps_rise(self):
@@ -66,10 +75,10 @@ class TemporalConfig(Schema):
 class AudioConfig(Schema):
     """The frozen sound encoder, the width of its embeddings, and the fusion's attention, on the deepest feature."""
 
-    name: str
-    width: Positive
-    attention_width: Positive
-    heads: Positive
+    name: Name
+    width: Width
+    attention_width: Width
+    heads: Count
     dropout: float = Field(ge=0, lt=1)
 
     @model_validator(mode="after")
@@ -89,12 +98,12 @@ class SoundConfig(Schema):
     """
 
     fusion: Literal["paper", "released"]
-    tokens: Positive
-    spacing: float = Field(gt=0)
+    tokens: Count
+    spacing: float = Field(gt=0, le=3600)
     resampling: Literal["polyphase", "sinc"]
     normalise: Literal["window", "batch"]
     slicing: Literal["times", "frames"]
-    scale: float = Field(gt=0)
+    scale: float = Field(gt=0, le=1e6)
 
     @model_validator(mode="after")
     def _fits(self):
@@ -108,21 +117,21 @@ class SoundConfig(Schema):
 class LoRAConfig(Schema):
     """Low-rank adapters on attn.qkv and attn.proj of the last blocks; 0 blocks means none."""
 
-    rank: Positive
-    alpha: float = Field(gt=0, allow_inf_nan=False)
+    rank: Annotated[int, Field(gt=0, le=4096)]
+    alpha: float = Field(gt=0, le=1e6)
     dropout: float = Field(ge=0, lt=1)
-    last_n_blocks: int = Field(ge=0)
+    last_n_blocks: int = Field(ge=0, le=256)
 
 
 class HeadConfig(Schema):
     """Widths of the neck and the decoder; every decoder width is a multiple of 8 (its group normalisation)."""
 
-    neck_widths: tuple[Positive, Positive, Positive, Positive]
-    start_width: Positive
-    start_groups: Positive
-    stage_widths: tuple[Positive, Positive, Positive]
-    point_width: Positive
-    gaussians: Positive
+    neck_widths: tuple[Width, Width, Width, Width]
+    start_width: Width
+    start_groups: Width
+    stage_widths: tuple[Width, Width, Width]
+    point_width: Width
+    gaussians: Annotated[int, Field(gt=0, le=1024)]
 
     @model_validator(mode="after")
     def _groups_divide(self):
@@ -137,9 +146,9 @@ class ModelConfig(Schema):
     temporal, audio: None for a model of single pictures, and of silent ones.
     """
 
-    name: str
-    image_size: tuple[Positive, Positive]
-    mean: tuple[float, float, float]
+    name: Name
+    image_size: tuple[Side, Side]
+    mean: tuple[Mean, Mean, Mean]
     std: tuple[Spread, Spread, Spread]
     encoder: EncoderConfig
     text: TextConfig
@@ -155,7 +164,7 @@ class ModelConfig(Schema):
     picture_edges: bool
     spatial_focus: bool
     dynamics: Literal["paper", "released", "attention"]
-    anchor_std: float = Field(ge=0)
+    anchor_std: float = Field(ge=0, le=1e6)
     align_corners: bool
     resize: Literal["area", "antialiased", "bilinear"]
     smoothing: float = Field(ge=0, lt=0.5)
@@ -164,6 +173,12 @@ class ModelConfig(Schema):
     def _whole_patches(self):
         if any(side % self.encoder.patch for side in self.image_size):
             raise ValueError(f"image_size {self.image_size} must be multiples of the patch, {self.encoder.patch}")
+        patches = self.image_size[0] * self.image_size[1] // self.encoder.patch**2
+        if patches > MOST_PATCHES:
+            raise ValueError(
+                f"image_size {self.image_size} in patches of {self.encoder.patch} are {patches} patches, more than the "
+                f"{MOST_PATCHES} that a model takes"
+            )
         if self.lora.last_n_blocks > self.encoder.depth:
             raise ValueError(
                 f"lora.last_n_blocks {self.lora.last_n_blocks} is more than the {self.encoder.depth} blocks"

@@ -14,7 +14,7 @@ from mindaam.places import configs_dir
 from mindaam.schema import mapping, override, validate
 from mindaam.training.corpus_config import CorpusConfig, begun_config
 from mindaam.zoo.checkpoints import read_metadata
-from mindaam.zoo.run_checkpoints import table
+from mindaam.zoo.run_checkpoints import table_in
 
 # Values of the bundled recipes that changed when the key "rescale_positions" came: {key: (before, since)}
 SINCE = "rescale_positions"
@@ -32,7 +32,7 @@ def as_begun(config, path, file, assignments):
     config: what the configuration `file` says today with `key=value` assignments over it. Raises as `begun_config`.
     """
     theirs, ours = begun_config(path), config.model_dump(mode="json")
-    stored = table(path, read_metadata(path).get("config"))
+    stored = table_in(path, read_metadata(path).get("config"))
     lacking = set(_keys(theirs)) - set(_keys(stored))
     changed = {} if SINCE in stored else CHANGED
     said, lines = named(file, assignments), []

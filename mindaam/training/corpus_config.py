@@ -30,7 +30,7 @@ from mindaam.training.negative_samples import Attack
 from mindaam.training.parameter_groups import GroupsConfig
 from mindaam.training.schedule import ScheduleConfig
 from mindaam.zoo.checkpoints import read_metadata
-from mindaam.zoo.run_checkpoints import table
+from mindaam.zoo.run_checkpoints import table_in
 
 # What `--tiny` lays over a configuration, beside pictures of few patches. Most of such a run is compilation.
 TINY_PATCHES = 4  # a side
@@ -224,4 +224,4 @@ def begun_config(path):
     metadata = read_metadata(path)
     if "corpus" not in metadata:
         raise CheckpointError(f"{path} is of another kind of run; start in another folder")
-    return validate(CorpusConfig, table(path, metadata.get("config")), str(path)).model_dump(mode="json")
+    return validate(CorpusConfig, table_in(path, metadata.get("config")), str(path)).model_dump(mode="json")

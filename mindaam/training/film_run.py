@@ -44,11 +44,11 @@ from mindaam.training.log import CsvLog, Progress
 from mindaam.training.optimizer import AdamW
 from mindaam.training.schedule import cosine
 from mindaam.training.sources import open_folders
-from mindaam.zoo.checkpoints import read_metadata, read_safetensors, sha256_of, write_safetensors
+from mindaam.zoo.checkpoints import read_all, sha256_of, write_safetensors
 from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.model_files import checkpoint_file
-from mindaam.zoo.run_checkpoints import MODEL, table
-from mindaam.zoo.weights import checkpoint_config, load_weights, save_trained
+from mindaam.zoo.run_checkpoints import MODEL, table_in
+from mindaam.zoo.weights import checkpoint_config, load_weights, notice_unchecked, save_trained
 
 COLUMNS = ("step", "rate", "loss", "kld", "cc", "sim", "change", "seconds")
 
@@ -324,18 +324,17 @@ def save(path, step, config, number, model=None):
 def restore(path, step, config):
     """Sets what `save` wrote and returns the steps done.
 
-    Raises ConfigError when it is of another configuration, CheckpointError when it is not whole.
+    Raises ConfigError when it is of another configuration, CheckpointError when it is unusable.
     """
-    metadata = read_metadata(path)
+    stored, metadata = read_all(path)
     free = dict.fromkeys(("data_root", "checkpoint_every"))
-    if table(path, metadata.get("config", "{}")) | free != config.model_dump(mode="json") | free:
+    if table_in(path, metadata.get("config", "{}")) | free != config.model_dump(mode="json") | free:
         raise ConfigError(f"{path} was trained with another configuration; start in another folder")
-    done = table(path, metadata.get("place"), "the place").get("step")
-    stored, state = read_safetensors(path), _state(step)
-    lacking = [name for name, each in state.items() if name not in stored or stored[name].shape != tuple(each.shape)]
-    if lacking or not isinstance(done, int):
-        what = lacking[0] if lacking else "the step that was reached"
-        raise CheckpointError(f"{path} lacks {what}, or has another form of it; start in another folder")
+    done, state = table_in(path, metadata.get("place"), "the run's place").get("step"), _state(step)
+    lacking = [name for name in state if name not in stored or stored[name].shape != tuple(state[name].shape)]
+    if lacking or type(done) is not int:
+        raise CheckpointError(f"{path} lacks {(lacking or ['its step'])[0]}; it is from another version")
+    notice_unchecked(path)
     for name, parameter in state.items():
         parameter.set_data(ms.Tensor(stored[name], parameter.dtype))
     return done

@@ -14,7 +14,8 @@ import numpy as np
 from mindaam.errors import CheckpointError, TrainingError
 from mindaam.training.config import TrainConfig
 from mindaam.zoo.checkpoints import read_metadata, read_safetensors, write_safetensors
-from mindaam.zoo.run_checkpoints import MODEL, OPTIMIZER, table
+from mindaam.zoo.run_checkpoints import MODEL, OPTIMIZER, table_in
+from mindaam.zoo.weights import notice_unchecked
 
 FREE_TO_CHANGE = ("data_root", "checkpoint_every")  # keys that a resumed run may have other values for
 
@@ -86,9 +87,9 @@ def read_place(path, config):
             "continue with the same one, or start in another folder"
         )
     try:
-        return Place(**table(path, metadata["place"], "the place"))
+        return Place(**table_in(path, metadata["place"], "the run's place"))
     except TypeError as error:
-        raise CheckpointError(f"{path} does not say where its run is; start in another folder") from error
+        raise CheckpointError(f"{path} holds a place of another version; start in another folder") from error
 
 
 def restore(path, model, optimizer=None):
@@ -101,5 +102,6 @@ def restore(path, model, optimizer=None):
     for name, parameter in state.items():
         if name not in stored or stored[name].shape != tuple(parameter.shape):
             raise CheckpointError(f"{path} lacks {name}, or has another shape for it; it is from another version")
+    notice_unchecked(path)
     for name, parameter in state.items():
         parameter.set_data(ms.Tensor(stored[name], parameter.dtype))

@@ -30,7 +30,7 @@ def sha256_of(path):
 
 
 def read_safetensors(path, *, widen=True):
-    """All arrays of a safetensors file by name, read-only; nothing in it is ever executed or unpickled.
+    """All arrays of a safetensors file by name; nothing in it is ever executed or unpickled.
 
     widen: half-precision floats (float16, bfloat16) become float32; without it float16 stays, and bfloat16, which
     NumPy does not have, becomes float32 all the same.
@@ -43,7 +43,9 @@ def read_all(path, *, widen=True):
     """(arrays, metadata) of a safetensors file, as `read_safetensors` and `read_metadata` give them, read once."""
     with _opened(path) as file:
         header = read_header(file, path)
-        data = np.frombuffer(file.read(), np.uint8)
+        data = np.empty(os.fstat(file.fileno()).st_size - header.start, np.uint8)
+        if file.readinto(data) != data.size:
+            raise CheckpointError(f"{path} was cut short while it was read; take it once it is whole")
         require_sound(path, file, header, lambda: data)
     arrays = {name: _array(path, name, entry, data, widen) for name, entry in header.arrays.items()}
     # not every program pads the header, so that numbers may lie across the places that processors read from

@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from mindaam.errors import CheckpointError
-from mindaam.zoo.headers import DTYPES, HALF, is_compact
+from mindaam.zoo.headers import DTYPES, HALF, is_plain
 
 CHECKSUM = "checksum"  # entry of a file's metadata
 _LENGTH = 64  # hexadecimal digits
@@ -57,7 +57,7 @@ def require_sound(path, file, header, data):
         for name, each in header.arrays.items()
     }
     others = {key: text for key, text in header.metadata.items() if key != CHECKSUM}
-    if not is_compact(header) or _digest(others, parts) != header.metadata.get(CHECKSUM):
+    if not is_plain(header) or _digest(others, parts) != header.metadata.get(CHECKSUM):
         raise CheckpointError(
             f"{path} is damaged: its content does not have the checksum that it was saved with; fetch it again, or "
             "take another checkpoint of the run"

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from mindaam.errors import CheckpointError, ConfigError
 from mindaam.zoo.cache import cache_dir, locked, pin, prepared, publish
 from mindaam.zoo.checkpoints import sha256_of
-from mindaam.zoo.index import announced, check, cure, hash_of, place, record
+from mindaam.zoo.index import announced, check, cure, hash_of, place, record, refuse_stand_in
 from mindaam.zoo.transfer import check_address, discard, shown, transfer
 
 
@@ -99,6 +99,7 @@ def _announced_hash(name, wanted):
 def _present(name, wanted, path, expected, accept):
     """The hash of a file that is there already, after a check."""
     if expected is None and accept:
+        refuse_stand_in(path)
         return sha256_of(path)
     if expected is None:
         raise CheckpointError(
@@ -149,6 +150,12 @@ def _fetched(address, path, expected, size, **how):
     for last in (False, True):
         continued = transfer(address, part, size=size, blind=expected is None, **how)
         got = sha256_of(part)
+        if expected is None:
+            try:
+                refuse_stand_in(part)
+            except CheckpointError:
+                discard(part)
+                raise
         if got == (expected or got):
             publish(part, path)
             return got

@@ -88,19 +88,24 @@ def header_bytes(names, tensors, metadata):
         end = begin + array.nbytes
         code = _CODES[array.dtype.newbyteorder("=")]
         entries[name] = {"dtype": code, "shape": list(array.shape), "data_offsets": [begin, end]}
-    table = compact(entries).encode()
-    table += b" " * (-len(table) % 8)
+    table = _padded(compact(entries))
     return len(table).to_bytes(8, "little") + table
 
 
-def is_compact(header):
-    """Whether a Header's text is as programs write it, with nothing in it that its meaning does not show."""
-    return compact(json.loads(header.table)) == header.table.rstrip(" ")
+def is_plain(header):
+    """Whether a Header's text is as programs write it, byte for byte, with nothing that its meaning does not show."""
+    return _padded(compact(json.loads(header.table))) == header.table.encode()
 
 
 def compact(content):
     """JSON without any space, as `header_bytes` and the safetensors library write it."""
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+
+
+def _padded(table):
+    """The bytes of a table, with spaces up to where a number of any type may begin."""
+    table = table.encode()
+    return table + b" " * (-len(table) % 8)
 
 
 _CODES = {np.dtype(kind): code for code, kind in DTYPES.items()}

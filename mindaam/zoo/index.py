@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field
 
 from mindaam import yaml_files
 from mindaam.errors import CheckpointError, ConfigError, MindAAMError, unknown
+from mindaam.file_kinds import TEXT, stand_in, start_of
 from mindaam.places import model_zoo_dir
 from mindaam.schema import Schema, mapping, read_yaml, validate
 from mindaam.streams import plain
@@ -173,11 +174,21 @@ def check(path, entry, remedy):
     """`path`, whose size and SHA-256 are those of `entry`; otherwise CheckpointError, which ends in `remedy`."""
     size = path.stat().st_size
     if entry.bytes is not None and size != entry.bytes:
+        refuse_stand_in(path)
         raise CheckpointError(f"{path} has {size} bytes instead of {entry.bytes}; {remedy}")
     got = sha256_of(path)
     if got != entry.sha256:
+        refuse_stand_in(path)
         raise CheckpointError(f"{path} was changed or damaged: its SHA-256 is {got}, expected {entry.sha256}; {remedy}")
     return path
+
+
+def refuse_stand_in(path):
+    """Raises CheckpointError where a Git LFS pointer, a web page or the like lies in the place of a file of the zoo."""
+    named = stand_in(start_of(path))
+    # what is a text and no more may be the file itself, damaged, as a tokenizer is one
+    if named and named != TEXT and not (path.suffix == ".json" and named.what.startswith("a JSON")):
+        raise CheckpointError(f"{path} is {named}")
 
 
 def cure(name, entry, path):
@@ -209,6 +220,7 @@ def vouch(name, sha256=None):
     chosen = [(entry, path, got) for entry, path, got in there if wanted in (None, got)]
     for entry, path, got in chosen:
         if entry.sha256 is None:
+            refuse_stand_in(path)
             pin(entry.file, got, path.stat().st_size)
         else:
             check(path, entry, cure(name, entry, path))

@@ -9,8 +9,8 @@ from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError
 from mindaam.zoo.checkpoints import load_strict
 from mindaam.zoo.convert import aam, kinds
-from mindaam.zoo.convert.files import unwrapped
 from mindaam.zoo.convert.report import account, insist, listed
+from mindaam.zoo.convert.wrappers import unwrap
 
 SOURCE = "the reference's state"
 
@@ -20,9 +20,10 @@ def load_reference(model, state):
 
     model: of `build_model(name, "released")`, whose adapters get the file's own, or of
     `create_model(name, preset="released")`, in which the adapters are folded into the layers that they adapt.
-    state: {official key: array of floats}; a "module." before every key and a {"state_dict": ...} around them are
-    taken off. Of an adapted layer either of its two keys, or both, may be there; if both are and differ, that is
-    warned of. Parameters that no forward pass reads are ignored, which the Report says with the reason.
+    state: {official key: array of floats}; a "module." before every key, a {"state_dict": ...} around them and the like
+    are taken off, as converting a file does. Of an adapted layer either of its two keys, or both, may be there; if both
+    are and differ, that is warned of. Parameters that no forward pass reads are ignored, which the Report says with the
+    reason.
     Raises CheckpointError, and leaves the model as it was, for missing or unexpected keys, wrong shapes, integers,
     values that are not finite, and a model of another preset.
     """
@@ -51,15 +52,25 @@ def load_reference(model, state):
 
 def _arrays(state):
     """{official key: NumPy array} without wrappers. Raises CheckpointError for anything but floats."""
-    if set(state) == {"state_dict"} and isinstance(state["state_dict"], Mapping):
-        state = state["state_dict"]
-    official = {name: np.asarray(array) for name, array in unwrapped(state).items()}
+    state, note = unwrap(dict(_flat(state)), "aam", SOURCE)
+    if "left out" in note:
+        warnings.warn(f"{SOURCE}: {note}", stacklevel=3)
+    official = {name: np.asarray(array) for name, array in state.items()}
     others = [name for name, array in official.items() if array.dtype.kind != "f"]
     if others:
         raise CheckpointError(
             f"{SOURCE} holds {official[others[0]].dtype} in {listed(others)}, where weights are floats"
         )
     return official
+
+
+def _flat(state, above=""):
+    """(name, array) of all in a mapping, and in the mappings in it, whose keys come before."""
+    for name, value in state.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 def _folded(conversion, parameters, lora):

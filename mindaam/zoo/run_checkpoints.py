@@ -119,7 +119,7 @@ def run_model(path, metadata, config_of):
     a path, which is asked for runs of before only. Raises CheckpointError, a sentence, for a run that trains no AAM or
     parts of one only, and where a configuration is damaged or not here.
     """
-    config = table(path, metadata.get("config", "{}"))
+    config = table_in(path, metadata.get("config", "{}"))
     if "place" in metadata and "clips" in config:
         raise CheckpointError(
             f"{path} is of the sounding-object experiment, whose small model is no AAM: give a checkpoint of an AAM"
@@ -130,9 +130,11 @@ def run_model(path, metadata, config_of):
             "it when it is done"
         )
     if MODEL in metadata:
-        return metadata.get("model"), table(path, metadata[MODEL])
-    if "model" not in config:
+        return metadata.get("model"), table_in(path, metadata[MODEL])
+    if not isinstance(config.get("model"), str):
         raise CheckpointError(f"{path} does not say which model it holds; it is damaged or from another version")
+    if not isinstance(config.get("model_changes") or {}, dict) or not isinstance(config.get("start") or "", str):
+        raise CheckpointError(f"{path}: the configuration in its header is damaged; take another checkpoint")
     changes, below = config.get("model_changes") or {}, {}
     if config.get("start") is not None:
         below = _started_from(path, config["start"], config_of)
@@ -161,12 +163,17 @@ def _started_from(path, start, config_of):
     return found or {}
 
 
-def table(path, text, what="the configuration"):
-    """A dictionary from JSON in the header of the checkpoint at `path`; what: it is, for a CheckpointError."""
+def table_in(path, text, what="the configuration"):
+    """A dictionary from JSON in the header of the file at `path`; `text` None is an entry that is not there.
+
+    what: what the entry is, for errors. Raises CheckpointError where there is no dictionary.
+    """
+    if text is None:
+        raise CheckpointError(f"{path} has no entry for {what} in its header; fetch it again")
     try:
         found = json.loads(text)
-    except (TypeError, ValueError, RecursionError) as error:  # None, too, where the header lacks it
-        raise CheckpointError(f"{path}: {what} in its header is damaged ({error}); take another checkpoint") from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: {what} in its header is damaged ({error}); fetch it again") from error
     if not isinstance(found, dict):
-        raise CheckpointError(f"{path}: {what} in its header is not a table; take another checkpoint")
+        raise CheckpointError(f"{path}: {what} in its header is not a table; fetch it again")
     return found

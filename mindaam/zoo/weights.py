@@ -6,25 +6,39 @@ holds the same beside what the run needs to go on. The authors' own checkpoint, 
 everything.
 """
 
-import json
 import os
+import re
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
 
 from mindaam.encoders.lora import lora_parameters
 from mindaam.encoders.tables import stored_parameters
-from mindaam.errors import CheckpointError
-from mindaam.zoo.checkpoints import load_strict, map_safetensors, read_metadata, read_safetensors, write_safetensors
+from mindaam.errors import CheckpointError, ConfigError, Notice
+from mindaam.models.registry import list_models, model_config
+from mindaam.zoo.agreement import require_agreement
+from mindaam.zoo.checkpoints import (
+    glance,
+    load_strict,
+    map_safetensors,
+    read_all,
+    read_metadata,
+    read_safetensors,
+    sha256_of,
+    write_safetensors,
+)
+from mindaam.zoo.checksums import CHECKSUM
 from mindaam.zoo.convert.kinds import kind_of
 from mindaam.zoo.convert.prompts import GENERIC
 from mindaam.zoo.convert.report import listed
 from mindaam.zoo.index import place, records, verified
 from mindaam.zoo.model_files import checkpoint_file, checkpoint_of
-from mindaam.zoo.run_checkpoints import is_run, run_arrays, run_model
+from mindaam.zoo.run_checkpoints import is_run, run_arrays, run_model, table_in
 
 WRAPPED = ".base."  # where LoRADense keeps the layer that it wraps
 OURS = "mindaam"  # what the header of a converted file says under "naming"
+NAME = re.compile(r"[\w.+-]{1,100}")  # of a model, in a stranger's header
 
 
 def encoder_state(path, kind):
@@ -32,7 +46,7 @@ def encoder_state(path, kind):
 
     kind: one of `convert.kinds.KINDS`. Raises CheckpointError for an unusable file, and for one of another kind.
     """
-    metadata, state = read_metadata(path), read_safetensors(path)
+    state, metadata = read_all(path)
     if metadata.get("naming") == OURS:
         if metadata.get("kind") != kind:
             raise CheckpointError(f"{path} was converted as {metadata.get('kind')}, not as {kind}; convert it anew")
@@ -96,6 +110,7 @@ def load_whole(model, path, apart=None):
 def load_weights(model, path, apart=None):
     """Loads encoder, head and adapters into an AAM with unmerged adapters from a checkpoint file of any kind: of what
     was trained, of a run, or of everything. apart: as in `load_trained`. Raises CheckpointError as the others here."""
+    notice_unchecked(path)
     if holds_all(path):
         load_whole(model, path, apart)
     else:
@@ -141,30 +156,43 @@ def checkpoint_config(path):
     """(model name or None, configuration dict or None) from the header of a trained or converted checkpoint, or of a
     run's.
 
-    Raises CheckpointError when the file is unusable, its header is malformed, it is of a run that trains no AAM, what
-    was converted is an encoder, or it holds no AAM at all.
+    Raises CheckpointError when the file is unusable, its header is malformed, its configuration has sizes that
+    are not those of its arrays, it is of a run that trains no AAM, what was converted is an encoder, or it holds no AAM
+    at all; ConfigError when its configuration has a key that is not known, or a value that no model can have.
     """
     metadata = read_metadata(path)
     if metadata.get("naming") == OURS:
+        name, _ = _agreed(path, metadata.get("name"), None)
         if metadata.get("kind") != "aam":
-            raise CheckpointError(f"{path} holds the encoder {metadata.get('name')} only; give a model's checkpoint")
-        return metadata.get("name"), {"preset": "released"}
+            raise CheckpointError(f"{path} holds the encoder {name} only; give a model's checkpoint")
+        return name, {"preset": "released"}
     if is_run(metadata):
-        return run_model(path, metadata, lambda start: checkpoint_config(checkpoint_file(start)))
-    names = list(map_safetensors(path))
+        found = run_model(path, metadata, lambda start: checkpoint_config(checkpoint_file(start)))
+        return _agreed(path, *found)
+    names = list(glance(path).arrays)
     if not any(name.startswith("head.") for name in names):
         raise CheckpointError(f"{path} holds {listed(names) or 'nothing'} and no AAM's head; give a model's checkpoint")
-    if "config" not in metadata:
-        return metadata.get("model"), None
+    config = table_in(path, metadata["config"]) if "config" in metadata else None
+    return _agreed(path, metadata.get("model"), config)
+
+
+def _agreed(path, name, config):
+    """(name, config) as they are, after a look at whether a model of them can hold what the file at `path` holds.
+
+    This is before anything is built by them, since a stranger's configuration may have sizes of any kind.
+    """
+    if name is not None and not (isinstance(name, str) and NAME.fullmatch(name)):
+        raise CheckpointError(f"{path}: the model's name in its header is damaged; fetch it again")
+    if config is None or name not in list_models():
+        return name, config
     try:
-        config = json.loads(metadata["config"])
-    except ValueError as error:
-        raise CheckpointError(
-            f"{path}: the configuration in its header is damaged ({error}); fetch it again"
-        ) from error
-    if not isinstance(config, dict):
-        raise CheckpointError(f"{path}: the configuration in its header is not a table; fetch it again")
-    return metadata.get("model"), config
+        usual = model_config(name, config.get("preset", "paper"))
+        whole = model_config(name, config.get("preset", "paper"), config)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: its header is of a {error}") from error
+    shapes = {each: entry.shape for each, entry in glance(path).arrays.items()}
+    require_agreement(path, whole, usual, shapes)
+    return name, config
 
 
 def checkpoint_prompts(path):
@@ -176,10 +204,10 @@ def checkpoint_prompts(path):
     if text is None:
         return {}
     try:
-        prompts = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: the prompts in its header are damaged ({error}); convert it again") from error
-    sound = isinstance(prompts, dict) and all(isinstance(each, str) and each.strip() for each in prompts.values())
+        prompts = table_in(path, text)
+    except CheckpointError:
+        prompts = {}
+    sound = all(isinstance(each, str) and each.strip() for each in prompts.values())
     if not sound or GENERIC not in prompts:
         raise CheckpointError(f'{path}: its header has no table of prompts with a "{GENERIC}"; convert it again')
     return prompts
@@ -196,6 +224,21 @@ def model_prompts(model):
         entry = records().get(os.fspath(model))
         path = entry and place(entry)
     return checkpoint_prompts(path) if path is not None and os.path.isfile(path) else {}
+
+
+def notice_unchecked(path):
+    """A Notice where nothing can tell whether a file's numbers are those that were saved: neither itself nor the zoo's
+    index, or the user's pins, by the hash of the whole file. Raises CheckpointError when it is unusable."""
+    if CHECKSUM in glance(path).metadata:
+        return
+    digest = sha256_of(path)
+    if all(digest != each.sha256 for each in records().values()):
+        warnings.warn(
+            f"{path} carries no checksum, as files from before and from elsewhere do not: damage to its numbers "
+            "would go unnoticed",
+            Notice,
+            stacklevel=3,
+        )
 
 
 def _check_finite(state, path):

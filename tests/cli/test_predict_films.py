@@ -36,6 +36,23 @@ def test_films_and_photographs_of_a_folder_together(mindaam, film, tmp_path):  #
     assert len(mindaam.models) == 1
 
 
+def test_a_film_of_high_dynamic_range_is_said_to_be_tone_mapped(mindaam, tmp_path):  # noqa: F811
+    def hlg(stream):
+        stream.codec_context.color_trc = 18
+
+    path = make_clip(tmp_path / "phone.mkv", pictures(3), prepare=hlg)
+    code, _, err = mindaam(path, "-o", tmp_path / "out", "--save", "map")
+    assert code == 0 and one_sentence(err) == f"mindaam: {path}: tone-mapped from HLG\n"
+
+
+def test_a_photograph_with_a_films_suffix_is_a_photograph(mindaam, film, tmp_path):  # noqa: F811
+    Image.fromarray(pictures(1)[0]).save(tmp_path / "x.png")
+    (tmp_path / "x.png").rename(tmp_path / "x.mp4")
+    film.rename(tmp_path / "y.jpg")
+    code, out, _ = mindaam(tmp_path / "x.mp4", tmp_path / "y.jpg", "-o", tmp_path / "out", "--save", "npy")
+    assert code == 0 and out.startswith("1 photograph, 1 film seen") and names(tmp_path / "out") == ["x.npy", "y.npz"]
+
+
 @pytest.mark.parametrize(
     ("options", "times"),
     [
@@ -134,10 +151,13 @@ def test_a_start_after_a_change_of_size(mindaam, tmp_path):  # noqa: F811
     assert (code, err) == (0, "") and film_info(tmp_path / "out/c.overlay.mp4")[:2] == (64, 48)
 
 
-def test_a_film_by_another_name_is_told_how_to_be_one(mindaam, film, tmp_path):  # noqa: F811
+def test_a_film_by_another_name_is_one_too(mindaam, film, tmp_path):  # noqa: F811
     film.rename(other := film.with_name("film.picture"))
+    assert mindaam(other, "-o", tmp_path / "out", "--save", "npy")[0] == 0
+    assert names(tmp_path / "out") == ["film.npz"]
+    other.write_text("once upon a time" * 100)
     code, _, err = mindaam(other, "-o", tmp_path / "out")
-    assert code == 2 and "a film whose name ends in .mp4" in one_sentence(err)
+    assert code == 2 and "a text file" in one_sentence(err)
 
 
 # --- sound

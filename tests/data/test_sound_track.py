@@ -1,6 +1,10 @@
 """Sound in a stream: in time with the frames, the same whichever way it is read, whatever the file is like."""
 
+import os
+import pickle
 import re
+import struct
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -9,9 +13,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mindaam.data import sound_track
-from mindaam.data.audio import intact_file
+from mindaam.data.audio import intact_file, tape
 from mindaam.data.audio.intact_file import IntactFile, finite
+from mindaam.data.film_writer import FilmWriter
 from mindaam.data.sound_track import NoSound, SoundTrack
 from mindaam.data.videos.reading import read_frames
 from mindaam.errors import InputError
@@ -133,7 +137,7 @@ def test_reading_on_keeps_little_and_decodes_once(film, film_wave):
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.avi", "a.wav", "a.flac", "a.ogg", "a.mp3"])
 def test_a_jump_finds_its_second(tmp_path, monkeypatch, name):
-    monkeypatch.setattr(sound_track, "LEAP", 2.0)
+    monkeypatch.setattr(tape, "LEAP", 2.0)
     wave = noise(20, RATE)
     if name[-3:] in ("mp4", "mkv", ".ts", "avi"):
         options = {"codec": "mpeg4", "tone_codec": "pcm_s16le"} if name == "a.avi" else {}
@@ -142,7 +146,7 @@ def test_a_jump_finds_its_second(tmp_path, monkeypatch, name):
         path = write(tmp_path / name, wave, RATE)
     all_samples, decoded = whole(path, RATE)[0], []
     exact = 1e-6 if name[-4:] in (".wav", "flac", ".ogg") else 1e-4
-    for module in (sound_track, intact_file):
+    for module in (tape, intact_file):
         monkeypatch.setattr(module, "finite", counting(decoded))
     with SoundTrack(path) as track:
         for second in (15.3, 16.0, 4.7, 18.9, 0.2):
@@ -190,6 +194,82 @@ def test_samples_of_every_size(tmp_path, name, subtype):
     heard, problem = whole(write(tmp_path / name, wave, 192_000, subtype=subtype))
     np.testing.assert_allclose(heard, wave[0], atol=1 / 127 if subtype == "PCM_U8" else 1 / 32767)
     assert problem is None
+
+
+@pytest.mark.parametrize("name", ["a.w64", "a.avi", "a.asf"])
+def test_samples_of_64_bits(tmp_path, name):
+    steps = (np.clip(noise(1, RATE)[:, :RATE], -0.9, 0.9) * 2.0**63).astype(np.int64)
+    wave = np.stack([steps[0], steps[0] // 2])
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream("pcm_s64le", rate=RATE, layout="stereo")
+        stream.codec_context.format = "s64"
+        frame = av.AudioFrame("s64", "stereo", RATE)
+        frame.planes[0].update(wave.T.tobytes())
+        frame.sample_rate, frame.pts = RATE, 0
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    heard, problem = whole(tmp_path / name)
+    np.testing.assert_allclose(heard, wave.mean(0) / 2.0**63, atol=1e-6)
+    assert problem is None
+
+
+KINDS = [("mkv", "pcm_s16le"), ("mkv", "libopus"), ("mp4", "aac"), ("ts", "mp2"), ("flv", "aac"), ("asf", "mp2")]
+HOUR = 3600 * 48_000
+
+
+@pytest.mark.parametrize(("name", "codec"), KINDS)
+@pytest.mark.parametrize("jump", [100 * HOUR, 500 * 48_000])
+def test_jumps_of_the_clock_are_believed_as_far_as_the_file_is_long(tmp_path, name, codec, jump):
+    """Whatever times say, what is read stays small: here it would be 100 hours, or 14."""
+    path = tmp_path / f"a.{name}"
+    with av.open(str(path), "w", format="mpegts" if name == "ts" else None) as container:
+        stream = container.add_stream(codec, rate=48_000, layout="mono")
+        form = stream.codec_context.format = av.Codec(codec, "w").audio_formats[0]
+        count = stream.codec_context.frame_size or 1024
+        for number in range(100):
+            plain = av.AudioFrame.from_ndarray(np.full((1, count), 0.3, np.float32), format="fltp", layout="mono")
+            plain.sample_rate = 48_000
+            [frame] = av.AudioResampler(form, "mono", 48_000).resample(plain)
+            frame.pts = number * jump if jump < HOUR else (number > 50) * jump + number * count
+            frame.time_base = Fraction(1, 48_000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with SoundTrack(path) as track:
+        seconds = sum(map(len, track.pieces())) / RATE
+    assert 0.9 < seconds < 3 + tape.LONGEST_GAP + path.stat().st_size / tape.LEANEST
+
+
+@pytest.mark.parametrize("kind", [b"auds", b"vids"])
+def test_scales_of_an_avi_that_lie(tmp_path, kind):
+    options = {"codec": "mpeg4", "tone_codec": "pcm_s16le", "tone": 1.0}
+    content = bytearray(make_clip(tmp_path / "a.avi", pictures(25), **options).read_bytes())
+    place = content.index(b"strh" + struct.pack("<I", 56) + kind) + 8
+    for scale, rate, start in ((2**31, 32_000, 0), (2**31, 1, 2**31 - 1), (2**32 - 1, 2**32 - 1, 0), (0, 0, 2**31)):
+        struct.pack_into("<III", content, place + 20, scale, rate, start)
+        (tmp_path / "b.avi").write_bytes(content)
+        with SoundTrack(tmp_path / "b.avi") as track:
+            assert sum(map(len, track.pieces())) < 700 * RATE
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.mkv"])
+def test_another_process_reads_on_in_a_file_of_its_own(tmp_path, name):
+    wave = noise(25, RATE)
+    path = tmp_path / name
+    write(path, wave, RATE) if name == "a.wav" else make_clip(path, pictures(2), tone=wave, tone_codec="pcm_s16le")
+    with SoundTrack(path) as track:
+        first, later = track.samples(0, RATE), track.samples(14 * RATE, RATE)
+        track.samples(0, RATE)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                read = [np.array_equal(track.samples(at, RATE), each) for at, each in ((14 * RATE, later), (0, first))]
+                code = 3 if all(read) else 4
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+        np.testing.assert_array_equal(track.samples(14 * RATE, RATE), later)
+        with pickle.loads(pickle.dumps(track)) as other:
+            np.testing.assert_array_equal(other.samples(14 * RATE, RATE), later)
 
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.wav"])
@@ -347,6 +427,25 @@ def test_sound_that_begins_long_after_the_pictures(tmp_path):
     with SoundTrack(path) as track:
         heard = np.abs(track.samples(0, 23 * RATE)) > 0.2
         assert heard.argmax() / RATE == pytest.approx(20.0, abs=2e-3) and track.problem is None
+
+
+def test_sound_whose_recorder_set_the_clock_back_is_beside_its_pictures(tmp_path):
+    """Twelve seconds of video, then both, from zero on: as a browser's recorder writes when a microphone joins."""
+    early = make_clip(tmp_path / "early.flv", pictures(48), rate=4, codec="flv")
+    late = make_clip(tmp_path / "late.flv", pictures(8), rate=4, codec="flv", tone=beep(RATE, 1.0)[:, : 2 * RATE])
+    path = tmp_path / "talk.flv"
+    path.write_bytes(early.read_bytes() + late.read_bytes()[13:])  # without a second header
+    times = [frame.time for frame in read_frames(path)]
+    assert len(times) == 56 and times[-1] == pytest.approx(13.75, abs=0.1)
+    with SoundTrack(path) as track:
+        wave = track.rest()
+    assert (np.abs(wave) > 0.2).argmax() / RATE == pytest.approx(times[52], abs=0.05)
+    for start in (0, 5):
+        with FilmWriter(tmp_path / "a.mp4", (48, 64), 4, sound=path, start=start) as writer:
+            for time in times[4 * start :]:
+                writer.write(pictures(1)[0], time - start)
+        kept = whole(tmp_path / "a.mp4", RATE)[0]
+        assert (np.abs(kept) > 0.2).argmax() / RATE == pytest.approx(times[52] - start, abs=0.06)
 
 
 def test_what_has_no_sound(tmp_path):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from mindaam.data import transforms
+from mindaam.errors import InputError
 from tests import gold
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -108,6 +109,13 @@ def test_density_is_the_plain_gaussian_filter_of_the_counts(sigma):
 def test_fixations_at_the_very_border_stay_inside():
     pixels = transforms.fixated_pixels(np.float32([[8, 6], [-0.5, -0.5], [7.99, 0]]), (6, 8))
     np.testing.assert_array_equal(pixels, [[7, 5], [0, 0], [7, 0]])
+    np.testing.assert_array_equal(transforms.fixated_pixels(np.float32([[1e30, -1e30]]), (6, 8)), [[7, 0]])
+
+
+@pytest.mark.parametrize("lost", [np.nan, np.inf, -np.inf])
+def test_a_fixation_that_is_not_finite_is_in_no_pixel(lost):
+    with pytest.raises(InputError, match="finite"):
+        transforms.fixation_density(np.float32([[1, 1], [lost, 2]]), (6, 8), 1.0)
 
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mindaam.errors import CheckpointError
-from mindaam.zoo.convert import files, kinds, report
+from mindaam.zoo.convert import files, report
+from mindaam.zoo.convert.wrappers import unwrap
 from tests import gold
 from tests.zoo.official_names import alias_of, official_aam
 from tests.zoo.torch_archive import write_torch
@@ -75,9 +76,9 @@ def test_what_lacks_or_is_unknown_is_told(convert):
 
 
 def test_a_whole_model_is_told_from_its_encoder():
-    kinds.check_kind("aam", blank(SMALL), "in.pth")
+    assert unwrap(blank(SMALL), "aam", "in.pth").note == ""
     with pytest.raises(CheckpointError, match="give --kind aam"):
-        kinds.check_kind("dinov3", blank(SMALL), "in.pth")
+        unwrap(blank(SMALL), "dinov3", "in.pth")
 
 
 def test_a_converted_checkpoint_loads_as_the_arrays_do(tmp_path):

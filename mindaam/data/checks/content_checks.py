@@ -212,7 +212,8 @@ def _heard(reader, index, deep):
     if reader.has_sound(index):
         with SoundTrack(reader.sound_path(index), rate=None) as track:
             if deep:
-                track.rest()
+                for _ in track.pieces():
+                    pass  # it is decoded, and not kept
 
 
 def _frames_opened(reader, index, positions, deep):

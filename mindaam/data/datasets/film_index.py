@@ -10,6 +10,8 @@ from mindaam.data.datasets.tree import DAMAGED, FOLDER, NOTE, Problem, compiled,
 from mindaam.data.tables import number
 from mindaam.errors import InputError
 
+MAX_RATE = 1e6  # frames a second
+
 
 class Film(NamedTuple):
     """A film of a data set.

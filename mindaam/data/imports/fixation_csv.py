@@ -11,6 +11,7 @@ from mindaam.errors import ConfigError, InputError
 
 # How trackers and those who work with their tables write that there is no number; letter case does not count.
 MISSING = {"", ".", "-", "--", "nan", "-nan", "na", "<na>", "n/a", "#n/a", "null", "none", "1.#qnan", "-1.#ind"}
+NAMELESS = {"", "-", "."}  # how they write that no stimulus was shown
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 1,234: a decimal comma, or one that parts thousands
 
 
@@ -31,19 +32,22 @@ class Row(NamedTuple):
 
 class Table(NamedTuple):
     """rows: Rows in the order of the file; columns: {role: the column's name in the file}; missing: how many more rows
-    there were, which have no x or no y; again: how many, which repeat the fixation of the row before them."""
+    there were, which have no x or no y; again: how many, which repeat the fixation of the row before them; unnamed: how
+    many, which name no stimulus."""
 
     rows: list
     columns: dict
     missing: int = 0
     again: int = 0
+    unnamed: int = 0
 
 
 def read_table(path, named=None):
     """The Table in a text file as `table_text.read_cells` takes it. named: {role: column} of columns to be taken.
 
     Where the cut is no comma, numbers may have a decimal comma. Times are in the unit that their column's name has. A
-    row without x or y has no gaze and is left out; a duration or start that is missing is None. Of rows one after the
+    row without x or y has no gaze and is left out, and so is gaze on no stimulus, unless it is most of it, which is
+    refused; a duration or start that is missing is None. Of rows one after the
     other that say the same of viewer, stimulus, condition, place, duration and number of the fixation, as samples of a
     tracker do, the first is taken. Raises InputError for a file that is no such table, has no column for the image, x
     or y, or has a row that cannot be read, and ConfigError for roles and columns that are not there.
@@ -56,16 +60,23 @@ def read_table(path, named=None):
     commas = _Commas(path)
     read = [_row(path, line, cells, places, scales, commas if separator != "," else None) for line, cells in lines]
     commas.check()
-    rows = [row for row in read if row is not None]
+    seen = [row for row in read if row is not None]
     if not read:
         raise InputError(f"{path} has column names but no fixations; give the table with its rows")
-    if not rows:
+    if not seen:
         raise InputError(
             f"{path}: x or y is missing in all of its {len(read)} rows; take the columns that have the gaze, with "
             "--columns x=NAME --columns y=NAME, or export them"
         )
+    rows = [row for row in seen if row.stimulus not in NAMELESS]
+    if 2 * len(rows) < len(seen):
+        first = next(row for row in seen if row.stimulus in NAMELESS)
+        raise InputError(
+            f"{path}, line {first.line}: the column image is empty, as in {len(seen) - len(rows)} of {len(seen)} rows; "
+            "each row must name its picture or film"
+        )
     kept = [row for place, row in enumerate(rows) if not place or not _same(rows[place - 1], row)]
-    return Table(kept, columns, len(read) - len(rows), len(rows) - len(kept))
+    return Table(kept, columns, len(read) - len(seen), len(rows) - len(kept), len(seen) - len(rows))
 
 
 def _fits(path, names, named):
@@ -89,9 +100,8 @@ def _row(path, line, cells, places, scales, commas):
     x, y = (_number(path, line, role, texts[role], commas) for role in PLACES)
     if x is None or y is None:
         return None
-    for role in ("image", "condition"):
-        if texts.get(role) == "":
-            raise InputError(f"{path}, line {line}: the column {role} is empty; mend the row or take it out")
+    if texts.get("condition") == "" and texts["image"] not in NAMELESS:
+        raise InputError(f"{path}, line {line}: the column condition is empty; mend the row or take it out")
     times = {}
     for role, (factor, divisor) in scales.items():
         value = _number(path, line, role, texts[role], commas)

@@ -79,6 +79,7 @@ def _number(value):
 def _meta(gathered, source, wanted):
     dropped = {
         "dropped_missing": gathered.missing,
+        "dropped_unnamed": gathered.unnamed,
         "dropped_repeated": gathered.again,
         "dropped_without_start": gathered.untimed,
     }

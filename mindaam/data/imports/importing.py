@@ -72,6 +72,7 @@ class Gathered(NamedTuple):
     beyond: int
     without: list
     missing: int
+    unnamed: int
     again: int
     untimed: int
     remarks: list
@@ -124,6 +125,7 @@ def gather(folder, table, name, wanted):
         beyond=beyond,
         without=sorted(set(paths) - set(seen)),
         missing=read.missing,
+        unnamed=read.unnamed,
         again=read.again,
         untimed=untimed,
         remarks=remarks(read, kind),
@@ -254,10 +256,27 @@ def _measured(folder, paths, kind):
 
     infos = {name: film_info(path) for name, path in paths.items()}
     known = find_timelines(folder, list(paths))
+    known = {name: known.get(name) or timeline(path) for name, path in paths.items()}
+    for name, path in paths.items():
+        _require_end(path, known[name])
     return {
-        name: Stimulus(path, (infos[name].height, infos[name].width), known.get(name) or timeline(path))
-        for name, path in paths.items()
+        name: Stimulus(path, (infos[name].height, infos[name].width), known[name]) for name, path in paths.items()
     }
+
+
+def _require_end(path, known):
+    """InputError for a film that was cut short, as an interrupted copy is: the gaze after it would be lost."""
+    from mindaam.data.videos.numbered import numbered_frames
+    from mindaam.data.videos.reading import FilmBroken
+
+    try:
+        for _ in numbered_frames(path, known, [len(known.times) - 1]):
+            pass
+    except FilmBroken as error:
+        raise InputError(
+            f"{path} is damaged or cut short at second {error.time:.1f}; copy or save the film again, or take its rows "
+            "out of the table"
+        ) from error
 
 
 def _sound(film):

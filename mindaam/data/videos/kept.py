@@ -24,11 +24,12 @@ from mindaam.data.videos.timeline import Timeline, timeline
 from mindaam.errors import InputError, OutputError
 from mindaam.files import real
 from mindaam.places import user_cache
+from mindaam.streams import plain
 
 VERSION = 2  # rises when a video's frames or times are found by another rule
 KEPT = "timelines.json"  # in a gaze folder
 THREADS = min(4, os.cpu_count() or 1)
-MANY = 20  # videos from which on it is said what takes long
+MANY, LARGE = 20, 200_000_000  # videos, or their bytes, from which on it is said what takes long
 SAVING = 60.0  # seconds after which what was found is kept, lest it be lost
 MAX_SECOND, MAX_RATE = 1e9, 1e6
 
@@ -45,9 +46,10 @@ def find_timelines(root, paths):
     with _alone(_cache_file(root)):
         found = known_timelines(root, paths)  # another process may have found them meanwhile
         missing = [path for path in paths if path not in found]
-        if len(missing) >= MANY:
-            with suppress(OSError, ValueError):  # stderr may be closed
-                print(f"mindaam: {root}: counting the frames of {len(missing)} videos, once", file=sys.stderr)
+        length = sum(size for size, _ in filter(None, (_state(root / path) for path in missing)))
+        if len(missing) >= MANY or length >= LARGE:
+            videos = "1 video" if len(missing) == 1 else f"{len(missing)} videos"
+            _say(f"{root}: counting the frames of {videos} ({length / 1e6:.0f} MB), once")
         return found | _found(root, missing)
 
 
@@ -173,7 +175,16 @@ def _alone(file):
         return
     try:
         with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                _say("waiting for another process that counts the frames of the same videos")
+                fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
+
+
+def _say(line):
+    with suppress(OSError, ValueError):  # stderr may be closed
+        print(f"mindaam: {plain(line)}", file=sys.stderr)

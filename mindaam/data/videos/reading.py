@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mindaam.data.videos.colours import shown_size, upright_rgb
+from mindaam.data.videos.colours import dynamic_range, shown_size, upright_rgb
 from mindaam.data.videos.containers import FAULTS, declared_length, packets
 from mindaam.data.videos.reel import Reel
 from mindaam.errors import ConfigError, InputError
@@ -13,13 +13,14 @@ from mindaam.errors import ConfigError, InputError
 
 class FilmInfo(NamedTuple):
     """What a film is: the size of its upright frames in pixels, frames a second on average, seconds (None when the file
-    does not say), and the number of its sound tracks."""
+    does not say), the number of its sound tracks, and "PQ" or "HLG" when it is of high dynamic range, else None."""
 
     width: int
     height: int
     rate: float
     duration: float | None
     sound_tracks: int
+    dynamic_range: str | None = None
 
     @property
     def has_sound(self):
@@ -74,7 +75,9 @@ def film_info(path):
         if frame is None:
             raise InputError(f"{path} has no frame that can be decoded; copy or save the film again")
         height, width = frame.image.shape[:2]
-        return FilmInfo(width, height, reel.rate, declared_length(container), len(container.streams.audio))
+        bright = dynamic_range(reel.stream.codec_context)
+        tracks = len(container.streams.audio)
+        return FilmInfo(width, height, reel.rate, declared_length(container), tracks, bright)
 
 
 def frame_count(path):
@@ -133,6 +136,6 @@ def _images(reel, start=0.0, size=None):
         try:
             if size is None:
                 size = shown_size(frame, reel.aspect)
-            yield Frame(upright_rgb(frame, size), time)
+            yield Frame(upright_rgb(frame, size, reel.opacity(frame)), time)
         except FAULTS:
             reel.note(time)

@@ -6,6 +6,7 @@ from contextlib import suppress
 import av
 
 from mindaam.data.videos import decoding_order
+from mindaam.data.videos.alpha_track import alpha_track
 from mindaam.data.videos.colours import MAX_FRAME_PIXELS
 from mindaam.data.videos.containers import (
     FAULTS,
@@ -153,6 +154,7 @@ class Reel:
         """Frames as they come out of the decoder; damage is noted, and passed over where that is possible."""
         if self._turn:
             self._turn = ShownInTurn()
+        self._alpha = alpha_track(self.stream)
         try:
             for packet in packets(self.container):
                 self._reach(packet)
@@ -166,6 +168,8 @@ class Reel:
         """The frames that the decoder gives for a packet."""
         if self._turn and packet.size:
             self._turn.sent(packet)
+        if self._alpha and packet.size:
+            self._alpha.sent(packet)
         try:
             frames = packet.decode()
         except FAULTS:
@@ -178,7 +182,13 @@ class Reel:
                 self.note(self.reached or 0.0)
             if self._turn:
                 self._turn.show(frame)
+            if self._alpha:
+                frame.opaque = self._alpha.of(frame)
             yield frame
+
+    def opacity(self, frame):
+        """What a second stream beside the pictures says of a frame's opacity: PyAV's grey frame, or None."""
+        return frame.opaque if self._alpha else None
 
     def _reach(self, packet):
         """Notes how far the film is read with a packet."""

@@ -11,10 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from mindaam.errors import CheckpointError, OutputError
+from mindaam.file_kinds import START, foreign_weights, stand_in
 from mindaam.files import opened
 from mindaam.zoo.checkpoints import map_safetensors, sha256_of, write_safetensors
 from mindaam.zoo.convert import kinds
 from mindaam.zoo.convert.report import Report, account, listed
+from mindaam.zoo.convert.wrappers import unwrap
 
 SUFFIX = ".safetensors"
 PYTORCH = (b"PK\x03\x04", b"\x80")  # what PyTorch's files begin with: zip archives, and pickles before them
@@ -24,6 +26,7 @@ class Converted(NamedTuple):
     """A checkpoint under our names, not written yet: state {our name: array}, its Report, and the file it came from.
 
     prompts: {data set: prompt} that it was trained with, as `prompts.read_prompts` gives them, or {} where not known.
+    note: a line on what stood around the weights in the file, as `wrappers.unwrap` gives it.
     """
 
     kind: str
@@ -33,6 +36,7 @@ class Converted(NamedTuple):
     source: Path
     sha256: str
     prompts: dict = {}
+    note: str = ""
 
 
 def convert(source, kind, *, name=None, allow=()):
@@ -45,8 +49,7 @@ def convert(source, kind, *, name=None, allow=()):
     known variant, in which two names of one array disagree, or with weights that are integers or not finite.
     """
     row = kinds.kind_of(kind)
-    official = read_foreign(source)
-    kinds.check_kind(kind, official, source)
+    official, note = unwrap(read_foreign(source), kind, source)
     try:
         conversion = row.convert(official)
     except (ValueError, IndexError, TypeError) as error:  # shapes that cannot be joined, split or laid flat
@@ -63,38 +66,32 @@ def convert(source, kind, *, name=None, allow=()):
     state = {each: conversion.state[each] for each in (*report.matched, *report.renamed, *report.made)}
     _check_parts(source, official, {each: conversion.origin[each] for each in state})
     _check_values(source, state)
-    return Converted(kind, name, state, report, Path(source), sha256_of(source))
+    return Converted(kind, name, state, report, Path(source), sha256_of(source), note=note)
 
 
 def read_foreign(path):
-    """All arrays of a PyTorch or safetensors file, read-only, by the names in it; a wrapper's prefix is taken off.
+    """All arrays of a PyTorch or safetensors file, read-only, by the names in it.
 
     Nothing in the file is executed. Raises CheckpointError for a file that is unusable or of another format.
     """
     try:
         with opened(path) as file:
-            start = file.read(9)
+            start = file.read(START)
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}; check the path") from error
-    if start[8:] == b"{":
+    named = stand_in(start) or foreign_weights(start)
+    if named:
+        raise CheckpointError(f"{path} is {named}")
+    if start[8:9] == b"{":
         state = map_safetensors(path)
     elif start.startswith(PYTORCH):
         from mindaam.zoo.torch_files.reading import read_torch
 
         state = read_torch(path)
     else:
-        what = "is empty" if not start else "is neither a PyTorch nor a safetensors file, or is damaged"
-        raise CheckpointError(f"{path} {what}; fetch it again")
+        raise CheckpointError(f"{path} is neither a PyTorch nor a safetensors file, or is damaged; fetch it again")
     if not state:
         raise CheckpointError(f"{path} holds no arrays; give a file of weights")
-    return unwrapped(state)
-
-
-def unwrapped(state):
-    """`state` without the "module." that data-parallel training puts before every name."""
-    prefix = "module."
-    if all(name.startswith(prefix) for name in state):
-        return {name.removeprefix(prefix): array for name, array in state.items()}
     return state
 
 

@@ -33,15 +33,6 @@ def kind_of(name):
     return KINDS[name]
 
 
-def check_kind(kind, official, source):
-    """Raises CheckpointError when the official names bear the marks of other kinds only."""
-    present = [
-        name for name, each in KINDS.items() if any(all(mark in official for mark in naming) for naming in each.marks)
-    ]
-    if present and kind not in present:
-        raise CheckpointError(f"{source} is a checkpoint of the kind {present[0]}; give --kind {present[0]}")
-
-
 def variant_of(kind, state, source, name=None):
     """The name of the variant that converted arrays {our name: array} are of; a given `name` must be that of one.
 

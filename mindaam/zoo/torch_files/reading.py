@@ -11,9 +11,12 @@ import os
 import numpy as np
 
 from mindaam.errors import CheckpointError
+from mindaam.file_kinds import START, foreign_weights, stand_in
 from mindaam.zoo.torch_files import archives
 from mindaam.zoo.torch_files.pickles import LONGEST, MOST, STORAGES, Holder, TensorRef, read_pickle
 
+# Keys under which training programs keep an average of the weights, beside the weights themselves.
+AVERAGES = ("ema", "model_ema", "ema_model", "state_dict_ema", "ema_state_dict", "model_ema_state_dict", "params_ema")
 _MAGIC = 0x1950A86A20F9469CFC6C  # the number that the legacy format begins with
 _PROTOCOL = 1001
 _DEEPEST = 64  # containers inside one another
@@ -32,6 +35,7 @@ def read_torch(path):
     Names are the keys on the way to a tensor, joined by dots: those of dicts, places in lists, and the attributes of
     TorchScript modules; a tensor that was saved alone has the name "". Where a dict has the key "state_dict" and a
     container under it, that alone is taken and leaves no trace in the names; epochs and optimizers beside it are not.
+    Nothing is chosen where an average of the weights is beside it.
     Numbers and texts are passed over. bfloat16, which NumPy does not have, becomes float32; other types stay. Tensors
     that share a storage share memory; one that was expanded stays a view that repeats its numbers.
     The file must not be cut short while the arrays are in use. Its numbers are not compared with a checksum.
@@ -45,7 +49,7 @@ def read_torch(path):
     elif bytes(data[:1]) == b"\x80":
         tree, storage = _open_legacy(memoryview(data), path)
     else:
-        raise CheckpointError(f"{path} {_other(bytes(data[:512]))}")
+        raise CheckpointError(f"{path} {_other(bytes(data[:START]))}")
     arrays, storages = {}, {}
     for name, tensor in _tensors(_unwrapped(tree), path):
         if name in arrays:
@@ -73,10 +77,11 @@ def _mapped(path):
 
 def _other(start):
     """What a file is that is not PyTorch's, by how it begins, and what to do."""
-    if start.lstrip().startswith(b"<"):
-        return "is a web page, perhaps one that asks to log in; fetch the file that it leads to"
     if start[257:262] == b"ustar":
         return "is a tar archive, PyTorch's format before 2017, which is not read; save it anew in the zip format"
+    named = stand_in(start) or foreign_weights(start)
+    if named:
+        return f"is {named}"
     return "is not a PyTorch file, or is damaged; give a file that PyTorch wrote"
 
 
@@ -180,6 +185,8 @@ def _tensors(tree, path):
 def _unwrapped(tree):
     for _ in range(_DEEPEST):
         if type(tree) is not dict or type(tree.get("state_dict")) not in (dict, Holder):
+            break
+        if any(type(tree.get(name)) in (dict, Holder) for name in AVERAGES):
             break
         tree = tree["state_dict"]
     return tree

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mindaam.data.datasets import opening
+from mindaam.data.datasets.gaze_films import open_gaze_films
 from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.imports.importing import Wanted, import_gaze
 from mindaam.data.packs.packing import target_of
 from mindaam.errors import InputError
+from tests.clips import make_clip, pictures
 from tests.data.datasets.test_gaze_folder import write_json, write_rows
 from tests.data.strangers import NAMES, mutated
 
@@ -28,7 +31,7 @@ META = {
     "held_out": {"find_cats": "Any cats?"},
 }
 SPLITS = {"train": ["a.png"], "val": ["b.png"]}
-QUICK = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+QUICK = settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 CELLS = ["a.png", "b.png", "nan", "1e400", "-1", "", "\0", '"', "free_viewing", *NAMES[:6]]
 LEADING_OUT = ["../../secret.png", "/etc/passwd", "..\\secret.png", "C:\\secret.png", "C:/secret.png", "a\0.png",
                "a\x1b[2J.png", "\ud800.png", "", "x/../../../secret.png"]  # fmt: skip
@@ -91,7 +94,7 @@ def test_whatever_splits_json_says(folder, splits):
         assert str(error).isprintable()
 
 
-@settings(QUICK, max_examples=60)
+@settings(QUICK, max_examples=40)
 @given(cells=st.lists(st.sampled_from(CELLS), min_size=2, max_size=6))
 def test_whatever_the_table_says(folder, cells):
     write_rows(folder, [HEADER, ",".join(cells), "a.png,free_viewing,3,4"])
@@ -184,3 +187,29 @@ def test_a_table_of_usual_size_is_read_as_before(folder):
     write_rows(folder, [HEADER, *(f"a.png,free_viewing,{x:.3f},{y:.3f}" for x, y in points)])
     np.testing.assert_allclose(GazeFolder(folder).fixations(0), points.round(3), atol=1e-6)
     assert json.loads((folder / "splits.json").read_text()) == SPLITS
+
+
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory):
+    """A gaze folder of one video, with its timeline."""
+    films = tmp_path_factory.mktemp("films")
+    make_clip(films / "a.mp4", pictures(4))
+    (films.parent / "gaze.csv").write_text("image,x,y,t_ms,duration_ms\na,5,6,0,80\n")
+    import_gaze(films, films.parent / "gaze.csv", films.parent / "filmed", Wanted(val=0))
+    return films.parent / "filmed"
+
+
+@settings(QUICK, max_examples=40)
+@given(data=st.data(), name=st.sampled_from(["meta.json", "timelines.json"]))
+def test_whatever_is_said_of_videos(filmed, data, name):
+    whole = json.loads((filmed / name).read_text())
+    write_json(filmed / name, data.draw(mutated(whole)))
+    try:
+        reader = open_gaze_films(filmed)
+        for index in range(len(reader)):
+            assert reader.clip(index, range(reader.frames(index))).image.shape == (4, 48, 64, 3)
+            assert reader.labelled(index).sum() <= 4 and reader.beyond >= 0 and reader.has_sound(index) is False
+    except InputError as error:
+        assert name == "meta.json" and str(error).isprintable()
+    finally:
+        write_json(filmed / name, whole)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mindaam.data.imports.fixation_csv import MISSING, read_table
+from mindaam.data.imports.fixation_csv import MISSING, NAMELESS, read_table
 from mindaam.data.imports.import_remarks import remarks
 from mindaam.errors import ConfigError, InputError
 
@@ -149,6 +149,13 @@ def test_missing_gaze_in_every_spelling_is_left_out_and_counted(read, text):
     assert (table.rows[0].t_ms, table.rows[0].duration_ms) == (None, None)
 
 
+def test_gaze_on_no_image_is_left_out_unless_it_is_most(read):
+    table = read("image,x,y,task\n,1,2,\na,3,4,b\n-,5,6,\nc,7,8,b\n")
+    assert [row.stimulus for row in table.rows] == ["a", "c"] and (table.unnamed, table.missing) == (2, 0)
+    with pytest.raises(InputError, match="line 3: the column image is empty, as in 2 of 3 rows"):
+        read("image,x,y\na,3,4\n,1,2\n.,1,2\n")
+
+
 def test_a_row_without_gaze_needs_no_image(read):
     assert places(read("image,x,y,task\n,,,\n,.,.,\na,1,2,free\n")) == [("a", 1, 2)]
 
@@ -217,7 +224,8 @@ def test_three_digits_behind_a_decimal_comma_are_read_where_nothing_speaks_again
     assert [row.x for row in table.rows] == [float(cell.replace(",", ".")) for cell in cells]
 
 
-words = st.text("abcdefgh éß夜,;\t\"'#=.", min_size=1, max_size=8).map(str.strip).filter(bool)
+words = st.text("abcdefgh éß夜,;\t\"'#=.", min_size=1, max_size=8).map(str.strip)
+words = words.filter(lambda word: word not in NAMELESS)
 numbers = st.floats(-1e6, 1e6).map(lambda value: round(value, 3))
 table_rows = st.lists(st.tuples(words, numbers, numbers, words, st.floats(0, 1e4)), min_size=1, max_size=6)
 

@@ -407,3 +407,10 @@ def test_y_of_films_may_count_from_the_bottom(films):
 def test_a_damaged_film_is_named(films):
     (films / "b.mp4").write_bytes(b"no film")
     assert "b.mp4 is not a film" in refused(InputError, films, FILM_TABLE)
+
+
+def test_a_film_that_was_cut_short_is_named_before_its_gaze_is_lost(films):
+    noise = np.random.default_rng(0).integers(0, 256, (60, 48, 64, 3), dtype=np.uint8)
+    path = make_clip(films / "b.mp4", list(noise), options={"g": "10"}, container_options={"movflags": "faststart"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert "b.mp4 is damaged or cut short at second 1" in refused(InputError, films, FILM_TABLE)

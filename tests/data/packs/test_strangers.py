@@ -23,7 +23,7 @@ from tests.data.strangers import mutated
 SIZE = (8, 12)
 HEADER = Header(dataset="made", layout="here", split="train", size=SIZE, source="fixations", sigma_degrees=1.0)
 QUICK = settings(
-    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True, deadline=None
+    max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True, deadline=None
 )
 
 

@@ -144,4 +144,4 @@ def test_one_line_says_what_takes_long(made, cache, monkeypatch, capsys):
     monkeypatch.setattr(kept, "MANY", 2)
     find_timelines(made, NAMES)
     find_timelines(made, NAMES)
-    assert capsys.readouterr().err == f"mindaam: {made}: counting the frames of 2 videos, once\n"
+    assert capsys.readouterr().err == f"mindaam: {made}: counting the frames of 2 videos (0 MB), once\n"

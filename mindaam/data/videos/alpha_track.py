@@ -1,0 +1,57 @@
+"""The transparency of VP8 and VP9 in WebM and Matroska: a second, grey video beside the packets of the first one.
+
+FFmpeg's own decoders pass it over. Where it cannot be decoded the frame counts as opaque.
+"""
+
+import av
+import numpy as np
+
+from mindaam.data.videos.containers import FAULTS
+
+CODECS = ("vp8", "vp9")
+SIDE_DATA = "matroska_block_additional"
+IDENTITY = (1).to_bytes(8, "big")  # of side data that are opacity
+WAITING = 64  # frames at most between a packet and its picture
+
+
+class AlphaTrack:
+    """Decodes the opacity that lies beside a stream's packets, in step with its frames; starts anew wherever reading
+    does. stream: PyAV's, of `CODECS`."""
+
+    def __init__(self, stream):
+        self._decoder = av.CodecContext.create(stream.codec_context.name, "r")
+        self._decoder.options = dict(stream.codec_context.options)
+        self._found = {}
+
+    def sent(self, packet):
+        """Takes the opacity beside a packet that is about to be decoded."""
+        if not packet.has_sidedata(SIDE_DATA):
+            return
+        beside = bytes(packet.get_sidedata(SIDE_DATA))
+        if not beside.startswith(IDENTITY):
+            return
+        try:
+            second = av.Packet(beside[len(IDENTITY) :])
+            second.pts, second.dts, second.time_base = packet.pts, packet.dts, packet.time_base
+            for frame in self._decoder.decode(second):
+                self._found[frame.pts] = frame
+        except FAULTS:
+            return  # the picture is still there
+        while len(self._found) > WAITING:
+            self._found.pop(next(iter(self._found)))
+
+    def of(self, frame):
+        """The opacity of a decoded frame as PyAV's grey frame of its size; None where there is none."""
+        found = self._found.pop(frame.pts, None)
+        if found is None or (found.width, found.height) != (frame.width, frame.height):
+            return None
+        plane = found.planes[0]
+        levels = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: found.height, : found.width]
+        return av.VideoFrame.from_ndarray(np.ascontiguousarray(levels), format="gray")
+
+
+def alpha_track(stream):
+    """An AlphaTrack of a stream that has one, as its file says; else None."""
+    if stream.codec_context.name in CODECS and stream.metadata.get("alpha_mode") == "1":
+        return AlphaTrack(stream)
+    return None
