@@ -35,7 +35,7 @@ from mindaam.training.log import CsvLog, Progress
 from mindaam.training.prompting import header_entry
 from mindaam.training.schedule import rate_at
 from mindaam.zoo.factory import sentence_encoder
-from mindaam.zoo.run_checkpoints import MODEL, table
+from mindaam.zoo.run_checkpoints import MODEL, table_in
 from mindaam.zoo.weights import save_trained
 
 COLUMNS = (
@@ -184,7 +184,7 @@ class Run:
         changed = checkpoints.differences(theirs, ours, FREE)
         if changed and not allow_changes:
             raise checkpoints.refuse(path, changed)
-        place = table(path, metadata["corpus"], "the place")
+        place = table_in(path, metadata["corpus"], "the run's place")
         lacking = sorted({"data", "state", "number", "done", "best", "scale"} - set(place))
         if lacking:
             raise CheckpointError(f"{path}: its place lacks {lacking[0]}; take another checkpoint of the run")
