@@ -20,11 +20,15 @@ _START_OF_SCAN = b"\xff\xda"
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
-def require_affordable(path, picture):
-    """Raises InputError for a Pillow picture, not yet loaded, that claims more pixels, scans or tiles than may be."""
-    area = picture.width * picture.height
-    if area > MAX_PIXELS:
+def require_size(path, picture):
+    """Raises InputError for a Pillow picture of more than MAX_PIXELS."""
+    if picture.width * picture.height > MAX_PIXELS:
         raise too_large(path)
+
+
+def require_affordable(path, picture):
+    """Raises InputError for a Pillow picture, not yet loaded, that claims more scans or tiles than may be."""
+    area = picture.width * picture.height
     if area * _tiles_cover(picture) > MAX_TILED * max(area, 1):
         raise InputError(f"{path} is a TIFF whose tiles cover it many times over; save the picture again")
     if picture.tile and picture.tile[0][0] == "ppm_plain" and area * len(picture.getbands()) > MAX_TEXT:
