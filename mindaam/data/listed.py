@@ -21,6 +21,7 @@ MAX_JSON = 256 << 20  # bytes; a million images take a quarter of it
 MAX_LINE = 1 << 20  # characters of a table's line
 FREE, MAX_RATIO = 256 << 20, 200  # bytes that a packed table may grow to in any case; beyond, times its packed size
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+HALVES = re.compile("[\ud800-\udfff]")  # of characters, which no text has by themselves
 DRIVE = re.compile(r"[A-Za-z]:/")
 SHOWN = 80  # characters of a name that a message repeats
 
@@ -71,7 +72,7 @@ def fault_of_text(text):
     """What is wrong with a text from a file that people are to read, as the end of a sentence; None if it is sound."""
     if CONTROL.search(text):
         return "has control characters in it"
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
+    if HALVES.search(text):
         return "is no text"
     return None
 

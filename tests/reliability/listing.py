@@ -4,7 +4,8 @@ from importlib import import_module
 
 NAMES = (
     "images", "image-headers", "videos", "video-headers", "audio", "checkpoints", "checkpoint-configs", "torch-files",
-    "configurations", "tables", "gaze-data",
+    "configurations", "tables", "gaze-data", "environments",
+    "processes",
 )  # fmt: skip
 
 

@@ -32,17 +32,17 @@ def main(name, seed, folder):
 
 
 def tried(row, seed, number, folder):
-    """One try as a dict: number, verdict, why, seconds, megabytes."""
+    """One try as a dict: number, verdict, why, seconds, megabytes; processes that it starts count for both."""
     try:
         path = row.make(row.dice(seed, number), number, folder)
     except Exception:  # a mistake of the row's, which must not pass for a fall
         return {"number": number, "mistake": traceback.format_exc()}
     _forget_peak()
-    start, used = time.monotonic(), time.process_time()
+    start, used = time.monotonic(), _processor()
     verdict, why = judged(row, path)
     # a busy machine makes a clock go faster than the work, several threads make work faster than the clock
-    seconds = min(time.monotonic() - start, time.process_time() - used)
-    megabytes = _peak()
+    seconds = min(time.monotonic() - start, _processor() - used)
+    megabytes = max(_peak(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
     if seconds > row.seconds:
         verdict, why = FELL, f"took {seconds:.1f} s, more than {row.seconds:g}"
     elif megabytes > row.megabytes:
@@ -56,6 +56,12 @@ def _bound(megabytes):
     limit = now + SPARE * megabytes * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _processor():
+    """Processor seconds of this process, and of those that it started and that ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
 
 
 def _forget_peak():

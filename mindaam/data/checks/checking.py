@@ -173,8 +173,16 @@ def _looked(found, reader, chosen, gaze, deep, progress):
         if not found.is_film:
             return look_at_picture(reader, place, labelled=labelled(place), gaze=gaze, deep=deep)
         tree = Tree(found.tree.root)  # of its own: listings are not shared between threads
-        alone = FilmSet(tree, found.record, found.layout, [films.get(place, found.stimuli[place])], None)
-        return look_at_film(alone, 0, labelled=labelled(place), deep=deep)
+        film = films.get(place, found.stimuli[place])
+        seen = look_at_film(alone(tree, film), 0, labelled=labelled(place), deep=deep)
+        if film.timeline is None and any(problem.severity == DAMAGED for problem in seen.problems):
+            [film] = with_timelines(tree, found.layout, [film])  # its header may count what is not shown
+            if film.timeline is not None:
+                seen = look_at_film(alone(tree, film), 0, labelled=labelled(place), deep=deep)
+        return seen
+
+    def alone(tree, film):
+        return FilmSet(tree, found.record, found.layout, [film], None)
 
     looks, films = [], {}
     if found.is_film and deep:  # what headers say is good enough otherwise

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mindaam.data.audio.windows import cut_of
+from mindaam.data.checks.checking import examine
 from mindaam.data.checks.own_checks import examine_own
 from mindaam.data.datasets import opening
 from mindaam.data.datasets.corpus import find_set, open_found
@@ -159,6 +160,11 @@ def test_a_published_set_believes_no_header_either(tmp_path):
     found = find_set(tmp_path, "dhf1k")
     skipped = found.layout.skip_frames
     assert len(found.stimuli[0].numbers) == 28 - skipped, "nothing is decoded to list what is here"
+    first = found.stimuli[0].name
+    report = examine(found)
+    problems = [each for each in report["problems"] if each["stimulus"] == first]
+    assert not [each for each in problems if each["severity"] == "damaged"]
+    assert any("on frames before the first or after the last" in each["reason"] for each in problems)
     reader = open_found(found, "train")
     assert reader.frames(0) == 6 - skipped and number_of(reader.clip(0, [5 - skipped]).image[0]) == 27
     assert reader.beyond_of(0) > 0
