@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mindaam.errors import InputError
 from mindaam.metrics.density import cc
 from mindaam.metrics.settings import PAPER
 
@@ -13,13 +14,13 @@ def frame_cc(maps, truths):
 
 def flicker(maps):
     """Half the mean of sum |u_t - u_(t-1)| over maps [T,h,w] scaled to sum 1; 0 when still, 1 when never the same."""
-    u = maps / maps.sum((1, 2), keepdims=True, dtype=np.float64)
+    u = _densities(maps)
     return float(0.5 * np.abs(np.diff(u, axis=0)).sum((1, 2)).mean())
 
 
 def total_variation(maps, others):
     """Half the mean of sum |u - v| over the frames of two sets of maps [T,h,w], scaled to sum 1."""
-    u, v = (each / each.sum((1, 2), keepdims=True, dtype=np.float64) for each in (maps, others))
+    u, v = _densities(maps), _densities(others)
     return float(0.5 * np.abs(u - v).sum((1, 2)).mean())
 
 
@@ -36,3 +37,14 @@ def summary(rows):
             scores[f"CC_{name}"] = float(np.mean(found))
     calm = [flicker(maps) for kind, maps, _ in rows if kind == "static"]
     return scores | ({"flicker_static": float(np.mean(calm))} if calm else {})
+
+
+def _densities(maps):
+    """Maps [T,h,w] scaled to sum 1 each; InputError for maps that are not finite, or sum to nothing."""
+    maps = np.asarray(maps)
+    if maps.ndim != 3 or not np.isfinite(maps).all():
+        raise InputError("the maps of a film must be finite numbers [T,h,w]")
+    sums = maps.sum((1, 2), keepdims=True, dtype=np.float64)
+    if (sums <= 0).any():
+        raise InputError("a map of a film sums to nothing, and cannot be a density")
+    return maps / sums

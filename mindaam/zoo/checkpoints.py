@@ -17,7 +17,7 @@ from mindaam.files import opened
 from mindaam.zoo.checksums import CHECKSUM, checksum, require_sound, row_bytes
 from mindaam.zoo.headers import DTYPES, HALF, header_bytes, read_header
 
-SHOWN = 4  # names listed in an error before "and N more"
+SHOWN, WIDTH = 4, 80  # names, and characters of them, that an error lists before "and N more"
 
 
 def sha256_of(path):
@@ -185,8 +185,12 @@ def _misfit(name, array, parameter):
 
 
 def _listed(label, names):
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{len(names)} {label} ({', '.join(names[:SHOWN])}{more})"
+    """The first names, as many as fit into WIDTH characters, one at least."""
+    shown = [name if len(name) <= WIDTH else f"{name[:WIDTH]}..." for name in names[:SHOWN]]
+    while len(shown) > 1 and sum(map(len, shown)) > WIDTH:
+        shown.pop()
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return f"{len(names)} {label} ({', '.join(shown)}{more})"
 
 
 def _sync_folder(folder):

@@ -18,6 +18,7 @@ import numpy as np
 
 import mindaam
 from mindaam.errors import ConfigError, InputError, OutputError
+from mindaam.files import opened
 from mindaam.zoo.checkpoints import sha256_of
 from mindaam.zoo.index import records
 from mindaam.zoo.model_files import checkpoint_file
@@ -237,7 +238,8 @@ def _split_names(target):
 def _is_description(path):
     """Whether a file is an earlier export's, which may be replaced."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        with opened(path) as stream:
+            content = json.loads(stream.read())
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and {"graph", "inputs", "outputs"} <= set(content)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from mindaam.errors import CheckpointError, ConfigError
+from mindaam.file_kinds import TEXT, stand_in, start_of
 from mindaam.zoo.cache import cache_dir, locked, pin, prepared, publish
 from mindaam.zoo.checkpoints import sha256_of
 from mindaam.zoo.index import announced, check, cure, hash_of, place, record, refuse_stand_in
@@ -150,12 +151,10 @@ def _fetched(address, path, expected, size, **how):
     for last in (False, True):
         continued = transfer(address, part, size=size, blind=expected is None, **how)
         got = sha256_of(part)
-        if expected is None:
-            try:
-                refuse_stand_in(part)
-            except CheckpointError:
-                discard(part)
-                raise
+        named = stand_in(start_of(part)) if got != expected else None
+        if named and named != TEXT:
+            discard(part)
+            raise CheckpointError(f"{shown(address)} gives {named}")
         if got == (expected or got):
             publish(part, path)
             return got

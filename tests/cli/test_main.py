@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+import warnings
 from time import sleep
 
 import pytest
 
 from mindaam.cli import main, terminal
-from mindaam.errors import ConfigError
+from mindaam.errors import ConfigError, Notice
 
 
 def test_help_is_light_and_names_the_commands():
@@ -40,6 +41,17 @@ def test_no_command_shows_the_help(capsys):
     assert main.run([]) == 2
     said = capsys.readouterr()
     assert "predict" in said.out + said.err and "mindaam: \n" not in said.err
+
+
+def test_a_notice_of_the_library_is_one_sentence_said_once(monkeypatch, capsys):
+    def command(*_, **__):
+        for _ in range(2):
+            warnings.warn("x.safetensors carries\nno checksum", Notice, stacklevel=1)
+        return 0
+
+    monkeypatch.setattr(main, "app", command)
+    assert main.run(["predict"]) == 0
+    assert capsys.readouterr() == ("", "mindaam: x.safetensors carries no checksum\n")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mindaam.errors import InputError
 from mindaam.metrics.films import flicker, frame_cc, summary, total_variation
 
 
@@ -41,3 +42,13 @@ def test_the_summary_keeps_kinds_apart():
     assert scores["CC_moving"] == pytest.approx(1) and scores["CC_cut"] == pytest.approx(0.5, abs=0.05)
     assert scores["flicker_static"] == pytest.approx(0.5, abs=1e-3)
     assert set(summary(rows[:1])) == {"CC_moving"}
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_maps_that_are_no_densities_are_refused(value):
+    maps = spots([(1, 1), (2, 2)])
+    for broken in (np.where(maps == 1, value, maps), np.zeros_like(maps), maps[0]):
+        with pytest.raises(InputError, match="map"):
+            flicker(broken)
+        with pytest.raises(InputError, match="map"):
+            total_variation(maps, broken)

@@ -4,7 +4,7 @@ import pytest
 
 from mindaam.errors import ConfigError
 from mindaam.models.config import LoRAConfig, ModelConfig
-from mindaam.models.registry import list_models, list_presets, model_config
+from mindaam.models.registry import build_model, list_models, list_presets, model_config
 from mindaam.schema import merge, override, read_yaml, validate
 
 NAME = "aam_dinov2_vits14"
@@ -99,6 +99,14 @@ def test_changes_are_laid_over_the_file():
         ({"lora": {"rank": "many"}}, ['"lora.rank"', "integer"]),
         ({"lora": {"dropout": 1.0}}, ['"lora.dropout"']),
         ({"encoder": None}, ['"encoder"']),
+        ({"encoder": {"width": 10**9}}, ['"encoder.width"', "16384"]),
+        ({"image_size": [14_000_000, 14]}, ['"image_size']),
+        ({"image_size": [4088, 4088]}, ["image_size", "patches"]),
+        ({"head": {"gaussians": 10**6}}, ['"head.gaussians"']),
+        ({"mean": [0.4, float("nan"), 0.4]}, ['"mean']),
+        ({"std": [0.2, 1e-300, 0.2]}, ['"std']),
+        ({"sound": {"scale": float("inf")}}, ['"sound.scale"']),
+        ({"text": {"name": "../x"}}, ['"text.name"']),
         ({"epsilons": "tiny"}, ['"epsilons"', "'paper' or 'released'"]),
     ],
 )
@@ -108,6 +116,17 @@ def test_a_wrong_value_is_one_sentence_that_names_it(changes, words):
     message = str(error.value)
     assert all(word in message for word in (NAME, *words)), message
     assert "\n" not in message
+
+
+def test_the_largest_published_encoder_is_within_the_ranges():
+    sizes = {"patch": 16, "width": 4096, "depth": 40, "heads": 32, "prefix": 5, "taps": [9, 19, 29, 39]}
+    config = model_config(NAME, changes={"encoder": sizes, "image_size": [2048, 2048], "lora": {"last_n_blocks": 40}})
+    assert config.encoder.width == 4096
+
+
+def test_an_encoder_larger_than_its_weights_is_refused_before_it_is_made():
+    with pytest.raises(ConfigError, match=f'"{NAME}": encoder.depth is 200, and dinov2_vits14 has 12'):
+        build_model(NAME, changes={"encoder": {"depth": 200, "taps": [2, 5, 8, 199]}})
 
 
 def test_unknown_models_and_presets_name_the_nearest():

@@ -211,6 +211,13 @@ def test_a_connection_that_breaks_again_and_again_is_gone_on_with(site, zoo):
     assert left_behind(zoo) == ["a/a.safetensors"]
 
 
+def test_a_pointer_in_the_place_of_weights_is_not_taken(site, zoo):
+    site.files[FILE] = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
+    with pytest.raises(CheckpointError, match="a Git LFS pointer"):
+        fetch("b", accept=True, context=site.context)
+    assert not left_behind(zoo)
+
+
 def test_truncation_is_noticed_and_what_came_is_kept(site, zoo):
     full = https_site.broken_off(300_000)
     site.odd[FILE] = lambda h: full(h) if len(site.asked) == 1 else h.say(503)
@@ -591,6 +598,8 @@ def test_addresses_that_are_none_are_refused_before_anything_is_asked(rest):
         transfer.check_address(f"https://{rest}")
 
 
-@pytest.mark.parametrize("url", ["https://a", "https://a.b:8443/c/d%20e?f=g", "https://user:secret@a/", "https://[::1]/b"])
+@pytest.mark.parametrize(
+    "url", ["https://a", "https://a.b:8443/c/d%20e?f=g", "https://user:secret@a/", "https://[::1]/b"]
+)
 def test_addresses_that_can_be(url):
     assert transfer.check_address(url) == url

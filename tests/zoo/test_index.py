@@ -99,6 +99,22 @@ def test_a_truncated_file_is_noticed(zoo):
         index.verified("a")
 
 
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n", "a Git LFS pointer.*git lfs pull"),
+        (b"<html>log in</html>", "a web page"),
+    ],
+)
+def test_what_lies_in_a_files_place_is_named_and_nobody_can_vouch_for_it(zoo, content, named):
+    (zoo / "encoders" / "a.safetensors").write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"a.safetensors is {named}"):
+        index.verified("a")
+    (zoo / "b.safetensors").write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"b.safetensors is {named}"):
+        index.vouch("b")
+
+
 def test_a_missing_file_is_noticed_and_keeps_its_hash(zoo):
     (zoo / "encoders" / "a.safetensors").unlink()
     before = (zoo / "index.yaml").read_bytes()

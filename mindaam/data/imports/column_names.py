@@ -102,9 +102,10 @@ def milliseconds(role, column):
 
 def parted(name):
     """(the rest, unit) of a column's name, both plain: "Start [ms]" and "start_ms" give ("start", "ms"); else None."""
-    bracketed = re.fullmatch(r"(.+?)\s*[\[(]([^\[\]()]+)[\])]\s*", name)
-    if bracketed:
-        return _plain(bracketed[1]), re.sub(r"[\s._]+", "", bracketed[2].casefold())
+    name = name.strip()
+    begins = max(name.rfind("["), name.rfind("("))
+    if name.endswith(("]", ")")) and begins > 0:
+        return _plain(name[:begins]), re.sub(r"[\s._]+", "", name[begins + 1 : -1].casefold())
     rest, _, unit = _plain(name).rpartition("_")
     return (rest, unit) if rest and (unit in TIMES or unit in PIXELS) else (_plain(name), None)
 

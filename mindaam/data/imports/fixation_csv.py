@@ -13,6 +13,7 @@ from mindaam.errors import ConfigError, InputError
 MISSING = {"", ".", "-", "--", "nan", "-nan", "na", "<na>", "n/a", "#n/a", "null", "none", "1.#qnan", "-1.#ind"}
 NAMELESS = {"", "-", "."}  # how they write that no stimulus was shown
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 1,234: a decimal comma, or one that parts thousands
+_DOTTED = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")  # 1.234, as people write it whose comma is decimal
 
 
 class Row(NamedTuple):
@@ -135,25 +136,34 @@ class _Commas:
     """What the commas in a table's numbers may be: all decimal ones, or such as part thousands."""
 
     def __init__(self, path):
-        self.path, self.decimal, self.points = path, False, False
-        self.grouped, self.small, self.large = {}, set(), set()
+        self.path, self.decimal, self.points = path, set(), False
+        self.grouped, self.dotted, self.small, self.large = {}, {}, set(), set()
 
     def see(self, line, role, text):
         """Notes a number of a role."""
         if _GROUPED.fullmatch(text):
             self.grouped.setdefault(role, (line, text))
         elif "," in text:
-            self.decimal = True
+            self.decimal.add(role)
         elif "." in text:
             self.points = True
+            if _DOTTED.fullmatch(text):
+                self.dotted.setdefault(role, (line, text))
         else:
             (self.small if len(text.lstrip("+-")) <= 3 else self.large).add(role)
 
     def check(self):
-        """InputError where 1,234 may well be 1234: beside numbers with points, or in a column of whole numbers."""
-        for role, (line, text) in ({} if self.decimal else self.grouped).items():
+        """InputError where 1,234 may well be 1234, beside numbers with points or in a column of whole numbers, and
+        where 1.234 may be, in a column with decimal commas."""
+        doubtful = {role: found for role, found in self.dotted.items() if role in self.decimal}
+        for role, found in ({} if self.decimal else self.grouped).items():
             if self.points or (role in self.small and role not in self.large):
-                raise InputError(
-                    f'{self.path}, line {line}: is {role} "{text}" with a decimal comma, or does the comma part '
-                    f"thousands? write {text.replace(',', '')} or {text.replace(',', '.')}, in all rows alike"
-                )
+                doubtful.setdefault(role, found)
+        for role, (line, text) in doubtful.items():
+            sign = "comma" if "," in text else "point"
+            whole, point = re.sub("[,.]", "", text), text.replace(",", ".")
+            where = f"{self.path}, line {line}"
+            raise InputError(
+                f'{where}: is {role} "{text}" with a decimal {sign}, or does the {sign} part thousands? write {whole} '
+                f"or {point}, in all rows alike"
+            )

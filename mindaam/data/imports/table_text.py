@@ -22,7 +22,7 @@ MARKS = (  # at the beginning of a file; the longer one of two that begin alike 
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _DECLARATION = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
-_QUOTED = re.compile(r'"[^"]*("|$)')
+_WITHIN = re.compile(r'"[^"]*("|$)|\[[^\[\]]*\]|\([^()]*\)')  # quotations, and units in brackets
 
 
 def read_cells(path, fits):
@@ -88,8 +88,8 @@ def _declared(path, line, separator):
 
 
 def _separator(line):
-    """The sign of SEPARATORS that a line has most of, quotations left out."""
-    return max(SEPARATORS, key=_QUOTED.sub("", line).count)
+    """The sign of SEPARATORS that a line has most of, but for those within quotations and brackets."""
+    return max(SEPARATORS, key=_WITHIN.sub("", line).count)
 
 
 def _names(lines, number, declared):

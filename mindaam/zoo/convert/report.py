@@ -5,6 +5,7 @@ from typing import NamedTuple
 from mindaam.errors import CheckpointError
 
 SHOWN = 3  # names listed a line before "and N more"
+WIDTH = 100  # characters of a name; those of models are shorter
 
 
 class Report(NamedTuple):
@@ -106,6 +107,6 @@ def text(report, full=False):
 
 def listed(names):
     """The first few of the names, and how many more there are."""
-    names = list(names)
+    names = [name if len(name) <= WIDTH else f"{name[:WIDTH]}..." for name in names]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

@@ -19,6 +19,7 @@ _STORED, _DEFLATED, _ENCRYPTED = 0, 8, 1
 _SIZES_LATER = 8  # a local header's flag: its sizes follow the bytes
 _LONGEST_DIRECTORY = 1 << 22  # bytes; an entry of PyTorch's takes about a hundred
 _GROWTH = 8  # times the archive's size, and a little, is the most that unpacking may give
+_BRIEF = 120  # characters
 _LITTLE = 1 << 24
 
 
@@ -43,8 +44,14 @@ def read_directory(data, path):
         entries = _entries(data)
         _check(entries, len(data))
     except (ValueError, struct.error) as error:
-        raise CheckpointError(f"{path} is a damaged zip archive ({error}); fetch it again") from error
+        raise CheckpointError(f"{path} is a damaged zip archive ({_brief(error)}); fetch it again") from error
     return {entry.name: entry for entry in entries}
+
+
+def _brief(error):
+    """What an error says, without more of the file's own bytes than a line takes."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= _BRIEF else f"{text[:_BRIEF]}..."
 
 
 def content(data, entry, path):

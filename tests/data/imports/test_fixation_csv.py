@@ -140,6 +140,12 @@ def test_headers_that_cannot_be_found(read, text, says):
 def test_separators_within_names_are_not_counted(read):
     table = read('image;"gaze, left, in px";y\na;1,5;2\n', {"x": "gaze, left, in px"})
     assert places(table) == [("a", 1.5, 2)]
+    table = read("image;x [px, left];y (px, left, up)\na;1,5;2\n", {"x": "x [px, left]", "y": "y (px, left, up)"})
+    assert places(table) == [("a", 1.5, 2)]
+
+
+def test_a_name_of_any_length_costs_no_time(read):
+    assert places(read("image,x,y,a" + " " * 100_000 + "b" + "(" * 10_000 + "\na,1,2,3\n")) == [("a", 1, 2)]
 
 
 @pytest.mark.parametrize("text", sorted(MISSING) + ["NaN", "NA", "NULL", " . "])

@@ -235,6 +235,7 @@ def test_the_split_depends_on_names_alone():
         ("image;x;y\na.jpg;1.234,5;2\n", 'x is "1.234,5"'),
         ("image;x;y\na.jpg;1,234;2.5\n", "does the comma part thousands? write 1234 or 1.234, in all rows alike"),
         ("image;x;y\na.jpg;1;2\na.jpg;1,234;2\n", 'line 3: is x "1,234" with a decimal comma'),
+        ("image;x;y\na.jpg;567,8;2\na.jpg;1.234;2\n", "does the point part thousands? write 1234 or 1.234"),
         ("image,x,y,duration\na.jpg,1,2,inf\n", 'duration_ms is "inf"'),
         ("image,x,y\na.jpg," + "9" * 5000 + ",2\n", '99...", which is no number'),
         ('image,x,y\na.jpg,"1\n\x1b[2J",2\n', 'line 3: x is "1\\n\\x1b[2J", which is no number'),
