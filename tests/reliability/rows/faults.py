@@ -55,7 +55,7 @@ def attempt(path):
     if end == "no name":
         raise InputError("something is damaged")
     if end == "a long refusal":
-        raise InputError(f"{path} is {'damaged ' * 110}")
+        raise InputError(f"{path} is {'damaged ' * 60}")
     require(end != "a wrong result", "what was read is wrong")
 
 
