@@ -58,7 +58,7 @@ class TemporalConfig(Schema):
     at once, in training and in prediction.
     """
 
-    taps: tuple[Annotated[int, Field(ge=0, le=3)], ...] = Field(min_length=1)
+    taps: tuple[Annotated[int, Field(ge=0, le=3)], ...] = Field(min_length=1, max_length=4)
     frames: Annotated[int, Field(gt=0, le=16384)]
     heads: Count
     mlp_ratio: Annotated[int, Field(gt=0, le=32)]
