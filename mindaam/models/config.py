@@ -14,8 +14,8 @@ Name = Annotated[str, Field(pattern=r"^[\w.+-]{1,100}$")]
 Width = Annotated[int, Field(gt=0, le=16384)]  # DINOv3's largest has 4096 channels
 Count = Annotated[int, Field(gt=0, le=256)]  # of heads, blocks, tokens beside the patches
 Side = Annotated[int, Field(gt=0, le=4096)]  # pixels
-Mean = Annotated[float, Field(ge=-1000, le=1000)]
-Spread = Annotated[float, Field(ge=1e-4, le=1000)]
+Mean = Annotated[float, Field(ge=0, le=255)]
+Spread = Annotated[float, Field(ge=1e-4, le=255)]
 MOST_PATCHES = 1 << 16  # of one picture: 4096 x 4096 pixels in patches of 16
 
 
