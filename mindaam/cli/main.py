@@ -54,6 +54,9 @@ def run(arguments=None):
     except MindAAMError as error:
         say(error)
         return MISUSE
+    except MemoryError:
+        say("what was asked for does not fit into memory; ask for less at once, or free some memory")
+        return MISUSE
     except (KeyboardInterrupt, typer.Abort):  # older releases of typer; newer ones return the code
         code = STOPPED
     except Exception as error:

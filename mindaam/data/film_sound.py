@@ -93,12 +93,16 @@ class Soundtrack:
                 try:
                     self._next = next(self._packets, None)
                 except FAULTS:
-                    self.lost, self._packets = self._time, iter(())
+                    self.lose()
             if self._next is None or self._next[0] > time:
                 return
             self._time, packet = self._next
             self._next = None
             yield packet
+
+    def lose(self):
+        """Gives no more packets: what comes cannot be read, or not be kept."""
+        self.lost, self._packets, self._next = self._time, iter(()), None
 
     def close(self):
         """Closes the film that the sound comes from."""

@@ -15,7 +15,7 @@ TICKS = 90_000  # a second; frames are shown at any of them, so that a variable 
 # Without B-frames the order of the file is that of the times, so that mp4's durations are right at a variable rate.
 QUALITY = {"preset": "veryfast", "crf": "20", "bf": "0"}
 KEYFRAME_SECONDS = 4  # between pictures that a player can jump to
-LONGEST = 86_400.0  # seconds for which a last frame is shown; what a header says beyond that is wrong
+LONGEST = 21_600.0  # seconds for which a last frame is shown; beyond, a header is wrong, and an mp4 holds no 24,000
 SHORTEST = 0.01  # seconds for which a frame is shown at least
 LONGEST_SIDE = 16384  # H.264 knows no longer
 BT709 = 1  # FFmpeg's number of the colour space of high-definition television
@@ -112,7 +112,10 @@ class FilmWriter:
         """Packets to the file. last: how long the film's last frame is shown, in ticks; given with its packet."""
         for packet in packets:
             if packet.stream is not self._stream:
-                self._container.mux(packet)
+                try:
+                    self._container.mux(packet)
+                except (av.error.ArgumentError, av.error.InvalidDataError):  # by damaged sound, not the disk
+                    self._sound.lose()
                 continue
             if self._waiting is not None:
                 self._container.mux(self._waiting)

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
+from numpy.lib import format as npy
 from PIL import Image
 
 from mindaam.data import kinds
@@ -191,8 +192,10 @@ def write_png(path, image):
 
 def write_npy(path, array):
     """Writes an array as .npy, whole or not at all; OutputError when that is impossible."""
-    with replacing(path) as stream:
-        np.save(stream, array, allow_pickle=False)
+    array = np.ascontiguousarray(array)
+    with replacing(path) as stream:  # not by np.save, which hides why a disk took only a part
+        npy.write_array_header_1_0(stream, npy.header_data_from_array_1_0(array))
+        stream.write(array.data)
 
 
 def write_npz(path, **arrays):

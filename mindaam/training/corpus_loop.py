@@ -35,7 +35,7 @@ from mindaam.training.log import CsvLog, Progress
 from mindaam.training.prompting import header_entry
 from mindaam.training.schedule import rate_at
 from mindaam.zoo.factory import sentence_encoder
-from mindaam.zoo.run_checkpoints import MODEL
+from mindaam.zoo.run_checkpoints import MODEL, table_in
 from mindaam.zoo.weights import save_trained
 
 COLUMNS = (
@@ -184,7 +184,10 @@ class Run:
         changed = checkpoints.differences(theirs, ours, FREE)
         if changed and not allow_changes:
             raise checkpoints.refuse(path, changed)
-        place = json.loads(metadata["corpus"])
+        place = table_in(path, metadata["corpus"], "the run's place")
+        lacking = sorted({"data", "state", "number", "done", "best", "scale"} - set(place))
+        if lacking:
+            raise CheckpointError(f"{path}: its place lacks {lacking[0]}; take another checkpoint of the run")
         if place["data"] != self.source.fingerprint:
             raise CheckpointError(
                 f"{path} was trained on other data: sets, or how many pictures, films or frames they have, changed "

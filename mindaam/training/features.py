@@ -54,7 +54,8 @@ class FeatureCache:
             note = json.loads(self.note.read_text(encoding="utf-8"))
             ours = {key: note[key] for key in self.origin} == self.origin
             return {variant: int(note["done"].get(variant, 0)) if ours else 0 for variant in variants}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # computing again is the cure for them all
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            # computing again is the cure for them all
             return dict.fromkeys(variants, 0)
 
     def _kept(self, variant):

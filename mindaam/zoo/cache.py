@@ -4,6 +4,7 @@ It is $MINDAAM_CACHE, else `mindaam` in $XDG_CACHE_HOME, else `~/.cache/mindaam`
 index, lie `pins.json` and a folder of locks.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -15,6 +16,7 @@ from mindaam.places import user_cache
 
 _ELSEWHERE = "make room or name another folder with MINDAAM_CACHE"
 LARGEST = 4_000_000  # bytes of pins.json
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG)
 _HEX = set("0123456789abcdef")
 
 
@@ -77,9 +79,9 @@ def pins():
     try:
         content = json.loads(read_small(path, LARGEST))
         good = isinstance(content, dict) and all(_is_pin(pin) for pin in content.values())
-    except (FileNotFoundError, NotADirectoryError, PermissionError):  # the bundled files need no such folder
-        return {}
     except (OSError, ValueError, RecursionError) as error:
+        if getattr(error, "errno", None) in _NOT_THERE:  # the bundled files need no such folder
+            return {}
         raise CheckpointError(f"cannot read {path}: {error}; delete it and pin your files anew") from error
     if not good:
         raise CheckpointError(f"{path} is not a table of hashes; delete it and pin your files anew")

@@ -282,5 +282,5 @@ def _remembered(part, url):
     try:
         memory = json.loads(_memory(part).read_text(encoding="utf-8"))
         return memory["validator"] if memory["url"] == shown(url) else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -181,9 +181,28 @@ def test_a_full_disk_is_told_in_a_sentence_and_nothing_is_left(tmp_path, limit):
     assert not list(tmp_path.iterdir())
 
 
-def test_frames_however_close_and_an_end_however_far_are_written(tmp_path):
-    with FilmWriter(tmp_path / "a.mp4", (48, 64), 25.0, end=4e6) as writer:
+@pytest.mark.parametrize("end", [24_000.0, 4e6])
+def test_frames_however_close_and_an_end_however_far_are_written(tmp_path, end):
+    with FilmWriter(tmp_path / "a.mp4", (48, 64), 25.0, end=end) as writer:
         for number, image in enumerate(pictures(4)):
             writer.write(image, number * 2e-6)
     times = [frame.time for frame in read_frames(tmp_path / "a.mp4")]
     assert len(times) == 4 and film_info(tmp_path / "a.mp4").duration < 1
+
+
+def test_sound_that_no_mp4_takes_is_lost_and_the_film_kept(tmp_path):
+    source = make_clip(tmp_path / "a.mp4", pictures(25), tone=1.0)
+    with FilmWriter(tmp_path / "b.mp4", (48, 64), 25.0, sound=source) as writer:
+        copied = writer._sound._packets
+
+        def damaged():
+            for number, (time, packet) in enumerate(copied):
+                if number == 6:
+                    packet.dts = 0
+                yield time, packet
+
+        writer._sound._packets = damaged()
+        for number, image in enumerate(pictures(25)):
+            writer.write(image, number / 25)
+    assert writer.sound_lost == pytest.approx(6 * 1024 / 16_000, abs=0.1)
+    assert len(list(read_frames(tmp_path / "b.mp4"))) == 25

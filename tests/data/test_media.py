@@ -1,6 +1,8 @@
 """Odd pictures become upright 8-bit RGB; unusable files and places are errors that name the path and the cure."""
 
+import errno
 import os
+import resource
 import warnings
 
 import numpy as np
@@ -300,3 +302,19 @@ def test_what_killed_processes_left_goes_a_day_later(tmp_path):
     assert sorted(tmp_path.iterdir()) == sorted([young, *others])
     with pytest.raises(InputError, match="holds no"):  # none of them is taken for an input
         media.list_files(tmp_path, (".tmp", ".mp4"), "films")
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_an_npy_is_numpys_own_and_a_full_disk_is_told_as_such(tmp_path, order):
+    array = np.asarray(np.random.default_rng(0).random((60, 50), np.float32), order=order)
+    media.write_npy(tmp_path / "a.npy", array)
+    np.save(tmp_path / "b.npy", np.ascontiguousarray(array))
+    assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9000, before[1]))
+    try:
+        with pytest.raises(OutputError, match="c.npy") as caught:
+            media.write_npy(tmp_path / "c.npy", array)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.__cause__.errno == errno.EFBIG and len(list(tmp_path.iterdir())) == 2

@@ -37,7 +37,8 @@ def points_image(path, size, threshold=0.5):
 def mask_mat(path, size, variable):
     """A matrix of the stimulus's size in a MATLAB file that is 0 but at fixated pixels (CAT2000)."""
     mask = read_mat(path, [variable])[variable]
-    if not isinstance(mask, np.ndarray) or mask.ndim != 2:
+    sound = isinstance(mask, np.ndarray) and mask.ndim == 2 and mask.dtype.kind in "fiub" and np.isfinite(mask).all()
+    if not sound:
         raise InputError(f"{path}: {variable} is no matrix of fixated pixels; copy the file again")
     _require_size(path, mask.shape, size)
     return _centres(mask != 0)

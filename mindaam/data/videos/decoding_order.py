@@ -7,10 +7,38 @@ B-frames (DivX, Xvid) and for H.264.
 """
 
 from heapq import heappop, heappush
+from itertools import islice
 
 import av
 
+from mindaam.data.videos.containers import packets
+
 KINDS = ("avi", "asf")  # FFmpeg's names of containers without times of presentation
+# Those that have them, of which some files leave them out, as when they were made from an AVI packet by packet.
+AMISS = ("mov", "flv", "mxf")
+LOOKED_AT = 16  # packets of one time each, after which that may be so
+DECODED = 64  # packets within which the decoder shows it
+AS_IN_AVI = ("mpeg4", "h264", "vc1", "wmv3", "mpeg2video")  # codecs that Matroska may hold as AVI does, by a tag
+
+
+def lacks_times(kind, context):
+    """Whether a container (FFmpeg's name) has times of decoding only for the video of a codec context (PyAV's)."""
+    tagged = kind == "matroska" and context.name in AS_IN_AVI and context.codec_tag.strip("\0")
+    return kind in KINDS or bool(tagged)
+
+
+def is_amiss(container, index):
+    """Whether the first frames of a video (the stream's index in a container that was just opened) are shown in
+    another order than the times of their packets are in. Raises one of FAULTS for damage."""
+    stream, latest = container.streams[index], None
+    stream.codec_context.copy_opaque = True
+    for packet in islice(packets(container, stream), DECODED):
+        packet.opaque = packet.dts
+        for frame in packet.decode():
+            if latest is not None and frame.opaque is not None and frame.opaque < latest:
+                return True
+            latest = frame.opaque
+    return False
 
 
 class ShownInTurn:

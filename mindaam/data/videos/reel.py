@@ -2,10 +2,10 @@
 
 import os
 from contextlib import suppress
+from itertools import chain
 
 import av
 
-from mindaam.data.videos import decoding_order
 from mindaam.data.videos.alpha_track import alpha_track
 from mindaam.data.videos.colours import MAX_FRAME_PIXELS
 from mindaam.data.videos.containers import (
@@ -19,7 +19,7 @@ from mindaam.data.videos.containers import (
     packets,
     reached_by,
 )
-from mindaam.data.videos.decoding_order import ShownInTurn
+from mindaam.data.videos.decoding_order import AMISS, LOOKED_AT, ShownInTurn, is_amiss, lacks_times
 from mindaam.data.videos.deinterlacing import progressive
 from mindaam.errors import InputError
 
@@ -88,11 +88,37 @@ class Reel:
             )
         self.stream.thread_type, context.thread_count = "AUTO", THREADS
         context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}  # a size may change in the middle
-        self._turn = None
-        if kind(self.container) in decoding_order.KINDS:
+        ahead, further = self._look_ahead()
+        self._turn, self._source = None, chain(ahead, further)
+        if lacks_times(kind(self.container), context) or self._is_amiss(ahead):
             self._turn, context.copy_opaque = ShownInTurn(), True
         self.rate = _rate(self.stream)
         self.origin = (self.container.start_time or 0) / av.time_base
+
+    def _look_ahead(self):
+        """(the first packets, an iterator over those that follow); the first ones only where times may be amiss."""
+        packet, ahead, further, seen = None, [], packets(self.container), 0
+        if kind(self.container) not in AMISS or not self.stream.codec_context.has_b_frames:
+            return ahead, further
+        try:
+            while seen < LOOKED_AT and (packet := next(further, None)) is not None:
+                ahead.append(packet)
+                if packet.stream.index == self.stream.index:
+                    seen += 1
+                    if packet.pts != packet.dts:
+                        break
+        except FAULTS as error:
+            further = _failing(error)
+        return ahead, further
+
+    def _is_amiss(self, ahead):
+        """Whether the film leaves out times of presentation that its container has; `ahead`: its first packets."""
+        own = [packet for packet in ahead if packet.stream.index == self.stream.index]
+        if not own or any(packet.pts != packet.dts for packet in own):
+            return False
+        with open_film(self.path) as container, suppress(*FAULTS):
+            return is_amiss(container, self.stream.index)
+        return False
 
     def shown(self, start=0.0):
         """Yields (frame, time): PyAV's frames from second `start` on, progressive, and the seconds at which each is
@@ -113,7 +139,7 @@ class Reel:
         if start > 0 and self._can_jump(start):
             with suppress(*FAULTS):
                 self.container.seek(round((start + self.origin) * av.time_base), backward=True)
-                self.reached = None
+                self.reached, self._source = None, packets(self.container)
                 frames = self._decoded()
                 first = next(frames, None)
                 if first is not None and self._is_sure(first) and first.time - self.origin <= start:
@@ -156,7 +182,7 @@ class Reel:
             self._turn = ShownInTurn()
         self._alpha = alpha_track(self.stream)
         try:
-            for packet in packets(self.container):
+            for packet in self._source:
                 self._reach(packet)
                 if packet.stream.index == self.stream.index:
                     yield from self._frames(packet)
@@ -225,3 +251,9 @@ def _rate(stream):
         rate = min(rate, guessed)
     rate = rate or guessed
     return rate if 0.01 <= rate <= 1000 else RATE
+
+
+def _failing(error):
+    """An iterator that raises an error."""
+    raise error
+    yield

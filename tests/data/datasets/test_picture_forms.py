@@ -58,7 +58,14 @@ def test_a_mask_gives_the_centres_of_its_pixels_x_before_y(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "reason"), [(np.zeros((40, 30)), "30x40"), ("text", "no matrix"), (np.zeros((2, 3, 4)), "no matrix")]
+    ("value", "reason"),
+    [
+        (np.zeros((40, 30)), "30x40"),
+        ("text", "no matrix"),
+        (np.zeros((2, 3, 4)), "no matrix"),
+        (np.full(SIZE, np.nan), "no matrix"),
+        (np.full(SIZE, 1j), "no matrix"),
+    ],
 )
 def test_a_mask_that_is_none_is_refused(tmp_path, value, reason):
     savemat(tmp_path / "a.mat", {"fixLocs": value})
