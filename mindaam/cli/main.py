@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from mindaam import graphs
 from mindaam.cli import convert, evaluate, export, predict, train
 from mindaam.cli.data import data_app
 from mindaam.cli.terminal import notices_said, say, tell
@@ -54,6 +55,9 @@ def run(arguments=None):
     except MindAAMError as error:
         say(error)
         return MISUSE
+    except MemoryError:
+        say("what was asked for does not fit into memory; ask for less at once, or free some memory")
+        return MISUSE
     except (KeyboardInterrupt, typer.Abort):  # older releases of typer; newer ones return the code
         code = STOPPED
     except Exception as error:
@@ -91,6 +95,7 @@ def main():
     code = settle(run())
     if code == STOPPED:
         # An import or a compilation of MindSpore that was broken off crashes when the interpreter is taken down.
+        graphs.clear()
         os._exit(code)
     sys.exit(code)
 

@@ -8,7 +8,7 @@ from time import sleep
 
 import pytest
 
-from mindaam.cli import main, terminal
+from mindaam.cli import data_pack, main, terminal
 from mindaam.errors import ConfigError, Notice
 
 
@@ -115,3 +115,19 @@ def test_names_that_look_like_markup_are_shown_in_progress(monkeypatch, capsys, 
         report(1, 2)
     said = capsys.readouterr().err
     assert "\x1b[7m" not in said and name[0] in said
+
+
+def test_what_does_not_fit_into_memory_is_one_sentence(monkeypatch, capsys):
+    def fail(text):
+        raise MemoryError
+
+    monkeypatch.setattr("mindaam.inference.results.parse_kinds", fail)
+    assert main.run(["predict", "x.jpg", "-o", "out"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("mindaam: what was asked for does not fit into memory") and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("size", ["9" * 40, "100000x100000", "12x", "x", "-1", "8"])
+def test_sizes_that_cannot_be_packed(size):
+    with pytest.raises(ConfigError, match="size"):
+        data_pack._size(size)

@@ -6,6 +6,7 @@ import numpy as np
 
 from mindaam.data.videos.colours import upright_rgb
 from mindaam.data.videos.containers import FAULTS, JUMP, kind
+from mindaam.data.videos.decoding_order import KINDS
 from mindaam.data.videos.reel import Reel
 from mindaam.errors import InputError
 
@@ -46,7 +47,8 @@ def timeline(path):
         found = Timeline(np.array(times), times[-1], reel.rate)
         end = _declared_end(reel)
         if not times[-1] < end < times[-1] + JUMP:
-            end = times[-1] + (length or 1 / found.rate)
+            even = kind(reel.container) in KINDS  # whose packets have no durations, whatever a codec says of them
+            end = times[-1] + (1 / found.rate if even or not length else length)
         return found._replace(end=end)
 
 

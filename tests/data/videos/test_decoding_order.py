@@ -92,6 +92,7 @@ def check(path):
         ("a.avi", "libx264", 16, 25),
         ("a.avi", "mpeg2video", 2, 25),
         ("a.avi", "msmpeg4", 0, 25),
+        ("a.avi", "h263p", 0, 1000),
         ("a.asf", "mpeg4", 2, 25),
         ("a.asf", "libx264", 3, 25),
         ("a.wmv", "wmv2", 0, 25),
