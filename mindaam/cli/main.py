@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from mindaam import graphs
 from mindaam.cli import convert, evaluate, export, predict, train
 from mindaam.cli.data import data_app
 from mindaam.cli.terminal import notices_said, say, tell
@@ -94,6 +95,7 @@ def main():
     code = settle(run())
     if code == STOPPED:
         # An import or a compilation of MindSpore that was broken off crashes when the interpreter is taken down.
+        graphs.clear()
         os._exit(code)
     sys.exit(code)
 

@@ -64,14 +64,14 @@ def read_image(path, *, upright=True):
     Raises InputError for a missing, empty, damaged, foreign, oversized or overly slow file, or a folder.
     """
     with opened(path) as picture:
-        how, bright = stored(picture), dynamic_range(picture, path)
+        how, bright = stored(picture, path), dynamic_range(picture, path)
         picture = loaded(picture, upright)
         return to_rgb(picture, how, lambda: _low_bytes(path, upright), bright)
 
 
 def picture_size(path, *, upright=True):
     """(height, width) of the image in a file, from its header alone; upright and InputError as of `read_image`."""
-    with opened(path) as picture:
+    with opened(path, decode=False) as picture:
         height, width = stored_size(picture)
         return (width, height) if upright and orientation(picture) in SIDEWAYS else (height, width)
 
@@ -79,7 +79,7 @@ def picture_size(path, *, upright=True):
 def image_remarks(path):
     """What one should know of an image file that `read_image` has read, a list of sentences, mostly empty: that it was
     tone-mapped, that it holds more frames or pages. InputError as of `read_image`."""
-    with opened(path) as picture:
+    with opened(path, decode=False) as picture:
         bright, left = dynamic_range(picture, path), what_is_left(picture, path)
         said = [f"{path}: tone-mapped from {bright[0]}"] if bright else []
         return [*said, f"{path} {left}"] if left else said

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mindaam.data import media
-from mindaam.errors import InputError, OutputError
+from mindaam.errors import InputError, OutputError, shortened
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -111,7 +111,7 @@ def refused(path):
     with pytest.raises(InputError) as caught:
         media.read_image(path)
     message = str(caught.value)
-    assert str(path) in message and "\n" not in message
+    assert shortened(str(path)) in message and "\n" not in message
     return message
 
 
