@@ -20,7 +20,8 @@ def tries():
 
 def test_every_end_is_told_from_the_others_and_none_ends_the_run(tries):
     assert [one["verdict"] for one in tries] == [verdict for _, verdict, _ in ENDS]
-    assert all(why in one["why"] for one, (_, _, why) in zip(tries, ENDS, strict=True))
+    odd = [one["why"] for one, (_, _, why) in zip(tries, ENDS, strict=True) if why not in one["why"]]
+    assert odd == []
 
 
 def test_results_count_what_came_of_the_tries(tries):

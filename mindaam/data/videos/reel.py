@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from functools import lru_cache
 from itertools import chain
 
 import av
@@ -19,7 +20,7 @@ from mindaam.data.videos.containers import (
     packets,
     reached_by,
 )
-from mindaam.data.videos.decoding_order import AMISS, LOOKED_AT, ShownInTurn, is_amiss, lacks_times
+from mindaam.data.videos.decoding_order import AMISS, LOOKED_AT, ShownInTurn, is_amiss, lacks_times, may_be_amiss
 from mindaam.data.videos.deinterlacing import progressive
 from mindaam.errors import InputError
 
@@ -90,14 +91,19 @@ class Reel:
         context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}  # a size may change in the middle
         ahead, further = self._look_ahead()
         self._turn, self._source = None, chain(ahead, further)
-        if lacks_times(kind(self.container), context) or self._is_amiss(ahead):
-            self._turn, context.copy_opaque = ShownInTurn(), True
+        if lacks_times(kind(self.container), context):
+            self._turn = ShownInTurn()
+        elif may_be_amiss([each for each in ahead if each.stream.index == self.stream.index]):
+            about = os.stat(path)
+            if _is_amiss(path, self.stream.index, (about.st_size, about.st_mtime_ns)):
+                self._turn = ShownInTurn("pts")
+        context.copy_opaque = self._turn is not None
         self.rate = _rate(self.stream)
         self.origin = (self.container.start_time or 0) / av.time_base
 
     def _look_ahead(self):
         """(the first packets, an iterator over those that follow); the first ones only where times may be amiss."""
-        packet, ahead, further, seen = None, [], packets(self.container), 0
+        latest, ahead, further, seen = None, [], packets(self.container), 0
         if kind(self.container) not in AMISS or not self.stream.codec_context.has_b_frames:
             return ahead, further
         try:
@@ -105,20 +111,12 @@ class Reel:
                 ahead.append(packet)
                 if packet.stream.index == self.stream.index:
                     seen += 1
-                    if packet.pts != packet.dts:
+                    if latest is not None and packet.pts is not None and packet.pts <= latest:
                         break
+                    latest = packet.pts
         except FAULTS as error:
             further = _failing(error)
         return ahead, further
-
-    def _is_amiss(self, ahead):
-        """Whether the film leaves out times of presentation that its container has; `ahead`: its first packets."""
-        own = [packet for packet in ahead if packet.stream.index == self.stream.index]
-        if not own or any(packet.pts != packet.dts for packet in own):
-            return False
-        with open_film(self.path) as container, suppress(*FAULTS):
-            return is_amiss(container, self.stream.index)
-        return False
 
     def shown(self, start=0.0):
         """Yields (frame, time): PyAV's frames from second `start` on, progressive, and the seconds at which each is
@@ -179,7 +177,7 @@ class Reel:
     def _decoded(self):
         """Frames as they come out of the decoder; damage is noted, and passed over where that is possible."""
         if self._turn:
-            self._turn = ShownInTurn()
+            self._turn = ShownInTurn(self._turn.name)
         self._alpha = alpha_track(self.stream)
         try:
             for packet in self._source:
@@ -251,6 +249,14 @@ def _rate(stream):
         rate = min(rate, guessed)
     rate = rate or guessed
     return rate if 0.01 <= rate <= 1000 else RATE
+
+
+@lru_cache(maxsize=1024)
+def _is_amiss(path, index, state):
+    """Whether the times of presentation in a file are wrong; state: its size and when it was changed, for the cache."""
+    with open_film(path) as container, suppress(*FAULTS):
+        return is_amiss(container, index)
+    return False
 
 
 def _failing(error):

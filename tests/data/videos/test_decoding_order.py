@@ -66,6 +66,18 @@ def untimed(path, source, tag=None):
     return path
 
 
+def copied(path, source):
+    """The packets of a video in another container at the times that FFmpeg makes of them."""
+    with av.open(str(source)) as film, av.open(str(path), "w") as target:
+        stream = film.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        for packet in film.demux(stream):
+            if packet.dts is not None:
+                packet.stream = copy
+                target.mux(packet)
+    return path
+
+
 def check(path):
     """All 28 frames come once, in order, evenly; and the same ones from any start."""
     whole = [(number_of(frame.image), round(frame.time, 6)) for frame in read_frames(path)]
@@ -118,6 +130,15 @@ def test_what_was_copied_from_avi_comes_in_order(tmp_path, name, tag, b_frames):
     check(untimed(tmp_path / name, source, tag))
     if b_frames == 1:
         check(untimed(tmp_path / ("p" + name), packed(tmp_path / "p.avi", source), tag))
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv"])
+@pytest.mark.parametrize(("codec", "b_frames"), [("mpeg4", 1), ("mpeg4", 2), ("libx264", 0), ("libx264", 3)])
+def test_what_ffmpeg_copied_from_avi_comes_in_order(tmp_path, name, codec, b_frames):
+    source = plain(tmp_path / "a.avi", codec, b_frames)
+    if (codec, b_frames) == ("mpeg4", 1):
+        source = packed(tmp_path / "p.avi", source)
+    check(copied(tmp_path / name, source))
 
 
 def test_a_dropped_frame_leaves_the_others_at_their_times(tmp_path):
