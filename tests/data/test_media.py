@@ -209,10 +209,11 @@ def test_what_a_folder_holds_besides_is_counted_by_kind(tmp_path):
     litter = [".hidden.jpg", "._a.nef", "Thumbs.db", "desktop.ini", "~$notes.docx", "Icon\r"]
     for name in files + litter:
         (tmp_path / name).touch()
-    for name in ("sub", "more", "@eaDir", "__MACOSX"):
+    for name in ("sub", "holiday.jpg", "@eaDir", "__MACOSX"):
         (tmp_path / name).mkdir()
     os.symlink("nowhere", tmp_path / "gone.csv")
     used = [tmp_path / "used.png", tmp_path / "sub/../used.wav"]
+    assert media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures") == [tmp_path / "used.png"]
     assert media.passed_over(tmp_path, used) == (
         f"{tmp_path}: passed over 3 camera raw (.nef), 2 HEIC (.heic), 1 other (.xyz), 1 other (no suffix), "
         "1 table (.csv) and 1 text (.txt) files, 2 folders"
