@@ -1,6 +1,7 @@
 """Images from disk and results to disk; whatever cannot be used is an InputError or OutputError with its cure."""
 
 import hashlib
+import io
 import os
 import shutil
 import tempfile
@@ -222,7 +223,7 @@ def replacing(path):
     """A stream to a file beside `path` that takes its place at the end, or vanishes when anything goes wrong."""
     beside = beside_name(path)
     try:
-        with open(beside, "wb") as stream:
+        with _Stream(open(beside, "wb", buffering=0)) as stream:
             yield stream
         os.replace(beside, path)
     except OSError as error:
@@ -230,6 +231,15 @@ def replacing(path):
     finally:
         if os.path.exists(beside):
             os.unlink(beside)
+
+
+class _Stream(io.BufferedWriter):
+    """A file that is written through Python alone. Pillow would write to its number by itself, and take no notice when
+    a disk that is nearly full takes a part of it only."""
+
+    def fileno(self):
+        """There is none."""
+        raise io.UnsupportedOperation("fileno")
 
 
 def beside_name(path):

@@ -319,3 +319,17 @@ def test_an_npy_is_numpys_own_and_a_full_disk_is_told_as_such(tmp_path, order):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert caught.value.__cause__.errno == errno.EFBIG and len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("write", [media.write_jpeg, media.write_png])
+def test_a_disk_that_takes_a_part_leaves_nothing(tmp_path, write):
+    image = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)  # longer than what Pillow holds back
+    write(tmp_path / "whole", image)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "whole").stat().st_size - 20, before[1]))
+    try:
+        with pytest.raises(OutputError, match="cannot write .*part"):
+            write(tmp_path / "part", image)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["whole"]
