@@ -476,9 +476,19 @@ def test_a_flac_whose_header_has_another_rate_than_its_frames(tmp_path, rate):
     (tmp_path / "a.flac").write_bytes(content)
     try:
         with SoundTrack(tmp_path / "a.flac") as track:
-            assert sum(map(len, track.pieces())) < 2 * RATE
+            count = sum(map(len, track.pieces()))
+            assert count < 2 * RATE or track.problem and count < 700 * RATE  # gaps by FFmpeg's times, and said to be
     except InputError as error:
         assert "samples a second" in str(error)
+
+
+def test_damage_that_ffmpeg_calls_a_lack_of_permission_is_damage(tmp_path):
+    content = bytearray(write(tmp_path / "a.aiff", noise(1, 48_000), 48_000).read_bytes())
+    place = content.index(b"COMM") + 10
+    content[place : place + 4] = b"\xff" * 4  # how many samples there are
+    (tmp_path / "a.aiff").write_bytes(content)
+    with pytest.raises(InputError, match="damaged from its start"):
+        SoundTrack(tmp_path / "a.aiff")
 
 
 def test_a_rate_that_nobody_hears(tmp_path):
