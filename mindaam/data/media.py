@@ -119,7 +119,7 @@ def list_files(folder, suffixes, what):
         raise InputError(f"{folder} is not a folder; check the path")
     try:
         named = [p for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith(".")]
-        found = [path for path in named if not os.path.isdir(path)]
+        found = [path for path in named if os.path.islink(path) or not os.path.isdir(path)]
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be read ({error.strerror}); check its permissions") from error
     if not found:
