@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from mindaam.data import tone_mapping
+from mindaam.data.images import tone_mapping
 from mindaam.errors import InputError
 
 WHITE = 255

@@ -2,8 +2,7 @@
 
 import struct
 
-from mindaam.data import tone_mapping
-from mindaam.data.images import raws
+from mindaam.data.images import raws, tone_mapping
 
 _FRONT = 1 << 16  # bytes; colours are named before pixels
 _NCLX = b"colrnclx"  # in AVIF and HEIC

@@ -3,7 +3,7 @@ transparent laid on white."""
 
 import numpy as np
 
-from mindaam.data.tone_mapping import TRANSFERS, tone_mapped
+from mindaam.data.images.tone_mapping import TRANSFERS, tone_mapped
 
 MAX_FRAME_PIXELS = 8192 * 8192  # 200 MB as RGB
 MAX_STRETCH = 4  # non-square pixels beyond 4:1 are an error of the file

@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from mindaam.data.tone_mapping import tone_mapped
+from mindaam.data.images.tone_mapping import tone_mapped
 from mindaam.data.videos.reading import Pick, film_info, read_frames
 from tests.clips import make_clip, pictures
 
