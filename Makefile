@@ -2,6 +2,7 @@
 # make test        lint and the test suite;  make test-slow: the tests that it leaves out
 # make test-ranks  of these, two ranks, a run that is killed, and the scripts for clusters, on a CPU
 # make test-docs   of these, every block of README.md and docs/ that can be run without a network or a device
+# make reliability  what damaged, hostile and lying files do, row by row (25 minutes); writes docs/reliability.md
 # CI runs .ci/run: test, test-ranks, test-docs and demo.
 # Each makes .venv and installs what it needs when that is not there yet.
 # make PYTHON=/path/to/python demo   chooses the Python that .venv is made from.
@@ -14,7 +15,7 @@ OUT := demo_out
 SUITS := import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.11 python3.12 python3.10)
 
-.PHONY: demo test test-slow test-ranks test-docs clean
+.PHONY: demo test test-slow test-ranks test-docs reliability clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mindaam predict examples -o $(OUT)
@@ -34,6 +35,9 @@ test-ranks: $(VENV)/.installed-test
 
 test-docs: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow tests/docs
+
+reliability: $(VENV)/.installed-test
+	$(BIN)/python -m tests.reliability
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist *.egg-info

@@ -8,7 +8,7 @@ import os
 import re
 import traceback
 
-WIDEST, LONGEST = 300, 1000  # characters of a word in a message, and of a message; paths can have 250 and more
+WIDEST, LONGEST = 300, 600  # characters of a word in a message, and of a message; paths can have 250 and more
 _WIDE = re.compile(rf"\S{{{WIDEST + 1},}}")
 
 
@@ -50,7 +50,7 @@ class Notice(UserWarning):
 def shortened(message):
     """A message without the middles of its words of more than WIDEST characters, and of itself beyond LONGEST."""
     message = _WIDE.sub(lambda word: _cut(word[0], 60, 40), message)
-    return message if len(message) <= LONGEST else _cut(message, LONGEST - 400, 200)
+    return message if len(message) <= LONGEST else _cut(message, 220, 150)
 
 
 def _cut(text, before, after):

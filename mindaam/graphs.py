@@ -72,6 +72,12 @@ def kept():
     return _store
 
 
+def clear():
+    """Removes this process's own folder of graphs, as its end does; for a process that ends without that."""
+    if _store is not None:
+        shutil.rmtree(_store.own, ignore_errors=True)
+
+
 def _switch_off():
     """Ends what `mindspore.set_context(enable_compile_cache=True)` began; graphs are then compiled anew."""
     mindspore = sys.modules.get("mindspore")
@@ -102,7 +108,7 @@ class _Store:
                 f"cannot keep compiled graphs in {folder}: {error.strerror or error}; set {PATH} to a folder that can "
                 f"be written, or unset {ENABLE}"
             ) from error
-        own = tempfile.mkdtemp(prefix="mindaam-graphs-")
+        self.own = own = tempfile.mkdtemp(prefix="mindaam-graphs-")
         atexit.register(shutil.rmtree, own, ignore_errors=True)
         self._place = Path(own) / "rank_0" / "graph_cache"
         self._place.mkdir(parents=True)

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import mindspore as ms
 import numpy as np
@@ -134,3 +135,11 @@ def test_nothing_is_kept_unasked_or_by_one_of_several_ranks(environment, monkeyp
         monkeypatch.setenv(name, value)
     graphs.keep()
     assert graphs.kept() is None and graphs.ENABLE not in os.environ and not list(tmp_path.iterdir())
+
+
+def test_a_process_that_is_stopped_leaves_no_folder(monkeypatch, tmp_path):
+    graphs.clear()  # nothing without one
+    (tmp_path / "own/rank_0").mkdir(parents=True)
+    monkeypatch.setattr(graphs, "_store", SimpleNamespace(own=tmp_path / "own"))
+    graphs.clear()
+    assert not list(tmp_path.iterdir())

@@ -69,6 +69,8 @@ def _size(text):
     sides = text.split("x")
     if len(sides) > 2 or not all(side.isdecimal() for side in sides):
         raise ConfigError(f"--size {text} is no size; give a side in pixels, or HEIGHTxWIDTH such as 336x448")
+    if max(map(len, sides)) > 4:
+        raise ConfigError(f"pictures of {text} pixels are too large to be packed; give --size 9999 or less")
     height, width = int(sides[0]), int(sides[-1])
     if min(height, width) < 16:
         raise ConfigError(f"pictures of {text} pixels are too small to be packed; give --size 16 or more")

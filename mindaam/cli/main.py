@@ -11,11 +11,12 @@ from typing import Annotated
 
 import typer
 
+from mindaam import graphs
 from mindaam.cli import convert, evaluate, export, predict, train
 from mindaam.cli.data import data_app
 from mindaam.cli.terminal import notices_said, say, tell
 from mindaam.cli.zoo import zoo_app
-from mindaam.errors import MindAAMError
+from mindaam.errors import ConfigError, MindAAMError
 from mindaam.runtime import quieten
 from mindaam.streams import guard, settle
 
@@ -49,10 +50,14 @@ def root(
 def run(arguments=None):
     """Runs the command line `arguments` (None: those of the process) and returns the exit code."""
     try:
+        _require_folder()
         with notices_said():
             code = app(args=arguments, prog_name="mindaam", standalone_mode=False) or 0
     except MindAAMError as error:
         say(error)
+        return MISUSE
+    except MemoryError:
+        say("what was asked for does not fit into memory; ask for less at once, or free some memory")
         return MISUSE
     except (KeyboardInterrupt, typer.Abort):  # older releases of typer; newer ones return the code
         code = STOPPED
@@ -65,6 +70,14 @@ def run(arguments=None):
     if code == STOPPED:
         say("stopped")
     return code
+
+
+def _require_folder():
+    """ConfigError where the folder in which the command runs is gone: names lead nowhere then, and MindSpore aborts."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise ConfigError("the folder in which this runs is gone; change into one that is there") from error
 
 
 def _stop_as_by_ctrl_c():
@@ -91,6 +104,7 @@ def main():
     code = settle(run())
     if code == STOPPED:
         # An import or a compilation of MindSpore that was broken off crashes when the interpreter is taken down.
+        graphs.clear()
         os._exit(code)
     sys.exit(code)
 

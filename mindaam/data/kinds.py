@@ -100,6 +100,7 @@ _SUFFIXES = {
 _BY_SUFFIX = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
 # Brands of ISO files ("ftyp"), which may hold an image as well as a video.
 _AVIF_BRANDS, _HEIF_BRANDS = {b"avif", b"avis"}, {b"mif1", b"msf1", b"mif2", b"avci", b"avcs"}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _STARTS = (
     (RAW, rb"II\*\0....CR\x02|IIRO|IIRS|MMOR|IIU\0|FUJIFILMCCD-RAW|FOVb|\0MRM|.{6}HEAPCCDR"),
     (PSD, rb"8BPS"),
@@ -165,7 +166,7 @@ def _kind_of_iso(start):
         return RAW
     if _AVIF_BRANDS & set(brands):
         return None
-    if any(brand[:3] in (b"hei", b"hev") for brand in brands) or brands[0] in _HEIF_BRANDS:
+    if _HEIC_BRANDS & set(brands) or brands[0] in _HEIF_BRANDS:
         return HEIC
     return AUDIO if brands[0] in (b"M4A ", b"M4B ") else VIDEO
 

@@ -1,6 +1,7 @@
 """Images from disk and results to disk; whatever cannot be used is an InputError or OutputError with its cure."""
 
 import hashlib
+import io
 import os
 import shutil
 import tempfile
@@ -64,14 +65,14 @@ def read_image(path, *, upright=True):
     Raises InputError for a missing, empty, damaged, foreign, oversized or overly slow file, or a folder.
     """
     with opened(path) as picture:
-        how, bright = stored(picture), dynamic_range(picture, path)
+        how, bright = stored(picture, path), dynamic_range(picture, path)
         picture = loaded(picture, upright)
         return to_rgb(picture, how, lambda: _low_bytes(path, upright), bright)
 
 
 def picture_size(path, *, upright=True):
     """(height, width) of the image in a file, from its header alone; upright and InputError as of `read_image`."""
-    with opened(path) as picture:
+    with opened(path, decode=False) as picture:
         height, width = stored_size(picture)
         return (width, height) if upright and orientation(picture) in SIDEWAYS else (height, width)
 
@@ -79,7 +80,7 @@ def picture_size(path, *, upright=True):
 def image_remarks(path):
     """What one should know of an image file that `read_image` has read, a list of sentences, mostly empty: that it was
     tone-mapped, that it holds more frames or pages. InputError as of `read_image`."""
-    with opened(path) as picture:
+    with opened(path, decode=False) as picture:
         bright, left = dynamic_range(picture, path), what_is_left(picture, path)
         said = [f"{path}: tone-mapped from {bright[0]}"] if bright else []
         return [*said, f"{path} {left}"] if left else said
@@ -117,7 +118,8 @@ def list_files(folder, suffixes, what):
     if not os.path.isdir(folder):
         raise InputError(f"{folder} is not a folder; check the path")
     try:
-        found = [p for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith(".")]
+        named = [p for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith(".")]
+        found = [path for path in named if os.path.islink(path) or not os.path.isdir(path)]
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be read ({error.strerror}); check its permissions") from error
     if not found:
@@ -221,7 +223,7 @@ def replacing(path):
     """A stream to a file beside `path` that takes its place at the end, or vanishes when anything goes wrong."""
     beside = beside_name(path)
     try:
-        with open(beside, "wb") as stream:
+        with _Stream(open(beside, "wb", buffering=0)) as stream:
             yield stream
         os.replace(beside, path)
     except OSError as error:
@@ -229,6 +231,15 @@ def replacing(path):
     finally:
         if os.path.exists(beside):
             os.unlink(beside)
+
+
+class _Stream(io.BufferedWriter):
+    """A file that is written through Python alone. Pillow would write to its number by itself, and take no notice when
+    a disk that is nearly full takes a part of it only."""
+
+    def fileno(self):
+        """There is none."""
+        raise io.UnsupportedOperation("fileno")
 
 
 def beside_name(path):

@@ -14,8 +14,8 @@ Name = Annotated[str, Field(pattern=r"^[\w.+-]{1,100}$")]
 Width = Annotated[int, Field(gt=0, le=16384)]  # DINOv3's largest has 4096 channels
 Count = Annotated[int, Field(gt=0, le=256)]  # of heads, blocks, tokens beside the patches
 Side = Annotated[int, Field(gt=0, le=4096)]  # pixels
-Mean = Annotated[float, Field(ge=-1000, le=1000)]
-Spread = Annotated[float, Field(ge=1e-4, le=1000)]
+Mean = Annotated[float, Field(ge=0, le=255)]
+Spread = Annotated[float, Field(ge=1e-4, le=255)]
 MOST_PATCHES = 1 << 16  # of one picture: 4096 x 4096 pixels in patches of 16
 
 
@@ -58,7 +58,7 @@ class TemporalConfig(Schema):
     at once, in training and in prediction.
     """
 
-    taps: tuple[Annotated[int, Field(ge=0, le=3)], ...] = Field(min_length=1)
+    taps: tuple[Annotated[int, Field(ge=0, le=3)], ...] = Field(min_length=1, max_length=4)
     frames: Annotated[int, Field(gt=0, le=16384)]
     heads: Count
     mlp_ratio: Annotated[int, Field(gt=0, le=32)]

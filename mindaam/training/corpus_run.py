@@ -1,6 +1,7 @@
 """Training on pictures and films together, each set under its sentences, told from top to bottom."""
 
 import os
+import warnings
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from mindaam.data.datasets.opening import NothingHere
 from mindaam.data.packs.fitting import require_fit
 from mindaam.data.prompts.prompting import check as check_prompting
 from mindaam.data.prompts.prompting import no_prompt
-from mindaam.errors import ConfigError
+from mindaam.errors import ConfigError, Notice
 from mindaam.models.registry import build_model, model_config
 from mindaam.schema import merge
 from mindaam.training import checkpoints, distributed
@@ -86,7 +87,10 @@ def train(
         raise ConfigError(problem)
 
     # ---- model -----------------------------------------------------------------------------------------------------
-    model = start_model(config)
+    with warnings.catch_warnings():
+        if not world.is_first:  # all read the same file, and one says what is to be said of it
+            warnings.simplefilter("ignore", Notice)
+        model = start_model(config)
     # a start brings its own, whatever the configuration names: what is written down is what is trained
     config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
     if any(films) or any(hasattr(reader, "clip") for reader in corpus.val.values()):

@@ -23,6 +23,7 @@ from mindaam.zoo.checkpoints import sha256_of
 from mindaam.zoo.index import records
 from mindaam.zoo.model_files import checkpoint_file
 
+MOST = 1024  # pictures or frames of a graph
 SUFFIX = ".mindir"
 RESIZING = {
     "area": (
@@ -109,14 +110,14 @@ def _checked_size(config, size):
 
 def _shapes(config, size, batch, frames):
     """{"image", "sentence", "map": shape} of the graph."""
-    if batch < 1:
-        raise ConfigError(f"a batch of {batch} has no picture; give 1 or more")
+    if not 1 <= batch <= MOST:
+        raise ConfigError(f"a batch of {batch} has no picture, or too many; give 1 to {MOST}")
     if frames is None:
         return {"image": (batch, 3, *size), "sentence": (batch, config.text.width), "map": (batch, 1, *size)}
     if config.temporal is None:
         raise ConfigError(f"the model {config.name} sees every frame by itself: leave the frames out")
-    if batch != 1 or frames < 1:
-        raise ConfigError("a film's graph is of one window of 1 frame or more: leave the batch at 1")
+    if batch != 1 or not 1 <= frames <= MOST:
+        raise ConfigError(f"a film's graph is of one window of 1 to {MOST} frames: leave the batch at 1")
     return {"image": (frames, 3, *size), "sentence": (1, config.text.width), "map": (frames, 1, *size)}
 
 

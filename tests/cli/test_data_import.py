@@ -50,6 +50,17 @@ def test_it_says_what_was_read_and_written_and_what_comes_next(mindaam, photos, 
     assert len(GazeFolder(out)) == 1
 
 
+def test_animations_are_said_to_be_read_by_their_first_frame(mindaam, tmp_path):
+    (tmp_path / "in").mkdir()
+    frames = [Image.new("RGB", (60, 40), colour) for colour in ("red", "blue")]
+    for number in range(7):
+        frames[0].save(tmp_path / f"in/{number}.gif", save_all=True, append_images=frames[1:])
+    (tmp_path / "gaze.csv").write_text("image,x,y\n" + "".join(f"{number}.gif,1,2\n" for number in range(7)))
+    code, said, err = mindaam(tmp_path / "in", tmp_path / "gaze.csv", "-o", tmp_path / "mine")
+    assert (code, err) == (0, "") and said.count("holds several frames, of which the first is used") == 5
+    assert "\n2 more images are such\n" in said
+
+
 def test_what_lies_beside_the_pictures_is_counted(mindaam, photos, tmp_path):
     for name in ("raw.dng", "Thumbs.db", "gaze.csv"):
         (photos / name).write_bytes((tmp_path / "gaze.csv").read_bytes())

@@ -8,8 +8,9 @@ from time import sleep
 
 import pytest
 
-from mindaam.cli import main, terminal
+from mindaam.cli import data_pack, main, terminal
 from mindaam.errors import ConfigError, Notice
+from tests.conftest import ROOT
 
 
 def test_help_is_light_and_names_the_commands():
@@ -115,3 +116,30 @@ def test_names_that_look_like_markup_are_shown_in_progress(monkeypatch, capsys, 
         report(1, 2)
     said = capsys.readouterr().err
     assert "\x1b[7m" not in said and name[0] in said
+
+
+def test_what_does_not_fit_into_memory_is_one_sentence(monkeypatch, capsys):
+    def fail(text):
+        raise MemoryError
+
+    monkeypatch.setattr("mindaam.inference.results.parse_kinds", fail)
+    assert main.run(["predict", "x.jpg", "-o", "out"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("mindaam: what was asked for does not fit into memory") and said.count("\n") == 1
+
+
+def test_a_folder_that_is_gone_is_one_sentence(tmp_path):
+    place = tmp_path / "gone"
+    place.mkdir()
+    done = subprocess.run(
+        ["bash", "-c", f'rmdir "$PWD" && exec "{sys.executable}" -m mindaam.cli.main predict x.jpg -o out'],
+        cwd=place, capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 2 and done.stderr.endswith("is gone; change into one that is there\n")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("size", ["9" * 40, "100000x100000", "12x", "x", "-1", "8"])
+def test_sizes_that_cannot_be_packed(size):
+    with pytest.raises(ConfigError, match="size"):
+        data_pack._size(size)

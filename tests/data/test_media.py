@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mindaam.data import media
-from mindaam.errors import InputError, OutputError
+from mindaam.errors import InputError, OutputError, shortened
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -111,7 +111,7 @@ def refused(path):
     with pytest.raises(InputError) as caught:
         media.read_image(path)
     message = str(caught.value)
-    assert str(path) in message and "\n" not in message
+    assert shortened(str(path)) in message and "\n" not in message
     return message
 
 
@@ -209,10 +209,11 @@ def test_what_a_folder_holds_besides_is_counted_by_kind(tmp_path):
     litter = [".hidden.jpg", "._a.nef", "Thumbs.db", "desktop.ini", "~$notes.docx", "Icon\r"]
     for name in files + litter:
         (tmp_path / name).touch()
-    for name in ("sub", "more", "@eaDir", "__MACOSX"):
+    for name in ("sub", "holiday.jpg", "@eaDir", "__MACOSX"):
         (tmp_path / name).mkdir()
     os.symlink("nowhere", tmp_path / "gone.csv")
     used = [tmp_path / "used.png", tmp_path / "sub/../used.wav"]
+    assert media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures") == [tmp_path / "used.png"]
     assert media.passed_over(tmp_path, used) == (
         f"{tmp_path}: passed over 3 camera raw (.nef), 2 HEIC (.heic), 1 other (.xyz), 1 other (no suffix), "
         "1 table (.csv) and 1 text (.txt) files, 2 folders"
@@ -318,3 +319,17 @@ def test_an_npy_is_numpys_own_and_a_full_disk_is_told_as_such(tmp_path, order):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert caught.value.__cause__.errno == errno.EFBIG and len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("write", [media.write_jpeg, media.write_png])
+def test_a_disk_that_takes_a_part_leaves_nothing(tmp_path, write):
+    image = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)  # longer than what Pillow holds back
+    write(tmp_path / "whole", image)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "whole").stat().st_size - 20, before[1]))
+    try:
+        with pytest.raises(OutputError, match="cannot write .*part"):
+            write(tmp_path / "part", image)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["whole"]

@@ -102,4 +102,6 @@ def _module(name, words):
     if not MODULES.fullmatch(name) and not name.startswith("tests."):
         return None
     path = f"{name.replace('.', '/')}.py"
+    if not (ROOT / path).is_file():
+        path = f"{name.replace('.', '/')}/__main__.py"
     return _file_with_options(path, [] if "--" in words else words)

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 from tests.reliability.row import ROOT, require
 
-LONGEST = 120  # seconds on the clock
+LONGEST = 300  # seconds on the clock
 
 
 def ended(kind, arguments, folder, *, before=None, environment=None, name="command", **streams):

@@ -1,9 +1,12 @@
 """docs/reliability.md, written from the results of the rows that were run whole."""
 
+from textwrap import fill
+
 from tests.reliability.listing import NAMES, row_of
 from tests.reliability.results import read_result
 from tests.reliability.row import LONGEST, ROOT
 
+SAME = "Files and damage are the same in every run with the same libraries: they follow from the seed"
 PAGE = ROOT / "docs" / "reliability.md"
 TEXT = """# Reliability
 
@@ -31,7 +34,7 @@ refused.
 
 ## Figures of one run
 
-{date}; {machine}. Files and damage are the same in every run: they follow from the seed {seed}.
+{run}
 
 | row | tried | read | refused | fell | longest try | most memory | all tries |
 |---|---|---|---|---|---|---|---|
@@ -48,7 +51,7 @@ python -m tests.reliability images --seed 7
 python -m tests.reliability images --only 1234 --keep kept
 ```
 
-The quick tests try a sample of every row that needs no processes of its own, 300 media among them.
+The quick tests try a sample of every row that needs neither MindSpore nor processes of its own, 300 media among them.
 
 ## What is not promised
 
@@ -78,9 +81,7 @@ def rendered(results):
         promises="\n".join(_promise(row_of(name), each) for name, each in results.items()),
         figures="\n".join(_figures(row_of(name), each) for name, each in results.items()),
         falls="".join(_falls(name, each) for name, each in results.items()),
-        date=last["date"],
-        machine=last["machine"],
-        seed=last["seed"],
+        run=fill(f"{last['date']}; {last['machine']}. {SAME} {last['seed']}.", 120),
         longest=LONGEST,
     )
 

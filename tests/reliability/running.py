@@ -117,11 +117,11 @@ class _Worker:
     def _death(self):
         code = self._process.wait()
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return f"the process died ({how}): {self._said(300)}"
+        return f"the process died ({how}): {self._said(600)}"
 
     def _said(self, most):
         self._words.seek(0)
-        return self._words.read().decode(errors="replace").strip()[-most:]
+        return " ".join(self._words.read().decode(errors="replace").split())[-most:]
 
     def _megabytes(self):
         try:

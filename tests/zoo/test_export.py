@@ -173,7 +173,7 @@ def test_shapes_that_cannot_be_are_refused(tmp_path, quick, options, message):
 
 @pytest.mark.parametrize("options", [{"frames": 0}, {"frames": 4, "batch": 2}])
 def test_a_window_is_of_a_frame_or_more_and_one_at_a_time(tmp_path, quick, options):
-    with pytest.raises(ConfigError, match="one window of 1 frame or more"):
+    with pytest.raises(ConfigError, match="one window of 1 to"):
         export(tiny_film_model(), tmp_path / "x.mindir", TEXTS, **options)
 
 

@@ -84,7 +84,7 @@ class Tape:
         if len(container.streams.audio) != 1 or any(not _is_cover(stream) for stream in container.streams.video):
             return None
         names = tuple(channel.name for channel in self._stream.codec_context.layout.channels)
-        return intact_file(self.path, container.format.name, len(names), _gains(names), self.duration)
+        return intact_file(self.path, container.format.name, len(names), self.rate, _gains(names), self.duration)
 
     def close(self):
         """Closes the file."""

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from mindaam.data.listed import fault_of_label, fault_of_name, fault_of_text, gzip_lines, read_object, shown
+from mindaam.data.media import MAX_PIXELS
 from mindaam.data.tables import misfit, number
 from mindaam.errors import InputError, nearest
 
 META, SPLITS, FIXATIONS, STIMULI = "meta.json", "splits.json", "fixations.csv.gz", "stimuli"
 KINDS = {"images": "pictures", "films": "films"}  # meta.json has one of these keys
 MAX_LOOKS = 50_000_000  # frames on which the fixations of one video lie, each counted anew
-MAX_SIDE = 1 << 20  # pixels
 LEAST_DEGREE, MOST_DEGREE = 1e-6, 1e6  # pixels that a degree may have
 NEEDED = ("image", "condition", "x", "y")  # columns of fixations.csv.gz
 TIMED = (*NEEDED, "duration_ms", "t_ms")  # of films
@@ -105,7 +105,7 @@ def stored_size(root, listed, name):
         width, height = map(int, listed[name]["size"])
     except (KeyError, TypeError, ValueError, OverflowError):
         raise InputError(f"{root}: meta.json gives no size for {name}; restore the original file") from None
-    if not (0 < width < MAX_SIDE and 0 < height < MAX_SIDE):
+    if min(width, height) < 1 or width * height > MAX_PIXELS:
         raise InputError(f"{root}: meta.json says {shown(width)} x {shown(height)} pixels of {name}; restore the file")
     return height, width
 

@@ -1,37 +1,40 @@
 """A Pillow picture, loaded, as uint8 RGB: every mode and depth, transparency laid on white."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from mindaam.data import tone_mapping
+from mindaam.data.images import tone_mapping
 from mindaam.errors import InputError
 
 WHITE = 255
 _BITS, _PIXELS = 258, 262  # TIFF's tags: bits of a value, what values mean
 _MIN_IS_WHITE = 0
+_PIXELS_AT_ONCE = 16_000_000
 _LOW_BYTES = "RGB;16L"  # to Pillow: the first bytes of pairs are dropped, which of big-endian ones are the high bytes
 
 
 class Stored(NamedTuple):
-    """How a file stores its pixels, which Pillow forgets when it loads them. raw: Pillow's name, such as "L;4". white:
-    the largest value of 16-bit grey. inverted: whether 0 is white."""
+    """How the file at `path` stores its pixels, which Pillow forgets when it loads them. raw: Pillow's name, such as
+    "L;4". white: the largest value of 16-bit grey. inverted: whether 0 is white."""
 
+    path: Path
     raw: str
     white: int
     inverted: bool
 
 
-def stored(picture):
-    """Stored of a picture that is open and not yet loaded."""
+def stored(picture, path):
+    """Stored of a picture, opened from `path` and not yet loaded."""
     args = picture.tile[0][3] if picture.tile else ""
     raw = args if isinstance(args, str) else args[0] if args and isinstance(args[0], str) else ""
     if picture.format != "TIFF":
-        return Stored(raw, 65535, False)
+        return Stored(path, raw, 65535, False)
     bits = picture.tag_v2.get(_BITS, (16,))[0]
     white = 2**bits - 1 if 8 < bits <= 16 else 65535
-    return Stored(raw, white, picture.tag_v2.get(_PIXELS) == _MIN_IS_WHITE)
+    return Stored(path, raw, white, picture.tag_v2.get(_PIXELS) == _MIN_IS_WHITE)
 
 
 def only_low_bytes(picture):
@@ -43,27 +46,34 @@ def to_rgb(picture, how, low_bytes, bright=None):
     """uint8 RGB [H,W,3] of a loaded picture; what is transparent is white.
 
     how: its Stored. low_bytes: called for the low bytes, uint8 [H,W,3], of an RGB picture of 16 bits with a transparent
-    colour, which is told in all bits. bright: its `remarks.dynamic_range`. Raises InputError, without the name of the
-    file, for 32-bit pixels.
+    colour, which is told in all bits. bright: its `remarks.dynamic_range`. Raises InputError for 32-bit pixels.
     """
-    if bright is not None:
-        picture = _tone_mapped(picture, *bright)
     key = picture.info.get("transparency")
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PPM"):
-        return _from_16_bits(picture, how, key)
-    if picture.mode in ("I", "F"):
-        raise InputError("32-bit pixels have no agreed white point; save it with 8 or 16 bits")
-    if how.raw == "RGB;16B" and isinstance(key, tuple):
+    if picture.mode == "F" or (picture.mode == "I" and picture.format != "PPM"):
+        raise InputError(f"{how.path}: 32-bit pixels have no agreed white point; save it with 8 or 16 bits")
+    if how.raw == "RGB;16B" and isinstance(key, tuple) and bright is None:
         return _without_key(np.array(picture), low_bytes(), key)
-    if how.raw in ("L;2", "L;4") and isinstance(key, int):  # Pillow spreads such values to 0..255, but not the key
-        values = np.array(picture)
+    image = np.empty((picture.height, picture.width, 3), np.uint8)
+    rows = max(1, _PIXELS_AT_ONCE // max(picture.width, 1))  # several copies of a large image would fill the memory
+    for top in range(0, picture.height, rows):
+        part = picture if rows >= picture.height else picture.crop((0, top, picture.width, min(top + rows, len(image))))
+        image[top : top + rows] = _converted(_tone_mapped(part, *bright) if bright else part, how, key)
+    return image
+
+
+def _converted(picture, how, key):
+    """uint8 RGB [H,W,3] of a picture; key: its transparent grey or colour, or palette entries, if any."""
+    if picture.mode.startswith("I"):
+        return _from_16_bits(picture, how, key)
+    if picture.mode == "L" and how.raw in ("L;2", "L;4") and isinstance(key, int):
+        values = np.array(picture)  # Pillow spreads such values to 0..255, but not the key
         return _grey(values, values == key * (85 if how.raw == "L;2" else 17))
     if picture.mode == "La":
         picture = picture.convert("LA")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return np.array(picture.convert("RGB"))
+    return np.asarray(picture.convert("RGB"))
 
 
 def _tone_mapped(picture, transfer, primaries):

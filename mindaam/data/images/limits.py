@@ -11,7 +11,7 @@ from mindaam.errors import InputError
 # A small file can claim to be enormous (a "decompression bomb"); 150 million pixels are 450 MB once decoded.
 MAX_PIXELS = 150_000_000
 # A progressive JPEG is decoded once for each of its scans, of which it has about ten.
-MAX_SCANNED = 1_500_000_000  # scans times pixels: ten scans of the largest image, 40 of one of 6,000 x 6,000
+MAX_SCANNED = 1_500_000_000  # scans times pixels: ten scans of the largest image, 41 of one of 6,000 x 6,000
 MAX_TEXT = 20_000_000  # numbers of a PPM that is written as text, of which Pillow reads 1.5 million a second
 MAX_TILED = 16  # times the area of a TIFF that its tiles may cover: each channel may have its own, at the most
 _PIECE = 1 << 20
@@ -20,11 +20,15 @@ _START_OF_SCAN = b"\xff\xda"
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
-def require_affordable(path, picture):
-    """Raises InputError for a Pillow picture, not yet loaded, that claims more pixels, scans or tiles than may be."""
-    area = picture.width * picture.height
-    if area > MAX_PIXELS:
+def require_size(path, picture):
+    """Raises InputError for a Pillow picture of more than MAX_PIXELS."""
+    if picture.width * picture.height > MAX_PIXELS:
         raise too_large(path)
+
+
+def require_affordable(path, picture):
+    """Raises InputError for a Pillow picture, not yet loaded, that claims more scans or tiles than may be."""
+    area = picture.width * picture.height
     if area * _tiles_cover(picture) > MAX_TILED * max(area, 1):
         raise InputError(f"{path} is a TIFF whose tiles cover it many times over; save the picture again")
     if picture.tile and picture.tile[0][0] == "ppm_plain" and area * len(picture.getbands()) > MAX_TEXT:

@@ -34,8 +34,11 @@ SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 
 @contextmanager
-def opened(path):
-    """The Pillow picture in a file, its header read; what goes wrong until the end of the block is an InputError."""
+def opened(path, *, decode=True):
+    """The Pillow picture in a file, its header read; what goes wrong until the end of the block is an InputError.
+
+    decode: whether its pixels will be decoded, so that what that may cost is found out before.
+    """
     path = Path(path)
     require_file(path)
     start = kinds.file_start(path)
@@ -46,7 +49,9 @@ def opened(path):
             warnings.simplefilter("ignore")
             # A stream and not a name, since Pillow scrambles a sideways grey TIFF that it maps into memory.
             with files.opened(path) as stream, Image.open(stream, formats=_formats(start)) as picture:
-                limits.require_affordable(path, picture)
+                limits.require_size(path, picture)
+                if decode:
+                    limits.require_affordable(path, picture)
                 yield picture
 
 
@@ -100,10 +105,8 @@ def _explained(path, start):
     """Turns what Pillow raises about a file, which begins with the bytes `start`, into an InputError."""
     try:
         yield
-    except InputError as error:
-        if str(path) in str(error):
-            raise
-        raise InputError(f"{path}: {error}") from error
+    except InputError:
+        raise
     except UnidentifiedImageError as error:
         raise _not_an_image(path, start) from error
     except PermissionError as error:

@@ -2,8 +2,7 @@
 
 import struct
 
-from mindaam.data import tone_mapping
-from mindaam.data.images import raws
+from mindaam.data.images import raws, tone_mapping
 
 _FRONT = 1 << 16  # bytes; colours are named before pixels
 _NCLX = b"colrnclx"  # in AVIF and HEIC
@@ -32,13 +31,22 @@ def dynamic_range(picture, path):
 
 def what_is_left(picture, path):
     """A few words on frames or pages that are not read, as the end of a sentence; None where the file has only one."""
-    if picture.format in _ANIMATED and picture.is_animated:
+    if picture.format in _ANIMATED and _is_animated(picture):
         return "holds several frames, of which the first is used; save it as mp4 for all of them"
     if picture.format == "TIFF":
         with open(path, "rb") as stream:
             if raws.pages(raws.directories(stream)) > 1:
                 return "holds several pages, of which the first is used; save the others as files for all of them"
     return None
+
+
+def _is_animated(picture):
+    try:
+        return picture.is_animated
+    except (
+        Exception
+    ):  # a GIF's second frame is looked at, whose damage may raise anything; the first one is read anyhow
+        return True
 
 
 def _chunk(front, name):

@@ -83,9 +83,7 @@ def find_columns(path, names, named):
                 found[role] = fits[0]
     absent = [role for role in NEEDED if role not in found]
     if absent and len(names) < 2:
-        raise InputError(
-            f"{path} has no columns but {_listed(names)}; cut all lines at commas, semicolons or tabs"
-        )
+        raise InputError(f"{path} has no columns but {_listed(names)}; cut all lines at commas, semicolons or tabs")
     if absent:
         raise InputError(
             f"{path} has no column that is known as {absent[0]}; its columns are {_listed(names)}: say which one it "

@@ -22,6 +22,8 @@ from mindaam.data.listed import fault_of_label, fault_of_text, shown
 from mindaam.errors import ConfigError, InputError, OutputError, nearest, unknown
 from mindaam.files import lies_in
 
+SHOWN = 5  # remarks on images
+
 
 class Wanted(NamedTuple):
     """How a table is to be read and a folder written.
@@ -128,9 +130,15 @@ def gather(folder, table, name, wanted):
         unnamed=read.unnamed,
         again=read.again,
         untimed=untimed,
-        remarks=remarks(read, kind),
+        remarks=remarks(read, kind) + (_of_images(stimuli.values()) if kind == "images" else []),
         passed_over=media.passed_over(folder, _used(folder, paths, table)),
     )
+
+
+def _of_images(stimuli):
+    """What one should know of images as they are read, a line each, of many the first ones."""
+    found = [line for each in stimuli for line in media.image_remarks(each.path)]
+    return found[:SHOWN] + ([f"{len(found) - SHOWN} more images are such"] if len(found) > SHOWN else [])
 
 
 def _used(folder, paths, table):
@@ -259,9 +267,7 @@ def _measured(folder, paths, kind):
     known = {name: known.get(name) or timeline(path) for name, path in paths.items()}
     for name, path in paths.items():
         _require_end(path, known[name])
-    return {
-        name: Stimulus(path, (infos[name].height, infos[name].width), known[name]) for name, path in paths.items()
-    }
+    return {name: Stimulus(path, (infos[name].height, infos[name].width), known[name]) for name, path in paths.items()}
 
 
 def _require_end(path, known):

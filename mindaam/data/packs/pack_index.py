@@ -15,7 +15,7 @@ IMAGE, DENSITY, FIXATIONS = range(3)  # the parts of a record, in the order in w
 # Where a part lies; the length is -1 where there is none.
 PLACE = np.dtype([("shard", "<i4"), ("offset", "<i8"), ("length", "<i8"), ("crc", "<u4")])
 PAIR = 8  # bytes of a fixation
-MAX_RATE = 10_000_000  # samples a second
+MAX_RATE = 768_000  # samples a second, which is the most that recorders have
 MAX_SECOND = 1e9  # of a video's frame
 # What zipfile and NumPy raise for archives and headers that are damaged or hostile.
 _DAMAGE = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, RecursionError, NotImplementedError)

@@ -26,7 +26,7 @@ from mindaam.files import real
 from mindaam.places import user_cache
 from mindaam.streams import plain
 
-VERSION = 3  # rises when a video's frames or times are found by another rule
+VERSION = 5  # rises when a video's frames or times are found by another rule
 KEPT = "timelines.json"  # in a gaze folder
 THREADS = min(4, os.cpu_count() or 1)
 MANY, LARGE = 20, 200_000_000  # videos, or their bytes, from which on it is said what takes long

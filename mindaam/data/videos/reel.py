@@ -2,10 +2,11 @@
 
 import os
 from contextlib import suppress
+from functools import lru_cache
+from itertools import chain
 
 import av
 
-from mindaam.data.videos import decoding_order
 from mindaam.data.videos.alpha_track import alpha_track
 from mindaam.data.videos.colours import MAX_FRAME_PIXELS
 from mindaam.data.videos.containers import (
@@ -19,7 +20,7 @@ from mindaam.data.videos.containers import (
     packets,
     reached_by,
 )
-from mindaam.data.videos.decoding_order import ShownInTurn
+from mindaam.data.videos.decoding_order import AMISS, LOOKED_AT, ShownInTurn, is_amiss, lacks_times, may_be_amiss
 from mindaam.data.videos.deinterlacing import progressive
 from mindaam.errors import InputError
 
@@ -88,11 +89,34 @@ class Reel:
             )
         self.stream.thread_type, context.thread_count = "AUTO", THREADS
         context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}  # a size may change in the middle
-        self._turn = None
-        if kind(self.container) in decoding_order.KINDS:
-            self._turn, context.copy_opaque = ShownInTurn(), True
+        ahead, further = self._look_ahead()
+        self._turn, self._source = None, chain(ahead, further)
+        if lacks_times(kind(self.container), context):
+            self._turn = ShownInTurn()
+        elif may_be_amiss([each for each in ahead if each.stream.index == self.stream.index]):
+            about = os.stat(path)
+            if _is_amiss(path, self.stream.index, (about.st_size, about.st_mtime_ns)):
+                self._turn = ShownInTurn("pts")
+        context.copy_opaque = self._turn is not None
         self.rate = _rate(self.stream)
         self.origin = (self.container.start_time or 0) / av.time_base
+
+    def _look_ahead(self):
+        """(the first packets, an iterator over those that follow); the first ones only where times may be amiss."""
+        latest, ahead, further, seen = None, [], packets(self.container), 0
+        if kind(self.container) not in AMISS or not self.stream.codec_context.has_b_frames:
+            return ahead, further
+        try:
+            while seen < LOOKED_AT and (packet := next(further, None)) is not None:
+                ahead.append(packet)
+                if packet.stream.index == self.stream.index:
+                    seen += 1
+                    if latest is not None and packet.pts is not None and packet.pts <= latest:
+                        break
+                    latest = packet.pts
+        except FAULTS as error:
+            further = _failing(error)
+        return ahead, further
 
     def shown(self, start=0.0):
         """Yields (frame, time): PyAV's frames from second `start` on, progressive, and the seconds at which each is
@@ -113,7 +137,7 @@ class Reel:
         if start > 0 and self._can_jump(start):
             with suppress(*FAULTS):
                 self.container.seek(round((start + self.origin) * av.time_base), backward=True)
-                self.reached = None
+                self.reached, self._source = None, packets(self.container)
                 frames = self._decoded()
                 first = next(frames, None)
                 if first is not None and self._is_sure(first) and first.time - self.origin <= start:
@@ -153,10 +177,10 @@ class Reel:
     def _decoded(self):
         """Frames as they come out of the decoder; damage is noted, and passed over where that is possible."""
         if self._turn:
-            self._turn = ShownInTurn()
+            self._turn = ShownInTurn(self._turn.name)
         self._alpha = alpha_track(self.stream)
         try:
-            for packet in packets(self.container):
+            for packet in self._source:
                 self._reach(packet)
                 if packet.stream.index == self.stream.index:
                     yield from self._frames(packet)
@@ -225,3 +249,17 @@ def _rate(stream):
         rate = min(rate, guessed)
     rate = rate or guessed
     return rate if 0.01 <= rate <= 1000 else RATE
+
+
+@lru_cache(maxsize=1024)
+def _is_amiss(path, index, state):
+    """Whether the times of presentation in a file are wrong; state: its size and when it was changed, for the cache."""
+    with open_film(path) as container, suppress(*FAULTS):
+        return is_amiss(container, index)
+    return False
+
+
+def _failing(error):
+    """An iterator that raises an error."""
+    raise error
+    yield

@@ -6,6 +6,7 @@ import numpy as np
 
 from mindaam.data.videos.colours import upright_rgb
 from mindaam.data.videos.containers import FAULTS, JUMP, kind
+from mindaam.data.videos.decoding_order import KINDS
 from mindaam.data.videos.reel import Reel
 from mindaam.errors import InputError
 
@@ -50,6 +51,8 @@ def timeline(path):
             raise InputError(f"{path} has no frame that can be decoded; copy or save the film again")
         found = Timeline(np.array(times), times[-1], reel.rate)
         end = _declared_end(reel)
+        if kind(reel.container) in KINDS:
+            length = 0  # their packets have no durations, whatever a codec says of them
         # where frames come evenly each says rightly how long it is shown; what MP4 says of the whole counts what an
         # edit list leaves out or puts before
         if (found.even and len(times) > 1 and length) or not times[-1] < end < times[-1] + JUMP:

@@ -14,6 +14,13 @@ def is_cut(path, kind):
 
     kind: its container, the first of FFmpeg's names.
     """
+    try:
+        return _is_cut(path, kind)
+    except OSError:  # it is gone, or the disk is
+        return None
+
+
+def _is_cut(path, kind):
     size = os.path.getsize(path)
     with open(path, "rb") as file:
         if kind == "mov":

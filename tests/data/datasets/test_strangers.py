@@ -76,6 +76,7 @@ def refused(root):
 @given(meta=mutated(META))
 @example(meta={**META, "px_per_degree_stored": 1e300})
 @example(meta={**META, "images": {"a.png": {"size": [float("inf"), 8]}}})
+@example(meta={**META, "images": {"a.png": {"size": [1_000_000, 1_000_000]}}})
 def test_whatever_meta_json_says(folder, meta):
     write_json(folder / "meta.json", meta)
     try:

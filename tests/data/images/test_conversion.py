@@ -152,3 +152,18 @@ def test_an_hdr_avif_is_tone_mapped_with_its_alpha_laid_on_white(tmp_path):
     image = media.read_image(tmp_path / "hdr.avif")
     assert image[8, 3].tolist() == [255] * 3 and image[8, 12].tolist() == [232] * 3
     assert media.image_remarks(tmp_path / "hdr.avif") == [f"{tmp_path / 'hdr.avif'}: tone-mapped from PQ"]
+
+
+def test_large_images_are_converted_in_pieces_to_the_same(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    rgba = rng.integers(0, 256, (41, 30, 4), np.uint8)
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    Image.fromarray(rng.integers(0, 65536, (41, 30), np.uint16)).save(tmp_path / "b.png")
+    palette = Image.fromarray(rgba[..., :3]).quantize(16)
+    palette.save(tmp_path / "c.png", transparency=bytes(range(0, 256, 16)))
+    hdr = b"".join(b"\0" + row.tobytes() for row in rgba)
+    (tmp_path / "d.png").write_bytes(png(hdr, (30, 41), 8, 6, [(b"cICP", bytes([9, 16, 0, 1]))]))
+    whole = [media.read_image(tmp_path / f"{name}.png") for name in "abcd"]
+    monkeypatch.setattr("mindaam.data.images.conversion._PIXELS_AT_ONCE", 300)
+    for name, image in zip("abcd", whole, strict=True):
+        np.testing.assert_array_equal(media.read_image(tmp_path / f"{name}.png"), image)

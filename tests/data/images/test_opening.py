@@ -200,6 +200,27 @@ def test_large_images_written_as_text_are_refused(tmp_path):
     assert media.read_image(written(tmp_path / "small.ppm", b"P3 1 1 255\n1 2 3 ")).tolist() == [[[1, 2, 3]]]
 
 
+def test_frames_and_pages_that_are_not_read_are_named(tmp_path):
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    for form in ("gif", "png", "webp", "avif", "tif"):
+        frames[0].save(tmp_path / f"a.{form}", save_all=True, append_images=frames[1:])
+        (remark,) = media.image_remarks(tmp_path / f"a.{form}")
+        assert str(tmp_path) in remark and ("several pages" if form == "tif" else "save it as mp4") in remark
+        frames[0].save(tmp_path / f"one.{form}")
+        assert media.image_remarks(tmp_path / f"one.{form}") == []
+    frames[0].save(tmp_path / "phone.jpg", format="MPO", save_all=True, append_images=frames[1:])
+    assert media.image_remarks(tmp_path / "phone.jpg") == []  # a phone's second picture is a gain map or the like
+    path = written(tmp_path / "a.gif", (tmp_path / "a.gif").read_bytes()[:-12])  # amidst the second frame
+    assert media.read_image(path).shape == (16, 16, 3) and len(media.image_remarks(path)) <= 1
+
+
+def test_a_video_whose_list_of_brands_names_its_codec_is_no_heic(tmp_path):
+    assert kinds.kind_of_content(iso_file(b"iso6", b"hev1", b"dash")) is kinds.VIDEO
+    assert kinds.kind_of_content(iso_file(b"isom", b"hvc1")) is kinds.VIDEO
+    assert not kinds.is_image(iso_file(b"qt  ")) and kinds.is_image(iso_file(b"msf1", b"hevc"))
+    assert kinds.is_image(iso_file(b"mif1", b"avif")) and kinds.kind_of_content(iso_file(b"avis")) is None
+
+
 def test_content_and_not_the_suffix_says_what_an_image_is(tmp_path):
     Image.new("RGB", (4, 2)).save(tmp_path / "x.png")
     for name in ("x.nef", "x.heic", "x.mp4", "x.txt", "x"):

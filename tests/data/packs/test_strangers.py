@@ -152,6 +152,7 @@ def places_with(field, value, part=0):
         ("time", lambda index: np.float64([0, 1e300])),
         ("sound_film", lambda index: np.int32([7])),
         ("sound_rate", lambda index: np.int32([0])),
+        ("sound_rate", lambda index: np.int32([999_983])),
         ("sound_rate", lambda index: np.int32([8000, 8000])),
         ("sound_samples", lambda index: np.int64([-5])),
         ("sound_samples", lambda index: None),

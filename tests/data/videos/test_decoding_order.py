@@ -1,5 +1,6 @@
 """Videos in containers without times of presentation: each frame once, in order, i / rate apart, from any start."""
 
+import struct
 from fractions import Fraction
 
 import av
@@ -48,6 +49,35 @@ def packed(path, source):
     return path
 
 
+def untimed(path, source, tag=None):
+    """The packets of a video in another container, at the times of their decoding only. tag: in Matroska, a codec's tag
+    of AVI, by which it holds the video as AVI does."""
+    with av.open(str(source)) as film, av.open(str(path), "w") as target:
+        stream = film.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        if tag:
+            sizes = struct.pack("<IiiHH4sIiiII", 40, 64, 48, 1, 24, tag, 64 * 48 * 3, 0, 0, 0, 0)
+            copy.codec_context.extradata = sizes + bytes(stream.codec_context.extradata or b"")
+        for number, packet in enumerate(packet for packet in film.demux(stream) if packet.size):
+            packet.stream, packet.pts, packet.dts, packet.time_base = copy, number, number, Fraction(1, 25)
+            target.mux(packet)
+    if tag:
+        path.write_bytes(path.read_bytes().replace(b"V_MPEG4/ISO/ASP", b"V_MS/VFW/FOURCC"))
+    return path
+
+
+def copied(path, source):
+    """The packets of a video in another container at the times that FFmpeg makes of them."""
+    with av.open(str(source)) as film, av.open(str(path), "w") as target:
+        stream = film.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        for packet in film.demux(stream):
+            if packet.dts is not None:
+                packet.stream = copy
+                target.mux(packet)
+    return path
+
+
 def check(path):
     """All 28 frames come once, in order, evenly; and the same ones from any start."""
     whole = [(number_of(frame.image), round(frame.time, 6)) for frame in read_frames(path)]
@@ -74,6 +104,7 @@ def check(path):
         ("a.avi", "libx264", 16, 25),
         ("a.avi", "mpeg2video", 2, 25),
         ("a.avi", "msmpeg4", 0, 25),
+        ("a.avi", "h263p", 0, 1000),
         ("a.asf", "mpeg4", 2, 25),
         ("a.asf", "libx264", 3, 25),
         ("a.wmv", "wmv2", 0, 25),
@@ -90,6 +121,24 @@ def test_b_frames_beside_audio_come_in_order(tmp_path, codec):
 
 def test_packed_b_frames_come_in_order(tmp_path):
     check(packed(tmp_path / "p.avi", plain(tmp_path / "a.avi", "mpeg4", 1)))
+
+
+@pytest.mark.parametrize(("name", "tag"), [("a.mp4", None), ("a.mov", None), ("a.mkv", b"XVID")])
+@pytest.mark.parametrize("b_frames", [0, 1, 2])
+def test_what_was_copied_from_avi_comes_in_order(tmp_path, name, tag, b_frames):
+    source = plain(tmp_path / "a.avi", "mpeg4", b_frames)
+    check(untimed(tmp_path / name, source, tag))
+    if b_frames == 1:
+        check(untimed(tmp_path / ("p" + name), packed(tmp_path / "p.avi", source), tag))
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv"])
+@pytest.mark.parametrize(("codec", "b_frames"), [("mpeg4", 1), ("mpeg4", 2), ("libx264", 0), ("libx264", 3)])
+def test_what_ffmpeg_copied_from_avi_comes_in_order(tmp_path, name, codec, b_frames):
+    source = plain(tmp_path / "a.avi", codec, b_frames)
+    if (codec, b_frames) == ("mpeg4", 1):
+        source = packed(tmp_path / "p.avi", source)
+    check(copied(tmp_path / name, source))
 
 
 def test_a_dropped_frame_leaves_the_others_at_their_times(tmp_path):

@@ -45,7 +45,10 @@ def _cases():
     """[(changes of the configuration, whether they must be refused)], mixed."""
     whole = blank_model().config.model_dump()
     leaves = [leaf for leaf in _leaves(whole) if leaf[0] not in ("name",)]
-    cases = [(_at(path, value, whole), True) for path, value in product(leaves, NEVER) if not _is_text(whole, path)]
+    cases = [
+        (_at(path, value, whole), value != -1 or path[0] != "mean")  # a mean may be below 0
+        for path, value in product(leaves, NEVER) if not _is_text(whole, path)
+    ]  # fmt: skip
     cases += [(_at(path, value, whole), False) for path, value in product(leaves, HUGE)]
     random.Random(0).shuffle(cases)
     return [(case, True) for case in TOGETHER] + cases[: COUNT - len(TOGETHER)]

@@ -3,23 +3,29 @@
 import mmap  # noqa: F401 - else NumPy would import it when it maps its first file
 import os
 
+from mindaam.errors import CheckpointError
 from mindaam.zoo.torch_files.reading import read_torch
 from tests.reliability.auditing import listening, opened
 from tests.reliability.mutations import mutated
 from tests.reliability.row import Row, require
 from tests.zoo.hostile import FILES, SENTINEL
+from tests.zoo.pickles import archive, legacy, mapping, tensor
 
 COUNT = 2052
-NAMES = tuple(FILES)
+GOOD = {name: lambda path, write=write: write(path, mapping(a=tensor(), b=tensor(size=(2, 2), stride=(2, 1))))
+        for name, write in (("good", archive), ("good legacy", legacy))}  # fmt: skip
+ALL = {**FILES, **GOOD}
+NAMES = tuple(ALL)
 READING = {"open", "mmap.__new__", "builtins.id"}  # what Python tells its auditors of a reader that reads
 SPREAD = 1 << 20  # elements that a tensor may have even where its storage has fewer
 
 
 def make(dice, number, folder):
     """Writes file `number`: each as it is first, damaged ones after that."""
-    path = folder / "weights.pth"
+    name = NAMES[number % len(NAMES)]
+    path = folder / ("good.pth" if name in GOOD and number < len(NAMES) else "weights.pth")
     path.unlink(missing_ok=True)
-    FILES[NAMES[number % len(NAMES)]](path)
+    ALL[name](path)
     if number >= len(NAMES):
         content = path.read_bytes()
         path.write_bytes(mutated(content, dice, content[::-1]))
@@ -32,6 +38,9 @@ def attempt(path):
     try:
         with listening() as heard:
             arrays = read_torch(path)
+    except CheckpointError as error:
+        require(path.stem != "good", f"a good file is refused: {error}")
+        raise
     finally:
         others = [event for event, _ in heard if event not in READING]
         require(not others, f"something ran: {others[:3]}")
@@ -43,7 +52,7 @@ def attempt(path):
 
 ROW = Row(
     "torch-files",
-    "hostile PyTorch files",
+    "hostile PyTorch files, and damaged good ones",
     "Nothing in a PyTorch file is run.",
     "Pickles and archives that call, import or open, and damaged ones, while one of Python's auditors "
     "listens: no event but those of reading the file.",

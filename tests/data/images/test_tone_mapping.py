@@ -5,7 +5,7 @@ from math import exp
 import numpy as np
 import pytest
 
-from mindaam.data.tone_mapping import HLG, PQ, tone_mapped
+from mindaam.data.images.tone_mapping import HLG, PQ, tone_mapped
 
 
 def pq_light(code):
