@@ -84,6 +84,16 @@ def opened(path):
         raise
 
 
+def start_of(path, length):
+    """The first `length` bytes of a file, all of a shorter one; b"" for one that cannot be read, about which its reader
+    has more to say."""
+    try:
+        with opened(path) as stream:
+            return stream.read(length)
+    except OSError:
+        return b""
+
+
 def read_small(path, most):
     """The bytes of a regular file of at most `most` bytes. Raises OSError as `opened`, and for a file with more."""
     with opened(path) as stream:

@@ -467,6 +467,30 @@ def test_what_has_no_sound(tmp_path):
         SoundTrack(tmp_path / "none.wav")
 
 
+@pytest.mark.parametrize("rate", [1, 999, 44_100, 655_350])
+def test_a_flac_whose_header_has_another_rate_than_its_frames(tmp_path, rate):
+    """Believed, a rate of 1 would make 48,000 seconds of one."""
+    content = bytearray(write(tmp_path / "a.flac", noise(1, 48_000), 48_000).read_bytes())
+    packed = int.from_bytes(content[18:26], "big")  # 20 bits of rate, 3 of channels, 5 of bits, 36 of length
+    content[18:26] = (packed & (1 << 44) - 1 | rate << 44).to_bytes(8, "big")
+    (tmp_path / "a.flac").write_bytes(content)
+    try:
+        with SoundTrack(tmp_path / "a.flac") as track:
+            count = sum(map(len, track.pieces()))
+            assert count < 2 * RATE or track.problem and count < 700 * RATE  # gaps by FFmpeg's times, and said to be
+    except InputError as error:
+        assert "samples a second" in str(error)
+
+
+def test_damage_that_ffmpeg_calls_a_lack_of_permission_is_damage(tmp_path):
+    content = bytearray(write(tmp_path / "a.aiff", noise(1, 48_000), 48_000).read_bytes())
+    place = content.index(b"COMM") + 10
+    content[place : place + 4] = b"\xff" * 4  # how many samples there are
+    (tmp_path / "a.aiff").write_bytes(content)
+    with pytest.raises(InputError, match="damaged from its start"):
+        SoundTrack(tmp_path / "a.aiff")
+
+
 def test_a_rate_that_nobody_hears(tmp_path):
     with pytest.raises(InputError, match="500000 samples a second"):
         SoundTrack(write(tmp_path / "a.wav", np.zeros((1, 100)), 500_000))

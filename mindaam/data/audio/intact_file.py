@@ -68,19 +68,21 @@ class IntactFile:
         self.faults[fault] = min(place / self.rate, self.faults.get(fault, inf))
 
 
-def intact_file(path, container, channels, gains, duration):
+def intact_file(path, container, channels, rate, gains, duration):
     """The IntactFile of a file that libsndfile reads without a fault, else None.
 
-    container: FFmpeg's name of what the file is; channels: how many it has, as FFmpeg found them; gains: as above;
-    duration: seconds, as FFmpeg found them. A compressed file is read once for that; what was found is remembered
-    as long as the file's size and date stay.
+    container: FFmpeg's name of what the file is; channels: how many it has, as FFmpeg found them; rate: samples a
+    second, the same; gains: as above; duration: seconds, as FFmpeg found them. A compressed file is read once for that;
+    what was found is remembered as long as the file's size and date stay.
     """
     if container not in READ or not 0 < channels <= MOST_CHANNELS or not duration:
         return None
     try:
         stat = os.stat(path)
         found = _read_whole(os.fspath(path), container, stat.st_size, stat.st_mtime_ns)
-        if found is None or found.channels != channels or abs(found.frames / found.rate - duration) > 1e-3:
+        if found is None or (found.channels, found.rate) != (channels, rate):
+            return None
+        if abs(found.frames / rate - duration) > 1e-3:
             return None
         return IntactFile(path, gains)
     except (OSError, soundfile.LibsndfileError):

@@ -8,6 +8,7 @@ from mindaam.data.images.tone_mapping import TRANSFERS, tone_mapped
 MAX_FRAME_PIXELS = 8192 * 8192  # 200 MB as RGB
 MAX_STRETCH = 4  # non-square pixels beyond 4:1 are an error of the file
 UNTOLD = 2  # FFmpeg's number of colours that a film does not name; from HD_LINES on they are those of high definition
+MATRICES = (0, 1, UNTOLD, *range(4, 18))  # all that there are
 HD_LINES, HD_COLOURS, HDR_COLOURS = 720, "ITU709", "BT2020"
 WHITE = 255
 UNSURE_ALPHA = ("bgra", "rgba", "argb", "abgr")  # 32 bits a pixel, of which some programs leave the last 8 at 0
@@ -26,6 +27,8 @@ def upright_rgb(frame, size, alpha=None):
     """uint8 RGB [H, W, 3] of a frame (PyAV's), upright. size: its (H, W). alpha: its opacity where another frame holds
     that, as grey of the stored size. Frames in PQ or HLG are tone-mapped, transparent ones laid on white. Raises
     FFmpegError when it cannot be made."""
+    if frame.colorspace not in MATRICES:  # damage, of which FFmpeg would make no image
+        frame.colorspace = UNTOLD
     turns = _turns(frame)
     height, width = size[::-1] if turns % 2 else size
     image = _hdr(frame, width, height) if TRANSFERS.get(frame.color_trc) else _sdr(frame, width, height)

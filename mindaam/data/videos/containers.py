@@ -42,11 +42,11 @@ def open_container(path, formats, what, instead):
     try:
         container = _opened(path, formats, {})
         return _with_late_streams(container, path, formats) if kind(container) in LATE else container
-    except PermissionError as error:
-        raise InputError(f"{path} may not be read; check its permissions") from error
     except MemoryError as error:
         raise InputError(f"{path} does not fit into memory; it is damaged, or its frames are too large") from error
     except FAULTS as error:
+        if isinstance(error, PermissionError) and not os.access(path, os.R_OK):  # FFmpeg says so of damage too
+            raise InputError(f"{path} may not be read; check its permissions") from error
         raise InputError(f"{path} is not a {what}, or damaged from its start; give {instead}") from error
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mindaam.data.images.tone_mapping import tone_mapped
+from mindaam.data.videos.colours import upright_rgb
 from mindaam.data.videos.reading import Pick, film_info, read_frames
 from tests.clips import make_clip, pictures
 
@@ -149,3 +150,13 @@ def test_high_dynamic_range_is_tone_mapped(tmp_path, name, codec, options, numbe
     image, wanted = next(iter(read_frames(path))).image.astype(int), tone_mapped(codes, transfer)
     assert np.abs(image[32, [10, 48, 85]] - wanted[32, [10, 48, 85]]).max() <= 3  # of 10 bits
     assert film_info(make_clip(tmp_path / "sdr.mp4", pictures(3))).dynamic_range is None
+
+
+@pytest.mark.parametrize("number", [3, 18, 255])
+def test_colours_of_a_number_that_there_is_not_are_as_if_untold(number):
+    def stored():
+        return av.VideoFrame.from_ndarray(pictures(8, (48, 64))[7], format="rgb24").reformat(format="yuv420p")
+
+    damaged = stored()
+    damaged.colorspace = number
+    np.testing.assert_array_equal(upright_rgb(damaged, (48, 64)), upright_rgb(stored(), (48, 64)))
