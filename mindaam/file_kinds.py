@@ -7,8 +7,6 @@ weights, other than those that are read here, a file holds (`foreign_weights`). 
 import re
 from typing import NamedTuple
 
-from mindaam.files import opened
-
 START = 1024  # bytes of a file's beginning that are enough for every answer
 
 _SAFETENSORS = 8  # bytes of length, before the "{"
@@ -36,15 +34,6 @@ class FileKind(NamedTuple):
 
 
 TEXT = FileKind("a text file", "fetch the file itself")  # one of no kind that is known
-
-
-def start_of(path):
-    """The file's first bytes, as many as the questions here need; b"" where it cannot be read."""
-    try:
-        with opened(path) as file:
-            return file.read(START)
-    except OSError:
-        return b""
 
 
 def stand_in(start):

@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 
 NUL = "the name holds a NUL, which no file's name can"
+HALF = "the name holds half of a character, which no file's name can"
 _KINDS = {
     stat.S_IFDIR: "is a folder",
     stat.S_IFIFO: "is a pipe and not a file",
@@ -71,7 +72,8 @@ def opened(path):
     try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except ValueError as error:
-        raise OSError(errno.EINVAL, NUL, os.fspath(path)) from error
+        reason = HALF if isinstance(error, UnicodeError) else NUL
+        raise OSError(errno.EINVAL, reason, os.fspath(path)) from error
     try:
         kind = stat.S_IFMT(os.fstat(number).st_mode)
         if kind != stat.S_IFREG:
@@ -80,6 +82,16 @@ def opened(path):
     except BaseException:
         os.close(number)
         raise
+
+
+def start_of(path, length):
+    """The first `length` bytes of a file, all of a shorter one; b"" for one that cannot be read, about which its reader
+    has more to say."""
+    try:
+        with opened(path) as stream:
+            return stream.read(length)
+    except OSError:
+        return b""
 
 
 def read_small(path, most):

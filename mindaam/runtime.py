@@ -5,7 +5,7 @@ import warnings
 
 from mindaam import graphs
 from mindaam.environment import mended
-from mindaam.errors import ConfigError, unknown
+from mindaam.errors import ConfigError, Notice, unknown
 
 MODES = ("graph", "pynative")
 DEVICES = ("CPU", "Ascend")
@@ -60,7 +60,7 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
     # it reads the variable once, at the first operator, so it must be set before MindSpore computes anything.
     os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
     for line in quieten():
-        warnings.warn(line, stacklevel=2)
+        warnings.warn(line, Notice, stacklevel=2)
     if device == "CPU":
         take_share_of_cores()
     import mindspore as ms

@@ -8,7 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from mindaam.file_kinds import START, foreign_weights, stand_in, start_of
+from mindaam.file_kinds import START, foreign_weights, stand_in
+from mindaam.files import start_of
 from mindaam.places import model_zoo_dir
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
@@ -38,7 +39,7 @@ def test_what_stands_in_for_a_file_is_named_with_what_to_do(start, what, cure):
 
 @pytest.mark.parametrize("name", ["encoders/dinov2_vits14.safetensors", "encoders/clip_vitl14.merges.txt.gz"])
 def test_a_file_of_content_is_nothing_else(name):
-    start = start_of(model_zoo_dir() / name)
+    start = start_of(model_zoo_dir() / name, START)
     assert len(start) == START and stand_in(start) is None
 
 
@@ -85,8 +86,8 @@ def test_other_programs_weights_are_named(start, what):
 
 def test_what_is_read_here_is_not_foreign():
     assert foreign_weights(zipped("archive/data.pkl")) is None and foreign_weights(b"\x80\x02\x8a\x0a") is None
-    assert foreign_weights(start_of(model_zoo_dir() / "encoders/minilm_l6.safetensors")) is None
+    assert foreign_weights(start_of(model_zoo_dir() / "encoders/minilm_l6.safetensors", START)) is None
 
 
 def test_what_cannot_be_read_begins_with_nothing(tmp_path):
-    assert start_of(tmp_path) == start_of(tmp_path / "nowhere") == b""
+    assert start_of(tmp_path, START) == start_of(tmp_path / "nowhere", START) == b""

@@ -117,15 +117,21 @@ def _written(done, out):
     if done.untimed:
         yield f"left out: {_count(done.untimed, 'fixation')} without a start"
     if done.outside:
-        yield f"left out: {_count(done.outside, 'fixation')} outside its {what}"
+        yield f"left out: {_count(done.outside, 'fixation')} outside {_its(done.outside, what)}"
     if done.beyond:
-        yield f"left out: {_count(done.beyond, 'fixation')} before the first frame of its film or after the last"
+        film = _its(done.beyond, "film")
+        yield f"left out: {_count(done.beyond, 'fixation')} before the first frame of {film} or after the last"
     if done.without:
         names = ", ".join(done.without[:SHOWN]) + (", ..." if len(done.without) > SHOWN else "")
         yield f"left out: {_count(len(done.without), what)} without a fixation: {names}"
     if done.passed_over:
         yield done.passed_over
     yield "splits: " + ", ".join(f"{split} {len(names)}" for split, names in done.splits.items())
+
+
+def _its(count, what):
+    """The picture or film of so many fixations."""
+    return f"its {what}" if count == 1 else f"their {what}s"
 
 
 def _next(done, out):

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from mindaam.files import opened
+from mindaam.files import start_of
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2")
 IMAGE_SUFFIXES += (".ppm", ".pgm", ".pbm", ".pnm", ".apng", ".j2k")
@@ -151,12 +151,8 @@ def is_image(start):
 
 
 def file_start(path):
-    """The first START bytes of a file; none for one that cannot be read, about which its reader has more to say."""
-    try:
-        with opened(path) as stream:
-            return stream.read(START)
-    except OSError:
-        return b""
+    """The first START bytes of a file, as `files.start_of`."""
+    return start_of(path, START)
 
 
 def _kind_of_iso(start):

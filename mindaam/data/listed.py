@@ -19,7 +19,7 @@ from mindaam.streams import plain
 
 MAX_JSON = 256 << 20  # bytes; a million images take a quarter of it
 MAX_LINE = 1 << 20  # characters of a table's line
-FREE, MAX_RATIO = 256 << 20, 200  # bytes that a packed table may grow to in any case; beyond, times its packed size
+FREE, MAX_RATIO = 256 << 20, 200  # characters that a packed table may grow to in any case; times its packed size
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 HALVES = re.compile("[\ud800-\udfff]")  # of characters, which no text has by themselves
 DRIVE = re.compile(r"[A-Za-z]:/")
@@ -50,14 +50,16 @@ def gzip_lines(path):
     """
     with opened(path) as file, gzip.GzipFile(fileobj=file) as packed:
         stream = io.TextIOWrapper(packed, encoding="utf-8-sig", newline="")
-        yield _bounded(stream, packed, max(FREE, MAX_RATIO * os.path.getsize(path)))
+        yield _bounded(stream, max(FREE, MAX_RATIO * os.path.getsize(path)))
 
 
-def _bounded(stream, packed, most):
+def _bounded(stream, most):
+    grown = 0  # characters, for the packed stream is slow to tell its place
     while line := stream.readline(MAX_LINE):
+        grown += len(line)
         if len(line) == MAX_LINE:
             raise OSError(f"a line has more than {MAX_LINE:,} characters")
-        if packed.tell() > most:
+        if grown > most:
             raise OSError(f"it grows to more than {MAX_RATIO} times its size, as no table does")
         yield line
 

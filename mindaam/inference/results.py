@@ -16,15 +16,11 @@ JPEG_SIDE = 65500  # pixels; the JPEG format knows no longer sides
 
 
 class Job(NamedTuple):
-    """One photograph or film and the files that will hold its results: {kind of `SUFFIXES`: Path}."""
+    """One image or video (is_film) and the files that will hold its results: {kind of `SUFFIXES`: Path}."""
 
     source: Path
     targets: dict
-
-    @property
-    def is_film(self):
-        """Whether the source is a video and not an image."""
-        return is_film(self.source)
+    is_film: bool = False
 
 
 def is_film(path):
@@ -79,8 +75,9 @@ def plan(sources, folder, kinds, plot_gate=False):
     jobs, owners = [], {}
     originals = {real(source): source for source in sources}
     for source in sources:
-        suffixes = SUFFIXES_OF_FILMS if is_film(source) else SUFFIXES
-        wanted = [*kinds, "gate"] if plot_gate and is_film(source) else kinds
+        film = is_film(source)
+        suffixes = SUFFIXES_OF_FILMS if film else SUFFIXES
+        wanted = [*kinds, "gate"] if plot_gate and film else kinds
         targets = {kind: Path(folder) / (source.stem + suffixes[kind]) for kind in wanted}
         for target in targets.values():
             if target in owners:
@@ -90,7 +87,7 @@ def plan(sources, folder, kinds, plot_gate=False):
                     f"the result of {source} would overwrite {originals[real(target)]}; choose another output folder"
                 )
             owners[target] = source
-        jobs.append(Job(source, targets))
+        jobs.append(Job(source, targets, film))
     return jobs
 
 

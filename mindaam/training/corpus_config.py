@@ -184,11 +184,12 @@ def load_corpus_config(path, assignments=(), *, tiny=False, begun=None, say=None
     A tiny run starts from nothing, since the weights of `start` do not fit a tiny model, which is then of the kind that
     `start` is; say: called with a line that says so. begun: of a run that goes on, its `begun_config`. Under the same
     `seed`, where no `sampling.seed` is given, the run's own stays: it was 0 before it followed from `seed`.
-    Raises ConfigError for a missing file, an unknown key (naming the nearest) or a value that does not fit, and for a
-    model that cannot be, where none is to start from.
+    Raises ConfigError for a missing file, an unknown key (naming the nearest), model or preset, or a value that does
+    not fit, and for a model that cannot be, where none is to start from.
     """
     data = override(merge(read_yaml(path), TINY_RUN if tiny else {}), assignments)
-    validate(CorpusConfig, data, str(path))  # what follows relies on sound values
+    sound = validate(CorpusConfig, data, str(path))  # what follows relies on sound values
+    model_config(sound.model, sound.preset)  # a name that is of no model is a slip, even where `start` brings its own
     given = (data.get("sampling") or {}).get("seed") if begun else None
     if begun and given is None and data.get("seed", 0) == begun["seed"]:
         data = merge(data, {"sampling": {"seed": begun["sampling"]["seed"]}})

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from mindaam.errors import CheckpointError, ConfigError
-from mindaam.file_kinds import TEXT, stand_in, start_of
+from mindaam.file_kinds import START, TEXT, stand_in
+from mindaam.files import start_of
 from mindaam.zoo.cache import cache_dir, locked, pin, prepared, publish
 from mindaam.zoo.checkpoints import sha256_of
 from mindaam.zoo.index import announced, check, cure, hash_of, place, record, refuse_stand_in
@@ -151,7 +152,7 @@ def _fetched(address, path, expected, size, **how):
     for last in (False, True):
         continued = transfer(address, part, size=size, blind=expected is None, **how)
         got = sha256_of(part)
-        named = stand_in(start_of(part)) if got != expected else None
+        named = stand_in(start_of(part, START)) if got != expected else None
         if named and named != TEXT:
             discard(part)
             raise CheckpointError(f"{shown(address)} gives {named}")

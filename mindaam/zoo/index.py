@@ -17,7 +17,8 @@ from pydantic import AfterValidator, Field
 
 from mindaam import yaml_files
 from mindaam.errors import CheckpointError, ConfigError, MindAAMError, unknown
-from mindaam.file_kinds import TEXT, stand_in, start_of
+from mindaam.file_kinds import START, TEXT, stand_in
+from mindaam.files import start_of
 from mindaam.places import model_zoo_dir
 from mindaam.schema import Schema, mapping, read_yaml, validate
 from mindaam.streams import plain
@@ -185,7 +186,7 @@ def check(path, entry, remedy):
 
 def refuse_stand_in(path):
     """Raises CheckpointError where a Git LFS pointer, a web page or the like lies in the place of a file of the zoo."""
-    named = stand_in(start_of(path))
+    named = stand_in(start_of(path, START))
     # what is a text and no more may be the file itself, damaged, as a tokenizer is one
     if named and named != TEXT and not (path.suffix == ".json" and named.what.startswith("a JSON")):
         raise CheckpointError(f"{path} is {named}")

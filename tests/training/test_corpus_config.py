@@ -105,3 +105,10 @@ def test_a_tiny_run_starts_from_nothing_with_a_model_of_the_same_kind(tmp_path):
     assert load_corpus_config(RECIPE, ["start=null"], tiny=True, say=said.append).start is None and said == []
     with pytest.raises(CheckpointError, match=r"nowhere\.safetensors"):
         load_corpus_config(RECIPE, ["start=nowhere.safetensors"], tiny=True)
+
+
+@pytest.mark.parametrize("tiny", [False, True])
+@pytest.mark.parametrize("slip", ["model=aam_dinov2_vits41", "preset=papre"])
+def test_a_slip_in_a_name_is_refused_even_where_a_start_brings_its_own(slip, tiny):
+    with pytest.raises(ConfigError, match=f"unknown {slip.partition('=')[0]}"):
+        load_corpus_config(TRAIN / "finetune.yaml", [slip], tiny=tiny)

@@ -71,7 +71,7 @@ class Tape:
         self._fresh, self._origin = self._fresh and kind(container) not in LATE, self._origin - back
         self._latest = None if whole is None else whole + back + SHORT  # no sound begins after that second
         self._likely = LONGEST_GAP + os.path.getsize(path) / LEANEST  # seconds of silence in all, whatever times say
-        self._can_jump = bool(stream.time_base) and not back and container.format.name.split(",")[0] not in GUESSING
+        self._can_jump = bool(stream.time_base) and not back and kind(container) not in GUESSING
 
     @property
     def leap(self):

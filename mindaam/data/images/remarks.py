@@ -43,9 +43,7 @@ def what_is_left(picture, path):
 def _is_animated(picture):
     try:
         return picture.is_animated
-    except (
-        Exception
-    ):  # a GIF's second frame is looked at, whose damage may raise anything; the first one is read anyhow
+    except Exception:  # of a GIF's second frame, whose damage may raise anything; the first one is read anyhow
         return True
 
 

@@ -13,6 +13,7 @@ from mindaam.errors import InputError
 TOP_LEFT, BOTTOM_LEFT = ORIGINS = ("top-left", "bottom-left")  # corners that x and y count from
 CONDITION = "free_viewing"  # where nobody says
 SECONDS = 0.01  # of a film's length: milliseconds that all lie before it are seconds
+EDGE = 0.5  # pixels above its lower edge at which a look at the very edge lies, as one at its upper edge lies within
 MANY = 10  # rows from which that can be told
 
 
@@ -42,7 +43,8 @@ def place(table, read, named, stimuli, wanted):
     for name, row, shown in zip(named, read.rows, timely, strict=True):
         height, width = stimuli[name].size
         x, y = (row.x * width, row.y * height) if wanted.fractions else (row.x, row.y)
-        y = height - y if wanted.origin == BOTTOM_LEFT else y
+        if wanted.origin == BOTTOM_LEFT:
+            y = height - (y or EDGE)
         if not shown:
             beyond += 1
         elif 0 <= x < width and 0 <= y < height:

@@ -26,12 +26,13 @@ from mindaam.files import real
 from mindaam.places import user_cache
 from mindaam.streams import plain
 
-VERSION = 4  # rises when a video's frames or times are found by another rule
+VERSION = 5  # rises when a video's frames or times are found by another rule
 KEPT = "timelines.json"  # in a gaze folder
 THREADS = min(4, os.cpu_count() or 1)
 MANY, LARGE = 20, 200_000_000  # videos, or their bytes, from which on it is said what takes long
 SAVING = 60.0  # seconds after which what was found is kept, lest it be lost
 MAX_SECOND, MAX_RATE = 1e9, 1e6
+_asked = []  # files whose lock threads of this process have or wait for
 
 
 def find_timelines(root, paths):
@@ -173,15 +174,19 @@ def _alone(file):
     except OSError:
         yield
         return
+    is_first = file not in _asked
+    _asked.append(file)
     try:
         with suppress(OSError):
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                _say("waiting for another process that counts the frames of the same videos")
+                if is_first:  # the threads of one process take turns without a word
+                    _say("waiting for another process that counts the frames of the same videos")
                 fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
+        _asked.remove(file)
         os.close(handle)
 
 

@@ -134,7 +134,7 @@ class Reel:
 
     def _from(self, start):
         """Decoded frames, the first of them at or before `start`, by seeking when that works."""
-        if start > 0 and self._can_jump(start):
+        if start > 0 and self._can_jump():
             with suppress(*FAULTS):
                 self.container.seek(round((start + self.origin) * av.time_base), backward=True)
                 self.reached, self._source = None, packets(self.container)
@@ -153,8 +153,8 @@ class Reel:
         not of the first ones where later ones are decoded before them, when only their order tells it."""
         return first.time is not None and not (self._turn and self.stream.codec_context.has_b_frames)
 
-    def _can_jump(self, start):
-        """Whether a second of the film can be sought."""
+    def _can_jump(self):
+        """Whether the seconds of the film can be sought."""
         if kind(self.container) in GUESSING or self._turn and self.stream.codec_context.has_b_frames:
             return False
         is_told = kind(self.container) != "mpegts" and self.container.duration  # by an index, not by a search of times

@@ -27,10 +27,15 @@ class Timeline(NamedTuple):
     @property
     def rate(self):
         """Frames a second on average; the file's own number where its times are even at that rate."""
-        times = self.times - self.times[0]
-        if len(times) == 1 or np.abs(times - np.arange(len(times)) / self.nominal).max() <= ROUNDED:
+        if self.even:
             return self.nominal
-        return float((len(times) - 1) / times[-1])
+        return float((len(self.times) - 1) / (self.times[-1] - self.times[0]))
+
+    @property
+    def even(self):
+        """Whether its frames come at the rate that the file says."""
+        times = self.times - self.times[0]
+        return bool(len(times) == 1 or np.abs(times - np.arange(len(times)) / self.nominal).max() <= ROUNDED)
 
 
 def timeline(path):
@@ -46,9 +51,12 @@ def timeline(path):
             raise InputError(f"{path} has no frame that can be decoded; copy or save the film again")
         found = Timeline(np.array(times), times[-1], reel.rate)
         end = _declared_end(reel)
-        if not times[-1] < end < times[-1] + JUMP:
-            even = kind(reel.container) in KINDS  # whose packets have no durations, whatever a codec says of them
-            end = times[-1] + (1 / found.rate if even or not length else length)
+        if kind(reel.container) in KINDS:
+            length = 0  # their packets have no durations, whatever a codec says of them
+        # where frames come evenly each says rightly how long it is shown; what MP4 says of the whole counts what an
+        # edit list leaves out or puts before
+        if (found.even and len(times) > 1 and length) or not times[-1] < end < times[-1] + JUMP:
+            end = times[-1] + (length or 1 / found.rate)
         return found._replace(end=end)
 
 

@@ -153,11 +153,12 @@ def test_fractions_become_pixels(photos):
 
 @pytest.mark.parametrize("fractions", [False, True])
 def test_y_may_count_from_the_bottom(photos, fractions):
-    rows = ["0.5,0.75", "0,1"] if fractions else ["30,30", "0,40"]
+    rows = ["0.5,0.75", "0,1", "0,0"] if fractions else ["30,30", "0,40", "0,0"]
     wanted = Wanted(fractions=fractions, origin="bottom-left")
     text = "image,x,y\n" + "".join(f"a.jpg,{row}\n" for row in [*rows, "9,-1"])
     done = import_gaze(photos, write(photos, text), photos.parent / "mine", wanted)
-    np.testing.assert_allclose(every(photos.parent / "mine")["a.jpg", "free_viewing"], [[30, 10], [0, 0]])
+    found = every(photos.parent / "mine")["a.jpg", "free_viewing"]
+    np.testing.assert_allclose(found, [[30, 10], [0, 0], [0, 39.5]])  # 0 of the bottom: the lowest row of pixels
     assert done.outside == 1
     assert json.loads((photos.parent / "mine" / "meta.json").read_text())["imported_from"]["origin"] == "bottom-left"
 

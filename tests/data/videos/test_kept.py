@@ -140,6 +140,18 @@ def test_those_that_ask_at_once_wait_for_the_first(made, cache, decoded):
     assert sorted(decoded) == ["a.mp4", "b.mkv"]
 
 
+def test_threads_of_one_process_take_turns_without_a_word(made, cache, capsys):
+    file = kept._cache_file(made)
+    with kept._alone(file):
+        waiting = threading.Thread(target=find_timelines, args=(made, NAMES))
+        waiting.start()
+        waiting.join(0.2)  # it waits for this thread
+        assert waiting.is_alive()
+    waiting.join()
+    assert not kept._asked
+    assert capsys.readouterr().err == ""
+
+
 def test_one_line_says_what_takes_long(made, cache, monkeypatch, capsys):
     monkeypatch.setattr(kept, "MANY", 2)
     find_timelines(made, NAMES)

@@ -115,6 +115,25 @@ def test_an_edit_list_leaves_the_frames_within_it(tmp_path, name, options, first
     assert number_of(next(iter(read_frames(path))).image) == pytest.approx(round(first * 25) % 28, abs=1)
 
 
+@pytest.mark.parametrize("bf", ["0", "2"])
+def test_what_an_edit_list_puts_before_or_says_too_much_is_not_shown_at_the_end(tmp_path, bf):
+    options = {"options": {"bf": bf, "b_strategy": "0", "g": "20"}}
+    long = timeline(edited(tmp_path / "long.mp4", 2.0, 9.0, **options))  # only two seconds are left from there on
+    assert len(long.times) == 50 and long.end == pytest.approx(2.0)
+
+    data = bytearray(edited(tmp_path / "late.mp4", 0.0, 2.0, **options).read_bytes())
+    place = data.index(b"elst")
+    empty = (500).to_bytes(4, "big") + b"\xff" * 4 + b"\0\1\0\0"  # half a second of nothing first
+    data[place + 8 : place + 12] = (2).to_bytes(4, "big")  # entries
+    data[place + 12 : place + 12] = empty
+    for box in (b"elst", b"edts", b"trak", b"moov"):
+        size = data.index(box) - 4
+        data[size : size + 4] = (int.from_bytes(data[size : size + 4], "big") + len(empty)).to_bytes(4, "big")
+    (tmp_path / "late.mp4").write_bytes(data)
+    late = timeline(tmp_path / "late.mp4")
+    assert len(late.times) == 50 and late.end - late.times[-1] == pytest.approx(0.04)
+
+
 def test_what_decodes_of_a_damaged_video_counts(tmp_path):
     noise = [np.random.default_rng(number).integers(0, 255, (48, 64, 3), np.uint8) for number in range(60)]
     path = make_clip(tmp_path / "a.mkv", noise, options={"g": "10"})

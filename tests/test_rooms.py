@@ -1,0 +1,28 @@
+"""A room of the package imports only from those above it in docs/architecture.md; what lies beside them from none."""
+
+import re
+from pathlib import Path
+
+import mindaam
+
+ROOT = Path(mindaam.__file__).parent
+IMPORTED = re.compile(r"^\s*(?:from|import) mindaam\.(\w+)|^\s*from mindaam import ([\w, ]+)", re.MULTILINE)
+
+
+def rooms():
+    table = (ROOT.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    return re.findall(r"^\| `(\w+)/`", table, re.MULTILINE)
+
+
+def test_the_table_names_every_room():
+    assert set(rooms()) == {path.parent.name for path in ROOT.glob("*/__init__.py")}
+
+
+def test_no_room_imports_from_one_below_it():
+    rank, wrong = {room: number for number, room in enumerate(rooms(), 1)}, []
+    for path in ROOT.rglob("*.py"):
+        place = path.relative_to(ROOT)
+        own = rank[place.parts[0]] if len(place.parts) > 1 else 0
+        for one, several in IMPORTED.findall(path.read_text(encoding="utf-8")):
+            wrong += [f"{place}: {name}" for name in re.findall(r"\w+", one or several) if rank.get(name, 0) > own]
+    assert not wrong
