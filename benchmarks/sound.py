@@ -145,7 +145,8 @@ def files(asked):
 
     import soundfile
 
-    from mindaam.data.sound_track import SoundTrack, _Tape
+    from mindaam.data.audio.sound_track import SoundTrack
+    from mindaam.data.audio.tape import Tape
 
     with SoundTrack(CLIP, rate=None) as track:
         clip, rate = track.rest(), track.rate
@@ -163,7 +164,7 @@ def files(asked):
                     file.write(wave[first : first + rate])
             costs = {"libsndfile": [], "FFmpeg": []}
             for _ in range(asked.rounds):
-                for name, tape in (("libsndfile", _Tape(path, 0).as_intact_file()), ("FFmpeg", _Tape(path, 0))):
+                for name, tape in (("libsndfile", Tape(path, 0).as_intact_file()), ("FFmpeg", Tape(path, 0))):
                     started = time.perf_counter()
                     for _ in tape.wave(0):
                         pass
@@ -191,7 +192,7 @@ class Sentence:
 
 def windows(source, asked):
     """Windows all through a sound, one after another."""
-    from mindaam.data.sound_track import SoundTrack
+    from mindaam.data.audio.sound_track import SoundTrack
 
     started, count = time.perf_counter(), 0
     with SoundTrack(source) as track:

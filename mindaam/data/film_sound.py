@@ -5,8 +5,8 @@ from fractions import Fraction
 import av
 
 from mindaam.data.audio.late_clock import set_back
+from mindaam.data.audio.sound_track import SoundTrack
 from mindaam.data.audio.tape import OFF, NoSound, open_sound
-from mindaam.data.sound_track import SoundTrack
 from mindaam.data.videos.containers import FAULTS, LATE, kind, packets
 
 ENCODED_RATE = 48_000  # samples a second of sound that is encoded anew

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from mindaam.data.audio.sound_track import SoundTrack
 from mindaam.data.audio.windows import RATE, cut_of, cut_window, track_rate, window_places
-from mindaam.data.sound_track import SoundTrack
 from mindaam.errors import ConfigError
 
 

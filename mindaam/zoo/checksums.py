@@ -79,7 +79,9 @@ def _digest(metadata, parts):
 def _claimed(metadata):
     """The key of a file's checksum, which may itself be damaged; None where there is none."""
     for key, text in metadata.items():
-        alike = sum(a == b for a, b in zip(key, CHECKSUM, strict=False)) if len(key.encode()) == len(CHECKSUM) else 0
+        alike = 0
+        if len(key.encode()) == len(CHECKSUM):
+            alike = sum(a == b for a, b in zip(key.lower(), CHECKSUM, strict=False))
         if key == CHECKSUM or (alike >= len(CHECKSUM) // 2 and len(text.encode()) == _LENGTH):
             return key
     return None

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mindaam.data.resampling import Polyphase
+from mindaam.data.audio.resampling import Polyphase
 
 
 class StoredTrack:

@@ -207,7 +207,7 @@ def _map_file(reader, film, place):
 
 def _heard(reader, index, deep):
     """Opens a film's sound if it has any; deep: decodes it to its end. InputError for one that is damaged."""
-    from mindaam.data.sound_track import SoundTrack
+    from mindaam.data.audio.sound_track import SoundTrack
 
     if reader.has_sound(index):
         with SoundTrack(reader.sound_path(index), rate=None) as track:

@@ -202,8 +202,8 @@ class FilmSet:
 
     def _audio(self, index, times, cut):
         """The ClipAudio of frames shown at `times`; InputError when the file cannot be read."""
+        from mindaam.data.audio.sound_track import SoundTrack
         from mindaam.data.audio.windows import clip_audio, track_rate
-        from mindaam.data.sound_track import SoundTrack
 
         with SoundTrack(self.sound_path(index), track_rate(cut)) as track:
             return clip_audio(track, cut, times, self.file_rate(index))

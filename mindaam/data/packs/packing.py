@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.data import transforms
+from mindaam.data.audio.sound_track import SoundTrack
 from mindaam.data.loader import Loader
 from mindaam.data.packs.shard_writer import PackWriter
 from mindaam.data.packs.shards import Header
-from mindaam.data.sound_track import SoundTrack
 from mindaam.errors import ConfigError, InputError, OutputError, unforeseen
 
 CLIP = 32  # frames that are decoded together

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mindaam.data.audio.sound_track import SoundTrack
 from mindaam.data.audio.stored import StoredTrack
 from mindaam.data.audio.windows import (
     GRID,
@@ -18,7 +19,6 @@ from mindaam.data.audio.windows import (
     window_places,
     window_times,
 )
-from mindaam.data.sound_track import SoundTrack
 from mindaam.encoders.spectrogram import resample
 from mindaam.errors import InputError
 from mindaam.models.registry import model_config

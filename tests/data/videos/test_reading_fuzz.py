@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import scipy.signal  # noqa: F401 - once, rather than in each process
 
+from mindaam.data.audio.sound_track import SoundTrack
 from mindaam.data.film_sound import read_sound
 from mindaam.data.film_writer import FilmWriter
-from mindaam.data.sound_track import SoundTrack
 from mindaam.data.videos.reading import film_info, read_frames
 from mindaam.errors import InputError
 from tests.clips import make_clip, pictures

@@ -3,7 +3,7 @@
 import struct
 from itertools import product
 
-from mindaam.data.sound_track import NoSound, SoundTrack
+from mindaam.data.audio.sound_track import NoSound, SoundTrack
 from mindaam.errors import InputError
 from tests.reliability.mutations import mutated
 from tests.reliability.originals.audio import NAMES, audio

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from mindaam.data.sound_track import NoSound, SoundTrack
+from mindaam.data.audio.sound_track import NoSound, SoundTrack
 from mindaam.data.videos.reading import FilmBroken, Pick, film_info, read_frames
 from mindaam.data.videos.timeline import timeline
 from tests.reliability.mutations import mutated

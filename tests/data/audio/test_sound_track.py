@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from mindaam.data.audio import intact_file, tape
 from mindaam.data.audio.intact_file import IntactFile, finite
+from mindaam.data.audio.sound_track import NoSound, SoundTrack
 from mindaam.data.film_writer import FilmWriter
-from mindaam.data.sound_track import NoSound, SoundTrack
 from mindaam.data.videos.reading import read_frames
 from mindaam.errors import InputError
 from tests.clips import make_clip, pictures

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from mindaam.data.resampling import Polyphase
+from mindaam.data.audio.resampling import Polyphase
 from mindaam.encoders.spectrogram import resample
 
 RATES = (8000, 44_100, 48_000, 192_000)

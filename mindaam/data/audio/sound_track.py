@@ -11,8 +11,8 @@ from functools import partial
 
 import numpy as np
 
+from mindaam.data.audio.resampling import Polyphase
 from mindaam.data.audio.tape import NoSound, Tape, open_sound
-from mindaam.data.resampling import Polyphase
 
 __all__ = ["NoSound", "SoundTrack", "open_sound"]
 
