@@ -10,7 +10,7 @@ from tests.threads_scenario import predictor
 
 def main(count):
     """Predicts, and keeps nothing."""
-    runtime.configure(mode="pynative", seed=0)
+    runtime.configure(mode="graph", seed=0)
     one = predictor()
     for number in range(int(count)):
         one.predict(np.random.default_rng(number).integers(0, 256, (60, 80, 3), dtype=np.uint8))
