@@ -2,7 +2,7 @@
 # make test        lint and the test suite;  make test-slow: the tests that it leaves out
 # make test-ranks  of these, two ranks, a run that is killed, and the scripts for clusters, on a CPU
 # make test-docs   of these, every block of README.md and docs/ that can be run without a network or a device
-# make reliability  what damaged, hostile and lying files do, row by row (25 minutes); writes docs/reliability.md
+# make reliability  what damaged, hostile and lying files do, row by row (a quarter of an hour); writes docs/reliability.md
 # CI runs .ci/run: test, test-ranks, test-docs and demo.
 # Each makes .venv and installs what it needs when that is not there yet.
 # make PYTHON=/path/to/python demo   chooses the Python that .venv is made from.

@@ -11,11 +11,12 @@ PAGE = ROOT / "docs" / "reliability.md"
 TEXT = """# Reliability
 
 Files of strangers, of failing disks and of half-finished downloads reach this package, and so do kills, full disks and
-odd environments. This page says what is promised then, how each promise is tested, and what one run of the tests gave.
+odd environments. This page lists what is promised then, how each promise is tested, and the figures of each row's last
+whole run.
 
 It is written by the command that runs them:
 
-<!-- not run: takes 25 minutes -->
+<!-- not run: takes a quarter of an hour -->
 ```bash
 python -m tests.reliability    # or: make reliability
 ```
@@ -32,7 +33,7 @@ one line and exit code 2, of {longest} characters at most, that names the file. 
 process that died, a try that took longer or more memory than its row allows, and a file that was taken and had to be
 refused.
 
-## Figures of one run
+## Figures
 
 {run}
 
