@@ -6,7 +6,7 @@ import html
 import ftfy
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mindaam.encoders.clip_tokenizer import CONTEXT, ClipTokenizer, _byte_letters
@@ -75,8 +75,10 @@ def test_the_vocabulary_is_complete():
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=30).filter(lambda text: "<|" not in text))
+@example("\N{COMBINING GREEK YPOGEGRAMMENI}")
 def test_no_letter_is_lost_or_added(text):
     cleaned = html.unescape(html.unescape(ftfy.fix_text(text))).lower()
+    cleaned = cleaned.replace("\N{COMBINING GREEK YPOGEGRAMMENI}", "")  # CLIP's pattern, which ignores case, has none
     try:
         ids = TOKENIZER.encode(text)
     except InputError:
