@@ -35,6 +35,7 @@ def test_switching_the_dynamics_off_changes_the_maps_of_a_moving_film():
     assert np.mean([total_variation(*pair) for pair in zip(*maps, strict=True)]) >= 0.02
 
 
+@pytest.mark.slow  # the demonstration does as much
 def test_a_film_in_a_film_with_sound_out(tmp_path, capsys):
     asked = ["predict", str(CLIP), "-o", str(tmp_path), "--start", "1", "--end", "3", "--fps", "5"]
     assert main.run([*asked, "--save", "overlay,npy", "--prompt", "Someone follows what moves."]) == 0

@@ -174,6 +174,7 @@ def test_pynative_equals_graph_mode(paper):
     assert_same(direct, compiled)
 
 
+@pytest.mark.slow  # a backward pass; the released gradients are among the quick ones
 def test_gradients_of_a_training_step_are_finite(paper, pynative_mode):
     images, texts = ms.Tensor(pictures()), ms.Tensor(sentences())
     factors = ms.Tensor(pictures(seed=5)[:, :1])

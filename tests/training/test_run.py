@@ -214,6 +214,7 @@ def test_gradients_that_overflow_under_a_finite_loss_are_never_saved(gaze, tmp_p
     assert read_place(out / "last.safetensors", load_train_config(tmp_path / "small.yaml")).total_step == 2
 
 
+@pytest.mark.slow  # a step to compile
 def test_pictures_are_decoded_when_every_block_is_adapted(gaze, tmp_path):
     changes = {**MODEL, "lora": {"rank": 2, "last_n_blocks": 4}}
     out = start(gaze, tmp_path / "run", model_changes=changes, phases=[ADAPTED])

@@ -148,6 +148,7 @@ def test_the_right_share_is_that_within_the_masks():
     np.testing.assert_allclose(right_shares(maps, masks, [1, 0]), [0.25, 0.5])
 
 
+@pytest.mark.slow  # a training
 def test_it_learns_where_the_sources_are(graph, clips):
     settings = config()
     step = SoundingStep(build(settings), settings.optimizer).set_train(True)

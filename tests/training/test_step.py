@@ -91,6 +91,7 @@ def test_training_against_swapped_sentences_makes_the_sentence_matter():
     assert conditions[-1] < 0.7 * conditions[0]
 
 
+@pytest.mark.slow  # a step to compile
 def test_fewer_swapped_sentences_are_those_of_the_first_pictures():
     objective = Objective(made(), 4, TRAINING, condition_weight=1.0).set_train(False)
     inputs, sentences, truth = arrays(4)

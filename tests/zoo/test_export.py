@@ -45,6 +45,7 @@ def run(path, *arrays):
     return nn.GraphCell(ms.load(str(path)))(*map(ms.Tensor, arrays)).asnumpy()
 
 
+@pytest.mark.slow  # graphs to compile
 def test_the_graph_says_what_the_model_says(tmp_path):
     folder = tmp_path / "a folder for “café”"  # not a name that MindSpore takes
     folder.mkdir()
