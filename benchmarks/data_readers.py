@@ -20,7 +20,7 @@ import numpy as np
 from data_formats import apart
 
 from mindaam.data import media, transforms
-from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.loader import Loader
 from mindaam.data.packs.shard_codec import encode_record
 from mindaam.data.packs.shard_writer import PackWriter

@@ -95,11 +95,11 @@ def repeated(clip, path, seconds):
 
 def media(source, out, asked):
     """Every frame decoded and written again, sound kept."""
-    from mindaam.data.film_writer import FilmWriter
-    from mindaam.data.videos.reading import film_info, read_frames
+    from mindaam.data.videos.reading import read_frames, video_info
+    from mindaam.data.videos.writing import VideoWriter
 
-    info, count, started = film_info(source), 0, time.perf_counter()
-    with FilmWriter(out / "out.mp4", (info.height, info.width), info.rate, sound=source) as writer:
+    info, count, started = video_info(source), 0, time.perf_counter()
+    with VideoWriter(out / "out.mp4", (info.height, info.width), info.rate, sound=source) as writer:
         for frame in read_frames(source):
             writer.write(frame.image, frame.time)
             count += 1
@@ -108,26 +108,26 @@ def media(source, out, asked):
 
 def predict(source, out, asked):
     """`mindaam predict`, as the command does it; compilation is not timed."""
-    from mindaam.data.videos.reading import Pick, film_info
-    from mindaam.inference.films import write_film
+    from mindaam.data.videos.reading import Pick, video_info
     from mindaam.inference.results import Job
+    from mindaam.inference.videos import write_video
 
     predictor, sentence = warm(asked.model)
     pick, started = Pick(fps=asked.fps), time.perf_counter()
-    done = write_film(Job(source, {"overlay": out / "out.mp4"}), predictor, sentence, pick)
-    return figures(film_info(source).duration, done.frames, time.perf_counter() - started)
+    done = write_video(Job(source, {"overlay": out / "out.mp4"}), predictor, sentence, pick)
+    return figures(video_info(source).duration, done.frames, time.perf_counter() - started)
 
 
 def sequential(source, out, asked):
     """The same work without threads: a frame decoded, predicted, written, then the next."""
-    from mindaam.data.film_writer import FilmWriter
-    from mindaam.data.videos.reading import Pick, film_info, read_frames
+    from mindaam.data.videos.reading import Pick, read_frames, video_info
+    from mindaam.data.videos.writing import VideoWriter
     from mindaam.inference import render
-    from mindaam.inference.films import follow
+    from mindaam.inference.videos import follow
 
     predictor, sentence = warm(asked.model)
-    info, count, started = film_info(source), 0, time.perf_counter()
-    with FilmWriter(out / "out.mp4", (info.height, info.width), asked.fps, sound=source) as writer:
+    info, count, started = video_info(source), 0, time.perf_counter()
+    with VideoWriter(out / "out.mp4", (info.height, info.width), asked.fps, sound=source) as writer:
         for frame, prediction in follow(predictor, read_frames(source, Pick(fps=asked.fps)), sentence):
             writer.write(render.overlay(frame.image, prediction.density), frame.time)
             count += 1
@@ -181,10 +181,10 @@ def warm(model):
     import numpy as np
 
     from mindaam import runtime
-    from mindaam.inference.predictor import DEFAULT_MODEL, Predictor, choose_sentence
+    from mindaam.inference.predictor import DEFAULT_MODEL, Predictor, choose_prompt
 
     runtime.configure(mode="graph")
-    predictor, sentence = Predictor(model or DEFAULT_MODEL), choose_sentence()
+    predictor, sentence = Predictor(model or DEFAULT_MODEL), choose_prompt()
     list(predictor.stream([np.zeros((72, 128, 3), np.uint8)] * 2, sentence))
     return predictor, sentence
 

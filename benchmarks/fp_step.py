@@ -44,9 +44,9 @@ def measure(asked):
     import numpy as np
     from mindspore import Tensor, nn
 
-    from mindaam.dynamics.behaviour import PAPER
     from mindaam.dynamics.splitting import evolve
     from mindaam.dynamics.temporal_block import FokkerPlanckBlock, to_tokens
+    from mindaam.dynamics.variant import PAPER
 
     class Operators(nn.Cell):
         def construct(self, u_obs, kernel, nu, lam):

@@ -54,9 +54,9 @@ def step(frames, recompute):
     import mindspore as ms
 
     from mindaam.models.registry import build_model
-    from mindaam.training.corpus_config import load_corpus_config
-    from mindaam.training.corpus_source import CLIPS, PICTURES
-    from mindaam.training.corpus_step import TAKING_PART, CorpusObjective, CorpusStep, optimizers, prepare
+    from mindaam.training.feeding.corpus_source import CLIPS, PICTURES
+    from mindaam.training.step import TAKING_PART, CorpusObjective, CorpusStep, optimizers, prepare
+    from mindaam.training.tasks.corpus_config import load_corpus_config
 
     clip = [f"model_changes.temporal.clip={frames}", f"sampling.clip={frames}", f"answered={frames}"] if frames else []
     config = load_corpus_config(configs_dir() / "train" / RECIPE, ["precision=float32", *clip])

@@ -32,7 +32,7 @@ def main():
     quieten()
     from scaling import pictures
 
-    from mindaam.training.corpus_run import train
+    from mindaam.training.run import train
 
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)

@@ -113,23 +113,23 @@ def hearing(preset, asked):
     from mindaam import runtime
 
     runtime.configure(mode="graph", seed=0)
-    from mindaam.data.videos.reading import film_info, read_frames
-    from mindaam.encoders.wav2clip import SoundEncoder, Wav2CLIP
-    from mindaam.inference.listening import open_listener
+    from mindaam.data.videos.reading import read_frames, video_info
+    from mindaam.encoders.wav2clip import AudioEncoder, Wav2CLIP
+    from mindaam.inference.audio import open_audio_stream
     from mindaam.inference.predictor import Predictor
     from mindaam.inference.windows import Windows
     from mindaam.models.registry import build_model
 
     model = build_model("aam_dinov3_vits16", preset, changes={"lora": {"last_n_blocks": 0}})  # merged costs the same
     weights = {name: parameter.asnumpy() for name, parameter in Wav2CLIP().parameters_and_names()}
-    encoder = SoundEncoder(weights, model.config.sound.normalise)
-    predictor, rate = Predictor(model.set_train(False), sentence_encoder=Sentence()), film_info(CLIP).rate
+    encoder = AudioEncoder(weights, model.config.sound.normalise)
+    predictor, rate = Predictor(model.set_train(False), sentence_encoder=Sentence()), video_info(CLIP).rate
     frames = list(islice(read_frames(CLIP), FRAMES))
 
     def seconds(heard, count):
-        listener = open_listener(model.config, CLIP, rate, encoder=encoder) if heard else None
+        audio_stream = open_audio_stream(model.config, CLIP, rate, encoder=encoder) if heard else None
         started = time.perf_counter()
-        for _ in predictor.stream(frames[:count], windows=Windows(CLIP_LENGTH, 0), listener=listener):
+        for _ in predictor.stream(frames[:count], windows=Windows(CLIP_LENGTH, 0), audio_stream=audio_stream):
             pass
         return (time.perf_counter() - started) / count
 
@@ -145,10 +145,10 @@ def files(asked):
 
     import soundfile
 
-    from mindaam.data.audio.sound_track import SoundTrack
+    from mindaam.data.audio.audio_track import AudioTrack
     from mindaam.data.audio.tape import Tape
 
-    with SoundTrack(CLIP, rate=None) as track:
+    with AudioTrack(CLIP, rate=None) as track:
         clip, rate = track.rest(), track.rate
     wave = np.resize(clip, round(60 * asked.minutes * rate))
     buffer = BytesIO()
@@ -192,10 +192,10 @@ class Sentence:
 
 def windows(source, asked):
     """Windows all through a sound, one after another."""
-    from mindaam.data.audio.sound_track import SoundTrack
+    from mindaam.data.audio.audio_track import AudioTrack
 
     started, count = time.perf_counter(), 0
-    with SoundTrack(source) as track:
+    with AudioTrack(source) as track:
         for middle in np.arange(0, track.duration, STEP):
             track.window(middle, WINDOW)
             count += 1

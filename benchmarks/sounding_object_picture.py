@@ -13,13 +13,13 @@ import numpy as np
 
 from mindaam import runtime
 from mindaam.data.media import write_jpeg
-from mindaam.data.sounding_objects import RATE, Clip
+from mindaam.data.synthetic.sounding_objects import RATE, Clip
 from mindaam.data.transforms import resize_image
 from mindaam.inference.render import overlay
-from mindaam.training.film_run import restore
-from mindaam.training.negative_samples import noise_like
-from mindaam.training.sounding_model import SoundingStep
-from mindaam.training.sounding_object import SoundingConfig, build, clips_of, predict
+from mindaam.training.feeding.negative_samples import noise_like
+from mindaam.training.tasks.sounding_model import SoundingStep
+from mindaam.training.tasks.sounding_object import SoundingConfig, build, clips_of, predict
+from mindaam.training.tasks.synthetic_videos import restore
 from mindaam.zoo.checkpoints import read_metadata
 
 SIDE, GAP, LEFT, TOP = 144, 6, 140, 26  # of a frame, between frames, for the rows' names, for the times

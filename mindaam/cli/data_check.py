@@ -83,7 +83,7 @@ def _records(sets, known):
 def _in_order(root, records, examined):
     """The reports of the sets of these Records, those that are not here among them."""
     from mindaam.data.checks.checking import absent
-    from mindaam.data.datasets.corpus import named_folders
+    from mindaam.data.datasets.published import named_folders
 
     folders = named_folders(root, records)
     return [examined.get(each.key) or absent(each, folders[each.key]) for each in records]
@@ -121,7 +121,7 @@ def _printable(text):
 def _keep(save, report, found):
     """Writes report.json, report.md and a picture a set."""
     from mindaam.data import media
-    from mindaam.evaluation import corpus_pictures, corpus_report
+    from mindaam.evaluation import corpus_images, corpus_report
 
     texts = {"report.json": json.dumps(report, indent=1) + "\n", "report.md": corpus_report.markdown(report)}
     for name, text in texts.items():
@@ -130,7 +130,7 @@ def _keep(save, report, found):
     with progress(len(found), "drawing") as bars:
         for each in found:
             bars.step(each.record.title)
-            picture = corpus_pictures.sheet(each)
+            picture = corpus_images.sheet(each)
             if picture is None:
                 say(f"no picture of {each.record.title} was drawn: nothing with gaze in it could be read")
             else:

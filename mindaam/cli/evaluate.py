@@ -109,13 +109,13 @@ def _add_videos(report, readers, predictor, prompting, shown, batch):
 
     from mindaam.evaluation import gaze
     from mindaam.evaluation.videos import score_video
-    from mindaam.training.corpus_data import modality
-    from mindaam.training.corpus_run import open_hearing
+    from mindaam.training.feeding.corpus import modality
+    from mindaam.training.run import open_audio_encoding
 
     heard = [reader for reader in readers if modality(reader.name, reader) == "audio_video"]
-    hearing = open_hearing(predictor.model.config, SimpleNamespace(say=say)) if heard else None
+    audio_encoding = open_audio_encoding(predictor.model.config, SimpleNamespace(say=say)) if heard else None
     for reader in readers:
-        rows, mine = [], hearing if reader in heard else None
+        rows, mine = [], audio_encoding if reader in heard else None
         for name, entry in shown([(name, entry) for entry, (name, _) in enumerate(reader.entries)]):
             with batch.item(name) if batch else nullcontext():
                 rows += score_video(predictor.model, predictor.embed, reader, entry, prompting, mine)

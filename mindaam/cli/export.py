@@ -32,12 +32,12 @@ def export(
     check_target(out)
     model = checkpoint_of(model) or model  # once: a run that goes on has another latest one a moment later
     runtime.configure(mode="graph")  # before anything else imports MindSpore, which would then chatter
-    from mindaam.inference.predictor import Predictor, choose_sentence
+    from mindaam.inference.predictor import Predictor, choose_prompt
     from mindaam.zoo.export import export as write
     from mindaam.zoo.weights import model_prompts
 
     own = model_prompts(model)
-    sentences = list(dict.fromkeys(choose_sentence(text, own=own) for text in sentence or [None]))
+    sentences = list(dict.fromkeys(choose_prompt(text, own=own) for text in sentence or [None]))
     with progress(3, "loading the model") as shown:
         shown.step("loading the model")
         predictor = Predictor(model)

@@ -29,8 +29,8 @@ from mindaam.places import recipe
 from mindaam.runtime import RANKS_HERE
 from mindaam.schema import read_yaml
 from mindaam.streams import guard, plain, settle
-from mindaam.training.corpus_config import load_corpus_config
-from mindaam.training.supervision import Supervision
+from mindaam.training.ranks.supervision import Supervision
+from mindaam.training.tasks.corpus_config import load_corpus_config
 
 PORT = 8118  # msrun's own default, for several machines, which must agree on one
 LATE = "3600"  # seconds that a rank may be waited for in a collective on a CPU; MindSpore's own limit is 30

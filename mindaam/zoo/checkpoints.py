@@ -14,7 +14,7 @@ import numpy as np
 from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError, OutputError
 from mindaam.files import opened
-from mindaam.zoo.checksums import CHECKSUM, checksum, require_sound, row_bytes
+from mindaam.zoo.checksums import CHECKSUM, checksum, require_audio, row_bytes
 from mindaam.zoo.headers import DTYPES, HALF, header_bytes, read_header
 
 SHOWN, WIDTH = 4, 80  # names, and characters of them, that an error lists before "and N more"
@@ -46,7 +46,7 @@ def read_all(path, *, widen=True):
         data = np.empty(os.fstat(file.fileno()).st_size - header.start, np.uint8)
         if file.readinto(data) != data.size:
             raise CheckpointError(f"{path} was cut short while it was read; take it once it is whole")
-        require_sound(path, file, header, lambda: data)
+        require_audio(path, file, header, lambda: data)
     arrays = {name: _array(path, name, entry, data, widen) for name, entry in header.arrays.items()}
     # not every program pads the header, so that numbers may lie across the places that processors read from
     arrays = {name: array if array.flags.aligned else array.copy() for name, array in arrays.items()}
@@ -60,7 +60,7 @@ def read_metadata(path):
     """
     with _opened(path) as file:
         header = read_header(file, path)
-        require_sound(path, file, header, lambda: _mapped(file, header))
+        require_audio(path, file, header, lambda: _mapped(file, header))
     return _told(header)
 
 
@@ -80,7 +80,7 @@ def map_safetensors(path):
     with _opened(path) as file:
         header = read_header(file, path)
         data = _mapped(file, header)
-        require_sound(path, file, header, lambda: data)
+        require_audio(path, file, header, lambda: data)
     arrays = {name: _array(path, name, entry, data, widen=False) for name, entry in header.arrays.items()}
     for array in arrays.values():
         array.flags.writeable = False

@@ -17,14 +17,14 @@ from mindaam import runtime
 from mindaam.data.media import read_image
 from mindaam.places import configs_dir
 from mindaam.schema import merge, read_yaml
-from mindaam.training import film_run
-from mindaam.training.sounding_model import SoundingStep
-from mindaam.training.sounding_object import build
+from mindaam.training.tasks import synthetic_videos
+from mindaam.training.tasks.sounding_model import SoundingStep
+from mindaam.training.tasks.sounding_object import build
 from mindaam.zoo import save_trained
 from tests.clips import make_clip, pictures
 from tests.models.tiny import NAME
-from tests.models.tiny_film import CHANGES as FILM_CHANGES
-from tests.training.test_sounding_object import config as sounding_config
+from tests.models.tiny_video import CHANGES as FILM_CHANGES
+from tests.training.tasks.test_sounding_object import config as sounding_config
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "benchmarks"
@@ -124,7 +124,7 @@ def sounding_run(folder):
     settings = sounding_config(picture=[32, 32], frames=4)
     runtime.configure(mode="graph", seed=0)
     folder.mkdir()
-    film_run.save(folder / "last.safetensors", SoundingStep(build(settings), settings.optimizer), settings, 0)
+    synthetic_videos.save(folder / "last.safetensors", SoundingStep(build(settings), settings.optimizer), settings, 0)
     return folder
 
 
@@ -206,7 +206,7 @@ def test_the_fokker_planck_step_is_measured():
 @pytest.mark.slow  # a graph to compile
 @pytest.mark.parametrize("frames", [0, 2])
 def test_a_large_step_is_measured(load, monkeypatch, capsys, frames):
-    from mindaam.training import corpus_config
+    from mindaam.training.tasks import corpus_config
 
     real = corpus_config.load_corpus_config
     tiny = ["model=aam_dinov3_vits16", f"model_changes={json.dumps({**FILM_CHANGES, 'audio': None})}"]
@@ -292,5 +292,5 @@ def test_a_film_with_audio_is_measured(load, monkeypatch):
     monkeypatch.setattr(registry, "build_model", lambda name, preset, changes: real(name, preset, changes=small))
     monkeypatch.setattr(module, "FRAMES", 4)
     monkeypatch.setattr(module, "CLIP_LENGTH", 2)
-    found = module.hearing("paper", SimpleNamespace(rounds=1))
+    found = module.audio_encoding("paper", SimpleNamespace(rounds=1))
     assert found["silent"] > 0 and np.isfinite(found["heard"])

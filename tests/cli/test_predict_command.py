@@ -74,7 +74,7 @@ def test_a_folder_gives_overlays_and_maps_by_default(mindaam, photos, tmp_path):
 
 def test_what_is_passed_over_left_or_tone_mapped_is_a_line_each(mindaam, photos, tmp_path):
     (photos / "d.nef").touch()
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     frames[0].save(photos / "e.gif", save_all=True, append_images=frames[1:])
     Image.new("RGB", (8, 8), "gray").save(photos / "f.avif")
     content = (photos / "f.avif").read_bytes()

@@ -61,11 +61,11 @@ def test_applies_exif_orientation(tmp_path, orientation):
 
 
 def test_grey_one_bit_and_palette(tmp_path):
-    grey = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
-    Image.fromarray(grey).save(tmp_path / "grey.png")
-    np.testing.assert_array_equal(media.read_image(tmp_path / "grey.png"), np.repeat(grey[..., None], 3, 2))
-    Image.fromarray(grey > 100).save(tmp_path / "bits.png")
-    np.testing.assert_array_equal(media.read_image(tmp_path / "bits.png")[..., 1], np.where(grey > 100, 255, 0))
+    gray = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+    Image.fromarray(gray).save(tmp_path / "grey.png")
+    np.testing.assert_array_equal(media.read_image(tmp_path / "grey.png"), np.repeat(gray[..., None], 3, 2))
+    Image.fromarray(gray > 100).save(tmp_path / "bits.png")
+    np.testing.assert_array_equal(media.read_image(tmp_path / "bits.png")[..., 1], np.where(gray > 100, 255, 0))
     palette = Image.new("P", (2, 1))
     palette.putpalette([*RED, *BLUE])
     palette.putpixel((1, 0), 1)
@@ -102,7 +102,7 @@ def test_cmyk(tmp_path):
 
 
 def test_first_frame_of_an_animation(tmp_path):
-    frames = [Image.new("RGB", (4, 4), colour) for colour in (RED, BLUE)]
+    frames = [Image.new("RGB", (4, 4), color) for color in (RED, BLUE)]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
     assert media.read_image(tmp_path / "moving.gif")[0, 0].tolist() == list(RED)
 

@@ -4,9 +4,9 @@ import os
 
 from mindaam.data.checks.probing import damaged
 from mindaam.data.datasets import opening
-from mindaam.data.datasets.gaze_files import STIMULI, split_lists
-from mindaam.data.datasets.gaze_films import SOUNDS
-from mindaam.data.datasets.packed import open_packed
+from mindaam.data.datasets.readers.gaze_files import STIMULI, split_lists
+from mindaam.data.datasets.readers.gaze_videos import SOUNDS
+from mindaam.data.datasets.readers.packed import open_packed
 from mindaam.data.listed import shown
 from mindaam.errors import InputError
 from mindaam.files import lies_in, real

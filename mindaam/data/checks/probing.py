@@ -36,8 +36,8 @@ def probe(reader, index):
         if hasattr(reader, "clip"):
             reader.clip(index, sorted({0, reader.frames(index) - 1}), TINY)
             return None
-        if hasattr(reader, "check_picture"):
-            reader.check_picture(index)
+        if hasattr(reader, "check_image"):
+            reader.check_image(index)
         if reader.source == "maps":
             return _misshapen(reader, index)
         media.picture_size(reader.picture_path(index))

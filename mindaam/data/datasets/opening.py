@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.data.datasets.catalogue import catalogue
-from mindaam.data.datasets.corpus import DEPTH, PACK, find_sets, made_of, open_again, open_found, problems_in
-from mindaam.data.datasets.gaze_files import META, SPLITS, holds_films, split_lists
-from mindaam.data.datasets.gaze_films import open_gaze_films
-from mindaam.data.datasets.gaze_folder import GazeFolder
-from mindaam.data.datasets.packed import open_packed
+from mindaam.data.datasets.published import DEPTH, PACK, find_sets, made_of, open_again, open_found, problems_in
+from mindaam.data.datasets.readers.gaze_files import META, SPLITS, holds_videos, split_lists
+from mindaam.data.datasets.readers.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
+from mindaam.data.datasets.readers.packed import open_packed
 from mindaam.data.packs.fitting import require_truth
 from mindaam.errors import InputError, nearest
 
@@ -193,8 +193,8 @@ def open_set(root, name, split, truth=None, *, skip_damaged=False):
 
 
 def open_gaze(place, split, truth=None):
-    """The reader of one split of a gaze folder: a GazeFolder, or a FilmSet where it holds videos."""
-    return open_gaze_films(place, split, truth) if holds_films(place) else GazeFolder(place, split, truth)
+    """The reader of one split of a gaze folder: a GazeFolder, or a VideoSet where it holds videos."""
+    return open_gaze_videos(place, split, truth) if holds_videos(place) else GazeFolder(place, split, truth)
 
 
 def untimely(split, reader):

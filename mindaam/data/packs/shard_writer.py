@@ -82,7 +82,7 @@ class PackWriter:
 
     def add_sound(self, name, samples, rate):
         """Adds the audio of a video, mono: float32 [n] in -1..1 (what is beyond is clipped), whose first sample is at
-        the video's second 0, as `SoundTrack.rest` gives it; rate: samples a second. Stored as FLAC of 16 bits."""
+        the video's second 0, as `AudioTrack.rest` gives it; rate: samples a second. Stored as FLAC of 16 bits."""
         levels = np.clip(np.rint(np.asarray(samples) * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
         number = _number(self._names, name)
         if number in self._sounds:
