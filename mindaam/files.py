@@ -151,13 +151,13 @@ def beside_name(path):
 
 
 @contextmanager
-def replacing(path, *, durable=False):
+def replacing(path, *, durable=False, aside=None):
     """A binary stream to a file beside `path`, which is renamed to `path` at the end, or removed on any exception.
 
-    durable: as in `take_place`. Raises OutputError when the file cannot be written; a file that was there before is
-    then still whole.
+    durable: as in `take_place`. aside: another folder of the same disk for the unfinished file. Raises OutputError when
+    the file cannot be written; a file that was there before is then still whole.
     """
-    beside = beside_name(path)
+    beside = beside_name(path if aside is None else Path(aside, "unfinished"))
     try:
         with _Stream(open(beside, "wb", buffering=0)) as stream:
             yield stream
@@ -169,14 +169,14 @@ def replacing(path, *, durable=False):
             beside.unlink()
 
 
-def write_text(path, text, *, durable=False):
+def write_text(path, text, *, durable=False, aside=None):
     """Writes a text in UTF-8, with its line ends as they are and "?" for half a character; else as `replacing`."""
-    with replacing(path, durable=durable) as stream:
+    with replacing(path, durable=durable, aside=aside) as stream:
         stream.write(text.encode("utf-8", "replace"))
 
 
 def take_place(beside, path, *, durable=False, cure=ELSEWHERE):
-    """Renames a finished file to `path`, in the same folder.
+    """Renames a finished file to `path`, on the same disk.
 
     durable: its content is on the disk first, and the rename outlasts a power cut. cure: the end of the message.
     Raises OutputError; the file that was at `path` is then still whole.

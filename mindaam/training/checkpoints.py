@@ -117,7 +117,8 @@ def _require_finite(tensors, step):
 
 def _point(folder, name):
     """Moves the pointer, so that it outlasts a power cut."""
-    write_text(folder / POINTER, f"{name}\n", durable=True)
+    # the unfinished pointer of a killed process lies among the checkpoints, where the next save removes it
+    write_text(folder / POINTER, f"{name}\n", durable=True, aside=folder / FOLDER)
 
 
 def _prune(stored, step, keep_last, keep_best):
