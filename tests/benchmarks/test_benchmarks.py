@@ -135,7 +135,7 @@ def test_the_sounding_objects_are_drawn(main, tmp_path):
         asked.append(None if waves is None else waves.shape)
         return np.full((1, config.frames, *config.map_size), 1.0, np.float32), None
 
-    said = main("sounding_object_picture", sounding_run(tmp_path / "run"), "-o", out, SHOWN=2, predict=predict)
+    said = main("sounding_object_image", sounding_run(tmp_path / "run"), "-o", out, SHOWN=2, predict=predict)
     assert str(out) in said and read_image(out).shape[0] > 4 * 144
     assert len(asked) == 4 and asked.count(None) == 1
 
@@ -145,7 +145,7 @@ def test_the_sounding_objects_of_another_run_are_not_drawn(main, tmp_path):
 
     write_safetensors(tmp_path / "last.safetensors", {}, {"place": "{}", "config": '{"folders": {}}'})
     with pytest.raises(SystemExit, match="is not of the sounding-object experiment"):
-        main("sounding_object_picture", tmp_path, "-o", tmp_path / "x.jpg")
+        main("sounding_object_image", tmp_path, "-o", tmp_path / "x.jpg")
     assert not (tmp_path / "x.jpg").exists()
 
 
@@ -156,7 +156,7 @@ def test_the_gaze_of_a_wearer_is_scored(main, tmp_path):
     with open(tmp_path / "gaze.tsv", "w", newline="") as file:
         csv.writer(file, delimiter="\t").writerows(rows)
     said = main(
-        "film_gaze", tmp_path / "film.mp4", tmp_path / "gaze.tsv", "--model", small_model(tmp_path, temporal=None)
+        "video_gaze", tmp_path / "film.mp4", tmp_path / "gaze.tsv", "--model", small_model(tmp_path, temporal=None)
     )
     assert "4 frames, 2 gaze samples" in said and "frame by frame: NSS" in said
 
@@ -171,10 +171,10 @@ def test_a_prediction_is_measured(tmp_path):
 
 @pytest.mark.slow  # processes of their own
 def test_a_film_is_measured(main, tmp_path):
-    said = main("film", "--minutes", 0.02, "--only", "media", SHORT=0.8)
+    said = main("video", "--minutes", 0.02, "--only", "media", SHORT=0.8)
     assert "decoder and writer, every frame: " in said and "peak memory" in said
     model = small_model(tmp_path, temporal=None)
-    said = main("film", "--minutes", 0.02, "--fps", 4, "--only", "predict", "--model", model, SHORT=0.8)
+    said = main("video", "--minutes", 0.02, "--fps", 4, "--only", "predict", "--model", model, SHORT=0.8)
     assert "the same one after the other" in said
 
 
@@ -190,7 +190,7 @@ def test_the_released_network_on_a_film_is_measured(load, tmp_path, monkeypatch)
         lambda name, preset: build_model(name, preset, changes=wide).set_train(False),
         raising=False,
     )
-    module = load("film")
+    module = load("video")
     for task in ("released", "photos"):
         found = module.TASKS[task](module.CLIP, tmp_path, SimpleNamespace())
         assert found["seconds"] > 0 and found["peak_mb"] > 0
@@ -274,12 +274,12 @@ def test_parity_is_measured():
 
 @pytest.mark.slow  # processes of their own
 def test_the_memory_of_audio_is_measured():
-    said = script("sound", "--hours", 0.02, "--only", "memory")
+    said = script("audio", "--hours", 0.02, "--only", "memory")
     assert said.count("peak memory") == 2 and "NOT MET" not in said
 
 
 def test_reading_audio_files_is_measured():
-    said = script("sound", "--minutes", 0.2, "--rounds", 1, "--only", "files")
+    said = script("audio", "--minutes", 0.2, "--rounds", 1, "--only", "files")
     assert [line.split()[0] for line in said.splitlines()[1:]] == ["FLAC,", "wav:", "flac:", "ogg:"]
 
 
@@ -287,7 +287,7 @@ def test_reading_audio_files_is_measured():
 def test_a_film_with_audio_is_measured(load, monkeypatch):
     from mindaam.models import registry
 
-    real, module = registry.build_model, load("sound")
+    real, module = registry.build_model, load("audio")
     small = merge(FILM_CHANGES, {"text": {"width": 768}, "audio": {"width": 512}, "lora": {"last_n_blocks": 0}})
     monkeypatch.setattr(registry, "build_model", lambda name, preset, changes: real(name, preset, changes=small))
     monkeypatch.setattr(module, "FRAMES", 4)

@@ -1,6 +1,6 @@
 """Draws what a run of the sounding-object experiment says of a scene that it has not seen.
 
-python benchmarks/sounding_object_picture.py runs/sounding_object -o docs/images/sounding_object.jpg
+python benchmarks/sounding_object_image.py runs/sounding_object -o docs/images/sounding_object.jpg
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """NSS of a film's maps at where its wearer looked: the bundled model in windows, frame by frame, and the centre alone.
 
-    python benchmarks/film_gaze.py FILM GAZE.tsv [--model NAME|PATH] [--prompt TEXT]
+    python benchmarks/video_gaze.py FILM GAZE.tsv [--model NAME|PATH] [--prompt TEXT]
 
 GAZE.tsv has the columns frame_idx, norm_pos_x and norm_pos_y (0..1, y down), as in the mobileGazeMapping recordings.
 One wearer's gaze for two seconds says little: it is one scanpath, not where people look.

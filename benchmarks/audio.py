@@ -1,6 +1,6 @@
 """What sound costs: memory that must not grow with its length, and the time that a film takes more with it.
 
-    python benchmarks/sound.py [--hours 2] [--rounds 2] [--only memory|film|files]
+    python benchmarks/audio.py [--hours 2] [--rounds 2] [--only memory|film|files]
 
 Each figure comes from a fresh process. memory: windows of 2 s every half second at 16 kHz through a whole sound, of one
 minute and of --hours: noise in stereo at 44.1 kHz as WAV, and the AAC of the clip in examples/ again and again, as mp4.

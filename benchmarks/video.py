@@ -1,6 +1,6 @@
 """What a film costs: memory that must not grow with its length, frames a second, and how far that is from real time.
 
-    python benchmarks/film.py [--minutes 10] [--fps 2] [--model NAME|PATH] [--only media|predict|released]
+    python benchmarks/video.py [--minutes 10] [--fps 2] [--model NAME|PATH] [--only media|predict|released]
 
 The film is the clip of examples/, 1280 x 720 with sound, repeated; the short one of 30 seconds is the baseline of every
 ratio of memory. Each figure comes from a fresh process:
