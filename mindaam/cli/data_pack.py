@@ -28,8 +28,9 @@ def pack(
 ):
     """Pack data sets for training: every picture and frame decoded and resized once, with its density and fixations."""
     from mindaam.data.datasets.catalogue import catalogue
+    from mindaam.data.datasets.finding import SOURCES
     from mindaam.data.datasets.ground_truth import GroundTruth
-    from mindaam.data.datasets.opening import SOURCES, open_splits
+    from mindaam.data.datasets.opening import open_splits
     from mindaam.data.packs.packing import pack as write
     from mindaam.data.packs.packing import target_of
     from mindaam.schema import validate
