@@ -17,7 +17,7 @@ SECONDS = (0, 60, 61)  # at which video.mp4 shows a frame: README.md predicts fr
 
 def make(folder, model):
     """Writes it: photo.jpg, holiday/, video.mp4, examples/, FOLDER (gaze folders), ROOT (data sets), MYDIR (gaze folders
-    of one's own), my_films (a gaze folder of videos), models that were trained, and links to the checkout's scripts;
+    of one's own), my_videos (a gaze folder of videos), models that were trained, and links to the checkout's scripts;
     returns the folder. model: the checkpoint that the trained models are copies of."""
     folder.mkdir()
     for name in ("ascend_scripts", "benchmarks"):
@@ -52,4 +52,4 @@ def _videos(folder):
         make_clip(sources / f"{name}.mp4", pictures(20), tone=0.8)
         lines += [f"{name}.mp4,{10 + 4 * number},20,{100 * number},100" for number in range(8)]
     (folder / "videos.csv").write_text("\n".join(lines) + "\n")
-    import_gaze(sources, folder / "videos.csv", folder / "my_films", Wanted(val=0.5))
+    import_gaze(sources, folder / "videos.csv", folder / "my_videos", Wanted(val=0.5))
