@@ -53,7 +53,7 @@ def pack(
         for name, why in packed.left_out:
             say(f"left out {name}: {why}")
         megabytes = sum(path.stat().st_size for path in target.iterdir()) / 1e6
-        what = ("frame" if hasattr(reader, "clip") else "picture") + "s" * (packed.records != 1)
+        what = ("frame" if reader.is_video else "picture") + "s" * (packed.records != 1)
         truth_told = reader.ground_truth.partition(" (")[0]  # its source is in the pack, and in `data check`
         tell(f"{target}: {packed.records:,} {what}, {megabytes:.1f} MB; {truth_told}")
     licences = {reader.name: catalogue()[reader.name].licence.name for reader in readers if reader.name in catalogue()}

@@ -89,7 +89,7 @@ def _evaluate(folders, model, batch):
                 bars.step(picture[0])
                 yield picture
 
-    videos = [reader for reader in folders if hasattr(reader, "clip")]
+    videos = [reader for reader in folders if reader.is_video]
     images = [reader for reader in folders if reader not in videos]
 
     def left_out(name, error):

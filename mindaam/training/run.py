@@ -82,7 +82,7 @@ def train(
     check_prompting(config.prompting, {**corpus.val, **corpus.train})
     sampling = config.sampling.model_copy(update={"weights": {**config.sampling.weights, **weights}})
     config = config.model_copy(update={"sampling": sampling})
-    films = [hasattr(reader, "clip") for reader in corpus.train.values()]
+    films = [reader.is_video for reader in corpus.train.values()]
     problem = config.require_ranks(world.size, pictures=not all(films), films=any(films))
     if problem:
         raise ConfigError(problem)
@@ -94,7 +94,7 @@ def train(
         model = start_model(config)
     # a start brings its own, whatever the configuration names: what is written down is what is trained
     config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
-    if any(films) or any(hasattr(reader, "clip") for reader in corpus.val.values()):
+    if any(films) or any(reader.is_video for reader in corpus.val.values()):
         require_films(model, config)
     if not tiny:  # a smoke run's pictures are of a size that nobody packs
         for reader in (*corpus.train.values(), *corpus.val.values()):

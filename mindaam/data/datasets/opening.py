@@ -199,14 +199,14 @@ def open_gaze(place, split, truth=None):
 
 def untimely(split, reader):
     """A line on the fixations of a gaze folder's split that are left out as no frame was shown for them; or none."""
-    count = getattr(reader, "beyond", 0)
+    count = reader.beyond if reader.is_video else 0
     if count:
         yield f"{split}: {count:,} fixations before the first frame of their video or after its last are left out"
 
 
 def other_split(reader, split):
     """Another split of what a reader of images or videos reads; InputError when there is none, or it is damaged."""
-    if hasattr(reader, "pack"):
+    if reader.is_pack:
         name = pack_name(reader.root)[0] or reader.name
         return open_packed(reader.root.with_name(f"{name}.{split}"))
     if os.path.isfile(reader.root / META):

@@ -118,9 +118,9 @@ def _unseen(root, names, truth, skip_damaged):
 
 def modality(name, reader):
     """ "image", "video" or "audio_video", as its record says; of gaze folders and packs, as what they hold says."""
-    if name in catalogue() and hasattr(reader, "clip") == (catalogue()[name].modality != "image"):
+    if name in catalogue() and reader.is_video == (catalogue()[name].modality != "image"):
         return catalogue()[name].modality
-    if not hasattr(reader, "clip"):
+    if not reader.is_video:
         return "image"
     return "audio_video" if all(map(reader.has_audio, range(len(reader)))) else "video"
 
@@ -161,7 +161,7 @@ def described(corpus, left_out):
                 "modality": modality(name, reader),
                 "split": reader.split,
                 "count": len(reader),
-                "frames": sum(map(reader.frames, range(len(reader)))) if hasattr(reader, "frames") else None,
+                "frames": sum(map(reader.frames, range(len(reader)))) if reader.is_video else None,
                 "folder": str(reader.root),
                 "ground_truth": reader.ground_truth,
                 "licence": catalogue()[name].licence.name if name in catalogue() else None,

@@ -17,7 +17,7 @@ def held_out_scores(model, encode, name, reader, config, world, audio_encoding=N
     model: AAM in evaluation mode; config: CorpusConfig; world: World; hearing: the run's Hearing, by which films with
     sound are scored with it, so that the best model is chosen with the branch that it is trained with; None without.
     """
-    films = hasattr(reader, "clip")
+    films = reader.is_video
     count = config.validation["films" if films else "pictures"]
     sums = np.zeros(4)
     for entry in spread(len(reader), count)[world.rank :: world.size]:
@@ -69,7 +69,7 @@ def clip_of(reader, entry, settings, audio_encoding=None):
 def samples(run, most=6):
     """[(caption, picture uint8, map, truth)] of some held-out pictures under a Run's model, for its report."""
     run.model.set_train(False)
-    found, readers = [], {name: each for name, each in run.corpus.val.items() if not hasattr(each, "clip")}
+    found, readers = [], {name: each for name, each in run.corpus.val.items() if not each.is_video}
     for name, reader in list(readers.items())[:most]:
         for entry in spread(len(reader), max(1, most // len(readers))):
             sentence = sentences(run.config.prompting, name, reader, reader.entries[entry][1])[0]
