@@ -127,9 +127,9 @@ def test_where_a_pack_lies_beside_its_source_training_reads_the_one_and_evaluati
 def test_what_cannot_be_packed_is_refused_before_anything_is_written(mindaam, imported, tmp_path):
     packs = tmp_path / "packs"
     for arguments, says in (
-        ([], "where do the packs go? name a folder: mindaam data pack ROOT PACKS"),
-        ([packs, "-o", tmp_path / "other"], "--out is the same as PACKS, so give one of them"),
-        ([imported / "one" / "packs"], "in which nothing is changed; name another place for the packs"),
+        ([], "no output folder was given; give one: mindaam data pack ROOT PACKS"),
+        ([packs, "-o", tmp_path / "other"], "give either PACKS or --out"),
+        ([imported / "one" / "packs"], "which is never modified; choose another folder for the packs"),
         ([packs, "--set", "oen"], 'holds no oen: no pack, gaze folder or data set has that name (did you mean "one"?)'),
     ):
         code, out, err = mindaam("data", "pack", imported, *arguments)

@@ -119,7 +119,7 @@ def test_films(mindaam, tmp_path):
     [
         (["--columns", "image"], "write --columns image=NAME"),
         (["--columns", "image=nothing"], 'no column "nothing"'),
-        (["--columns", '{"image"'], "--columns is no JSON"),
+        (["--columns", '{"image"'], "--columns is not valid JSON"),
         (["--columns", '{"image": 3}'], "--columns must give each role the name of a column"),
         (["--columns", "x=x", "--columns", "x=y"], 'two columns for x, "x" and "y"'),
         (["--columns", "xx=x,y=y"], 'unknown column role "xx"'),

@@ -135,7 +135,7 @@ def test_a_folder_that_is_gone_is_one_sentence(tmp_path):
         ["bash", "-c", f'rmdir "$PWD" && exec "{sys.executable}" -m mindaam.cli.main predict x.jpg -o out'],
         cwd=place, capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-    assert done.returncode == 2 and done.stderr.endswith("is gone; change into one that is there\n")
+    assert done.returncode == 2 and done.stderr.endswith("no longer exists; change to another one\n")
     assert "Traceback" not in done.stderr
 
 
