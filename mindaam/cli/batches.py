@@ -3,8 +3,8 @@
 import errno
 from contextlib import contextmanager
 
-from mindaam.cli.terminal import say
 from mindaam.errors import MindAAMError, OutputError, unforeseen
+from mindaam.streams import print_message
 
 CORRECTABLE, INTERNAL = 2, 1
 # A full or read-only disk affects all files; any other OutputError affects one file.
@@ -34,5 +34,5 @@ class Batch:
 
     def problem(self, text, code=CORRECTABLE):
         """Reports a problem and updates the exit code; an unexpected exception takes precedence."""
-        say(text)
+        print_message(text)
         self.code = INTERNAL if INTERNAL in (self.code, code) else code

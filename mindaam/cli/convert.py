@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mindaam.cli.terminal import show, tell
+from mindaam.streams import print_line, print_lines
 
 KINDS = "Type of IN: aam (the authors' model), dinov3, dinov2, clip (ViT-L/14) or wav2clip."
 PROMPTS = "The prompts.py of the code of an aam: parsed as data, never executed, and stored in OUT for --condition."
@@ -31,16 +31,16 @@ def convert(
     read = _prompts(kind, prompts)
     runtime.configure()  # before MindSpore is imported, whose messages it suppresses
     converted = files.convert(source, kind, name=name, allow=allow or ())
-    tell(f"{source}: {converted.name}, SHA-256 {converted.sha256}")
+    print_line(f"{source}: {converted.name}, SHA-256 {converted.sha256}")
     if converted.note:
-        tell(converted.note)
-    show(report.text(converted.report, full))
+        print_line(converted.note)
+    print_lines(report.text(converted.report, full))
     report.insist(converted.report, source, converted.name)
     files.save(converted._replace(prompts=read), target)
     size = sum(array.nbytes for array in converted.state.values())
-    tell(f"written: {target}, {len(converted.state)} arrays, {size / 1e6:.1f} MB")
+    print_line(f"written: {target}, {len(converted.state)} arrays, {size / 1e6:.1f} MB")
     if read:
-        tell(f"prompts: {', '.join(read)}")
+        print_line(f"prompts: {', '.join(read)}")
 
 
 def _prompts(kind, path):

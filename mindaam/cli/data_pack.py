@@ -5,7 +5,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mindaam.cli.terminal import progress, say, tell
+from mindaam.cli.terminal import progress
+from mindaam.streams import print_line, print_message
 
 
 def pack(
@@ -38,7 +39,7 @@ def pack(
     out = _output_folder(packs, out)
     readers = open_splits(
         root, sets, split, truth, kinds=SOURCES, skip_damaged=skip_damaged,
-        report=lambda line: say(f"skipped {line}"),
+        report=lambda line: print_message(f"skipped {line}"),
     )  # fmt: skip
     for reader in readers:
         _require_outside(out, reader.root)
@@ -51,15 +52,15 @@ def pack(
                 skip_damaged=skip_damaged, report=lambda done, total, name, bars=bars: bars.step(name),
             )  # fmt: skip
         for name, why in packed.left_out:
-            say(f"skipped {name}: {why}")
+            print_message(f"skipped {name}: {why}")
         megabytes = sum(path.stat().st_size for path in target.iterdir()) / 1e6
         what = ("frame" if reader.is_video else "image") + "s" * (packed.records != 1)
         density = reader.ground_truth.partition(" (")[0]  # its source is in the pack, and in `data check`
-        tell(f"{target}: {packed.records:,} {what}, {megabytes:.1f} MB; {density}")
+        print_line(f"{target}: {packed.records:,} {what}, {megabytes:.1f} MB; {density}")
     licenses = {reader.name: catalogue()[reader.name].licence.name for reader in readers if reader.name in catalogue()}
     if licenses:
         listed = "; ".join(f"{name}: {license}" for name, license in licenses.items())
-        tell(f"a pack is a copy of its dataset and is subject to its license: {listed}")
+        print_line(f"a pack is a copy of its dataset and is subject to its license: {listed}")
 
 
 def _size(text):

@@ -14,11 +14,11 @@ import typer
 from mindaam import graphs
 from mindaam.cli import convert, evaluate, export, predict, train
 from mindaam.cli.data import data_app
-from mindaam.cli.terminal import notices_said, say, tell
+from mindaam.cli.terminal import notices_said
 from mindaam.cli.zoo import zoo_app
 from mindaam.errors import ConfigError, MindAAMError
 from mindaam.runtime import quieten
-from mindaam.streams import guard, settle
+from mindaam.streams import guard, print_line, print_message, settle
 
 MISUSE = 2  # exit code of errors that the user can correct
 STOPPED = 130  # exit code after Ctrl-C, as in shells
@@ -34,7 +34,7 @@ def _version(asked: bool):
     if asked:
         from mindaam import __version__
 
-        tell(f"mindaam {__version__}")
+        print_line(f"mindaam {__version__}")
         raise typer.Exit()
 
 
@@ -54,10 +54,10 @@ def run(arguments=None):
         with notices_said():
             code = app(args=arguments, prog_name="mindaam", standalone_mode=False) or 0
     except MindAAMError as error:
-        say(error)
+        print_message(error)
         return MISUSE
     except MemoryError:
-        say("the command ran out of memory; process less at once, or free some memory")
+        print_message("the command ran out of memory; process less at once, or free some memory")
         return MISUSE
     except (KeyboardInterrupt, typer.Abort):  # older typer versions; newer ones return the code
         code = STOPPED
@@ -66,10 +66,10 @@ def run(arguments=None):
         # version.
         if not hasattr(error, "format_message"):
             raise
-        say(error.format_message())  # empty if the help was printed instead
+        print_message(error.format_message())  # empty if the help was printed instead
         return MISUSE
     if code == STOPPED:
-        say("stopped")
+        print_message("stopped")
     return code
 
 
@@ -100,7 +100,7 @@ def main():
     """The console script."""
     guard()
     for line in quieten():
-        say(line)
+        print_message(line)
     _stop_as_by_ctrl_c()
     code = settle(run())
     if code == STOPPED:

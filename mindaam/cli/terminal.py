@@ -1,4 +1,4 @@
-"""Output of the commands: results on stdout, one-sentence messages and progress bars on stderr."""
+"""Progress and warnings of the commands, on stderr."""
 
 import sys
 import warnings
@@ -6,24 +6,7 @@ from contextlib import contextmanager
 from time import perf_counter
 
 from mindaam.errors import Notice
-from mindaam.streams import plain, plain_lines
-
-
-def say(problem):
-    """Prints one message on stderr; nothing if it is empty."""
-    text = " ".join(str(problem).split())
-    if text:
-        print(f"mindaam: {plain(text)}", file=sys.stderr)
-
-
-def tell(text=""):
-    """Prints one line of results on stdout; see `streams.plain` for file names."""
-    print(plain(text))
-
-
-def show(text):
-    """Prints several lines of results on stdout."""
-    print(plain_lines(text))
+from mindaam.streams import plain, print_message
 
 
 @contextmanager
@@ -34,7 +17,7 @@ def notices_said():
 
         def report(message, category, *place, **more):
             if issubclass(category, Notice):
-                say(message)
+                print_message(message)
             else:
                 usual(message, category, *place, **more)
 

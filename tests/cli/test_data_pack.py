@@ -36,7 +36,7 @@ def test_all_that_is_left_out_is_told(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("size", "message"),
-    [("8", "too small"), ("32x8", "too small"), ("big", "is not a size"), ("3x3x3", "is not a size"), ("-32", "is not a size")],
+    [("8", "too small"), ("32x8", "too small"), ("big", "not a size"), ("3x3x3", "not a size"), ("-32", "not a size")],
 )
 def test_a_size_that_cannot_be_is_refused_before_anything_is_read(tmp_path, size, message):
     with pytest.raises(ConfigError, match=message):

@@ -54,7 +54,7 @@ def test_the_large_ones_have_a_dry_run_too(mindaam, name):
     ("arguments", "says"),
     [
         (["train"], "which training? give --from MODEL, a YAML file, or one of aam_dinov2_vits14, "),
-        (["train", "corpse"], 'configuration corpse does not exist (did you mean "corpus"?); give a YAML file, or one of'),
+        (["train", "corpse"], 'configuration corpse does not exist (did you mean "corpus"?); give a YAML file'),
         (["train", CORPUS, "epoch=3"], 'unknown key "epoch" (did you mean "epochs"?)'),
         (["train", "aam_dinov2_vits14", "--skip-damaged"], "--skip-damaged is for configurations with a corpus"),
         (["train", "aam_dinov2_vits14", "--dry-run", "batch=3"], 'unknown key "batch"'),

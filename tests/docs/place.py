@@ -16,7 +16,7 @@ SECONDS = (0, 60, 61)  # at which video.mp4 shows a frame: README.md predicts fr
 
 
 def make(folder, model):
-    """Writes it: photo.jpg, holiday/, video.mp4, examples/, FOLDER (gaze folders), ROOT (data sets), MYDIR (gaze folders
+    """Writes photo.jpg, holiday/, video.mp4, examples/, FOLDER (gaze folders), ROOT (datasets), MYDIR (gaze folders
     of one's own), my_videos (a gaze folder of videos), models that were trained, and links to the checkout's scripts;
     returns the folder. model: the checkpoint that the trained models are copies of."""
     folder.mkdir()
