@@ -93,7 +93,7 @@ def test_packs_are_checked_trained_on_and_scored_as_what_they_were_made_of(minda
     packs = imported.parent / "packs"
     code, out, err = mindaam("data", "pack", imported, packs, "--set", "one", "--size", SIZE[0])
     assert (code, err) == (0, "") and sorted(each.name for each in packs.iterdir()) == ["one.train", "one.val"]
-    assert f"{packs / 'one.train'}: 4 pictures" in out
+    assert f"{packs / 'one.train'}: 4 images" in out
     code, out, err = mindaam("data", "check", packs)
     assert code == 0 and "| one.train | pack | train 4 | none |" in out
     corpus = trained_on("--data", packs)
@@ -137,7 +137,7 @@ def test_what_cannot_be_packed_is_refused_before_anything_is_written(mindaam, im
     meta = json.loads((imported / "two" / "meta.json").read_text())
     (imported / "two" / "meta.json").write_text(json.dumps(meta | {"name": "one"}))
     code, _, err = mindaam("data", "pack", imported, packs, "--size", "32")
-    assert code == 2 and "would both be packed as one.train" in err and not packs.exists()
+    assert code == 2 and "would both be written to one.train" in err and not packs.exists()
     code, _, err = mindaam("evaluate", "--data", imported)
     assert code == 2 and "are both called one in their meta.json" in err
     assert scored(mindaam("evaluate", "--data", imported, "--set", "two")[1]) == ["one"]
