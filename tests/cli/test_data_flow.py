@@ -139,7 +139,7 @@ def test_what_cannot_be_packed_is_refused_before_anything_is_written(mindaam, im
     code, _, err = mindaam("data", "pack", imported, packs, "--size", "32")
     assert code == 2 and "would both be written to one.train" in err and not packs.exists()
     code, _, err = mindaam("evaluate", "--data", imported)
-    assert code == 2 and "are both called one in their meta.json" in err
+    assert code == 2 and "have the same name one in their meta.json" in err
     assert scored(mindaam("evaluate", "--data", imported, "--set", "two")[1]) == ["one"]
 
 
