@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mindaam.data.audio.audio_track import AudioTrack
-from mindaam.data.audio.stored import StoredTrack
-from mindaam.data.audio.windows import (
+from mindaam.data.audio.cutting import (
     GRID,
     SAMPLES,
     Cut,
@@ -19,6 +18,7 @@ from mindaam.data.audio.windows import (
     window_places,
     window_times,
 )
+from mindaam.data.audio.stored import StoredTrack
 from mindaam.encoders.spectrogram import resample
 from mindaam.errors import InputError
 from mindaam.models.registry import model_config
