@@ -101,8 +101,8 @@ class Predictor:
         through the backbone once. windows: how many frames the model sees at once, and whether maps wait for later
         frames; None is `film_windows()`. The maps come at most `windows.delay` frames late.
         audio_stream: the audio, as `inference.audio_stream.open_audio_stream` opens it; the frames are then Frames of
-        `data.videos.reading`, which have times, and windows have several. The audio of a frame extends beyond it: by two
-        seconds in the models of the paper.
+        `data.videos.reading`, which have times, and windows have several. The audio of a frame extends beyond it, in
+        the paper by two seconds.
         prompt, condition, errors: as in `predict`; ConfigError for windows of several frames when the model sees each
         by itself, and for sound with windows of one.
         """

@@ -25,7 +25,7 @@ from mindaam.models.registry import model_config
 from tests import gold
 from tests.clips import make_clip
 
-GOLDEN = np.load(__file__.replace("test_windows.py", "goldens/sound.npz"))
+GOLDEN = np.load(__file__.replace("test_cutting.py", "goldens/sound.npz"))
 SLICES = [(48000, 30.0, 6, 0, 5.0), (16000, 25.0, 5, 60, 4.0), (44100, 29.97, 4, 10, 3.0), (48000, 24.0, 4, 70, 2.5)]
 PAPER, RELEASED = (cut_of(model_config("aam_dinov3_vits16", preset).sound) for preset in ("paper", "released"))
 
