@@ -58,7 +58,7 @@ def main():
 
 
 def prepare(commit, kept, names, jobs):
-    """The folder of the runs of `commit` of these names and what they start from, with the data; missing ones are made."""
+    """The folder with the data and `commit`'s runs of these names and what they start from; missing ones are made."""
     commit = git("rev-parse", "--verify", f"{commit}^{{commit}}")
     kept.mkdir(parents=True, exist_ok=True)
     definition = repr((data.VERSION, {name: run for name, run in runs(Path()).items()}))

@@ -43,7 +43,8 @@ def _tables(before, after, name=LOSSES):
             missing.append(column)  # a text, as the name of what a step saw
             continue
         ours |= {f"step {step}, {column}": row[column] for step, row in rows.items()}
-        theirs |= {f"step {step}, {column}": row[column] for step, row in (held or {}).items() if row.get(column)}
+        steps = held if held is tables[0] else rows.keys() & (held or {})  # another table has steps of its own
+        theirs |= {f"step {step}, {column}": held[step][column] for step in steps if held[step].get(column)}
     ours = {key: text for key, text in ours.items() if text}  # an empty cell is no value
     return _same(name, ours, theirs)._replace(note=f"without {', '.join(missing)}" if missing else "")
 
