@@ -128,13 +128,13 @@ def _picture(name, shape, seed):
     return np.clip(0.5 + 0.22 * smooth + 0.06 * _normal(f"{name}/fine", shape, seed), 0, 1)
 
 
-def _normalised(pictures):
+def _normalized(pictures):
     return ((pictures - IMAGENET_MEAN[:, None, None]) / IMAGENET_STD[:, None, None]).astype(np.float32)
 
 
 def image(name, shape, seed=0):
     """Normalised pictures [N,3,H,W], float32."""
-    return _normalised(_picture(name, shape, seed))
+    return _normalized(_picture(name, shape, seed))
 
 
 def video(name, frames, height, width, seed=0):
@@ -144,7 +144,7 @@ def video(name, frames, height, width, seed=0):
         np.clip(np.roll(first, (2 * t, 3 * t), axis=(1, 2)) + 0.03 * _normal(f"{name}/t{t}", first.shape, seed), 0, 1)
         for t in range(frames)
     ]
-    return _normalised(np.stack(rolled))
+    return _normalized(np.stack(rolled))
 
 
 def gt_map(name, shape, seed=0):

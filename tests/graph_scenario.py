@@ -17,31 +17,31 @@ from mindaam.data.audio.windows import Cut
 from mindaam.encoders.clip_text import ClipText
 from mindaam.encoders.dinov2 import DINOv2
 from mindaam.encoders.dinov3 import DINOv3
-from mindaam.encoders.dropout import set_moment
+from mindaam.encoders.dropout import set_dropout_step
 from mindaam.encoders.lora import apply_lora, merge_lora
 from mindaam.encoders.minilm import MiniLM
-from mindaam.encoders.wav2clip import SoundEncoder, Wav2CLIP
+from mindaam.encoders.wav2clip import AudioEncoder, Wav2CLIP
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
 from mindaam.schema import merge
-from mindaam.training.blocks import frozen_outputs
-from mindaam.training.config import OptimizerConfig, TrainConfig
-from mindaam.training.corpus_config import load_corpus_config
-from mindaam.training.corpus_loop import Run
-from mindaam.training.corpus_run import open_data, start_model
-from mindaam.training.corpus_source import HEARD, Hearing
-from mindaam.training.distributed import ALONE
-from mindaam.training.film_data import COARSER
-from mindaam.training.film_run import FilmStep
-from mindaam.training.log import Progress
-from mindaam.training.sounding_model import SoundingStep
-from mindaam.training.sounding_object import batch, build, clips_of, predict
-from mindaam.training.step import TrainStep
-from tests.models import tiny, tiny_film
+from mindaam.training.feeding.corpus_source import HEARD, AudioEncoding
+from mindaam.training.feeding.synthetic_videos import COARSER
+from mindaam.training.loop import Run
+from mindaam.training.ranks.distributed import ALONE
+from mindaam.training.reporting.log import Progress
+from mindaam.training.run import open_data, start_model
+from mindaam.training.tasks.adapted_blocks import frozen_outputs
+from mindaam.training.tasks.corpus_config import load_corpus_config
+from mindaam.training.tasks.phases_config import OptimizerConfig, TrainConfig
+from mindaam.training.tasks.phases_step import TrainStep
+from mindaam.training.tasks.sounding_model import SoundingStep
+from mindaam.training.tasks.sounding_object import batch, build, clips_of, predict
+from mindaam.training.tasks.synthetic_videos import FilmStep
+from tests.models import tiny, tiny_video
 from tests.training.corpus_root import make_corpus
+from tests.training.feeding.test_corpus_source import loudness
 from tests.training.small import CONFIG, MODEL, NAME, SIZE, TEXT_WIDTH, build_small
-from tests.training.test_corpus_source import loudness
-from tests.training.test_sounding_object import config as sounding
+from tests.training.tasks.test_sounding_object import config as sounding
 
 TRAINING = TrainConfig(**CONFIG)
 BACKBONE = {"width": 24, "heads": 3, "depth": 2, "taps": (0, 1)}
@@ -103,16 +103,16 @@ def encoders():
         yield [graphs.run(model, *map(ms.Tensor, inputs), by=by).asnumpy()]
     yield [graphs.run(model, ms.Tensor(ids + 3), by=by).asnumpy()]
     arrays = {name: parameter.asnumpy() for name, parameter in filled(Wav2CLIP()).parameters_and_names()}
-    yield [SoundEncoder(arrays).encode(noise(2, 16_000), 16_000)]
+    yield [AudioEncoder(arrays).encode(noise(2, 16_000), 16_000)]
 
 
 def models():
     """An image by one model, a video with its sound and without by another."""
     model = filled(build_model(tiny.NAME, "paper", changes=tiny.CHANGES))
     yield list(model.infer(tiny.pictures(1), tiny.sentences(1))[:-1])
-    model = filled(build_model(tiny_film.NAME, "released", changes=tiny_film.CHANGES))
-    frames = noise(3, 3, *tiny_film.SIZE)
-    for audio in (noise(3, tiny_film.AUDIO_WIDTH), None):
+    model = filled(build_model(tiny_video.NAME, "released", changes=tiny_video.CHANGES))
+    frames = noise(3, 3, *tiny_video.SIZE)
+    for audio in (noise(3, tiny_video.AUDIO_WIDTH), None):
         yield list(model.infer(frames, tiny.sentences(1), audio, clip=True)[:-1])
 
 
@@ -125,15 +125,15 @@ def phases():
         truth = np.abs(noise(2, 1, *SIZE))
         truth /= truth.sum((2, 3), keepdims=True)
         for number in range(3):
-            set_moment(number)
+            set_dropout_step(number)
             settings = step.optimizer.settings(number, 1e-2).asnumpy()
             yield run(step, settings, noise(2, taps, 7, 32), noise(2, TEXT_WIDTH), truth)
         yield values(step)
-    model = filled(build_model(tiny_film.NAME, "paper", changes=merge(tiny_film.CHANGES, {"temporal": {"clip": 4}})))
+    model = filled(build_model(tiny_video.NAME, "paper", changes=merge(tiny_video.CHANGES, {"temporal": {"clip": 4}})))
     step = FilmStep(model, OptimizerConfig(weight_decay=0.1), 1.0).set_train(True)
-    truth = np.full((2, 1, *(side // COARSER for side in tiny_film.SIZE)), 1e-3, np.float32)
+    truth = np.full((2, 1, *(side // COARSER for side in tiny_video.SIZE)), 1e-3, np.float32)
     chosen = np.array([1, 2], np.int32)
-    maps = noise(4, sum(tiny_film.CHANGES["head"]["neck_widths"]), 2, 3)
+    maps = noise(4, sum(tiny_video.CHANGES["head"]["neck_widths"]), 2, 3)
     for number in range(2):
         settings = step.optimizer.settings(number, 3e-3).asnumpy()
         yield run(step, settings, maps, noise(2, tiny.TEXT_WIDTH), truth, chosen)
@@ -158,9 +158,9 @@ def corpus():
         changes += ["model_changes.audio={name: wav2clip, width: 2, attention_width: 8, heads: 2, dropout: 0.1}"]
         config = load_corpus_config(configs_dir() / "train" / "corpus.yaml", changes, tiny=True)
         data, _ = open_data(config, False, Progress(0, quiet=True))
-        hearing = Hearing(loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False)
+        audio_encoding = AudioEncoding(loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False)
         runtime.configure(mode="graph", seed=config.seed)  # whatever was drawn before
-        training = Run(config, start_model(config), data, Path(place) / "run", ALONE, hearing)
+        training = Run(config, start_model(config), data, Path(place) / "run", ALONE, audio_encoding)
         training.begin()
         part = next(part for part in training.source.parts(training.state, 1) if part.kind == HEARD)
         training.source.close()

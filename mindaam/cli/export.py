@@ -6,7 +6,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mindaam.cli.terminal import progress, tell
+from mindaam.cli.terminal import progress
+from mindaam.streams import print_line
 
 MODEL = "A model, its .safetensors checkpoint, or a run's folder."
 OUT = "The graph; its description, FILE.json, comes beside it."
@@ -32,12 +33,12 @@ def export(
     check_target(out)
     model = checkpoint_of(model) or model  # once: a run that goes on has another latest one a moment later
     runtime.configure(mode="graph")  # before anything else imports MindSpore, which would then chatter
-    from mindaam.inference.predictor import Predictor, choose_sentence
+    from mindaam.inference.predictor import Predictor, choose_prompt
     from mindaam.zoo.export import export as write
     from mindaam.zoo.weights import model_prompts
 
     own = model_prompts(model)
-    sentences = list(dict.fromkeys(choose_sentence(text, own=own) for text in sentence or [None]))
+    sentences = list(dict.fromkeys(choose_prompt(text, own=own) for text in sentence or [None]))
     with progress(3, "loading the model") as shown:
         shown.step("loading the model")
         predictor = Predictor(model)
@@ -45,7 +46,7 @@ def export(
         embeddings = dict(zip(sentences, predictor.embed(sentences), strict=True))
         shown.step("compiling the graph")
         written = write(predictor.model, out, embeddings, size=shape, batch=batch, frames=frames, weights=model)
-    tell(f"written: {', '.join(map(str, written))}")
+    print_line(f"written: {', '.join(map(str, written))}")
 
 
 def parse_size(text):

@@ -9,7 +9,9 @@ from typing import Annotated, NamedTuple
 from typer import Argument, Exit, Option
 
 from mindaam.cli.batches import Batch
-from mindaam.cli.terminal import progress, say, tell
+from mindaam.cli.terminal import progress
+from mindaam.files import prepare_folder
+from mindaam.streams import print_line, print_message
 
 KINDS = "Any of: overlay (heat map on the picture), map (8-bit grey), npy (density that sums to 1)."
 CONDITION = "A known viewing condition, in its place, or one of the prompts that the model's checkpoint brings."
@@ -45,7 +47,7 @@ def predict(
     jobs = results.plan(sources, out, kinds, plot_gate)
     asked = Asked(pick, *_sound_asked(audio, audio_track, jobs))
     for line in results.passed_over(inputs, sources):
-        say(line)
+        print_message(line)
     batch = Batch()
     for problem in problems:
         batch.problem(problem)
@@ -73,7 +75,7 @@ def _sound_asked(audio, track, jobs):
     if audio in ("auto", "off"):
         return audio, track
     require_file(audio, "sound file")
-    films = sum(job.is_film for job in jobs)
+    films = sum(job.is_video for job in jobs)
     if films != 1:
         raise ConfigError(f"a sound file belongs to one film, and {films} were named; give one, or leave --audio out")
     return Path(audio), track
@@ -85,22 +87,21 @@ def _predict_all(jobs, out, model, prompt, condition, asked, batch):
     Returns pairs of a job with results and what became of its sound (a few words or None), and the sentence used.
     """
     from mindaam import runtime
-    from mindaam.data import media
-    from mindaam.inference.predictor import DEFAULT_MODEL, Predictor, choose_sentence
+    from mindaam.inference.predictor import DEFAULT_MODEL, Predictor, choose_prompt
     from mindaam.zoo.weights import model_prompts
 
     runtime.configure(mode="graph")  # before anything else imports MindSpore, which would then chatter
     model = DEFAULT_MODEL if model is None else model
-    sentence = choose_sentence(prompt, condition, model_prompts(model))
+    sentence = choose_prompt(prompt, condition, model_prompts(model))
     made, done = not os.path.exists(out), []
-    media.prepare_folder(out)
+    prepare_folder(out)
     try:
         with progress(len(jobs), "loading the model") as shown:
             predictor = Predictor(model)
             for job in jobs:
                 shown.step(job.source.name)
                 with batch.item(job.source):
-                    predict_one = _predict_film if job.is_film else _predict_photo
+                    predict_one = _predict_video if job.is_video else _predict_image
                     problems, fate = predict_one(job, predictor, sentence, asked, shown)
                     done.append((job, fate))
                     for problem in problems:
@@ -112,7 +113,7 @@ def _predict_all(jobs, out, model, prompt, condition, asked, batch):
     return done, sentence
 
 
-def _predict_photo(job, predictor, sentence, asked, shown):
+def _predict_image(job, predictor, sentence, asked, shown):
     """Writes a photograph's results; what makes it unusable is raised. Returns no problems, and nothing of sound."""
     from mindaam.data import media
     from mindaam.inference import results
@@ -120,21 +121,21 @@ def _predict_photo(job, predictor, sentence, asked, shown):
     image = media.read_image(job.source)
     results.write(job, image, predictor.predict(image, sentence))
     for remark in media.image_remarks(job.source):
-        say(remark)
+        print_message(remark)
     return [], None
 
 
-def _predict_film(job, predictor, sentence, asked, shown):
+def _predict_video(job, predictor, sentence, asked, shown):
     """Writes a film's results; what makes it unusable is raised.
 
     Returns what went wrong along the way, and what became of its sound.
     """
-    from mindaam.data.videos.reading import film_info
-    from mindaam.inference.films import write_film
+    from mindaam.data.videos.reading import video_info
+    from mindaam.inference.videos import write_video
 
-    info, pick = film_info(job.source), asked.pick
+    info, pick = video_info(job.source), asked.pick
     if info.dynamic_range:
-        say(f"{job.source}: tone-mapped from {info.dynamic_range}")
+        print_message(f"{job.source}: tone-mapped from {info.dynamic_range}")
     length = info.duration
     length = min(pick.end or length, length) - pick.start if length else pick.end and pick.end - pick.start
     seen = deque(maxlen=1)
@@ -145,23 +146,23 @@ def _predict_film(job, predictor, sentence, asked, shown):
 
     heard, fate, problems = _heard(job.source, info, predictor.model.config, asked)
     try:
-        done = write_film(job, predictor, sentence, pick, report, heard)
+        done = write_video(job, predictor, sentence, pick, report, heard)
     except KeyboardInterrupt:
         if seen:
             kept = ", ".join(str(target) for target in job.targets.values() if target.exists())
-            say(f"stopped at second {seen[-1]:.1f} of {job.source}; what was done is in {kept}")
+            print_message(f"stopped at second {seen[-1]:.1f} of {job.source}; what was done is in {kept}")
         raise
     finally:
-        if heard.listener is not None:
-            heard.listener.close()
+        if heard.audio_stream is not None:
+            heard.audio_stream.close()
     problems += [done.problem] if done.problem else []
-    if heard.listener is not None and heard.listener.track.problem:
-        problems.append(heard.listener.track.problem)
-    elif done.sound_lost is not None:
+    if heard.audio_stream is not None and heard.audio_stream.track.problem:
+        problems.append(heard.audio_stream.track.problem)
+    elif done.audio_lost is not None:
         problems.append(
-            f"the sound of {job.source} could not be read on from second {done.sound_lost:.1f} of the result"
+            f"the sound of {job.source} could not be read on from second {done.audio_lost:.1f} of the result"
         )
-    if "gate" in job.targets and heard.listener is None:
+    if "gate" in job.targets and heard.audio_stream is None:
         problems.append(f"there is no gate of {job.source} to plot: its sound was {fate}")
     return problems, fate
 
@@ -169,35 +170,35 @@ def _predict_film(job, predictor, sentence, asked, shown):
 def _heard(film, info, config, asked):
     """The film's sound as the options want it: Heard, what becomes of it in a few words, what went wrong."""
     from mindaam.errors import InputError
-    from mindaam.inference.films import Heard
-    from mindaam.inference.listening import open_listener, unheard_because
+    from mindaam.inference.audio import open_audio_stream, unheard_because
+    from mindaam.inference.videos import Heard
 
     own = asked.audio in ("auto", "off")
-    if own and info.has_sound and asked.track >= info.sound_tracks:
-        there = f"{info.sound_tracks} sound track{'s' if info.sound_tracks > 1 else ''}, counted from 0"
+    if own and info.has_audio and asked.track >= info.audio_tracks:
+        there = f"{info.audio_tracks} sound track{'s' if info.audio_tracks > 1 else ''}, counted from 0"
         return Heard(), "not listened to", [f"{film} has {there}, and none number {asked.track}; change --audio-track"]
     kept = Heard(track=asked.track)
     if asked.audio == "off":
         return kept, "not listened to, as asked", []
-    reason = unheard_because(config, info.sound_tracks) if own else None
+    reason = unheard_because(config, info.audio_tracks) if own else None
     if reason:
         return kept, f"not listened to: {reason}", []
     try:
-        listener = open_listener(config, film if own else asked.audio, info.rate, track=asked.track)
+        audio_stream = open_audio_stream(config, film if own else asked.audio, info.rate, track=asked.track)
     except InputError as error:
         return Heard(), "not listened to", [error]
     fate = f"listened to by {config.audio.name}" + ("" if own else f", from {asked.audio}")
-    return Heard(listener, None if own else asked.audio, asked.track), fate, []
+    return Heard(audio_stream, None if own else asked.audio, asked.track), fate, []
 
 
 def _summary(done, sentence):
     """Says on stdout what was done, pairs of a job and what became of its sound, and where it lies."""
-    films, photos = ([job for job, _ in done if job.is_film == which] for which in (True, False))
+    films, photos = ([job for job, _ in done if job.is_video == which] for which in (True, False))
     counts = [(len(photos), "photograph"), (len(films), "film")]
-    tell(", ".join(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counts if n) + f' seen as: "{sentence}"')
-    for fate in dict.fromkeys(fate for job, fate in done if job.is_film):
-        names = [job.source.name for job, each in done if job.is_film and each == fate]
-        tell(f"sound of {names[0] if len(names) == 1 else f'{len(names)} films'}: {fate}")
+    print_line(", ".join(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counts if n) + f' seen as: "{sentence}"')
+    for fate in dict.fromkeys(fate for job, fate in done if job.is_video):
+        names = [job.source.name for job, each in done if job.is_video and each == fate]
+        print_line(f"sound of {names[0] if len(names) == 1 else f'{len(names)} films'}: {fate}")
     places = []
     for group in (photos, films):
         if group:
@@ -205,4 +206,4 @@ def _summary(done, sentence):
             targets = [target for target in group[0].targets.values() if target.exists()]
             places += [target if len(group) == 1 else target.with_name(target.name.replace(stem, "<name>", 1))
                        for target in targets]  # fmt: skip
-    tell("results: " + ", ".join(map(str, places)))
+    print_line("results: " + ", ".join(map(str, places)))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mindaam.cli.terminal import say, show, tell
+from mindaam.streams import print_line, print_lines, print_message
 
 FINE_TUNING = "finetune"  # the bundled configuration for --from
 CONFIG = "The name of a bundled configuration, as corpus, or a YAML file; not needed with --from."
@@ -44,24 +44,24 @@ def train(
             raise ConfigError(f"{flag} is for configurations with a corpus section, as corpus; leave it out")
     run = _kind(keys)
     if dry_run:
-        show(run.dry_run(config, changes, tiny=tiny))
+        print_lines(run.dry_run(config, changes, tiny=tiny))
         return
     trained = run.train(config, changes, **options)
     if "films" in keys:
-        from mindaam.evaluation.film_scores import report
+        from mindaam.evaluation.synthetic_video_scores import report
 
         for line in report(trained):
-            tell(line)
+            print_line(line)
 
 
 def _kind(keys):
     """The module of the run that a configuration without a corpus section describes."""
     if "films" in keys:
-        from mindaam.training import film_run as run
+        from mindaam.training.tasks import synthetic_videos as run
     elif "clips" in keys:
-        from mindaam.training import sounding_object as run
+        from mindaam.training.tasks import sounding_object as run
     else:
-        from mindaam.training import run
+        from mindaam.training.tasks import phases as run
     return run
 
 
@@ -87,12 +87,12 @@ def _quoted(text):
 
 def _on_corpus(config, changes, options, dry_run, **more):
     """A run on pictures and films, with its report at the end; or what it would be, with `dry_run`."""
-    from mindaam.training import corpus_run
+    from mindaam.training import run
 
     if dry_run:
-        show(corpus_run.dry_run(config, changes, tiny=options["tiny"], say=say))
+        print_lines(run.dry_run(config, changes, tiny=options["tiny"], say=print_message))
         return
-    trained = corpus_run.train(config, changes, **options, **more)
+    trained = run.train(config, changes, **options, **more)
     if trained.finished and trained.run.world.is_first:
         _report(trained)
 
@@ -101,9 +101,9 @@ def _report(trained):
     """Draws report.html, with some held-out pictures; a report that cannot be drawn does not undo a training."""
     from mindaam.errors import MindAAMError
     from mindaam.evaluation.run_report import write_report
-    from mindaam.training.corpus_scores import samples
+    from mindaam.training.tasks.corpus_scores import samples
 
     try:
-        tell(f"report: {write_report(trained.folder, samples(trained.run))}")
+        print_line(f"report: {write_report(trained.folder, samples(trained.run))}")
     except MindAAMError as error:
-        say(error)
+        print_message(error)

@@ -2,11 +2,11 @@
 
 from mindspore import nn, ops
 
-from mindaam.decoder.behaviour import PAPER
 from mindaam.decoder.gaussian_head import GaussianHead
-from mindaam.decoder.normalisation import GroupNorm
+from mindaam.decoder.normalization import GroupNorm
 from mindaam.decoder.scale_modulation import pointwise
 from mindaam.decoder.stage import SkipFusion, UpStage
+from mindaam.decoder.variant import PAPER
 
 
 class HyperbolicDecoder(nn.Cell):
@@ -25,18 +25,18 @@ class HyperbolicDecoder(nn.Cell):
         text_width=768,
         point_width=128,
         gaussians=6,
-        behaviour=PAPER,
+        variant=PAPER,
     ):
         super().__init__()
         self.start = pointwise(feature_widths[-1], start_width, has_bias=False)
         self.start_norm = GroupNorm(start_groups, start_width)
         widths = (start_width, *stage_widths)
         self.stages = nn.CellList(
-            [UpStage(widths[i], widths[i + 1], text_width, point_width, behaviour) for i in range(len(stage_widths))]
+            [UpStage(widths[i], widths[i + 1], text_width, point_width, variant) for i in range(len(stage_widths))]
         )
         skips = feature_widths[-2::-1]
         self.fusions = nn.CellList([SkipFusion(stage_widths[i], skips[i]) for i in range(len(stage_widths))])
-        self.head = GaussianHead(stage_widths[-1], text_width, point_width, gaussians, behaviour=behaviour)
+        self.head = GaussianHead(stage_widths[-1], text_width, point_width, gaussians, variant=variant)
 
     def begin(self, deepest):
         """Deepest feature [B,C,h,w] -> [B,start_width,h,w]."""

@@ -2,10 +2,10 @@
 
 from mindspore import nn, ops
 
-from mindaam.decoder.behaviour import PAPER
 from mindaam.decoder.modulation import POINT_NORM_BOUND, curvature_of, log_scale
-from mindaam.decoder.normalisation import picture_mean
+from mindaam.decoder.normalization import image_mean
 from mindaam.decoder.scale_modulation import ScaleModulation
+from mindaam.decoder.variant import PAPER
 from mindaam.geometry.cells import LorentzDistance, LorentzDistanceToOrigin, LorentzLog0, LorentzMap
 
 
@@ -23,7 +23,7 @@ class GaussianHead(nn.Cell):
     the last decoder feature) and of the text point, their distance and their depths.
     """
 
-    def __init__(self, channels, text_width, point_width, gaussians=6, hidden=128, behaviour=PAPER):
+    def __init__(self, channels, text_width, point_width, gaussians=6, hidden=128, variant=PAPER):
         super().__init__()
         self.gaussians = gaussians
         self.structure = nn.Conv2d(channels, 1, 3, pad_mode="pad", padding=1, has_bias=True)
@@ -32,18 +32,18 @@ class GaussianHead(nn.Cell):
         self.to_tangent = nn.Dense(channels, point_width, has_bias=False)
         self.map = LorentzMap(
             log_scale(point_width),
-            curvature=1.0 if behaviour.own_curvatures else None,
+            curvature=1.0 if variant.own_curvatures else None,
             norm_bound=POINT_NORM_BOUND,
-            eps=behaviour.eps,
+            eps=variant.eps,
         )
-        self.log0, self.distance = LorentzLog0(behaviour.eps), LorentzDistance(behaviour.eps)
-        self.to_origin = LorentzDistanceToOrigin(behaviour.eps)
+        self.log0, self.distance = LorentzLog0(variant.eps), LorentzDistance(variant.eps)
+        self.to_origin = LorentzDistanceToOrigin(variant.eps)
         joint = 2 * point_width + 3
         self.amplitude_norm = nn.LayerNorm((joint,), epsilon=1e-5)
         self.amplitude_hidden = nn.Dense(joint, 2 * hidden)
         self.act = nn.GELU(approximate=False)
         self.amplitude_out = nn.Dense(2 * hidden, gaussians)
-        self.modulation = ScaleModulation(1, text_width, point_width, low=0.2, slope=0.5, behaviour=behaviour)
+        self.modulation = ScaleModulation(1, text_width, point_width, low=0.2, slope=0.5, variant=variant)
 
     def shapes(self, sentence):
         """Sentence [B,E] -> centres x, y in (0, 1) and widths x, y in (0.05, 0.55), each [B,G]."""
@@ -54,7 +54,7 @@ class GaussianHead(nn.Cell):
     def joint(self, feature, text_point, curvature):
         """[log0 z_img, log0 z_t, d_L, r_img, r_t] [B, 2n + 3]."""
         curvature = curvature_of(self.map, curvature)
-        image_point = self.map(self.to_tangent(picture_mean(feature)), curvature)
+        image_point = self.map(self.to_tangent(image_mean(feature)), curvature)
         return ops.concat(
             (
                 self.log0(image_point, curvature),

@@ -3,11 +3,11 @@
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
-from mindaam.activations import softplus
-from mindaam.broadcasting import spread
-from mindaam.decoder.behaviour import PAPER
-from mindaam.decoder.normalisation import picture_mean
+from mindaam.decoder.normalization import image_mean
+from mindaam.decoder.variant import PAPER
 from mindaam.geometry.cells import LorentzMap, LorentzPairwiseDistance
+from mindaam.kernels.activations import softplus
+from mindaam.kernels.broadcasting import spread
 
 POINT_NORM_BOUND = 8.0  # tangent vectors longer than this are shortened: sinh(8) is 1490, still exact in float32
 
@@ -61,7 +61,7 @@ class SqueezeExcitation(nn.Cell):
 
     def construct(self, feature):
         """[B,C,H,W] -> [B,C,H,W]."""
-        weights = ops.sigmoid(self.expand(ops.relu(self.reduce(picture_mean(feature)))))
+        weights = ops.sigmoid(self.expand(ops.relu(self.reduce(image_mean(feature)))))
         return times(feature, per_channel(weights))
 
 
@@ -81,9 +81,9 @@ class DepthGate(nn.Cell):
 class ScaleGate(nn.Cell):
     """Weights of the scale operators: a text-predicted base times (1 + softmax(-d_L(z_t, z_s))), equation 11."""
 
-    def __init__(self, text_width, point_width, scales=3, hidden=128, behaviour=PAPER):
+    def __init__(self, text_width, point_width, scales=3, hidden=128, variant=PAPER):
         super().__init__()
-        self.distances = LorentzPairwiseDistance(behaviour.eps)
+        self.distances = LorentzPairwiseDistance(variant.eps)
         self.norm = nn.LayerNorm((text_width,), epsilon=1e-5)
         self.hide = nn.Dense(text_width, hidden)
         self.act = nn.GELU(approximate=False)
@@ -92,9 +92,9 @@ class ScaleGate(nn.Cell):
         self.anchors = Parameter(Tensor(anchors), name="anchors")
         self.map = LorentzMap(
             log_scale(point_width),
-            curvature=1.0 if behaviour.own_curvatures else None,
+            curvature=1.0 if variant.own_curvatures else None,
             norm_bound=POINT_NORM_BOUND,
-            eps=behaviour.eps,
+            eps=variant.eps,
         )
 
     def anchor_weights(self, point, curvature):

@@ -3,8 +3,6 @@ global operators (3.3, E.1), weighted by the condition's distance to the scale a
 
 from mindspore import nn, ops
 
-from mindaam.broadcasting import spread
-from mindaam.decoder.behaviour import PAPER
 from mindaam.decoder.modulation import (
     POINT_NORM_BOUND,
     DepthGate,
@@ -15,9 +13,11 @@ from mindaam.decoder.modulation import (
     per_channel,
     times,
 )
-from mindaam.decoder.normalisation import picture_mean
+from mindaam.decoder.normalization import image_mean
+from mindaam.decoder.variant import PAPER
 from mindaam.geometry import lorentz
 from mindaam.geometry.cells import LorentzDistanceToOrigin, LorentzLog0, LorentzMap
+from mindaam.kernels.broadcasting import spread
 
 ROW_NORM_BOUND = 10.0  # of the released code only
 SMALLEST_LENGTH = 1e-6  # of a vector whose length is divided by
@@ -38,17 +38,17 @@ class PixelGate(nn.Cell):
     radial; under them the whole vectors make the trip.
     """
 
-    def __init__(self, channels, behaviour=PAPER):
+    def __init__(self, channels, variant=PAPER):
         super().__init__()
-        self.undo_scale = behaviour.undo_scale
-        self.picture_edges = behaviour.picture_edges
+        self.undo_scale = variant.undo_scale
+        self.picture_edges = variant.picture_edges
         self.gate = DepthGate(channels)
-        self.to_origin, self.log0 = LorentzDistanceToOrigin(behaviour.eps), LorentzLog0(behaviour.eps, axis=1)
+        self.to_origin, self.log0 = LorentzDistanceToOrigin(variant.eps), LorentzLog0(variant.eps, axis=1)
         self.map = LorentzMap(
             log_scale(channels),
-            curvature=1.0 if behaviour.own_curvatures else None,
+            curvature=1.0 if variant.own_curvatures else None,
             norm_bound=POINT_NORM_BOUND,
-            eps=behaviour.eps,
+            eps=variant.eps,
             axis=1,
         )
         if self.undo_scale:
@@ -97,9 +97,9 @@ def pointwise(channels_in, channels_out, has_bias=True):
 class ScaleOperators(nn.Cell):
     """O_s(F): local (depthwise 3x3), dilated (depthwise 3x3, dilation 2), global (mean), each with 1x1 and SiLU."""
 
-    def __init__(self, channels, behaviour=PAPER):
+    def __init__(self, channels, variant=PAPER):
         super().__init__()
-        self.pixel_gate = PixelGate(channels, behaviour)
+        self.pixel_gate = PixelGate(channels, variant)
         self.local_depthwise = _depthwise(channels, 1)
         self.local_mix = pointwise(channels, channels)
         self.dilated_depthwise = _depthwise(channels, 2)
@@ -111,19 +111,19 @@ class ScaleOperators(nn.Cell):
         tangent = self.pixel_gate(feature, point, curvature)
         local = ops.silu(self.local_mix(self.local_depthwise(tangent)))
         dilated = ops.silu(self.dilated_mix(self.dilated_depthwise(tangent)))
-        pooled = ops.silu(self.global_mix(per_channel(picture_mean(tangent))))
+        pooled = ops.silu(self.global_mix(per_channel(image_mean(tangent))))
         return local, dilated, pooled
 
 
 class ScaleModulation(nn.Cell):
     """Sum_s w_s O_s(F) and the strength lambda(r) = low + slope * clip(r, 0, 1) of equations 12 and 30."""
 
-    def __init__(self, channels, text_width, point_width, low=0.1, slope=0.4, mix=True, behaviour=PAPER):
+    def __init__(self, channels, text_width, point_width, low=0.1, slope=0.4, mix=True, variant=PAPER):
         super().__init__()
         self.low, self.slope = low, slope
-        self.to_origin = LorentzDistanceToOrigin(behaviour.eps)
-        self.scale_gate = ScaleGate(text_width, point_width, behaviour=behaviour)
-        self.operators = ScaleOperators(channels, behaviour)
+        self.to_origin = LorentzDistanceToOrigin(variant.eps)
+        self.scale_gate = ScaleGate(text_width, point_width, variant=variant)
+        self.operators = ScaleOperators(channels, variant)
         self.mixes = mix
         if mix:
             self.mix = pointwise(channels, channels)

@@ -2,7 +2,7 @@
 
 from mindspore import nn, ops
 
-from mindaam.decoder.behaviour import PAPER
+from mindaam.decoder.variant import PAPER
 from mindaam.geometry import lorentz
 from mindaam.geometry.cells import LorentzHalfAperture, LorentzLog0
 
@@ -31,9 +31,9 @@ class Direction(nn.Cell):
 class SpatialFocus(nn.Cell):
     """Equation 14: A = sigmoid(<F/|F|, Pv/|Pv|> / (gamma omega(z_t))) at each position; a wide cone gives a flat A."""
 
-    def __init__(self, channels, point_width, behaviour=PAPER):
+    def __init__(self, channels, point_width, variant=PAPER):
         super().__init__()
-        self.direction, self.half_aperture = Direction(behaviour.eps), LorentzHalfAperture(behaviour.eps)
+        self.direction, self.half_aperture = Direction(variant.eps), LorentzHalfAperture(variant.eps)
         self.project = nn.Dense(point_width, channels, has_bias=False)
 
     def construct(self, feature, text_point, image_point, curvature):

@@ -2,11 +2,11 @@
 
 from mindspore import nn, ops
 
-from mindaam.decoder.behaviour import PAPER
 from mindaam.decoder.modulation import SentenceFiLM, SqueezeExcitation, times
-from mindaam.decoder.normalisation import GroupNorm
+from mindaam.decoder.normalization import GroupNorm
 from mindaam.decoder.scale_modulation import ScaleModulation, pointwise
 from mindaam.decoder.spatial_focus import SpatialFocus
+from mindaam.decoder.variant import PAPER
 
 GROUPS = 8
 
@@ -18,17 +18,17 @@ class UpStage(nn.Cell):
     With `behaviour.spatial_focus` off it is the released stage, ReLU(F + R) with R mixed by a 1x1 convolution.
     """
 
-    def __init__(self, channels_in, channels_out, text_width, point_width, behaviour=PAPER):
+    def __init__(self, channels_in, channels_out, text_width, point_width, variant=PAPER):
         super().__init__()
         self.up = nn.Conv2dTranspose(channels_in, channels_out, 2, stride=2, pad_mode="valid", has_bias=True)
         self.norm = GroupNorm(GROUPS, channels_out)
         self.film = SentenceFiLM(text_width, channels_out)
         self.modulation = ScaleModulation(
-            channels_out, text_width, point_width, mix=not behaviour.spatial_focus, behaviour=behaviour
+            channels_out, text_width, point_width, mix=not variant.spatial_focus, variant=variant
         )
-        self.focused = behaviour.spatial_focus
+        self.focused = variant.spatial_focus
         if self.focused:
-            self.focus = SpatialFocus(channels_out, point_width, behaviour)
+            self.focus = SpatialFocus(channels_out, point_width, variant)
 
     def construct(self, feature, sentence, text_point, image_point, curvature):
         """feature [B,Cin,h,w], sentence [B,E], points [B,n] (text_point may be None, released) -> [B,Cout,2h,2w]."""

@@ -11,7 +11,7 @@ Given a row-stochastic kernel, 0 <= dt <= 1, dt nu <= 1/2 and dt lambda <= 1, al
 
 from mindspore import ops
 
-from mindaam.activations import softplus
+from mindaam.kernels.activations import softplus
 
 # A @ B^T in one operator: transposing the keys first costs several times the product.
 _times_transposed = ops.BatchMatMul(transpose_b=True)

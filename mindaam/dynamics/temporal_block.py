@@ -4,10 +4,10 @@ import mindspore as ms
 from mindspore import Parameter, Tensor, nn, ops
 from mindspore.common.initializer import TruncatedNormal, initializer
 
-from mindaam.broadcasting import spread
-from mindaam.dynamics.behaviour import COUPLINGS, ENDS, PAPER
 from mindaam.dynamics.operators import diffusivity, transition_kernel
 from mindaam.dynamics.splitting import evolve
+from mindaam.dynamics.variant import COUPLINGS, ENDS, PAPER
+from mindaam.kernels.broadcasting import spread
 
 CONTRAST_LIMITS = (-1.0, 4.0)  # a position's attention against the mean one: wiped out at worst, five times at best
 
@@ -134,17 +134,17 @@ class FokkerPlanckBlock(nn.Cell):
     Raises ValueError for ends or a coupling that there is not, and channels that are not a multiple of the heads.
     """
 
-    def __init__(self, channels, behaviour=PAPER, frames=64, heads=8, mlp_ratio=4):
+    def __init__(self, channels, variant=PAPER, frames=64, heads=8, mlp_ratio=4):
         super().__init__()
-        for value, known in ((behaviour.ends, ENDS), (behaviour.coupling, COUPLINGS)):
+        for value, known in ((variant.ends, ENDS), (variant.coupling, COUPLINGS)):
             if value not in known:
                 raise ValueError(f"{value!r} must be one of {known}")
-        self.behaviour = behaviour
+        self.variant = variant
         self.time_embedding = Parameter(
             initializer(TruncatedNormal(0.02), (1, frames, channels), ms.float32), name="time_embedding"
         )
         self.attention_norm = nn.LayerNorm((channels,), epsilon=1e-5)
-        self.attention = TemporalAttention(channels, heads, behaviour.temperature)
+        self.attention = TemporalAttention(channels, heads, variant.temperature)
         self.observation = nn.Conv2d(channels, 1, 1, has_bias=True)
         self.nu_head = nn.Dense(channels, 1)
         self.lam_head = nn.Dense(channels, 1)
@@ -168,24 +168,24 @@ class FokkerPlanckBlock(nn.Cell):
 
     def rates(self, normed):
         """Normalised tokens [B,P,T,C] -> diffusivity nu >= 0 and relaxation rate lambda in (0, 1), [B,P,T] each."""
-        behaviour = self.behaviour
-        nu = diffusivity(self.nu_head(normed), behaviour.dt, behaviour.cfl_bound)
+        variant = self.variant
+        nu = diffusivity(self.nu_head(normed), variant.dt, variant.cfl_bound)
         return nu.squeeze(-1), ops.sigmoid(self.lam_head(normed)).squeeze(-1)
 
     def density(self, clip, normed, kernel):
         """The observed density after its evolution along the clip, [B,P,T]."""
         nu, lam = self.rates(normed)
-        if self.behaviour.detach_kernel:
+        if self.variant.detach_kernel:
             kernel = ops.stop_gradient(kernel)
-        return evolve(self.observe(clip), kernel, nu, lam, self.behaviour)
+        return evolve(self.observe(clip), kernel, nu, lam, self.variant)
 
     def couple(self, tokens, u):
         """Tokens [B,P,T,C] gated by a density [B,P,T]."""
-        if self.behaviour.coupling == "none":
+        if self.variant.coupling == "none":
             return tokens
-        if self.behaviour.coupling == "contrast":
+        if self.variant.coupling == "contrast":
             u = ops.clamp(u.shape[1] * u - 1.0, *CONTRAST_LIMITS)
-        alpha = self.behaviour.alpha_max * ops.sigmoid(self.alpha_logit)
+        alpha = self.variant.alpha_max * ops.sigmoid(self.alpha_logit)
         return tokens + spread((alpha * u).expand_dims(-1), tokens.shape) * tokens
 
     def construct(self, clip):
@@ -196,11 +196,11 @@ class FokkerPlanckBlock(nn.Cell):
         normed = self.attention_norm(tokens)
         mixed, kernel = self.attention(normed)
         density = None
-        if self.behaviour.dynamics:
+        if self.variant.dynamics:
             u = self.density(clip, normed, kernel)
             tokens = self.couple(tokens, u)
             density = u.swapaxes(1, 2).reshape((batch, frames, height, width))
-        if self.behaviour.feature_attention:
+        if self.variant.feature_attention:
             tokens = tokens + self.attention_scale * self.attention_out(mixed)
             tokens = tokens + self.feed_forward_scale * self.feed_forward(tokens)
         return self.spatial_mixer(to_clip(tokens, height, width)), density

@@ -12,14 +12,14 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
-from mindaam.broadcasting import spread
 from mindaam.encoders.tables import add_table
+from mindaam.kernels.broadcasting import spread
 
 _moment = np.zeros(2, np.float32)  # what all masks of a step follow from, in [0, 1)
 _layers = WeakSet()  # every Dropout that there is: each has a table of its own, which a compiled graph reads
 
 
-def set_moment(*words):
+def set_dropout_step(*words):
     """Sets what masks follow from, from whole numbers such as the seed, the step and the rank."""
     _moment[:] = np.random.default_rng(words).random(2, np.float32)
     for layer in _layers:

@@ -175,7 +175,7 @@ class SentenceEncoder:
         return graphs.run(self.model, ms.Tensor(padded), ms.Tensor(weights), by=self._run).asnumpy()[0]
 
 
-def check_sentence(text, tokenizer=None):
+def check_prompt(text, tokenizer=None):
     """Raises InputError for a sentence that says nothing to the encoder, or more than it can take.
 
     That is: an empty one, one of more than 256 tokens, and one without a single word or number that the tokenizer

@@ -9,7 +9,7 @@ import mindspore as ms
 from mindspore import nn, ops
 from mindspore.common.initializer import TruncatedNormal, initializer
 
-from mindaam.broadcasting import spread
+from mindaam.kernels.broadcasting import spread
 
 # log(Phi(x) / Phi(-x)) = x P(x^2): the log-odds of the normal distribution function, so Phi(x) = sigmoid(x P(x^2)).
 # The coefficients of P are a minimax fit of x Phi(x); beyond x^2 = 30 the sigmoid has long been 0 or 1.

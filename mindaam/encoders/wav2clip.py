@@ -71,7 +71,7 @@ class Wav2CLIP(nn.Cell):
         return self.fc2(ops.relu(self.fc1(self.summary(x))))
 
 
-class SoundEncoder:
+class AudioEncoder:
     """Windows of sound, one a film's frame, to embeddings.
 
     weights: Wav2CLIP's arrays by our names, as `from_official(...).state` has them. normalise: "window" standardises

@@ -244,4 +244,3 @@ def _where(problem):
 
 def _groups(groups):
     return "in all: " + "; ".join(f"{group['count']:,} x {group['kind']}" for group in groups[:5])
-

@@ -64,10 +64,10 @@ def score(predict, folder, sentence=None, settings=metrics.PAPER):
     def predict_each(image, sentences):
         return [predict(image, each) for each in sentences]
 
-    def sentences_of(folder, condition):
+    def prompts_of(folder, condition):
         return {"right": [sentence or folder.sentences(condition)[0]]}
 
-    rows = score_roles(predict_each, folder, sentences_of, settings)
+    rows = score_roles(predict_each, folder, prompts_of, settings)
     return means(rows), rows
 
 
@@ -84,7 +84,7 @@ def swap_roles(folder, condition, prompting=Prompting()):  # noqa: B008 - an imm
     roles = {
         "right": [right],
         "others": [each for each in others if each != right],  # without a prompt all conditions are told alike
-        "generic": [prompts.generic_sentence()],
+        "generic": [prompts.generic_prompt()],
         "held_out": [paraphrase] if paraphrase else [],
         "mismatched": [wrong] if wrong else [],
     }
@@ -136,7 +136,7 @@ def means(rows):
 
 def evaluate_model(
     predict_many, folders, settings=metrics.PAPER, progress=iter, prompting=Prompting(), left_out=None  # noqa: B008
-):
+):  # fmt: skip
     """The condition-swap protocol on several folders, as one report that can be written as JSON.
 
     predict_many, progress and left_out as in `score_roles`; folders: `GazeFolder`s or other readers of pictures;

@@ -15,20 +15,20 @@ BLUR_WIDTH = 11  # pixels; OpenCV takes sigma 0.3*((11-1)/2 - 1) + 0.8 = 2.0 for
 FLAT = 1e-8  # a map with a smaller range is written as all 0
 
 
-def picture_truth(grey, size):
+def picture_truth(gray, size):
     """A picture's density at `size`, float32 in 0..1: bilinear and rounded to uint8, as Pillow does."""
-    return transforms.resize_antialiased(grey, size).astype(np.float32) / np.float32(255)
+    return transforms.resize_antialiased(gray, size).astype(np.float32) / np.float32(255)
 
 
-def picture_fixations(grey, size):
+def picture_fixations(gray, size):
     """A picture's fixation map at `size`, float32 in 0..1: the nearest pixel, so that shrinking loses fixations."""
-    nearest = Image.fromarray(grey).resize(size[::-1], Image.Resampling.NEAREST)
+    nearest = Image.fromarray(gray).resize(size[::-1], Image.Resampling.NEAREST)
     return np.asarray(nearest, np.float32) / np.float32(255)
 
 
-def frame_truth(grey, size):
+def frame_truth(gray, size):
     """A frame's density at `size`, float32 in 0..1: bilinear between the nearest pixels, without averaging."""
-    resized = cv2.resize(grey.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
+    resized = cv2.resize(gray.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
     return resized / np.float32(255) if resized.max() > 1 else resized
 
 

@@ -116,15 +116,15 @@ def scores(epochs, mean, sets, best):
     return _svg(drawing)
 
 
-def _curve(place, steps, values, colour):
+def _curve(place, steps, values, color):
     line = smoothed(values)
     if len(values) <= SHOWN:
-        place.plot(steps, values, color=colour, alpha=0.3, linewidth=0.9, marker=_marker(steps), markersize=4)
-        place.plot(steps, line, color=colour, linewidth=2)
+        place.plot(steps, values, color=color, alpha=0.3, linewidth=0.9, marker=_marker(steps), markersize=4)
+        place.plot(steps, line, color=color, linewidth=2)
         return
     at, low, _, high = binned(steps, values)
-    place.fill_between(at, low, high, color=colour, alpha=0.18, linewidth=0)
-    place.plot(at, binned(steps, line)[2], color=colour, linewidth=2)
+    place.fill_between(at, low, high, color=color, alpha=0.18, linewidth=0)
+    place.plot(at, binned(steps, line)[2], color=color, linewidth=2)
 
 
 def _span(place, rows):

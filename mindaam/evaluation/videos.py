@@ -28,7 +28,7 @@ def clips_of(frames, length):
     ]
 
 
-def score_video(model, embed, reader, entry, prompting=Prompting(), hearing=None):  # noqa: B008 - an immutable tuple
+def score_video(model, embed, reader, entry, prompting=Prompting(), audio_encoding=None):  # noqa: B008 - an immutable tuple
     """One row of `gaze.score_roles` a role for one video, the metrics' means over its frames; [] of one without truth.
 
     model: AAM in evaluation mode; embed: list of sentences -> [n,E]; reader: of videos; prompting: as in
@@ -46,7 +46,7 @@ def score_video(model, embed, reader, entry, prompting=Prompting(), hearing=None
         if not wanted:
             continue
         seen = positions + [positions[-1]] * (length - len(positions) if clip else 0)
-        maps, audio = _seen_and_heard(model, reader, entry, seen, hearing if clip else None)
+        maps, audio = _frames_and_audio(model, reader, entry, seen, audio_encoding if clip else None)
         truths = [_truth(reader, entry, positions[place]) for place in wanted]
         for text, embedding in zip(asked, embedded, strict=True):
             said = model.infer_frames(maps, embedding[None], settings.image_size, audio, first=0, clip=clip).map
@@ -60,14 +60,14 @@ def score_video(model, embed, reader, entry, prompting=Prompting(), hearing=None
     ]
 
 
-def _seen_and_heard(model, reader, entry, positions, hearing):
+def _frames_and_audio(model, reader, entry, positions, audio_encoding):
     """The maps of a clip's frames [T,sum of C_i,h,w], and the embeddings of its audio, or None."""
     settings = model.config
-    cut = None if hearing is None else hearing.cut
+    cut = None if audio_encoding is None else audio_encoding.cut
     sample = reader.clip(entry, positions, tuple(settings.image_size), resize=settings.resize, sound=cut)
     frames = (transforms.normalise(each, settings.mean, settings.std)[None] for each in sample.image)
     maps = np.concatenate([model.film.maps(model.image_features(frame)) for frame in frames])
-    return maps, None if sample.sound is None else hearing.by_frame(sample.sound)
+    return maps, None if sample.sound is None else audio_encoding.by_frame(sample.sound)
 
 
 def _truth(reader, entry, position):

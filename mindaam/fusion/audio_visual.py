@@ -4,8 +4,8 @@ import mindspore as ms
 from mindspore import Parameter, nn, ops
 from mindspore.common.initializer import TruncatedNormal, XavierUniform, initializer
 
-from mindaam.broadcasting import spread
 from mindaam.encoders.dropout import Dropout
+from mindaam.kernels.broadcasting import spread
 
 FORMS = ("paper", "released")
 PLACE = 1000  # of its dropout: beyond those of the adapters

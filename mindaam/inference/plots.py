@@ -2,10 +2,10 @@
 
 import io
 
-from mindaam.data.media import replacing
+from mindaam.files import replacing
 
 SIZE, DPI = (8.0, 2.4), 120  # inches
-COLOUR = "#b5367a"
+COLOR = "#b5367a"
 
 
 class GatePlot:
@@ -40,8 +40,8 @@ def drawn(times, gates):
     figure = Figure(SIZE, DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.plot(times, gates, color=COLOUR, linewidth=1.5, marker="." if len(times) < 40 else None)
-    axes.fill_between(times, gates, color=COLOUR, alpha=0.15, linewidth=0)
+    axes.plot(times, gates, color=COLOR, linewidth=1.5, marker="." if len(times) < 40 else None)
+    axes.fill_between(times, gates, color=COLOR, alpha=0.15, linewidth=0)
     axes.set_ylim(0, 1)
     if times[0] < times[-1]:
         axes.set_xlim(times[0], times[-1])

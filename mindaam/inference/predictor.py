@@ -20,7 +20,7 @@ from mindaam.turns import turn
 from mindaam.zoo.convert.prompts import GENERIC
 
 DEFAULT_MODEL = "aam_dinov2_vits14"
-KEPT_PHOTOS = 8  # at 336 x 336 one photograph's features of ViT-S take 3.5 MB
+KEPT_IMAGES = 8  # at 336 x 336 one photograph's features of ViT-S take 3.5 MB
 
 
 class Prediction(NamedTuple):
@@ -75,7 +75,7 @@ class Predictor:
         "None" of `prompts`.
         Raises InputError for an unusable picture or sentence, ConfigError for an unknown condition or for both.
         """
-        sentence = choose_sentence(prompt, condition, self.prompts)
+        sentence = choose_prompt(prompt, condition, self.prompts)
         return next(self.predict_many([image], [sentence]))[0]
 
     def predict_many(self, images, sentences):
@@ -83,7 +83,7 @@ class Predictor:
 
         images: iterable of paths or uint8 RGB [H, W, 3]. sentences: texts. Yields, photograph by photograph, the list
         of Predictions in the order of `sentences`; nothing is kept of a photograph but its features, and those of the
-        last KEPT_PHOTOS only, so any number of photographs fits into memory.
+        last KEPT_IMAGES only, so any number of photographs fits into memory.
         """
         embeddings = self.embed(sentences)
         for image in images:
@@ -94,25 +94,25 @@ class Predictor:
                 for sentence, embedding in zip(sentences, embeddings, strict=True)
             ]
 
-    def stream(self, frames, prompt=None, *, condition=None, windows=None, listener=None):
+    def stream(self, frames, prompt=None, *, condition=None, windows=None, audio_stream=None):
         """Predictions for the frames of one film, in order, with bounded delay and memory.
 
         frames: any iterable of uint8 RGB [H, W, 3] (a decoder, a camera, a list), of any length; each frame goes
         through the backbone once. windows: how many frames the model sees at once, and whether maps wait for later
         frames; None is `film_windows()`. The maps come at most `windows.delay` frames late.
-        listener: the film's sound, as `inference.listening.open_listener` gives it; the frames are then `data.videos`'s
+        audio_stream: the audio, as `inference.audio.open_audio_stream` gives it; the frames are then `data.videos`'s
         Frames, which know their times, and windows have several. A frame's sound reaches beyond it: by two seconds as
         the paper's models hear it.
         prompt, condition, errors: as in `predict`; ConfigError for windows of several frames when the model sees each
         by itself, and for sound with windows of one.
         """
-        sentence = choose_sentence(prompt, condition, self.prompts)
+        sentence = choose_prompt(prompt, condition, self.prompts)
         windows = checked(windows or self.film_windows())
         if windows.length > 1 and self.model.config.temporal is None:
             raise ConfigError(f"the model {self.model.config.name} sees every frame by itself: windows have one frame")
-        if windows.length == 1 and listener is not None:
+        if windows.length == 1 and audio_stream is not None:
             raise ConfigError("sound is heard in a film: give windows of several frames, or leave the listener out")
-        return self._stream(frames, sentence, self.embed([sentence]), windows, listener)
+        return self._stream(frames, sentence, self.embed([sentence]), windows, audio_stream)
 
     def film_windows(self, *, causal=False):
         """The windows that suit the model: as long as the clips that it was trained on, a quarter of them shared.
@@ -124,28 +124,28 @@ class Predictor:
             return Windows(1, 0, causal)
         return Windows(temporal.clip, temporal.clip - 1 if causal else temporal.clip // 4, causal)
 
-    def _stream(self, frames, sentence, embedding, windows, listener):
+    def _stream(self, frames, sentence, embedding, windows, audio_stream):
         sizes = deque()  # of the frames whose maps are still to come
         size = tuple(self.model.config.image_size)
 
-        def seen_and_heard():
+        def frames_and_audio():
             for frame in frames:
                 image = _as_image(frame.image if isinstance(frame, Frame) else frame)
-                note = None if listener is None else listener.note(_time_of(frame))
+                note = None if audio_stream is None else audio_stream.note(_time_of(frame))
                 sizes.append(image.shape[:2])
                 yield self.model.film.maps(self.model.image_features(self._as_batch(self._seen(image)))), note
 
         def answer(window, first):
             maps, notes = zip(*window, strict=True)
             clip = windows.length > 1  # a window of one frame is a photograph
-            audio = None if listener is None else listener.embeddings(notes)
+            audio = None if audio_stream is None else audio_stream.embeddings(notes)
             said = self.model.infer_frames(np.concatenate(maps), embedding, size, audio, first=first, clip=clip)
             gates = np.zeros(len(said.map), np.float32) if said.gate is None else said.gate
             # the gate goes beside its map, so that it is blended alike
             return np.concatenate([said.map.reshape(len(gates), -1), gates[:, None]], 1)
 
-        for values in stream(seen_and_heard(), answer, windows):
-            gate = None if listener is None else float(values[-1])
+        for values in stream(frames_and_audio(), answer, windows):
+            gate = None if audio_stream is None else float(values[-1])
             yield self._finish(values[:-1].reshape(size), sizes.popleft(), sentence)._replace(gate=gate)
 
     def embed(self, sentences):
@@ -167,7 +167,7 @@ class Predictor:
         key = hashlib.blake2b(np.ascontiguousarray(seen), digest_size=16).digest()
         if key not in self._features:
             self._features[key] = self.model.image_features(self._as_batch(seen))
-            if len(self._features) > KEPT_PHOTOS:
+            if len(self._features) > KEPT_IMAGES:
                 self._features.popitem(last=False)
         self._features.move_to_end(key)
         return self._features[key]
@@ -188,7 +188,7 @@ class Predictor:
         return Prediction(resized, density.astype(np.float32, copy=False), sentence)
 
 
-def choose_sentence(prompt=None, condition=None, own=None):
+def choose_prompt(prompt=None, condition=None, own=None):
     """The sentence meant by a `prompt` (any text) or a `condition` (a known name), free viewing by neither.
 
     own: {name: prompt} that the model was trained with, as `zoo.weights.model_prompts` gives them; these are
@@ -209,9 +209,9 @@ def choose_sentence(prompt=None, condition=None, own=None):
 
 def _check(sentence):
     """InputError for a sentence that says nothing to the text encoder, or more than it can take."""
-    from mindaam.encoders.minilm import check_sentence
+    from mindaam.encoders.minilm import check_prompt
 
-    check_sentence(sentence)
+    check_prompt(sentence)
 
 
 def _prompts(model):

@@ -67,7 +67,7 @@ def overlay(image, density, *, contours=True):
     return picture
 
 
-def grey_map(values):
+def gray_map(values):
     """8-bit picture uint8 [H, W] of values [H, W]: the minimum becomes 0, the maximum 255; a flat map is all 0."""
     values = np.array(values, np.float32)  # a copy, worked on in place: large photographs have large maps
     low, high = values.min(), values.max()
@@ -83,8 +83,8 @@ def _blend(image, power):
     power = power[..., None]
     eased = power * power * (3.0 - 2.0 * power)
     opacity = OPACITY * np.sqrt(eased)
-    grey = cv2.cvtColor(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    lit = (image + (grey.astype(np.float32) - image) * (FADE * (1.0 - eased))) * (SHADE + (1.0 - SHADE) * eased)
+    gray = cv2.cvtColor(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    lit = (image + (gray.astype(np.float32) - image) * (FADE * (1.0 - eased))) * (SHADE + (1.0 - SHADE) * eased)
     return np.rint(lit * (1.0 - opacity) + heat(power[..., 0]) * opacity).astype(np.uint8)
 
 

@@ -11,19 +11,19 @@ from mindaam.files import fault_of, real, same
 from mindaam.inference import render
 
 SUFFIXES = {"overlay": ".overlay.jpg", "map": ".map.png", "npy": ".npy"}
-SUFFIXES_OF_FILMS = {"overlay": ".overlay.mp4", "map": ".map.mp4", "npy": ".npz", "gate": ".gate.png"}
+SUFFIXES_OF_VIDEOS = {"overlay": ".overlay.mp4", "map": ".map.mp4", "npy": ".npz", "gate": ".gate.png"}
 JPEG_SIDE = 65500  # pixels; the JPEG format knows no longer sides
 
 
 class Job(NamedTuple):
-    """One image or video (is_film) and the files that will hold its results: {kind of `SUFFIXES`: Path}."""
+    """One image or video (is_video) and the files that will hold its results: {kind of `SUFFIXES`: Path}."""
 
     source: Path
     targets: dict
-    is_film: bool = False
+    is_video: bool = False
 
 
-def is_film(path):
+def is_video(path):
     """Whether a file is a video by its first bytes; by its suffix when they are neither a video's nor an image's."""
     start = kinds.file_start(path)
     if kinds.is_image(start):
@@ -75,8 +75,8 @@ def plan(sources, folder, kinds, plot_gate=False):
     jobs, owners = [], {}
     originals = {real(source): source for source in sources}
     for source in sources:
-        film = is_film(source)
-        suffixes = SUFFIXES_OF_FILMS if film else SUFFIXES
+        film = is_video(source)
+        suffixes = SUFFIXES_OF_VIDEOS if film else SUFFIXES
         wanted = [*kinds, "gate"] if plot_gate and film else kinds
         targets = {kind: Path(folder) / (source.stem + suffixes[kind]) for kind in wanted}
         for target in targets.values():
@@ -106,7 +106,7 @@ def write(job, image, prediction):
         if kind == "overlay":
             media.write_jpeg(target, render.overlay(image, prediction.density))
         elif kind == "map":
-            media.write_png(target, render.grey_map(prediction.map))
+            media.write_png(target, render.gray_map(prediction.map))
         else:
             media.write_npy(target, prediction.density)
 

@@ -11,8 +11,8 @@ from mindaam.encoders.dinov3 import DINOv3
 from mindaam.encoders.lora import apply_lora, lora_parameters
 from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import ConfigError, InputError, unknown
-from mindaam.models.film import FilmHead
 from mindaam.models.head import Attention, AttentionHead
+from mindaam.models.video import VideoHead
 from mindaam.turns import turn
 
 BACKBONES = {
@@ -71,7 +71,7 @@ class AAM(nn.Cell):
             )
         self.head = AttentionHead(config)
         self.update_parameters_name()
-        self.film = FilmHead(self)
+        self.film = VideoHead(self)
 
     def trained_parameters(self):
         """What training changes and a checkpoint holds: the head's parameters and the adapters'."""

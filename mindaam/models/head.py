@@ -6,11 +6,11 @@ import mindspore as ms
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
-from mindaam.decoder.behaviour import Behaviour
 from mindaam.decoder.decoder import HyperbolicDecoder
-from mindaam.decoder.normalisation import picture_mean
+from mindaam.decoder.normalization import image_mean
 from mindaam.decoder.smoothing import smooth
-from mindaam.dynamics import behaviour as dynamics
+from mindaam.decoder.variant import Variant
+from mindaam.dynamics import variant as dynamics
 from mindaam.dynamics.temporal_block import FokkerPlanckBlock
 from mindaam.fusion.audio_visual import AudioVisualFusion
 from mindaam.geometry import lorentz
@@ -34,9 +34,9 @@ class Attention(NamedTuple):
     gate: object = None
 
 
-def behaviour(config):
+def variant(config):
     """The decoder's switches from a ModelConfig."""
-    return Behaviour(
+    return Variant(
         eps=EPSILONS[config.epsilons],
         own_curvatures=not config.one_curvature,
         undo_scale=config.undo_scale,
@@ -78,7 +78,7 @@ class Hierarchy(nn.Cell):
     def construct(self, deepest, sentence):
         """deepest [B,C,h,w], sentence [B,E] -> image, text, anchor points [B,n], curvature []."""
         curvature = ops.exp(self.curvature())
-        image = self.visual_map(self.visual_proj(picture_mean(deepest)), curvature)
+        image = self.visual_map(self.visual_proj(image_mean(deepest)), curvature)
         text = self.textual_map(self.textual_proj(sentence), curvature)
         anchor = ops.broadcast_to(self.textual_map(self.anchor, curvature), text.shape)
         return image, text, anchor, curvature
@@ -96,7 +96,7 @@ def temporal_blocks(config):
     )
 
 
-def sound_fusion(config):
+def audio_fusion(config):
     """The AudioVisualFusion that `config.audio` describes, None without that section."""
     audio, sound = config.audio, config.sound
     if audio is None:
@@ -122,7 +122,7 @@ class AttentionHead(nn.Cell):
         self.neck = Neck(config.encoder.width, head.neck_widths)
         self.temporal_taps = config.temporal.taps if config.temporal else ()
         self.temporal = temporal_blocks(config)
-        self.fusion = sound_fusion(config)
+        self.fusion = audio_fusion(config)
         self.hierarchy = Hierarchy(head.neck_widths[-1], config.text.width, head.point_width, config.anchor_std, eps)
         self.decoder = HyperbolicDecoder(
             head.neck_widths,
@@ -132,10 +132,10 @@ class AttentionHead(nn.Cell):
             config.text.width,
             head.point_width,
             head.gaussians,
-            behaviour(config),
+            variant(config),
         )
 
-    def along_film(self, maps):
+    def along_video(self, maps):
         """Feature maps [T,C_i,h,w] of one film's frames, those of some depths mixed along time: the maps of all."""
         for i in range(len(self.temporal_taps)):
             tap = self.temporal_taps[i]
@@ -162,7 +162,7 @@ class AttentionHead(nn.Cell):
     def from_maps(self, maps, sentence, size, audio=None, clip=False):
         """The same from the neck's feature maps, a [B,C_i,h,w] a depth."""
         if clip:
-            maps = self.along_film(maps)
+            maps = self.along_video(maps)
         if audio is not None:
             maps, _ = self.with_sound(maps, audio)
         image, text, anchor, curvature = self.hierarchy(maps[-1], sentence)

@@ -9,7 +9,7 @@ the pictures, so that a picture counts the same whatever its mass.
 import mindspore as ms
 from mindspore import ops
 
-from mindaam.broadcasting import spread
+from mindaam.kernels.broadcasting import spread
 
 # Below this a sum, a density or a variance counts as zero. float32 resolves 1e-12 far from 1, so nothing is lost, and
 # log and the square root keep finite values and gradients.

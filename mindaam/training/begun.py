@@ -12,7 +12,7 @@ from mindaam import yaml_files
 from mindaam.files import lies_in
 from mindaam.places import configs_dir
 from mindaam.schema import mapping, override, validate
-from mindaam.training.corpus_config import CorpusConfig, begun_config
+from mindaam.training.tasks.corpus_config import CorpusConfig, begun_config
 from mindaam.zoo.checkpoints import read_metadata
 from mindaam.zoo.run_checkpoints import table_in
 

@@ -5,7 +5,7 @@ import signal
 import threading
 
 
-class Asked:
+class StopRequest:
     """While this context lasts, SIGTERM and SIGHUP set `to_stop` instead of ending the process; under nohup SIGHUP does
     nothing."""
 

@@ -1,13 +1,13 @@
 """Trained weights: found by the index, verified, read without executing anything, loaded strictly or not at all.
 
-`create_model`, `sentence_encoder` and `sound_encoder` are what most callers need; `load_reference` takes the authors'
+`create_model`, `sentence_encoder` and `audio_encoder` are what most callers need; `load_reference` takes the authors'
 parameters as arrays. Each is fetched at its first use.
 """
 
 _PLACES = {
     "create_model": "factory",
     "sentence_encoder": "factory",
-    "sound_encoder": "factory",
+    "audio_encoder": "factory",
     "load_backbone": "weights",
     "load_reference": "reference",
     "load_trained": "weights",

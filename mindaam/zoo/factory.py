@@ -16,7 +16,7 @@ from mindaam.zoo.index import place, records, verified
 from mindaam.zoo.model_files import checkpoint_of
 
 SENTENCE_ENCODERS = ("minilm_l6", "clip_vitl14")
-SOUND_ENCODERS = ("wav2clip",)
+AUDIO_ENCODERS = ("wav2clip",)
 
 
 @turn()
@@ -117,20 +117,20 @@ def _sentence_encoder(name):
 
 
 @turn()
-def sound_encoder(name="wav2clip", normalise="window"):
-    """The frozen sound encoder of that name, verified; normalise: as `SoundEncoder` takes it.
+def audio_encoder(name="wav2clip", normalise="window"):
+    """The frozen sound encoder of that name, verified; normalise: as `AudioEncoder` takes it.
 
     Raises ConfigError for an unknown name, CheckpointError when its file is missing or changed.
     """
-    if name not in SOUND_ENCODERS:
-        raise unknown("sound encoder", name, SOUND_ENCODERS)
+    if name not in AUDIO_ENCODERS:
+        raise unknown("sound encoder", name, AUDIO_ENCODERS)
     if not at_hand(name):
         raise CheckpointError(f'the weights of {name}, which hears for this model, are not here: "mindaam zoo fetch '
                               f'{name}" is the way to them')  # fmt: skip
-    from mindaam.encoders.wav2clip import SoundEncoder
+    from mindaam.encoders.wav2clip import AudioEncoder
     from mindaam.zoo.weights import encoder_state
 
-    return SoundEncoder(encoder_state(verified(name), name), normalise)
+    return AudioEncoder(encoder_state(verified(name), name), normalise)
 
 
 def _clip():

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.packs.packing import pack
 from tests.data.datasets.gaze_trees import make_gaze_folder
 from tests.training.corpus_root import FILMS, make_corpus

@@ -10,14 +10,14 @@ from PIL import Image
 from mindaam.cli import data_check
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.errors import ConfigError, InputError
-from tests.data.datasets import film_trees, picture_trees
+from tests.data.datasets import image_trees, video_trees
 
 
 @pytest.fixture
 def root(tmp_path):
     place = tmp_path / "daten sätze"
-    picture_trees.build("cat2000", "official", place / "CAT2000")
-    film_trees.build("ucf_sports", "official", place)
+    image_trees.build("cat2000", "official", place / "CAT2000")
+    video_trees.build("ucf_sports", "official", place)
     return place
 
 

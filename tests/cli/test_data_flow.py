@@ -9,11 +9,11 @@ from PIL import Image
 
 from mindaam import runtime
 from mindaam.cli import main
-from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.packs.packing import pack
 from mindaam.inference import predictor
 from mindaam.places import configs_dir
-from mindaam.training import corpus_run
+from mindaam.training import run
 from tests.cli.running import runner
 from tests.fakes import FakeEncoder, FakeModel
 
@@ -46,9 +46,9 @@ def trained_on(mindaam, monkeypatch):
             opened.append(open_it(*arguments))
             raise Opened
 
-        open_it = corpus_run.open_data
+        open_it = run.open_data
         with monkeypatch.context() as patch, pytest.raises(Opened):
-            patch.setattr(corpus_run, "open_data", open_data)
+            patch.setattr(run, "open_data", open_data)
             mindaam("train", CORPUS, *options)
         return opened[0][0]
 

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from mindaam.cli import main
-from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from tests.clips import make_clip, pictures
 
 
@@ -52,7 +52,7 @@ def test_it_says_what_was_read_and_written_and_what_comes_next(mindaam, photos, 
 
 def test_animations_are_said_to_be_read_by_their_first_frame(mindaam, tmp_path):
     (tmp_path / "in").mkdir()
-    frames = [Image.new("RGB", (60, 40), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (60, 40), color) for color in ("red", "blue")]
     for number in range(7):
         frames[0].save(tmp_path / f"in/{number}.gif", save_all=True, append_images=frames[1:])
     (tmp_path / "gaze.csv").write_text("image,x,y\n" + "".join(f"{number}.gif,1,2\n" for number in range(7)))

@@ -7,7 +7,7 @@ import typer
 
 from mindaam.cli import data_pack
 from mindaam.errors import ConfigError, OutputError
-from tests.data.datasets import picture_trees
+from tests.data.datasets import image_trees
 
 
 def run(*arguments):
@@ -18,7 +18,7 @@ def run(*arguments):
 
 @pytest.mark.parametrize("place", ["OSIE", "OSIE/data/packs"])
 def test_nothing_is_written_into_a_data_set(tmp_path, place):
-    picture_trees.build("osie", "official", tmp_path / "OSIE")
+    image_trees.build("osie", "official", tmp_path / "OSIE")
     before = sorted(os.walk(tmp_path))
     with pytest.raises(OutputError, match="in which nothing is changed"):
         run(tmp_path, "-o", tmp_path / place, "--size", "32")
@@ -26,7 +26,7 @@ def test_nothing_is_written_into_a_data_set(tmp_path, place):
 
 
 def test_all_that_is_left_out_is_told(tmp_path, capsys):
-    picture_trees.build("cat2000", "official", tmp_path / "data/CAT2000")
+    image_trees.build("cat2000", "official", tmp_path / "data/CAT2000")
     gaze = sorted((tmp_path / "data").rglob("*.mat"))[0]
     gaze.write_bytes(b"")
     assert run(tmp_path / "data", "-o", tmp_path / "packs", "--size", "32", "--skip-damaged") == 0

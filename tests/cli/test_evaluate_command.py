@@ -17,9 +17,9 @@ from mindaam.data.datasets.opening import open_set
 from mindaam.data.packs.packing import pack
 from mindaam.inference import predictor
 from mindaam.models.registry import model_config
-from mindaam.training.corpus_source import Hearing
+from mindaam.training.feeding.corpus_source import AudioEncoding
 from tests.cli.running import runner
-from tests.data.datasets import film_trees
+from tests.data.datasets import video_trees
 from tests.fakes import FakeEars, FakeEncoder, FakeModel
 
 
@@ -92,7 +92,7 @@ def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path, key, module)
     fake = SimpleNamespace(train=lambda *args, **options: calls.append((args, options)))
     monkeypatch.setitem(sys.modules, f"mindaam.training.{module}", fake)
     monkeypatch.setattr(f"mindaam.training.{module}", fake, raising=False)
-    monkeypatch.setattr("mindaam.evaluation.film_scores.report", lambda run: ["CC 0.9"])
+    monkeypatch.setattr("mindaam.evaluation.synthetic_video_scores.report", lambda run: ["CC 0.9"])
     config = tmp_path / "c.yaml"
     config.write_text(f"{key}: {{}}\n")
     code, out, _ = mindaam("train", config, "batch_size=2", "seed=1", "--tiny", "--resume", "-o", tmp_path)
@@ -105,7 +105,7 @@ def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path, key, module)
 def test_a_set_of_videos_that_was_never_trained_on_is_scored_beside_images(mindaam, gaze):
     root, splits = gaze.parent, {"test": ["b.png"]}
     (gaze / "splits.json").write_text(json.dumps(splits))
-    tree = film_trees.build("avad", "released", root).folder
+    tree = video_trees.build("avad", "released", root).folder
 
     def scored(*more):
         code, out, err = mindaam("evaluate", "--data", root, "--split", "test", *more)
@@ -130,11 +130,11 @@ def test_a_model_that_hears_is_scored_with_the_audio_of_sets_that_are_trained_wi
 
     monkeypatch.setattr(predictor, "_load", lambda name: Hears(clip=4, sound=sound))
     for key, layout in (("avad", "released"), ("dhf1k", "official")):
-        film_trees.build(key, layout, tmp_path)
+        video_trees.build(key, layout, tmp_path)
     code, _, err = mindaam("evaluate", "--data", tmp_path, "--split", "test", "--set", "avad")
     assert code == 0 and err.count("the weights of wav2clip are not here") == 1 and set(given) == {False}
-    hearing = Hearing(lambda windows: FakeEars().encode(windows, 16_000), cut_of(sound), False)
-    monkeypatch.setattr("mindaam.training.corpus_run.open_hearing", lambda config, line: hearing)
+    audio_encoding = AudioEncoding(lambda windows: FakeEars().encode(windows, 16_000), cut_of(sound), False)
+    monkeypatch.setattr("mindaam.training.run.open_audio_encoding", lambda config, line: audio_encoding)
     for split, name, heard in (("test", "avad", {True}), ("val", "dhf1k", {False})):
         given.clear()
         assert mindaam("evaluate", "--data", tmp_path, "--split", split, "--set", name)[0] == 0

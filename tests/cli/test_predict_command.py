@@ -13,6 +13,7 @@ from mindaam import runtime
 from mindaam.cli import main
 from mindaam.data import media, prompts
 from mindaam.errors import shortened
+from mindaam.files import cannot_write
 from mindaam.inference import predictor, results
 from mindaam.zoo.checkpoints import write_safetensors
 from tests.fakes import FakeEncoder, FakeModel
@@ -74,7 +75,7 @@ def test_a_folder_gives_overlays_and_maps_by_default(mindaam, photos, tmp_path):
 
 def test_what_is_passed_over_left_or_tone_mapped_is_a_line_each(mindaam, photos, tmp_path):
     (photos / "d.nef").touch()
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     frames[0].save(photos / "e.gif", save_all=True, append_images=frames[1:])
     Image.new("RGB", (8, 8), "gray").save(photos / "f.avif")
     content = (photos / "f.avif").read_bytes()
@@ -248,7 +249,7 @@ def test_a_full_disk_stops_the_run_with_one_sentence_and_whole_files_only(mindaa
         calls.append(path)
         if len(calls) == 2:
             error = OSError(errno.ENOSPC, "No space left on device")
-            raise media.cannot_write(path, error) from error
+            raise cannot_write(path, error) from error
         real(path, image)
 
     monkeypatch.setattr(results.media, "write_png", full)

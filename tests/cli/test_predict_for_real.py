@@ -41,8 +41,8 @@ def test_from_photograph_to_files_in_silence(checkpoint, tmp_path):
     density = np.load(tmp_path / "out/coffee.npy", allow_pickle=False)
     assert density.shape == (400, 600) and density.sum(dtype=np.float64) == pytest.approx(1.0, abs=1e-5)
     assert Image.open(tmp_path / "out/coffee.overlay.jpg").size == (600, 400)
-    grey = np.asarray(Image.open(tmp_path / "out/coffee.map.png"))
-    assert np.corrcoef(grey.ravel(), density.ravel())[0, 1] > 0.99
+    gray = np.asarray(Image.open(tmp_path / "out/coffee.map.png"))
+    assert np.corrcoef(gray.ravel(), density.ravel())[0, 1] > 0.99
 
 
 @pytest.mark.parametrize(

@@ -19,13 +19,14 @@ from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.evaluation.run_report import write_report
 from mindaam.inference.predictor import Predictor
 from mindaam.models.registry import model_config
-from mindaam.training import checkpoints, corpus_run, run
-from mindaam.training.config import load_train_config
-from mindaam.training.corpus_config import CorpusConfig
-from mindaam.training.corpus_data import fingerprint, open_corpus, strata_of
-from mindaam.training.corpus_loop import Run
-from mindaam.training.corpus_source import Hearing
-from mindaam.training.state import read_place
+from mindaam.training import checkpoints, run
+from mindaam.training.feeding.corpus import fingerprint, open_corpus, strata_of
+from mindaam.training.feeding.corpus_source import AudioEncoding
+from mindaam.training.loop import Run
+from mindaam.training.tasks import phases
+from mindaam.training.tasks.corpus_config import CorpusConfig
+from mindaam.training.tasks.phases_config import load_train_config
+from mindaam.training.tasks.phases_state import read_place
 from mindaam.zoo.weights import checkpoint_config
 from tests.compat import made
 from tests.models.tiny import SIZE, pictures, sentences
@@ -169,9 +170,9 @@ def test_a_run_is_taken_up_without_leave_to_change(folder, monkeypatch, name):
 
 def gone_on(name):
     cut = cut_of(model_config("aam_dinov2_vits14").sound)
-    hearing = Hearing(made.constant, cut, released=False) if name == "audio" else None
-    corpus_run.train(
-        made.CORPUS, made.RUNS[name], tiny=True, out=Path("begun") / name, resume=True, hearing=hearing
+    audio_encoding = AudioEncoding(made.constant, cut, released=False) if name == "audio" else None
+    run.train(
+        made.CORPUS, made.RUNS[name], tiny=True, out=Path("begun") / name, resume=True, audio_encoding=audio_encoding
     )  # fmt: skip
 
 
@@ -179,7 +180,7 @@ def gone_on(name):
 @pytest.mark.parametrize("name", made.RUNS)
 def test_a_half_trained_run_goes_on_as_it_did(folder, name):
     if name == "phases":
-        run.train(made.PHASES, made.RUNS[name], out=Path("begun/phases"), resume=True)
+        phases.train(made.PHASES, made.RUNS[name], out=Path("begun/phases"), resume=True)
     else:
         gone_on(name)
     for log, wanted in FACTS["resumed"][name].items():

@@ -2,8 +2,8 @@
 
 import functools
 
-from mindaam.decoder.behaviour import RELEASED
 from mindaam.decoder.decoder import HyperbolicDecoder
+from mindaam.decoder.variant import RELEASED
 from mindaam.zoo.checkpoints import load_strict
 from mindaam.zoo.convert.aam import HEAD_DECODER, decoder_state
 from tests.gold import weight
@@ -11,7 +11,7 @@ from tests.gold import weight
 
 def official_shapes():
     """{official name: shape} of the released decoder; the stand-in weights depend on name and shape alike."""
-    shapes = {name: tuple(p.shape) for name, p in HyperbolicDecoder(behaviour=RELEASED).parameters_and_names()}
+    shapes = {name: tuple(p.shape) for name, p in HyperbolicDecoder(variant=RELEASED).parameters_and_names()}
     official = {}
     for theirs, ours in HEAD_DECODER.items():
         if ours.endswith(".kernel"):
@@ -32,6 +32,6 @@ def official_arrays():
 @functools.cache
 def released_decoder():
     """A released HyperbolicDecoder that holds them; one for all tests, which must not change it."""
-    decoder = HyperbolicDecoder(behaviour=RELEASED)
+    decoder = HyperbolicDecoder(variant=RELEASED)
     load_strict(decoder, decoder_state(official_arrays()))
     return decoder

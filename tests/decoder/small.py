@@ -32,12 +32,10 @@ def stirred(cell, seed=0):
 
 
 @functools.cache
-def small_decoder(behaviour):
+def small_decoder(variant):
     """A stirred decoder of unlike widths, all of them multiples of 8; shared by the tests, which must not change it."""
     return stirred(
-        HyperbolicDecoder(
-            FEATURE_WIDTHS, 24, STAGE_WIDTHS, 8, TEXT_WIDTH, POINT_WIDTH, gaussians=4, behaviour=behaviour
-        )
+        HyperbolicDecoder(FEATURE_WIDTHS, 24, STAGE_WIDTHS, 8, TEXT_WIDTH, POINT_WIDTH, gaussians=4, variant=variant)
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from mindspore import Tensor
 
 from mindaam import runtime
-from mindaam.decoder.behaviour import PAPER, RELEASED
+from mindaam.decoder.variant import PAPER, RELEASED
 from tests.decoder.small import CURVATURE, POINT_WIDTH, TEXT_WIDTH, normal, small_decoder, small_features
 
 BEHAVIOURS = {"paper": PAPER, "released": RELEASED}
@@ -18,7 +18,7 @@ BASE, OTHER_SENTENCE, OTHER_TEXT_POINT, OTHER_IMAGE_POINT = range(4)
 class Answered(NamedTuple):
     """A decoder, compiled; its inputs (one picture under four conditions), and its answer to them."""
 
-    behaviour: object
+    variant: object
     run: object
     inputs: tuple
     logits: np.ndarray
@@ -32,17 +32,17 @@ def answered(request):
         condition = np.repeat(normal(10 + changed, 1, width, scale=0.4).asnumpy(), 4, 0)
         condition[changed] *= -1
         conditions.append(Tensor(condition))
-    behaviour = BEHAVIOURS[request.param]
+    variant = BEHAVIOURS[request.param]
 
     def run(features, *others):
         runtime.configure(mode="graph")
         try:
-            return small_decoder(behaviour)(ms.mutable(features), *others).asnumpy()
+            return small_decoder(variant)(ms.mutable(features), *others).asnumpy()
         finally:
             runtime.configure(mode="pynative")
 
     inputs = (features, *conditions, CURVATURE)
-    return Answered(behaviour, run, inputs, run(*inputs))
+    return Answered(variant, run, inputs, run(*inputs))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 3)])
@@ -64,7 +64,7 @@ def test_only_the_paper_looks_at_the_image_point_and_the_given_curvature(answere
     *inputs, curvature = answered.inputs
     bent = answered.run(*inputs, 3 * curvature)
     for changed in (answered.logits[OTHER_IMAGE_POINT] - answered.logits[BASE], bent - answered.logits):
-        assert (np.abs(changed).max() > 1e-4) == (answered.behaviour is PAPER)
+        assert (np.abs(changed).max() > 1e-4) == (answered.variant is PAPER)
 
 
 def test_samples_of_a_batch_do_not_mix(answered):
@@ -75,7 +75,7 @@ def test_samples_of_a_batch_do_not_mix(answered):
 
 
 def test_pynative_equals_graph_mode(answered):
-    direct = small_decoder(answered.behaviour)(*answered.inputs).asnumpy()
+    direct = small_decoder(answered.variant)(*answered.inputs).asnumpy()
     np.testing.assert_allclose(direct, answered.logits, rtol=1e-4, atol=2e-5)
 
 

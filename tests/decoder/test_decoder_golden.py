@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from mindspore import Tensor, ops
 
-from mindaam.decoder.behaviour import RELEASED
 from mindaam.decoder.decoder import HyperbolicDecoder
 from mindaam.decoder.modulation import depth
 from mindaam.decoder.scale_modulation import clip_rows
+from mindaam.decoder.variant import RELEASED
 from mindaam.errors import CheckpointError
 from mindaam.geometry import lorentz
 from mindaam.zoo.checkpoints import load_strict
@@ -189,4 +189,4 @@ def test_names_that_do_not_fit_are_errors():
     incomplete = decoder_state(official_arrays())
     del incomplete["stages.1.modulation.mix.bias"]
     with pytest.raises(CheckpointError, match="stages.1.modulation.mix.bias"):
-        load_strict(HyperbolicDecoder(behaviour=RELEASED), incomplete)
+        load_strict(HyperbolicDecoder(variant=RELEASED), incomplete)

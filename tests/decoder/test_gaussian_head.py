@@ -3,13 +3,13 @@
 import numpy as np
 from mindspore import Tensor
 
-from mindaam.decoder.behaviour import PAPER
 from mindaam.decoder.gaussian_head import GaussianHead, axis_gaussians
+from mindaam.decoder.variant import PAPER
 from tests.decoder.small import CURVATURE, POINT_WIDTH, TEXT_WIDTH, normal, stirred
 
 
 def head():
-    return stirred(GaussianHead(8, TEXT_WIDTH, POINT_WIDTH, gaussians=4, hidden=16, behaviour=PAPER))
+    return stirred(GaussianHead(8, TEXT_WIDTH, POINT_WIDTH, gaussians=4, hidden=16, variant=PAPER))
 
 
 def test_positions_run_from_0_to_1():

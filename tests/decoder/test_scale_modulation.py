@@ -5,17 +5,17 @@ import numpy as np
 import pytest
 from mindspore import Tensor, ops
 
-from mindaam.decoder.behaviour import PAPER, RELEASED
 from mindaam.decoder.modulation import POINT_NORM_BOUND, ScaleGate
 from mindaam.decoder.scale_modulation import PixelGate, ScaleModulation, clip_rows
+from mindaam.decoder.variant import PAPER, RELEASED
 from mindaam.geometry import lorentz
 from tests.decoder.small import CURVATURE, POINT_WIDTH, TEXT_WIDTH, normal, stirred
 
 CHANNELS = 16
 
 
-def gate(behaviour=PAPER):
-    return PixelGate(CHANNELS, behaviour)
+def gate(variant=PAPER):
+    return PixelGate(CHANNELS, variant)
 
 
 def pixels(seed=0):
@@ -55,9 +55,9 @@ def test_the_scale_stays_when_it_is_not_undone():
     np.testing.assert_allclose(back, maps.asnumpy() / CHANNELS**0.5, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("behaviour", [PAPER, RELEASED], ids=["paper", "released"])
-def test_gate_gradients_are_finite_also_at_zero_pixels(behaviour):
-    cell = stirred(gate(behaviour))
+@pytest.mark.parametrize("variant", [PAPER, RELEASED], ids=["paper", "released"])
+def test_gate_gradients_are_finite_also_at_zero_pixels(variant):
+    cell = stirred(gate(variant))
 
     def total(maps, point):
         return (cell(maps, point, CURVATURE) * Tensor(np.arange(7.0), ms.float32)).sum()
@@ -84,7 +84,7 @@ def test_rows_are_shortened_along_the_picture_width():
 
 @pytest.mark.parametrize("own", [True, False])
 def test_nearest_anchor_weighs_most(own):
-    cell = ScaleGate(TEXT_WIDTH, POINT_WIDTH, behaviour=PAPER._replace(own_curvatures=own))
+    cell = ScaleGate(TEXT_WIDTH, POINT_WIDTH, variant=PAPER._replace(own_curvatures=own))
     curvature = cell.map.curvature() if own else CURVATURE
     weights = cell.anchor_weights(cell.map(cell.anchors, curvature), None if own else CURVATURE).asnumpy()
     np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-6)

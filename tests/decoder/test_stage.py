@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from mindspore import Tensor, ops
 
-from mindaam.decoder.behaviour import PAPER, RELEASED
 from mindaam.decoder.stage import SkipFusion, UpStage
+from mindaam.decoder.variant import PAPER, RELEASED
 from tests.decoder.small import CURVATURE, POINT_WIDTH, TEXT_WIDTH, normal, stirred
 
 
-def stage(behaviour=PAPER, channels_in=8, channels_out=16):
-    return stirred(UpStage(channels_in, channels_out, TEXT_WIDTH, POINT_WIDTH, behaviour))
+def stage(variant=PAPER, channels_in=8, channels_out=16):
+    return stirred(UpStage(channels_in, channels_out, TEXT_WIDTH, POINT_WIDTH, variant))
 
 
 def test_the_focus_weighs_the_response():

@@ -69,7 +69,7 @@ def mindaam(words):
 
 def _training(params):
     """What is wrong with the configuration of `mindaam train` and the changes to it, or None."""
-    from mindaam.training import config, corpus_config, film_run, sounding_object
+    from mindaam.training.tasks import corpus_config, phases_config, sounding_object, synthetic_videos
 
     name, changes = params["config"] or "finetune", list(params["overrides"] or ())
     if name.isupper():  # a stand-in, as CONFIG
@@ -79,9 +79,9 @@ def _training(params):
         keys = read_yaml(path)
         load = (
             corpus_config.load_corpus_config if "corpus" in keys
-            else film_run.load_config if "films" in keys
+            else synthetic_videos.load_config if "films" in keys
             else sounding_object.load_config if "clips" in keys
-            else config.load_train_config
+            else phases_config.load_train_config
         )  # fmt: skip
         load(path, changes)
     except MindAAMError as error:

@@ -8,7 +8,7 @@ import cv2
 from mindaam.data.datasets.catalogue import record
 from mindaam.data.imports.importing import Wanted, import_gaze
 from tests.clips import make_clip, pictures
-from tests.data.datasets import film_trees, picture_trees
+from tests.data.datasets import image_trees, video_trees
 from tests.docs.documents import ROOT
 from tests.training.small import make_gaze
 
@@ -34,8 +34,8 @@ def make(folder, model):
         shutil.copytree(gaze / "osie", copy)
         meta = json.loads((copy / "meta.json").read_text())
         (copy / "meta.json").write_text(json.dumps({**meta, "name": copy.name}))
-    picture_trees.build("salicon", "official", folder / "ROOT" / record("salicon").folders[0])
-    film_trees.build("diem", "official", folder / "ROOT")
+    image_trees.build("salicon", "official", folder / "ROOT" / record("salicon").folders[0])
+    video_trees.build("diem", "official", folder / "ROOT")
     _videos(folder)
     for name in ("mine", "films"):  # what docs/export.md exports
         (folder / "runs" / name).mkdir(parents=True)

@@ -14,7 +14,8 @@ def take():
 
     from mindaam import graphs, runtime
     from mindaam.decoder.decoder import HyperbolicDecoder
-    from mindaam.training import corpus_loop, sources
+    from mindaam.training import loop
+    from mindaam.training.feeding import folders
 
     configure = runtime.configure
 
@@ -24,8 +25,8 @@ def take():
 
     runtime.configure = at_once
     graphs.run = lambda cell, *inputs, by=None: cell(*inputs)
-    corpus_loop.CorpusSource = partial(corpus_loop.CorpusSource, workers=0)
-    sources.WORKERS = 0
+    loop.CorpusSource = partial(loop.CorpusSource, workers=0)
+    folders.WORKERS = 0
     HyperbolicDecoder.construct = mean_in_its_place
 
 

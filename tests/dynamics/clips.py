@@ -8,8 +8,8 @@ import numpy as np
 from mindspore import Tensor
 
 from mindaam import runtime
-from mindaam.dynamics.behaviour import RELEASED
 from mindaam.dynamics.temporal_block import OFFICIAL, FokkerPlanckBlock
+from mindaam.dynamics.variant import RELEASED
 from tests.gold import check, weight
 
 GOLDEN = dict(np.load(Path(__file__).parent / "goldens" / "fokker_planck.npz", allow_pickle=False))

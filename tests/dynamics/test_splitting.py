@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mindspore import Tensor
 
-from mindaam.dynamics.behaviour import PAPER, RELEASED
 from mindaam.dynamics.operators import SMALLEST_MASS, correction, diffusion, drift, project
 from mindaam.dynamics.splitting import evolve, lie_trotter_step
+from mindaam.dynamics.variant import PAPER, RELEASED
 from tests.dynamics.clips import GOLDEN, check_density, positions_first, random_densities, random_kernel, random_rates
 
 GOLDEN_CLIPS = ["C384/T2_14x14", "C384/T3_14x14", "C768/T2_7x7", "C768/T3_7x7"]
@@ -78,11 +78,11 @@ def inputs(sizes, seed, greatest_nu):
 
 @settings(deadline=None, max_examples=12)
 @given(SIZES, SEEDS, st.sampled_from([0.25, 0.5, 1.0]), st.sampled_from([PAPER, RELEASED]))
-def test_the_step_is_the_equations(sizes, seed, dt, behaviour):
-    arrays = inputs(sizes, seed, greatest_nu=0.5 / dt if behaviour.cfl_bound else 3.0)
-    u = lie_trotter_step(*(Tensor(array) for array in arrays), behaviour._replace(dt=dt)).asnumpy()
-    positive = np.maximum(spelled_out(*(array.astype(np.float64) for array in arrays), dt, behaviour.ends), 0)
-    if behaviour.batch_mass:
+def test_the_step_is_the_equations(sizes, seed, dt, variant):
+    arrays = inputs(sizes, seed, greatest_nu=0.5 / dt if variant.cfl_bound else 3.0)
+    u = lie_trotter_step(*(Tensor(array) for array in arrays), variant._replace(dt=dt)).asnumpy()
+    positive = np.maximum(spelled_out(*(array.astype(np.float64) for array in arrays), dt, variant.ends), 0)
+    if variant.batch_mass:
         positive /= positive.sum((0, 1), keepdims=True) + SMALLEST_MASS
     wanted = positive / (positive.sum(1, keepdims=True) + SMALLEST_MASS)
     np.testing.assert_allclose(u, wanted, atol=1e-6, rtol=0)
@@ -115,21 +115,21 @@ def test_above_the_cfl_bound_a_density_does_turn_negative():
     assert diffusion(Tensor(spike), Tensor(nu), 1.0, "zero_flux").asnumpy().min() < -0.1
 
 
-@pytest.mark.parametrize("behaviour", [PAPER, RELEASED], ids=["paper", "released"])
-def test_a_density_that_never_changes_stays(behaviour):
+@pytest.mark.parametrize("variant", [PAPER, RELEASED], ids=["paper", "released"])
+def test_a_density_that_never_changes_stays(variant):
     u = Tensor(np.repeat(random_densities(0, 1, 6, 1), 5, axis=2))
     nu, lam = (Tensor(array) for array in random_rates(1, 1, 6, 5, 0.5))
-    kept = evolve(u, Tensor(random_kernel(2, 1, 6, 5)), nu, lam, behaviour._replace(steps=3))
+    kept = evolve(u, Tensor(random_kernel(2, 1, 6, 5)), nu, lam, variant._replace(steps=3))
     np.testing.assert_allclose(kept.asnumpy(), u.asnumpy(), atol=1e-5)
 
 
 def test_more_steps_are_the_same_step_again():
     u_obs, kernel = Tensor(random_densities(0, 2, 6, 5)), Tensor(random_kernel(1, 2, 6, 5))
     nu, lam = (Tensor(array) for array in random_rates(2, 2, 6, 5, 0.5))
-    behaviour = PAPER._replace(dt=0.5, steps=2)
-    once = lie_trotter_step(u_obs, u_obs, kernel, nu, lam, behaviour)
-    twice = lie_trotter_step(once, u_obs, kernel, nu, lam, behaviour)
-    np.testing.assert_array_equal(evolve(u_obs, kernel, nu, lam, behaviour).asnumpy(), twice.asnumpy())
+    variant = PAPER._replace(dt=0.5, steps=2)
+    once = lie_trotter_step(u_obs, u_obs, kernel, nu, lam, variant)
+    twice = lie_trotter_step(once, u_obs, kernel, nu, lam, variant)
+    np.testing.assert_array_equal(evolve(u_obs, kernel, nu, lam, variant).asnumpy(), twice.asnumpy())
     assert np.abs(once.asnumpy() - twice.asnumpy()).max() > 1e-3
 
 

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from mindspore import ParameterTuple, Tensor, nn, ops
 
-from mindaam.dynamics.behaviour import PAPER, RELEASED
 from mindaam.dynamics.temporal_block import (
     OFFICIAL,
     FokkerPlanckBlock,
@@ -14,6 +13,7 @@ from mindaam.dynamics.temporal_block import (
     to_clip,
     to_tokens,
 )
+from mindaam.dynamics.variant import PAPER, RELEASED
 from tests.dynamics.clips import GOLDEN, check_density, positions_first, released_block, running_in, time_first
 from tests.gold import check, tensor
 
@@ -153,9 +153,9 @@ def test_the_kernel_learns_from_the_density_only_when_it_is_not_detached():
         assert (np.abs(slope.asnumpy()).max() == 0) == detached
 
 
-def small_block(behaviour, seed=0):
+def small_block(variant, seed=0):
     """A narrow block whose every branch matters."""
-    block, draw = FokkerPlanckBlock(16, behaviour, frames=8, heads=2), np.random.default_rng(seed)
+    block, draw = FokkerPlanckBlock(16, variant, frames=8, heads=2), np.random.default_rng(seed)
     for name, parameter in sorted(block.parameters_and_names()):
         noise = 0.3 * draw.standard_normal(parameter.shape)
         centre = 1.0 if name.endswith("gamma") else 0.0
@@ -168,10 +168,10 @@ def small_clip(batch=2, frames=5, seed=1):
 
 
 @pytest.mark.parametrize("mode", ["pynative", "graph"])
-@pytest.mark.parametrize("behaviour", [PAPER, RELEASED], ids=["paper", "released"])
-def test_shapes_and_mass(behaviour, mode):
+@pytest.mark.parametrize("variant", [PAPER, RELEASED], ids=["paper", "released"])
+def test_shapes_and_mass(variant, mode):
     with running_in(mode):
-        out, density = small_block(behaviour)(Tensor(small_clip()))
+        out, density = small_block(variant)(Tensor(small_clip()))
     assert out.shape == (2, 5, 16, 3, 4) and density.shape == (2, 5, 3, 4)
     assert density.asnumpy().min() >= 0
     np.testing.assert_allclose(density.asnumpy().sum((2, 3)), 1, atol=2e-5)
@@ -179,8 +179,8 @@ def test_shapes_and_mass(behaviour, mode):
 
 def test_clips_do_not_see_each_other_unless_the_mass_is_the_batches():
     clips = small_clip()
-    for behaviour in (PAPER, RELEASED._replace(batch_mass=False)):
-        block = small_block(behaviour)
+    for variant in (PAPER, RELEASED._replace(batch_mass=False)):
+        block = small_block(variant)
         together, alone = block(Tensor(clips)), block(Tensor(clips[:1]))
         for both, one in zip(together, alone, strict=True):
             np.testing.assert_allclose(both.asnumpy()[:1], one.asnumpy(), atol=1e-5)

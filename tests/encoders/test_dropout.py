@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mindspore import nn
 
-from mindaam.encoders.dropout import Dropout, set_moment
+from mindaam.encoders.dropout import Dropout, set_dropout_step
 from mindaam.encoders.tables import stored_parameters
 
 P = 0.3
@@ -14,13 +14,13 @@ pytestmark = pytest.mark.usefixtures("graph")
 
 def dropped(layer, shape, *words):
     """The mask of a layer: 1 where an entry was dropped."""
-    set_moment(*words)
+    set_dropout_step(*words)
     return layer(ms.Tensor(np.ones(shape, np.float32))).asnumpy() == 0
 
 
 def test_a_share_is_dropped_and_the_rest_keeps_the_mean():
     layer, x = Dropout(P).set_train(True), np.random.default_rng(0).standard_normal((4, 300, 384)).astype(np.float32)
-    set_moment(1, 2)
+    set_dropout_step(1, 2)
     y = layer(ms.Tensor(x)).asnumpy()
     assert abs((y == 0).mean() - P) < 0.003
     kept = y != 0
@@ -68,7 +68,7 @@ def test_gradients_pass_where_entries_were_kept():
             return self.drop(x).sum()
 
     net, x = Net().set_train(True), ms.Tensor(np.ones((40, 16), np.float32))
-    set_moment(3)
+    set_dropout_step(3)
     gradient = ms.grad(net)(x).asnumpy()
     mask = dropped(Dropout(P).set_train(True), (40, 16), 3)
     np.testing.assert_allclose(gradient, np.where(mask, 0, 1 / (1 - P)), rtol=1e-6)

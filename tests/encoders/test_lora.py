@@ -6,7 +6,7 @@ import pytest
 from mindspore import nn
 
 from mindaam.encoders.dinov2 import DINOv2
-from mindaam.encoders.dropout import set_moment
+from mindaam.encoders.dropout import set_dropout_step
 from mindaam.encoders.lora import LoRADense, apply_lora, lora_parameters, merge_lora
 from tests.encoders.encoder_files import golden, randomise, running_in
 from tests.gold import compare, tensor, weight
@@ -141,10 +141,10 @@ def test_dropout_acts_in_training_only():
     layer.set_train(False)
     assert np.array_equal(layer(x).asnumpy(), layer(x).asnumpy())
     layer.set_train(True)
-    set_moment(1)
+    set_dropout_step(1)
     first = layer(x).asnumpy()
     assert np.array_equal(layer(x).asnumpy(), first)  # the same step
-    set_moment(2)
+    set_dropout_step(2)
     assert not np.array_equal(layer(x).asnumpy(), first)
 
 

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load
 from scipy.special import ndtr
 
-from mindaam.encoders.minilm import MAX_TOKENS, MiniLM, SentenceEncoder, check_sentence, from_official, load_tokenizer
+from mindaam.encoders.minilm import MAX_TOKENS, MiniLM, SentenceEncoder, check_prompt, from_official, load_tokenizer
 from mindaam.errors import CheckpointError, InputError
 from tests import gold
 from tests.encoders.encoder_files import bundled, golden, official
@@ -135,13 +135,13 @@ def test_the_longest_sentence_is_accepted_and_the_next_refused(encoder):
 )
 def test_unusable_sentences_are_refused_in_one_line(sentence, message):
     with pytest.raises(InputError, match=message) as caught:
-        check_sentence(sentence, load_tokenizer(str(bundled(TOKENIZER))))
+        check_prompt(sentence, load_tokenizer(str(bundled(TOKENIZER))))
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 200
 
 
 @pytest.mark.parametrize("sentence", ["free viewing", "look \N{EYES} here", "42", "\u00dcn\u00efc\u00f6d\u00e9 words"])
 def test_usable_sentences_pass_with_the_bundled_tokenizer(sentence):
-    assert check_sentence(sentence) is None
+    assert check_prompt(sentence) is None
 
 
 @pytest.mark.parametrize("change", ["missing", "extra", "shape"])

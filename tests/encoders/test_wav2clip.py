@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mindaam.encoders import spectrogram
-from mindaam.encoders.wav2clip import SoundEncoder, Wav2CLIP, from_official
+from mindaam.encoders.wav2clip import AudioEncoder, Wav2CLIP, from_official
 from mindaam.errors import CheckpointError, InputError
 from tests import gold
 from tests.encoders.encoder_files import golden, running_in
@@ -54,7 +54,7 @@ def weights(official):
 
 @pytest.fixture(scope="module")
 def encoder(weights):
-    return SoundEncoder(weights, "batch")
+    return AudioEncoder(weights, "batch")
 
 
 def near(key, got):
@@ -77,13 +77,13 @@ def test_the_network_as_the_reference(encoder, mode):
 
 
 def test_frames_apart_only_when_each_is_standardised_by_itself(encoder, weights):
-    apart = SoundEncoder(weights)  # by window, unless asked otherwise
+    apart = AudioEncoder(weights)  # by window, unless asked otherwise
     np.testing.assert_allclose(apart.encode(W16[:1], 16000), apart.encode(W16, 16000)[:1], atol=1e-5)
     assert np.abs(encoder.encode(W16[:1], 16000) - encoder.encode(W16, 16000)[:1]).max() > 1e-3
 
 
 def test_many_windows_are_those_one_by_one(weights):
-    apart = SoundEncoder(weights)
+    apart = AudioEncoder(weights)
     waves = gold.waveform("many", 35, 2000, 16000)
     together = apart.encode(waves, 16000)
     assert together.shape == (35, 512)
@@ -165,7 +165,7 @@ def test_strangers_are_unexpected(official, stray):
 
 def test_weights_that_do_not_fit_are_refused(weights):
     with pytest.raises(CheckpointError, match="fc2.bias"):
-        SoundEncoder({name: array for name, array in weights.items() if name != "fc2.bias"})
+        AudioEncoder({name: array for name, array in weights.items() if name != "fc2.bias"})
 
 
 def test_nothing_of_it_is_trained():

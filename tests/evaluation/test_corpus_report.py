@@ -9,16 +9,16 @@ from PIL import Image
 from mindaam.data.checks.checking import absent, examine
 from mindaam.data.checks.licences import DISPUTED, OPEN, RESEARCH, UNKNOWN, matrix, use
 from mindaam.data.datasets.catalogue import catalogue
-from mindaam.data.datasets.corpus import find_sets
-from mindaam.data.datasets.sample import Sample
-from mindaam.evaluation import corpus_pictures, corpus_report
-from tests.data.datasets import film_trees, picture_trees
+from mindaam.data.datasets.published import find_sets
+from mindaam.data.datasets.readers.sample import Sample
+from mindaam.evaluation import corpus_images, corpus_report
+from tests.data.datasets import image_trees, video_trees
 
 
 @pytest.fixture
 def root(tmp_path):
-    picture_trees.build("cat2000", "official", tmp_path / "CAT2000")
-    film_trees.build("ucf_sports", "official", tmp_path)
+    image_trees.build("cat2000", "official", tmp_path / "CAT2000")
+    video_trees.build("ucf_sports", "official", tmp_path)
     (tmp_path / "AVAD").mkdir()
     return tmp_path
 
@@ -102,10 +102,10 @@ def test_statistics_stand_beside_the_papers(root):
 
 def test_a_sheet_shows_three_different_samples(root):
     for found in find_sets(root):
-        samples = corpus_pictures.samples(found)
+        samples = corpus_images.samples(found)
         assert len({sample.name for sample, _ in samples}) == len(samples) == min(3, len(found.stimuli))
         assert all(sample.image.shape[:2] == sample.density.shape for sample, _ in samples)
-        sheet = corpus_pictures.sheet(found)
+        sheet = corpus_images.sheet(found)
         assert sheet.dtype == np.uint8 and sheet.ndim == 3
 
 
@@ -113,7 +113,7 @@ def test_samples_that_cannot_be_read_are_passed_over(root):
     for picture in (root / "CAT2000/trainSet/Stimuli").rglob("*.jpg"):
         picture.write_bytes(b"gone")
     [found] = find_sets(root, ["cat2000"])
-    assert corpus_pictures.samples(found) == [] and corpus_pictures.sheet(found) is None
+    assert corpus_images.samples(found) == [] and corpus_images.sheet(found) is None
 
 
 def test_dots_lie_where_fixations_are_and_warmth_where_the_density_is():
@@ -121,12 +121,12 @@ def test_dots_lie_where_fixations_are_and_warmth_where_the_density_is():
     density = np.zeros((100, 200), np.float32)
     density[70:90, 20:40] = 1 / 400
     sample = Sample(image, density, np.array([[30.0, 80.0]], np.float32), "", "", "x", "ä.jpg")
-    scale, margin = corpus_pictures.WIDTH / 200, corpus_pictures.MARGIN
-    drawn = corpus_pictures.drawn(sample, "a caption, of several words " * 5)
+    scale, margin = corpus_images.WIDTH / 200, corpus_images.MARGIN
+    drawn = corpus_images.drawn(sample, "a caption, of several words " * 5)
     dot = drawn[margin + int(80 * scale), margin + int(30 * scale)].astype(int)
     assert dot[2] > 200 > 60 > dot[0]
-    right = drawn[margin : margin + int(100 * scale), 2 * margin + corpus_pictures.WIDTH :].astype(int)
+    right = drawn[margin : margin + int(100 * scale), 2 * margin + corpus_images.WIDTH :].astype(int)
     warm = right[..., 0] - right[..., 2] > 60
     rows, columns = np.nonzero(warm)
     assert abs(rows.mean() / scale - 80) < 4 and abs(columns.mean() / scale - 30) < 4
-    assert Image.fromarray(drawn).width == 2 * corpus_pictures.WIDTH + 3 * margin
+    assert Image.fromarray(drawn).width == 2 * corpus_images.WIDTH + 3 * margin

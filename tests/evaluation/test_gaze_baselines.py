@@ -6,7 +6,7 @@ These figures were computed by other code, so they hold the reader, the blur, th
 import pytest
 
 from mindaam.data import prompts
-from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.evaluation import baselines, gaze
 from mindaam.metrics import MIT
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from mindaam import metrics
 from mindaam.data import prompts
-from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.errors import InputError
 from mindaam.evaluation import baselines, gaze
 
@@ -84,9 +84,9 @@ def test_each_picture_is_shown_once_with_every_sentence_once(tasks):
     oracle = Oracle(tasks)
     gaze.evaluate_model(oracle, [tasks])
     assert len(oracle.calls) == 2
-    expected = {prompts.generic_sentence()}
+    expected = {prompts.generic_prompt()}
     for condition in tasks.conditions:
-        expected |= {prompts.scoring_sentence("taskfix", condition), prompts.held_out_sentence("taskfix", condition)}
+        expected |= {prompts.scoring_sentence("taskfix", condition), prompts.held_out_prompt("taskfix", condition)}
     for asked in oracle.calls:
         assert len(asked) == len(set(asked))
         assert set(asked) == expected

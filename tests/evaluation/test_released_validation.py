@@ -21,9 +21,9 @@ def test_truths_and_fixations_of_pictures():
 
 
 def test_shrinking_a_fixation_map_loses_points():
-    grey = np.zeros((4, 4), np.uint8)
-    grey[1, 1] = grey[0, 0] = 255
-    assert released.picture_fixations(grey, (2, 2)).sum() == 1
+    gray = np.zeros((4, 4), np.uint8)
+    gray[1, 1] = gray[0, 0] = 255
+    assert released.picture_fixations(gray, (2, 2)).sum() == 1
 
 
 def test_truths_of_frames():

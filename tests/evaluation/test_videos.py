@@ -15,8 +15,8 @@ from mindaam.data.prompts.prompting import Prompting, no_prompt
 from mindaam.evaluation import gaze
 from mindaam.evaluation.videos import clips_of, score_video
 from mindaam.models.registry import model_config
-from mindaam.training.corpus_source import Hearing
-from tests.data.datasets import film_trees
+from mindaam.training.feeding.corpus_source import AudioEncoding
+from tests.data.datasets import video_trees
 from tests.fakes import FakeEars, FakeEncoder, FakeModel
 
 SOUND = model_config("aam_dinov3_vits16", "paper").sound
@@ -25,7 +25,7 @@ SOUND = model_config("aam_dinov3_vits16", "paper").sound
 @pytest.fixture(scope="module")
 def avad(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
-    film_trees.build("avad", "released", root)
+    video_trees.build("avad", "released", root)
     return open_set(root, "avad", "test")
 
 
@@ -65,8 +65,8 @@ def test_a_model_that_hears_is_given_the_audio_of_every_clip(avad):
             return super().infer_frames(maps, sentence_embedding, size, audio_embeddings, first=first, clip=clip)
 
     model, ears = Hears(clip=4, sound=SOUND), FakeEars()
-    hearing = Hearing(lambda windows: ears.encode(windows, 16_000), cut_of(SOUND), False)
-    score_video(model, FakeEncoder().encode, avad, 0, hearing=hearing)
+    audio_encoding = AudioEncoding(lambda windows: ears.encode(windows, 16_000), cut_of(SOUND), False)
+    score_video(model, FakeEncoder().encode, avad, 0, audio_encoding=audio_encoding)
     assert given and all(each.shape == (4, SOUND.tokens, FakeEars.width) for each in given)
     given.clear()
     score_video(model, FakeEncoder().encode, avad, 0)

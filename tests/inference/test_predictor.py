@@ -7,7 +7,7 @@ from PIL import Image
 from mindaam.data import prompts
 from mindaam.errors import ConfigError, InputError
 from mindaam.inference import predictor as predictor_module
-from mindaam.inference.predictor import KEPT_PHOTOS, Predictor, choose_sentence
+from mindaam.inference.predictor import KEPT_IMAGES, Predictor, choose_prompt
 from tests.fakes import FakeEncoder, FakeModel
 
 COUNT, FEEL = "Someone counts the people.", "Someone judges how everybody in this picture seems to feel."
@@ -56,17 +56,17 @@ def test_kept_features_belong_to_the_content_not_to_the_array(predictor):
 
 
 def test_the_features_of_the_last_photographs_only_are_kept(predictor):
-    for seed in range(KEPT_PHOTOS + 3):
+    for seed in range(KEPT_IMAGES + 3):
         predictor.predict(picture(30, 30, seed), COUNT)
-    assert len(predictor._features) == KEPT_PHOTOS
-    predictor.predict(picture(30, 30, KEPT_PHOTOS + 2), FEEL)
-    assert predictor.model.backbone_passes == KEPT_PHOTOS + 3
+    assert len(predictor._features) == KEPT_IMAGES
+    predictor.predict(picture(30, 30, KEPT_IMAGES + 2), FEEL)
+    assert predictor.model.backbone_passes == KEPT_IMAGES + 3
     predictor.predict(picture(30, 30, 0), FEEL)
-    assert predictor.model.backbone_passes == KEPT_PHOTOS + 4
+    assert predictor.model.backbone_passes == KEPT_IMAGES + 4
 
 
 def test_a_photograph_in_use_is_not_forgotten_first(predictor):
-    for seed in range(KEPT_PHOTOS):
+    for seed in range(KEPT_IMAGES):
         predictor.predict(picture(30, 30, seed), COUNT)
     predictor.predict(picture(30, 30, 0), FEEL)  # used again: now the youngest
     predictor.predict(picture(30, 30, 99), COUNT)
@@ -101,34 +101,34 @@ def test_photographs_are_taken_one_at_a_time(predictor):
 
 def test_which_sentence():
     free = prompts.default_sentence("free_viewing")
-    assert choose_sentence() == free == choose_sentence(condition="free_viewing")
-    assert choose_sentence(condition="count_people") == prompts.default_sentence("count_people") != free
-    assert choose_sentence(COUNT) == COUNT
+    assert choose_prompt() == free == choose_prompt(condition="free_viewing")
+    assert choose_prompt(condition="count_people") == prompts.default_sentence("count_people") != free
+    assert choose_prompt(COUNT) == COUNT
     with pytest.raises(ConfigError, match="both given"):
-        choose_sentence(COUNT, "count_people")
+        choose_prompt(COUNT, "count_people")
     with pytest.raises(ConfigError, match='did you mean "count_people"'):
-        choose_sentence(condition="count_peple")
+        choose_prompt(condition="count_peple")
     with pytest.raises(ConfigError, match='unknown condition "".*free_viewing'):
-        choose_sentence(condition="")
+        choose_prompt(condition="")
 
 
 def test_a_models_own_prompts_are_conditions_and_none_of_them_is_the_default():
     own = {"Posters": "A wall of posters.", "None": "Anybody looks at anything."}
-    assert choose_sentence(own=own) == own["None"] == choose_sentence(condition="None", own=own)
-    assert choose_sentence(condition="Posters", own=own) == own["Posters"]
-    assert choose_sentence(COUNT, own=own) == COUNT
-    assert choose_sentence(condition="count_people", own=own) == prompts.default_sentence("count_people")
+    assert choose_prompt(own=own) == own["None"] == choose_prompt(condition="None", own=own)
+    assert choose_prompt(condition="Posters", own=own) == own["Posters"]
+    assert choose_prompt(COUNT, own=own) == COUNT
+    assert choose_prompt(condition="count_people", own=own) == prompts.default_sentence("count_people")
     for wrong in ("", "Poster"):
         with pytest.raises(ConfigError, match="None, Posters.*count_people"):
-            choose_sentence(condition=wrong, own=own)
+            choose_prompt(condition=wrong, own=own)
     with pytest.raises(ConfigError, match='unknown condition "None"'):
-        choose_sentence(condition="None")
+        choose_prompt(condition="None")
 
 
 @pytest.mark.parametrize("prompt", ["", "   \n", "x" * 10_000, "people " * 1500, "\N{GRINNING FACE}\N{SPARKLES}"])
 def test_sentences_that_say_nothing_or_too_much_are_refused(prompt):
     with pytest.raises(InputError):
-        choose_sentence(prompt)
+        choose_prompt(prompt)
 
 
 @pytest.mark.parametrize(

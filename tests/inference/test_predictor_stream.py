@@ -7,13 +7,13 @@ import pytest
 
 from mindaam.data.videos.reading import Frame
 from mindaam.errors import ConfigError, InputError
-from mindaam.inference.listening import Listener
+from mindaam.inference.audio import AudioStream
 from mindaam.inference.predictor import Predictor
 from mindaam.inference.windows import Windows
 from mindaam.models.registry import build_model
 from tests.decoder.small import stirred
 from tests.fakes import FakeEncoder, FakeModel
-from tests.models.tiny_film import AUDIO_WIDTH, CHANGES, NAME
+from tests.models.tiny_video import AUDIO_WIDTH, CHANGES, NAME
 
 
 def frame(number, size=(20, 30)):
@@ -109,34 +109,34 @@ class Ears:
 def test_a_real_model_sees_and_hears_windows_as_clips(preset):
     model = build_model(NAME, preset, changes=CHANGES | {"temporal": CHANGES["temporal"] | {"clip": 4}})
     stirred(model.head)
-    predictor, hum = Predictor(model.set_train(False), sentence_encoder=Sentences()), Hum()
+    predictor, hum = Predictor(model.set_train(False), sentence_encoder=SetPrompts()), Hum()
     film = [
         Frame(np.random.default_rng(number).integers(0, 256, (32, 48, 3), dtype=np.uint8), 5 + number / 4)
         for number in range(4)
     ]
-    listener = Listener(hum, Ears(), model.config.sound, 4.0)
-    said = list(predictor.stream(film, listener=listener))
+    audio_stream = AudioStream(hum, Ears(), model.config.sound, 4.0)
+    said = list(predictor.stream(film, audio_stream=audio_stream))
     pictures = np.concatenate([predictor._as_batch(predictor._seen(each.image)) for each in film])
-    other = Listener(hum, Ears(), model.config.sound, 4.0)
+    other = AudioStream(hum, Ears(), model.config.sound, 4.0)
     heard = other.embeddings([other.note(each.time) for each in film])
-    own = model.infer(pictures, Sentences().encode([""]), heard, clip=True)
+    own = model.infer(pictures, SetPrompts().encode([""]), heard, clip=True)
     np.testing.assert_allclose(np.stack([each.map for each in said]), own.map[:, 0], atol=1e-5)
     np.testing.assert_allclose([each.gate for each in said], own.gate, atol=1e-5)
     silent = list(predictor.stream(each.image for each in film))
     assert silent[0].gate is None and np.abs(silent[0].map - said[0].map).max() > 1e-4
-    own = model.infer(pictures, Sentences().encode([""]), clip=True)
+    own = model.infer(pictures, SetPrompts().encode([""]), clip=True)
     np.testing.assert_allclose(np.stack([each.map for each in silent]), own.map[:, 0], atol=1e-5)
 
 
 def test_sound_needs_times_and_clips():
     predictor = fake(4)
     with pytest.raises(ConfigError, match="windows of several frames"):
-        predictor.stream([frame(1)], windows=Windows(1, 0), listener=SimpleNamespace(note=float))
+        predictor.stream([frame(1)], windows=Windows(1, 0), audio_stream=SimpleNamespace(note=float))
     with pytest.raises(InputError, match="by the time of a frame"):
-        list(predictor.stream([frame(1)], listener=SimpleNamespace(note=float)))
+        list(predictor.stream([frame(1)], audio_stream=SimpleNamespace(note=float)))
 
 
-class Sentences:
+class SetPrompts:
     """Sentence embeddings of the tiny model's width."""
 
     def encode(self, sentences):

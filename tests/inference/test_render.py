@@ -74,7 +74,7 @@ def test_a_flat_density_tints_nothing():
     image = np.full((40, 40, 3), 100, np.uint8)
     picture = render.overlay(image, np.full((40, 40), 1 / 1600, np.float32))
     assert np.unique(picture).tolist() == [70]
-    assert not render.grey_map(np.full((4, 4), 0.3)).any()
+    assert not render.gray_map(np.full((4, 4), 0.3)).any()
 
 
 def test_sizes_must_agree():
@@ -83,12 +83,12 @@ def test_sizes_must_agree():
 
 
 def test_heat_rises_in_lightness():
-    colours = render.heat(np.linspace(0, 1, 64)) @ np.array([0.299, 0.587, 0.114])
-    assert (np.diff(colours) > 0).all()
+    colors = render.heat(np.linspace(0, 1, 64)) @ np.array([0.299, 0.587, 0.114])
+    assert (np.diff(colors) > 0).all()
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.floats(-5, 5), st.floats(1e-3, 1e3))
 def test_grey_map_spans_all_greys_whatever_the_scale(shift, scale):
     values = np.linspace(0, 1, 256).reshape(16, 16)
-    assert np.abs(render.grey_map(shift + scale * values).astype(int) - np.arange(256).reshape(16, 16)).max() <= 1
+    assert np.abs(render.gray_map(shift + scale * values).astype(int) - np.arange(256).reshape(16, 16)).max() <= 1

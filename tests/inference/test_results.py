@@ -52,7 +52,7 @@ def test_content_says_whether_a_file_is_a_film_and_else_the_suffix(tmp_path):
     photo(tmp_path / "a.png").rename(tmp_path / "a.mp4")
     (tmp_path / "b.jpg").write_bytes(b"\0\0\0\x18ftypisom" + bytes(100))
     (tmp_path / "c.mkv").write_bytes(b"text")
-    assert [results.is_film(tmp_path / name) for name in ("a.mp4", "b.jpg", "c.mkv", "gone.mp4", "gone.jpg")] == [
+    assert [results.is_video(tmp_path / name) for name in ("a.mp4", "b.jpg", "c.mkv", "gone.mp4", "gone.jpg")] == [
         False, True, True, True, False,
     ]  # fmt: skip
 
@@ -80,9 +80,9 @@ def test_files_hold_what_they_promise(tmp_path):
     assert made == ["cat.one.map.png", "cat.one.npy", "cat.one.overlay.jpg", "cat.one.png"]
     density = np.load(tmp_path / "cat.one.npy", allow_pickle=False)
     assert density.dtype == np.float32 and np.array_equal(density, said.density)
-    grey = np.asarray(Image.open(tmp_path / "cat.one.map.png"))
-    assert grey.dtype == np.uint8 and grey.shape == (9, 12) and grey.min() == 0 and grey.max() == 255
-    assert np.unravel_index(grey.argmax(), grey.shape) == np.unravel_index(said.map.argmax(), grey.shape)
+    gray = np.asarray(Image.open(tmp_path / "cat.one.map.png"))
+    assert gray.dtype == np.uint8 and gray.shape == (9, 12) and gray.min() == 0 and gray.max() == 255
+    assert np.unravel_index(gray.argmax(), gray.shape) == np.unravel_index(said.map.argmax(), gray.shape)
     overlay = Image.open(tmp_path / "cat.one.overlay.jpg")
     assert overlay.format == "JPEG" and overlay.size == (12, 9) and overlay.mode == "RGB"
 

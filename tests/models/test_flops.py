@@ -13,7 +13,7 @@ from mindaam.encoders.vit import AttentionCore
 from mindaam.geometry import lorentz
 from mindaam.models.flops import PARTS, forward_flops, training_flops
 from mindaam.models.registry import build_model, model_config
-from tests.models import tiny, tiny_film
+from tests.models import tiny, tiny_video
 
 VITL = "aam_dinov3_vitl16"
 
@@ -133,10 +133,10 @@ def test_a_picture_is_what_its_cells_multiply(preset, monkeypatch):
 
 @pytest.mark.parametrize("preset", ["paper", "released"])
 def test_a_clip_with_sound_is_what_its_cells_multiply(preset, monkeypatch):
-    model = build_model(tiny_film.NAME, preset, changes=tiny_film.CHANGES).set_train(True)
+    model = build_model(tiny_video.NAME, preset, changes=tiny_video.CHANGES).set_train(True)
     frames, windows = 5, (5,) if preset == "paper" else ()
-    sound = np.ones((frames, *windows, tiny_film.AUDIO_WIDTH), np.float32)
-    pictures = ms.Tensor(tiny.pictures(frames, tiny_film.SIZE))
+    sound = np.ones((frames, *windows, tiny_video.AUDIO_WIDTH), np.float32)
+    pictures = ms.Tensor(tiny.pictures(frames, tiny_video.SIZE))
     with counted(monkeypatch) as found:
         model(pictures, ms.Tensor(tiny.sentences(frames)), ms.Tensor(sound), True)
     assert found.flops == sum(forward_flops(model.config, frames).values())

@@ -67,7 +67,7 @@ def test_steps_of_a_film_with_sound():
 
     maps = head.neck(tuple(Tensor(tap) for tap in features), model.grid(size))
     expect("project3", maps[3])
-    mixed = head.along_film(maps)
+    mixed = head.along_video(maps)
     for tap in (2, 3):
         expect(f"fpd{tap}", mixed[tap].swapaxes(0, 1).expand_dims(0))
     for tap in (0, 1):

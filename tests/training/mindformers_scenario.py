@@ -14,11 +14,11 @@ import yaml
 
 from mindaam import runtime
 from mindaam.errors import ConfigError
-from mindaam.training import mindformers_bridge as bridge
-from mindaam.training.optimizer import AdamW
-from mindaam.training.schedule import cosine
+from mindaam.training import mindformers as bridge
+from mindaam.training.optim.adamw import AdamW
+from mindaam.training.optim.schedule import cosine
 from tests.gold import tensor
-from tests.models.tiny_film import CHANGES, NAME, SIZE, TEXT_WIDTH
+from tests.models.tiny_video import CHANGES, NAME, SIZE, TEXT_WIDTH
 
 BATCH, BATCHES, EPOCHS = 2, 3, 2
 STEPS = BATCHES * EPOCHS

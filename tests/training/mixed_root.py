@@ -2,7 +2,7 @@
 
 import json
 
-from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.packs.packing import pack
 from tests.data.datasets.gaze_trees import make_gaze_folder
 from tests.training.corpus_root import make_corpus

@@ -13,7 +13,7 @@ from mindspore import Parameter, nn, ops
 from mindaam.encoders.tables import stored_parameters
 from mindaam.geometry.cells import BoundedScalar
 from mindaam.models.registry import build_model
-from mindaam.training import run
+from mindaam.training.tasks import phases
 
 NAME = "aam_dinov2_vits14"
 SIZE = (28, 42)
@@ -134,7 +134,7 @@ def build_small(name, preset="paper", *, changes=None):
 
 
 def use_stand_ins(monkeypatch):
-    """`run.train` with stand-ins for head and frozen encoders: nothing to load and little to compile."""
-    monkeypatch.setattr(run, "build_model", build_small)
-    monkeypatch.setattr(run, "load_backbone", fill_backbone)
-    monkeypatch.setattr(run, "sentence_encoder", lambda name: FakeSentenceEncoder())
+    """`phases.train` with stand-ins for head and frozen encoders: nothing to load and little to compile."""
+    monkeypatch.setattr(phases, "build_model", build_small)
+    monkeypatch.setattr(phases, "load_backbone", fill_backbone)
+    monkeypatch.setattr(phases, "sentence_encoder", lambda name: FakeSentenceEncoder())

@@ -9,9 +9,9 @@ import yaml
 
 from mindaam.errors import CheckpointError, ConfigError
 from mindaam.places import configs_dir
-from mindaam.training import checkpoints, corpus_run
+from mindaam.training import checkpoints, run
 from mindaam.training.begun import as_begun
-from mindaam.training.corpus_config import begun_config, load_corpus_config
+from mindaam.training.tasks.corpus_config import begun_config, load_corpus_config
 from mindaam.zoo.checkpoints import write_safetensors
 
 BEFORE = Path(__file__).parent / "runs_of_before"
@@ -118,9 +118,9 @@ def test_training_goes_on_with_what_was_begun(tmp_path, monkeypatch, folder, epo
     def open_data(config, *others):
         raise Reached(config.epochs, config.schedule.afterwards, config.granularities)
 
-    monkeypatch.setattr(corpus_run, "open_data", open_data)
+    monkeypatch.setattr(run, "open_data", open_data)
     stored = (BEFORE / "aam_dinov3_vitl16_paper.json").read_text()
     checkpoints.save(tmp_path / "old", 1, {}, {"corpus": "{}", "config": stored})
     with pytest.raises(Reached) as reached:
-        corpus_run.train(PAPER, ["data_root=ROOT"], out=tmp_path / folder, resume=True)
+        run.train(PAPER, ["data_root=ROOT"], out=tmp_path / folder, resume=True)
     assert reached.value.args == (epochs, afterwards, {} if folder == "old" else {"ledov": "none"})

@@ -8,8 +8,8 @@ import pytest
 from mindaam.data.prompts.prompting import RELEASED, Prompting
 from mindaam.errors import CheckpointError, ConfigError
 from mindaam.places import recipe
-from mindaam.training.corpus_config import load_corpus_config
 from mindaam.training.prompting import checkpoint_prompting, header_entry
+from mindaam.training.tasks.corpus_config import load_corpus_config
 from mindaam.zoo.checkpoints import write_safetensors
 
 CONFIG = load_corpus_config(recipe("aam_dinov3_vitl16_released"), ["none_prompt=Whatever."])

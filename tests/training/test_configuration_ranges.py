@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from mindaam.errors import ConfigError
 from mindaam.places import configs_dir, recipes
 from mindaam.schema import merge, override, read_yaml
-from mindaam.training import film_run, sounding_object
-from mindaam.training.config import load_train_config
-from mindaam.training.corpus_config import load_corpus_config
+from mindaam.training.tasks import sounding_object, synthetic_videos
+from mindaam.training.tasks.corpus_config import load_corpus_config
+from mindaam.training.tasks.phases_config import load_train_config
 
 
 def loader(path):
@@ -20,7 +20,7 @@ def loader(path):
     if "corpus" in keys:
         return load_corpus_config
     if "films" in keys:
-        return film_run.load_config
+        return synthetic_videos.load_config
     return sounding_object.load_config if "clips" in keys else load_train_config
 
 

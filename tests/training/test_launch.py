@@ -13,9 +13,10 @@ import pytest
 
 from mindaam.errors import ConfigError, OutputError
 from mindaam.places import recipe
-from mindaam.training import launch, supervision
+from mindaam.training import launch
 from mindaam.training.launch import Job
-from tests.training import ranks
+from mindaam.training.ranks import supervision
+from tests.training import rank_jobs
 
 FAKE = Path(__file__).with_name("fake_msrun.py")
 SLEEP, WELL = "import time; time.sleep(600)", "import time; time.sleep(0.5)"
@@ -324,7 +325,7 @@ def real(what, folder):
     """Starts ranks.py on two ranks under msrun: a Popen."""
     return subprocess.Popen(
         [sys.executable, "-m", "mindaam.training.launch", "--workers", "2", "--log-dir", folder / "logs", "--",
-         ranks.__file__, what, folder],
+         rank_jobs.__file__, what, folder],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 

@@ -6,10 +6,10 @@ import pytest
 
 from mindaam import runtime
 from mindaam.places import configs_dir
-from mindaam.training.corpus_config import load_corpus_config
-from mindaam.training.corpus_run import shaped_model
-from mindaam.training.corpus_source import PICTURES
-from mindaam.training.corpus_step import SHARED, CorpusObjective, optimizers, prepare
+from mindaam.training.feeding.corpus_source import PICTURES
+from mindaam.training.run import shaped_model
+from mindaam.training.step import SHARED, CorpusObjective, optimizers, prepare
+from mindaam.training.tasks.corpus_config import load_corpus_config
 from tests.training.test_repeatable import Gradients
 
 BATCH = 2

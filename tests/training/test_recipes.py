@@ -6,9 +6,9 @@ import pytest
 from mindaam.data.prompts.prompting import no_prompt
 from mindaam.errors import ConfigError
 from mindaam.places import configs_dir
-from mindaam.training.corpus_config import load_corpus_config
-from mindaam.training.corpus_run import shaped_model, with_none_prompt
-from mindaam.training.schedule import rate_at
+from mindaam.training.optim.schedule import rate_at
+from mindaam.training.run import shaped_model, with_none_prompt
+from mindaam.training.tasks.corpus_config import load_corpus_config
 from mindaam.zoo.checkpoints import write_safetensors
 
 RECIPES = configs_dir() / "train"

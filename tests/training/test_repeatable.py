@@ -10,17 +10,17 @@ import pytest
 from mindspore import nn
 
 from mindaam.data.audio.windows import Cut
-from mindaam.encoders.dropout import set_moment
+from mindaam.encoders.dropout import set_dropout_step
 from mindaam.places import configs_dir
-from mindaam.training import distributed
-from mindaam.training.corpus_config import load_corpus_config
-from mindaam.training.corpus_loop import Run
-from mindaam.training.corpus_run import open_data, start_model
-from mindaam.training.corpus_source import HEARD, Hearing
-from mindaam.training.corpus_step import TERMS, CorpusObjective
-from mindaam.training.log import Progress
+from mindaam.training.feeding.corpus_source import HEARD, AudioEncoding
+from mindaam.training.loop import Run
+from mindaam.training.ranks import distributed
+from mindaam.training.reporting.log import Progress
+from mindaam.training.run import open_data, start_model
+from mindaam.training.step import TERMS, CorpusObjective
+from mindaam.training.tasks.corpus_config import load_corpus_config
 from tests.training.corpus_root import make_corpus
-from tests.training.test_corpus_source import loudness
+from tests.training.feeding.test_corpus_source import loudness
 
 TIMES = 18  # of a kernel's calls, the first 15 are of its search
 
@@ -43,12 +43,12 @@ def test_a_step_of_each_kind_gives_the_same_however_often_it_ran(graph, tmp_path
     changes += ["model_changes.audio={name: wav2clip, width: 2, attention_width: 8, heads: 2, dropout: 0.1}"]
     config = load_corpus_config(configs_dir() / "train" / "corpus.yaml", changes, tiny=True)
     corpus, _ = open_data(config, False, Progress(0, quiet=True))
-    hearing = Hearing(loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False)
-    run = Run(config, start_model(config), corpus, tmp_path / "run", distributed.ALONE, hearing)
+    audio_encoding = AudioEncoding(loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False)
+    run = Run(config, start_model(config), corpus, tmp_path / "run", distributed.ALONE, audio_encoding)
     found = {part.kind: part.arrays for part in islice(run.source.parts(run.state, 1), 40)}
     run.source.close()
     assert len(found) == 3
-    set_moment(0, 1, 0)
+    set_dropout_step(0, 1, 0)
     for kind, arrays in found.items():
         parameters = ms.ParameterTuple([p for name in run._taking_part(kind) for p in run.optimizers[name].parameters])
         cell = Gradients(CorpusObjective(run.model, config.loss, kind), parameters).set_train(True)

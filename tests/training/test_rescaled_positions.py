@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from mindspore import nn, ops
 
-from mindaam.data.sampling import SamplerState
+from mindaam.data.sampling.plan import SamplerState
 from mindaam.encoders.dinov3 import from_official
 from mindaam.places import recipe
-from mindaam.training import corpus_loop
-from mindaam.training.corpus_config import load_corpus_config
-from mindaam.training.corpus_loop import Run
-from mindaam.training.corpus_source import Part
-from mindaam.training.corpus_step import TERMS, CorpusStep, prepare, rescale_positions
-from mindaam.training.optimizer import AdamW
+from mindaam.training import loop
+from mindaam.training.feeding.corpus_source import Part
+from mindaam.training.loop import Run
+from mindaam.training.optim.adamw import AdamW
+from mindaam.training.step import TERMS, CorpusStep, prepare, rescale_positions
+from mindaam.training.tasks.corpus_config import load_corpus_config
 from tests.encoders.dinov3_files import build, dinov3_in_numpy, official_state, pictures, tiny_settings
 
 SIZE = (32, 48)
@@ -91,7 +91,7 @@ def test_a_step_of_a_run_is_taken_under_its_own_factors(monkeypatch):
         seen.append(model.backbone.rescale_factors.asnumpy().copy())
         return ms.Tensor(np.zeros(len(TERMS), np.float32)), ms.Tensor(0.0, ms.float32)
 
-    monkeypatch.setattr(corpus_loop.graphs, "run", graph_of)
+    monkeypatch.setattr(loop.graphs, "run", graph_of)
     config = load_corpus_config(recipe("aam_dinov3_vitl16_released"))
     run = SimpleNamespace(
         config=config, model=model, number=7, total=9, done={"shared": 0}, scale=1.0, _sums=[],

@@ -1,289 +1,272 @@
-"""Whole runs of a shrunken model: their files, exact resumes after every kind of death, and what stops them."""
+"""A run on pictures and films together: it learns, survives, and says what it was trained on."""
 
 import csv
-import shutil
+import json
+import os
+import signal
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import mindspore as ms
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+import yaml
 
 from mindaam import runtime
-from mindaam.cli.main import run as command
-from mindaam.errors import CheckpointError, ConfigError, InputError, OutputError, TrainingError
-from mindaam.training import run
-from mindaam.training.batches import epoch_plan
-from mindaam.training.config import load_train_config
-from mindaam.training.schedule import cosine
-from mindaam.training.sources import Source, open_folders
-from mindaam.training.state import read_place
-from mindaam.zoo.checkpoints import read_metadata
-from tests.training.small import ADAPTED, FROZEN, MODEL, make_gaze, use_stand_ins, write_config
+from mindaam.data.audio.windows import Cut
+from mindaam.data.datasets.published import find_set, open_found
+from mindaam.data.packs.packing import pack
+from mindaam.data.sampling.plan import SamplerState
+from mindaam.encoders.tables import is_table
+from mindaam.errors import CheckpointError, ConfigError, InputError, TrainingError
+from mindaam.models.registry import build_model, model_config
+from mindaam.places import configs_dir
+from mindaam.training import checkpoints, run
+from mindaam.training.feeding.corpus_source import AudioEncoding
+from mindaam.training.loop import Run
+from mindaam.training.ranks.distributed import ALONE
+from mindaam.training.run import open_audio_encoding, open_data, require_films, train
+from mindaam.training.step import HEARD, PARTS, SHARED, SOUND, TEMPORAL, optimizers
+from mindaam.training.tasks.corpus_config import CorpusConfig, load_corpus_config
+from mindaam.zoo.factory import create_model
+from tests.data.datasets import image_trees
+from tests.models.tiny_video import CHANGES, NAME
+from tests.training.corpus_root import PICTURES as PICTURE_SETS
+from tests.training.corpus_root import make_corpus
+from tests.training.feeding.test_corpus import config
+from tests.training.feeding.test_corpus_source import loudness
 
-PHASES = [{**FROZEN, "epochs": 2}, {**ADAPTED, "epochs": 2}]
-EPOCH = 4  # steps: two batches of osie, one of each task
-OFTEN = 2  # steps between two checkpoints
-
-
-class KilledError(BaseException):
-    """A process that dies, without the grace of an Exception."""
-
-
-@pytest.fixture(scope="module")
-def gaze(tmp_path_factory):
-    return make_gaze(tmp_path_factory.mktemp("gaze"))
-
-
-@pytest.fixture(autouse=True)
-def stand_ins(monkeypatch):
-    use_stand_ins(monkeypatch)
-    yield
-    runtime.configure(mode="pynative")
+RECIPE, FINE_TUNING = (configs_dir() / "train" / f"{name}.yaml" for name in ("corpus", "finetune"))
 
 
-def start(gaze, out, resume=False, **changes):
-    """Trains with the small configuration in the folder `out`, and returns that."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    config = write_config(out.parent, **{"phases": PHASES, "checkpoint_every": OFTEN, **changes})
-    return run.train(config, [f"data_root={gaze}"], out=out, resume=resume)
+def rows(folder):
+    told = ("seconds", "waiting", "computing", "memory_mb")
+    with open(folder / "metrics.csv", newline="") as file:
+        return [{key: value for key, value in row.items() if key not in told} for row in csv.DictReader(file)]
 
 
-@pytest.fixture(scope="module")
-def finished(gaze, tmp_path_factory):
-    """The folder of a run that nothing interrupted; tests must not write there."""
-    with pytest.MonkeyPatch.context() as patches:
-        use_stand_ins(patches)
-        return start(gaze, tmp_path_factory.mktemp("finished") / "run")
+def test_every_trained_parameter_has_one_optimizer():
+    model = build_model(NAME, "paper", changes=CHANGES)
+    found = optimizers(model, config())
+    assert set(found) == {SHARED, TEMPORAL, SOUND} == set(PARTS)
+    names = {name: [parameter.name for parameter in each.parameters] for name, each in found.items()}
+    assert all(name.startswith("head.temporal.") for name in names[TEMPORAL])
+    assert all(name.startswith("head.fusion.") for name in names[SOUND])
+    together = [name for each in names.values() for name in each]
+    assert any(map(is_table, (path for path, _ in model.parameters_and_names())))  # of dropout among them
+    assert not any(map(is_table, (*together, *(parameter.name for parameter in model.trained_parameters()))))
+    trained = {parameter.name for parameter in model.trained_parameters() if parameter.requires_grad}
+    assert len(together) == len(set(together)) and set(together) == trained
+    for each in found.values():
+        assert all((decay > 0) == (p.ndim > 1) for p, decay in zip(each.parameters, each.decays, strict=True))
 
 
-def table(path, but=("seconds",)):
-    with open(path, newline="") as file:
-        return [{key: value for key, value in row.items() if key not in but} for row in csv.DictReader(file)]
+def test_films_need_temporal_blocks_as_long_as_the_clips():
+    model = build_model(NAME, "paper", changes={**CHANGES, "audio": None, "temporal": None})
+    with pytest.raises(ConfigError, match=r"no branch for them: give model_changes\.temporal"):
+        require_films(model, config())
+    model = build_model(NAME, "paper", changes=CHANGES)
+    with pytest.raises(ConfigError, match=r"sampling\.clip is 5 and model_changes\.temporal\.clip 16"):
+        require_films(model, config(sampling={"clip": 5}))
 
 
-def assert_same_run(out, other):
-    for name in ("last.safetensors", "best.safetensors"):
-        ours, theirs = load_file(out / name), load_file(other / name)
-        assert ours.keys() == theirs.keys() and read_metadata(out / name) == read_metadata(other / name)
-        different = [key for key in ours if not np.array_equal(ours[key], theirs[key])]
-        assert not different, f"{name}: {different}"
-    for name in ("steps.csv", "epochs.csv"):
-        assert table(out / name) == table(other / name)
-
-
-def test_a_run_leaves_its_files_and_nothing_else(finished):
-    names = {path.name for path in finished.iterdir()}
-    assert names == {"last.safetensors", "best.safetensors", "steps.csv", "epochs.csv", "features"}
-    assert {p.name for p in (finished / "features").iterdir()} == {
-        *(f"{f}.train.{end}" for f in ("osie", "taskfix") for end in ("json", "plain.npy", "mirrored.npy")),
-        *(f"{f}.val.{end}" for f in ("osie", "taskfix") for end in ("json", "plain.npy")),
-    }
-
-
-def test_the_steps_follow_plan_and_schedule(finished, gaze):
-    config = load_train_config(finished.parent / "small.yaml", [f"data_root={gaze}"])
-    folders, steps = open_folders(config, "train", None), table(finished / "steps.csv", ())
-    assert [int(row["step"]) for row in steps] == list(range(1, 4 * EPOCH + 1))
-    rows = iter(steps)
-    for index, phase in enumerate(config.phases):
-        for epoch in range(phase.epochs):
-            for k, batch in enumerate(epoch_plan(folders, config, index, epoch)):
-                row, done = next(rows), epoch * EPOCH + k
-                assert (row["phase"], int(row["epoch"])) == (phase.name, epoch + 1)
-                assert (row["folder"], row["condition"]) == (batch.folder, batch.condition)
-                rate = cosine(done, phase.epochs * EPOCH, phase.learning_rate, phase.final_rate, phase.warmup_steps)
-                assert float(row["rate"]) == pytest.approx(rate, rel=1e-5)
-                kld, cc, sim, entailment, distance = (
-                    float(row[k]) for k in ("kld", "cc", "sim", "entailment", "distance")
-                )
-                assert float(row["loss"]) == pytest.approx(kld - cc - sim + entailment + 0.4 * distance, abs=1e-4)
-                assert float(row["seconds"]) > 0
-
-
-def test_the_best_epoch_is_kept_and_every_epoch_is_told(finished):
-    epochs = table(finished / "epochs.csv")
-    assert [int(row["step"]) for row in epochs] == [EPOCH, 2 * EPOCH, 3 * EPOCH, 4 * EPOCH]
-    for row in epochs:
-        assert float(row["mean_CC"]) == pytest.approx((float(row["osie_CC"]) + float(row["taskfix_CC"])) / 2, abs=1e-5)
-        assert row["taskfix_CC_others"] and not row["osie_CC_others"]
-    config = load_train_config(finished.parent / "small.yaml")
-    place = read_place(finished / "last.safetensors", config)
-    assert (place.phase, place.epoch, place.step, place.total_step) == (2, 0, 0, 4 * EPOCH)
-    assert place.best == pytest.approx(max(float(row["mean_CC"]) for row in epochs), rel=1e-5)
-
-
-def test_the_adapters_are_trained_under_their_own_names(finished):
-    adapters = {name: array for name, array in load_file(finished / "last.safetensors").items() if "lora_b" in name}
-    assert len(adapters) == 4 and all(name.startswith("backbone.blocks.") for name in adapters)
-    assert all(array.any() for array in adapters.values())
-
-
-def die_at(patches, step):
-    """Kills the next run once its row of `step` is written."""
-    note = run.Run.note
-
-    def noted(self, *told):
-        note(self, *told)
-        if self.place.total_step == step:
-            raise KilledError
-
-    patches.setattr(run.Run, "note", noted)
-
-
-def die_after_scoring(patches, step):
-    """Kills the next run between the score of an epoch and the checkpoint that tells that it is over."""
-    score = run.Run.score
-
-    def scored(self, *told):
-        score(self, *told)
-        if self.place.total_step == step:
-            raise KilledError
-
-    patches.setattr(run.Run, "score", scored)
-
-
-@pytest.mark.parametrize(
-    "deaths",
-    [
-        pytest.param([(die_at, 1), (die_at, 3), (die_after_scoring, EPOCH)], marks=pytest.mark.slow),
-        pytest.param(
-            [(die_after_scoring, 2 * EPOCH), (die_at, 2 * EPOCH + 1), (die_at, 4 * EPOCH - 1)], marks=pytest.mark.slow
-        ),
-    ],
-    ids=["frozen", "adapted"],
-)
-def test_a_run_that_died_goes_on_as_if_nothing_had_been(gaze, finished, tmp_path, deaths):
-    out = tmp_path / "run"
-    for die, step in deaths:
-        with pytest.MonkeyPatch.context() as patches, pytest.raises(KilledError):
-            die(patches, step)
-            start(gaze, out, resume=True)
-    shutil.rmtree(out / "features")  # computed again, with adapters at their initial values whatever was trained
-    start(gaze, out, resume=True)
-    assert_same_run(out, finished)
-    for path in (out / "features").glob("*.npy"):
-        np.testing.assert_array_equal(np.load(path), np.load(finished / "features" / path.name))
-
-
-def test_resuming_a_finished_run_changes_nothing(finished, gaze, tmp_path, capsys):
-    out = tmp_path / "run"
-    shutil.copytree(finished, out)
-    before = (out / "last.safetensors").read_bytes()
-    start(gaze, out, resume=True)
-    assert (out / "last.safetensors").read_bytes() == before
-    assert_same_run(out, finished)
-    assert "done: " in capsys.readouterr().err
-
-
-def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(gaze, tmp_path, monkeypatch):
-    out, arrays, calls = tmp_path / "run", Source.arrays, []
-
-    def poisoned(self, batch):
-        inputs, sentences, truth = arrays(self, batch)
-        calls.append(batch)
-        return inputs, sentences * np.float32(np.nan if len(calls) == 4 else 1), truth
-
-    monkeypatch.setattr(Source, "arrays", poisoned)
-    with pytest.raises(
-        TrainingError, match="the loss is nan at step 4 .phase frozen, epoch 1, .*smaller learning_rate"
-    ):
-        start(gaze, out)
-    assert [row["step"] for row in table(out / "steps.csv")] == ["1", "2", "3"]
-    assert read_place(out / "last.safetensors", load_train_config(tmp_path / "small.yaml")).total_step == 2
-    monkeypatch.setattr(Source, "arrays", arrays)
-    die_at(monkeypatch, 4)
-    with pytest.raises(KilledError):  # the checkpoint is whole: the run goes on from it
-        start(gaze, out, resume=True)
-    state = load_file(out / "last.safetensors")
-    assert all(np.isfinite(array).all() for array in state.values())
-    assert not any(array.any() for name, array in state.items() if "lora_b" in name)  # not trained in this phase
-
-
-def test_gradients_that_overflow_under_a_finite_loss_are_never_saved(gaze, tmp_path, monkeypatch):
-    out, note = tmp_path / "run", run.Run.note
-
-    def overflowed(self, *told):
-        note(self, *told)
-        if self.place.total_step == 4:
-            bias = self.model.head.by_sentence.bias
-            bias.set_data(ms.Tensor(np.full(bias.shape, np.inf, np.float32)))
-
-    monkeypatch.setattr(run.Run, "note", overflowed)
-    with pytest.raises(TrainingError, match="head.by_sentence.bias is no longer finite after step 4"):
-        start(gaze, out)
-    assert read_place(out / "last.safetensors", load_train_config(tmp_path / "small.yaml")).total_step == 2
-
-
-@pytest.mark.slow  # a step to compile
-def test_pictures_are_decoded_when_every_block_is_adapted(gaze, tmp_path):
-    changes = {**MODEL, "lora": {"rank": 2, "last_n_blocks": 4}}
-    out = start(gaze, tmp_path / "run", model_changes=changes, phases=[ADAPTED])
-    assert not (out / "features").exists()
-    assert len(table(out / "steps.csv")) == EPOCH
-    adapters = [array for name, array in load_file(out / "best.safetensors").items() if "lora_b" in name]
-    assert len(adapters) == 8 and all(array.any() for array in adapters)
-
-
-def test_once_trained_adapters_stay_in_the_walk(gaze, tmp_path, monkeypatch):
-    taps = []
-    monkeypatch.setattr(run.Run, "phase", lambda self, index: taps.append(self.taps[index]))
-    start(gaze, tmp_path / "run", phases=[FROZEN, ADAPTED, {**FROZEN, "name": "head"}])
-    assert taps == [4, 2, 2]
-
-
-# ---- what is refused, before anything is written ---------------------------------------------------------------------
-
-
-def test_a_folder_that_holds_a_run_is_not_overwritten(finished, gaze):
-    with pytest.raises(ConfigError, match="holds a run already; continue it with --resume, or name another folder"):
-        start(gaze, finished)
-
-
-def test_another_configuration_does_not_continue_a_run(finished, gaze):
-    before = (finished / "steps.csv").read_bytes()
-    with pytest.raises(CheckpointError, match=r"another configuration \(batch_size differ\)"):
-        run.train(finished.parent / "small.yaml", [f"data_root={gaze}", "batch_size=1"], out=finished, resume=True)
-    assert (finished / "steps.csv").read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    ("changes", "error", "message"),
-    [
-        ({"folders": {"osio": 4}}, InputError, "holds no osio: no pack, gaze folder or data set has that name"),
-        ({"batch_size": 5}, ConfigError, "osie has no complete batch"),
-        ({"batch_size": 3, "folders": {"osie": 4, "taskfix": 2}}, ConfigError, "taskfix has no complete batch"),
-        ({"model": "aam_dinov2_vits15"}, ConfigError, 'unknown model "aam_dinov2_vits15" .did you mean'),
-        (
-            {"model_changes": {"imgae_size": [28, 28]}},
-            ConfigError,
-            'unknown key "imgae_size" .did you mean "image_size"',
-        ),
-    ],
-)
-def test_a_run_that_cannot_start_leaves_nothing(gaze, tmp_path, changes, error, message):
-    with pytest.raises(error, match=message):
-        start(gaze, tmp_path / "run", **changes)
-    assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
-
-
-def test_an_unwritable_place_is_an_output_error(gaze, tmp_path):
-    (tmp_path / "file").write_text("")
-    for out in (tmp_path / "file", tmp_path / "file" / "run"):
-        with pytest.raises(OutputError, match="cannot make the run's folder .*file"):
-            run.train(write_config(tmp_path), [f"data_root={gaze}"], out=out)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["bach_size=2"], 'unknown key "bach_size" (did you mean "batch_size"?)'),
-        ([], "where is the gaze data? give data_root=FOLDER"),
-        (["data_root=nowhere"], "nowhere is not a folder"),
-    ],
-)
-def test_the_command_says_it_in_a_sentence(tmp_path, monkeypatch, capsys, arguments, message):
-    monkeypatch.delenv("MINDAAM_GAZE", raising=False)
-    assert command(["train", str(write_config(tmp_path)), *arguments, "-o", str(tmp_path / "run")]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("mindaam: ") and told.count("\n") == 1 and message in told
+def test_packs_that_do_not_hold_what_the_model_takes_are_refused_before_a_step(tmp_path, monkeypatch):
+    image_trees.build("osie", "official", tmp_path / "OSIE")
+    pack(open_found(find_set(tmp_path, "osie"), "train"), tmp_path / "packs/osie.train", (32, 32), workers=0)
+    model = SimpleNamespace(config=model_config("aam_dinov2_vits14", "released"))
+    monkeypatch.setattr(run, "start_model", lambda config: model)
+    with pytest.raises(InputError, match=r"32 x 32, resized by 'area', and .* 336 x 336 by 'antialiased'.*data pack"):
+        train(RECIPE, [f"data_root={tmp_path / 'packs'}"], out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_without_held_out_splits_the_newest_model_is_kept(monkeypatch, tmp_path):
+    kept, log = [], SimpleNamespace(write=lambda row: None, epoch=lambda row: None)
+    monkeypatch.setattr("mindaam.training.loop.save_trained", lambda model, *_: kept.append(model.number))
+    model = SimpleNamespace(set_train=lambda on: None, number=0)
+    run = SimpleNamespace(
+        model=model, corpus=SimpleNamespace(val={}), world=ALONE, best=-1.0, audio_encoding=None, heard=(),
+        folder=tmp_path,
+        encode=None, config=config(), number=1, state=SamplerState(), epochs_log=log, events=log, say=lambda line: None,
+        _averaged=nullcontext,
+    )  # fmt: skip
+    for model.number in (1, 2):
+        assert Run.score(run) == 0.0
+    assert kept == [1, 2]
+
+
+def test_a_sound_encoder_that_is_not_here_is_said_once():
+    class Line:
+        said = []
+
+        def say(self, line):
+            self.said.append(line)
+
+    model = build_model(NAME, "paper", changes={**CHANGES, "audio": {**CHANGES["audio"], "name": "wav2clip"}})
+    assert open_audio_encoding(model.config, Line()) is None
+    assert Line.said == ["films are trained and scored without their sound: the weights of wav2clip are not here"]
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [(None, "neither mix.data_root nor MINDAAM_GAZE is set"), ("gone", "MINDAAM_GAZE names gone, which is no folder")],
+)
+def test_old_data_are_mixed_in_where_they_are(tmp_path, monkeypatch, place, says):
+    class Line:
+        said = []
+
+        def say(self, line):
+            self.said.append(line)
+
+        def passing(self, line):
+            pass
+
+    monkeypatch.setenv("MINDAAM_GAZE", place) if place else monkeypatch.delenv("MINDAAM_GAZE", raising=False)
+    mine, old = tmp_path / "mine", tmp_path / "old"
+    image_trees.build("cat2000", "official", mine / "CAT2000")
+    image_trees.build("osie", "official", old / "OSIE")
+    changes = [f"data_root={mine}"]
+    corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
+    assert (list(corpus.train), weights) == (["cat2000"], {})
+    assert Line.said == [f"no old data are mixed in: {says}"]
+
+    (tmp_path / "empty").mkdir()
+    for where, why in (("empty", "holds no pack, gaze folder or data set"), ("mine", "are trained on anyway")):
+        monkeypatch.setenv("MINDAAM_GAZE", str(tmp_path / where))
+        corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
+        assert (list(corpus.train), weights) == (["cat2000"], {}) and why in Line.said.pop()
+    with pytest.raises(InputError, match="holds no pack"):
+        open_data(load_corpus_config(FINE_TUNING, [*changes, f"mix.data_root={tmp_path / 'empty'}"]), False, Line())
+
+    monkeypatch.setenv("MINDAAM_GAZE", str(old))
+    corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
+    assert set(corpus.train) == {"cat2000", "osie"} and weights["osie"] > 0 and len(Line.said) == 1
+    with pytest.raises(InputError, match="gone is not a folder"):  # one that is named must be there
+        open_data(load_corpus_config(FINE_TUNING, [*changes, "mix.data_root=gone"]), False, Line())
+
+
+def test_an_unknown_set_is_named(tmp_path):
+    with pytest.raises(InputError, match=r'does not hold salicom \(did you mean "salicon"\?\)'):
+        train(RECIPE, [f"data_root={make_corpus(tmp_path / 'data')}", "corpus={salicom: 1}"], tiny=True, out=tmp_path)
+
+
+@pytest.mark.slow  # graphs to compile
+def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(graph, tmp_path, monkeypatch):
+    root = make_corpus(tmp_path / "data")
+    changes = [f"data_root={root}", "checkpoint_every=2", "corpus={osie: 1, salicon: 2, dhf1k: 1, diem: 1}"]
+    changes += ["ema.decay=0.9", "model_changes.lora.dropout=0.1", "sampling.steps=6", "clip_norm=1.0"]
+    whole = train(RECIPE, changes, tiny=True, out=tmp_path / "whole")
+    assert whole.finished and len(rows(whole.folder)) == 6
+    assert {row["kind"] for row in rows(whole.folder)} == {"pictures", "clips"}
+    part = Run.part
+
+    def asked_in_the_fourth_step(run, this, to_stop=False):
+        if run.number == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return part(run, this, to_stop or run.number == 3)
+
+    def killed_in_the_sixth_step(run, this, to_stop=False):
+        if run.number == 5:
+            raise KeyboardInterrupt
+        return part(run, this, to_stop)
+
+    monkeypatch.setattr(Run, "part", asked_in_the_fourth_step)
+    halved = train(RECIPE, changes, tiny=True, out=tmp_path / "halved")
+    assert not halved.finished and checkpoints.latest(halved.folder).path.name == "step-00000004.safetensors"
+    with pytest.raises(ConfigError, match="--resume"):
+        train(RECIPE, changes, tiny=True, out=halved.folder)
+    monkeypatch.setattr(Run, "part", killed_in_the_sixth_step)
+    with pytest.raises(KeyboardInterrupt):
+        train(RECIPE, changes, tiny=True, out=halved.folder, resume=True)
+
+    def asked_in_the_last_step(run, this, to_stop=False):
+        return part(run, this, to_stop or run.number == 5)
+
+    monkeypatch.setattr(Run, "part", asked_in_the_last_step)  # too late to stop: the epoch is scored all the same
+    resumed = train(RECIPE, changes, tiny=True, out=halved.folder, resume=True)
+    assert resumed.finished and rows(resumed.folder) == rows(whole.folder)
+    last = [checkpoints.load(checkpoints.latest(each.folder).path)[0] for each in (whole, resumed)]
+    assert last[0].keys() == last[1].keys() and all(np.array_equal(last[0][name], last[1][name]) for name in last[0])
+
+    for name in ("epochs.csv", "best.safetensors"):
+        assert (resumed.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+    wider = [*changes, "model_changes.lora.rank=3"]
+    with pytest.raises(CheckpointError, match=r"lora_a is \[.*in this configuration's model"):
+        train(RECIPE, wider, tiny=True, out=halved.folder, resume=True, allow_changes=True)
+    told = json.loads((whole.folder / "data.json").read_text(encoding="utf-8"))
+    assert set(told["train"]) == {"osie", "salicon", "dhf1k", "diem"}
+    written = yaml.safe_load((whole.folder / "config.yaml").read_text())
+    assert CorpusConfig(**written).sampling.weights["salicon"] == 2
+    assert create_model("aam_dinov2_vits14", whole.folder / "best.safetensors").config.temporal.clip == 4
+    # scored once, at its last step: the checkpoint's averages are what `best` holds
+    best, latest = (create_model("aam_dinov2_vits14", whole.folder / name) for name in ("best", "latest"))
+    assert latest.config == best.config and all(
+        np.array_equal(mine.asnumpy(), theirs.asnumpy())
+        for mine, theirs in zip(latest.get_parameters(), best.get_parameters(), strict=True)
+    )
+    with pytest.raises(CheckpointError, match=r"schedule\.learning_rate: 0\.0003 -> 0\.1.*--allow-changes"):
+        train(RECIPE, [*changes, "schedule.learning_rate=0.1"], tiny=True, out=halved.folder, resume=True)
+    (root / "SALICON/images/train/COCO_train2014_000000000009.jpg").unlink()
+    with pytest.raises(CheckpointError, match="other data"):
+        train(RECIPE, changes, tiny=True, out=halved.folder, resume=True, skip_damaged=True)
+
+
+@pytest.mark.slow  # graphs to compile
+def test_steps_of_pictures_leave_the_temporal_blocks_alone_and_learn(graph, tmp_path):
+    root = make_corpus(tmp_path / "data")
+    changes = [f"data_root={root}", f"corpus={{{', '.join(f'{name}: 1' for name in PICTURE_SETS)}}}"]
+    changes += ["sampling.steps=30", "schedule={kind: constant, learning_rate: 0.003}"]
+    run = train(RECIPE, changes, tiny=True, out=tmp_path / "run").run
+    losses = [float(row["loss"]) for row in rows(tmp_path / "run")]
+    assert np.mean(losses[-6:]) < np.mean(losses[:6]) - 0.3
+    trained = checkpoints.load(checkpoints.latest(tmp_path / "run").path)[0]
+    runtime.configure(mode="graph", seed=run.config.seed)
+    fresh = build_model(run.config.model, "paper", changes=run.config.model_changes)
+    temporal = {p.name: p.asnumpy() for p in fresh.head.temporal.get_parameters()}
+    assert temporal and all(np.array_equal(trained[name], value) for name, value in temporal.items())
+    assert not any(name.startswith("optimizer.temporal") and value.any() for name, value in trained.items())
+
+
+@pytest.mark.slow  # graphs to compile
+def test_the_sound_branch_learns_from_films_with_sound_and_a_loss_of_nothing_stops_the_run(graph, tmp_path):
+    root, audio = (
+        make_corpus(tmp_path / "data"),
+        "{name: wav2clip, width: 2, attention_width: 8, heads: 2, dropout: 0.1}",
+    )
+    changes = [f"data_root={root}", "corpus={diem: 1}", f"model_changes.audio={audio}", "attack={p: 0.5, weight: 0.5}"]
+    audio_encoding = AudioEncoding(
+        loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False
+    )  # as the model's `sound.tokens`
+    run = train(RECIPE, changes, tiny=True, out=tmp_path / "run", audio_encoding=audio_encoding).run
+    told = rows(tmp_path / "run")
+    assert [row["kind"] for row in told] == [HEARD] * 5 and run.done == {SHARED: 5, TEMPORAL: 5, SOUND: 5}
+    assert {float(row["gate"]) > 0 for row in told} == {True, False}  # an attack, and none
+    moved = [name for name in (p.name for p in run.optimizers[SOUND].parameters)]
+    first = {
+        p.name: p.asnumpy()
+        for p in build_model(run.config.model, "paper", changes=run.config.model_changes).get_parameters()
+    }
+    now = {p.name: p.asnumpy() for p in run.model.get_parameters()}
+    assert sum(not np.array_equal(first[name], now[name]) for name in moved) > len(moved) // 2
+
+    latest = checkpoints.latest(tmp_path / "run").path
+    tensors, metadata = checkpoints.load(latest)
+    place = json.loads(metadata["corpus"])
+    assert place["heard"] == run.heard == ["diem"]
+    with open(tmp_path / "run" / "epochs.csv", newline="") as file:
+        assert [row["heard"] for row in csv.DictReader(file)] == ["1"]
+    scored = run.best
+    run.restore(latest)
+    assert run.best == scored
+    del place["heard"], metadata["score"]  # as of earlier versions, which scored in silence
+    checkpoints.save(tmp_path / "before", 5, tensors, {**metadata, "corpus": json.dumps(place)})
+    run.restore(checkpoints.latest(tmp_path / "before").path)
+    assert run.best < 0 and run.number == 5
+
+    silence = audio_encoding._replace(encode=lambda waves: np.full((len(waves), 2), np.nan, np.float32))
+    with pytest.raises(TrainingError, match=r"its gradient nan, at step 1 \(diem: .*failed_batch\.json"):
+        train(RECIPE, changes, tiny=True, out=tmp_path / "broken", audio_encoding=silence)
+    replay = json.loads((tmp_path / "broken" / "failed_batch.json").read_text())
+    assert replay["set"] == "diem" and len(replay["names"]) == 1 and replay["state"] == [0, 0]
+    assert checkpoints.latest(tmp_path / "broken") is None
+    assert ms.get_context("mode") == ms.GRAPH_MODE

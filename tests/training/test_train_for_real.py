@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 from mindaam import runtime
 from mindaam.cli.main import run as command
 from mindaam.places import configs_dir
-from mindaam.training.config import load_train_config
+from mindaam.training.tasks.phases_config import load_train_config
 from mindaam.zoo import create_model
 from tests.training.small import FROZEN, NAME, make_gaze, write_config
 

@@ -10,15 +10,15 @@ from mindaam.models.registry import model_config
 from mindaam.zoo import factory, weights
 from mindaam.zoo.agreement import require_agreement
 from mindaam.zoo.checkpoints import write_safetensors
-from tests.models import tiny_film
+from tests.models import tiny_video
 
-PAPER = tiny_film.CHANGES | {"sound": {"tokens": 3}}
+PAPER = tiny_video.CHANGES | {"sound": {"tokens": 3}}
 
 
 def parts(preset):
     """The configuration of a small model with all branches, that of the model's file, and the shapes it goes with."""
-    changes = PAPER if preset == "paper" else tiny_film.CHANGES
-    config = model_config(tiny_film.NAME, preset, changes)
+    changes = PAPER if preset == "paper" else tiny_video.CHANGES
+    config = model_config(tiny_video.NAME, preset, changes)
     head, widths = config.head, config.head.neck_widths
     shapes = {
         "head.hierarchy.textual_proj.weight": (head.point_width, config.text.width),
@@ -37,13 +37,13 @@ def parts(preset):
     for i, tap in enumerate(config.temporal.taps):
         shapes[f"head.temporal.{i}.time_embedding"] = (1, config.temporal.frames, widths[tap])
         shapes[f"head.temporal.{i}.feed_forward.fc1.weight"] = config.temporal.mlp_ratio * widths[tap], widths[tap]
-    return config, model_config(tiny_film.NAME, preset), shapes
+    return config, model_config(tiny_video.NAME, preset), shapes
 
 
 def test_the_shapes_are_those_of_the_model():
-    model = tiny_film.tiny_film_model()
+    model = tiny_video.tiny_film_model()
     actual = {parameter.name: tuple(parameter.shape) for parameter in model.trained_parameters()}
-    require_agreement("x", model.config, model_config(tiny_film.NAME, "released"), actual)
+    require_agreement("x", model.config, model_config(tiny_video.NAME, "released"), actual)
     _, _, shapes = parts("released")
     shapes.pop("head.fusion.positions")  # the released fusion has none
     assert {name: actual[name] for name in shapes} == shapes

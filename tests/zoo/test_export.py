@@ -19,7 +19,7 @@ from mindaam.models.config import ModelConfig
 from mindaam.zoo import index
 from mindaam.zoo.export import RESIZING, check_target, export
 from tests.models.tiny import NAME, SIZE, TEXT_WIDTH, pictures, sentences, tiny_model
-from tests.models.tiny_film import tiny_film_model
+from tests.models.tiny_video import tiny_film_model
 
 TEXTS = {"someone who looks for “café”": sentences(1)[0]}
 

@@ -11,7 +11,7 @@ import yaml
 import mindaam
 from mindaam.encoders.dinov2 import resize_positions
 from mindaam.encoders.tables import stored_parameters
-from mindaam.encoders.wav2clip import SoundEncoder, Wav2CLIP
+from mindaam.encoders.wav2clip import AudioEncoder, Wav2CLIP
 from mindaam.errors import CheckpointError, ConfigError
 from mindaam.models.registry import build_model
 from mindaam.places import model_zoo_dir
@@ -259,12 +259,12 @@ def test_a_sound_encoder_comes_from_its_verified_file(tmp_path, monkeypatch):
     monkeypatch.setattr(factory, "at_hand", lambda name: True)
     monkeypatch.setattr(factory, "verified", lambda name: path)
     wave = np.sin(np.arange(32_000, dtype=np.float32))[None]
-    heard = factory.sound_encoder("wav2clip").encode(wave, 16_000)
-    np.testing.assert_allclose(heard, SoundEncoder(arrays).encode(wave, 16_000), atol=1e-5)
+    heard = factory.audio_encoder("wav2clip").encode(wave, 16_000)
+    np.testing.assert_allclose(heard, AudioEncoder(arrays).encode(wave, 16_000), atol=1e-5)
     with pytest.raises(ConfigError, match='sound encoder "wav2clop"'):
-        factory.sound_encoder("wav2clop")
+        factory.audio_encoder("wav2clop")
 
 
 def test_a_sound_encoder_that_is_not_here_says_how_to_get_it():
     with pytest.raises(CheckpointError, match='not here: "mindaam zoo fetch wav2clip"'):
-        factory.sound_encoder()
+        factory.audio_encoder()

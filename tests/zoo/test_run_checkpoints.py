@@ -13,14 +13,14 @@ from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
 from mindaam.schema import merge, read_yaml, validate
 from mindaam.training import checkpoints
-from mindaam.training.config import OptimizerConfig, TrainConfig
-from mindaam.training.corpus_config import load_corpus_config
-from mindaam.training.corpus_run import shaped_model, start_model
-from mindaam.training.ema import Ema
-from mindaam.training.film_run import FilmStep, FilmTrainConfig
-from mindaam.training.film_run import restore as restore_film
-from mindaam.training.film_run import save as save_film
-from mindaam.training.state import Place, save_last
+from mindaam.training.optim.ema import Ema
+from mindaam.training.run import shaped_model, start_model
+from mindaam.training.tasks.corpus_config import load_corpus_config
+from mindaam.training.tasks.phases_config import OptimizerConfig, TrainConfig
+from mindaam.training.tasks.phases_state import Place, save_last
+from mindaam.training.tasks.synthetic_videos import FilmStep, FilmTrainConfig
+from mindaam.training.tasks.synthetic_videos import restore as restore_film
+from mindaam.training.tasks.synthetic_videos import save as save_film
 from mindaam.zoo import weights
 from mindaam.zoo.checkpoints import read_metadata, write_safetensors
 from mindaam.zoo.factory import create_model

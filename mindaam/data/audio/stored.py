@@ -9,7 +9,7 @@ class StoredTrack:
     """A track as `windows.cut_window` takes it, read at any place. It keeps what it resampled: let it go after a clip.
 
     read: (first, count) -> float32 [count] at `own_rate`, silence beyond the ends. length: samples there are. rate:
-    samples a second, None for `own_rate`. The samples are those of `sound_track.SoundTrack`, which resamples the same
+    samples a second, None for `own_rate`. The samples are those of `sound_track.AudioTrack`, which resamples the same
     seconds by the same filter.
     """
 

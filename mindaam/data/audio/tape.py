@@ -42,7 +42,7 @@ GAINS = {"FC": 1.0, "FL": 0.5**0.5, "FR": 0.5**0.5, "LFE": 0.0, "LFE2": 0.0}
 SIDE_GAIN = 0.5
 
 
-class NoSound(InputError):
+class NoAudio(InputError):
     """A film without any sound."""
 
 
@@ -105,7 +105,7 @@ class Tape:
                 filled = place + len(samples)
 
     def _open(self):
-        self._container = open_sound(self.path)
+        self._container = open_audio(self.path)
         streams = self._container.streams.audio
         self._stream = streams[self._track] if 0 <= self._track < len(streams) else None
         self._fresh = True
@@ -113,7 +113,7 @@ class Tape:
     def _checked_rate(self):
         count = len(self._container.streams.audio)
         if not count:
-            raise NoSound(f"{self.path} has no sound; give a film with sound, or a sound file")
+            raise NoAudio(f"{self.path} has no sound; give a film with sound, or a sound file")
         if self._stream is None:
             known = "one sound, track 0" if count == 1 else f"{count} sounds, tracks 0 to {count - 1}"
             raise InputError(f"{self.path} has {known}, and no track {self._track}; name one of those")
@@ -267,7 +267,7 @@ def _gains(names):
     return (gains / gains.sum()).astype(np.float32)
 
 
-def open_sound(path):
+def open_audio(path):
     """The container of a film or a sound file, to be closed. Raises InputError unless it is one in SOUND_FORMATS."""
     return open_container(
         path, SOUND_FORMATS, "film or sound file", "a wav, flac, mp3, ogg or m4a file, or a film with sound"

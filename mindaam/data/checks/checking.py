@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from mindaam.data.checks.content_checks import look_at_film, look_at_picture, reason_of, sample_indices, together
-from mindaam.data.datasets.film_index import with_timelines
-from mindaam.data.datasets.films import FilmSet
-from mindaam.data.datasets.pictures import PictureSet, in_tables, table_names
+from mindaam.data.checks.content_checks import look_at_image, look_at_video, reason_of, sample_indices, together
+from mindaam.data.datasets.readers.images import ImageSet, in_tables, table_names
+from mindaam.data.datasets.readers.video_index import with_timelines
+from mindaam.data.datasets.readers.videos import VideoSet
 from mindaam.data.datasets.tree import DAMAGED, NOTE, Problem, Tree, fill
 from mindaam.errors import InputError
 
@@ -29,14 +29,14 @@ def examine(found, *, deep=False, progress=None):
     """The report of one data set. found: FoundSet. deep: open every file completely, rather than a sample; progress: a
     function that is called with the set's title before each picture or film that is opened."""
     record, layout = found.record, found.layout
-    reader = (FilmSet if found.is_film else PictureSet)(found.tree, record, layout, found.stimuli, None)
+    reader = (VideoSet if found.is_video else ImageSet)(found.tree, record, layout, found.stimuli, None)
     listed = [each._replace(reason=each.reason.removeprefix(f"{found.tree.root} ")) for each in found.problems]
-    of_table, gaze = ([], True) if found.is_film else _of_table(reader, found)
+    of_table, gaze = ([], True) if found.is_video else _of_table(reader, found)
     known = [*listed, *of_table]
     unusable = {problem.stimulus for problem in known if problem.severity == DAMAGED}
     chosen = [place for place, each in enumerate(found.stimuli) if each.name not in unusable]
     if not deep:
-        chosen = [chosen[at] for at in sample_indices(len(chosen), FILMS if found.is_film else PICTURES)]
+        chosen = [chosen[at] for at in sample_indices(len(chosen), FILMS if found.is_video else PICTURES)]
     look = _looked(found, reader, chosen, gaze, deep, progress)
     problems = [*known, *look.problems, *_swapped(look, reader.source)]
     nothing = not gaze and reader.source == "fixations"
@@ -61,7 +61,7 @@ def examine(found, *, deep=False, progress=None):
 
 def to_open(found, deep=False):
     """How many pictures or films `examine` opens at most."""
-    return len(found.stimuli) if deep else min(len(found.stimuli), FILMS if found.is_film else PICTURES)
+    return len(found.stimuli) if deep else min(len(found.stimuli), FILMS if found.is_video else PICTURES)
 
 
 def absent(record, folders=()):
@@ -129,7 +129,7 @@ def counted(found, unusable):
         "missing": 0 if exact else max(0, expected - with_gaze),
         "more": 0 if exact else max(0, with_gaze - expected),
         "frames": sum(len(film.numbers) + layout.skip_frames for film in found.stimuli if film.split or not foreign)
-        if found.is_film
+        if found.is_video
         else None,
     }
 
@@ -170,22 +170,22 @@ def _looked(found, reader, chosen, gaze, deep, progress):
         return _has_gaze(found, found.stimuli[place])
 
     def look(place):
-        if not found.is_film:
-            return look_at_picture(reader, place, labelled=labelled(place), gaze=gaze, deep=deep)
+        if not found.is_video:
+            return look_at_image(reader, place, labelled=labelled(place), gaze=gaze, deep=deep)
         tree = Tree(found.tree.root)  # of its own: listings are not shared between threads
         film = films.get(place, found.stimuli[place])
-        seen = look_at_film(alone(tree, film), 0, labelled=labelled(place), deep=deep)
+        seen = look_at_video(alone(tree, film), 0, labelled=labelled(place), deep=deep)
         if film.timeline is None and any(problem.severity == DAMAGED for problem in seen.problems):
             [film] = with_timelines(tree, found.layout, [film])  # its header may count what is not shown
             if film.timeline is not None:
-                seen = look_at_film(alone(tree, film), 0, labelled=labelled(place), deep=deep)
+                seen = look_at_video(alone(tree, film), 0, labelled=labelled(place), deep=deep)
         return seen
 
     def alone(tree, film):
-        return FilmSet(tree, found.record, found.layout, [film], None)
+        return VideoSet(tree, found.record, found.layout, [film], None)
 
     looks, films = [], {}
-    if found.is_film and deep:  # what headers say is good enough otherwise
+    if found.is_video and deep:  # what headers say is good enough otherwise
         decoded = with_timelines(found.tree, found.layout, [found.stimuli[place] for place in chosen])
         films = dict(zip(chosen, decoded, strict=True))
     with ThreadPoolExecutor(THREADS) as pool:

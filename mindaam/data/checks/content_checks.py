@@ -9,8 +9,8 @@ import numpy as np
 
 from mindaam.data import media
 from mindaam.data.datasets import ground_truth
-from mindaam.data.datasets.film_index import whole_film
-from mindaam.data.datasets.pictures import in_tables
+from mindaam.data.datasets.readers.images import in_tables
+from mindaam.data.datasets.readers.video_index import whole_video
 from mindaam.data.datasets.tree import DAMAGED, NOTE, Problem
 from mindaam.errors import InputError, unforeseen
 
@@ -43,8 +43,8 @@ def together(looks):
     return Look(problems, *counts, tuple(fit for look in looks for fit in look.fits))
 
 
-def look_at_picture(reader, index, *, labelled=True, gaze=True, deep=False):
-    """The Look at one picture of a PictureSet.
+def look_at_image(reader, index, *, labelled=True, gaze=True, deep=False):
+    """The Look at one picture of a ImageSet.
 
     labelled: whether it should have a truth; gaze: whether its fixations can be read; deep: decode the picture too.
     What is wrong with maps where densities are made of fixations is a note, and the other way round.
@@ -71,8 +71,8 @@ def look_at_picture(reader, index, *, labelled=True, gaze=True, deep=False):
     return look._replace(problems=tuple(problems), pictures=1)
 
 
-def look_at_film(reader, index, *, labelled=True, deep=False):
-    """The Look at one film of a FilmSet: at some frames spread over it, or at all of them when deep; as above."""
+def look_at_video(reader, index, *, labelled=True, deep=False):
+    """The Look at one film of a VideoSet: at some frames spread over it, or at all of them when deep; as above."""
     film, problems = reader.films[index], []
     attempt = _Attempts(reader.tree, film.name, problems)
     count = reader.frames(index)
@@ -85,7 +85,7 @@ def look_at_film(reader, index, *, labelled=True, deep=False):
     if not labelled:
         return Look(tuple(problems), opened)
     weight, places = _weights(reader), opened_places
-    if whole_film(reader.layout) and film.gaze:
+    if whole_video(reader.layout) and film.gaze:
         if attempt(film.path, lambda: reader.recorded(index, 0), weight["fixations"]) is None:
             return Look(tuple(problems), opened)
         places = range(count)  # all fixations are in memory now
@@ -207,10 +207,10 @@ def _map_file(reader, film, place):
 
 def _heard(reader, index, deep):
     """Opens a film's sound if it has any; deep: decodes it to its end. InputError for one that is damaged."""
-    from mindaam.data.audio.sound_track import SoundTrack
+    from mindaam.data.audio.audio_track import AudioTrack
 
-    if reader.has_sound(index):
-        with SoundTrack(reader.sound_path(index), rate=None) as track:
+    if reader.has_audio(index):
+        with AudioTrack(reader.sound_path(index), rate=None) as track:
             if deep:
                 for _ in track.pieces():
                     pass  # it is decoded, and not kept

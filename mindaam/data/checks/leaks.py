@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from mindaam.data.checks.checking import THREADS
 from mindaam.data.checks.near_duplicates import fingerprint, fingerprint_file, near_duplicates
-from mindaam.data.datasets.films import FilmSet
+from mindaam.data.datasets.readers.videos import VideoSet
 from mindaam.data.datasets.tree import Tree
 
 
@@ -37,7 +37,7 @@ def fingerprints(found, progress=None):
     Of a film the first, the middle and the last frame are taken. progress: called with the set's title before each.
     """
     chosen = [each for each in found.stimuli if each.split is not None]
-    look = _of_film if found.is_film else _of_picture
+    look = _of_film if found.is_video else _of_picture
 
     def attempt(stimulus):
         try:
@@ -86,7 +86,7 @@ def _of_picture(found, stimulus):
 def _of_film(found, film):
     count = len(film.numbers)
     places = sorted({0, count // 2, count - 1}) if count else []
-    reader = FilmSet(Tree(found.tree.root), found.record, found.layout, [film], None)
+    reader = VideoSet(Tree(found.tree.root), found.record, found.layout, [film], None)
     if found.layout.frames:
         fields = [{**film.fields, "frame": int(film.numbers[place])} for place in places]
         paths = [reader.tree.first([found.layout.frames], each) for each in fields]

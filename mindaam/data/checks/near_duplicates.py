@@ -41,8 +41,8 @@ class Pair(NamedTuple):
 def fingerprint(image):
     """The Fingerprint of a picture, uint8 [H,W,3] RGB or [H,W] grey; None for one that is flat, which resembles all
     that are."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
-    small = cv2.resize(np.ascontiguousarray(grey), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
+    small = cv2.resize(np.ascontiguousarray(gray), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     if small.std() < CONTRAST:
         return None
     return Fingerprint(_hash(small), _hash(small[:, ::-1]), small)

@@ -4,9 +4,9 @@ import os
 
 from mindaam.data.checks.probing import damaged
 from mindaam.data.datasets import opening
-from mindaam.data.datasets.gaze_files import STIMULI, split_lists
-from mindaam.data.datasets.gaze_films import SOUNDS
-from mindaam.data.datasets.packed import open_packed
+from mindaam.data.datasets.readers.gaze_files import STIMULI, split_lists
+from mindaam.data.datasets.readers.gaze_videos import SOUNDS
+from mindaam.data.datasets.readers.packed import open_packed
 from mindaam.data.listed import shown
 from mindaam.errors import InputError
 from mindaam.files import lies_in, real
@@ -53,7 +53,7 @@ def _gaze_folder(name, place):
             continue
         report["splits"][split], report["ground_truth"] = len(reader), reader.ground_truth
         report["problems"] += damaged({"": reader}).get("", {}).values()
-        beside = getattr(reader, "outside", 0)
+        beside = 0 if reader.is_video else reader.outside
         report["notes"] += [f"{split}: {beside:,} fixations outside their pictures are left out"] * bool(beside)
         report["notes"] += opening.untimely(split, reader)
     report["notes"] += _links_out(place)

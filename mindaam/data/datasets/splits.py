@@ -4,7 +4,7 @@ import csv
 import hashlib
 import re
 
-from mindaam.data.datasets.matlab_lists import names_in_mat
+from mindaam.data.datasets.forms.matlab_lists import names_in_mat
 from mindaam.data.datasets.tree import fill
 from mindaam.errors import InputError
 

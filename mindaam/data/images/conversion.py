@@ -67,7 +67,7 @@ def _converted(picture, how, key):
         return _from_16_bits(picture, how, key)
     if picture.mode == "L" and how.raw in ("L;2", "L;4") and isinstance(key, int):
         values = np.array(picture)  # Pillow spreads such values to 0..255, but not the key
-        return _grey(values, values == key * (85 if how.raw == "L;2" else 17))
+        return _gray(values, values == key * (85 if how.raw == "L;2" else 17))
     if picture.mode == "La":
         picture = picture.convert("LA")
     if picture.has_transparency_data:
@@ -95,15 +95,15 @@ def _from_16_bits(picture, how, key):
     clear = values == key if isinstance(key, int) else None
     if how.inverted:
         values = how.white - np.minimum(values, how.white)
-    grey = (np.minimum(values, how.white) * 255 + how.white // 2) // how.white
-    return _grey(grey.astype(np.uint8), clear)
+    gray = (np.minimum(values, how.white) * 255 + how.white // 2) // how.white
+    return _gray(gray.astype(np.uint8), clear)
 
 
-def _grey(grey, clear):
+def _gray(gray, clear):
     """uint8 [H,W] as RGB, white where `clear`, bool [H,W] or None."""
     if clear is not None:
-        grey[clear] = WHITE
-    return np.repeat(grey[..., None], 3, axis=2)
+        gray[clear] = WHITE
+    return np.repeat(gray[..., None], 3, axis=2)
 
 
 def _without_key(image, low, key):

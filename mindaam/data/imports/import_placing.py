@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mindaam.data.datasets.film_forms import FilmFacts
-from mindaam.data.datasets.gaze_files import frames_of
+from mindaam.data.datasets.forms.video_forms import VideoFacts
+from mindaam.data.datasets.readers.gaze_files import frames_of
 from mindaam.data.imports.column_names import parted
 from mindaam.errors import InputError
 
@@ -111,7 +111,7 @@ def _shown(named, rows, stimuli):
         of_film.setdefault(name, []).append(number)
     for name, numbers in of_film.items():
         known = stimuli[name].timeline
-        facts = FilmFacts(name, np.arange(len(known.times)), known.rate, stimuli[name].size, timeline=known)
+        facts = VideoFacts(name, np.arange(len(known.times)), known.rate, stimuli[name].size, timeline=known)
         times = np.array([(0, 0, rows[each].t_ms, rows[each].duration_ms or 0) for each in numbers], np.float64)
         first, last = frames_of(times, facts)
         shown[numbers] = (last >= 0) & (first < len(known.times))

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.data import media
-from mindaam.data.datasets.gaze_films import SOUNDS
-from mindaam.data.datasets.sentences import Sentences
+from mindaam.data.datasets.readers.gaze_videos import SOUNDS
+from mindaam.data.datasets.set_prompts import SetPrompts
 from mindaam.data.imports.fixation_csv import read_table
 from mindaam.data.imports.import_placing import ORIGINS, TOP_LEFT, place
 from mindaam.data.imports.import_remarks import remarks
@@ -29,7 +29,7 @@ class Wanted(NamedTuple):
     """How a table is to be read and a folder written.
 
     columns: {role: column} where names do not say. condition: of all rows, None: the table's column, else free viewing.
-    sentences: as `sentences_of` takes them. px_per_degree: pixels of the pictures that a degree has, None: unknown.
+    sentences: as `prompts_of` takes them. px_per_degree: pixels of the pictures that a degree has, None: unknown.
     val: share of the pictures that go into the split val. fractions: x and y are parts of the width and height. link:
     links to the pictures instead of copies. origin: the corner of the picture that x and y count from, of ORIGINS.
     """
@@ -110,7 +110,7 @@ def gather(folder, table, name, wanted):
     stimuli = _measured(folder, {each: paths[each] for each in sorted(set(named))}, kind)
     fixations, outside, beyond, untimed = place(table, read, named, stimuli, wanted)
     conditions = _conditions(table, fixations)
-    own = sentences_of(conditions, wanted.sentences)
+    own = prompts_of(conditions, wanted.sentences)
     scored = {condition: _scored(name, own, condition) for condition in conditions}
     seen = sorted({each.name for each in fixations})
     return Gathered(
@@ -172,7 +172,7 @@ def find_stimuli(folder):
     return {path.name: path for path in found}, "films" if films else "images"
 
 
-def sentences_of(conditions, given):
+def prompts_of(conditions, given):
     """{condition: its sentences} as the user gave them: "CONDITION=sentence", or plain where there is one condition.
 
     Raises ConfigError for a sentence that is empty or whose condition is not clear.
@@ -259,10 +259,10 @@ def _measured(folder, paths, kind):
     if kind == "images":
         return {name: Stimulus(path, media.picture_size(path)) for name, path in paths.items()}
     from mindaam.data.videos.kept import find_timelines
-    from mindaam.data.videos.reading import film_info
+    from mindaam.data.videos.reading import video_info
     from mindaam.data.videos.timeline import timeline
 
-    infos = {name: film_info(path) for name, path in paths.items()}
+    infos = {name: video_info(path) for name, path in paths.items()}
     known = find_timelines(folder, list(paths))
     known = {name: known.get(name) or timeline(path) for name, path in paths.items()}
     for name, path in paths.items():
@@ -273,12 +273,12 @@ def _measured(folder, paths, kind):
 def _require_end(path, known):
     """InputError for a film that was cut short, as an interrupted copy is: the gaze after it would be lost."""
     from mindaam.data.videos.numbered import numbered_frames
-    from mindaam.data.videos.reading import FilmBroken
+    from mindaam.data.videos.reading import VideoBroken
 
     try:
         for _ in numbered_frames(path, known, [len(known.times) - 1]):
             pass
-    except FilmBroken as error:
+    except VideoBroken as error:
         raise InputError(
             f"{path} is damaged or cut short at second {error.time:.1f}; copy or save the film again, or take its rows "
             "out of the table"
@@ -293,7 +293,7 @@ def _sound(film):
 def _scored(name, own, condition):
     """The sentence that a condition is scored with, its own or the project's."""
     try:
-        return Sentences(name, own).of(condition)[0]
+        return SetPrompts(name, own).of(condition)[0]
     except ConfigError:
         raise InputError(
             f'nothing says who looks and why in the condition "{condition}"; give --sentence "{condition}=A viewer '

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.data import transforms
-from mindaam.data.audio.sound_track import SoundTrack
+from mindaam.data.audio.audio_track import AudioTrack
 from mindaam.data.loader import Loader
 from mindaam.data.packs.shard_writer import PackWriter
 from mindaam.data.packs.shards import Header
@@ -32,14 +32,13 @@ def target_of(reader, folder):
 
 
 def header_of(reader, size, quality=92, resize="area"):
-    """The Header of a pack of a reader's split. reader: PictureSet, FilmSet or GazeFolder; size: (height, width);
+    """The Header of a pack of a reader's split. reader: ImageSet, VideoSet or GazeFolder; size: (height, width);
     resize: as in `pack`. ConfigError for a way of resizing that there is none."""
     if resize not in transforms.RESIZING:
         raise ConfigError(f"pictures cannot be resized by {resize!r}; use one of {', '.join(transforms.RESIZING)}")
-    layout = getattr(reader, "layout", None)
     return Header(
         dataset=reader.name,
-        layout=layout.name if layout else "gaze folder",
+        layout=reader.layout_name,
         split=reader.split,
         size=size,
         source=reader.source,
@@ -57,7 +56,7 @@ def pack(
 ):
     """Writes the pack of a reader's split into a new folder, all of it or nothing; returns what it got, Packed.
 
-    reader: PictureSet, FilmSet or GazeFolder; size: (height, width) of the packed pictures; resize: how they are
+    reader: ImageSet, VideoSet or GazeFolder; size: (height, width) of the packed pictures; resize: how they are
     brought to it, as `transforms.as_seen` names it; every: of films only each Nth frame; sound: whether films' sound
     goes with them; skip_damaged: leave out what cannot be read, rather than refuse; workers: processes that decode;
     report: called as report(entries done, entries in all, name). Raises InputError for damaged data, ConfigError for
@@ -65,10 +64,10 @@ def pack(
     """
     if every < 1:
         raise ConfigError(f"every {every}th frame cannot be packed; give --every 1 or more")
-    is_film = hasattr(reader, "clip")
+    is_video = reader.is_video
     left_out, count = [], 0
     with PackWriter(folder, header_of(reader, size, quality, resize)) as writer:
-        add = _add_films if is_film else _add_pictures
+        add = _add_films if is_video else _add_pictures
         for entry, added, problem in add(writer, reader, size, every, sound, skip_damaged, workers):
             count += added
             left_out += [(reader.entries[entry][0], problem)] if problem else []
@@ -107,12 +106,12 @@ def read_clip(reader, index, positions, size, resize="area"):
         return unforeseen(reader.entries[index][0], error)
 
 
-def read_sound(reader, index):
+def read_audio(reader, index):
     """A film's sound, float32 [samples], and its samples a second; None without any, or the InputError that it met."""
     try:
-        if not reader.has_sound(index):
+        if not reader.has_audio(index):
             return None
-        with SoundTrack(reader.sound_path(index), rate=None) as track:
+        with AudioTrack(reader.sound_path(index), rate=None) as track:
             return track.rest(), track.rate
     except InputError as error:
         return error
@@ -141,7 +140,7 @@ def _add_films(writer, reader, size, every, sound, skip_damaged, workers):
         for index, entry in enumerate(reader.entries):
             positions = range(0, reader.frames(index), every)
             clips = [positions[first : first + CLIP] for first in range(0, len(positions), CLIP)]
-            wave = read_sound(reader, index) if sound and entry[0] not in rates else None
+            wave = read_audio(reader, index) if sound and entry[0] not in rates else None
             if isinstance(wave, InputError) and not skip_damaged:
                 raise wave
             items = [("", index, part, size, how) for part in clips]

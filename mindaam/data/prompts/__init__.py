@@ -26,12 +26,12 @@ def default_sentence(condition="free_viewing"):
     return _condition(condition)["sentences"][0]
 
 
-def generic_sentence():
+def generic_prompt():
     """A sentence that names no task, to measure what naming the task is worth. Never trained on."""
     return _content()["generic"]
 
 
-def training_sentences(dataset, condition):
+def training_prompts(dataset, condition):
     """All sentences that may be trained on for a folder's condition, the one it is scored with first.
 
     Raises ConfigError for an unknown condition, except for a set of the corpus: it has one, whatever that is called.
@@ -45,10 +45,10 @@ def training_sentences(dataset, condition):
 
 def scoring_sentence(dataset, condition):
     """The one sentence that a folder's condition is scored with; ConfigError for an unknown condition."""
-    return training_sentences(dataset, condition)[0]
+    return training_prompts(dataset, condition)[0]
 
 
-def held_out_sentence(dataset, condition):
+def held_out_prompt(dataset, condition):
     """A paraphrase for a folder's condition that is never trained on; ConfigError for an unknown condition."""
     if _in_corpus(dataset, condition):
         return corpus.held_out(dataset, _DETAILED)

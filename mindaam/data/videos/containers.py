@@ -26,7 +26,7 @@ SHORT = 1.0  # seconds that may be missing at the end
 JUMP = 3600.0  # seconds between two frames that no film means
 
 
-def open_film(path):
+def open_video(path):
     """The film's container, to be closed. Raises InputError unless the file is a film in one of the FORMATS."""
     if is_image(file_start(path)):  # FFmpeg would take AVIF and HEIC for an mp4 of one frame
         raise InputError(f"{path} is an image by its content; give it an image's suffix, such as .jpg or .png")

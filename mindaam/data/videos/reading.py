@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mindaam.data.videos.colours import dynamic_range, shown_size, upright_rgb
+from mindaam.data.videos.colors import dynamic_range, shown_size, upright_rgb
 from mindaam.data.videos.containers import FAULTS, declared_length, packets
 from mindaam.data.videos.reel import Reel
 from mindaam.errors import ConfigError, InputError
 
 
-class FilmInfo(NamedTuple):
+class VideoInfo(NamedTuple):
     """What a film is: the size of its upright frames in pixels, frames a second on average, seconds (None when the file
     does not say), the number of its sound tracks, and "PQ" or "HLG" when it is of high dynamic range, else None."""
 
@@ -19,13 +19,13 @@ class FilmInfo(NamedTuple):
     height: int
     rate: float
     duration: float | None
-    sound_tracks: int
+    audio_tracks: int
     dynamic_range: str | None = None
 
     @property
-    def has_sound(self):
+    def has_audio(self):
         """Whether it has any."""
-        return self.sound_tracks > 0
+        return self.audio_tracks > 0
 
 
 class Frame(NamedTuple):
@@ -45,7 +45,7 @@ class Pick(NamedTuple):
     fps: float | None = None
 
 
-class FilmBroken(InputError):
+class VideoBroken(InputError):
     """A film that was damaged or cut short; all frames that could be decoded came before. time: second of the first
     damage."""
 
@@ -68,8 +68,8 @@ def checked_pick(pick):
     return pick
 
 
-def film_info(path):
-    """The FilmInfo of a film. Raises InputError unless it is one and at least one of its frames can be decoded."""
+def video_info(path):
+    """The VideoInfo of a film. Raises InputError unless it is one and at least one of its frames can be decoded."""
     with Reel(path) as reel:
         frame, container = next(_images(reel), None), reel.container
         if frame is None:
@@ -77,7 +77,7 @@ def film_info(path):
         height, width = frame.image.shape[:2]
         bright = dynamic_range(reel.stream.codec_context)
         tracks = len(container.streams.audio)
-        return FilmInfo(width, height, reel.rate, declared_length(container), tracks, bright)
+        return VideoInfo(width, height, reel.rate, declared_length(container), tracks, bright)
 
 
 def frame_count(path):
@@ -96,7 +96,7 @@ def read_frames(path, pick=Pick(), size=None):  # noqa: B008 - an immutable tupl
 
     Frames are upright, have square pixels, 8 bits, and all one size (H, W): `size`, or that of the first one read, to
     which a film whose size changes is scaled; interlaced ones are deinterlaced. Raises InputError when nothing can be
-    read, and FilmBroken after the last frame that could be.
+    read, and VideoBroken after the last frame that could be.
     """
     return _picked(path, checked_pick(pick), size)
 
@@ -123,7 +123,7 @@ def _picked(path, pick, size):
             hurt = "" if reel.damaged is None else f", and it is damaged or cut short at second {reel.damaged:.1f}"
             raise InputError(f"{path} has no frame at second {pick.start:g} {until}{last}{hurt}")
         if reel.damaged is not None:
-            raise FilmBroken(
+            raise VideoBroken(
                 f"{path} is damaged or cut short at second {reel.damaged:.1f}; what could be decoded was used, copy "
                 "or save the film again for the rest",
                 reel.damaged,

@@ -8,7 +8,7 @@ from itertools import chain
 import av
 
 from mindaam.data.videos.alpha_track import alpha_track
-from mindaam.data.videos.colours import MAX_FRAME_PIXELS
+from mindaam.data.videos.colors import MAX_FRAME_PIXELS
 from mindaam.data.videos.containers import (
     FAULTS,
     GUESSING,
@@ -16,7 +16,7 @@ from mindaam.data.videos.containers import (
     ends_early,
     kind,
     last_packet,
-    open_film,
+    open_video,
     packets,
     reached_by,
 )
@@ -72,7 +72,7 @@ class Reel:
     def _open(self):
         """Opens the film at its beginning; when it is open already too, for not every container can be wound back."""
         self.close()
-        path, self.container = self.path, open_film(self.path)
+        path, self.container = self.path, open_video(self.path)
         streams = self.container.streams
         pictures = [each for each in streams.video if not each.disposition & av.stream.Disposition.attached_pic]
         if not pictures:
@@ -162,7 +162,7 @@ class Reel:
 
     def _starts_anew(self):
         """Whether the film's clock starts anew somewhere, as of films glued together, so that seconds are ambiguous."""
-        with open_film(self.path) as container:
+        with open_video(self.path) as container:
             latest = None
             with suppress(*FAULTS):
                 for packet in packets(container, container.streams[self.stream.index]):
@@ -254,7 +254,7 @@ def _rate(stream):
 @lru_cache(maxsize=1024)
 def _is_amiss(path, index, state):
     """Whether the times of presentation in a file are wrong; state: its size and when it was changed, for the cache."""
-    with open_film(path) as container, suppress(*FAULTS):
+    with open_video(path) as container, suppress(*FAULTS):
         return is_amiss(container, index)
     return False
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mindaam.data.videos.colours import upright_rgb
+from mindaam.data.videos.colors import upright_rgb
 from mindaam.data.videos.containers import FAULTS, JUMP, kind
 from mindaam.data.videos.decoding_order import KINDS
 from mindaam.data.videos.reel import Reel

@@ -7,20 +7,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mindaam.data.datasets.gaze_films import open_gaze_films
-from mindaam.data.datasets.packed import open_packed
+from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
+from mindaam.data.datasets.readers.packed import open_packed
 from mindaam.data.packs.packing import pack
 from mindaam.data.transforms import resize_image
-from mindaam.data.videos.reading import film_info, read_frames
+from mindaam.data.videos.reading import read_frames, video_info
 from mindaam.encoders.spectrogram import features
-from mindaam.inference.listening import open_listener
+from mindaam.inference.audio import open_audio_stream
 from mindaam.inference.predictor import Predictor
 from mindaam.models.registry import model_config
-from mindaam.training import corpus_run
-from mindaam.training.corpus_scores import clip_of
-from mindaam.training.corpus_source import read
+from mindaam.training import run
+from mindaam.training.feeding.corpus_source import read
+from mindaam.training.tasks.corpus_scores import clip_of
 from tests.clips import make_clip
-from tests.data.datasets.test_gaze_folder import write_json, write_rows
+from tests.data.datasets.readers.test_gaze_folder import write_json, write_rows
 
 RATES = [Fraction(24), Fraction(16), Fraction(30000, 1001)]
 PRESETS = ["paper", "released"]
@@ -79,8 +79,8 @@ def hearing_of(monkeypatch):
 
     def opened(settings, encoder):
         monkeypatch.setattr("mindaam.zoo.factory.at_hand", lambda name: True)
-        monkeypatch.setattr("mindaam.zoo.factory.sound_encoder", lambda name, normalise: encoder)
-        return corpus_run.open_hearing(settings, None)
+        monkeypatch.setattr("mindaam.zoo.factory.audio_encoder", lambda name, normalise: encoder)
+        return run.open_audio_encoding(settings, None)
 
     return opened
 
@@ -88,23 +88,23 @@ def hearing_of(monkeypatch):
 def predicted(path, settings, encoder, positions=POSITIONS):
     """(what the fusion gets of the clip's frames, the frames as the backbone sees them), as `predict` goes about it."""
     predictor = Predictor(SimpleNamespace(config=settings), sentence_encoder=encoder)
-    with open_listener(settings, path, film_info(path).rate, encoder=encoder) as listener:
+    with open_audio_stream(settings, path, video_info(path).rate, encoder=encoder) as audio_stream:
         frames = [frame for number, frame in enumerate(read_frames(path)) if number in positions]
         seen = np.concatenate([predictor._as_batch(predictor._seen(frame.image)) for frame in frames])
-        return listener.embeddings([listener.note(frame.time) for frame in frames]), seen
+        return audio_stream.embeddings([audio_stream.note(frame.time) for frame in frames]), seen
 
 
-def trained(reader, settings, hearing):
+def trained(reader, settings, audio_encoding):
     """The same of a step of training."""
-    image, _, audio = read(reader, 0, POSITIONS, SIZE, settings.resize, False, hearing.cut)
+    image, _, audio = read(reader, 0, POSITIONS, SIZE, settings.resize, False, audio_encoding.cut)
     mean, std = np.float32(settings.mean), np.float32(settings.std)
-    return hearing.by_frame(audio), ((image / np.float32(255) - mean) / std).transpose(0, 3, 1, 2)
+    return audio_encoding.by_frame(audio), ((image / np.float32(255) - mean) / std).transpose(0, 3, 1, 2)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("rate", RATES, ids=lambda rate: f"{float(rate):.2f}")
 def test_training_and_prediction_give_the_encoders_the_same(folders, hearing_of, rate, preset):
-    settings, reader = settings_of(preset), open_gaze_films(folders[rate])
+    settings, reader = settings_of(preset), open_gaze_videos(folders[rate])
     path = folders[rate] / "stimuli/a.mkv"
     ours, theirs = Encoder(), Encoder()
     audio, seen = trained(reader, settings, hearing_of(settings, ours))
@@ -121,7 +121,7 @@ def test_training_and_prediction_give_the_encoders_the_same(folders, hearing_of,
 def test_validation_gives_the_encoders_what_prediction_gives(folders, hearing_of, preset):
     settings, root = settings_of(preset), folders[RATES[2]]
     middle = (FRAMES - len(POSITIONS)) // 2
-    images, _, audio = clip_of(open_gaze_films(root), 0, settings, hearing_of(settings, Encoder()))
+    images, _, audio = clip_of(open_gaze_videos(root), 0, settings, hearing_of(settings, Encoder()))
     positions = range(middle, middle + len(POSITIONS))
     heard, shown = predicted(root / "stimuli/a.mkv", settings, Encoder(), positions)
     np.testing.assert_allclose(audio, heard, rtol=0, atol=1e-6 * settings.sound.scale)
@@ -131,10 +131,10 @@ def test_validation_gives_the_encoders_what_prediction_gives(folders, hearing_of
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("rate", RATES, ids=lambda rate: f"{float(rate):.2f}")
 def test_a_pack_gives_them_but_for_16_bits_and_jpeg(folders, hearing_of, tmp_path, rate, preset):
-    settings, reader = settings_of(preset), open_gaze_films(folders[rate])
+    settings, reader = settings_of(preset), open_gaze_videos(folders[rate])
     pack(reader, tmp_path / "pack", SIZE, resize=settings.resize, quality=100, workers=0)
-    packed, hearing = open_packed(tmp_path / "pack"), hearing_of(settings, Encoder())
-    audio, seen = trained(packed, settings, hearing)
+    packed, audio_encoding = open_packed(tmp_path / "pack"), hearing_of(settings, Encoder())
+    audio, seen = trained(packed, settings, audio_encoding)
     heard, shown = predicted(folders[rate] / "stimuli/a.mkv", settings, Encoder())
     assert packed.pack.header.resize == settings.resize and packed.pack.header.rates == {"a.mkv": reader.file_rate(0)}
     np.testing.assert_allclose(audio, heard, rtol=0, atol=PACK_SOUND * settings.sound.scale)

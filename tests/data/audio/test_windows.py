@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mindaam.data.audio.sound_track import SoundTrack
+from mindaam.data.audio.audio_track import AudioTrack
 from mindaam.data.audio.stored import StoredTrack
 from mindaam.data.audio.windows import (
     GRID,
@@ -126,7 +126,7 @@ def test_a_stored_track_gives_what_the_file_gives(tmp_path, cut, rate):
     path = make_clip(tmp_path / "a.mkv", [], tone=wave, tone_codec="pcm_f32le", tone_rate=rate, form="matroska")
     stored = StoredTrack(Wave(wave[0], rate).samples, wave.shape[1], rate, track_rate(cut))
     times = [0.0, 0.3, 2.0, 4.9, 5.2, 9.0]
-    with SoundTrack(path, track_rate(cut)) as track:
+    with AudioTrack(path, track_rate(cut)) as track:
         one, other = (clip_audio(each, cut, times, 25.0) for each in (track, stored))
     assert stored.rate == track.rate
     np.testing.assert_array_equal(one.of_frame, other.of_frame)

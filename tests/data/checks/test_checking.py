@@ -11,9 +11,9 @@ from scipy.io import savemat
 from mindaam.data.checks import checking
 from mindaam.data.checks.content_checks import disagreeing, judged, sample_indices, straying
 from mindaam.data.datasets.catalogue import catalogue
-from mindaam.data.datasets.corpus import find_sets
-from tests.data.datasets import film_trees, picture_trees
-from tests.data.datasets.picture_trees import cell, osie_struct
+from mindaam.data.datasets.published import find_sets
+from tests.data.datasets import image_trees, video_trees
+from tests.data.datasets.image_trees import cell, osie_struct
 
 
 @pytest.fixture
@@ -25,12 +25,12 @@ def root(tmp_path):
 
 
 def pictures(root, key="cat2000", layout="official"):
-    picture_trees.build(key, layout, root / catalogue()[key].folders[0])
+    image_trees.build(key, layout, root / catalogue()[key].folders[0])
     return root / catalogue()[key].folders[0]
 
 
 def films(root, key="ucf_sports", layout="official"):
-    return film_trees.build(key, layout, root).folder
+    return video_trees.build(key, layout, root).folder
 
 
 def checked(root, key, deep=False):

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from mindaam.data.checks import leaks
-from mindaam.data.datasets.corpus import find_sets
+from mindaam.data.datasets.published import find_sets
 
 
 def scene(seed, size=(120, 160)):

@@ -9,14 +9,14 @@ from PIL import Image
 
 from mindaam.data.checks.checking import counted, examine
 from mindaam.data.datasets.catalogue import catalogue
-from mindaam.data.datasets.corpus import find_set, find_sets, open_found
+from mindaam.data.datasets.published import find_set, find_sets, open_found
 from mindaam.data.datasets.tree import Tree
-from tests.data.datasets import film_trees, picture_trees
+from tests.data.datasets import image_trees, video_trees
 
 
 def pictures(root, key, layout="official"):
     folder = root / catalogue()[key].folders[0]
-    return picture_trees.build(key, layout, folder), folder
+    return image_trees.build(key, layout, folder), folder
 
 
 def problems(root, key):
@@ -71,7 +71,7 @@ def test_suffixes_in_large_letters(tmp_path, layout):
 
 
 def test_frames_and_their_truths_in_large_letters(tmp_path):
-    folder = film_trees.build("dhf1k", "released", tmp_path).folder
+    folder = video_trees.build("dhf1k", "released", tmp_path).folder
     for path in list(folder.rglob("*.png")):
         path.rename(path.with_suffix(".PNG"))
     assert problems(tmp_path, "dhf1k") == []
@@ -83,16 +83,16 @@ def test_frames_and_their_truths_in_large_letters(tmp_path):
 def test_points_in_any_kind_of_picture_are_the_same_points(tmp_path, mode):
     expected, folder = pictures(tmp_path, "fiwi")
     for path in (folder / "eyeMaps/all5").iterdir():
-        grey = np.asarray(Image.open(path).convert("L"))
+        gray = np.asarray(Image.open(path).convert("L"))
         options = {}
         if mode == "RGBA":  # black and transparent but for the points
-            picture = Image.fromarray(np.stack([grey] * 4, 2), mode)
+            picture = Image.fromarray(np.stack([gray] * 4, 2), mode)
         elif mode == "LA":
-            picture = Image.fromarray(np.stack([grey] * 2, 2), mode)
+            picture = Image.fromarray(np.stack([gray] * 2, 2), mode)
         elif mode == "I;16":
-            picture = Image.fromarray(grey.astype(np.uint16) * 257)
+            picture = Image.fromarray(gray.astype(np.uint16) * 257)
         else:
-            picture, options = Image.fromarray(grey).convert(mode), {"transparency": 0} if mode == "P" else {}
+            picture, options = Image.fromarray(gray).convert(mode), {"transparency": 0} if mode == "P" else {}
         picture.save(path, **options)
     found = find_set(tmp_path, "fiwi")
     for split in found.splits():

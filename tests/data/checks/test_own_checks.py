@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mindaam.data.checks.own_checks import examine_own
-from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.packs.packing import pack
 
 

@@ -7,11 +7,11 @@ from PIL import Image
 from scipy.io import savemat
 
 from mindaam.data.checks.probing import damaged, probe
-from mindaam.data.datasets.corpus import find_set, open_found
-from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.ground_truth import GroundTruth
-from tests.data.datasets import film_trees, picture_trees
-from tests.data.datasets.test_gaze_folder import HEADER, ROWS, make_pictures, write_json, write_rows
+from mindaam.data.datasets.published import find_set, open_found
+from mindaam.data.datasets.readers.gaze_folder import GazeFolder
+from tests.data.datasets import image_trees, video_trees
+from tests.data.datasets.readers.test_gaze_folder import HEADER, ROWS, make_pictures, write_json, write_rows
 
 
 def opened(root, key, split="train", truth=None):
@@ -19,8 +19,8 @@ def opened(root, key, split="train", truth=None):
 
 
 def test_sound_sets_have_nothing_to_tell(tmp_path):
-    picture_trees.build("cat2000", "official", tmp_path / "CAT2000")
-    film_trees.build("diem", "official", tmp_path)
+    image_trees.build("cat2000", "official", tmp_path / "CAT2000")
+    video_trees.build("diem", "official", tmp_path)
     told = []
     readers = {key: opened(tmp_path, key) for key in ("cat2000", "diem")}
     assert damaged(readers, report=lambda *done: told.append(done)) == {}
@@ -28,7 +28,7 @@ def test_sound_sets_have_nothing_to_tell(tmp_path):
 
 
 def test_each_kind_of_damage_is_named(tmp_path):
-    picture_trees.build("cat2000", "official", tmp_path / "CAT2000")
+    image_trees.build("cat2000", "official", tmp_path / "CAT2000")
     reader = opened(tmp_path, "cat2000")
     picture, gaze = reader.picture_path(0), reader.tree.path(reader.stimuli[1].gaze)
     picture.write_bytes(picture.read_bytes()[:9])
@@ -39,7 +39,7 @@ def test_each_kind_of_damage_is_named(tmp_path):
 
 
 def test_maps_are_looked_at_where_densities_are_made_of_them(tmp_path):
-    picture_trees.build("cat2000", "official", tmp_path / "CAT2000")
+    image_trees.build("cat2000", "official", tmp_path / "CAT2000")
     reader = opened(tmp_path, "cat2000", truth=GroundTruth(source="maps"))
     reader.map_path(0).write_bytes(b"no picture")
     assert str(reader.map_path(0)) in probe(reader, 0) and probe(reader, 1) is None
@@ -47,7 +47,7 @@ def test_maps_are_looked_at_where_densities_are_made_of_them(tmp_path):
 
 
 def test_a_film_is_looked_into_at_both_ends(tmp_path):
-    film_trees.build("ledov", "released", tmp_path)
+    video_trees.build("ledov", "released", tmp_path)
     reader = opened(tmp_path, "ledov")
     frames = sorted((reader.root / reader.films[0].path).iterdir())
     shutil.copy(__file__, frames[-1])
@@ -55,7 +55,7 @@ def test_a_film_is_looked_into_at_both_ends(tmp_path):
 
 
 def test_maps_of_another_shape_are_named(tmp_path):
-    picture_trees.build("cat2000", "official", tmp_path / "CAT2000")
+    image_trees.build("cat2000", "official", tmp_path / "CAT2000")
     reader = opened(tmp_path, "cat2000", truth=GroundTruth(source="maps"))
     path = reader.map_path(0)
     Image.open(path).resize((50, 50)).save(path)
@@ -65,7 +65,7 @@ def test_maps_of_another_shape_are_named(tmp_path):
 
 
 def test_fixations_that_mostly_miss_their_picture_are_named(tmp_path):
-    picture_trees.build("osie", "official", tmp_path / "OSIE")
+    image_trees.build("osie", "official", tmp_path / "OSIE")
     reader = opened(tmp_path, "osie")
     assert probe(reader, 0) is None
     path = reader.picture_path(0)

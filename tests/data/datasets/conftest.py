@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from mindaam.data.datasets.catalogue import record
-from tests.data.datasets import film_trees, picture_trees
+from tests.data.datasets import image_trees, video_trees
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +18,9 @@ def trees(tmp_path_factory):
             root = tmp_path_factory.mktemp("sets")
             if record(key).modality == "image":
                 folder = root / record(key).folders[0]
-                picture_trees.build(key, layout, folder)
+                image_trees.build(key, layout, folder)
             else:
-                folder = film_trees.build(key, layout, root).folder
+                folder = video_trees.build(key, layout, root).folder
             known[key, layout] = folder
         return known[key, layout]
 

@@ -1,6 +1,6 @@
 """A small gaze folder of pictures."""
 
-from tests.data.datasets.test_gaze_folder import HEADER, ROWS, make_pictures, write_json, write_rows
+from tests.data.datasets.readers.test_gaze_folder import HEADER, ROWS, make_pictures, write_json, write_rows
 
 
 def make_gaze_folder(root, name="made"):

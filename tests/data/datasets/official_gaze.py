@@ -12,7 +12,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from tests.data.datasets.drawn import parent
-from tests.data.datasets.picture_trees import cell, osie_struct
+from tests.data.datasets.image_trees import cell, osie_struct
 
 
 def write_osie(source, root, names=None):

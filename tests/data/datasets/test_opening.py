@@ -5,7 +5,6 @@ import shutil
 
 import pytest
 
-from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.datasets.opening import (
     GAZE,
@@ -20,11 +19,12 @@ from mindaam.data.datasets.opening import (
     open_splits,
     other_split,
 )
-from mindaam.data.datasets.packed import PackedPictures
+from mindaam.data.datasets.readers.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.packed import PackedImages
 from mindaam.data.packs.packing import pack
 from mindaam.errors import InputError
 from tests.data.datasets.gaze_trees import make_gaze_folder
-from tests.data.datasets.test_corpus import empty, refused, remove
+from tests.data.datasets.test_published import empty, refused, remove
 
 
 def names(root, wanted=None, kinds=SCORING, **options):
@@ -103,7 +103,7 @@ def test_what_is_hidden_is_not_found(packed):
 
 def test_packs_are_opened_by_name_and_split(packed):
     root = packed("a", "train", "val")
-    assert isinstance(open_set(root, "a", "val"), PackedPictures)
+    assert isinstance(open_set(root, "a", "val"), PackedImages)
     assert [(name, each.split, len(each)) for name, each in open_named(root)] == [("a", "train", 2), ("a", "val", 1)]
     for call in (lambda: open_set(root, "a", "test"), lambda: open_splits(root, ["a"], ["test"])):
         assert refused(call).endswith("has no gaze of a in test; its splits are train, val")

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mindaam.data.datasets import opening
-from mindaam.data.datasets.gaze_films import open_gaze_films
-from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
 from mindaam.data.imports.importing import Wanted, import_gaze
 from mindaam.data.packs.packing import target_of
 from mindaam.errors import InputError
 from tests.clips import make_clip, pictures
-from tests.data.datasets.test_gaze_folder import write_json, write_rows
+from tests.data.datasets.readers.test_gaze_folder import write_json, write_rows
 from tests.data.strangers import NAMES, mutated
 
 HEADER = "image,condition,x,y"
@@ -206,10 +206,10 @@ def test_whatever_is_said_of_videos(filmed, data, name):
     whole = json.loads((filmed / name).read_text())
     write_json(filmed / name, data.draw(mutated(whole)))
     try:
-        reader = open_gaze_films(filmed)
+        reader = open_gaze_videos(filmed)
         for index in range(len(reader)):
             assert reader.clip(index, range(reader.frames(index))).image.shape == (4, 48, 64, 3)
-            assert reader.labelled(index).sum() <= 4 and reader.beyond >= 0 and reader.has_sound(index) is False
+            assert reader.labelled(index).sum() <= 4 and reader.beyond >= 0 and reader.has_audio(index) is False
     except InputError as error:
         assert name == "meta.json" and str(error).isprintable()
     finally:

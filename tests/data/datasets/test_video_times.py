@@ -11,19 +11,19 @@ from mindaam.data.audio.windows import cut_of
 from mindaam.data.checks.checking import examine
 from mindaam.data.checks.own_checks import examine_own
 from mindaam.data.datasets import opening
-from mindaam.data.datasets.corpus import find_set, open_found
-from mindaam.data.datasets.film_forms import FilmFacts
-from mindaam.data.datasets.gaze_files import gaze_csv
-from mindaam.data.datasets.gaze_films import open_gaze_films
-from mindaam.data.datasets.packed import open_packed
+from mindaam.data.datasets.forms.video_forms import VideoFacts
+from mindaam.data.datasets.published import find_set, open_found
+from mindaam.data.datasets.readers.gaze_files import gaze_csv
+from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
+from mindaam.data.datasets.readers.packed import open_packed
 from mindaam.data.imports.importing import Wanted, import_gaze
 from mindaam.data.packs.packing import pack
-from mindaam.data.videos.reading import film_info, frame_count
+from mindaam.data.videos.reading import frame_count, video_info
 from mindaam.data.videos.timeline import Timeline, timeline
 from mindaam.errors import InputError
 from mindaam.models.registry import model_config
 from tests.clips import make_clip, number_of, pictures, trimmed
-from tests.data.datasets import film_trees
+from tests.data.datasets import video_trees
 
 UNEVEN = [0.0, 0.04, 0.5, 0.52, 1.7, 3.0, 3.04, 3.08]
 HEADER = "image,x,y,t_ms,duration_ms"
@@ -77,7 +77,7 @@ def recorded(reader):
 
 
 def test_a_fixation_is_on_the_frames_that_were_shown_meanwhile(imported):
-    assert recorded(open_gaze_films(imported[0])) == {
+    assert recorded(open_gaze_videos(imported[0])) == {
         "cut.mp4": {0: [1], 7: [3]},
         "uneven.mkv": {3: [1], 4: [3], 5: [3], 6: [3], 7: [3]},
         "late.mkv": {0: [6], 1: [6, 7], 2: [6]},
@@ -85,7 +85,7 @@ def test_a_fixation_is_on_the_frames_that_were_shown_meanwhile(imported):
 
 
 def test_every_frame_of_every_film_can_be_read_and_is_the_nth_that_is_shown(imported, tmp_path):
-    reader = open_gaze_films(imported[0])
+    reader = open_gaze_videos(imported[0])
     shown = {"cut.mp4": range(20, 28), "uneven.mkv": range(8), "late.mkv": range(5)}
     for index, (name, _) in enumerate(reader.entries):
         for positions in (range(reader.frames(index)), [reader.frames(index) - 1], [4, 1]):
@@ -99,11 +99,11 @@ def test_every_frame_of_every_film_can_be_read_and_is_the_nth_that_is_shown(impo
 
 
 def test_audio_is_cut_about_the_times_of_prediction(imported):
-    reader, cut = open_gaze_films(imported[0]), cut_of(model_config("aam_dinov3_vits16", "paper").sound)
+    reader, cut = open_gaze_videos(imported[0]), cut_of(model_config("aam_dinov3_vits16", "paper").sound)
     index = [name for name, _ in reader.entries].index("late.mkv")
     clip = reader.clip(index, [0, 4], sound=cut)
     assert clip.times.tolist() == pytest.approx([0.5, 0.66]) and clip.sound.of_frame.shape == (2, 5)
-    assert reader.file_rate(index) == film_info(reader.sound_path(index)).rate
+    assert reader.file_rate(index) == video_info(reader.sound_path(index)).rate
 
 
 def test_a_folder_that_was_written_with_the_headers_count_is_read_rightly(folder):
@@ -116,7 +116,7 @@ def test_a_folder_that_was_written_with_the_headers_count_is_read_rightly(folder
     rows += [",".join([name + ".mp4", "free_viewing", *rest]) for name, *rest in (row.split(",") for row in ROWS[:4])]
     rows += ["uneven.mkv,free_viewing,1,1,0,0", "late.mkv,free_viewing,1,1,600,0"]
     (folder / "fixations.csv.gz").write_bytes(gzip.compress("\n".join(rows).encode()))
-    reader = open_gaze_films(folder)
+    reader = open_gaze_videos(folder)
     assert (reader.frames(0), reader.beyond) == (8, 2) and recorded(reader)["cut.mp4"] == {0: [1], 7: [3]}
     line = "train: 2 fixations before the first frame of their video or after its last are left out"
     assert examine_own(folder)[0]["notes"] == [line] and examine_own(folder)[0]["problems"] == []
@@ -125,7 +125,7 @@ def test_a_folder_that_was_written_with_the_headers_count_is_read_rightly(folder
     meta["films"]["cut.mp4"]["frames"] = 27
     (folder / "meta.json").write_text(json.dumps(meta))
     with pytest.raises(InputError, match="has 8 frames .* meta.json and its gaze are for 27"):
-        open_gaze_films(folder)
+        open_gaze_videos(folder)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_folder_that_was_written_with_the_headers_count_is_read_rightly(folder
 )  # fmt: skip
 def test_uneven_times_decide_where_they_are_known(tmp_path, start, duration, frames):
     known = Timeline(np.array(UNEVEN), 3.2, 25.0)
-    facts = FilmFacts("f.mkv", np.arange(8), known.rate, (48, 64), timeline=known)
+    facts = VideoFacts("f.mkv", np.arange(8), known.rate, (48, 64), timeline=known)
     path = tmp_path / "fixations.csv.gz"
     path.write_bytes(gzip.compress(f"image,condition,x,y,t_ms,duration_ms\nf.mkv,c,1,2,{start},{duration}\n".encode()))
     assert sorted(gaze_csv([path], facts, "c")) == frames
@@ -144,7 +144,7 @@ def test_uneven_times_decide_where_they_are_known(tmp_path, start, duration, fra
 def test_even_times_are_counted_by_the_rate_to_the_bit():
     rate, ticks = 30000 / 1001, np.random.default_rng(0).uniform(-100, 10_000, 500)
     rounded = np.round(np.arange(250) / rate, 3)  # as Matroska stores them
-    facts = FilmFacts("f.mkv", np.arange(250), rate, (48, 64))
+    facts = VideoFacts("f.mkv", np.arange(250), rate, (48, 64))
     even = facts._replace(timeline=Timeline(rounded, 250 / rate, rate))
     np.testing.assert_array_equal(even.clock(ticks, 1000), facts.clock(ticks, 1000))
     late = facts._replace(timeline=Timeline(rounded + 0.05, 250 / rate + 0.05, rate))
@@ -152,9 +152,9 @@ def test_even_times_are_counted_by_the_rate_to_the_bit():
 
 
 def test_a_published_set_believes_no_header_either(tmp_path):
-    expected = film_trees.build("dhf1k", "raw", tmp_path)
+    expected = video_trees.build("dhf1k", "raw", tmp_path)
     path = expected.folder / expected.films[0].path
-    source = make_clip(tmp_path / "whole.mp4", pictures(28, film_trees.SIZE), options={"bf": "0", "g": "28"})
+    source = make_clip(tmp_path / "whole.mp4", pictures(28, video_trees.SIZE), options={"bf": "0", "g": "28"})
     trimmed(source, tmp_path / "cut.mp4", 0.88)
     path.write_bytes((tmp_path / "cut.mp4").read_bytes())
     found = find_set(tmp_path, "dhf1k")
@@ -172,7 +172,7 @@ def test_a_published_set_believes_no_header_either(tmp_path):
 
 @pytest.mark.parametrize("rate", ["0", "-25", "nan", "inf", "x"])
 def test_a_rate_that_no_film_has_is_refused(tmp_path, rate):
-    folder = film_trees.build("avad", "released", tmp_path).folder
+    folder = video_trees.build("avad", "released", tmp_path).folder
     [pattern] = {layout.rates for layout in find_set(tmp_path, "avad").record.layouts if layout.name == "released"}
     for path in folder.glob(pattern):
         lines = [line.rsplit(maxsplit=1)[0] for line in path.read_text().splitlines()]

@@ -6,9 +6,9 @@ import zlib
 TIFF_TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 13: "I"}
 
 
-def png(rows, size, depth, colour, chunks=()):
+def png(rows, size, depth, color, chunks=()):
     """A PNG of filtered `rows` (bytes); size: (width, height); chunks: pairs (name, content) before the pixels."""
-    header = struct.pack(">IIBBBBB", *size, depth, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", *size, depth, color, 0, 0, 0)
     parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     packed = (struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in parts)
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)

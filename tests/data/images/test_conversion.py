@@ -14,7 +14,7 @@ from tests.data.images.odd_files import page, png, tiff, words
 KEY = b"tRNS"
 
 
-def grey(*values):
+def gray(*values):
     return [[value] * 3 for value in values]
 
 
@@ -24,22 +24,22 @@ def read(tmp_path, name, content):
 
 
 @pytest.mark.parametrize(
-    ("rows", "width", "depth", "colour", "key", "expected"),
+    ("rows", "width", "depth", "color", "key", "expected"),
     [
-        (words(0, 300, 65535), 3, 16, 0, (300,), grey(0, 255, 255)),
-        (words(0, 300, 301), 3, 16, 0, (300,), grey(0, 255, 1)),
-        (b"\0\x01\x02", 2, 8, 0, (1,), grey(255, 2)),
-        (b"\0\x12", 2, 4, 0, (1,), grey(255, 34)),
-        (b"\0\x1b", 4, 2, 0, (1,), grey(0, 255, 170, 255)),
-        (b"\0\x40", 2, 1, 0, (0,), grey(255, 255)),
-        (b"\0\x40", 2, 1, 0, (1,), grey(0, 255)),
+        (words(0, 300, 65535), 3, 16, 0, (300,), gray(0, 255, 255)),
+        (words(0, 300, 301), 3, 16, 0, (300,), gray(0, 255, 1)),
+        (b"\0\x01\x02", 2, 8, 0, (1,), gray(255, 2)),
+        (b"\0\x12", 2, 4, 0, (1,), gray(255, 34)),
+        (b"\0\x1b", 4, 2, 0, (1,), gray(0, 255, 170, 255)),
+        (b"\0\x40", 2, 1, 0, (0,), gray(255, 255)),
+        (b"\0\x40", 2, 1, 0, (1,), gray(0, 255)),
         (bytes([0, 1, 2, 3, 4, 5, 6]), 2, 8, 2, (1, 2, 3), [[255] * 3, [4, 5, 6]]),
         # Of 16-bit colours Pillow keeps the high bytes, and the second has those of the transparent one
         (words(1000, 2000, 3000, 1001, 2000, 3000), 2, 16, 2, (1000, 2000, 3000), [[255] * 3, [3, 7, 11]]),
     ],
 )
-def test_the_one_transparent_value_of_a_png_becomes_white(tmp_path, rows, width, depth, colour, key, expected):
-    content = png(rows, (width, 1), depth, colour, [(KEY, struct.pack(f">{len(key)}H", *key))])
+def test_the_one_transparent_value_of_a_png_becomes_white(tmp_path, rows, width, depth, color, key, expected):
+    content = png(rows, (width, 1), depth, color, [(KEY, struct.pack(f">{len(key)}H", *key))])
     assert read(tmp_path, "key.png", content) == expected
 
 
@@ -54,8 +54,8 @@ def test_a_transparent_sixteen_bit_colour_turned_upright(tmp_path):
 
 
 def test_alpha_of_sixteen_bits_and_of_palettes(tmp_path):
-    assert read(tmp_path, "la.png", png(words(0, 65535, 1000, 0), (2, 1), 16, 4)) == grey(0, 255)
-    assert read(tmp_path, "rgba.png", png(words(1, 2, 3, 0, 0, 0, 0, 65535), (2, 1), 16, 6)) == grey(255, 0)
+    assert read(tmp_path, "la.png", png(words(0, 65535, 1000, 0), (2, 1), 16, 4)) == gray(0, 255)
+    assert read(tmp_path, "rgba.png", png(words(1, 2, 3, 0, 0, 0, 0, 65535), (2, 1), 16, 6)) == gray(255, 0)
     palette = [(b"PLTE", bytes([255, 0, 0, 0, 255, 0, 0, 0, 255])), (KEY, b"\0\x80")]
     expected = [[255] * 3, [127, 255, 127], [0, 0, 255]]
     assert read(tmp_path, "p8.png", png(b"\0\0\x01\x02", (3, 1), 8, 3, palette)) == expected
@@ -85,24 +85,24 @@ def test_grey_tiffs_in_which_the_least_value_is_white(tmp_path, bits, strip, whi
     strip, compression = (zlib.compress(strip), 8) if squeezed else (strip, 1)
     for photometric, expected in ((1, white_is_high), (0, white_is_low)):
         content = tiff(page(2, 1, photometric, [bits], compression), strip=strip)
-        assert read(tmp_path, "grey.tif", content) == grey(*expected)
+        assert read(tmp_path, "grey.tif", content) == gray(*expected)
 
 
 def test_twelve_bits_are_scaled(tmp_path):
-    assert read(tmp_path, "12.tif", tiff(page(2, 1, 1, [12]), strip=b"\0\x0f\xff")) == grey(0, 255)
-    assert read(tmp_path, "12.pgm", b"P5 2 1 4095\n" + struct.pack(">2H", 0, 2048)) == grey(0, 128)
-    assert read(tmp_path, "16.pgm", b"P5 2 1 65535\n" + struct.pack(">2H", 0, 32768)) == grey(0, 128)
+    assert read(tmp_path, "12.tif", tiff(page(2, 1, 1, [12]), strip=b"\0\x0f\xff")) == gray(0, 255)
+    assert read(tmp_path, "12.pgm", b"P5 2 1 4095\n" + struct.pack(">2H", 0, 2048)) == gray(0, 128)
+    assert read(tmp_path, "16.pgm", b"P5 2 1 65535\n" + struct.pack(">2H", 0, 32768)) == gray(0, 128)
 
 
 @pytest.mark.parametrize(("extra", "expected"), [(1, 177), (2, 152)])
 def test_alpha_of_a_tiff_may_be_in_its_colours_already(tmp_path, extra, expected):
     sample = (3, [extra])
     pixels = bytes([50, 128, 0, 0])
-    assert read(tmp_path, "la.tif", tiff(page(2, 1, 1, [8, 8], tag338=sample), strip=pixels)) == grey(expected, 255)
+    assert read(tmp_path, "la.tif", tiff(page(2, 1, 1, [8, 8], tag338=sample), strip=pixels)) == gray(expected, 255)
     for bits, kind, scale in (([8] * 4, "8B", 1), ([16] * 4, "<8H", 257)):
         pixels = struct.pack(kind, *(each * scale for each in (50, 50, 50, 128, 0, 0, 0, 0)))
         content = tiff(page(2, 1, 2, bits, tag338=sample), strip=pixels)
-        assert read(tmp_path, "rgba.tif", content) == grey(expected, 255)
+        assert read(tmp_path, "rgba.tif", content) == gray(expected, 255)
 
 
 def test_inks_of_a_tiff(tmp_path):
@@ -134,8 +134,8 @@ def test_sizes_agree_with_images_for_every_orientation(tmp_path, orientation, fo
 def test_an_hdr_png_is_tone_mapped_and_a_common_one_is_not(tmp_path, transfer):
     rows = b"\0" + bytes([128] * 3 + [192] * 3)
     bright = read(tmp_path, "hdr.png", png(rows, (2, 1), 8, 2, [(b"cICP", bytes([9, transfer, 0, 1]))]))
-    assert read(tmp_path, "srgb.png", png(rows, (2, 1), 8, 2, [(b"cICP", bytes([1, 13, 0, 1]))])) == grey(128, 192)
-    assert bright != grey(128, 192)
+    assert read(tmp_path, "srgb.png", png(rows, (2, 1), 8, 2, [(b"cICP", bytes([1, 13, 0, 1]))])) == gray(128, 192)
+    assert bright != gray(128, 192)
     assert media.image_remarks(tmp_path / "hdr.png") == [
         f"{tmp_path / 'hdr.png'}: tone-mapped from {'PQ' if transfer == 16 else 'HLG'}"
     ]

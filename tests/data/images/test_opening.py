@@ -201,7 +201,7 @@ def test_large_images_written_as_text_are_refused(tmp_path):
 
 
 def test_frames_and_pages_that_are_not_read_are_named(tmp_path):
-    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (16, 16), color) for color in ("red", "blue")]
     for form in ("gif", "png", "webp", "avif", "tif"):
         frames[0].save(tmp_path / f"a.{form}", save_all=True, append_images=frames[1:])
         (remark,) = media.image_remarks(tmp_path / f"a.{form}")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mindaam.data.datasets.gaze_films import open_gaze_films
-from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
 from mindaam.data.imports.fixation_csv import read_table
 from mindaam.data.imports.importing import Wanted, import_gaze, split_by_hash
 from mindaam.errors import ConfigError, InputError, OutputError
@@ -358,7 +358,7 @@ def test_films_are_opened_as_the_table_has_them(films):
     root = films.parent / "mine"
     done = import_gaze(films, write(films, FILM_TABLE), root, Wanted(val=0))
     assert done.kind == "films" and done.outside == 0
-    read = open_gaze_films(root)
+    read = open_gaze_videos(root)
     entries = [("a.mp4", "free_viewing"), ("b.mp4", "free_viewing"), ("a.mp4", "count_people")]
     assert read.entries == entries and read.conditions == ("free_viewing", "count_people")
     free = [read.fixations(0, frame).tolist() for frame in range(10)]

@@ -6,10 +6,10 @@ import pytest
 
 from mindaam.data import media
 from mindaam.data.checks.own_checks import examine_own
-from mindaam.data.datasets.gaze_films import open_gaze_films
+from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
 from mindaam.data.datasets.tree import Tree
 from mindaam.data.imports.importing import Wanted, find_stimuli, import_gaze
-from mindaam.inference.results import find_sources, is_film
+from mindaam.inference.results import find_sources, is_video
 from tests.clips import make_clip, pictures
 
 
@@ -26,12 +26,12 @@ def videos(tmp_path):
 
 def test_every_video_that_predict_takes_is_imported_read_and_checked(videos, tmp_path):
     taken, problems = find_sources([videos])
-    assert len(taken) == 22 and problems == [] and all(map(is_film, taken))
+    assert len(taken) == 22 and problems == [] and all(map(is_video, taken))
     table = tmp_path / "gaze.csv"
     table.write_text("film,x,y,t_ms\n" + "".join(f"{path.name},5,6,0\n" for path in taken))
     done = import_gaze(videos, table, tmp_path / "gaze" / "mine", Wanted(val=0))
     assert done.kind == "films" and list(done.stimuli) == [path.name for path in taken]
-    films = open_gaze_films(tmp_path / "gaze" / "mine")
+    films = open_gaze_videos(tmp_path / "gaze" / "mine")
     assert [name for name, _ in films.entries] == [path.name for path in taken]
     assert films.clip(21, [0]).image.shape == (1, 48, 64, 3)
     [report] = examine_own(tmp_path / "gaze")
@@ -43,7 +43,7 @@ def test_every_image_that_predict_takes_is_imported(tmp_path):
     for number, suffix in enumerate(media.IMAGE_SUFFIXES):
         (tmp_path / f"i{number:02}{suffix}").touch()
     taken, problems = find_sources([tmp_path])
-    assert problems == [] and len(taken) == len(media.IMAGE_SUFFIXES) and not any(map(is_film, taken))
+    assert problems == [] and len(taken) == len(media.IMAGE_SUFFIXES) and not any(map(is_video, taken))
     assert find_stimuli(tmp_path) == ({path.name: path for path in taken}, "images")
     assert [each.path for each in Tree(tmp_path).find("{image}.{ext}")] == [path.name for path in taken]
 
@@ -81,5 +81,5 @@ def test_audio_beside_a_video_is_imported_and_read_whatever_its_kind(tmp_path):
     table = tmp_path / "gaze.csv"
     table.write_text("film,x,y,t_ms\na.mp4,5,6,0\n")
     import_gaze(folder, table, tmp_path / "mine", Wanted(val=0))
-    films = open_gaze_films(tmp_path / "mine")
-    assert films.films[0].sound == "sounds/a.flac" and films.has_sound(0) and films.sound_path(0).is_file()
+    films = open_gaze_videos(tmp_path / "mine")
+    assert films.films[0].sound == "sounds/a.flac" and films.has_audio(0) and films.sound_path(0).is_file()

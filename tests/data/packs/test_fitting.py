@@ -1,15 +1,17 @@
 """A pack that does not hold what a model takes is refused, with the command that makes one that does."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from mindaam.data.datasets.corpus import find_set, open_found
 from mindaam.data.datasets.ground_truth import GroundTruth
-from mindaam.data.datasets.packed import open_packed
+from mindaam.data.datasets.published import find_set, open_found
+from mindaam.data.datasets.readers.packed import open_packed
 from mindaam.data.packs.fitting import require_fit, require_truth
 from mindaam.data.packs.packing import pack
 from mindaam.data.packs.shards import Header
 from mindaam.errors import ConfigError, InputError
-from tests.data.datasets import film_trees, picture_trees
+from tests.data.datasets import image_trees, video_trees
 
 SIZE = (24, 32)
 
@@ -22,7 +24,7 @@ def header(**changes):
 def test_what_fits_passes():
     require_fit(header(), [336, 336], "area")
     require_fit(header(resize="antialiased"), (336, 336), "antialiased")
-    require_fit(object(), (1, 1), "area")  # no pack
+    require_fit(SimpleNamespace(is_pack=False), (1, 1), "area")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_what_does_not_fit_is_refused_with_the_command(changes, size, resize, co
 
 
 def test_the_reader_of_a_pack_is_looked_at(tmp_path):
-    picture_trees.build("mit1003", "official", tmp_path / "MIT1003")
+    image_trees.build("mit1003", "official", tmp_path / "MIT1003")
     reader = open_found(find_set(tmp_path, "mit1003"), "train")
     require_fit(reader, (448, 448), "area")  # the folder itself suits any model
     for how in ("area", "antialiased"):
@@ -58,7 +60,7 @@ def test_the_reader_of_a_pack_is_looked_at(tmp_path):
 
 
 def test_a_pack_of_every_second_frame_is_packed_so_again(tmp_path):
-    film_trees.build("diem", "released", tmp_path / "sets")
+    video_trees.build("diem", "released", tmp_path / "sets")
     reader = open_found(find_set(tmp_path / "sets", "diem"), "train", GroundTruth(source="maps"))
     pack(reader, tmp_path / "pack", SIZE, every=2, sound=False, workers=0)
     with pytest.raises(InputError, match="--truth maps --every 2$"):
@@ -66,7 +68,7 @@ def test_a_pack_of_every_second_frame_is_packed_so_again(tmp_path):
 
 
 def test_a_way_of_resizing_that_there_is_none_leaves_nothing(tmp_path):
-    picture_trees.build("mit1003", "official", tmp_path / "MIT1003")
+    image_trees.build("mit1003", "official", tmp_path / "MIT1003")
     reader = open_found(find_set(tmp_path, "mit1003"), "train")
     with pytest.raises(ConfigError, match="'cubic'; use one of area, antialiased, bilinear"):
         pack(reader, tmp_path / "pack", SIZE, resize="cubic", workers=0)

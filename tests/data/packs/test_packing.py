@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from mindaam.data.audio.windows import Cut
-from mindaam.data.datasets.corpus import find_set, open_found
-from mindaam.data.datasets.gaze_folder import GazeFolder
 from mindaam.data.datasets.ground_truth import GroundTruth
-from mindaam.data.datasets.packed import open_packed
+from mindaam.data.datasets.published import find_set, open_found
+from mindaam.data.datasets.readers.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.packed import open_packed
 from mindaam.data.packs.packing import header_of, pack, target_of
 from mindaam.data.packs.shards import Pack
 from mindaam.errors import ConfigError, InputError, OutputError
-from tests.data.datasets import film_trees, picture_trees
+from tests.data.datasets import image_trees, video_trees
 
 SIZE = (24, 32)
 
@@ -24,7 +24,7 @@ SIZE = (24, 32)
 def pictures_root(tmp_path_factory):
     """MIT1003 as published: three pictures, all in train."""
     root = tmp_path_factory.mktemp("pictures")
-    picture_trees.build("mit1003", "official", root / "MIT1003")
+    image_trees.build("mit1003", "official", root / "MIT1003")
     return root
 
 
@@ -32,7 +32,7 @@ def pictures_root(tmp_path_factory):
 def films_root(tmp_path_factory):
     """DIEM as it was released: frames, maps, points and sound files of two films in train."""
     root = tmp_path_factory.mktemp("films")
-    film_trees.build("diem", "released", root)
+    video_trees.build("diem", "released", root)
     return root
 
 
@@ -179,7 +179,7 @@ def test_sound_is_left_out_when_asked(films_root, tmp_path):
     reader = reader_of(films_root, "diem")
     pack(reader, tmp_path / "pack", SIZE, sound=False, workers=0)
     packed = open_packed(tmp_path / "pack")
-    assert not packed.has_sound(0) and packed.clip(0, [0], sound=Cut(1, 0.5, "times", "polyphase", 1.0)).sound is None
+    assert not packed.has_audio(0) and packed.clip(0, [0], sound=Cut(1, 0.5, "times", "polyphase", 1.0)).sound is None
 
 
 def cut_frame(root, reader):
@@ -201,7 +201,7 @@ def no_sound(root, reader):
 
 
 def test_film_files_that_cannot_be_decoded_are_left_out(tmp_path):
-    folder = film_trees.build("dhf1k", "official", tmp_path / "data").folder
+    folder = video_trees.build("dhf1k", "official", tmp_path / "data").folder
     reader = reader_of(tmp_path / "data", "dhf1k")
     content = bytearray((folder / "video/001.AVI").read_bytes())
     content[content.index(b"movi") + 4 : content.index(b"idx1")] = bytes(
@@ -225,4 +225,4 @@ def test_damaged_films_are_refused_or_left_out_whole(copied_films, tmp_path, dam
     assert got.records == 14 and [name for name, _ in got.left_out] == [reader.entries[0][0]]
     assert file in got.left_out[0][1]
     packed = open_packed(tmp_path / "packs")
-    assert packed.entries == reader.entries[1:] and packed.has_sound(0)
+    assert packed.entries == reader.entries[1:] and packed.has_audio(0)

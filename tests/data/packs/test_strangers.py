@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mindaam.data.datasets.packed import open_packed
+from mindaam.data.datasets.readers.packed import open_packed
 from mindaam.data.packs.shard_writer import PackWriter
 from mindaam.data.packs.shards import Header
 from mindaam.data.transforms import fixation_density
@@ -86,7 +86,7 @@ def used(folder):
         clip = reader.clip(index, range(reader.frames(index)))
         assert clip.image.shape[1:] == (*SIZE, 3) and np.isfinite(clip.density).all()
         assert np.isfinite([reader.rate(index), reader.file_rate(index)]).all()
-        reader.pack.sound("a.mp4", 0, 100) if reader.has_sound(index) else None
+        reader.pack.sound("a.mp4", 0, 100) if reader.has_audio(index) else None
 
 
 def refused(folder):

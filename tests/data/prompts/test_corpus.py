@@ -9,7 +9,7 @@ import pytest
 from mindaam.data import prompts
 from mindaam.data.prompts import corpus
 from mindaam.encoders.clip_tokenizer import CONTEXT, ClipTokenizer
-from mindaam.encoders.minilm import MAX_TOKENS, check_sentence, load_tokenizer
+from mindaam.encoders.minilm import MAX_TOKENS, check_prompt, load_tokenizer
 from mindaam.errors import ConfigError
 from mindaam.places import model_zoo_dir
 
@@ -98,7 +98,7 @@ def test_what_is_held_out_or_generic_is_in_no_pool():
 
 
 def test_generic_sentences_name_the_medium_alone():
-    assert corpus.generic("osie") == prompts.generic_sentence()
+    assert corpus.generic("osie") == prompts.generic_prompt()
     assert "video" in corpus.generic("dhf1k") and "sound" not in corpus.generic("dhf1k")
     assert "video" in corpus.generic("diem") and "sound" in corpus.generic("diem")
 
@@ -110,7 +110,7 @@ def test_every_sentence_fits_both_text_encoders_whole():
         assert len(clip.encode(sentence)) <= CONTEXT  # raises where it would have to cut
         tokens = minilm.encode(sentence).tokens
         assert len(tokens) <= MAX_TOKENS and "[UNK]" not in tokens
-        check_sentence(sentence, minilm)
+        check_prompt(sentence, minilm)
 
 
 @pytest.mark.parametrize("key", corpus.sets())
@@ -167,23 +167,23 @@ def test_unknown_names_are_answered_with_the_nearest():
 @pytest.mark.parametrize("key", [key for key in corpus.sets() if key not in ("osie", "fiwi")])
 @pytest.mark.parametrize("condition", ["free_viewing", "action_recognition"])
 def test_a_set_of_the_corpus_is_trained_on_and_scored_with_its_detailed_sentences(key, condition):
-    assert prompts.training_sentences(key, condition) == corpus.pool(key, "G4")
+    assert prompts.training_prompts(key, condition) == corpus.pool(key, "G4")
     assert prompts.scoring_sentence(key, condition) == corpus.sentence(key)
-    assert prompts.held_out_sentence(key, condition) == corpus.held_out(key, "G4")
+    assert prompts.held_out_prompt(key, condition) == corpus.held_out(key, "G4")
 
 
 def test_folders_that_have_sentences_of_their_own_keep_them():
     """What the bundled model was trained with."""
     for folder in ("osie", "fiwi", "eyecrowd", "scene500", "taskfix", "interiors_search", "mine"):
-        assert not set(prompts.training_sentences(folder, "free_viewing")) & set(SENTENCES)
+        assert not set(prompts.training_prompts(folder, "free_viewing")) & set(SENTENCES)
     assert prompts.scoring_sentence("fiwi", "free_viewing") == prompts.default_sentence("web_pages")
     assert prompts.scoring_sentence("osie", "free_viewing") == prompts.default_sentence()
-    assert len(prompts.training_sentences("osie", "free_viewing")) == 10
-    assert len(prompts.training_sentences("taskfix", "free_viewing")) == 12
-    assert len(prompts.training_sentences("fiwi", "free_viewing")) == 7
+    assert len(prompts.training_prompts("osie", "free_viewing")) == 10
+    assert len(prompts.training_prompts("taskfix", "free_viewing")) == 12
+    assert len(prompts.training_prompts("fiwi", "free_viewing")) == 7
 
 
 def test_another_task_on_pictures_of_the_corpus_keeps_its_own_sentences():
     assert prompts.scoring_sentence("salicon", "count_people") == prompts.default_sentence("count_people")
     with pytest.raises(ConfigError, match='unknown condition "action_recognition"'):
-        prompts.training_sentences("mine", "action_recognition")
+        prompts.training_prompts("mine", "action_recognition")

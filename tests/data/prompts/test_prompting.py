@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
-from mindaam.data.datasets.sentences import Sentences
+from mindaam.data.datasets.set_prompts import SetPrompts
 from mindaam.data.prompts import corpus
 from mindaam.data.prompts.prompting import (
     RELEASED,
@@ -33,7 +33,7 @@ class Reader(NamedTuple):
 
     @property
     def texts(self):
-        return Sentences(self.name, self.own, {})
+        return SetPrompts(self.name, self.own, {})
 
     def sentences(self, condition):
         return self.texts.of(condition)

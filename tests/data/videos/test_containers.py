@@ -2,7 +2,7 @@
 
 import pytest
 
-from mindaam.data.videos.reading import film_info
+from mindaam.data.videos.reading import video_info
 from mindaam.errors import InputError
 from tests.clips import make_clip, pictures
 
@@ -12,11 +12,11 @@ def test_a_film_never_opens_another_file(tmp_path):
     playlist = tmp_path / "list.mp4"
     playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{clip}\n#EXT-X-ENDLIST\n")
     with pytest.raises(InputError, match="not a film"):
-        film_info(playlist)
+        video_info(playlist)
     script = tmp_path / "script.mp4"
     script.write_text(f"ffconcat version 1.0\nfile '{clip}'\n")
     with pytest.raises(InputError, match="not a film"):
-        film_info(script)
+        video_info(script)
     odd = tmp_path / "concat:a|b.mp4"
     odd.write_bytes(clip.read_bytes())
-    assert film_info(odd).width == 64
+    assert video_info(odd).width == 64

@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from mindaam.data.videos.reading import Pick, film_info, read_frames
+from mindaam.data.videos.reading import Pick, read_frames, video_info
 from mindaam.data.videos.timeline import timeline
 from tests.clips import make_clip, number_of, pictures
 
@@ -88,7 +88,7 @@ def check(path):
     found = timeline(path)
     np.testing.assert_allclose(found.times, np.arange(28) / 25, atol=1e-9)
     assert found.rate == pytest.approx(25, abs=1e-9) and found.end == pytest.approx(28 / 25)
-    assert film_info(path).rate == 25
+    assert video_info(path).rate == 25
 
 
 @pytest.mark.parametrize(

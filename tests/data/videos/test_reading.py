@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mindaam.data.videos.reading import FilmBroken, Pick, checked_pick, film_info, read_frames
+from mindaam.data.videos.reading import Pick, VideoBroken, checked_pick, read_frames, video_info
 from mindaam.errors import ConfigError, InputError
 from tests.clips import level, make_clip, number_of, pictures
 
@@ -25,8 +25,8 @@ def clip(tmp_path):
 
 def test_every_frame_comes_in_order_at_its_time(clip):
     assert seen(clip) == [(number, number / 10) for number in range(20)]
-    info = film_info(clip)
-    assert info[:3] == (64, 48, 10.0) and info.duration == pytest.approx(2.0, abs=0.1) and info.has_sound
+    info = video_info(clip)
+    assert info[:3] == (64, 48, 10.0) and info.duration == pytest.approx(2.0, abs=0.1) and info.has_audio
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_one_frame_and_no_duration(tmp_path):
     path = make_clip(tmp_path / "one.mp4", pictures(1))
     assert seen(path) == [(0, 0.0)]
     path = make_clip(tmp_path / "live.mkv", pictures(5), container_options={"live": "1"})
-    assert len(seen(path)) == 5 and film_info(path).duration is None
+    assert len(seen(path)) == 5 and video_info(path).duration is None
 
 
 def test_a_film_whose_size_changes_is_brought_to_its_first_size(tmp_path):
@@ -94,7 +94,7 @@ def test_a_film_whose_size_changes_is_brought_to_its_first_size(tmp_path):
     path.write_bytes(first + second)
     try:
         frames = list(read_frames(path))
-    except FilmBroken:
+    except VideoBroken:
         pytest.fail("a change of size is no damage")
     assert len(frames) == 12 and all(frame.image.shape == (48, 64, 3) for frame in frames)
     assert (np.diff([frame.time for frame in frames]) > 0).all()
@@ -106,7 +106,7 @@ def test_a_film_cut_short_gives_what_decodes_and_says_where(tmp_path):
     path = tmp_path / "cut.mkv"
     path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     frames = []
-    with pytest.raises(FilmBroken, match=r"cut.mkv is damaged or cut short at second [12]\.\d") as caught:
+    with pytest.raises(VideoBroken, match=r"cut.mkv is damaged or cut short at second [12]\.\d") as caught:
         for frame in read_frames(path):
             frames.append(frame)
     assert 30 < len(frames) < 60 and 1.0 < caught.value.time < 2.6
@@ -125,7 +125,7 @@ def damaged(path):
 def test_damage_in_the_middle_is_passed_over_and_told(tmp_path):
     path = damaged(tmp_path / "d.mp4")
     frames = []
-    with pytest.raises(FilmBroken, match="damaged"):
+    with pytest.raises(VideoBroken, match="damaged"):
         for frame in read_frames(path):
             frames.append(frame)
     assert len(frames) > 40 and frames[-1].time > 1.8
@@ -157,7 +157,7 @@ def test_what_is_no_film_is_refused_in_a_sentence(tmp_path):
         (tmp_path, "is a folder"),
     ):
         with pytest.raises(InputError, match=said):
-            film_info(path)
+            video_info(path)
         with pytest.raises(InputError, match=said):
             list(read_frames(path))
 
@@ -211,7 +211,7 @@ def test_films_glued_together_go_on(tmp_path):
 def test_a_clock_that_starts_late_is_no_damage(tmp_path, name):
     path = make_clip(tmp_path / name, pictures(50), times=[10 + number / 25 for number in range(50)])
     assert [number for number, _ in seen(path)] == [number % 28 for number in range(50)]
-    assert film_info(path).duration == pytest.approx(2.0, abs=0.1) or name == "s.mp4"
+    assert video_info(path).duration == pytest.approx(2.0, abs=0.1) or name == "s.mp4"
 
 
 def test_a_part_without_frames_says_so_and_what_is_damaged_in_it(tmp_path, clip):
@@ -222,12 +222,12 @@ def test_a_part_without_frames_says_so_and_what_is_damaged_in_it(tmp_path, clip)
     (cut := tmp_path / "cut.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     with pytest.raises(InputError, match="no frame at second 3 or later.* damaged or cut short at second 2") as caught:
         list(read_frames(cut, Pick(3)))
-    assert not isinstance(caught.value, FilmBroken)
+    assert not isinstance(caught.value, VideoBroken)
 
 
 def test_damage_within_a_part_is_told(tmp_path):
     path = damaged(tmp_path / "d.mp4")
-    with pytest.raises(FilmBroken, match="damaged"):
+    with pytest.raises(VideoBroken, match="damaged"):
         list(read_frames(path, Pick(0, 1.8)))
     assert len(list(read_frames(path, Pick(0, 0.5)))) == 13
 
@@ -249,7 +249,7 @@ def test_a_cover_picture_is_no_film(tmp_path):
                 packet.stream = sound
                 target.mux(packet)
     with pytest.raises(InputError, match="sound only"):
-        film_info(tmp_path / "cover.mp4")
+        video_info(tmp_path / "cover.mp4")
 
 
 def test_the_size_may_be_given(clip):

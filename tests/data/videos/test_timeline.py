@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mindaam.data.film_sound import read_sound
-from mindaam.data.videos.reading import FilmBroken, Pick, read_frames
+from mindaam.data.audio.video_audio import read_audio
+from mindaam.data.videos.reading import Pick, VideoBroken, read_frames
 from mindaam.data.videos.timeline import timeline
 from mindaam.errors import InputError
 from tests.clips import make_clip, number_of, pictures
@@ -82,7 +82,7 @@ def test_video_that_begins_after_its_audio_begins_later(tmp_path, name, codec):
     path = recorded(tmp_path / name, codec, 2.0, tone=5.0, tone_codec="libopus", tone_rate=48000)
     found = agree(path, (1.0, 2.05, 3.5))
     np.testing.assert_allclose(found.times, 2 + np.array(RECORDED), atol=0.01)
-    sound = read_sound(path, 16000)
+    sound = read_audio(path, 16000)
     assert np.abs(sound[1600:16000]).max() > 0.2  # of the same second 0
 
 
@@ -141,7 +141,7 @@ def test_what_decodes_of_a_damaged_video_counts(tmp_path):
     data[len(data) // 3 : len(data) // 3 + 3000] = bytes(3000)
     path.write_bytes(data[: 4 * len(data) // 5])
     frames = []
-    with pytest.raises(FilmBroken):
+    with pytest.raises(VideoBroken):
         for frame in read_frames(path):
             frames.append(frame.time)
     assert timeline(path).times.tolist() == frames and 20 < len(frames) < 60

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mindaam.data.videos.reading import FilmBroken, Pick, read_frames
+from mindaam.data.videos.reading import Pick, VideoBroken, read_frames
 from mindaam.data.videos.truncation import is_cut
 from tests.clips import make_clip, pictures
 
@@ -62,5 +62,5 @@ def test_a_cut_file_is_still_said_to_be_one(tmp_path):
     for name in ("a.mkv", "a.mov"):
         path = make_clip(tmp_path / name, noise, codec="mpeg4", container_options=FIRST if name == "a.mov" else None)
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-        with pytest.raises(FilmBroken):
+        with pytest.raises(VideoBroken):
             list(read_frames(path))

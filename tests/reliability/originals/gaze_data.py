@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from mindaam.data.datasets.gaze_films import open_gaze_films
-from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
 from mindaam.data.imports.importing import Wanted, import_gaze
 from mindaam.data.packs.packing import pack
 from tests.clips import make_clip, pictures
@@ -34,7 +34,7 @@ def gaze_data(kind):
         (place / "gaze.csv").write_text("\n".join(["image,subject,x,y,t_ms,duration_ms", *rows]))
         import_gaze(stimuli, place / "gaze.csv", gaze, Wanted(px_per_degree=8))
         if "packed" in kind:
-            reader = (GazeFolder if "images" in kind else open_gaze_films)(gaze)
+            reader = (GazeFolder if "images" in kind else open_gaze_videos)(gaze)
             pack(reader, place / "mine.train", (16, 24), workers=0)
         root = place / FOLDERS[kind]
         return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}

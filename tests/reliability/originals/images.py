@@ -46,11 +46,11 @@ def _picture(mode, size, seed):
     height, width = size
     rows, columns = np.mgrid[0:height, 0:width]
     noise = np.random.default_rng(seed).integers(0, 40, (height, width, 3))
-    colours = np.stack([rows * 5, columns * 5, rows + columns], -1) % 210 + noise
-    picture = Image.fromarray(colours.astype(np.uint8))
+    colors = np.stack([rows * 5, columns * 5, rows + columns], -1) % 210 + noise
+    picture = Image.fromarray(colors.astype(np.uint8))
     if mode == "I;16":
-        return Image.fromarray(colours[..., 0].astype(np.uint16) * 257)
+        return Image.fromarray(colors[..., 0].astype(np.uint16) * 257)
     if mode == "RGBA":
-        picture.putalpha(Image.fromarray((colours[..., 1]).astype(np.uint8)))
+        picture.putalpha(Image.fromarray((colors[..., 1]).astype(np.uint8)))
         return picture
     return picture.convert(mode)

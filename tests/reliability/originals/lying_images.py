@@ -23,17 +23,17 @@ def chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(width, height, *, depth=8, colour=2, rows=None, extra=b"", interlaced=0):
+def png(width, height, *, depth=8, color=2, rows=None, extra=b"", interlaced=0):
     """A PNG of zeros. depth, colour: as in its header. rows: how many rows of pixels it has, None for all. extra:
     chunks before the pixels."""
-    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
     row = bytes(1 + (width * channels * depth + 7) // 8)
     packer, packed = zlib.compressobj(1), b""
     for _ in range(height if rows is None else rows):
         packed += packer.compress(row)
     packed += packer.flush()
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
-    palette = chunk(b"PLTE", bytes(range(6))) if colour == 3 else b""
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlaced)
+    palette = chunk(b"PLTE", bytes(range(6))) if color == 3 else b""
     body = palette + extra + chunk(b"IDAT", packed)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + body + chunk(b"IEND", b"")
 
@@ -166,9 +166,9 @@ BOMBS = {
     **{f"noisy scans {size}": (".jpg", lambda size=size: scans(size, 500, blank=False)) for size in (500, 1500)},
     **{f"{kind.decode()} {size}": (".png", lambda kind=kind, size=size: _text(kind, size))
        for kind in (b"zTXt", b"iTXt", b"iCCP") for size in (1 << 20, 1 << 26, 1 << 28)},
-    **{f"png of zeros {depth} bits, colour {colour}":
-       (".png", lambda depth=depth, colour=colour: png(12_000, 12_400, depth=depth, colour=colour))
-       for depth, colour in ((1, 0), (8, 0), (8, 2), (8, 3), (8, 6), (16, 0), (8, 4))},
+    **{f"png of zeros {depth} bits, color {color}":
+       (".png", lambda depth=depth, color=color: png(12_000, 12_400, depth=depth, color=color))
+       for depth, color in ((1, 0), (8, 0), (8, 2), (8, 3), (8, 6), (16, 0), (8, 4))},
     "png without rows": (".png", lambda: png(12_000, 12_400, rows=3)),
     "interlaced png": (".png", lambda: png(6_000, 6_000, interlaced=1)),
     **{f"tiff directory at {to}": (".tif", lambda to=to: _ifd_loop(to)) for to in (None, 1, 8, 0xFFFFFFFF)},

@@ -1,7 +1,5 @@
 """Tables of fixations as eye trackers and people write them, of the same fixations all: {kind: bytes}."""
 
-
-
 SIZES = {"a.jpg": (60, 40), "b.png": (30, 50), "c.jpg": (20, 20)}  # width, height of the images
 ROWS = [
     (image, subject, round(2 + 1.75 * k, 2), round(3 + 1.25 * k, 2), 100 + 10 * k)
@@ -74,5 +72,3 @@ def shuffled(content, dice):
     order = list(range(len(lines[0].split(","))))
     dice.shuffle(order)
     return "\n".join(",".join(line.split(",")[k] for k in order) for line in lines).encode()
-
-

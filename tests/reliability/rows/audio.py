@@ -3,7 +3,7 @@
 import struct
 from itertools import product
 
-from mindaam.data.audio.sound_track import NoSound, SoundTrack
+from mindaam.data.audio.audio_track import AudioTrack, NoAudio
 from mindaam.errors import InputError
 from tests.reliability.mutations import mutated
 from tests.reliability.originals.audio import NAMES, audio
@@ -41,7 +41,7 @@ def _read(path):
     if path.stem != "whole":
         return read_audio(path)
     try:
-        with SoundTrack(path, RATE) as track:
+        with AudioTrack(path, RATE) as track:
             loudest = abs(track.samples(0, RATE // 5)).max()
             require(0.1 < loudest < 1, f"a tone of 0.4 is read as {loudest}")
             require(track.problem is None, track.problem)
@@ -52,10 +52,10 @@ def _read(path):
 def read_own_rate(path):
     """The first second at the file's own rate."""
     try:
-        with SoundTrack(path, None) as track:
+        with AudioTrack(path, None) as track:
             require(1000 <= track.rate <= 384_000, f"a rate of {track.rate}")
             require(len(track.samples(0, track.rate)) == track.rate, "too few samples")
-    except NoSound:
+    except NoAudio:
         return
 
 

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from mindaam.data.datasets.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.imports.importing import Wanted, import_gaze
 from mindaam.errors import MindAAMError
 from tests.reliability.mutations import mutated

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from mindaam.data.audio.sound_track import NoSound, SoundTrack
-from mindaam.data.videos.reading import FilmBroken, Pick, film_info, read_frames
+from mindaam.data.audio.audio_track import AudioTrack, NoAudio
+from mindaam.data.videos.reading import Pick, VideoBroken, read_frames, video_info
 from mindaam.data.videos.timeline import timeline
 from tests.reliability.mutations import mutated
 from tests.reliability.originals.videos import NAMES, video
@@ -38,7 +38,7 @@ def read(path, pick=Pick()):  # noqa: B008 - an immutable tuple
             shapes.add(frame.image.shape)
             require(frame.image.dtype == np.uint8 and frame.image.ndim == 3, f"a frame {frame.image.dtype}")
             require(len(times) <= MOST_FRAMES, f"more than {MOST_FRAMES} frames")
-    except FilmBroken:
+    except VideoBroken:
         require(times, "a video that broke before its first frame")
     require(len(shapes) == 1, f"frames of the sizes {sorted(shapes)}")
     require(np.isfinite(times).all() and times[0] >= 0, f"times {times[:5]}")
@@ -48,7 +48,7 @@ def read(path, pick=Pick()):  # noqa: B008 - an immutable tuple
 
 def read_info(path):
     """Its size, rate and length."""
-    info = film_info(path)
+    info = video_info(path)
     require(info.width > 0 and info.height > 0 and 0 < info.rate <= 1000, f"{info}")
     require(info.duration is None or 0 <= info.duration < np.inf, f"{info}")
 
@@ -68,8 +68,8 @@ def read_part(path):
 def read_audio(path):
     """All of its audio, and a window in the middle; having none is no fault."""
     try:
-        track = SoundTrack(path, RATE)
-    except NoSound:
+        track = AudioTrack(path, RATE)
+    except NoAudio:
         return
     with track:
         wave = track.rest()
@@ -80,16 +80,16 @@ def read_audio(path):
 
 def write_overlay(path):
     """The overlay of a model that costs nothing; what was written is a video again."""
-    from mindaam.inference.films import write_film
     from mindaam.inference.predictor import Predictor
+    from mindaam.inference.videos import write_video
     from tests.fakes import FakeEncoder, FakeModel
 
     target = path.parent / "out" / "overlay.mp4"
     target.parent.mkdir(exist_ok=True)
     target.unlink(missing_ok=True)
     predictor = Predictor(FakeModel(), sentence_encoder=FakeEncoder())
-    done = write_film(SimpleNamespace(source=path, targets={"overlay": target}), predictor, "people")
-    require(done.frames == 0 or film_info(target).width > 0, "an overlay without frames")
+    done = write_video(SimpleNamespace(source=path, targets={"overlay": target}), predictor, "people")
+    require(done.frames == 0 or video_info(target).width > 0, "an overlay without frames")
     require(list(target.parent.iterdir()) == [target], f"files left: {list(target.parent.iterdir())}")
 
 

@@ -1,0 +1,148 @@
+"""The sound of a film or a sound file, read forwards in a stream: memory does not grow with its length.
+
+libsndfile reads intact WAV, FLAC and Ogg files (`audio.intact_file`), FFmpeg all others and damaged ones: it keeps the
+time where a file is damaged, and goes on behind. libsndfile ends at the first damaged part of a FLAC file, and leaves
+it out of an Ogg file as if it had never been.
+"""
+
+import os
+from collections import deque
+from functools import partial
+
+import numpy as np
+
+from mindaam.data.audio.resampling import Polyphase
+from mindaam.data.audio.tape import NoAudio, Tape, open_audio
+
+__all__ = ["NoAudio", "AudioTrack", "open_audio"]
+
+RATE = 16_000
+KEPT = 10.0  # seconds before the furthest one that can be asked for again at no cost
+
+
+class AudioTrack:
+    """The sound of a film or sound file as mono float32, about -1..1; to be closed, or used as a context manager.
+
+    path: a film, or a WAV, FLAC, Ogg, MP3, M4A or other sound file. rate: samples a second, None for the file's own.
+    track: which of the film's sounds, counted from 0.
+    rate: samples a second. duration: seconds as the file says, or None. Sample i belongs to second i / rate of the
+    film, whose second 0 is that of `read_frames`; there is silence before the sound begins, after it ends, where it has
+    a gap or is damaged, and where its samples are not finite. After a jump in a film whose times are rounded, to a
+    thousandth of a second in Matroska, say, the samples may be off by as much.
+    Several channels become one as in ITU-R BS.775: centre 1, left and right 0.71, surround 0.5, no low effects,
+    divided by their sum; the mean where the file does not say which channel is which, and for stereo.
+    Another process, forked or given a pickled one, opens the file anew: two would move each other's place in it.
+    Raises NoAudio for a film without any, InputError for what is no sound and for a track that is not there.
+    """
+
+    def __init__(self, path, rate=RATE, *, track=0):
+        self._asked = path, rate, track
+        self._open()
+        self.rate, self.duration = self._tape.rate if rate is None else rate, self._tape.duration
+        self._polyphase = Polyphase(self._tape.rate, self.rate)
+        self._wind(0)
+
+    def __reduce__(self):
+        path, rate, track = self._asked
+        return partial(AudioTrack, track=track), (path, rate)
+
+    def _open(self):
+        path, _, track = self._asked
+        self._tape, self._process = _opened(path, track), os.getpid()
+
+    @property
+    def problem(self):
+        """One sentence about what was wrong with the sound read so far, or None."""
+        faults = [f"{fault} at second {second:.1f}" for fault, second in self._tape.faults.items()]
+        if not faults:
+            return None
+        return (
+            f"the sound of {self._tape.path} {', '.join(faults)}; silence stands for what is missing, copy or save "
+            "it again for the rest"
+        )
+
+    def samples(self, first, count):
+        """Samples first..first + count - 1 as float32 [count]. Reading on is quick, more than 10 s back is slow."""
+        out = np.zeros(count, np.float32)
+        low, high = max(first, 0), first + count
+        if low >= high:
+            return out
+        if self._process != os.getpid():
+            self._open()
+            self._wind(low // self.rate)
+        if low < self._start or (low > self._reached + self._tape.leap * self.rate and not self._ended):
+            self._wind(low // self.rate)
+        for place, block in self._blocks_until(high):
+            begin, end = max(low, place), min(high, place + len(block))
+            if begin < end:
+                out[begin - first : end - first] = block[begin - place : end - place]
+        return out
+
+    def window(self, time, seconds=2.0):
+        """The sound about a second of the film, which is the middle: float32 [round(seconds * rate)]."""
+        count = round(seconds * self.rate)
+        return self.samples(round(time * self.rate) - count // 2, count)
+
+    def rest(self, first=0):
+        """All samples from `first` to the sound's end: float32 [samples], as long as they are."""
+        out = np.zeros(0, np.float32)
+        for piece in self.pieces(first):
+            count = len(out)
+            out.resize(count + len(piece), refcheck=False)  # grows in place: the whole is in memory once
+            out[count:] = piece
+        return out
+
+    def pieces(self, first=0):
+        """Yields the samples from `first` to the sound's end, float32 [samples], at most ten seconds at a time."""
+        place = first
+        while not self._ended or place < self._reached:
+            piece = self.samples(place, 10 * self.rate)
+            yield piece[: max(0, self._reached - place)] if self._ended else piece
+            place += len(piece)
+
+    def close(self):
+        """Closes the file."""
+        self._kept.clear()
+        self._blocks.close()
+        self._tape.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self.close()
+
+    def _wind(self, second):
+        """Goes to a second of the film, forwards or back."""
+        second = second if second > self._tape.leap else 0
+        self._kept, self._start, self._reached = deque(), second * self.rate, second * self.rate
+        self._ended = False
+        wave = self._tape.wave(second * self._tape.rate - self._polyphase.margin)
+        self._blocks = self._polyphase.blocks(wave)
+
+    def _blocks_until(self, high):
+        """Yields the blocks that are kept, with their first samples' numbers, and further ones until `high`."""
+        place = self._start
+        for block in list(self._kept):
+            yield place, block
+            place += len(block)
+        while self._reached < high and not self._ended:
+            block = next(self._blocks, None)
+            if block is None:
+                self._ended = True
+                return
+            yield self._reached, block
+            self._kept.append(block)
+            self._reached += len(block)
+            while self._start + len(self._kept[0]) < self._reached - KEPT * self.rate:
+                self._start += len(self._kept.popleft())
+
+
+def _opened(path, track):
+    """What reads a file's audio: libsndfile where it can, else FFmpeg; what is refused is refused by FFmpeg's part."""
+    tape = Tape(path, track)
+    intact = tape.as_intact_file()
+    if intact is None:
+        return tape
+    tape.close()
+    return intact

@@ -1,0 +1,143 @@
+"""The sound of a film: as samples, and as packets for another film."""
+
+from fractions import Fraction
+
+import av
+
+from mindaam.data.audio.audio_track import AudioTrack
+from mindaam.data.audio.late_clock import set_back
+from mindaam.data.audio.tape import OFF, NoAudio, open_audio
+from mindaam.data.videos.containers import FAULTS, LATE, kind, packets
+
+ENCODED_RATE = 48_000  # samples a second of sound that is encoded anew
+SWING = 0.15  # seconds of AAC before the start that are copied too: its decoder needs them to swing in
+
+
+def read_audio(path, rate, start=0.0, end=None):
+    """The sound of a film from `start` to `end` (seconds, None: its end) as mono float32 [samples], about -1..1.
+
+    rate: samples a second. Sample i belongs to second start + i / rate of the film. Where the film has no sound there
+    is silence; sound that breaks off ends there, and is filled up with silence to an `end` that is given. None when the
+    film has no sound at all. Raises InputError for a file that is no film, and for sound that cannot be decoded.
+    """
+    try:
+        track = AudioTrack(path, rate)
+    except NoAudio:
+        return None
+    with track:
+        first = round(start * rate)
+        return track.rest(first) if end is None else track.samples(first, round((end - start) * rate))
+
+
+def resampled(container, stream, start, form, layout, rate, back=0.0):
+    """Yields (time, frame) of a container's sound stream from about `start` on; time: seconds of the film.
+    back: as in `from_start`.
+
+    Raises one of FAULTS when it cannot be decoded further.
+    """
+    origin = from_start(container, start, back)
+    resampler = av.AudioResampler(form, layout, rate)
+    for packet in packets(container, stream):
+        for decoded in packet.decode():
+            for frame in resampler.resample(decoded):
+                if frame.time is not None:
+                    yield frame.time - origin, frame
+
+
+def from_start(container, start, back=0.0):
+    """Winds an opened film to `start`, or just before; returns the container's time of the film's second 0.
+
+    back: seconds by which its clock was set back (`audio.late_clock`); it cannot be wound then, and is read from its
+    beginning.
+    """
+    origin = (container.start_time or 0) / av.time_base - back
+    if start > 0 and not back:
+        container.seek(round((start + origin) * av.time_base), backward=True)
+    return origin
+
+
+class AudioCopy:
+    """The sound of the film or sound file `path` from its second `start` on, as packets of a new stream of the mp4
+    `target`. track: which of its sounds, from 0.
+
+    AAC is copied as it is, other sound encoded as AAC, in stereo when it had more channels. lost: the second, counted
+    from `start`, at which the sound could not be read any more, or None. A film without sound gives no packets.
+    """
+
+    def __init__(self, path, target, start=0.0, track=0):
+        self.lost, self._time, self._next = None, 0.0, None
+        self._film = open_audio(path)
+        self._packets = iter(())
+        if not self._film.streams.audio:
+            return
+        source = self._film.streams.audio[track]
+        self._back = set_back(self._film, source)
+        if kind(self._film) in LATE:
+            self._film.close()
+            self._film = open_audio(path)
+            source = self._film.streams.audio[track]
+        context = source.codec_context
+        if context is None:
+            self.lost = 0.0
+        elif context.name == "aac" and context.extradata:
+            self._packets = self._copied(target.add_stream_from_template(source), source, start)
+        else:
+            layout = "mono" if context.layout.nb_channels == 1 else "stereo"
+            stream = target.add_stream("aac", rate=ENCODED_RATE, layout=layout)
+            self._packets = self._encoded(source, stream, start)
+
+    def until(self, time):
+        """Yields the packets that begin at or before `time`, counted from `start`."""
+        while True:
+            if self._next is None:
+                try:
+                    self._next = next(self._packets, None)
+                except FAULTS:
+                    self.lose()
+            if self._next is None or self._next[0] > time:
+                return
+            self._time, packet = self._next
+            self._next = None
+            yield packet
+
+    def lose(self):
+        """Gives no more packets: what comes cannot be read, or not be kept."""
+        self.lost, self._packets, self._next = self._time, iter(()), None
+
+    def close(self):
+        """Closes the film that the sound comes from."""
+        self._packets = iter(())
+        self._film.close()
+
+    def _copied(self, stream, source, start):
+        shift = from_start(self._film, start, self._back) + start
+        last = -round(SWING / source.time_base)
+        for packet in packets(self._film, source):
+            if packet.pts is None or packet.dts is None:
+                continue
+            off = round(shift / packet.time_base)
+            packet.pts, packet.dts = packet.pts - off, packet.dts - off
+            if last < packet.dts <= packet.pts:  # neither before that nor out of order
+                last, packet.stream = packet.dts, stream
+                yield float(packet.pts * packet.time_base), packet
+
+    def _encoded(self, source, stream, start):
+        context = stream.codec_context
+        samples = 0  # handed to the encoder, silence included
+        form, layout = context.format, context.layout
+        for time, frame in resampled(self._film, source, start, form, layout, ENCODED_RATE, self._back):
+            place = round((time - start) * ENCODED_RATE)
+            if place < 0 and not samples:
+                continue
+            if abs(place - samples) > OFF * ENCODED_RATE:
+                samples = max(samples, place)  # a clock that starts anew, as of films glued together, goes on
+            frame.pts, frame.time_base = samples, Fraction(1, ENCODED_RATE)
+            samples += frame.samples
+            for packet in stream.encode(frame):
+                yield self._placed(packet)
+        for packet in stream.encode(None):
+            yield self._placed(packet)
+
+    @staticmethod
+    def _placed(packet):
+        return float((packet.pts or 0) * packet.time_base), packet

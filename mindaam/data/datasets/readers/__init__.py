@@ -1,0 +1,1 @@
+"""Readers of gaze data behind one contract."""

@@ -1,0 +1,1 @@
+"""Generated videos whose truth is known."""

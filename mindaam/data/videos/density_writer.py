@@ -1,0 +1,66 @@
+"""The densities of a film on disk, however long: one .npz that is never whole in memory."""
+
+import shutil
+import tempfile
+import zipfile
+from contextlib import suppress
+
+import numpy as np
+from numpy.lib import format as npy
+
+from mindaam.files import cannot_write, replacing
+
+CHUNK = 1 << 20  # bytes copied at a time
+
+
+class DensityWriter:
+    """An .npz with `density` float32 [T, h, w], each frame's sum 1, and `times` float64 [T], seconds of the film; where
+    its sound was listened to, also `gate` float32 [T], how relevant the model found it, 0..1.
+
+    path: of the file. size: (h, w). As a context manager it writes the file, whole or not at all, at the end and after
+    Ctrl-C too; any other exception, or no frame at all, leaves nothing. Raises OutputError when it cannot be written.
+    """
+
+    def __init__(self, path, size):
+        self.path, self.size, self.times, self.gates = path, tuple(size), [], []
+        try:
+            self._kept = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 - closed by __exit__
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+    def write(self, density, time, gate=None):
+        """Adds a frame's density, float32 [h, w], and its gate, if there is sound: of all frames or of none."""
+        if density.shape != self.size:
+            raise ValueError(f"a density of {density.shape} in a film of {self.size}")
+        try:
+            self._kept.write(np.ascontiguousarray(density, np.float32).tobytes())
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+        self.times.append(time)
+        if gate is not None:
+            self.gates.append(gate)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        try:
+            if self.times and (kind is None or issubclass(kind, KeyboardInterrupt)):
+                self._finish()
+        finally:
+            with suppress(OSError):  # a full disk, which has been told: closing tries to write what waits once more
+                self._kept.close()
+
+    def _finish(self):
+        with replacing(self.path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+            with archive.open("density.npy", "w", force_zip64=True) as member:
+                shape = (len(self.times), *self.size)
+                npy.write_array_header_1_0(member, {"descr": "<f4", "fortran_order": False, "shape": shape})
+                self._kept.seek(0)
+                shutil.copyfileobj(self._kept, member, CHUNK)
+            small = {"times": np.array(self.times, np.float64)}
+            if self.gates:
+                small["gate"] = np.array(self.gates, np.float32)
+            for name, array in small.items():
+                with archive.open(f"{name}.npy", "w") as member:
+                    npy.write_array(member, array, allow_pickle=False)

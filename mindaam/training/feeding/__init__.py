@@ -1,0 +1,1 @@
+"""What the steps read. Nothing here imports MindSpore: the processes that decode import these modules."""

@@ -1,0 +1,179 @@
+"""What a run on the corpus reads: the readers of all its data sets, the plan of its steps, and the steps' arrays.
+
+Nothing here imports MindSpore: the processes that decode pictures import this module.
+"""
+
+import hashlib
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from mindaam.data.checks.probing import damaged
+from mindaam.data.datasets.catalogue import catalogue
+from mindaam.data.datasets.opening import GAZE, TRAINING, NothingHere, find_data, not_here, read_data
+from mindaam.data.prompts import corpus as corpus_prompts
+from mindaam.data.sampling.strata import Stratum
+from mindaam.errors import InputError, nearest
+from mindaam.files import first_of
+
+WORKERS = 2  # processes that decode
+VALIDATION = ("val", "test")  # the first of these splits that has gaze is a set's validation split
+
+
+class Corpus(NamedTuple):
+    """The readers of a run: train and val by the sets' names; skipped: lines that say what was left out and why."""
+
+    train: dict
+    val: dict
+    skipped: list
+
+
+def open_corpus(root, names, unseen, truth, *, score_unseen=False, skip_damaged=False, report=None):
+    """The Corpus under a folder: packs (`NAME.SPLIT/pack.json`), gaze folders and data sets of the catalogue.
+
+    names: the sets wanted, None for all that are there; unseen: sets that are never trained on, and held out only with
+    `score_unseen`, whether they have a split to train on or not; truth: GroundTruth. report: called as report(done, in
+    all) while everything is looked at. Raises InputError when a wanted set is not there, when none is, and for damage
+    unless `skip_damaged`.
+    """
+    root, train, val, skipped = Path(root), {}, {}, []
+    for name, readers, told in _readers(root, names, unseen, truth, skip_damaged):
+        if "train" in readers:
+            train[name] = readers["train"]
+        held = next((readers[split] for split in VALIDATION if split in readers), None)
+        if held is not None:
+            val[name] = held
+        skipped += [f"{name}: {line}" for line in told]
+    if score_unseen:
+        found, told = _unseen(root, unseen, truth, skip_damaged)
+        val, skipped = val | found, skipped + told
+    left_out = {line.partition(":")[0] for line in skipped}
+    missing = [name for name in names or () if name not in train and name not in left_out]
+    if missing:
+        hint = "" if missing[0] in catalogue() else nearest(missing[0], [*catalogue(), *train])
+        raise InputError(
+            f"{root} does not hold {missing[0]}{hint}; see `mindaam data check {root}`, or leave it out of corpus"
+        )
+    corpus = _probed(Corpus(train, val, skipped), skip_damaged, report)
+    if not (corpus.train or corpus.val or corpus.skipped):
+        raise not_here(root, kinds=TRAINING)
+    if not corpus.train:
+        why = f": {corpus.skipped[0]}" if corpus.skipped else ""
+        raise (InputError if why else NothingHere)(
+            f"{root} holds no pack, gaze folder or data set to train on; see `mindaam data check {root}`{why}"
+        )
+    return corpus
+
+
+def _probed(corpus, skip_damaged, report):
+    """The Corpus without what cannot be read; InputError that names the first of it, unless it may be skipped."""
+    kept, skipped = {"train": dict(corpus.train), "val": dict(corpus.val)}, list(corpus.skipped)
+    for part, readers in kept.items():
+        for name, reasons in damaged(readers, report=report).items():
+            if not skip_damaged:
+                first = first_of(list(reasons.values()), f" in {name}")
+                raise InputError(f"{first}; --skip-damaged leaves out what is damaged")
+            skipped += [f"{name}: {why}" for why in reasons.values()]
+            left = {entry for entry, _ in readers[name].entries} - set(reasons)
+            if left:
+                kept[part][name] = readers[name].only(left)
+            else:
+                del kept[part][name]
+    return Corpus(kept["train"], kept["val"], skipped)
+
+
+def _readers(root, names, unseen, truth, skip_damaged):
+    """Yields (name, {split: reader}, lines that say what was left out) of what is trained or scored on."""
+
+    def splits_of(data, there):
+        # a gaze folder without the split train is no part of the run; a data set without it is validated on
+        known = data.kind != GAZE or "train" in there
+        return [split for split in ("train", *VALIDATION) if split in there and known]
+
+    for data in find_data(root, names, TRAINING, split="train", without=unseen):
+        readers, told = read_data(data, partial(splits_of, data), truth, skip_damaged=skip_damaged)
+        yield data.name, readers, told
+
+
+def _unseen(root, names, truth, skip_damaged):
+    """({name: reader of its held-out split}, lines on what was left out) of sets that are scored alone; InputError for
+    one that is not there, or has no such split."""
+    found, lines = {}, []
+    for name in names:
+        here = find_data(root, [name], TRAINING)
+        if not here:
+            raise not_here(root, name, TRAINING)
+        readers, told = read_data(
+            here[0], lambda there: [each for each in VALIDATION if each in there][:1], truth, skip_damaged=skip_damaged
+        )
+        lines += [f"{name}: {line}" for line in told]
+        if not readers and not told:
+            raise InputError(
+                f"{root} has no gaze of {name} in {' or '.join(VALIDATION)}, so it cannot be scored unseen; leave it "
+                "out of unseen, or set score_unseen: false"
+            )
+        if readers:
+            [found[name]] = readers.values()
+    return found, lines
+
+
+def modality(name, reader):
+    """ "image", "video" or "audio_video", as its record says; of gaze folders and packs, as what they hold says."""
+    if name in catalogue() and reader.is_video == (catalogue()[name].modality != "image"):
+        return catalogue()[name].modality
+    if not reader.is_video:
+        return "image"
+    return "audio_video" if all(map(reader.has_audio, range(len(reader)))) else "video"
+
+
+def is_free_viewing(name, condition):
+    """Whether a set's condition is free viewing, as the paper's Tables 7 to 9 call it, or its own name."""
+    return corpus_prompts.paradigm(name) == "free_viewing" if name in catalogue() else condition == "free_viewing"
+
+
+def strata_of(readers, warm_start=0):
+    """(strata, members): what the plan draws from, and the numbers in `reader.entries` of each stratum's members, by
+    (name, condition). readers: {name: reader}. warm_start: epochs in which only free viewing is drawn, where there is
+    any."""
+    free = [is_free_viewing(name, each) for name, reader in readers.items() for each in reader.conditions]
+    warm_start = warm_start if any(free) else 0
+    strata, members = [], {}
+    for name, reader in readers.items():
+        kind = modality(name, reader)
+        for condition in reader.conditions:
+            mine = [number for number, entry in enumerate(reader.entries) if entry[1] == condition]
+            if not mine:
+                continue
+            members[name, condition] = mine
+            films = kind != "image"
+            count = tuple(reader.frames(number) for number in mine) if films else len(mine)
+            labelled = tuple(reader.labelled(number) for number in mine) if films else None
+            joins = 0 if is_free_viewing(name, condition) else warm_start
+            strata.append(Stratum(name, kind, condition, count, labelled, joins=joins))
+    return strata, members
+
+
+def described(corpus, left_out):
+    """What a run is trained and scored on, as plain data for data.json."""
+
+    def each(readers):
+        return {
+            name: {
+                "modality": modality(name, reader),
+                "split": reader.split,
+                "count": len(reader),
+                "frames": sum(map(reader.frames, range(len(reader)))) if reader.is_video else None,
+                "folder": str(reader.root),
+                "ground_truth": reader.ground_truth,
+                "licence": catalogue()[name].licence.name if name in catalogue() else None,
+            }
+            for name, reader in readers.items()
+        }
+
+    return {"train": each(corpus.train), "held_out": each(corpus.val), "left_out": left_out}
+
+
+def fingerprint(strata):
+    """A few letters that change when what is drawn from changes: sets, conditions, or how many there are of them."""
+    parts = [(each.set, each.condition, each.members, each.weight, each.joins) for each in sorted(strata)]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,121 @@
+"""Frozen features, computed once: what the backbone's frozen blocks give for each training picture, kept on disk.
+
+The blocks below the first adapted one never change during a run, so their outputs are computed before the first epoch
+and read back as float16 ever after. A cache is, for a gaze folder and split, two arrays (pictures as they are, and
+mirrored) of the tapped blocks' raw outputs [n, taps, 1+N, D], and a note in JSON that says what they were made from and
+how many are finished, so that an interrupted computation goes on where it stopped. A cache that is damaged, or was made
+from something else, is made anew.
+"""
+
+import json
+import math
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from mindaam.errors import OutputError
+from mindaam.files import write_text
+
+SAVE_EVERY = 32  # pictures between two notes of progress
+
+
+class FeatureCache:
+    """Features of one list of pictures under one backbone.
+
+    folder: where the files live; stem: their common name, such as "osie.train"; names: the pictures, in order;
+    recipe: a dict of everything that the numbers depend on (weights' sha256, picture size, ...); shape: of one
+    picture's features, (taps, 1+N, D); mirrored: keep those of the mirrored pictures too.
+    Raises OutputError when the place cannot be written to or is too full.
+    """
+
+    def __init__(self, folder, stem, names, recipe, shape, mirrored=True):
+        self.folder, self.stem, self.names, self.shape = Path(folder), stem, list(names), tuple(shape)
+        self.rows = {name: row for row, name in enumerate(self.names)}
+        # through JSON and back, so that it compares equal to what a note says
+        self.origin = json.loads(json.dumps({"recipe": recipe, "names": self.names, "shape": self.shape}))
+        self.note = self.folder / f"{stem}.json"
+        variants = ("plain", "mirrored") if mirrored else ("plain",)
+        self.done = self._noted(variants)
+        self.arrays = {variant: self._kept(variant) for variant in variants}
+        try:
+            self._make_missing()
+        except OSError as error:
+            raise OutputError(f"cannot write features to {self.folder}: {error.strerror or error}") from error
+
+    def _path(self, variant):
+        return self.folder / f"{self.stem}.{variant}.npy"
+
+    def _noted(self, variants):
+        """How many pictures of each variant the note calls finished; none when it is another's, damaged or absent."""
+        try:
+            note = json.loads(self.note.read_text(encoding="utf-8"))
+            ours = {key: note[key] for key in self.origin} == self.origin
+            return {variant: int(note["done"].get(variant, 0)) if ours else 0 for variant in variants}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            # computing again is the cure for them all
+            return dict.fromkeys(variants, 0)
+
+    def _kept(self, variant):
+        """The array on disk when something in it is finished and it is whole, else None."""
+        if not self.done[variant]:
+            return None
+        try:
+            # mapped for reading first: for writing, NumPy fills a file that was cut short up with zeros
+            np.load(self._path(variant), mmap_mode="r", allow_pickle=False)
+            array = np.load(self._path(variant), mmap_mode="r+", allow_pickle=False)
+        except (OSError, EOFError, ValueError):
+            return None
+        return array if array.dtype == np.float16 and array.shape == (len(self.names), *self.shape) else None
+
+    def _make_missing(self):
+        """Creates the arrays that are not there, the note first: no array may be older than what is said of it."""
+        missing = [variant for variant, array in self.arrays.items() if array is None]
+        if not missing:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.done |= dict.fromkeys(missing, 0)
+        for variant in missing:
+            self._path(variant).unlink(missing_ok=True)
+        self._write_note()
+        needed = 2 * len(missing) * len(self.names) * math.prod(self.shape)
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:  # asked beforehand, because a mapped file on a full disk kills the process
+            raise OutputError(
+                f"the features of {self.stem} take {needed / 1e9:.1f} GB in {self.folder}, where {free / 1e9:.1f} GB "
+                "are free; make room, or name another folder"
+            )
+        for variant in missing:
+            shape = (len(self.names), *self.shape)
+            self.arrays[variant] = open_memmap(self._path(variant), mode="w+", dtype=np.float16, shape=shape)
+
+    def _write_note(self):
+        write_text(self.note, json.dumps({**self.origin, "done": self.done}))
+
+    def fill(self, compute, picture, report=None):
+        """Computes what is missing.
+
+        compute: pictures [1,3,H,W] float32 -> features [taps,1+N,D]; picture: row -> normalised picture [3,H,W];
+        report: called as report(variant, pictures done, pictures in all, seconds a picture) every SAVE_EVERY pictures.
+        """
+        total = len(self.names)
+        for variant, array in self.arrays.items():
+            started, first = time.monotonic(), self.done[variant]
+            for row in range(first, total):
+                pixels = picture(row)
+                if variant == "mirrored":
+                    pixels = np.ascontiguousarray(pixels[..., ::-1])
+                array[row] = compute(pixels[None])
+                if (row + 1) % SAVE_EVERY == 0 or row + 1 == total:
+                    array.flush()
+                    self.done[variant] = row + 1
+                    self._write_note()
+                    if report:
+                        report(variant, row + 1, total, (time.monotonic() - started) / (row + 1 - first))
+
+    def read(self, names, taps, mirrored):
+        """The first `taps` taps of some pictures, float32 [len(names),taps,1+N,D]; `mirrored` goes for all of them."""
+        array = self.arrays["mirrored" if mirrored else "plain"]
+        return np.stack([array[self.rows[name], :taps] for name in names]).astype(np.float32)

@@ -1,0 +1,229 @@
+"""AAM for MindFormers: its registry, its YAML, its optimizers and schedules, its context for Ascend, its Trainer.
+
+MindFormers is imported here alone, inside functions: it takes long, and everything else works without it. All of this
+has been run on a CPU with a tiny model, the Trainer included. On Ascend, for which it is meant, it has NOT BEEN RUN,
+and neither with several ranks.
+"""
+
+import atexit
+import functools
+import importlib
+import math
+import os
+import shutil
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+import mindspore as ms
+from mindspore import nn, ops
+
+from mindaam import yaml_files
+from mindaam.errors import ConfigError
+from mindaam.models.aam import AAM
+from mindaam.models.head import EPSILONS
+from mindaam.models.registry import model_config
+from mindaam.objectives.total import LossTerms, Weights, weighted
+from mindaam.schema import mapping, validate
+from mindaam.training.optim.adamw import AdamW
+from mindaam.training.optim.groups import GroupsConfig, groups
+from mindaam.training.tasks.phases_config import LossConfig
+from mindaam.zoo.model_files import checkpoint_file
+from mindaam.zoo.weights import load_backbone, load_weights
+
+RELEASE, MINDSPORE = "1.9", "2.9"  # a pair: each MindFormers release is for one MindSpore
+COLUMNS = ("pictures", "sentences", "truth")  # of the data set that `launch` takes
+
+
+def mindformers():
+    """The imported MindFormers. Raises ConfigError when it, or the MindSpore that belongs to it, is not there."""
+    for name, wanted in (("mindformers", RELEASE), ("mindspore", MINDSPORE)):
+        try:
+            found = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            raise ConfigError(_advice(f"{name} is not installed")) from None
+        if found.split(".")[:2] != wanted.split("."):
+            raise ConfigError(_advice(f"{name} {found} is installed"))
+    if "LOCAL_DEFAULT_PATH" not in os.environ:
+        # on import it makes its log files there; without the variable, in ./output
+        place = tempfile.mkdtemp(prefix="mindformers-")
+        os.environ["LOCAL_DEFAULT_PATH"] = place
+        atexit.register(shutil.rmtree, place, ignore_errors=True)
+    try:
+        return importlib.import_module("mindformers")
+    except ImportError as error:
+        raise ConfigError(_advice(f"MindFormers cannot be imported ({' '.join(str(error).split())})")) from error
+
+
+def _advice(problem):
+    return (
+        f"{problem}; this needs MindFormers {RELEASE} with MindSpore {MINDSPORE}: "
+        f"pip install 'mindformers=={RELEASE}.*' 'mindspore=={MINDSPORE}.*', or train with `mindaam train`"
+    )
+
+
+class AAMAdamW(nn.Optimizer):
+    """Our AdamW as MindFormers takes an optimizer.
+
+    MindFormers' own is as accurate, but fails on parameters without an axis, such as an AAM's curvatures and scales,
+    and takes more than twice as long on a CPU. params: list of Parameter, or of dicts with "params" and "weight_decay".
+    """
+
+    def __init__(self, params, learning_rate=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+        given = params if isinstance(params[0], dict) else [{"params": params}]
+        ours = [(list(each["params"]), each.get("weight_decay", weight_decay), 1.0) for each in given]
+        super().__init__(learning_rate, params, weight_decay)
+        self.ours, self.eps = AdamW(ours, tuple(betas), eps), eps
+        self.logarithms = [math.log(beta) for beta in betas]
+
+    def construct(self, gradients):
+        """Moves every parameter once, and counts the step; gradients in the order of the parameters."""
+        rate = self.get_lr().astype(ms.float32).reshape(())
+        self.assignadd(self.global_step, self.global_step_increase_tensor)
+        step = self.global_step.astype(ms.float32).reshape(())
+        first = -ops.expm1(step * self.logarithms[0])  # 1 - beta^step, with all of float32's digits
+        root = ops.sqrt(-ops.expm1(step * self.logarithms[1]))
+        return self.ours(gradients, ops.stack((rate * root / first, self.eps * root, rate)))
+
+
+class AAMTrainStep(nn.TrainOneStepCell):
+    """Loss, gradients, update: MFTrainOneStepCell without its loss scale, which bfloat16 and float32 do not need.
+
+    Unlike the other, whose check for overflow has no kernel there, it runs on a CPU.
+    """
+
+    def __init__(self, network, optimizer, **of_other_wrappers):
+        super().__init__(network, optimizer)
+
+
+@functools.cache
+def register():
+    """Makes AAMConfig and AAMForTraining known to MindFormers, once; returns both classes. Errors as `mindformers`."""
+    library = mindformers()
+
+    class AAMConfig(library.PretrainedConfig):
+        """Which AAM, as `model_config` takes it, and the loss's weights (LossConfig)."""
+
+        model_type = "aam"
+
+        def __init__(self, name="aam_dinov3_vitl16", preset="paper", changes=None, loss=None, **known_to_mindformers):
+            super().__init__(**known_to_mindformers)
+            self.name, self.preset = name, preset
+            self.changes, self.loss = _plain(changes), _plain(loss)
+
+    class AAMForTraining(library.PreTrainedModel):
+        """AAM under its loss, on pictures, the form in which MindFormers trains a network."""
+
+        config_class = AAMConfig
+        base_model_prefix = "aam"
+
+        def __init__(self, config):
+            super().__init__(config, auto_prefix=False)  # the parameters keep AAM's names
+            weights = validate(LossConfig, config.loss, "model_config.loss")
+            self.aam = AAM(model_config(config.name, config.preset, config.changes))
+            self.weights, self.terms = Weights(**weights.model_dump()), LossTerms(EPSILONS[self.aam.config.epsilons])
+
+        def construct(self, pictures, sentences, truth):
+            """pictures [B,3,H,W] normalised, sentences [B,E], truth [B,1,H,W] densities -> the loss, float32 []."""
+            prediction, image, text, anchor, curvature = self.aam(pictures, sentences)
+            return weighted(self.terms(prediction, truth, image, text, anchor, curvature), self.weights)
+
+    kinds = library.MindFormerModuleType
+    library.MindFormerRegister.register_cls(AAMConfig, kinds.CONFIG)
+    library.MindFormerRegister.register_cls(AAMForTraining, kinds.MODELS)
+    library.MindFormerRegister.register_cls(AAMAdamW, kinds.OPTIMIZER)
+    library.MindFormerRegister.register_cls(AAMTrainStep, kinds.WRAPPER)
+    return AAMConfig, AAMForTraining
+
+
+def _plain(section):
+    """A section of MindFormers' configuration, in which a missing key reads as None, as ordinary dicts."""
+    return {key: _plain(value) if isinstance(value, dict) else value for key, value in dict(section or {}).items()}
+
+
+def load_config(path):
+    """The MindFormerConfig in a YAML file, MindFormers' defaults filled in. Raises ConfigError when it cannot be."""
+    register()
+    if not os.path.isfile(path) or Path(path).suffix not in (".yaml", ".yml"):
+        raise ConfigError(f"{path} is not a YAML file that exists; configs/mindformers has one to start from")
+    mapping(yaml_files.read(path), path)  # MindFormers' own reader has no bounds
+    try:
+        config = mindformers().MindFormerConfig(str(path))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"MindFormers does not take {path}: {' '.join(str(error).split())}") from error
+    for section in ("model", "optimizer", "lr_schedule"):
+        if not config.get(section):
+            raise ConfigError(f"{path} has no section {section}")
+    return config
+
+
+def build_network(config):
+    """The network of a `load_config`, with its initial values: AAMForTraining.
+
+    Raises ConfigError for a model that does not exist or cannot be.
+    """
+    register()
+    from mindformers.models.build_model import build_model
+
+    try:
+        return build_model(config.model)
+    except ValueError as error:  # what MindFormers' registry says of a class that it does not know
+        raise ConfigError(f"MindFormers cannot build the model: {' '.join(str(error).split())}") from error
+
+
+def build_schedule(config, steps):
+    """MindFormers' schedule of a `load_config`, a Cell from step to rate; steps: of the run, where it says -1."""
+    mindformers()
+    from mindformers.core.lr import build_lr
+
+    section = config.lr_schedule.copy()
+    if section.get("total_steps") in (None, -1):
+        section["total_steps"] = steps
+    return build_lr(section)
+
+
+def build_optimizer(config, network, steps):
+    """MindFormers' optimizer over the trained parameters of AAMForTraining, in the groups of `parameter_groups`.
+
+    Its own rule for what is decayed knows no parameters without an axis, so curvatures and scales would be decayed.
+    """
+    mindformers()
+    from mindformers.core.optim import build_optim
+
+    found = groups(network.aam, GroupsConfig(weight_decay=config.optimizer.weight_decay or 0.0))
+    parameters = [{"params": each.parameters, "weight_decay": each.weight_decay} for each in found]
+    section = config.optimizer.copy()
+    return build_optim(section, default_args={"params": parameters, "learning_rate": build_schedule(config, steps)})
+
+
+def set_up(config):
+    """Sets MindSpore up as the `context` and `parallel` sections say, by MindFormers: device, memory, ranks.
+
+    It takes the place of `runtime.configure` on Ascend. Returns (rank, number of ranks).
+    """
+    mindformers()
+    from mindformers.core.context import build_context
+
+    context = build_context(config)
+    return context.rank_id, context.device_num
+
+
+def launch(path, dataset):
+    """Trains by MindFormers' Trainer. NOT RUN on Ascend, or with several ranks; on one CPU with a tiny model it was.
+
+    path: a YAML file such as configs/mindformers/aam_dinov3_vitl16.yaml; dataset: a MindSpore Dataset of batches with
+    the columns COLUMNS, as AAMForTraining takes them. Checkpoints are MindFormers' own, in its output_dir. Under
+    `msrun` with use_parallel, every rank must be given its own part of the data. Raises ConfigError or CheckpointError.
+    """
+    config = load_config(path)
+    set_up(config)
+    network = build_network(config)
+    start = config.model.model_config.checkpoint_name_or_path
+    if start:
+        load_weights(network.aam, checkpoint_file(start))
+    else:
+        load_backbone(network.aam)
+    steps = config.runner_config.epochs * dataset.get_dataset_size()
+    optimizer = build_optimizer(config, network, steps)
+    network.set_train(True)
+    mindformers().Trainer(args=config, model=network, optimizers=optimizer, train_dataset=dataset).train()

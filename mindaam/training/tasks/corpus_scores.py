@@ -1,0 +1,82 @@
+"""Scores during a run on the corpus: CC, SIM and KLD on some pictures, or on a clip of some films, of each held-out
+split, compared at a longest side of 400 pixels as the published baselines are."""
+
+import numpy as np
+
+from mindaam.data.prompts.prompting import sentences
+from mindaam.data.transforms import as_seen, fit_within, normalise, resize_image
+from mindaam.training.feeding.corpus import modality
+from mindaam.training.tasks.phases_scores import LONGEST_SIDE, map_scores
+
+METRICS = ("CC", "SIM", "KLD")
+
+
+def held_out_scores(model, encode, name, reader, config, world, audio_encoding=None):
+    """[sum of CC, of SIM, of KLD, number of maps] over this rank's part of a reader's split.
+
+    model: AAM in evaluation mode; config: CorpusConfig; world: World; hearing: the run's Hearing, by which films with
+    sound are scored with it, so that the best model is chosen with the branch that it is trained with; None without.
+    """
+    films = reader.is_video
+    count = config.validation["films" if films else "pictures"]
+    sums = np.zeros(4)
+    for entry in spread(len(reader), count)[world.rank :: world.size]:
+        sentence = sentences(config.prompting, name, reader, reader.entries[entry][1])[0]
+        if films:
+            images, truths, audio = clip_of(reader, entry, model.config, audio_encoding)
+        else:
+            (images, truths), audio = picture_of(reader, entry, model.config), None
+        maps = model.infer(images, encode([sentence]), audio, clip=films).map
+        for each, truth in zip(maps, truths, strict=True):
+            sums += [*map_scores(each[0], truth), 1.0]
+    return sums
+
+
+def spread(length, count):
+    """At most `count` numbers of 0..length-1, evenly spread, rising."""
+    return np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int)).tolist()
+
+
+def picture_of(reader, entry, settings):
+    """A picture as the model takes it [1,3,H,W], and its truth in a list."""
+    seen = as_seen(reader.image(entry), tuple(settings.image_size), settings.resize)
+    truth = reader.density(entry, fit_within(reader.size(entry), LONGEST_SIDE))
+    return normalise(seen, settings.mean, settings.std)[None], [truth]
+
+
+def audio_sets(corpus, audio_encoding):
+    """The names of a Corpus's held-out sets that are scored with their sound: those that are trained with it; a set
+    that is only scored, as what it is. None under no Hearing."""
+    if audio_encoding is None:
+        return []
+    readers = {name: corpus.train.get(name, reader) for name, reader in corpus.val.items()}
+    return sorted(name for name, reader in readers.items() if modality(name, reader) == "audio_video")
+
+
+def clip_of(reader, entry, settings, audio_encoding=None):
+    """The clip in a film's middle as the model takes it [T,3,H,W], the truths of its frames, and the embeddings of its
+    audio, [T,K,A], or [T,A] as released; None of a film without, or without a Hearing."""
+    length, frames = settings.temporal.clip, reader.frames(entry)
+    positions = np.minimum(max(0, (frames - length) // 2) + np.arange(length), frames - 1).tolist()
+    cut = None if audio_encoding is None else audio_encoding.cut
+    sample = reader.clip(entry, positions, tuple(settings.image_size), resize=settings.resize, sound=cut)
+    audio = None if sample.sound is None else audio_encoding.by_frame(sample.sound)
+    size = fit_within(reader.size(entry), LONGEST_SIDE)
+    images = np.stack([normalise(each, settings.mean, settings.std) for each in sample.image])
+    return images, [reader.density(entry, position, size) for position in positions], audio
+
+
+def samples(run, most=6):
+    """[(caption, picture uint8, map, truth)] of some held-out pictures under a Run's model, for its report."""
+    run.model.set_train(False)
+    found, readers = [], {name: each for name, each in run.corpus.val.items() if not each.is_video}
+    for name, reader in list(readers.items())[:most]:
+        for entry in spread(len(reader), max(1, most // len(readers))):
+            sentence = sentences(run.config.prompting, name, reader, reader.entries[entry][1])[0]
+            images, truths = picture_of(reader, entry, run.model.config)
+            seen = run.model.infer(images, run.encode([sentence])).map[0, 0]
+            picture = resize_image(reader.image(entry), truths[0].shape)
+            found.append(
+                (f"{name}: {reader.entries[entry][0]}", picture, resize_image(seen, truths[0].shape), truths[0])
+            )
+    return found

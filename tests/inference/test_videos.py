@@ -1,0 +1,125 @@
+"""A film through a model: all of it, in order, beside each other, and what is left when it ends early."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mindaam.data.audio.video_audio import read_audio
+from mindaam.data.videos.reading import Pick, VideoBroken, read_frames
+from mindaam.errors import InputError, OutputError
+from mindaam.inference import videos
+from mindaam.inference.predictor import Predictor
+from mindaam.inference.results import SUFFIXES_OF_VIDEOS, Job
+from mindaam.inference.videos import density_size, follow, write_video
+from mindaam.inference.windows import Windows
+from tests.clips import make_clip
+from tests.fakes import FakeEncoder, FakeModel
+
+
+def spots(count, size=(48, 64)):
+    """Frames with one bright spot that moves to the right."""
+    frames = np.full((count, *size, 3), 20, np.uint8)
+    for number in range(count):
+        frames[number, 20:28, 2 * number : 2 * number + 8] = 250
+    return list(frames)
+
+
+def predictor(clip=None):
+    return Predictor(FakeModel(clip=clip), sentence_encoder=FakeEncoder())
+
+
+def job(source, folder, kinds=("overlay", "map", "npy")):
+    return Job(source, {kind: folder / (source.stem + SUFFIXES_OF_VIDEOS[kind]) for kind in kinds})
+
+
+@pytest.fixture
+def film(tmp_path):
+    return make_clip(tmp_path / "film.mp4", spots(25), rate=10, tone=2.5)
+
+
+@pytest.fixture
+def out(tmp_path):
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize("clip", [None, 8])
+def test_all_results_of_a_film(film, out, clip):
+    told = []
+    task = job(film, out)
+    done = write_video(task, predictor(clip), "people look", report=lambda *state: told.append(state))
+    assert done == (25, None, None) and [count for count, _ in told] == list(range(1, 26))
+    overlay, gray = (list(read_frames(task.targets[kind])) for kind in ("overlay", "map"))
+    assert len(overlay) == len(gray) == 25
+    np.testing.assert_allclose([frame.time for frame in overlay], np.arange(25) / 10, atol=1e-3)
+    assert read_audio(task.targets["overlay"], 16000).std() > 0.2 and read_audio(task.targets["map"], 16000) is None
+    with np.load(task.targets["npy"]) as kept:
+        assert kept["density"].shape == (25, 48, 64) and kept["density"].dtype == np.float32
+        np.testing.assert_allclose(kept["density"].sum((1, 2)), 1, atol=1e-5)
+        np.testing.assert_allclose(kept["times"], np.arange(25) / 10, atol=1e-6)
+        if clip is None:  # the fake model looks at bright places, and each frame's map lies on that frame
+            columns = kept["density"].sum(1).argmax(1)
+            assert (np.abs(columns - (2 * np.arange(25) + 4)) <= 4).all()
+            assert (np.diff(columns) >= 0).all()
+    assert sorted(path.name for path in out.iterdir()) == ["film.map.mp4", "film.npz", "film.overlay.mp4"]
+
+
+def test_a_part_starts_at_zero_but_keeps_the_films_times(film, out):
+    task = job(film, out)
+    assert write_video(task, predictor(), "people look", Pick(0.5, 1.5, 2)).frames == 5
+    assert [round(frame.time, 3) for frame in read_frames(task.targets["overlay"])] == [0, 0.2, 0.4, 0.6, 0.8]
+    np.testing.assert_allclose(np.load(task.targets["npy"])["times"], [0.5, 0.7, 0.9, 1.1, 1.3])
+
+
+def test_densities_have_a_stated_size():
+    assert density_size((720, 1280)) == (90, 160) and density_size((48, 64)) == (48, 64)
+    assert density_size((1, 8192)) == (1, 160)
+
+
+def test_frames_and_predictions_stay_together(film):
+    frames = list(read_frames(film))
+    for windows in (Windows(1, 0), Windows(8, 2), Windows(8, 7, causal=True)):
+        pairs = list(follow(predictor(8), frames, "people look", windows))
+        assert [frame.time for frame, _ in pairs] == [frame.time for frame in frames]
+
+
+def test_a_film_cut_short_gives_all_of_what_there_was(tmp_path, out):
+    draw = np.random.default_rng(0)
+    whole = make_clip(tmp_path / "w.mkv", [draw.integers(0, 255, (48, 64, 3), np.uint8) for _ in range(100)])
+    (cut := tmp_path / "cut.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    readable = []
+    with pytest.raises(VideoBroken):
+        for frame in read_frames(cut):
+            readable.append(frame)
+    for clip in (None, 16):
+        task = job(cut, out, ["overlay"])
+        done = write_video(task, predictor(clip), "people look")
+        assert isinstance(done.problem, VideoBroken) and done.frames == len(readable)
+        assert len(list(read_frames(task.targets["overlay"]))) == len(readable)
+
+
+def test_ctrl_c_leaves_a_film_of_what_was_done(film, out):
+    def stop(count, second):
+        if count == 12:
+            raise KeyboardInterrupt
+
+    task = job(film, out)
+    with pytest.raises(KeyboardInterrupt):
+        write_video(task, predictor(), "people look", report=stop)
+    assert len(list(read_frames(task.targets["overlay"]))) == len(list(read_frames(task.targets["map"]))) == 12
+    assert np.load(task.targets["npy"])["density"].shape[0] == 12
+    assert sorted(path.name for path in out.iterdir()) == ["film.map.mp4", "film.npz", "film.overlay.mp4"]
+
+
+def test_an_error_leaves_nothing(film, out, monkeypatch):
+    with pytest.raises(OutputError, match="cannot write"):
+        write_video(job(film, Path("/nowhere/at/all"), ["overlay"]), predictor(), "people look")
+    monkeypatch.setattr(videos.render, "overlay", lambda *_: 1 / 0)  # in the thread that writes
+    with pytest.raises(ZeroDivisionError):
+        write_video(job(film, out), predictor(), "people look")
+    assert not list(out.iterdir())
+    (text := film.with_name("text.mp4")).write_text("no film\n" * 30)
+    with pytest.raises(InputError, match="not a film"):
+        write_video(job(text, out), predictor(), "people look")
+    assert not list(out.iterdir())

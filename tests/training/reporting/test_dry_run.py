@@ -1,0 +1,114 @@
+"""What a run would do: tables whose sums are the model's, and estimates that grow where they must."""
+
+import pytest
+import yaml
+
+from mindaam.encoders.lora import lora_parameters
+from mindaam.encoders.tables import stored_parameters
+from mindaam.models.flops import training_flops
+from mindaam.models.registry import build_model
+from mindaam.places import configs_dir
+from mindaam.schema import override, read_yaml, validate
+from mindaam.training.reporting.dry_run import (
+    Load,
+    activations,
+    adapted_blocks,
+    describe,
+    load_of,
+    memory,
+    parameter_rows,
+    seconds,
+    step_bytes,
+    step_flops,
+)
+from mindaam.training.tasks.corpus_config import CorpusConfig
+from tests.models import tiny, tiny_video
+
+
+@pytest.fixture(scope="module")
+def film():
+    return build_model(tiny_video.NAME, "paper", changes=tiny_video.CHANGES)
+
+
+def configuration(*changes):
+    data = read_yaml(configs_dir() / "train" / "corpus.yaml")
+    changes = ["sampling.batch_size=6", "sampling.clip=6", "sampling.clips=2", *changes]
+    return validate(CorpusConfig, override(data, changes), "corpus.yaml")
+
+
+@pytest.fixture(scope="module")
+def config():
+    return configuration("part=3")
+
+
+def test_the_table_sums_to_the_models_parameters(film):
+    *rows, total = parameter_rows(film)
+    parameters = [parameter for _, parameter in stored_parameters(film)]
+    assert total[:2] == ("all", sum(each.size for each in parameters))
+    assert total[2] == sum(each.size for each in parameters if each.requires_grad)
+    assert total[4] == 4 * total[1]
+    for column in range(1, 5):
+        assert total[column] == sum(row[column] for row in rows)
+    assert all(row[1] == row[2] + row[3] for row in [*rows, total])
+    found = {row[0]: row for row in rows}
+    assert found["backbone, blocks"][2] == 0 < found["backbone, blocks"][3]
+    assert found["backbone, adapters"][3] == 0 < found["backbone, adapters"][2]
+    assert {"head, neck", "head, temporal", "head, fusion", "head, hierarchy", "head, decoder's stages"} <= set(found)
+
+
+def test_the_text_holds_the_configuration_and_all_sections(film, config):
+    text = describe(film, config)
+    head, _, rest = text.partition("\n\nParameters\n")
+    assert yaml.safe_load(head.split("\n", 2)[2]) == config.model_dump(mode="json")
+    assert "(estimate)" in rest and "pictures (6)" in rest and "clips (12)" in rest
+    eight = next(line for line in rest.splitlines() if line.startswith("seconds on 8 "))
+    assert eight.endswith("cannot be shared") and "seconds on 1 Ascend 910B3" in rest
+    assert f"{parameter_rows(film)[-1][1]:,}" in rest
+    assert not any(line != line.rstrip() for line in rest.splitlines())
+
+
+def test_a_rank_does_its_share_in_parts():
+    assert load_of(configuration("part=3")) == Load(3, calls=2, clips=2)
+    assert load_of(configuration("part=3"), 2) == Load(3, calls=1, clips=1)
+    assert load_of(configuration("sampling.batch_size=4", "part=4"), 2) == Load(2)
+    more = configuration("ema={decay: 0.9}", "precision=bfloat16", "recompute=true", "shard_optimizer=true")
+    assert load_of(more, 2) == Load(3, ema=True, recompute=True, bytes=2, sharers=2)
+
+
+def test_memory_counts_what_training_keeps_for_each_trained_parameter(film, config):
+    trained = parameter_rows(film)[-1][2]
+    plain, more = memory(film, config, Load(3)), memory(film, config, Load(3, calls=2, ema=True, sharers=2))
+    assert plain["gradients"] == 4 * trained and plain["AdamW's moments"] == 8 * trained
+    assert plain["accumulated gradients"] == plain["average of the weights"] == 0
+    assert more["accumulated gradients"] == more["average of the weights"] == more["AdamW's moments"] == 4 * trained
+    assert more["activations"] == plain["activations"] > 0
+
+
+def test_activations_grow_with_pictures_and_shrink_with_recomputing_halves_and_freezing():
+    model = build_model(tiny_video.NAME, changes=tiny_video.CHANGES)  # one of its own, which is frozen below
+    one, two = activations(model, 1, 1, False, Load(1)), activations(model, 2, 2, False, Load(2))
+    assert two == 2 * one
+    assert activations(model, 1, 1, False, Load(1, recompute=True)) < one
+    assert activations(model, 1, 1, False, Load(1, bytes=2)) < one
+    assert one < activations(model, 6, 3, True, Load(1)) < activations(model, 6, 6, True, Load(1))
+    adapters = lora_parameters(model.backbone)
+    assert adapted_blocks(model) == 4
+    for parameter in adapters:
+        parameter.requires_grad = False
+    assert adapted_blocks(model) == 0 and activations(model, 1, 1, False, Load(1)) < one
+
+
+def test_a_step_is_as_many_pictures_or_clips_as_the_configuration_says(film, config):
+    found = step_flops(film, config, load_of(config))
+    one = training_flops(film.config)
+    assert found["pictures"] == {part: 6 * flop for part, flop in one.items()}
+    assert found["clips"]["temporal"] == 2 * training_flops(film.config, 6, 4)["temporal"] > 0
+    assert list(step_flops(tiny.tiny_model(), config, load_of(config))) == ["pictures"]
+
+
+def test_two_devices_take_half_the_arithmetic_and_less_memory_traffic_each(film, config):
+    one, two = load_of(config), load_of(config, 2)
+    for kind, parts in step_flops(film, config, one).items():
+        assert sum(step_flops(film, config, two)[kind].values()) == sum(parts.values()) / 2
+        assert step_bytes(film, config, two)[kind] < step_bytes(film, config, one)[kind]
+        assert seconds(film, config, two)[kind] < seconds(film, config, one)[kind]
