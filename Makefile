@@ -3,6 +3,7 @@
 # make test-ranks   slow tests on a CPU: two ranks, a killed run, and the scripts for clusters
 # make test-docs    slow tests: every block of README.md and docs/ that needs neither network nor device
 # make reliability  damaged and hostile files, row by row (a quarter of an hour); writes docs/reliability.md
+# make equal-bits   tiny runs of all tasks, compared bit for bit with those of an earlier commit (a quarter of an hour)
 # CI runs .ci/run: test, test-ranks, test-docs and demo.
 # Each target creates .venv and installs the requirements if they are missing.
 # make PYTHON=/path/to/python demo   selects the Python for .venv.
@@ -15,7 +16,7 @@ OUT := demo_out
 SUITS := import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.11 python3.12 python3.10)
 
-.PHONY: demo test test-slow test-ranks test-docs reliability clean
+.PHONY: demo test test-slow test-ranks test-docs reliability equal-bits clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mindaam predict examples -o $(OUT)
@@ -38,6 +39,9 @@ test-docs: $(VENV)/.installed-test
 
 reliability: $(VENV)/.installed-test
 	$(BIN)/python -m tests.reliability
+
+equal-bits: $(VENV)/.installed-test
+	$(BIN)/python -m tests.equal_bits
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist *.egg-info

@@ -170,7 +170,7 @@ def _predict_video(job, predictor, sentence, asked, shown):
 def _heard(film, info, config, asked):
     """The film's sound as the options want it: Heard, what becomes of it in a few words, what went wrong."""
     from mindaam.errors import InputError
-    from mindaam.inference.audio import open_audio_stream, unheard_because
+    from mindaam.inference.audio_stream import open_audio_stream, unheard_because
     from mindaam.inference.videos import Heard
 
     own = asked.audio in ("auto", "off")
