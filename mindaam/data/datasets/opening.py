@@ -117,7 +117,7 @@ def open_found(found, split, truth=None, *, skip_damaged=False):
 
     truth: GroundTruth. skip_damaged: skip what has problems, rather than raise InputError. Raises InputError for a
     split that does not exist or has no gaze data, and for damage. Video files are decoded once to find their frames
-    (`videos.kept`).
+    (`videos.timeline_cache`).
     """
     found = made_of(found, truth)
     stimuli = found.labelled(split)

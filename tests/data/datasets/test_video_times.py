@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from mindaam.data.audio.windows import cut_of
+from mindaam.data.audio.cutting import cut_of
 from mindaam.data.checks.checking import examine
 from mindaam.data.checks.own_checks import examine_own
 from mindaam.data.datasets import opening

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mindaam.data.audio.windows import Cut
+from mindaam.data.audio.cutting import Cut
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.datasets.opening import open_found
 from mindaam.data.datasets.published import find_set

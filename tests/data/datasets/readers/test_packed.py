@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mindaam.data import prompts, transforms
-from mindaam.data.audio.windows import cut_of
+from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.opening import open_found
 from mindaam.data.datasets.published import find_set
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mindaam.data import prompts, transforms
-from mindaam.data.audio.windows import cut_of
+from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.ground_truth import GroundTruth, pixels_per_degree
 from mindaam.data.datasets.opening import open_found
