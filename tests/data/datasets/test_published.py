@@ -171,7 +171,7 @@ def test_tables_that_lack_a_picture(copied, tmp_path):
     split = next(each.split for each in found.stimuli if each.name.endswith("new.jpg"))
     readers = [open_found(found, split, GroundTruth(source=source)) for source in ("fixations", "maps")]
     place = readers[0].entries.index(("Targets/tower/new.jpg", "free_viewing"))
-    assert "allImages_*.mat lack the picture Targets/tower/new.jpg" in refused(readers[0].load, place)
+    assert "allImages_*.mat lack the picture Targets/tower/new.jpg" in refused(image_sample, readers[0], place)
     assert image_sample(readers[1], place).fixations is None
 
 
