@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 
-from mindaam.data.media import replacing
 from mindaam.data.transforms import resize_image
+from mindaam.files import write_text
 from mindaam.inference.windows import Windows, stream
 from mindaam.metrics.videos import summary
 
@@ -20,8 +20,7 @@ def report(folder, model, videos):
         "frame by frame": score(model, videos, Windows(1, 0)),
         "with the temporal blocks": score(model, videos, Windows(clip, clip // 4)),
     }
-    with replacing(folder / "scores.json") as file:
-        file.write(json.dumps(scores, indent=1).encode())
+    write_text(folder / "scores.json", json.dumps(scores, indent=1))
     return [f"{name}: {line(each)}" for name, each in scores.items()]
 
 

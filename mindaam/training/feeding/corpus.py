@@ -4,6 +4,7 @@ Nothing here imports MindSpore: the processes that decode pictures import this m
 """
 
 import hashlib
+import os
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,8 +15,9 @@ from mindaam.data.datasets.opening import GAZE, TRAINING, NothingHere, find_data
 from mindaam.data.prompts import corpus as corpus_prompts
 from mindaam.data.sampling.strata import Stratum
 from mindaam.errors import InputError, nearest
+from mindaam.files import first_of
+from mindaam.training.feeding.folders import data_root
 
-WORKERS = 2  # processes that decode
 VALIDATION = ("val", "test")  # the first of these splits that has gaze is a set's validation split
 
 
@@ -64,14 +66,57 @@ def open_corpus(root, names, unseen, truth, *, score_unseen=False, skip_damaged=
     return corpus
 
 
+def open_data(config, skip_damaged, progress):
+    """The Corpus of a CorpusConfig and the weights of its sets, {name: weight}; progress: Progress."""
+
+    def report(done, total):
+        progress.passing(f"looking at the data: {done}/{total}")
+
+    names = None if config.corpus is None else tuple(config.corpus)
+    how = {"skip_damaged": skip_damaged, "report": report}
+    unseen = {"score_unseen": config.score_unseen}
+    corpus = open_corpus(data_root(config), names, config.unseen, config.ground_truth, **unseen, **how)
+    weights = {name: weight for name, weight in (config.corpus or {}).items() if name in corpus.train}
+    if config.mix is None:
+        return corpus, weights
+    missing = old_data_missing(config.mix)
+    if missing:
+        progress.say(f"no old data are mixed in: {missing}")
+        return corpus, weights
+    try:
+        old = open_corpus(data_root(config.mix), config.mix.sets, config.unseen, config.ground_truth, **how)
+    except NothingHere as error:
+        if config.mix.data_root is not None:  # a folder that is named must have some
+            raise
+        progress.say(f"no old data are mixed in: {error}")
+        return corpus, weights
+    if set(old.train) <= set(corpus.train):
+        progress.say(f"no old data are mixed in: all under {data_root(config.mix)} are trained on anyway")
+    mine, theirs = (sum(map(len, each.train.values())) for each in (corpus, old))
+    weight = config.mix.share / (1 - config.mix.share) * mine / theirs
+    weights |= {name: weight for name in old.train if name not in corpus.train}
+    mixed = Corpus({**old.train, **corpus.train}, {**old.val, **corpus.val}, [*corpus.skipped, *old.skipped])
+    return mixed, weights
+
+
+def old_data_missing(mix):
+    """Why a Mix that names no folder has nothing to mix in, or None; a folder that it names must be there."""
+    place = os.environ.get("MINDAAM_GAZE")
+    if mix.data_root is not None or (place and os.path.isdir(place)):
+        return None
+    if place:
+        return f"MINDAAM_GAZE names {place}, which is no folder"
+    return "neither mix.data_root nor MINDAAM_GAZE is set"
+
+
 def _probed(corpus, skip_damaged, report):
     """The Corpus without what cannot be read; InputError that names the first of it, unless it may be skipped."""
     kept, skipped = {"train": dict(corpus.train), "val": dict(corpus.val)}, list(corpus.skipped)
     for part, readers in kept.items():
         for name, reasons in damaged(readers, report=report).items():
             if not skip_damaged:
-                more = f" ({len(reasons) - 1} more in {name})" if len(reasons) > 1 else ""
-                raise InputError(f"{next(iter(reasons.values()))}{more}; --skip-damaged leaves out what is damaged")
+                first = first_of(list(reasons.values()), f" in {name}")
+                raise InputError(f"{first}; --skip-damaged leaves out what is damaged")
             skipped += [f"{name}: {why}" for why in reasons.values()]
             left = {entry for entry, _ in readers[name].entries} - set(reasons)
             if left:
@@ -118,9 +163,9 @@ def _unseen(root, names, truth, skip_damaged):
 
 def modality(name, reader):
     """ "image", "video" or "audio_video", as its record says; of gaze folders and packs, as what they hold says."""
-    if name in catalogue() and hasattr(reader, "clip") == (catalogue()[name].modality != "image"):
+    if name in catalogue() and reader.is_video == (catalogue()[name].modality != "image"):
         return catalogue()[name].modality
-    if not hasattr(reader, "clip"):
+    if not reader.is_video:
         return "image"
     return "audio_video" if all(map(reader.has_audio, range(len(reader)))) else "video"
 
@@ -161,7 +206,7 @@ def described(corpus, left_out):
                 "modality": modality(name, reader),
                 "split": reader.split,
                 "count": len(reader),
-                "frames": sum(map(reader.frames, range(len(reader)))) if hasattr(reader, "frames") else None,
+                "frames": sum(map(reader.frames, range(len(reader)))) if reader.is_video else None,
                 "folder": str(reader.root),
                 "ground_truth": reader.ground_truth,
                 "licence": catalogue()[name].licence.name if name in catalogue() else None,

@@ -10,9 +10,9 @@ from typing import Annotated, ClassVar
 import mindspore as ms
 from pydantic import Field, model_validator
 
-from mindaam.data.media import replacing
 from mindaam.data.sampling.plan import SamplerState
 from mindaam.errors import CheckpointError
+from mindaam.files import write_text
 from mindaam.schema import Count, CountOrNone, Few, Rate, RateOrNone, Schema
 from mindaam.training.config import RunConfig, load_config
 from mindaam.training.feeding.negative_samples import Attack
@@ -185,8 +185,7 @@ class SoundingObjectTask(Task):
     def finish(self, folder, best):
         """Writes scores.json; returns their table."""
         scores = score(self.model, self.config, self.held)
-        with replacing(folder / "scores.json") as file:
-            file.write(json.dumps(scores, indent=1).encode())
+        write_text(folder / "scores.json", json.dumps(scores, indent=1))
         return table(scores)
 
 
