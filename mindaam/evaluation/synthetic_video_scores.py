@@ -25,8 +25,8 @@ def report(folder, model, videos):
 
 
 def score(model, videos, windows):
-    """The scores of `metrics.videos.summary` on all videos of a SyntheticVideoSet, predicted in windows; `Windows(1, 0)`
-    is frame by frame."""
+    """The scores of `metrics.videos.summary` on all videos of a SyntheticVideoSet, predicted in windows;
+    `Windows(1, 0)` is frame by frame."""
     rows = []
     for index, spec in enumerate(videos.specs):
 

@@ -7,10 +7,9 @@ trained parameters and the optimizer's state, without its name, and the metadata
 import json
 import os
 
-import numpy as np
-
 from mindaam.errors import CheckpointError
 from mindaam.training import checkpoints
+from mindaam.training.config import with_new_names
 from mindaam.zoo.checkpoints import read_all
 from mindaam.zoo.run_checkpoints import MODEL, OPTIMIZER, table_in
 from mindaam.zoo.weights import notice_unchecked
@@ -19,10 +18,15 @@ LAST, STEPS = "last.safetensors", "steps.csv"
 MOMENTS = ("first_moment.", "second_moment.")
 
 
+def holds_run(folder):
+    """Whether a folder holds a run in an older layout."""
+    return os.path.isfile(folder / LAST)
+
+
 def convert(folder):
     """Writes last.safetensors again as a checkpoint of today's layout and renames steps.csv; the old file stays.
 
-    Raises CheckpointError for a file that is damaged or of no run.
+    Raises CheckpointError for a file that is damaged or not a run's.
     """
     path = folder / LAST
     tensors, metadata = read_all(path)
@@ -32,17 +36,15 @@ def convert(folder):
         task, optimizer, state, number, done = _place(place, config)
         best = float(place.get("best", -1.0))
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} has the place of another version; start in another folder") from error
+        raise CheckpointError(f"{path} is from another version; start the run in another folder") from error
     ours = f"{OPTIMIZER}{optimizer}."
     bare = {name.removeprefix(OPTIMIZER): array for name, array in tensors.items()}
     renamed = {ours + name if name.startswith(MOMENTS) else name: array for name, array in bare.items()}
-    if not done:  # an optimizer that has not taken a step
-        renamed |= {f"{ours}{moment}{name}": np.zeros_like(bare[name]) for moment in MOMENTS for name in bare}
-    today = {
-        "state": state, "number": number, "done": {optimizer: done}, "best": best, "scale": [1.0, 0], "data": None
-    }  # fmt: skip
-    kept = {key: metadata[key] for key in ("config", "model", MODEL) if key in metadata}
-    checkpoints.save(folder, number, renamed, {"task": task, "place": json.dumps(today), **kept})
+    counts = {optimizer: done} if done else {}  # without a count it starts from its initial state
+    today = {"state": state, "number": number, "done": counts, "best": best, "scale": [1.0, 0], "data": None}
+    kept = {key: metadata[key] for key in ("model", MODEL) if key in metadata}
+    kept |= {"task": task, "place": json.dumps(today), "config": json.dumps(with_new_names(config, task))}
+    checkpoints.save(folder, number, renamed, kept)
     if os.path.exists(folder / STEPS):
         os.replace(folder / STEPS, folder / "metrics.csv")
 

@@ -18,7 +18,7 @@ RATE = 16_000  # audio samples per second
 FRAME_RATE, JITTER = 8.0, 0.02  # frames per second; jitter of a frame's time, seconds
 LEAD = 0.8  # least seconds of audio before the first frame, and after the last
 START = 0.3  # greatest delay of the first frame, seconds: a frame's number does not determine its time
-SPEEDS, WAVES, SWING = (0.3, 3.0), 8, 2.0  # an envelope: range in hertz of its cosines, their number, gain before the sigmoid
+SPEEDS, WAVES, SWING = (0.3, 3.0), 8, 2.0  # of an envelope: hertz and number of its cosines, gain before a sigmoid
 # Greatest absolute correlation of the two envelopes over the frames: objects that pulse alike cannot be told apart, nor
 # can opposites where one is darker than its ground and darkens what it grows over.
 MOST_ALIKE = 0.3
@@ -43,7 +43,7 @@ class Spec(NamedTuple):
 
 
 class Clip(NamedTuple):
-    """frames: uint8 RGB [T,H,W,3], shown at times [T] (seconds). wave: mono float32 at RATE, sample i at second i / RATE.
+    """frames: uint8 RGB [T,H,W,3], shown at times [T], seconds. wave: mono float32 at RATE, sample i at i / RATE.
 
     envelopes: [2,T] in 0..1. masks: bool [2,H,W], each object at its largest. densities: float32 [2,h,w], attention on
     each object; each sums to 1.

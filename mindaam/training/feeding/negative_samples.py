@@ -53,8 +53,8 @@ class Attack(Schema):
 
 def noise_like(draw, waves):
     """Gaussian noise in place of waves [N,samples], each as loud as its wave, float32; it may exceed 1."""
-    # At one fixed level, loudness alone would separate noise from audio: the gate would close at that level and stay open
-    # for all other noise. With each wave's own level both are equally loud, and they differ in structure only.
+    # At one fixed level, loudness alone would separate noise from audio: the gate would close at that level and stay
+    # open for all other noise. With each wave's own level both are equally loud, and they differ in structure only.
     levels = waves.std(1, dtype=np.float64, keepdims=True)
     levels = np.where(levels < SILENT, SILENT_LEVEL, levels).astype(np.float32)
     return levels * draw.standard_normal(waves.shape, np.float32)

@@ -45,8 +45,8 @@ def batch(clips, config, number):
     """The arrays of step `number`, drawn from seed and step: frames [N,T,3,H,W], audio features [S,T,tokens,FEATURES]
     of the first S clips, truths [N,h,w], which of the S are attacked [S], and the weight of the mean gate there [].
 
-    First scenes with one of their objects sounding, then the same with the other, then silent clips. The truth of noise,
-    like that of silence, lies on both objects alike.
+    First scenes with one of their objects sounding, then the same with the other, then silent clips. Under noise, as in
+    silence, the ground truth is on both objects alike.
     """
     specs, all_clips = clips
     draw, pairs, half = np.random.default_rng((config.seed, number)), config.with_audio // 2, len(specs) // 2

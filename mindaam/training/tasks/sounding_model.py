@@ -95,7 +95,7 @@ class SoundingModel(nn.Cell):
 
 
 class SoundingObjective(nn.Cell):
-    """KLD - CC - SIM of all frames plus weight * mean gate over the attacked clips, all times `scale`; and the terms [5]:
+    """KLD - CC - SIM of all frames plus weight * mean gate over the attacked clips, all times `scale`; and the terms:
     the loss, KLD, CC, SIM, the mean gate."""
 
     def __init__(self, model):
@@ -103,8 +103,8 @@ class SoundingObjective(nn.Cell):
         self.model = model
 
     def construct(self, scale, frames, audio, truths, attacked, weight):
-        """scale []; frames, audio as in SoundingModel; truths [N,h,w], the same in all frames; attacked [S]; weight [] ->
-        [], [5]."""
+        """scale []; frames, audio as in SoundingModel; truths [N,h,w], the same in all frames; attacked [S]; weight []
+        -> [], [5]."""
         maps, gates = self.model(frames, audio)
         truths = ops.broadcast_to(truths.expand_dims(1), maps.shape).reshape((-1, *maps.shape[2:]))
         maps = maps.reshape(truths.shape)

@@ -1,7 +1,7 @@
 """The task `sounding_object`: does the fusion learn which of two objects sounds?
 
-A small model is trained from scratch on generated clips (`data.synthetic.sounding_objects`), with Negative Sample Attack
-or, with attack.p=0, without. It is scored on held-out scenes with their audio, another clip's, noise, and none.
+A small model is trained from scratch on generated clips (`data.synthetic.sounding_objects`), with Negative Sample
+Attack or, with attack.p=0, without. It is scored on held-out scenes with their audio, another clip's, noise, and none.
 """
 
 import json
