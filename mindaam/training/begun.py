@@ -12,7 +12,7 @@ from mindaam import yaml_files
 from mindaam.errors import CheckpointError
 from mindaam.files import lies_in
 from mindaam.places import configs_dir
-from mindaam.schema import mapping, override
+from mindaam.schema import mapping, override, validate
 from mindaam.training.config import with_new_names
 from mindaam.zoo.checkpoints import read_metadata
 from mindaam.zoo.run_checkpoints import table_in
@@ -50,7 +50,7 @@ def begun_config(path, schema):
     metadata = read_metadata(path)
     if stored_run(path, metadata)[0] != schema.TASK:
         raise CheckpointError(f"{path} is of another kind of run; start in another folder")
-    return schema.read(table_in(path, metadata.get("config")), str(path)).model_dump(mode="json")
+    return validate(schema, table_in(path, metadata.get("config")), str(path)).model_dump(mode="json")
 
 
 def as_begun(config, path, file, assignments):
@@ -72,7 +72,7 @@ def as_begun(config, path, file, assignments):
         shown = [json.dumps(each, ensure_ascii=False) for each in (then, today)]
         kept = f"{'.'.join(key)}: {shown[0]}"
         lines.append(f"the run keeps {kept}, with which it was begun; the recipe now has {shown[1]}")
-    return type(config).read(ours, str(file)), lines
+    return validate(type(config), ours, str(file)), lines
 
 
 def named(file, assignments, task):

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from pydantic import model_validator
+
 from mindaam.schema import Count, CountOrNone, Schema, Seed, merge, override, read_yaml, validate
 
 # {task: {a key's earlier name: its name today}}, sections joined by dots; both are read
@@ -31,10 +33,10 @@ class RunConfig(Schema):
     keep_last: Count = 3
     keep_best: CountOrNone = 1
 
+    @model_validator(mode="before")
     @classmethod
-    def read(cls, data, source):
-        """The configuration in a dictionary; ConfigError, which names `source`, where one is wrong."""
-        return validate(cls, with_new_names(data, cls.TASK), source)
+    def _with_new_names(cls, data):
+        return with_new_names(data, cls.TASK) if isinstance(data, dict) else data
 
     def compared_with(self, theirs):
         """Itself as plain values, to be compared with those of a run's checkpoint, `theirs`."""
@@ -43,7 +45,7 @@ class RunConfig(Schema):
 
 def load_config(schema, path, assignments=(), tiny=None, say=None):
     """The RunConfig `schema` in a YAML file, as `read_data` reads it; ConfigError for a wrong one."""
-    return schema.read(read_data(schema, path, assignments, tiny, say), str(path))
+    return validate(schema, read_data(schema, path, assignments, tiny, say), str(path))
 
 
 def read_data(schema, path, assignments=(), tiny=None, say=None):

@@ -88,7 +88,7 @@ def test_validation_of_one_kind_keeps_the_other():
     path, load = LOADERS["aam_dinov3_vitl16_paper"]
     data = {key: value for key, value in read_yaml(path).items() if key != "validation"}
     assert load(path, ["validation={images: 7}"]).validation["images"] == 7
-    assert data and load(path).validation == {"pictures": 200, "films": 8}
+    assert data and load(path).validation == {"images": 200, "videos": 8}
 
 
 def numbers(value):
