@@ -1,7 +1,7 @@
 """Videos made from images with recorded gaze: a camera moves over an image, and the gaze moves along.
 
 No video with gaze may be trained on here, so a temporal model is trained and tested on these: attention follows a
-moving camera, starts anew at a cut, and ignores noise. They cannot show which moving objects draw attention. A video
+moving camera, starts again at a cut, and ignores noise. They cannot show which moving objects draw attention. A video
 follows from its `Spec` alone, bit for bit.
 """
 
@@ -18,7 +18,7 @@ LEAST_MASS = 0.25  # of the image's gaze that a window must hold
 TRIES = 20
 # After a cut attention is broad and centered and settles within a few tenths of a second: our choice of numbers.
 BROAD_SHARE, SETTLING, BROAD_SIGMA = 0.7, 0.3, 0.25  # at the cut; seconds to fall to 1/e; of the frame's sides
-NOISY_FRAMES, NOISE, GAIN = 0.5, (5.0, 25.0), 0.15  # share of frames; sigma in grey levels; brightness 1 -+ GAIN
+NOISY_FRAMES, NOISE, GAIN = 0.5, (5.0, 25.0), 0.15  # share of frames; sigma in gray levels; brightness 1 -+ GAIN
 
 
 class Spec(NamedTuple):

@@ -1,7 +1,7 @@
-"""Synthetic videos as training data: the neck's feature maps of every frame, computed once, and the truths beside them.
+"""Synthetic videos as training data: the neck's feature maps of every frame, computed once, and the ground truth.
 
-Only what stands after the neck is trained on these videos, so a frame is kept as its four maps, side by side along
-their channels, float16. Truths are kept at a quarter of the map's sides: gaze has no finer detail.
+Only parts behind the neck are trained on these videos, so a frame is kept as its four maps, side by side along their
+channels, float16. The ground truth is kept at a quarter of the map's sides: gaze has no finer detail.
 Nothing here imports MindSpore.
 """
 
@@ -16,14 +16,14 @@ from mindaam.data.synthetic.synthetic_videos import make, plan
 from mindaam.data.transforms import normalise
 from mindaam.training.feeding.features import FeatureCache
 
-COARSER = 4  # the map's sides over the truth's
+COARSER = 4  # the map's sides over the ground truth's
 
 
 class SyntheticVideoSet:
-    """The synthetic videos of one split: feature maps of their frames, truths, and the embedding of each one's prompt.
+    """The synthetic videos of one split: feature maps of their frames, ground truth, and the embedding of each prompt.
 
     settings: ModelConfig; folders: {name: GazeFolder}; count: videos; frames: of each; seed: of the plan; place: the
-    folder that keeps what was computed; origin: the SHA-256 of the model's checkpoint; neck_maps: normalised image
+    folder that keeps what was computed; origin: the SHA-256 of the model's checkpoint; neck_maps: normalized image
     [1,3,H,W] -> its maps side by side [sum of C_i,h,w]; encode: prompts -> [n,E]; report: see FeatureCache.fill.
     """
 
@@ -36,7 +36,7 @@ class SyntheticVideoSet:
         self.specs = plan(folders, count, seed)
         self.fingerprint = hashlib.sha256(repr(self.specs).encode()).hexdigest()
         recipe = {"checkpoint_sha256": origin, "specs": [list(spec) for spec in self.specs], "size": self.size}
-        if settings.resize != "area":  # earlier versions resized by area, whatever the model asked for
+        if settings.resize != "area":  # earlier versions resized by area for all models
             recipe["resize"] = settings.resize
         names = [f"{video}.{frame}" for video in range(count) for frame in range(frames)]
         grid = (side // settings.encoder.patch for side in self.size)
@@ -60,7 +60,7 @@ class SyntheticVideoSet:
         return self.maps.arrays["plain"][rows].astype(np.float32)
 
     def _frames_in_turn(self):
-        """A function of a frame's row -> the normalised frame [3,H,W]; it keeps the latest video."""
+        """A function of a frame's row -> the normalized frame [3,H,W]; it keeps the latest video."""
         latest = {}
 
         def frame(row):

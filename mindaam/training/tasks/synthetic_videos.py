@@ -174,7 +174,7 @@ class SyntheticVideosObjective(nn.Cell):
 
 
 def change_difference(maps, truths):
-    """Half the L1 distance between the frame-to-frame changes of two sequences of maps, mean over pairs.
+    """Half the L1 distance between the frame-to-frame changes of maps and ground truth, mean over pairs.
 
     maps, truths: [2K,1,h,w], K pairs of neighboring frames in a row, each scaled here to sum 1. Where nothing moves it
     is the flicker; a map that lags behind a cut or a moving camera differs as much as one that flickers.
@@ -265,4 +265,4 @@ def dry_run(config):
     model = shaped_model(config.start, checkpoint_file(config.start), config.model_changes)
     # frames pass through backbone and neck once, before the steps
     whole = training_flops(model.config, model.config.temporal.clip, 2 * config.pairs)
-    return outline(model, config, {"films": {part: whole[part] for part in ("temporal", "hierarchy", "decoder")}})
+    return outline(model, config, {"videos": {part: whole[part] for part in ("temporal", "hierarchy", "decoder")}})
