@@ -3,22 +3,10 @@
 import mindspore as ms
 import numpy as np
 
-from mindaam import graphs, metrics
-from mindaam.data.transforms import fit_within, resize_image
+from mindaam import graphs
+from mindaam.data.transforms import fit_within
+from mindaam.metrics.comparison import LONGEST_SIDE, map_scores
 from mindaam.training.feeding.folder_batches import Batch
-
-LONGEST_SIDE = 400  # maps are compared at this size, as in the published baselines
-
-
-def map_scores(prediction, truth):
-    """(CC, SIM, KLD) of a map [h,w] against a density [H,W], at the density's size."""
-    resized = resize_image(prediction, truth.shape)
-    settings = metrics.PAPER
-    return (
-        metrics.cc(resized, truth, **settings.cc),
-        metrics.sim(resized, truth, **settings.sim),
-        metrics.kld(resized, truth, **settings.kld),
-    )
 
 
 def validate(model, blocks, source):

@@ -8,7 +8,7 @@ import pytest
 
 from mindaam import metrics
 from mindaam.data.prompts import scoring_sentence
-from mindaam.data.transforms import fit_within, resize_image
+from mindaam.data.transforms import resize_image
 from mindaam.training.feeding.folders import open_folders
 from mindaam.training.tasks import phases_scores
 from tests.training.small import SIZE, TASKS, VAL, FakeSentenceEncoder, make_gaze
@@ -64,10 +64,6 @@ def test_the_other_tasks_sentences_are_scored_against_this_tasks_truth(folders, 
     assert scores["taskfix"]["CC"] == pytest.approx(np.mean(right), abs=1e-6)
     assert scores["taskfix"]["CC_others"] == pytest.approx(np.mean(others), abs=1e-6)
     assert abs(np.mean(right) - np.mean(others)) > 0.05
-
-
-def test_large_truths_are_scored_at_400_pixels():
-    assert fit_within((1200, 1600), phases_scores.LONGEST_SIDE) == (300, 400)
 
 
 def test_the_summary_is_the_mean_cc_and_the_line_tells_all():
