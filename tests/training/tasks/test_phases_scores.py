@@ -26,7 +26,8 @@ def scores(folders):
     sentence is that of the second task; on OSIE it sees the truth."""
     second = FakeSentenceEncoder().encode([scoring_sentence("taskfix", TASKS[1])])
 
-    def inputs(batch):
+    def inputs(batch, taps):
+        assert taps == 1
         assert len(batch.entries) == 1 and not batch.mirrored
         return folders[batch.folder].density(batch.entries[0], SIZE)[None, None]
 
@@ -37,7 +38,7 @@ def scores(folders):
 
     source = SimpleNamespace(folders=folders, inputs=inputs, encode=FakeSentenceEncoder().encode)
     model = SimpleNamespace(config=SimpleNamespace(image_size=SIZE), head=head, grid=lambda size: (2, 3))
-    return phases_scores.validate(model, lambda tensor: (tensor,), source)
+    return phases_scores.validate(model, lambda tensor: (tensor,), source, 1)
 
 
 def cc(prediction, truth):
@@ -72,5 +73,5 @@ def test_the_summary_is_the_mean_cc_and_the_line_tells_all():
         "taskfix": {"CC": 0.6, "SIM": 0.5, "KLD": 0.9, "CC_others": 0.55},
     }
     assert phases_scores.summary(scores) == pytest.approx(0.7)
-    expected = "osie CC 0.8000 SIM 0.7000 | taskfix CC 0.6000 (others' sentences 0.550) SIM 0.5000"
+    expected = "osie CC 0.8000 SIM 0.7000 | taskfix CC 0.6000 (mismatched prompts 0.550) SIM 0.5000"
     assert phases_scores.line(scores) == expected
