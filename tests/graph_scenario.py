@@ -24,13 +24,16 @@ from mindaam.encoders.wav2clip import AudioEncoder, Wav2CLIP
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
 from mindaam.schema import merge
-from mindaam.training.feeding.corpus_source import HEARD, AudioEncoding
+from mindaam.training.checkpoint_content import first_state, trained_state
+from mindaam.training.feeding.corpus import open_data
+from mindaam.training.feeding.corpus_source import CLIPS_WITH_AUDIO, AudioEncoding
 from mindaam.training.feeding.synthetic_videos import COARSER
-from mindaam.training.loop import Run
+from mindaam.training.loop import after_step, forward_backward
 from mindaam.training.ranks.distributed import ALONE
 from mindaam.training.reporting.log import Progress
-from mindaam.training.run import open_data, start_model
+from mindaam.training.starting import start_model
 from mindaam.training.tasks.adapted_blocks import frozen_outputs
+from mindaam.training.tasks.corpus import CorpusTask
 from mindaam.training.tasks.corpus_config import load_corpus_config
 from mindaam.training.tasks.phases_config import OptimizerConfig, TrainConfig
 from mindaam.training.tasks.phases_step import TrainStep
@@ -160,13 +163,15 @@ def corpus():
         data, _ = open_data(config, False, Progress(0, quiet=True))
         audio_encoding = AudioEncoding(loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False)
         runtime.configure(mode="graph", seed=config.seed)  # whatever was drawn before
-        training = Run(config, start_model(config), data, Path(place) / "run", ALONE, audio_encoding)
-        training.begin()
-        part = next(part for part in training.source.parts(training.state, 1) if part.kind == HEARD)
-        training.source.close()
+        task = CorpusTask(config, start_model(config), data, ALONE, audio_encoding)
+        state = first_state(task)
+        part = next(part for part in task.parts(state.place) if part.kind == CLIPS_WITH_AUDIO)
+        task.close()
         for _ in range(2):
-            training.part(part)
-        yield [parameter.asnumpy() for _, parameter in sorted(training._kept().items())]
+            terms, norm = forward_backward(task, state, part, task.rate(state.number, part.place))
+            means = dict(zip(task.terms, terms.tolist(), strict=True))
+            state = after_step(task, state, part, means, norm, Path(place), ALONE)
+        yield [parameter.asnumpy() for _, parameter in sorted(trained_state(task).items())]
 
 
 def values(step):

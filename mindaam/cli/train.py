@@ -93,7 +93,7 @@ def _on_corpus(config, changes, options, dry_run, **more):
         show(run.dry_run(config, changes, tiny=options["tiny"], say=say))
         return
     trained = run.train(config, changes, **options, **more)
-    if trained.finished and trained.run.world.is_first:
+    if trained.finished and trained.task.world.is_first:
         _report(trained)
 
 
@@ -104,6 +104,6 @@ def _report(trained):
     from mindaam.training.tasks.corpus_scores import samples
 
     try:
-        tell(f"report: {write_report(trained.folder, samples(trained.run))}")
+        tell(f"report: {write_report(trained.folder, samples(trained.task))}")
     except MindAAMError as error:
         say(error)

@@ -22,7 +22,6 @@ from mindaam.models.registry import model_config
 from mindaam.training import checkpoints, run
 from mindaam.training.feeding.corpus import fingerprint, open_corpus, strata_of
 from mindaam.training.feeding.corpus_source import AudioEncoding
-from mindaam.training.loop import Run
 from mindaam.training.tasks import phases
 from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.training.tasks.phases_config import load_train_config
@@ -160,10 +159,10 @@ class Resumed(Exception):
 
 @pytest.mark.parametrize("name", ON_CORPUS)
 def test_a_run_is_taken_up_without_leave_to_change(folder, monkeypatch, name):
-    def stop(this):
+    def stop(*_):
         raise Resumed
 
-    monkeypatch.setattr(Run, "begin", stop)
+    monkeypatch.setattr(run, "train_steps", stop)
     with pytest.raises(Resumed):
         gone_on(name)
 

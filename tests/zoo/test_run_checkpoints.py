@@ -14,7 +14,7 @@ from mindaam.places import configs_dir
 from mindaam.schema import merge, read_yaml, validate
 from mindaam.training import checkpoints
 from mindaam.training.optim.ema import Ema
-from mindaam.training.run import shaped_model, start_model
+from mindaam.training.starting import shaped_model, start_model
 from mindaam.training.tasks.corpus_config import load_corpus_config
 from mindaam.training.tasks.phases_config import OptimizerConfig, TrainConfig
 from mindaam.training.tasks.phases_state import Place, save_last

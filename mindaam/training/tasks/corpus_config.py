@@ -1,6 +1,6 @@
 """What a run on pictures and films does, as validated data; `configs/train/corpus.yaml` and its variants are values."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -8,7 +8,6 @@ from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.prompts.prompting import Granularity, Prompting, TwoGranularities
 from mindaam.data.sampling.strata import SamplingConfig
-from mindaam.errors import CheckpointError
 from mindaam.models.registry import model_config
 from mindaam.schema import (
     Beta,
@@ -18,19 +17,17 @@ from mindaam.schema import (
     Fraction,
     Positive,
     Schema,
-    Seed,
     Share,
     merge,
     override,
     read_yaml,
     validate,
 )
+from mindaam.training.config import RunConfig
 from mindaam.training.feeding.negative_samples import Attack
 from mindaam.training.optim.groups import GroupsConfig
 from mindaam.training.optim.schedule import ScheduleConfig
 from mindaam.training.tasks.phases_config import TINY, LossConfig
-from mindaam.zoo.checkpoints import read_metadata
-from mindaam.zoo.run_checkpoints import table_in
 
 # What `--tiny` lays over a configuration, beside pictures of few patches. Most of such a run is compilation.
 TINY_PATCHES = 4  # a side
@@ -72,7 +69,7 @@ class LossScale(Schema):
     every: Count = 1000
 
 
-class CorpusConfig(Schema):
+class CorpusConfig(RunConfig):
     """A run on pictures and films together.
 
     seed: of initial values and dropout, and of all that is drawn (order, clips, prompts, the attack on audio) unless
@@ -95,11 +92,13 @@ class CorpusConfig(Schema):
     epoch.
     """
 
+    TASK: ClassVar = "corpus"
+    FREE: ClassVar = (*RunConfig.FREE, "shard_optimizer", "validation", "score_unseen")
+
     model: str
     start: str | None = None
     preset: str = "paper"
     model_changes: dict = {}
-    seed: Seed = 0
     data_root: str | None = None
     corpus: dict[str, Positive] | None
     unseen: tuple[str, ...] = ()
@@ -128,9 +127,6 @@ class CorpusConfig(Schema):
     rescale_positions: Annotated[Positive, Field(gt=1)] | None = None
     clip_norm: Positive | None = None
     ema: EmaConfig | None = None
-    checkpoint_every: Count = 100
-    keep_last: Count = 3
-    keep_best: CountOrNone = 1
     validation: dict[Literal["pictures", "films"], CountOrNone] = {"pictures": 40, "films": 4}
 
     @field_validator("sampling")
@@ -214,15 +210,3 @@ def _kind_of(start):
     name, config = checkpoint_config(checkpoint_file(start))
     known = {"model": name, "preset": (config or {}).get("preset")}
     return {key: value for key, value in known.items() if value is not None}
-
-
-def begun_config(path):
-    """The configuration of the run that a checkpoint is of, as a plain dict with all of today's keys.
-
-    A key that came later has its default, which is what runs did before there was the key. Raises CheckpointError for
-    a checkpoint of another kind of run, ConfigError for a key that is gone or a value that is no longer taken.
-    """
-    metadata = read_metadata(path)
-    if "corpus" not in metadata:
-        raise CheckpointError(f"{path} is of another kind of run; start in another folder")
-    return validate(CorpusConfig, table_in(path, metadata.get("config")), str(path)).model_dump(mode="json")

@@ -66,15 +66,15 @@ def clip_of(reader, entry, settings, audio_encoding=None):
     return images, [reader.density(entry, position, size) for position in positions], audio
 
 
-def samples(run, most=6):
-    """[(caption, picture uint8, map, truth)] of some held-out pictures under a Run's model, for its report."""
-    run.model.set_train(False)
-    found, readers = [], {name: each for name, each in run.corpus.val.items() if not hasattr(each, "clip")}
+def samples(task, most=6):
+    """[(caption, image uint8, map, truth)] of some held-out images under a CorpusTask's model, for its report."""
+    task.model.set_train(False)
+    found, readers = [], {name: each for name, each in task.corpus.val.items() if not hasattr(each, "clip")}
     for name, reader in list(readers.items())[:most]:
         for entry in spread(len(reader), max(1, most // len(readers))):
-            sentence = sentences(run.config.prompting, name, reader, reader.entries[entry][1])[0]
-            images, truths = picture_of(reader, entry, run.model.config)
-            seen = run.model.infer(images, run.encode([sentence])).map[0, 0]
+            sentence = sentences(task.config.prompting, name, reader, reader.entries[entry][1])[0]
+            images, truths = picture_of(reader, entry, task.model.config)
+            seen = task.model.infer(images, task.encode([sentence])).map[0, 0]
             picture = resize_image(reader.image(entry), truths[0].shape)
             found.append(
                 (f"{name}: {reader.entries[entry][0]}", picture, resize_image(seen, truths[0].shape), truths[0])
