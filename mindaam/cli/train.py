@@ -36,12 +36,14 @@ def train(
 
     config, changes = _chosen(config, list(overrides or ()), start, data)
     keys, options = read_yaml(config), {"tiny": tiny, "out": out, "resume": resume}
-    if "corpus" in keys:
-        _on_corpus(config, changes, options, dry_run, skip_damaged=skip_damaged, allow_changes=allow_changes)
+    if skip_damaged and "corpus" not in keys:
+        raise ConfigError("--skip-damaged is for configurations with a corpus section, as corpus; remove it")
+    if "films" not in keys and "clips" not in keys:
+        options |= {"skip_damaged": skip_damaged, "allow_changes": allow_changes}
+        _run(config, changes, options, dry_run, report="corpus" in keys)
         return
-    for asked, flag in ((skip_damaged, "--skip-damaged"), (allow_changes, "--allow-changes")):
-        if asked:
-            raise ConfigError(f"{flag} is for configurations with a corpus section, as corpus; leave it out")
+    if allow_changes:
+        raise ConfigError("--allow-changes is for other configurations; remove it")
     run = _kind(keys)
     if dry_run:
         show(run.dry_run(config, changes, tiny=tiny))
@@ -58,10 +60,8 @@ def _kind(keys):
     """The module of the run that a configuration without a corpus section describes."""
     if "films" in keys:
         from mindaam.training.tasks import synthetic_videos as run
-    elif "clips" in keys:
-        from mindaam.training.tasks import sounding_object as run
     else:
-        from mindaam.training.tasks import phases as run
+        from mindaam.training.tasks import sounding_object as run
     return run
 
 
@@ -85,15 +85,15 @@ def _quoted(text):
     return json.dumps(str(text), ensure_ascii=False)
 
 
-def _on_corpus(config, changes, options, dry_run, **more):
-    """A run on pictures and films, with its report at the end; or what it would be, with `dry_run`."""
+def _run(config, changes, options, dry_run, *, report):
+    """A run, with its report at the end if asked for; or what it would be, with `dry_run`."""
     from mindaam.training import run
 
     if dry_run:
         show(run.dry_run(config, changes, tiny=options["tiny"], say=say))
         return
-    trained = run.train(config, changes, **options, **more)
-    if trained.finished and trained.task.world.is_first:
+    trained = run.train(config, changes, **options)
+    if report and trained.finished and trained.task.world.is_first:
         _report(trained)
 
 

@@ -90,7 +90,10 @@ def restore(path, task, folder, allow_changes=False):
         )
     state = first_state(task)._replace(place=SamplerState(*place["state"]), number=place["number"], done=place["done"])
     task.enter(state.place)
-    _set_parameters(path, trained_state(task), tensors)
+    # an optimizer that has not taken a step starts from its initial state, whether the file holds that or not
+    fresh = tuple(f"{OPTIMIZER}{name}." for name in task.optimizers if name not in state.done)
+    kept = {name: each for name, each in trained_state(task).items() if not name.startswith(fresh)}
+    _set_parameters(path, kept, tensors)
     # scores of other images do not compare, nor those with audio with those without, as of earlier versions
     if theirs.get("validation") == ours.get("validation") and all(
         place.get(key, type(value)()) == value for key, value in task.scoring.items()

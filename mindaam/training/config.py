@@ -2,7 +2,25 @@
 
 from typing import ClassVar
 
-from mindaam.schema import Count, CountOrNone, Schema, Seed, validate
+from mindaam.schema import Beta, Count, CountOrNone, Positive, Schema, Seed, Weight, validate
+
+
+class OptimizerConfig(Schema):
+    """AdamW. Biases, norms, curvatures and scales (parameters of one axis or none) are not decayed."""
+
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    eps: Positive = 1e-8
+    weight_decay: Weight
+
+
+class LossConfig(Schema):
+    """Weights of the terms of the total loss."""
+
+    kld: Weight = 1.0
+    cc: Weight = 1.0
+    similarity: Weight = 1.0
+    entailment: Weight = 1.0
+    distance: Weight = 0.4
 
 
 class RunConfig(Schema):

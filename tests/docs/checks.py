@@ -81,7 +81,7 @@ def _training(params):
             corpus_config.load_corpus_config if "corpus" in keys
             else synthetic_videos.load_config if "films" in keys
             else sounding_object.load_config if "clips" in keys
-            else phases_config.load_train_config
+            else phases_config.load_phases_config
         )  # fmt: skip
         load(path, changes)
     except MindAAMError as error:

@@ -11,7 +11,7 @@ from mindaam.places import configs_dir, recipes
 from mindaam.schema import merge, override, read_yaml
 from mindaam.training.tasks import sounding_object, synthetic_videos
 from mindaam.training.tasks.corpus_config import load_corpus_config
-from mindaam.training.tasks.phases_config import load_train_config
+from mindaam.training.tasks.phases_config import load_phases_config
 
 
 def loader(path):
@@ -21,7 +21,7 @@ def loader(path):
         return load_corpus_config
     if "films" in keys:
         return synthetic_videos.load_config
-    return sounding_object.load_config if "clips" in keys else load_train_config
+    return sounding_object.load_config if "clips" in keys else load_phases_config
 
 
 def keys(data, above=()):

@@ -23,7 +23,9 @@ def data_root(config):
     """The folder that holds the gaze folders: the configuration's, else $MINDAAM_GAZE. ConfigError when neither is."""
     root = config.data_root or os.environ.get("MINDAAM_GAZE")
     if not root:
-        raise ConfigError("no data folder was given; give data_root=FOLDER, or set the environment variable MINDAAM_GAZE")
+        raise ConfigError(
+            "no data folder was given; give data_root=FOLDER, or set the environment variable MINDAAM_GAZE"
+        )
     return Path(root)
 
 

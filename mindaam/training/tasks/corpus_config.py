@@ -23,11 +23,11 @@ from mindaam.schema import (
     read_yaml,
     validate,
 )
-from mindaam.training.config import RunConfig
+from mindaam.training.config import LossConfig, RunConfig
 from mindaam.training.feeding.negative_samples import Attack
 from mindaam.training.optim.groups import GroupsConfig
 from mindaam.training.optim.schedule import ScheduleConfig
-from mindaam.training.tasks.phases_config import TINY, LossConfig
+from mindaam.training.tasks.phases_config import TINY
 
 # What `--tiny` lays over a configuration, beside pictures of few patches. Most of such a run is compilation.
 TINY_PATCHES = 4  # a side

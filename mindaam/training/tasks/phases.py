@@ -3,12 +3,7 @@
 Phases are epochs in a row. The outputs of blocks that never change are computed once per image and cached.
 """
 
-import mindspore as ms
-import numpy as np
-
-from mindaam import runtime
 from mindaam.data.sampling.plan import SamplerState
-from mindaam.errors import ConfigError
 from mindaam.models.flops import training_flops
 from mindaam.models.registry import build_model
 from mindaam.training.feeding.corpus import Corpus, described, fingerprint, strata_of
@@ -21,24 +16,19 @@ from mindaam.training.reporting.dry_run import outline
 from mindaam.training.reporting.log import clock
 from mindaam.training.step import TrainStep
 from mindaam.training.tasks import phases_scores
-from mindaam.training.tasks.phases_config import load_phases_config
+from mindaam.training.tasks.phases_config import PhasesConfig, load_phases_config
 from mindaam.training.tasks.phases_objective import TERMS, AdaptedBlocks, PhaseObjective, cached_taps, frozen_outputs
 from mindaam.training.tasks.task import Part, Scored
 from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.weights import load_backbone
 
-NAME, IMAGES = "phases", "images"  # the task, and its one kind of step
+CONFIG, load = PhasesConfig, load_phases_config
+KIND = "images"  # of all steps
 PLACE = ("phase", "epoch")  # columns: the phase's name, and the epoch within it, from 1
-
-
-def load(path, assignments=(), *, tiny=False, begun=None, say=None):
-    """The PhasesConfig in a YAML file with `key=value` assignments over it."""
-    return load_phases_config(path, assignments, tiny=tiny)
 
 
 def dry_run(config):
     """What a run would do, as text; nothing is read but its configuration."""
-    runtime.configure(mode="pynative", seed=config.seed)
     model = build_model(config.model, config.preset, changes=config.model_changes)
     # the outputs of blocks that no phase changes are computed once and cached, so a step costs less than this
     adapted = {phase.name: None if phase.adapt else 0 for phase in config.phases}
@@ -66,7 +56,7 @@ class Phases:
     gaze folders; epoch_steps: of an epoch of each phase; setup: Setup.
     """
 
-    name, terms, columns = NAME, TERMS, (*PLACE, "folder", "condition")
+    terms, columns = TERMS, (*PLACE, "folder", "condition")
     scoring, ema, loss_scale, header, left_out = {}, None, None, {}, []
 
     def __init__(self, config, model, data, epoch_steps, setup):
@@ -115,7 +105,7 @@ class Phases:
                 labels = {"folder": batch.folder, "condition": batch.condition, **phase}
                 names = tuple(self.data.train[batch.folder].entries[i][0] for i in batch.entries)
                 here = SamplerState(place.epoch, step)
-                yield Part(here, IMAGES, 0, True, arrays, labels, len(batch.entries), names)
+                yield Part(here, KIND, 0, True, arrays, labels, len(batch.entries), names)
             place = SamplerState(place.epoch + 1, 0)
 
     def following(self, place):
@@ -189,7 +179,9 @@ def reporter(progress):
     """How far a computation of features is, as `feature_cache` reports it, on a Progress."""
 
     def report(stem, variant, done, total, pace):
-        line = f"features {stem} ({variant}): {done}/{total}, {pace:.2f} s per image, {clock(pace * (total - done))} left"
+        line = (
+            f"features {stem} ({variant}): {done}/{total}, {pace:.2f} s per image, {clock(pace * (total - done))} left"
+        )
         (progress.say if done == total else progress.passing)(line)
 
     return report

@@ -1,5 +1,7 @@
 """The configuration of a run in phases, as validated data."""
 
+from typing import ClassVar
+
 from pydantic import Field, model_validator
 
 from mindaam.models.registry import model_config
@@ -62,6 +64,8 @@ class PhasesConfig(RunConfig):
     validation_pictures, pictures: the most images per folder, for smoke tests; null means all.
     """
 
+    TASK: ClassVar = "phases"
+
     model: str
     preset: str = "paper"
     model_changes: dict = {}
@@ -89,7 +93,7 @@ class PhasesConfig(RunConfig):
         return {**self.folders, **self.phases[phase_index].folders}
 
     def phase_at(self, epoch):
-        """(index of the phase, epoch within it) of an epoch of the run, all from 0; (number of phases, 0) at its end."""
+        """(index of the phase, epoch within it) of an epoch of the run, all from 0; (number of phases, 0) at the end."""
         for index, phase in enumerate(self.phases):
             if epoch < phase.epochs:
                 return index, epoch
@@ -102,8 +106,9 @@ class PhasesConfig(RunConfig):
         return {**ours, "phases": ours["phases"][: len(theirs["phases"])]}
 
 
-def load_phases_config(path, assignments=(), *, tiny=False):
-    """The PhasesConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke test.
+def load_phases_config(path, assignments=(), *, tiny=False, begun=None, say=None):
+    """The PhasesConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke test. begun
+    and say, for other tasks, are not used.
 
     Raises ConfigError for a missing file, an unknown key (naming the nearest), a value that does not fit, or a model
     that cannot be.

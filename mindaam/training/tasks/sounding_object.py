@@ -32,11 +32,11 @@ from mindaam.schema import (
     read_yaml,
     validate,
 )
+from mindaam.training.config import OptimizerConfig
 from mindaam.training.feeding.negative_samples import Attack, attacked, mean_gates, noise_like, swapped
 from mindaam.training.optim.schedule import cosine
 from mindaam.training.reporting.dry_run import outline
 from mindaam.training.reporting.log import CsvLog, Progress
-from mindaam.training.tasks.phases_config import OptimizerConfig
 from mindaam.training.tasks.sounding_model import FINER, STRIDE, SoundingModel, SoundingStep, listen
 from mindaam.training.tasks.synthetic_videos import note, restore, save
 

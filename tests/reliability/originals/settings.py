@@ -83,4 +83,4 @@ def load_training(path, assignments=()):
         return synthetic_videos.load_config(path, assignments)
     if "clips" in data:
         return sounding_object.load_config(path, assignments)
-    return phases_config.load_train_config(path, assignments)
+    return phases_config.load_phases_config(path, assignments)

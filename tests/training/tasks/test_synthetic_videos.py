@@ -13,8 +13,8 @@ from mindaam.evaluation.synthetic_video_scores import report
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
 from mindaam.schema import merge, read_yaml, validate
+from mindaam.training.config import OptimizerConfig
 from mindaam.training.tasks import synthetic_videos
-from mindaam.training.tasks.phases_config import OptimizerConfig
 from mindaam.training.tasks.synthetic_videos import FilmStep, FilmTrainConfig, restore, save, window
 from tests.models.tiny_video import CHANGES, NAME, SIZE
 
