@@ -93,7 +93,7 @@ class PhasesConfig(RunConfig):
         return {**self.folders, **self.phases[phase_index].folders}
 
     def phase_at(self, epoch):
-        """(index of the phase, epoch within it) of an epoch of the run, all from 0; (number of phases, 0) at the end."""
+        """(the phase, the epoch within it) of an epoch of the run, all from 0; (number of phases, 0) at its end."""
         for index, phase in enumerate(self.phases):
             if epoch < phase.epochs:
                 return index, epoch

@@ -134,7 +134,7 @@ def test_a_renamed_copy_of_a_folder_keeps_its_sentences():
 
 
 def test_a_folder_without_a_complete_batch_is_an_error():
-    with pytest.raises(ConfigError, match="taskfix has no complete batch.*10 pictures.*lower batch_size"):
+    with pytest.raises(ConfigError, match="taskfix has no complete batch.*10 images.*lower batch_size"):
         steps_per_epoch(FOLDERS, config(batch_size=10), 0)
 
 

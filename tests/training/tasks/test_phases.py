@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 
 import mindspore as ms
@@ -290,11 +291,19 @@ def test_a_run_that_cannot_start_leaves_nothing(gaze, tmp_path, changes, error, 
     assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
 
 
-def test_an_unwritable_place_is_an_output_error(gaze, tmp_path):
+def test_a_file_in_the_folders_place_is_an_error(gaze, tmp_path):
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "run"):
-        with pytest.raises(OutputError, match="cannot write features to .*file"):
+        with pytest.raises(CheckpointError, match="cannot read the folder .*file.*Not a directory"):
             run.train(write_config(tmp_path), [f"data_root={gaze}"], out=out)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_unwritable_place_is_an_output_error(gaze, tmp_path):
+    config = write_config(tmp_path)
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="cannot write features to .*run"):
+        run.train(config, [f"data_root={gaze}"], out=tmp_path / "run")
 
 
 @pytest.mark.parametrize(
