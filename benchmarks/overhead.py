@@ -41,7 +41,7 @@ def main():
         if options.data is None:
             pictures(place / "data" / "made_up", 64, (800, 600), ".jpg")
         changes = [f"data_root={options.data or place / 'data'}", f"sampling.steps={options.steps}", "epochs=1"]
-        changes += ["validation={pictures: 1, films: 1}", *options.changes]
+        changes += ["validation={images: 1, videos: 1}", *options.changes]
         folder, _, task, state = train(RECIPE, changes, out=place / "run")
         begun = time.monotonic()
         save(folder, task, state, ALONE)

@@ -12,7 +12,8 @@ from mindaam import yaml_files
 from mindaam.errors import CheckpointError
 from mindaam.files import lies_in
 from mindaam.places import configs_dir
-from mindaam.schema import mapping, override
+from mindaam.schema import mapping, override, validate
+from mindaam.training.config import with_new_names
 from mindaam.zoo.checkpoints import read_metadata
 from mindaam.zoo.run_checkpoints import table_in
 
@@ -49,7 +50,7 @@ def begun_config(path, schema):
     metadata = read_metadata(path)
     if stored_run(path, metadata)[0] != schema.TASK:
         raise CheckpointError(f"{path} is of another kind of run; start in another folder")
-    return schema.read(table_in(path, metadata.get("config")), str(path)).model_dump(mode="json")
+    return validate(schema, table_in(path, metadata.get("config")), str(path)).model_dump(mode="json")
 
 
 def as_begun(config, path, file, assignments):
@@ -58,10 +59,10 @@ def as_begun(config, path, file, assignments):
     config: what the configuration `file` is today with `key=value` assignments over it. Raises as `begun_config`.
     """
     theirs, ours = begun_config(path, type(config)), config.model_dump(mode="json")
-    stored = table_in(path, read_metadata(path).get("config"))
+    stored = with_new_names(table_in(path, read_metadata(path).get("config")), type(config).TASK)
     lacking = set(_keys(theirs)) - set(_keys(stored))
     changed = {} if SINCE in stored or SINCE not in ours else CHANGED
-    given, lines = named(file, assignments), []
+    given, lines = named(file, assignments, type(config).TASK), []
     there = set(_keys(ours))
     for key in sorted(there & {*lacking, *changed}):
         then, today = _at(theirs, key), _at(ours, key)
@@ -71,16 +72,16 @@ def as_begun(config, path, file, assignments):
         shown = [json.dumps(each, ensure_ascii=False) for each in (then, today)]
         kept = f"{'.'.join(key)}: {shown[0]}"
         lines.append(f"the run keeps {kept}, with which it was begun; the recipe now has {shown[1]}")
-    return type(config).read(ours, str(file)), lines
+    return validate(type(config), ours, str(file)), lines
 
 
-def named(file, assignments):
+def named(file, assignments, task):
     """The keys, tuples, that are given: in assignments, or in files that are not the package's."""
-    found, file = set(_keys(override({}, assignments))), Path(file)
+    found, file = set(_keys(with_new_names(override({}, assignments), task))), Path(file)
     while file is not None and not lies_in(file, configs_dir()):
         data = mapping(yaml_files.read(file), file)
         base = data.pop("base", None)
-        found |= set(_keys(data))
+        found |= set(_keys(with_new_names(data, task)))
         file = None if base is None else file.parent / str(base)
     return found
 

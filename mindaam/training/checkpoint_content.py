@@ -83,17 +83,17 @@ def restore(path, task, folder, allow_changes=False):
     lacking = sorted(set(PLACE) - set(place))
     if lacking:
         raise CheckpointError(f"{path}: its place lacks {lacking[0]}; take another checkpoint of the run")
-    if place["data"] != task.fingerprint:
+    if place["data"] not in (None, task.fingerprint):  # None: of an earlier layout of run folders
         raise CheckpointError(
             f"{path} was trained on other data: sets, or how many images, videos or frames they have, changed since "
             f"(see {folder / 'data.json'}); bring the data back, or start in another folder"
         )
     state = first_state(task)._replace(place=SamplerState(*place["state"]), number=place["number"], done=place["done"])
     task.enter(state.place)
-    # an optimizer that has not taken a step starts from its initial state, whether the file holds that or not
-    fresh = tuple(f"{OPTIMIZER}{name}." for name in task.optimizers if name not in state.done)
-    kept = {name: each for name, each in trained_state(task).items() if not name.startswith(fresh)}
-    _set_parameters(path, kept, tensors)
+    # an optimizer that has taken no step is as it was made, as at the start of a phase
+    fresh = tuple(f"{OPTIMIZER}{name}." for name in task.optimizers if not state.done.get(name))
+    parameters = {name: each for name, each in trained_state(task).items() if not name.startswith(fresh)}
+    _set_parameters(path, parameters, tensors)
     # scores of other images do not compare, nor those with audio with those without, as of earlier versions
     if theirs.get("validation") == ours.get("validation") and all(
         place.get(key, type(value)()) == value for key, value in task.scoring.items()

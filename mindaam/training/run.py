@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam import runtime
+from mindaam.errors import ConfigError
 from mindaam.schema import read_yaml
 from mindaam.training import checkpoint_content
 from mindaam.training.begun import as_begun, begun_config
@@ -53,6 +54,8 @@ def train(
     # ---- ranks -----------------------------------------------------------------------------------------------------
     runtime.configure(mode="graph", seed=config.seed)
     world = distributed.start()
+    if world.size > 1 and not config.RANKS:
+        raise ConfigError(f"{config_path} trains on one rank, and {world.size} were started; start it without msrun")
     progress = Progress(0, quiet=not world.is_first)
     for note in filter(None, notes):
         progress.say(note)
@@ -98,7 +101,7 @@ def task_of(config_path):
     keys = read_yaml(config_path)
     if "corpus" in keys:
         from mindaam.training.tasks import corpus as task
-    elif "films" in keys:
+    elif "films" in keys or "videos" in keys:
         from mindaam.training.tasks import synthetic_videos as task
     elif "clips" in keys:
         from mindaam.training.tasks import sounding_object as task

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from mindaam.data.media import prepare_folder, replacing
 from mindaam.errors import ConfigError
+from mindaam.files import prepare_folder, write_text
 from mindaam.training import checkpoints
 from mindaam.training.reporting.events import Events
 from mindaam.training.reporting.log import CsvLog
@@ -45,12 +45,6 @@ def write_description(folder, task, world, progress):
         progress.say(f"left out: {line}")
     if len(task.left_out) > LISTED:
         progress.say(f"left out: {len(task.left_out) - LISTED} more, all in {folder / 'data.json'}")
-
-
-def write_text(path, text):
-    """Writes a text file whole."""
-    with replacing(path) as stream:
-        stream.write(text.encode("utf-8", "replace"))  # a name on the disk may be no text
 
 
 def write_json(path, content):

@@ -13,6 +13,7 @@ from mindaam import runtime
 from mindaam.cli import main
 from mindaam.data import media, prompts
 from mindaam.errors import shortened
+from mindaam.files import cannot_write
 from mindaam.inference import predictor, results
 from mindaam.zoo.checkpoints import write_safetensors
 from tests.fakes import FakeEncoder, FakeModel
@@ -248,7 +249,7 @@ def test_a_full_disk_stops_the_run_with_one_sentence_and_whole_files_only(mindaa
         calls.append(path)
         if len(calls) == 2:
             error = OSError(errno.ENOSPC, "No space left on device")
-            raise media.cannot_write(path, error) from error
+            raise cannot_write(path, error) from error
         real(path, image)
 
     monkeypatch.setattr(results.media, "write_png", full)

@@ -35,7 +35,7 @@ TEMPORAL = {"taps": [2, 3], "frames": 32, "heads": 2, "mlp_ratio": 1, "clip": 4}
 # What is laid over each bundled training: lengths only.
 SHORT_RUN = {
     "sampling": {"batch_size": 2, "clip": 4, "clips": 1, "steps": 2, "strides": [1]},
-    "answered": 2, "part": None, "epochs": 1, "validation": {"pictures": 1, "films": 1},
+    "answered": 2, "part": None, "epochs": 1, "validation": {"images": 1, "videos": 1},
 }  # fmt: skip
 SHORT = {
     "corpus": SHORT_RUN,

@@ -61,7 +61,7 @@ def test_every_bundled_configuration_is_valid_and_so_is_its_smoke_run(name):
         ("aam_dinov2_vits14", "preset=papr"),
         ("aam_dinov2_vits14", "model=aam"),
         ("aam_dinov2_vits14", "model_changes.lora.rank=-1"),
-        ("corpus", "validation.pictures=-5"),
+        ("corpus", "validation.images=-5"),
         ("corpus", "epochs=1e14"),
         ("corpus", "epochs=1.0e+14"),
         ("corpus", "betas=[.nan, 2]"),
@@ -96,8 +96,8 @@ def test_numbers_out_of_range_and_unknown_names_are_refused_at_once(recipe, chan
 def test_validation_of_one_kind_keeps_the_other():
     path, load = LOADERS["aam_dinov3_vitl16_paper"]
     data = {key: value for key, value in read_yaml(path).items() if key != "validation"}
-    assert load(path, ["validation={pictures: 7}"]).validation["pictures"] == 7
-    assert data and load(path).validation == {"pictures": 200, "films": 8}
+    assert load(path, ["validation={images: 7}"]).validation["images"] == 7
+    assert data and load(path).validation == {"images": 200, "videos": 8}
 
 
 def numbers(value):

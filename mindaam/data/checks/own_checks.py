@@ -53,7 +53,7 @@ def _gaze_folder(name, place):
             continue
         report["splits"][split], report["ground_truth"] = len(reader), reader.ground_truth
         report["problems"] += damaged({"": reader}).get("", {}).values()
-        beside = getattr(reader, "outside", 0)
+        beside = 0 if reader.is_video else reader.outside
         report["notes"] += [f"{split}: {beside:,} fixations outside their pictures are left out"] * bool(beside)
         report["notes"] += opening.untimely(split, reader)
     report["notes"] += _links_out(place)

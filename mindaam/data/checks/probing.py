@@ -19,7 +19,7 @@ def damaged(readers, *, workers=2, report=None):
 
     Packs, which were read when they were written, are not looked at. report: called as report(done, in all).
     """
-    items = [(name, i) for name, each in readers.items() if not hasattr(each, "pack") for i in range(len(each))]
+    items = [(name, i) for name, each in readers.items() if not each.is_pack for i in range(len(each))]
     found = {}
     with Loader(readers, probe, workers=workers if len(items) > FEW else 0, ahead=64) as load:
         for done, ((name, index), why) in enumerate(zip(items, load(items), strict=True), 1):
@@ -33,15 +33,11 @@ def damaged(readers, *, workers=2, report=None):
 def probe(reader, index):
     """Why an entry of a reader cannot be used, or None. A module's function, for processes."""
     try:
-        if hasattr(reader, "clip"):
+        if reader.is_video:
             reader.clip(index, sorted({0, reader.frames(index) - 1}), TINY)
             return None
-        if hasattr(reader, "check_image"):
-            reader.check_image(index)
-        if reader.source == "maps":
-            return _misshapen(reader, index)
-        media.picture_size(reader.picture_path(index))
-        return _astray(reader, index)
+        reader.check_image(index)
+        return _misshapen(reader, index) if reader.source == "maps" else _astray(reader, index)
     except InputError as error:
         return str(error)
     except Exception as error:  # whatever it is, it is about one entry of many, which are all looked at
@@ -60,8 +56,6 @@ def _misshapen(reader, index):
 def _astray(reader, index):
     """Why fixations are not those of their picture: most lie outside. None when they are."""
     fixations = reader.fixations(index)  # InputError when none is inside
-    if not hasattr(reader, "recorded"):
-        return None
     recorded, size = reader.recorded(index), reader.size(index)
     if len(recorded) <= 2 * len(fixations):
         return None

@@ -28,6 +28,7 @@ from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
 from mindaam.data.datasets.readers.packed import open_packed
 from mindaam.data.packs.fitting import require_truth
 from mindaam.errors import InputError, nearest
+from mindaam.files import first_of
 
 PACKED, GAZE, PUBLISHED = "pack", "gaze folder", "data set"
 TRAINING, SCORING, SOURCES = (PACKED, GAZE, PUBLISHED), (GAZE, PUBLISHED, PACKED), (GAZE, PUBLISHED)
@@ -199,14 +200,14 @@ def open_gaze(place, split, truth=None):
 
 def untimely(split, reader):
     """A line on the fixations of a gaze folder's split that are left out as no frame was shown for them; or none."""
-    count = getattr(reader, "beyond", 0)
+    count = reader.beyond if reader.is_video else 0
     if count:
         yield f"{split}: {count:,} fixations before the first frame of their video or after its last are left out"
 
 
 def other_split(reader, split):
     """Another split of what a reader of images or videos reads; InputError when there is none, or it is damaged."""
-    if hasattr(reader, "pack"):
+    if reader.is_pack:
         name = pack_name(reader.root)[0] or reader.name
         return open_packed(reader.root.with_name(f"{name}.{split}"))
     if os.path.isfile(reader.root / META):
@@ -309,8 +310,7 @@ def _nothing_in(root, empty, splits, seen, told):
     """Why what is there has nothing in the splits."""
     what = f"of {empty[0]} " if empty else ""
     if told:
-        more = f" ({len(told) - 1} more)" if len(told) > 1 else ""
-        return f"{root} holds nothing {what}that can be used: {told[0]}{more}"
+        return f"{root} holds nothing {what}that can be used: {first_of(told)}"
     hint, asked = (nearest(splits[0], seen), " or ".join(splits)) if splits else ("", "any split")
     its = f"; its splits are {', '.join(sorted(seen))}" if seen else ""
     return f"{root} has no gaze {what}in {asked}{hint}{its}"

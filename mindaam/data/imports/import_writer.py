@@ -10,8 +10,7 @@ import shutil
 from mindaam.data.datasets.readers.gaze_files import FIXATIONS, META, SPLITS, STIMULI
 from mindaam.data.datasets.readers.gaze_videos import SOUNDS
 from mindaam.data.imports.import_placing import TOP_LEFT
-from mindaam.data.media import beside_name, cannot_write, prepare_folder
-from mindaam.files import real
+from mindaam.files import beside_name, cannot_write, prepare_folder, real
 
 HEADER = ("image", "subject", "condition", "x", "y", "order", "t_ms", "duration_ms")
 

@@ -15,8 +15,9 @@ def require_fit(reader, image_size, resize):
     reader: of any kind, what is no pack passes; or a pack's Header. image_size: the model's (height, width); resize: as
     its configuration names it.
     """
-    pack = getattr(reader, "pack", None)
-    header = reader if isinstance(reader, Header) else pack and pack.header
+    is_header = isinstance(reader, Header)
+    pack = None if is_header or not reader.is_pack else reader.pack
+    header = reader if is_header else pack and pack.header
     size = tuple(image_size)
     if header is None or (tuple(header.size), header.resize) == (size, resize):
         return

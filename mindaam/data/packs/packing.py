@@ -36,10 +36,9 @@ def header_of(reader, size, quality=92, resize="area"):
     resize: as in `pack`. ConfigError for a way of resizing that there is none."""
     if resize not in transforms.RESIZING:
         raise ConfigError(f"pictures cannot be resized by {resize!r}; use one of {', '.join(transforms.RESIZING)}")
-    layout = getattr(reader, "layout", None)
     return Header(
         dataset=reader.name,
-        layout=layout.name if layout else "gaze folder",
+        layout=reader.layout_name,
         split=reader.split,
         size=size,
         source=reader.source,
@@ -65,7 +64,7 @@ def pack(
     """
     if every < 1:
         raise ConfigError(f"every {every}th frame cannot be packed; give --every 1 or more")
-    is_video = hasattr(reader, "clip")
+    is_video = reader.is_video
     left_out, count = [], 0
     with PackWriter(folder, header_of(reader, size, quality, resize)) as writer:
         add = _add_films if is_video else _add_pictures

@@ -15,6 +15,7 @@ from mindaam.data.datasets.opening import GAZE, TRAINING, NothingHere, find_data
 from mindaam.data.prompts import corpus as corpus_prompts
 from mindaam.data.sampling.strata import Stratum
 from mindaam.errors import InputError, nearest
+from mindaam.files import first_of
 from mindaam.training.feeding.folders import data_root
 
 VALIDATION = ("val", "test")  # the first of these splits that has gaze is a set's validation split
@@ -114,8 +115,8 @@ def _probed(corpus, skip_damaged, report):
     for part, readers in kept.items():
         for name, reasons in damaged(readers, report=report).items():
             if not skip_damaged:
-                more = f" ({len(reasons) - 1} more in {name})" if len(reasons) > 1 else ""
-                raise InputError(f"{next(iter(reasons.values()))}{more}; --skip-damaged leaves out what is damaged")
+                first = first_of(list(reasons.values()), f" in {name}")
+                raise InputError(f"{first}; --skip-damaged leaves out what is damaged")
             skipped += [f"{name}: {why}" for why in reasons.values()]
             left = {entry for entry, _ in readers[name].entries} - set(reasons)
             if left:
@@ -162,9 +163,9 @@ def _unseen(root, names, truth, skip_damaged):
 
 def modality(name, reader):
     """ "image", "video" or "audio_video", as its record says; of gaze folders and packs, as what they hold says."""
-    if name in catalogue() and hasattr(reader, "clip") == (catalogue()[name].modality != "image"):
+    if name in catalogue() and reader.is_video == (catalogue()[name].modality != "image"):
         return catalogue()[name].modality
-    if not hasattr(reader, "clip"):
+    if not reader.is_video:
         return "image"
     return "audio_video" if all(map(reader.has_audio, range(len(reader)))) else "video"
 
@@ -205,7 +206,7 @@ def described(corpus, left_out):
                 "modality": modality(name, reader),
                 "split": reader.split,
                 "count": len(reader),
-                "frames": sum(map(reader.frames, range(len(reader)))) if hasattr(reader, "frames") else None,
+                "frames": sum(map(reader.frames, range(len(reader)))) if reader.is_video else None,
                 "folder": str(reader.root),
                 "ground_truth": reader.ground_truth,
                 "licence": catalogue()[name].licence.name if name in catalogue() else None,

@@ -68,7 +68,7 @@ class CorpusSource:
         self._sounding = {name for name, reader in readers.items() if modality(name, reader) == "audio_video"}
         # all sentences now: MindSpore cannot run one graph while another is being compiled
         encode(sorted({sentence for pool in self._pools.values() for sentence in pool}))
-        packed = all(hasattr(reader, "pack") for reader in readers.values())
+        packed = all(reader.is_pack for reader in readers.values())
         ahead = max(8, 2 * config.sampling.batch_size // self.world[1])
         self._loader = Loader(readers, read, workers=workers, ahead=ahead, threads=packed)
 

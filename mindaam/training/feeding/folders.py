@@ -37,9 +37,9 @@ def open_folders(config, split, limit):
     root, folders = data_root(config), {}
     for name in config.folders:
         folder = open_set(root, name, split)
-        if hasattr(folder, "clip"):
+        if folder.is_video:
             raise InputError(f"{folder.root} holds videos; train on them with `mindaam train corpus`")
-        if hasattr(folder, "pack"):
+        if folder.is_pack:
             raise InputError(
                 f"{folder.root} is a pack, which this recipe does not read; give the folder that it was made from, or "
                 "train on the pack with `mindaam train corpus`"

@@ -28,7 +28,7 @@ from mindaam.training.tasks.corpus_objective import (
     rescale_positions,
 )
 from mindaam.training.tasks.corpus_scores import METRICS, audio_sets, held_out_scores
-from mindaam.training.tasks.task import Scored
+from mindaam.training.tasks.task import Scored, Task
 from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.model_files import checkpoint_file
 
@@ -44,7 +44,7 @@ def open_task(config, setup):
     check_prompting(config.prompting, {**corpus.val, **corpus.train})
     sampling = config.sampling.model_copy(update={"weights": {**config.sampling.weights, **weights}})
     config = config.model_copy(update={"sampling": sampling})
-    videos = [hasattr(reader, "clip") for reader in corpus.train.values()]
+    videos = [reader.is_video for reader in corpus.train.values()]
     problem = config.require_ranks(setup.world.size, pictures=not all(videos), films=any(videos))
     if problem:
         raise ConfigError(problem)
@@ -55,7 +55,7 @@ def open_task(config, setup):
         model = start_model(config)
     # a start brings its own, whatever the configuration names: what is written down is what is trained
     config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
-    if any(videos) or any(hasattr(reader, "clip") for reader in corpus.val.values()):
+    if any(videos) or any(reader.is_video for reader in corpus.val.values()):
         require_temporal(model, config)
     if not setup.tiny:  # a smoke run's images are of a size that nobody packs
         for reader in (*corpus.train.values(), *corpus.val.values()):
@@ -66,7 +66,7 @@ def open_task(config, setup):
     return CorpusTask(config, model, corpus, setup.world, audio_encoding)
 
 
-class CorpusTask:
+class CorpusTask(Task):
     """The Task of a CorpusConfig.
 
     model: AAM after `prepare`; corpus: feeding.corpus.Corpus; world: World; audio_encoding: AudioEncoding or None.
@@ -98,9 +98,6 @@ class CorpusTask:
     def parameters(self):
         """As Task."""
         return self.model.trained_parameters()
-
-    def enter(self, place):
-        """As Task; nothing changes from epoch to epoch."""
 
     def step(self, kind):
         """As Task."""
@@ -144,10 +141,6 @@ class CorpusTask:
             row |= dict(zip((f"{name}_{metric}" for metric in METRICS), each, strict=True))
         of_sets = " | ".join(f"{name} CC {each[0]:.4f}" for name, each in scores.items())
         return Scored(row, mean, f"epoch {epoch}: mean CC {mean:.4f} | {of_sets}", newest=not seen)
-
-    def after_step(self, number):
-        """As Task; there are no further logs."""
-        return {}
 
     def finish(self, folder, best):
         """As Task."""

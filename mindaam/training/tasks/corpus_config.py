@@ -19,29 +19,26 @@ from mindaam.schema import (
     Schema,
     Share,
     merge,
-    override,
-    read_yaml,
     validate,
 )
-from mindaam.training.config import LossConfig, RunConfig
+from mindaam.training.config import TINY_MODEL, LossConfig, RunConfig, read_data
 from mindaam.training.feeding.negative_samples import Attack
 from mindaam.training.optim.groups import GroupsConfig
 from mindaam.training.optim.schedule import ScheduleConfig
-from mindaam.training.tasks.phases_config import TINY
 
 # What `--tiny` lays over a configuration, beside pictures of few patches. Most of such a run is compilation.
 TINY_PATCHES = 4  # a side
 TINY_RUN = {
     "model_changes": {
-        "head": {**TINY["model_changes"]["head"], "start_groups": 8},
-        "lora": TINY["model_changes"]["lora"],
+        "head": {**TINY_MODEL["head"], "start_groups": 8},
+        "lora": TINY_MODEL["lora"],
         "temporal": {"taps": [2, 3], "frames": 16, "heads": 2, "mlp_ratio": 1, "clip": 4},
     },
     "sampling": {"batch_size": 2, "clip": 4, "steps": 5, "audio_visual_after": 0, "strides": [1, 2]},
     "answered": 2,
     "part": None,
     "epochs": 1,
-    "validation": {"pictures": 2, "films": 1},
+    "validation": {"images": 2, "videos": 1},
 }  # fmt: skip
 
 
@@ -88,11 +85,11 @@ class CorpusConfig(RunConfig):
     step each block multiplies all coordinates by a factor of its own, log-uniform from 1/R to R; null for none.
     clip_norm: longest that all gradients together may be, null for any. attack: Negative Sample Attack, null for none.
     epochs, schedule, groups, betas, eps: of AdamW. keep_last, keep_best: checkpoints that are kept. validation:
-    pictures and films a set that are scored after each epoch. checkpoint_every: steps between two checkpoints within an
-    epoch.
+    images and videos per dataset that are scored after each epoch.
     """
 
     TASK: ClassVar = "corpus"
+    RANKS: ClassVar = True
     FREE: ClassVar = (*RunConfig.FREE, "shard_optimizer", "validation", "score_unseen")
 
     model: str
@@ -127,7 +124,7 @@ class CorpusConfig(RunConfig):
     rescale_positions: Annotated[Positive, Field(gt=1)] | None = None
     clip_norm: Positive | None = None
     ema: EmaConfig | None = None
-    validation: dict[Literal["pictures", "films"], CountOrNone] = {"pictures": 40, "films": 4}
+    validation: dict[Literal["images", "videos"], CountOrNone] = {"images": 40, "videos": 4}
 
     @field_validator("sampling")
     @classmethod
@@ -183,7 +180,7 @@ def load_corpus_config(path, assignments=(), *, tiny=False, begun=None, say=None
     Raises ConfigError for a missing file, an unknown key (naming the nearest), model or preset, or a value that does
     not fit, and for a model that cannot be, where none is to start from.
     """
-    data = override(merge(read_yaml(path), TINY_RUN if tiny else {}), assignments)
+    data = read_data(CorpusConfig, path, assignments, TINY_RUN if tiny else {}, say)
     sound = validate(CorpusConfig, data, str(path))  # what follows relies on sound values
     model_config(sound.model, sound.preset)  # a name that is of no model is a slip, even where `start` brings its own
     given = (data.get("sampling") or {}).get("seed") if begun else None

@@ -17,8 +17,8 @@ def held_out_scores(model, encode, name, reader, config, world, audio_encoding=N
     model: AAM in evaluation mode; config: CorpusConfig; world: World; hearing: the run's Hearing, by which films with
     sound are scored with it, so that the best model is chosen with the branch that it is trained with; None without.
     """
-    films = hasattr(reader, "clip")
-    count = config.validation["films" if films else "pictures"]
+    films = reader.is_video
+    count = config.validation["videos" if films else "images"]
     sums = np.zeros(4)
     for entry in spread(len(reader), count)[world.rank :: world.size]:
         sentence = sentences(config.prompting, name, reader, reader.entries[entry][1])[0]
@@ -69,7 +69,7 @@ def clip_of(reader, entry, settings, audio_encoding=None):
 def samples(task, most=6):
     """[(caption, image uint8, map, truth)] of some held-out images under a CorpusTask's model, for its report."""
     task.model.set_train(False)
-    found, readers = [], {name: each for name, each in task.corpus.val.items() if not hasattr(each, "clip")}
+    found, readers = [], {name: each for name, each in task.corpus.val.items() if not each.is_video}
     for name, reader in list(readers.items())[:most]:
         for entry in spread(len(reader), max(1, most // len(readers))):
             sentence = sentences(task.config.prompting, name, reader, reader.entries[entry][1])[0]

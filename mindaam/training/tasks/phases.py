@@ -18,7 +18,7 @@ from mindaam.training.step import TrainStep
 from mindaam.training.tasks import phases_scores
 from mindaam.training.tasks.phases_config import PhasesConfig, load_phases_config
 from mindaam.training.tasks.phases_objective import TERMS, AdaptedBlocks, PhaseObjective, cached_taps, frozen_outputs
-from mindaam.training.tasks.task import Part, Scored
+from mindaam.training.tasks.task import Part, Scored, Task
 from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.weights import load_backbone
 
@@ -49,15 +49,14 @@ def open_task(config, setup):
     return Phases(config, model, Corpus(train, val, []), epoch_steps, setup)
 
 
-class Phases:
-    """Task (tasks/task.py).
+class Phases(Task):
+    """The Task of a PhasesConfig.
 
     model: AAM with its adapters at their initial values, because its frozen features are computed here; data: Corpus of
     gaze folders; epoch_steps: of an epoch of each phase; setup: Setup.
     """
 
     terms, columns = TERMS, (*PLACE, "folder", "condition")
-    scoring, ema, loss_scale, header, left_out = {}, None, None, {}, []
 
     def __init__(self, config, model, data, epoch_steps, setup):
         self.config, self.model, self.data, self.epoch_steps = config, model, data, epoch_steps
@@ -120,9 +119,6 @@ class Phases:
         done = epoch * steps + place.step
         return cosine(done, phase.epochs * steps, phase.learning_rate, phase.final_rate, phase.warmup_steps)
 
-    def before_step(self, number):
-        """Nothing is drawn for a step."""
-
     def score(self, number, epoch):
         """The Scored of the held-out images; `epoch` epochs are done."""
         self.model.set_train(False)
@@ -136,17 +132,13 @@ class Phases:
         label = f"{phase.name} {within + 1}/{phase.epochs}"
         return Scored(row, mean, f"{label}: mean CC {mean:.4f} | {phases_scores.line(scores)}")
 
-    def after_step(self, number):
-        """No further files."""
-        return {}
-
     def finish(self, folder, best):
         """The closing line."""
         return [f"done: {folder / 'best.safetensors'} has mean CC {best:.4f} on the val splits"]
 
     def described(self):
         """What is trained and scored on."""
-        return described(self.data, self.left_out)
+        return described(self.data, list(self.left_out))
 
     def close(self):
         """Ends the processes that decode images."""

@@ -15,20 +15,12 @@ from mindaam.schema import (
     RateOrNone,
     Schema,
     Weight,
-    merge,
-    override,
-    read_yaml,
-    validate,
 )
-from mindaam.training.config import LossConfig, OptimizerConfig, RunConfig
+from mindaam.training.config import TINY_MODEL, LossConfig, OptimizerConfig, RunConfig, load_config
 
 # What `--tiny` lays over a configuration, each phase becoming one epoch long. Compilation is most of such a run's time.
 TINY = {
-    "model_changes": {
-        "image_size": [56, 56],
-        "head": {"neck_widths": [8, 8, 16, 16], "start_width": 16, "stage_widths": [16, 8, 8]},
-        "lora": {"rank": 4},
-    },
+    "model_changes": {"image_size": [56, 56], **TINY_MODEL},
     "batch_size": 2,
     "checkpoint_every": 4,
     "validation_pictures": 2,
@@ -113,11 +105,9 @@ def load_phases_config(path, assignments=(), *, tiny=False, begun=None, say=None
     Raises ConfigError for a missing file, an unknown key (naming the nearest), a value that does not fit, or a model
     that cannot be.
     """
-    data = read_yaml(path)
+    config = load_config(PhasesConfig, path, assignments)
     if tiny:
-        validate(PhasesConfig, override(data, assignments), str(path))  # what follows relies on sound phases
-        phases = [{**phase, "epochs": 1} for phase in override(data, assignments)["phases"]]
-        data = merge(data, {**TINY, "phases": phases})
-    config = validate(PhasesConfig, override(data, assignments), str(path))
+        phases = [{**phase.model_dump(), "epochs": 1} for phase in config.phases]
+        config = load_config(PhasesConfig, path, assignments, {**TINY, "phases": phases})
     model_config(config.model, config.preset, config.model_changes)
     return config

@@ -63,6 +63,8 @@ class Scored(NamedTuple):
 class Task(Protocol):
     """What is learned, from which data. Places are SamplerStates (epoch, step), the place of the step that comes next.
 
+    A task derives from it and leaves out what it has not: what has a body here does nothing.
+
     config: its RunConfig; model: the Cell whose parameters are trained.
     terms: what its objectives return, "loss" first and "cc" among them: columns of metrics.csv; columns: the labels of
     its Parts; logs: {file name: columns} of its other CSV files, "epochs.csv" where it scores.
@@ -76,20 +78,21 @@ class Task(Protocol):
     config: object
     model: object
     terms: tuple
-    columns: tuple
-    logs: dict
     total: int
-    epochs: int
     optimizers: dict
     fingerprint: str
-    scoring: dict
-    ema: object
-    loss_scale: object
-    header: dict
-    left_out: list
+    columns: tuple = ()
+    logs: dict = {}
+    epochs: int = 1
+    scoring: dict = {}
+    ema: object = None
+    loss_scale: object = None
+    header: dict = {}
+    left_out: tuple = ()
 
     def parameters(self):
         """The Parameters that a checkpoint holds beside optimizer state and averages."""
+        ...
 
     def enter(self, place):
         """Called before the first step, and after each epoch, with the place that comes next: a task whose steps or
@@ -97,15 +100,19 @@ class Task(Protocol):
 
     def step(self, kind):
         """(TrainStep, names of the optimizers that it moves) for a kind of Part."""
+        ...
 
     def parts(self, place):
         """Yields the Parts from `place` to the end of the run, read ahead."""
+        ...
 
     def following(self, place):
         """The place after one step at `place`; (epoch + 1, 0) at an epoch's end."""
+        ...
 
     def rate(self, number, place):
         """The learning rate of a step; number: steps done before it."""
+        ...
 
     def before_step(self, number):
         """Draws what is drawn for a step, the same for all its parts."""
@@ -113,15 +120,19 @@ class Task(Protocol):
     def score(self, number, epoch):
         """The Scored of the model as it is after `number` steps and `epoch` epochs, on every rank alike; None for a
         task that scores nothing."""
+        return None
 
     def after_step(self, number):
         """{file name: row} to be written to `logs` after `number` steps."""
+        return {}
 
     def finish(self, folder, best):
         """Called after the last step on rank 0: writes what the run leaves behind; returns lines for the terminal."""
+        return []
 
     def described(self):
         """What is trained and scored on, plain values for data.json."""
+        return {}
 
     def close(self):
         """Ends what reads ahead."""

@@ -1,5 +1,7 @@
 """A pack that does not hold what a model takes is refused, with the command that makes one that does."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from mindaam.data.datasets.ground_truth import GroundTruth
@@ -22,7 +24,7 @@ def header(**changes):
 def test_what_fits_passes():
     require_fit(header(), [336, 336], "area")
     require_fit(header(resize="antialiased"), (336, 336), "antialiased")
-    require_fit(object(), (1, 1), "area")  # no pack
+    require_fit(SimpleNamespace(is_pack=False), (1, 1), "area")
 
 
 @pytest.mark.parametrize(

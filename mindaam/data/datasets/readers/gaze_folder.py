@@ -24,6 +24,8 @@ class GazeFolder:
     cheap to hand to a decoding process.
     """
 
+    is_video, is_pack, layout_name = False, False, "gaze folder"
+
     def __init__(self, root, split="train", truth=None):
         """Reads the lists. truth: GroundTruth, of which the blur alone matters: a folder has fixations or else maps.
 
@@ -37,18 +39,15 @@ class GazeFolder:
         names = gaze_files.split_names(self.root, split)
         self._sizes = {name: gaze_files.stored_size(self.root, meta["images"], name) for name in names}
         if os.path.lexists(self.root / gaze_files.FIXATIONS):
-            recorded = gaze_files.read_fixations(self.root / gaze_files.FIXATIONS, set(names))
-            self._fixations = {k: ground_truth.inside(points, self._sizes[k[0]]) for k, points in recorded.items()}
-            beside = {k: len(points) - len(self._fixations[k]) for k, points in recorded.items()}
-            self._beside = {key: count for key, count in beside.items() if count}
-            self.entries = [(n, c) for c in meta["conditions"] for n in names if (n, c) in self._fixations]
+            self._recorded = gaze_files.read_fixations(self.root / gaze_files.FIXATIONS, set(names))
+            self.entries = [(n, c) for c in meta["conditions"] for n in names if (n, c) in self._recorded]
         else:
-            self._fixations, self._beside = None, {}
+            self._recorded = None
             gaze_files.require_folders(self.root, meta["conditions"])
             self.entries = [(n, c) for c in meta["conditions"] for n in names if os.path.isfile(self._map_path(n, c))]
         self.conditions = tuple(meta["conditions"])
         self.truth = truth or ground_truth.GroundTruth()
-        self.source = "fixations" if self._fixations is not None else "maps"
+        self.source = "fixations" if self._recorded is not None else "maps"
         gaze_files.require_gaze(self.root, split, names, self.entries)
 
     def __len__(self):
@@ -64,7 +63,7 @@ class GazeFolder:
     @property
     def ground_truth(self):
         """One sentence that says what densities are made of."""
-        if self._fixations is None:
+        if self._recorded is None:
             return "the published density maps"
         degree = self.px_per_degree_stored
         width = f"{degree:g} pixels" if degree else f"a {ground_truth.ASSUMED_DEGREES_WIDE:g}th of the picture's width"
@@ -77,19 +76,26 @@ class GazeFolder:
     @property
     def outside(self):
         """How many fixations lie outside their pictures and are left out."""
-        return sum(self._beside.values())
+        recorded = (self._recorded or {}).items()
+        return sum(len(points) - len(ground_truth.inside(points, self._sizes[key[0]])) for key, points in recorded)
+
+    def recorded(self, index):
+        """Fixations as the file has them, float32 [n,2] (x, y), also those beside the picture; None where the folder
+        holds only maps."""
+        return None if self._recorded is None else self._recorded[self.entries[index]]
 
     def fixations(self, index):
         """float32 [n,2] (x, y) in pixels of the stored picture, those inside it, or None where the folder holds only
         maps. InputError when most of them lie outside, and so cannot be meant for it."""
-        if self._fixations is None:
+        recorded = self.recorded(index)
+        if recorded is None:
             return None
-        entry = self.entries[index]
-        found, beside = self._fixations[entry], self._beside.get(entry, 0)
-        if beside > len(found):
+        found = ground_truth.inside(recorded, self.size(index))
+        if len(recorded) > 2 * len(found):
+            height, width = self.size(index)
             raise InputError(
-                f"{self.root / gaze_files.FIXATIONS}: {beside} of {beside + len(found)} fixations of {entry[0]} lie "
-                f"outside it, which is {self.size(index)[1]}x{self.size(index)[0]}; are x and y swapped, or for "
+                f"{self.root / gaze_files.FIXATIONS}: {len(recorded) - len(found)} of {len(recorded)} fixations of "
+                f"{self.entries[index][0]} lie outside it, which is {width}x{height}; are x and y swapped, or for "
                 "another size?"
             )
         return found

@@ -120,10 +120,13 @@ class ImageSet:
     a camera's EXIF note asks for: published maps and fixations are in stored rows and columns, as MATLAB reads them.
     """
 
+    is_video, is_pack = False, False
+
     def __init__(self, tree, record, layout, stimuli, split, truth=None):
         """tree: Tree; record, layout: of the catalogue; stimuli: Stimuli of `split` that have gaze; truth: GroundTruth,
         None for the default."""
         self.tree, self.record, self.layout, self.split = tree, record, layout, split
+        self.layout_name = layout.name
         self.root, self.name, self.stimuli = tree.root, record.key, list(stimuli)
         self.truth = truth or ground_truth.GroundTruth()
         self.source = ground_truth.chosen_source(self.truth, record, layout)
@@ -155,6 +158,10 @@ class ImageSet:
     def image(self, index):
         """The picture, uint8 RGB [H,W,3]; InputError when it is missing or damaged."""
         return media.read_image(self.picture_path(index), upright=False)
+
+    def check_image(self, index):
+        """InputError, by the header alone, when the image is missing or damaged."""
+        self.size(index)
 
     def recorded(self, index):
         """Fixations as the source has them, float32 [n,2] (x, y), also those beside the picture; None where the layout

@@ -21,6 +21,8 @@ def open_packed(folder):
 class PackedImages:
     """The pictures of a pack, as `pictures.ImageSet` gives those of a folder; all have the pack's size."""
 
+    is_video, is_pack = False, True
+
     def __init__(self, pack):
         self.pack, self.root, self.name, self.split = pack, pack.folder, pack.name, pack.split
         self.ground_truth, self.conditions = pack.header.ground_truth, tuple(pack.conditions)
@@ -65,6 +67,8 @@ class PackedImages:
 
 class PackedVideos:
     """The films of a pack, as `films.VideoSet` gives those of a folder; all frames have the pack's size and a truth."""
+
+    is_video, is_pack = True, True
 
     def __init__(self, pack):
         self.pack, self.root, self.name, self.split = pack, pack.folder, pack.name, pack.split

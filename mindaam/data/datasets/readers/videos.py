@@ -24,11 +24,14 @@ class VideoSet:
     the fixations of the last film.
     """
 
+    is_video, is_pack = True, False
+
     def __init__(self, tree, record, layout, films, split, truth=None, texts=None):
         """tree: Tree; record, layout: of the catalogue; films: Films of `split` that have gaze; truth: GroundTruth,
         None for the default; texts: Sentences, None for the project's. A film may be there several times, each with
         another `condition` in its fields."""
         self.tree, self.record, self.layout, self.split = tree, record, layout, split
+        self.layout_name = layout.name
         self.root, self.name, self.films = tree.root, record.key, list(films)
         self.truth = truth or ground_truth.GroundTruth()
         self.source = ground_truth.chosen_source(self.truth, record, layout)

@@ -1,0 +1,124 @@
+"""The contract of readers: what ImageSet, VideoSet, GazeFolder, PackedImages and PackedVideos give.
+
+Whoever holds a reader asks `is_video` and `is_pack` which of the protocols it fits:
+
+| | images | videos |
+|---|---|---|
+| a data set or gaze folder | ImageSource | VideoSource |
+| a pack | ImageReader | VideoReader |
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+from mindaam.data.datasets.set_prompts import SetPrompts
+
+
+class Reader(Protocol):
+    """What all readers have.
+
+    name, split: of the data set or gaze folder; root: its folder, or the pack's. entries: [(name of the image or video,
+    condition)], one for each index. conditions: names, in order. texts: the prompts of each condition. ground_truth:
+    what densities are made of, for reports. is_video: entries are videos, not images. is_pack: it reads a pack.
+    """
+
+    name: str
+    split: str
+    root: Path
+    entries: list
+    conditions: tuple
+    texts: SetPrompts
+    ground_truth: str
+    is_video: bool
+    is_pack: bool
+
+    def __len__(self):
+        """Number of entries."""
+
+    def size(self, index):
+        """(height, width) of an image, or of a video's frames, as stored."""
+
+
+class ImageReader(Reader, Protocol):
+    """A reader of images."""
+
+    def image(self, index):
+        """uint8 RGB [H,W,3]."""
+
+    def density(self, index, size=None):
+        """float32 [H,W] that sums to 1, at `size` (height, width) or that of the image."""
+
+    def fixations(self, index):
+        """float32 [n,2] (x, y) in pixels of the image, those inside it; None where only maps exist."""
+
+
+class VideoReader(Reader, Protocol):
+    """A reader of videos. Frames are counted by their position, from 0 for the first usable one."""
+
+    def frames(self, index):
+        """Number of usable frames."""
+
+    def rate(self, index):
+        """Frames per second."""
+
+    def file_rate(self, index):
+        """Frames per second of the video file, by which prediction counts its frames; `rate` where there is no file."""
+
+    def labelled(self, index):
+        """bool [frames]: which frames have a ground truth of their own."""
+
+    def has_audio(self, index):
+        """Whether the video has audio."""
+
+    def fixations(self, index, position):
+        """float32 [n,2] (x, y) in pixels of one frame, those inside it, n >= 0; None where only maps exist."""
+
+    def density(self, index, position, size=None):
+        """float32 [H,W] of one frame that sums to 1; a frame without a ground truth has that of the nearest one."""
+
+    def clip(self, index, positions, size=None, *, resize="area", sound=None):
+        """The Sample of some frames; sound: an `audio.windows.Cut`, None for a clip without audio."""
+
+
+class Source(Reader, Protocol):
+    """What a reader of original files has beside, which packing and the checks use.
+
+    truth: GroundTruth; source: "fixations" or "maps", what densities are made of; layout_name: how the files lie.
+    """
+
+    truth: object
+    source: str
+    layout_name: str
+
+    def only(self, names):
+        """The same reader with just the images or videos of these names."""
+
+
+class ImageSource(ImageReader, Source, Protocol):
+    """A reader of image files."""
+
+    def picture_path(self, index):
+        """The image's file."""
+
+    def map_path(self, index):
+        """The file of the published map."""
+
+    def check_image(self, index):
+        """InputError, from the header alone, for an image that is missing, damaged or of another size."""
+
+    def recorded(self, index):
+        """Fixations as the source has them, float32 [n,2], also those outside; None where only maps exist."""
+
+
+class VideoSource(VideoReader, Source, Protocol):
+    """A reader of video files or folders of frames; beyond: number of fixations before the first frame of their video
+    or after its last."""
+
+    beyond: int
+
+    def sound_path(self, index):
+        """The file that holds a video's audio."""
+
+    def recorded(self, index, position):
+        """Fixations of one frame as the source has them, float32 [n,2], also those outside; None where only maps
+        exist."""
