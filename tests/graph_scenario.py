@@ -32,11 +32,12 @@ from mindaam.training.loop import after_step, forward_backward
 from mindaam.training.ranks.distributed import ALONE
 from mindaam.training.reporting.log import Progress
 from mindaam.training.starting import start_model
-from mindaam.training.tasks.adapted_blocks import frozen_outputs
+from mindaam.training.step import TrainStep
 from mindaam.training.tasks.corpus import CorpusTask
 from mindaam.training.tasks.corpus_config import load_corpus_config
-from mindaam.training.tasks.phases_config import TrainConfig
-from mindaam.training.tasks.phases_step import TrainStep
+from mindaam.training.tasks.phases import optimizer_of
+from mindaam.training.tasks.phases_config import PhasesConfig
+from mindaam.training.tasks.phases_objective import PhaseObjective, frozen_outputs
 from mindaam.training.tasks.sounding_object import SoundingObjectTask, build
 from mindaam.training.tasks.sounding_object_scores import predict
 from mindaam.training.tasks.synthetic_videos import SyntheticVideosTask
@@ -49,7 +50,7 @@ from tests.training.tasks.test_synthetic_videos import SMALL as SMALL_VIDEOS
 from tests.training.tasks.test_synthetic_videos import RandomVideos
 from tests.training.tasks.test_synthetic_videos import config as synthetic_videos
 
-TRAINING = TrainConfig(**CONFIG)
+TRAINING = PhasesConfig(**CONFIG)
 BACKBONE = {"width": 24, "heads": 3, "depth": 2, "taps": (0, 1)}
 
 
@@ -127,13 +128,14 @@ def phases():
     for phase, taps in zip(TRAINING.phases, (4, 2), strict=True):
         model = build_small(NAME, changes={**MODEL, "lora": {"rank": 2, "last_n_blocks": 2, "dropout": 0.5}})
         filled(model).set_train(True)
-        step = TrainStep(model, taps, phase, TRAINING).set_train(True)
+        optimizer = optimizer_of(model, phase, TRAINING.optimizer)
+        step = TrainStep(model, PhaseObjective(model, taps, TRAINING.loss), [optimizer]).set_train(True)
         truth = np.abs(noise(2, 1, *SIZE))
         truth /= truth.sum((2, 3), keepdims=True)
         for number in range(3):
             set_dropout_step(number)
-            settings = step.optimizer.settings(number, 1e-2).asnumpy()
-            yield run(step, settings, noise(2, taps, 7, 32), noise(2, TEXT_WIDTH), truth)
+            settings = optimizer.settings(number, 1e-2).asnumpy()[None]
+            yield run(step, settings, np.array(1, np.float32), True, noise(2, taps, 7, 32), noise(2, TEXT_WIDTH), truth)
         yield values(step)
     model = filled(build_model(tiny_video.NAME, "paper", changes=merge(tiny_video.CHANGES, {"temporal": {"clip": 4}})))
     yield from two_steps(SyntheticVideosTask(synthetic_videos(**SMALL_VIDEOS), model, RandomVideos(), None))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mindaam.data import transforms
-from mindaam.evaluation.gaze import LONGEST_SIDE
+from mindaam.metrics.comparison import LONGEST_SIDE
 
 
 def uniform(image, sentences):

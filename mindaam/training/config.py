@@ -4,8 +4,25 @@ from typing import ClassVar
 
 from pydantic import model_validator
 
-from mindaam.schema import Count, CountOrNone, Schema, Seed, merge, override, read_yaml, validate
+from mindaam.schema import (
+    Beta,
+    Count,
+    CountOrNone,
+    Positive,
+    Schema,
+    Seed,
+    Weight,
+    merge,
+    override,
+    read_yaml,
+    validate,
+)
 
+# What `--tiny` lays over `model_changes`
+TINY_MODEL = {
+    "head": {"neck_widths": [8, 8, 16, 16], "start_width": 16, "stage_widths": [16, 8, 8]},
+    "lora": {"rank": 4},
+}
 # {task: {a key's earlier name: its name today}}, sections joined by dots; both are read
 RENAMED = {
     "corpus": {"validation.pictures": "validation.images", "validation.films": "validation.videos"},
@@ -15,6 +32,24 @@ RENAMED = {
         "model.sound_width": "model.audio_width",
     },
 }  # fmt: skip
+
+
+class OptimizerConfig(Schema):
+    """AdamW. Biases, norms, curvatures and scales (parameters of one axis or none) are not decayed."""
+
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    eps: Positive = 1e-8
+    weight_decay: Weight
+
+
+class LossConfig(Schema):
+    """Weights of the terms of the total loss."""
+
+    kld: Weight = 1.0
+    cc: Weight = 1.0
+    similarity: Weight = 1.0
+    entailment: Weight = 1.0
+    distance: Weight = 0.4
 
 
 class RunConfig(Schema):

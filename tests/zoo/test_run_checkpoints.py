@@ -15,12 +15,11 @@ from mindaam.training import checkpoints
 from mindaam.training.optim.ema import Ema
 from mindaam.training.starting import shaped_model, start_model
 from mindaam.training.tasks.corpus_config import load_corpus_config
-from mindaam.training.tasks.phases_config import TrainConfig
-from mindaam.training.tasks.phases_state import Place, save_last
+from mindaam.training.tasks.phases_config import PhasesConfig
 from mindaam.zoo import weights
-from mindaam.zoo.checkpoints import read_metadata, write_safetensors
+from mindaam.zoo.checkpoints import write_safetensors
 from mindaam.zoo.factory import create_model
-from mindaam.zoo.run_checkpoints import MODEL, run_arrays
+from mindaam.zoo.run_checkpoints import MODEL
 from mindaam.zoo.weights import checkpoint_config, save_trained
 from tests.models.tiny import CHANGES, NAME
 from tests.training.old_runs import write_old_run
@@ -119,14 +118,16 @@ def test_a_run_that_starts_from_a_bundled_model_is_found_again(trained, tmp_path
     assert create_model(NAME, saved(tmp_path, trained, config)).config.head == trained.config.head
 
 
-@pytest.mark.parametrize("before", [False, True], ids=["now", "before"])
+@pytest.mark.parametrize("before", [False, True], ids=["with its model", "without"])
 def test_a_phased_runs_last_file_is_a_model(trained, tmp_path, before):
-    config = TrainConfig.model_validate({**CONFIG, "model_changes": CHANGES})
-    save_last(path := tmp_path / "last.safetensors", trained, None, Place(1), config)
+    config = PhasesConfig.model_validate({**CONFIG, "model_changes": CHANGES})
+    path, arrays = tmp_path / "last.safetensors", {each.name: each.asnumpy() for each in trained.trained_parameters()}
+    metadata = {"place": json.dumps({"phase": 1}), "config": config.model_dump_json(), "model": config.model}
     if before:
-        metadata = {key: text for key, text in read_metadata(path).items() if key != MODEL}
-        arrays = run_arrays(path, metadata) | {"optimizer.first_moment.x": np.ones(2, np.float32)}
-        write_safetensors(path, arrays, metadata)
+        arrays |= {"optimizer.first_moment.x": np.ones(2, np.float32)}
+    else:
+        metadata[MODEL] = trained.config.model_dump_json()
+    write_safetensors(path, arrays, metadata)
     for given in (path, tmp_path, tmp_path / "last"):
         model = create_model(NAME, given)
         assert model.config == trained.config

@@ -21,18 +21,17 @@ from mindaam.schema import (
     merge,
     validate,
 )
-from mindaam.training.config import RunConfig, read_data
+from mindaam.training.config import TINY_MODEL, LossConfig, RunConfig, read_data
 from mindaam.training.feeding.negative_samples import Attack
 from mindaam.training.optim.groups import GroupsConfig
 from mindaam.training.optim.schedule import ScheduleConfig
-from mindaam.training.tasks.phases_config import TINY, LossConfig
 
 # What `--tiny` lays over a configuration, beside pictures of few patches. Most of such a run is compilation.
 TINY_PATCHES = 4  # a side
 TINY_RUN = {
     "model_changes": {
-        "head": {**TINY["model_changes"]["head"], "start_groups": 8},
-        "lora": TINY["model_changes"]["lora"],
+        "head": {**TINY_MODEL["head"], "start_groups": 8},
+        "lora": TINY_MODEL["lora"],
         "temporal": {"taps": [2, 3], "frames": 16, "heads": 2, "mlp_ratio": 1, "clip": 4},
     },
     "sampling": {"batch_size": 2, "clip": 4, "steps": 5, "audio_visual_after": 0, "strides": [1, 2]},

@@ -5,8 +5,8 @@ import numpy as np
 
 from mindaam.data.prompts.prompting import sentences
 from mindaam.data.transforms import as_seen, fit_within, normalise, resize_image
+from mindaam.metrics.comparison import LONGEST_SIDE, map_scores
 from mindaam.training.feeding.corpus import modality
-from mindaam.training.tasks.phases_scores import LONGEST_SIDE, map_scores
 
 METRICS = ("CC", "SIM", "KLD")
 

@@ -13,8 +13,8 @@ from pydantic import Field, model_validator
 from mindaam.data.sampling.plan import SamplerState
 from mindaam.errors import CheckpointError
 from mindaam.files import write_text
-from mindaam.schema import Count, CountOrNone, Few, Rate, RateOrNone, Schema
-from mindaam.training.config import RunConfig, load_config
+from mindaam.schema import Count, CountOrNone, Few, Rate, RateOrNone, Schema, validate
+from mindaam.training.config import OptimizerConfig, RunConfig, load_config
 from mindaam.training.feeding.negative_samples import Attack
 from mindaam.training.feeding.sounding_objects import batch, clips_of, fingerprint
 from mindaam.training.optim.adamw import AdamW
@@ -22,7 +22,6 @@ from mindaam.training.optim.groups import by_axes
 from mindaam.training.optim.schedule import cosine
 from mindaam.training.reporting.dry_run import outline
 from mindaam.training.step import TrainStep
-from mindaam.training.tasks.phases_config import OptimizerConfig
 from mindaam.training.tasks.sounding_model import FINER, STRIDE, SoundingModel, SoundingObjective
 from mindaam.training.tasks.sounding_object_scores import gates_at, score, table
 from mindaam.training.tasks.task import Part, Task
@@ -123,7 +122,7 @@ def trained_model(run):
     config = table_in(path, metadata.get("config"))
     if "clips" not in config:
         raise CheckpointError(f"{path} is not of the sounding-object experiment; give the folder of a run of it")
-    config = SoundingObjectConfig.read(config, str(path))
+    config = validate(SoundingObjectConfig, config, str(path))
     model = build(config)
     for parameter in model.trainable_params():
         parameter.set_data(ms.Tensor(tensors[parameter.name]))

@@ -20,7 +20,7 @@ from mindaam.models.flops import training_flops
 from mindaam.models.registry import build_model, model_config
 from mindaam.objectives import task
 from mindaam.schema import Count, CountOrNone, Few, Positive, Rate, RateOrNone, Weight, merge
-from mindaam.training.config import RunConfig, load_config
+from mindaam.training.config import OptimizerConfig, RunConfig, load_config
 from mindaam.training.feeding.folders import open_folders
 from mindaam.training.feeding.synthetic_videos import COARSER, SyntheticVideoSet, batch
 from mindaam.training.optim.adamw import AdamW
@@ -28,7 +28,6 @@ from mindaam.training.optim.groups import by_axes
 from mindaam.training.optim.schedule import cosine
 from mindaam.training.reporting.dry_run import outline
 from mindaam.training.step import TrainStep
-from mindaam.training.tasks.phases_config import OptimizerConfig
 from mindaam.training.tasks.task import Part, Task
 from mindaam.zoo.checkpoints import sha256_of
 from mindaam.zoo.factory import sentence_encoder

@@ -11,7 +11,7 @@ from mindaam import runtime
 from mindaam.data.synthetic.sounding_objects import RATE
 from mindaam.errors import CheckpointError, ConfigError, InputError
 from mindaam.places import PACKAGE, configs_dir
-from mindaam.schema import merge, read_yaml
+from mindaam.schema import merge, read_yaml, validate
 from mindaam.training import checkpoint_content
 from mindaam.training.feeding.sounding_objects import (
     BANDS,
@@ -47,7 +47,7 @@ SMALL = {
 
 
 def config(**changes):
-    return SoundingObjectConfig.read(merge(read_yaml(RECIPE), merge(SMALL, changes)), "test")
+    return validate(SoundingObjectConfig, merge(read_yaml(RECIPE), merge(SMALL, changes)), "test")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from mindaam.errors import CheckpointError, ConfigError
 from mindaam.evaluation.synthetic_video_scores import report
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
-from mindaam.schema import merge, read_yaml
+from mindaam.schema import merge, read_yaml, validate
 from mindaam.training import checkpoint_content, run
 from mindaam.training.feeding.synthetic_videos import COARSER, batch
 from mindaam.training.loop import forward_backward
@@ -29,7 +29,7 @@ SMALL = {"frames": FRAMES, "pairs": 1, "steps": 25, "model_changes": {"temporal"
 
 
 def config(**changes):
-    return SyntheticVideosConfig.read(merge(read_yaml(RECIPE), changes), "test")
+    return validate(SyntheticVideosConfig, merge(read_yaml(RECIPE), changes), "test")
 
 
 def small_model():
