@@ -78,7 +78,7 @@ def _described(key, granularities):
         "emphasis": list(corpus.emphasis(key)),
         "prompts": {
             each: {
-                "scored": corpus.sentence(key, each),
+                "scored": corpus.prompt(key, each),
                 "paraphrases": corpus.pool(key, each)[1:],
                 "held_out": corpus.held_out(key, each),
             }

@@ -200,7 +200,7 @@ def choose_prompt(prompt=None, condition=None, own=None):
     if prompt is not None:
         _check(prompt)
         return prompt
-    offered = {name: prompts.default_sentence(name) for name in prompts.conditions()} | (own or {})
+    offered = {name: prompts.default_prompt(name) for name in prompts.conditions()} | (own or {})
     name = condition if condition is not None else GENERIC if own else "free_viewing"
     if name not in offered:
         raise unknown("condition", name, offered)

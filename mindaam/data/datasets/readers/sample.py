@@ -22,12 +22,17 @@ class Sample:
     image: np.ndarray
     density: np.ndarray
     fixations: np.ndarray | tuple | None
-    sentence: str
+    prompt: str
     condition: str
     dataset: str
     name: str
     times: np.ndarray | None = None
-    sound: ClipAudio | None = None
+    audio: ClipAudio | None = None
+
+
+def prompt_of(reader, index):
+    """The prompt that an entry of any reader is scored with."""
+    return reader.prompts.of(reader.entries[index][1])[0]
 
 
 def image_sample(reader, index):
@@ -40,7 +45,7 @@ def image_sample(reader, index):
         image=reader.image(index),
         density=reader.density(index),
         fixations=reader.fixations(index),
-        sentence=reader.sentence(index),
+        prompt=prompt_of(reader, index),
         condition=condition,
         dataset=reader.name,
         name=name,
