@@ -108,10 +108,10 @@ def audio_cost(preset, asked):
 
     runtime.configure(mode="graph", seed=0)
     from mindaam.data.videos.reading import read_frames, video_info
+    from mindaam.data.videos.windows import Windows
     from mindaam.encoders.wav2clip import AudioEncoder, Wav2CLIP
-    from mindaam.inference.audio import open_audio_stream
+    from mindaam.inference.audio_stream import open_audio_stream
     from mindaam.inference.predictor import Predictor
-    from mindaam.inference.windows import Windows
     from mindaam.models.registry import build_model
 
     model = build_model("aam_dinov3_vits16", preset, changes={"lora": {"last_n_blocks": 0}})  # merged costs the same
@@ -140,7 +140,7 @@ def files(asked):
     import soundfile
 
     from mindaam.data.audio.audio_track import AudioTrack
-    from mindaam.data.audio.tape import Tape
+    from mindaam.data.audio.ffmpeg_audio import FFmpegAudio
 
     with AudioTrack(CLIP, rate=None) as track:
         clip, rate = track.rest(), track.rate
@@ -158,19 +158,22 @@ def files(asked):
                     file.write(wave[first : first + rate])
             costs = {"libsndfile": [], "FFmpeg": []}
             for _ in range(asked.rounds):
-                for name, tape in (("libsndfile", Tape(path, 0).as_intact_file()), ("FFmpeg", Tape(path, 0))):
+                for name, reader in (
+                    ("libsndfile", FFmpegAudio(path, 0).as_libsndfile_audio()),
+                    ("FFmpeg", FFmpegAudio(path, 0)),
+                ):
                     started = time.perf_counter()
-                    for _ in tape.wave(0):
+                    for _ in reader.wave(0):
                         pass
                     whole = time.perf_counter()
                     for place in places:
                         read = 0
-                        for samples in tape.wave(int(place)):
+                        for samples in reader.wave(int(place)):
                             read += len(samples)
                             if read >= 2 * rate:
                                 break
                     costs[name].append((whole - started, (time.perf_counter() - whole) / len(places)))
-                    tape.close()
+                    reader.close()
         (whole, jump), (other, leap) = (np.median(costs[name], axis=0) for name in costs)
         print(f"{suffix}: whole {whole:.2f} s by libsndfile, {other:.2f} s by FFmpeg ({other / whole:.1f}x); "
               f"2 s anywhere {1000 * jump:.1f} ms, {1000 * leap:.1f} ms ({leap / jump:.1f}x)", flush=True)  # fmt: skip

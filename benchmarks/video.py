@@ -145,8 +145,8 @@ def released_seconds(source, count, single=False):
 
     from mindaam import runtime
     from mindaam.data.videos.reading import read_frames
+    from mindaam.data.videos.windows import Windows
     from mindaam.inference.predictor import Predictor
-    from mindaam.inference.windows import Windows
     from mindaam.zoo import create_model
 
     runtime.configure(mode="graph", seed=0)

@@ -14,8 +14,8 @@ import numpy as np
 
 from mindaam import runtime
 from mindaam.data.videos.reading import read_frames
+from mindaam.data.videos.windows import Windows
 from mindaam.inference.predictor import DEFAULT_MODEL, Predictor
-from mindaam.inference.windows import Windows
 from mindaam.metrics import nss
 
 CENTER_SIGMA = 0.25  # of the frame's sides, of the center prior

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from mindaam.data.audio.windows import cut_of
+from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.datasets.readers.sample import image_sample
 from mindaam.evaluation.run_report import write_report

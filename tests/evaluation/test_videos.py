@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mindaam.data import transforms
-from mindaam.data.audio.windows import cut_of
+from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.opening import open_set
 from mindaam.data.datasets.readers.sample import prompt_of
 from mindaam.data.datasets.set_prompts import SetPrompts

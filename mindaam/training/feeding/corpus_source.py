@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mindaam.data import transforms
-from mindaam.data.audio.windows import Cut
+from mindaam.data.audio.cutting import Cut
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.loader import Loader
 from mindaam.data.prompts.prompting import prompts_for

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mindaam.data.audio.windows import cut_of
+from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.prompts import corpus as prompts
 from mindaam.data.prompts.prompting import no_prompt

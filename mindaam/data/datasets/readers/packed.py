@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 
 from mindaam.data import transforms
+from mindaam.data.audio.cutting import clip_audio, track_rate
 from mindaam.data.audio.stored import StoredTrack
-from mindaam.data.audio.windows import clip_audio, track_rate
 from mindaam.data.datasets.readers.sample import Sample, prompt_of
 from mindaam.data.datasets.set_prompts import SetPrompts
 from mindaam.data.packs.shards import Pack

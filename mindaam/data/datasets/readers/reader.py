@@ -77,7 +77,7 @@ class VideoReader(Reader, Protocol):
         """float32 [H,W] of one frame that sums to 1; a frame without a ground truth has that of the nearest one."""
 
     def clip(self, index, positions, size=None, *, resize="area", audio=None):
-        """The Sample of some frames; audio: an `audio.windows.Cut`, None for a clip without audio."""
+        """The Sample of some frames; audio: an `audio.cutting.Cut`, None for a clip without audio."""
 
 
 class Source(Reader, Protocol):

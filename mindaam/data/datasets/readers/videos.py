@@ -162,7 +162,7 @@ class VideoSet:
         """The Sample of some frames of a film, in the order of `positions`.
 
         size: (height, width) of its frames, None for the film's own; resize: how they are brought to it, as
-        `transforms.as_seen` names it; sound: the `audio.windows.Cut` by which the audio about each frame is read, None
+        `transforms.as_seen` names it; sound: the `audio.cutting.Cut` by which the audio about each frame is read, None
         for a clip without audio. Raises InputError for damaged frames, truths and audio.
         """
         name, condition = self.entries[index]
@@ -194,7 +194,7 @@ class VideoSet:
     def _audio(self, index, times, cut):
         """The ClipAudio of frames shown at `times`; InputError when the file cannot be read."""
         from mindaam.data.audio.audio_track import AudioTrack
-        from mindaam.data.audio.windows import clip_audio, track_rate
+        from mindaam.data.audio.cutting import clip_audio, track_rate
 
         with AudioTrack(self.sound_path(index), track_rate(cut)) as track:
             return clip_audio(track, cut, times, self.file_rate(index))

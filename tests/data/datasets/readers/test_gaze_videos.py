@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mindaam.data import prompts
-from mindaam.data.audio.windows import cut_of
+from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.forms.video_forms import VideoFacts
 from mindaam.data.datasets.opening import open_set
 from mindaam.data.datasets.readers.gaze_files import gaze_csv
