@@ -13,7 +13,7 @@ from mindaam.training.optim.adamw import AdamW
 from mindaam.training.optim.groups import PARTS, GroupsConfig, for_adamw, groups
 from mindaam.training.optim.schedule import cosine
 from mindaam.training.reporting.dry_run import outline
-from mindaam.training.reporting.log import clock
+from mindaam.training.reporting.progress import clock
 from mindaam.training.step import TrainStep
 from mindaam.training.tasks import phases_scores
 from mindaam.training.tasks.phases_config import PhasesConfig, load_phases_config

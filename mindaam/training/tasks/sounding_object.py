@@ -37,7 +37,8 @@ from mindaam.training.config import OptimizerConfig
 from mindaam.training.feeding.negative_samples import Attack, attacked, mean_gates, noise_like, swapped
 from mindaam.training.optim.schedule import cosine
 from mindaam.training.reporting.dry_run import outline
-from mindaam.training.reporting.log import CsvLog, Progress
+from mindaam.training.reporting.csv_log import CsvLog
+from mindaam.training.reporting.progress import Progress
 from mindaam.training.tasks.sounding_model import FINER, STRIDE, SoundingModel, SoundingStep, listen
 from mindaam.training.tasks.synthetic_videos import note, restore, save
 

@@ -43,7 +43,8 @@ from mindaam.training.feeding.synthetic_videos import COARSER, Films
 from mindaam.training.optim.adamw import AdamW
 from mindaam.training.optim.schedule import cosine
 from mindaam.training.reporting.dry_run import outline
-from mindaam.training.reporting.log import CsvLog, Progress
+from mindaam.training.reporting.csv_log import CsvLog
+from mindaam.training.reporting.progress import Progress
 from mindaam.zoo.checkpoints import read_all, sha256_of, write_safetensors
 from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.model_files import checkpoint_file

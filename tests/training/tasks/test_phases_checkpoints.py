@@ -11,7 +11,7 @@ from mindaam.errors import CheckpointError, TrainingError
 from mindaam.training import checkpoint_content, checkpoints
 from mindaam.training.checkpoint_content import State
 from mindaam.training.ranks.distributed import ALONE
-from mindaam.training.reporting.log import Progress
+from mindaam.training.reporting.progress import Progress
 from mindaam.training.tasks.phases import open_task
 from mindaam.training.tasks.phases_config import PhasesConfig
 from mindaam.training.tasks.task import Setup
