@@ -1,11 +1,9 @@
-"""Draws what a run of the sounding-object experiment says of a scene that it has not seen.
+"""Plots the maps of a trained sounding-object model on a held-out scene.
 
 python benchmarks/sounding_object_picture.py runs/sounding_object -o docs/images/sounding_object.jpg
 """
 
 import argparse
-import json
-import sys
 from pathlib import Path
 
 import cv2
@@ -17,13 +15,12 @@ from mindaam.data.synthetic.sounding_objects import RATE, Clip
 from mindaam.data.transforms import resize_image
 from mindaam.inference.render import overlay
 from mindaam.training.feeding.negative_samples import noise_like
-from mindaam.training.tasks.sounding_model import SoundingStep
-from mindaam.training.tasks.sounding_object import SoundingConfig, build, clips_of, predict
-from mindaam.training.tasks.synthetic_videos import restore
-from mindaam.zoo.checkpoints import read_metadata
+from mindaam.training.feeding.sounding_objects import clips_of
+from mindaam.training.tasks.sounding_object import trained_model
+from mindaam.training.tasks.sounding_object_scores import predict
 
 SIDE, GAP, LEFT, TOP = 144, 6, 140, 26  # of a frame, between frames, for the rows' names, for the times
-LEVEL = 30  # height of the strip with the sound's loudness
+LEVEL = 30  # height of the strip with the loudness
 SHOWN = 5  # frames
 
 
@@ -32,29 +29,23 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="the folder of a finished run")
     parser.add_argument("-o", "--out", type=Path, default=Path("sounding_object.jpg"))
-    parser.add_argument("--scene", type=int, default=1, help="number of the held scene")
+    parser.add_argument("--scene", type=int, default=1, help="number of the held-out scene")
     return parser.parse_args()
 
 
 def main():
-    """Draws the picture."""
+    """Writes the plot."""
     options = arguments()
-    last = options.run / "last.safetensors"
-    stored = json.loads(read_metadata(last).get("config", "{}"))
-    if "clips" not in stored:
-        sys.exit(f"{last} is not of the sounding-object experiment: give the folder of a run of it")
-    config = SoundingConfig.model_validate(stored)
+    runtime.configure(mode="graph")
+    config, model = trained_model(options.run)
     specs, held = clips_of(config, "held")
-    runtime.configure(mode="graph", seed=config.seed)
-    model = build(config)
-    restore(last, SoundingStep(model, config.optimizer), config)
 
     half = len(specs) // 2
     pair = sorted((options.scene, options.scene + half), key=lambda index: specs[index].sounding)
     noise = noise_like(np.random.default_rng(1), held.wave[pair[:1]])
     rows = {
-        "thing 1 heard": (pair[0], held.wave[pair[0]]),
-        "thing 2 heard": (pair[1], held.wave[pair[1]]),
+        "object 1 sounds": (pair[0], held.wave[pair[0]]),
+        "object 2 sounds": (pair[1], held.wave[pair[1]]),
         "noise": (pair[0], noise[0]),
         "no sound": (pair[0], None),
     }
@@ -69,9 +60,9 @@ def main():
     print(f"{options.out}: {options.out.stat().st_size / 1000:.0f} kB")
 
 
-def text(picture, words, place, scale=0.5):
+def text(image, words, place, scale=0.5):
     """Writes black words at `place` (x, y)."""
-    cv2.putText(picture, words, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (20, 20, 20), 1, cv2.LINE_AA)
+    cv2.putText(image, words, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (20, 20, 20), 1, cv2.LINE_AA)
 
 
 def times_band(times, width):
@@ -83,12 +74,12 @@ def times_band(times, width):
 
 
 def large(frame):
-    """A frame at the size in which it is shown."""
+    """A frame at its size in the plot."""
     return cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
 
 
 def frames_band(held, index, chosen, width):
-    """The frames as they are, with the two things outlined and numbered."""
+    """The unchanged frames, with the two objects outlined and numbered."""
     band = np.full((SIDE + GAP, width, 3), 255, np.uint8)
     text(band, "the frames", (10, SIDE // 2))
     for column, number in enumerate(chosen):
@@ -108,7 +99,7 @@ def frames_band(held, index, chosen, width):
 
 
 def row(name, clip, maps, wave, chosen, width):
-    """The maps over some frames, and below them how loud the sound is."""
+    """The maps over some frames, and below them the loudness of the audio."""
     band = np.full((SIDE + (0 if wave is None else LEVEL) + GAP, width, 3), 255, np.uint8)
     text(band, name, (10, SIDE // 2))
     for column, number in enumerate(chosen):
@@ -116,12 +107,12 @@ def row(name, clip, maps, wave, chosen, width):
         band[:SIDE, LEFT + column * (SIDE + GAP) :][:, :SIDE] = frame
     if wave is not None:
         text(band, "its loudness", (10, SIDE + LEVEL - 8), 0.4)
-        # a frame's own loudness stands below its middle, and what is heard between two frames lies between
+        # a frame's own loudness is below its middle, and that between two frames is between them
         times, columns = clip.times[0][chosen], LEFT + np.arange(SHOWN) * (SIDE + GAP) + SIDE // 2
         across = np.arange(LEFT, width - GAP)
-        heard = np.interp(across, columns, times)
+        seconds = np.interp(across, columns, times)
         inside = (across >= columns[0]) & (across <= columns[-1])
-        level = [np.std(wave[max(0, round((t - 0.03) * RATE)) : round((t + 0.03) * RATE)]) for t in heard[inside]]
+        level = [np.std(wave[max(0, round((t - 0.03) * RATE)) : round((t + 0.03) * RATE)]) for t in seconds[inside]]
         height = np.rint((LEVEL - 4) * np.array(level) / max(level)).astype(int)
         for x, tall in zip(across[inside], height, strict=True):
             band[SIDE + LEVEL - tall : SIDE + LEVEL, x] = (70, 110, 170)

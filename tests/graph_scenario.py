@@ -25,10 +25,9 @@ from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
 from mindaam.schema import merge
 from mindaam.training.checkpoint_content import first_state, trained_state
-from mindaam.training.config import OptimizerConfig
 from mindaam.training.feeding.corpus import open_data
 from mindaam.training.feeding.corpus_source import CLIPS_WITH_AUDIO, AudioEncoding
-from mindaam.training.feeding.synthetic_videos import COARSER
+from mindaam.training.feeding.sounding_objects import clips_of
 from mindaam.training.loop import after_step, forward_backward
 from mindaam.training.ranks.distributed import ALONE
 from mindaam.training.reporting.progress import Progress
@@ -39,14 +38,17 @@ from mindaam.training.tasks.corpus_config import load_corpus_config
 from mindaam.training.tasks.phases import optimizer_of
 from mindaam.training.tasks.phases_config import PhasesConfig
 from mindaam.training.tasks.phases_objective import PhaseObjective, frozen_outputs
-from mindaam.training.tasks.sounding_model import SoundingStep
-from mindaam.training.tasks.sounding_object import batch, build, clips_of, predict
-from mindaam.training.tasks.synthetic_videos import FilmStep
+from mindaam.training.tasks.sounding_object import SoundingObjectTask, build
+from mindaam.training.tasks.sounding_object_scores import predict
+from mindaam.training.tasks.synthetic_videos import SyntheticVideosTask
 from tests.models import tiny, tiny_video
 from tests.training.corpus_root import make_corpus
 from tests.training.feeding.test_corpus_source import loudness
 from tests.training.small import CONFIG, MODEL, NAME, SIZE, TEXT_WIDTH, build_small
 from tests.training.tasks.test_sounding_object import config as sounding
+from tests.training.tasks.test_synthetic_videos import SMALL as SMALL_VIDEOS
+from tests.training.tasks.test_synthetic_videos import RandomVideos
+from tests.training.tasks.test_synthetic_videos import config as synthetic_videos
 
 TRAINING = PhasesConfig(**CONFIG)
 BACKBONE = {"width": 24, "heads": 3, "depth": 2, "taps": (0, 1)}
@@ -136,23 +138,22 @@ def phases():
             yield run(step, settings, np.array(1, np.float32), True, noise(2, taps, 7, 32), noise(2, TEXT_WIDTH), truth)
         yield values(step)
     model = filled(build_model(tiny_video.NAME, "paper", changes=merge(tiny_video.CHANGES, {"temporal": {"clip": 4}})))
-    step = FilmStep(model, OptimizerConfig(weight_decay=0.1), 1.0).set_train(True)
-    truth = np.full((2, 1, *(side // COARSER for side in tiny_video.SIZE)), 1e-3, np.float32)
-    chosen = np.array([1, 2], np.int32)
-    maps = noise(4, sum(tiny_video.CHANGES["head"]["neck_widths"]), 2, 3)
-    for number in range(2):
-        settings = step.optimizer.settings(number, 3e-3).asnumpy()
-        yield run(step, settings, maps, noise(2, tiny.TEXT_WIDTH), truth, chosen)
-    yield values(step)
+    yield from two_steps(SyntheticVideosTask(synthetic_videos(**SMALL_VIDEOS), model, RandomVideos(), None))
     settings = sounding()
     model, clips = filled(build(settings)), clips_of(settings, "train")
-    step = SoundingStep(model, settings.optimizer).set_train(True)
-    for number in range(2):
-        yield run(step, step.optimizer.settings(number, 3e-3), *batch(clips, settings, number))
-    yield values(step)
+    yield from two_steps(SoundingObjectTask(settings, model, clips, None))
     model.set_train(False)
     for waves in (clips[1].wave, None):
         yield [each for each in predict(model, settings, clips[1], waves) if each is not None]
+
+
+def two_steps(task):
+    """The terms of a task's first two steps, then its parameters and optimizer state."""
+    state = first_state(task)
+    for part, _ in zip(task.parts(state.place), range(2), strict=False):
+        yield [forward_backward(task, state, part, 3e-3)[0]]
+        state = state._replace(number=state.number + 1, done=dict.fromkeys(task.optimizers, state.number + 1))
+    yield [parameter.asnumpy() for _, parameter in sorted(trained_state(task).items())]
 
 
 def corpus():

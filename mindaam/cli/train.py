@@ -33,36 +33,19 @@ def train(
     """Train a model on gaze folders or on all data sets together, or run an experiment."""
     from mindaam.errors import ConfigError
     from mindaam.schema import read_yaml
+    from mindaam.training import run
 
     config, changes = _chosen(config, list(overrides or ()), start, data)
-    keys, options = read_yaml(config), {"tiny": tiny, "out": out, "resume": resume}
-    if skip_damaged and "corpus" not in keys:
+    if skip_damaged and "corpus" not in read_yaml(config):
         raise ConfigError("--skip-damaged is for configurations with a corpus section, as corpus; remove it")
-    if "films" not in keys and "clips" not in keys:
-        options |= {"skip_damaged": skip_damaged, "allow_changes": allow_changes}
-        _run(config, changes, options, dry_run, report="corpus" in keys)
-        return
-    if allow_changes:
-        raise ConfigError("--allow-changes is for other configurations; remove it")
-    run = _kind(keys)
     if dry_run:
-        print_lines(run.dry_run(config, changes, tiny=tiny))
+        print_lines(run.dry_run(config, changes, tiny=tiny, say=print_message))
         return
-    trained = run.train(config, changes, **options)
-    if "films" in keys:
-        from mindaam.evaluation.synthetic_video_scores import report
-
-        for line in report(trained):
-            print_line(line)
-
-
-def _kind(keys):
-    """The module of the run that a configuration without a corpus section describes."""
-    if "films" in keys:
-        from mindaam.training.tasks import synthetic_videos as run
-    else:
-        from mindaam.training.tasks import sounding_object as run
-    return run
+    trained = run.train(
+        config, changes, tiny=tiny, out=out, resume=resume, skip_damaged=skip_damaged, allow_changes=allow_changes
+    )
+    if trained.finished and trained.is_first:
+        _conclude(trained)
 
 
 def _chosen(config, changes, start, data):
@@ -85,25 +68,22 @@ def _quoted(text):
     return json.dumps(str(text), ensure_ascii=False)
 
 
-def _run(config, changes, options, dry_run, *, report):
-    """A run, with its report at the end if asked for; or what it would be, with `dry_run`."""
-    from mindaam.training import run
-
-    if dry_run:
-        print_lines(run.dry_run(config, changes, tiny=options["tiny"], say=print_message))
-        return
-    trained = run.train(config, changes, **options)
-    if report and trained.finished and trained.task.world.is_first:
-        _report(trained)
-
-
-def _report(trained):
-    """Draws report.html, with some held-out pictures; a report that cannot be drawn does not undo a training."""
+def _conclude(trained):
+    """What follows a whole run: the corpus's report.html with some held-out images, or scores on synthetic videos. A
+    report that cannot be written does not undo a training."""
     from mindaam.errors import MindAAMError
-    from mindaam.evaluation.run_report import write_report
-    from mindaam.training.tasks.corpus_scores import samples
 
-    try:
-        print_line(f"report: {write_report(trained.folder, samples(trained.task))}")
-    except MindAAMError as error:
-        print_message(error)
+    task = trained.task
+    if task.config.TASK == "corpus":
+        from mindaam.evaluation.run_report import write_report
+        from mindaam.training.tasks.corpus_scores import samples
+
+        try:
+            print_line(f"report: {write_report(trained.folder, samples(task))}")
+        except MindAAMError as error:
+            print_message(error)
+    if task.config.TASK == "synthetic_videos":
+        from mindaam.evaluation.synthetic_video_scores import report
+
+        for line in report(trained.folder, task.model, task.held):
+            print_line(line)

@@ -19,12 +19,13 @@ from mindaam.training.tasks.task import Setup
 
 class Trained(NamedTuple):
     """A run that ended, or was asked to. finished: whether it came to its end; task: its Task, with model and data;
-    state: its checkpoint_content.State."""
+    state: its checkpoint_content.State; is_first: whether this is rank 0."""
 
     folder: Path
     finished: bool
     task: object
     state: object
+    is_first: bool = True
 
 
 def train(
@@ -82,7 +83,7 @@ def train(
             for line in task.finish(folder, state.best):
                 progress.say(line)
         distributed.barrier(world)  # the others do not leave while rank 0 still writes
-    return Trained(folder, finished, task, state)
+    return Trained(folder, finished, task, state, world.is_first)
 
 
 def dry_run(config_path, assignments=(), *, tiny=False, say=None):

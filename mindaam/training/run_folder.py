@@ -10,9 +10,9 @@ import yaml
 
 from mindaam.errors import ConfigError
 from mindaam.files import prepare_folder, write_text
-from mindaam.training import checkpoints
-from mindaam.training.reporting.events import Events
+from mindaam.training import checkpoints, old_layouts
 from mindaam.training.reporting.csv_log import CsvLog
+from mindaam.training.reporting.events import Events
 
 EPOCHS = "epochs.csv"
 LISTED = 10  # lines about data that are left out that are shown
@@ -24,13 +24,18 @@ def run_folder(config_path, out, tiny):
 
 
 def to_resume(folder, resume):
-    """The checkpoint to go on from, zoo.run_checkpoints.Found, or None for a run that begins.
+    """The checkpoint to continue from, zoo.run_checkpoints.Found, or None for a run that begins. A folder of an older
+    layout is converted.
 
-    Raises ConfigError when the folder holds a run and `resume` is not asked for.
+    Raises ConfigError when the folder holds a run and `resume` is False.
     """
     found = checkpoints.latest(folder)
-    if found and not resume:
+    older = found is None and old_layouts.holds_run(folder)
+    if (found or older) and not resume:
         raise ConfigError(f"{folder} holds a run already; continue it with --resume, or name another folder with --out")
+    if older:
+        old_layouts.convert(folder)
+        found = checkpoints.latest(folder)
     return found
 
 

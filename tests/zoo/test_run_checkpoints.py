@@ -11,22 +11,18 @@ from mindaam.errors import CheckpointError
 from mindaam.inference.predictor import _load
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
-from mindaam.schema import merge, read_yaml, validate
 from mindaam.training import checkpoints
-from mindaam.training.config import OptimizerConfig
 from mindaam.training.optim.ema import Ema
 from mindaam.training.starting import shaped_model, start_model
 from mindaam.training.tasks.corpus_config import load_corpus_config
 from mindaam.training.tasks.phases_config import PhasesConfig
-from mindaam.training.tasks.synthetic_videos import FilmStep, FilmTrainConfig
-from mindaam.training.tasks.synthetic_videos import restore as restore_film
-from mindaam.training.tasks.synthetic_videos import save as save_film
 from mindaam.zoo import weights
 from mindaam.zoo.checkpoints import write_safetensors
 from mindaam.zoo.factory import create_model
 from mindaam.zoo.run_checkpoints import MODEL
 from mindaam.zoo.weights import checkpoint_config, save_trained
 from tests.models.tiny import CHANGES, NAME
+from tests.training.old_runs import write_old_run
 from tests.training.small import CONFIG, fill_backbone
 
 CORPUS = {"model": NAME, "preset": "paper", "start": None, "model_changes": CHANGES}
@@ -138,18 +134,14 @@ def test_a_phased_runs_last_file_is_a_model(trained, tmp_path, before):
         require_head(model, head(trained))
 
 
-def test_the_last_file_of_a_run_on_videos_is_a_model(trained, tmp_path):
-    model = build_model(NAME, "paper", changes=CHANGES | {"temporal": {"taps": [3], "frames": 4, "heads": 2,
-                                                                       "mlp_ratio": 1, "clip": 4}})  # fmt: skip
-    step = FilmStep(model, OptimizerConfig(weight_decay=0.0), 1.0)
-    assert step.optimizer.first[0].name.startswith("first_moment.")
-    data = merge(read_yaml(configs_dir() / "train" / "aam_dinov2_vits14_films.yaml"), {"frames": 20})
-    save_film(tmp_path / "last.safetensors", step, validate(FilmTrainConfig, data, "test"), 3, model)
+def test_the_last_file_of_an_old_run_on_videos_is_a_model(trained, tmp_path):
+    temporal = {"taps": [3], "frames": 4, "heads": 2, "mlp_ratio": 1, "clip": 4}
+    model = build_model(NAME, "paper", changes=CHANGES | {"temporal": temporal})
+    parameters = model.head.temporal.trainable_params()
+    write_old_run(tmp_path, model.trained_parameters(), parameters, {"films": {}, "steps": 9}, {"step": 3}, model)
     created = create_model(NAME, tmp_path)
     assert created.config == model.config
     require_head(created, head(model))
-    again = FilmStep(model, OptimizerConfig(weight_decay=0.0), 1.0)
-    assert restore_film(tmp_path / "last.safetensors", again, validate(FilmTrainConfig, data, "test")) == 3
 
 
 def test_a_run_starts_from_another_ones_checkpoint(trained, tmp_path):
