@@ -1,10 +1,10 @@
-"""What a step of training costs beside the compiled step: data, logs, checks, checkpoints.
+"""The cost of a training step beside the compiled step: data, logs, checks, checkpoints.
 
     python benchmarks/overhead.py [--data FOLDER] [--steps 12] [KEY=VALUE...]
 
-Trains the bundled model by configs/train/corpus.yaml at its full size, on made-up photographs of 800x600 or on the
-data sets in FOLDER; the first steps of each kind, in which graphs are compiled, do not count. A checkpoint is timed by
-itself, and its share told as if one were written every `checkpoint_every` steps of the configuration. Shares are of the
+Trains the bundled model by configs/train/corpus.yaml at its full size, on synthetic images of 800x600 or on the
+datasets in FOLDER; the first steps of each kind, in which graphs are compiled, do not count. A checkpoint is timed by
+itself, and its share is that of one checkpoint every `checkpoint_every` steps of the configuration. Shares are of the
 time of all steps of a kind, in one run.
 """
 
@@ -25,12 +25,12 @@ RECIPE = configs_dir() / "train" / "corpus.yaml"
 def main():
     """Trains, and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="a folder of data sets; made-up photographs otherwise")
+    parser.add_argument("--data", type=Path, help="a folder of datasets; synthetic images by default")
     parser.add_argument("--steps", type=int, default=12, help="steps (12)")
     parser.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="of the configuration")
     options = parser.parse_args()
     quieten()
-    from scaling import pictures
+    from scaling import images
 
     from mindaam.training.checkpoint_content import save
     from mindaam.training.ranks.distributed import ALONE
@@ -39,13 +39,13 @@ def main():
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
         if options.data is None:
-            pictures(place / "data" / "made_up", 64, (800, 600), ".jpg")
+            images(place / "data" / "made_up", 64, (800, 600), ".jpg")
         changes = [f"data_root={options.data or place / 'data'}", f"sampling.steps={options.steps}", "epochs=1"]
         changes += ["validation={images: 1, videos: 1}", *options.changes]
         folder, _, task, state = train(RECIPE, changes, out=place / "run")
-        begun = time.monotonic()
+        started = time.monotonic()
         save(folder, task, state, ALONE)
-        checkpoint = time.monotonic() - begun
+        checkpoint = time.monotonic() - started
         with open(place / "run" / "metrics.csv", newline="") as file:
             rows = list(csv.DictReader(file))
     share = checkpoint / task.config.checkpoint_every

@@ -5,8 +5,8 @@ import json
 import numpy as np
 
 from mindaam.data.transforms import resize_image
+from mindaam.data.videos.windows import Windows, stream
 from mindaam.files import write_text
-from mindaam.inference.windows import Windows, stream
 from mindaam.metrics.videos import summary
 
 

@@ -1,6 +1,6 @@
 """What a run starts from: the model, with the weights of another or of its encoder alone, and the audio encoder."""
 
-from mindaam.data.audio.windows import RATE, cut_of
+from mindaam.data.audio.cutting import RATE, cut_of
 from mindaam.errors import ConfigError
 from mindaam.models.registry import build_model, model_config
 from mindaam.schema import merge

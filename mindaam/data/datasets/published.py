@@ -122,7 +122,7 @@ def open_found(found, split, truth=None, *, skip_damaged=False):
 
     truth: GroundTruth. skip_damaged: leave out what has problems, rather than refuse. Raises InputError when the split
     is not there or has no gaze, and when something in the set is damaged. Video files are decoded once to know their
-    frames (`videos.kept`).
+    frames (`videos.timeline_cache`).
     """
     found = made_of(found, truth)
     stimuli = found.labelled(split)

@@ -7,7 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from mindaam.data.audio.video_audio import AudioCopy
+from mindaam.data.videos.audio_copy import AudioCopy
 from mindaam.errors import InputError
 from mindaam.files import beside_name, cannot_write, take_place
 

@@ -96,7 +96,7 @@ class Source:
         self.loader = Loader(folders, decode, workers=WORKERS) if decoded else None
         # all prompts now, and from then on out of the encoder's memory: `ahead` works in a thread, and MindSpore
         # cannot run one graph while another is being compiled
-        prompts = [folder.sentences(condition) for folder in folders.values() for condition in folder.conditions]
+        prompts = [folder.prompts.of(condition) for folder in folders.values() for condition in folder.conditions]
         encode(sorted({text for each in prompts for text in each}))
 
     def inputs(self, batch, taps):

@@ -22,7 +22,7 @@ def validate(model, blocks, source, taps):
 
 def _folder_scores(model, blocks, source, taps, name, folder):
     right, others = [], []
-    prompts = {condition: folder.sentences(condition)[0] for condition in folder.conditions}
+    prompts = {condition: folder.prompts.of(condition)[0] for condition in folder.conditions}
     images = {}
     for index, (image, condition) in enumerate(folder.entries):
         images.setdefault(image, {})[condition] = index
