@@ -4,6 +4,7 @@ python benchmarks/sounding_object_image.py runs/sounding_object -o docs/images/s
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from mindaam import runtime
 from mindaam.data.media import write_jpeg
 from mindaam.data.synthetic.sounding_objects import RATE, Clip
 from mindaam.data.transforms import resize_image
+from mindaam.errors import CheckpointError
 from mindaam.inference.render import overlay
 from mindaam.training.feeding.negative_samples import noise_like
 from mindaam.training.feeding.sounding_objects import clips_of
@@ -37,7 +39,10 @@ def main():
     """Writes the image."""
     options = arguments()
     runtime.configure(mode="graph")
-    config, model = trained_model(options.run)
+    try:
+        config, model = trained_model(options.run)
+    except CheckpointError as error:
+        sys.exit(str(error))
     specs, held = clips_of(config, "held")
 
     half = len(specs) // 2

@@ -15,7 +15,6 @@ import yaml
 
 from mindaam import runtime
 from mindaam.data.media import read_image
-from mindaam.errors import CheckpointError
 from mindaam.places import configs_dir
 from mindaam.schema import merge, read_yaml
 from mindaam.training import checkpoint_content
@@ -145,7 +144,7 @@ def test_the_sounding_objects_of_another_run_are_not_drawn(main, tmp_path):
     from mindaam.zoo.checkpoints import write_safetensors
 
     write_safetensors(tmp_path / "last.safetensors", {}, {"place": "{}", "config": '{"folders": {}}'})
-    with pytest.raises(CheckpointError, match="is not of the sounding-object experiment"):
+    with pytest.raises(SystemExit, match="is not of the sounding-object experiment"):
         main("sounding_object_image", tmp_path, "-o", tmp_path / "x.jpg")
     assert not (tmp_path / "x.jpg").exists()
 
