@@ -41,8 +41,8 @@ def dry_run(config):
 
 def open_task(config, setup):
     """The Phases of a PhasesConfig: data opened, encoder loaded, frozen features computed where they are not cached."""
-    train = open_folders(config, "train", config.pictures)
-    val = open_folders(config, "val", config.validation_pictures)
+    train = open_folders(config, "train", config.images)
+    val = open_folders(config, "val", config.validation_images)
     epoch_steps = [steps_per_epoch(train, config, index) for index in range(len(config.phases))]
     model = build_model(config.model, config.preset, changes=config.model_changes)
     load_backbone(model)

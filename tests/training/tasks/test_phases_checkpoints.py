@@ -120,7 +120,7 @@ def test_another_configuration_is_refused_by_its_keys(made, saved):
 def test_other_data_are_refused(made, saved):
     path, _ = saved
     with pytest.raises(CheckpointError, match="was trained on other data"):
-        checkpoint_content.restore(path, made(1, pictures=3), path.parent.parent, allow_changes=True)
+        checkpoint_content.restore(path, made(1, images=3), path.parent.parent, allow_changes=True)
 
 
 def test_a_value_that_is_not_finite_is_never_saved(made, saved):
