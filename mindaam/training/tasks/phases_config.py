@@ -99,9 +99,9 @@ class PhasesConfig(RunConfig):
 
 
 def load_phases_config(path, assignments=(), *, tiny=False, begun=None, say=None):
-    """The PhasesConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke test; say: called
-    with a line for each key under an earlier name; begun: not used.
+    """The PhasesConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke test.
 
+    say: called with a line for each key under an earlier name; begun: not used.
     Raises ConfigError for a missing file, an unknown key (naming the nearest), a value that does not fit, or a model
     that cannot be.
     """
