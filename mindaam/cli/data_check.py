@@ -33,7 +33,7 @@ def check(
     from mindaam.data.checks import leaks
     from mindaam.data.checks.checking import examine, to_open
     from mindaam.data.checks.own_checks import examine_own
-    from mindaam.data.datasets.opening import GAZE, PACKED, PUBLISHED, find_data
+    from mindaam.data.datasets.finding import GAZE, PACKED, PUBLISHED, find_data
     from mindaam.evaluation import corpus_report
 
     known = {each.name for kind in (GAZE, PACKED) for each in find_data(root, None, [kind])}

@@ -26,8 +26,9 @@ def pack(
 ):
     """Pack datasets for training: all images and frames decoded and resized once, with densities and fixations."""
     from mindaam.data.datasets.catalogue import catalogue
+    from mindaam.data.datasets.finding import SOURCES
     from mindaam.data.datasets.ground_truth import GroundTruth
-    from mindaam.data.datasets.opening import SOURCES, open_splits
+    from mindaam.data.datasets.opening import open_splits
     from mindaam.data.packs.packing import pack as write
     from mindaam.data.packs.packing import target_of
     from mindaam.schema import validate

@@ -67,8 +67,8 @@ def _quoted(text):
 
 
 def _conclude(trained):
-    """What follows a whole run: the corpus's report.html with some held-out images, or scores on synthetic videos. If
-    the report cannot be written, the training is still complete."""
+    """What follows a whole run: the corpus's report.html with some held-out images, or scores on synthetic videos. A
+    report that cannot be written does not undo a training."""
     from mindaam.errors import MindAAMError
 
     task = trained.task

@@ -74,11 +74,3 @@ def groups(model, config):
 def for_adamw(found, parts=PARTS):
     """Those of a list of Group that belong to `parts`, as `optimizer.AdamW` takes them."""
     return [(each.parameters, each.weight_decay, each.rate_factor) for each in found if each.part in parts]
-
-
-def by_axes(parameters, weight_decay):
-    """Groups as `optimizer.AdamW` takes them: parameters of one axis or none are not decayed."""
-    return [
-        ([each for each in parameters if each.ndim > 1], weight_decay, 1.0),
-        ([each for each in parameters if each.ndim <= 1], 0.0, 1.0),
-    ]

@@ -7,30 +7,18 @@ Attack or, with attack.p=0, without. It is scored on held-out scenes with their 
 import json
 from typing import Annotated, ClassVar
 
-import mindspore as ms
 from pydantic import Field, model_validator
 
-from mindaam.data.sampling.plan import SamplerState
-from mindaam.errors import CheckpointError
 from mindaam.files import write_text
-from mindaam.schema import Count, CountOrNone, Few, Rate, RateOrNone, Schema, validate
-from mindaam.training.config import OptimizerConfig, RunConfig, load_config
+from mindaam.schema import Count, Few, Schema
+from mindaam.training.config import load_config
 from mindaam.training.feeding.negative_samples import Attack
 from mindaam.training.feeding.sounding_objects import batch, clips_of, fingerprint
-from mindaam.training.optim.adamw import AdamW
-from mindaam.training.optim.groups import by_axes
-from mindaam.training.optim.schedule import cosine
 from mindaam.training.reporting.dry_run import outline
-from mindaam.training.step import TrainStep
+from mindaam.training.tasks.one_epoch import OneEpochConfig, OneEpochTask
 from mindaam.training.tasks.sounding_model import FINER, STRIDE, SoundingModel, SoundingObjective
 from mindaam.training.tasks.sounding_object_scores import gates_at, score, table
-from mindaam.training.tasks.task import Part, Task
-from mindaam.zoo.checkpoints import read_all
-from mindaam.zoo.model_files import checkpoint_of
-from mindaam.zoo.run_checkpoints import table_in
 
-CLIPS = "clips"  # the only kind of step
-OPTIMIZER = "model"  # its name
 WIDEST = 4096  # of the small model
 Side = Annotated[int, Field(ge=1, le=4096)]
 TINY = {"clips": {"train": 16, "held": 8}, "frames": 6, "model": {"reach": 2}, "steps": 6, "gates_every": 3}
@@ -57,7 +45,7 @@ class SoundingModelConfig(Schema):
         return self
 
 
-class SoundingObjectConfig(RunConfig):
+class SoundingObjectConfig(OneEpochConfig):
     """A whole run.
 
     images: the folder that some objects are cropped from. clips: numbers of clips for training and held out, even: two
@@ -75,11 +63,6 @@ class SoundingObjectConfig(RunConfig):
     with_audio: int = Field(ge=2, le=10_000, multiple_of=2)
     silent: int = Field(ge=1, le=10_000)
     attack: Attack = Attack()
-    steps: Count
-    learning_rate: Rate
-    final_rate: RateOrNone
-    warmup_steps: CountOrNone
-    optimizer: OptimizerConfig
     gates_every: Count = 50
 
     @model_validator(mode="after")
@@ -115,65 +98,30 @@ def build(config):
     return SoundingModel(shape.width, shape.audio_width, shape.heads, shape.tokens, shape.reach)
 
 
-def trained_model(run):
-    """(SoundingObjectConfig, SoundingModel) of a run's folder. Raises CheckpointError for one of another task."""
-    path = checkpoint_of(run)
-    tensors, metadata = read_all(path)
-    config = table_in(path, metadata.get("config"))
-    if "clips" not in config:
-        raise CheckpointError(f"{path} is not of the sounding-object experiment; give the folder of a run of it")
-    config = validate(SoundingObjectConfig, config, str(path))
-    model = build(config)
-    for parameter in model.trainable_params():
-        parameter.set_data(ms.Tensor(tensors[parameter.name]))
-    return config, model
-
-
 def open_task(config, setup):
     """The SoundingObjectTask of a SoundingObjectConfig. Raises InputError for images that cannot be read."""
     train, held = clips_of(config, "train"), clips_of(config, "held")
     return SoundingObjectTask(config, build(config), train, held)
 
 
-class SoundingObjectTask(Task):
-    """One epoch of `config.steps` steps, each on some clips with audio and some silent ones."""
+class SoundingObjectTask(OneEpochTask):
+    """Steps of some clips with audio and some silent ones. train, held: clips as of `clips_of`."""
 
     terms = ("loss", "kld", "cc", "sim", "gate_attacked")
     logs = {"gates.csv": ("step", "true", "swapped", "noise")}
-    epochs = 1
 
     def __init__(self, config, model, train, held):
-        self.config, self.model, self.train, self.held = config, model, train, held
-        self.total, self.fingerprint = config.steps, fingerprint(config)
-        groups = by_axes(model.trainable_params(), config.optimizer.weight_decay)
-        optimizer = AdamW(groups, config.optimizer.betas, config.optimizer.eps)
-        self.optimizers = {OPTIMIZER: optimizer}
-        self._step = TrainStep(model, SoundingObjective(model), [optimizer])
+        super().__init__(config, "model", model, SoundingObjective(model))
+        self.model, self.train, self.held, self.fingerprint = model, train, held, fingerprint(config)
 
     def parameters(self):
         """All of the small model."""
         return self.model.trainable_params()
 
-    def step(self, kind):
-        """The one TrainStep."""
-        return self._step, (OPTIMIZER,)
-
-    def parts(self, place):
-        """A batch of clips per step."""
-        while place.epoch < self.epochs:
-            arrays = batch(self.train, self.config, place.step)
-            frames = arrays[0].shape[0] * arrays[0].shape[1]
-            yield Part(place, CLIPS, 0, True, arrays, {}, frames, (f"the clips of step {place.step + 1}",))
-            place = self.following(place)
-
-    def following(self, place):
-        """The next step's place."""
-        return SamplerState(0, place.step + 1) if place.step + 1 < self.total else SamplerState(1, 0)
-
-    def rate(self, number, place):
-        """A warmup, then half a cosine."""
-        config = self.config
-        return cosine(number, self.total, config.learning_rate, config.final_rate, config.warmup_steps)
+    def batch(self, number):
+        """A step's clips."""
+        arrays = batch(self.train, self.config, number)
+        return arrays, arrays[0].shape[0] * arrays[0].shape[1], (f"the clips of step {number + 1}",)
 
     def after_step(self, number):
         """The gates on held-out clips, every `gates_every` steps."""

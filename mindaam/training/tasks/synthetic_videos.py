@@ -12,29 +12,23 @@ from mindspore import nn, ops
 from pydantic import Field, model_validator
 
 from mindaam import graphs
-from mindaam.data.sampling.plan import SamplerState
 from mindaam.data.synthetic.synthetic_videos import KINDS
 from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import ConfigError
 from mindaam.models.flops import training_flops
 from mindaam.models.registry import build_model, model_config
 from mindaam.objectives import task
-from mindaam.schema import Count, CountOrNone, Few, Positive, Rate, RateOrNone, Weight, merge
-from mindaam.training.config import OptimizerConfig, RunConfig, load_config
+from mindaam.schema import Few, Positive, Weight, merge
+from mindaam.training.config import load_config
 from mindaam.training.feeding.folders import open_folders
 from mindaam.training.feeding.synthetic_videos import COARSER, SyntheticVideoSet, batch
-from mindaam.training.optim.adamw import AdamW
-from mindaam.training.optim.groups import by_axes
-from mindaam.training.optim.schedule import cosine
 from mindaam.training.reporting.dry_run import outline
-from mindaam.training.step import TrainStep
-from mindaam.training.tasks.task import Part, Task
+from mindaam.training.tasks.one_epoch import OneEpochConfig, OneEpochTask
 from mindaam.zoo.checkpoints import sha256_of
 from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.model_files import checkpoint_file
 from mindaam.zoo.weights import checkpoint_config, load_weights, save_trained
 
-TEMPORAL = "temporal"  # the optimizer's name, and the only kind of step
 PREFIX = "head.temporal."  # of the names of the parameters that are trained
 TINY = {
     "model_changes": {"temporal": {"clip": 4}},
@@ -48,7 +42,7 @@ TINY = {
 # ---- configuration ---------------------------------------------------------------------------------------------------
 
 
-class SyntheticVideosConfig(RunConfig):
+class SyntheticVideosConfig(OneEpochConfig):
     """A whole run on synthetic videos.
 
     start: the model whose head and adapters are kept, a name or path as in `zoo.model_files`. model_changes: its
@@ -69,11 +63,6 @@ class SyntheticVideosConfig(RunConfig):
     shares: dict[str, Positive] = {}
     pairs: Few
     change_weight: Weight
-    steps: Count
-    learning_rate: Rate
-    final_rate: RateOrNone
-    warmup_steps: CountOrNone
-    optimizer: OptimizerConfig
 
     @model_validator(mode="after")
     def _fits(self):
@@ -162,12 +151,8 @@ class SyntheticVideosObjective(nn.Cell):
         maps = ops.split(together, self.widths, 1)
         few = tuple([ops.gather(each, chosen, 0) for each in self.head.along_video(maps)])
         prediction = self.coarser(self.head.from_maps(few, embeddings, self.size)[0])
-        kld, cc, similarity = (
-            task.kld(prediction, truth),
-            task.cc(prediction, truth),
-            task.similarity(prediction, truth),
-        )
-        change = change_difference(prediction, truth)
+        kld, cc = task.kld(prediction, truth), task.cc(prediction, truth)
+        similarity, change = task.similarity(prediction, truth), change_difference(prediction, truth)
         loss = kld - cc - similarity + self.change_weight * change
         return loss * scale, ops.stack((loss, kld, cc, similarity, change))
 
@@ -209,48 +194,25 @@ def open_task(config, setup):
     return SyntheticVideosTask(config, model, videos("train"), videos("val"))
 
 
-class SyntheticVideosTask(Task):
-    """One epoch of `config.steps` steps, each on one window. held: the SyntheticVideoSet that the model can be scored
-    on afterwards."""
+class SyntheticVideosTask(OneEpochTask):
+    """Steps of one window each. train, held: SyntheticVideoSets; the model can be scored on the second afterwards."""
 
     terms = ("loss", "kld", "cc", "sim", "change")
-    epochs = 1
 
     def __init__(self, config, model, train, held):
-        self.config, self.model, self.train, self.held = config, model, train, held
-        self.total = config.steps
-        temporal = model.head.temporal
-        groups = by_axes(temporal.trainable_params(), config.optimizer.weight_decay)
-        optimizer = AdamW(groups, config.optimizer.betas, config.optimizer.eps)
-        self.optimizers = {TEMPORAL: optimizer}
-        self.fingerprint = train.fingerprint
-        self._step = TrainStep(temporal, SyntheticVideosObjective(model, config.change_weight), [optimizer])
+        objective = SyntheticVideosObjective(model, config.change_weight)
+        super().__init__(config, "temporal", model.head.temporal, objective)
+        self.model, self.train, self.held, self.fingerprint = model, train, held, train.fingerprint
 
     def parameters(self):
         """All that a checkpoint of an AAM holds, so that a run's checkpoint is a model as well."""
         return self.model.trained_parameters()
 
-    def step(self, kind):
-        """The one TrainStep."""
-        return self._step, (TEMPORAL,)
-
-    def parts(self, place):
-        """A window per step."""
+    def batch(self, number):
+        """A step's window."""
         clip = self.model.config.temporal.clip
-        while place.epoch < self.epochs:
-            arrays, index = batch(self.train, self.config, clip, place.step)
-            names = (f"video {index}, {self.train.specs[index].kind}",)
-            yield Part(place, TEMPORAL, 0, True, arrays, {}, clip, names)
-            place = self.following(place)
-
-    def following(self, place):
-        """The next step's place."""
-        return SamplerState(0, place.step + 1) if place.step + 1 < self.total else SamplerState(1, 0)
-
-    def rate(self, number, place):
-        """A warmup, then half a cosine."""
-        config = self.config
-        return cosine(number, self.total, config.learning_rate, config.final_rate, config.warmup_steps)
+        arrays, index = batch(self.train, self.config, clip, number)
+        return arrays, clip, (f"video {index}, {self.train.specs[index].kind}",)
 
     def finish(self, folder, best):
         """Writes model.safetensors, as `create_model` takes it."""

@@ -26,7 +26,7 @@ from mindaam.training.loop import forward_backward
 from mindaam.training.run import train
 from mindaam.training.tasks import sounding_object
 from mindaam.training.tasks.sounding_model import SoundingModel
-from mindaam.training.tasks.sounding_object import SoundingObjectConfig, SoundingObjectTask, build, trained_model
+from mindaam.training.tasks.sounding_object import SoundingObjectConfig, SoundingObjectTask, build
 from mindaam.training.tasks.sounding_object_scores import predict, right_shares, score, table
 from mindaam.zoo.checkpoints import read_safetensors
 
@@ -223,10 +223,6 @@ def test_a_killed_run_continues_bit_for_bit(graph, tmp_path, monkeypatch, capsys
     assert rows(died / "gates.csv") == rows(whole / "gates.csv") and len(rows(died / "gates.csv")) == 2
     assert (died / "scores.json").read_text() == (whole / "scores.json").read_text()
     assert "true sound" in capsys.readouterr().err
-    settings, model = trained_model(whole)
-    assert settings.steps == 6
-    for parameter in model.trainable_params():
-        np.testing.assert_array_equal(parameter.asnumpy(), theirs[parameter.name])
     with pytest.raises(CheckpointError, match="another configuration"):
         start(tmp_path / "died", "attack.p=0", resume=True)
     with pytest.raises(ConfigError, match="holds a run already"):
