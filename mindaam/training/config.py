@@ -27,6 +27,7 @@ TINY_MODEL = {
 # {task: {a key's earlier name: its name today}}, sections joined by dots; both are read
 RENAMED = {
     "corpus": {"validation.pictures": "validation.images", "validation.films": "validation.videos"},
+    "phases": {"pictures": "images", "validation_pictures": "validation_images"},
     "synthetic_videos": {"films": "videos", "calm": "change_weight"},
     "sounding_object": {
         "photographs": "images", "picture": "size", "with_sound": "with_audio",

@@ -11,7 +11,7 @@ from mindaam.training.begun import as_begun, begun_config
 from mindaam.training.config import one_rank_only
 from mindaam.training.loop import train_steps
 from mindaam.training.ranks import distributed
-from mindaam.training.reporting.log import Progress
+from mindaam.training.reporting.progress import Progress
 from mindaam.training.run_folder import Logs, run_folder, to_resume, write_description
 from mindaam.training.stopping import StopRequest
 from mindaam.training.tasks.task import Setup

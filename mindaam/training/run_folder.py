@@ -11,8 +11,8 @@ import yaml
 from mindaam.errors import ConfigError
 from mindaam.files import prepare_folder, write_text
 from mindaam.training import checkpoints, old_layouts
+from mindaam.training.reporting.csv_log import CsvLog
 from mindaam.training.reporting.events import Events
-from mindaam.training.reporting.log import CsvLog
 
 EPOCHS = "epochs.csv"
 LISTED = 10  # lines about data that are skipped that are shown

@@ -9,7 +9,7 @@ import pytest
 from mindaam.errors import CheckpointError, ConfigError
 from mindaam.training import checkpoint_content
 from mindaam.training.ranks.distributed import ALONE
-from mindaam.training.reporting.log import Progress
+from mindaam.training.reporting.progress import Progress
 from mindaam.training.run_folder import Logs, to_resume
 from mindaam.training.tasks.sounding_object import SoundingObjectTask, build
 from tests.training.old_runs import write_old_run

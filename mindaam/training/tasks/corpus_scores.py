@@ -72,9 +72,9 @@ def samples(task, most=6):
     found, readers = [], {name: each for name, each in task.corpus.val.items() if not each.is_video}
     for name, reader in list(readers.items())[:most]:
         for entry in spread(len(reader), max(1, most // len(readers))):
-            sentence = prompts_for(task.config.prompting, name, reader, reader.entries[entry][1])[0]
+            prompt = prompts_for(task.config.prompting, name, reader, reader.entries[entry][1])[0]
             images, truths = picture_of(reader, entry, task.model.config)
-            seen = task.model.infer(images, task.encode([sentence])).map[0, 0]
+            seen = task.model.infer(images, task.encode([prompt])).map[0, 0]
             picture = resize_image(reader.image(entry), truths[0].shape)
             found.append(
                 (f"{name}: {reader.entries[entry][0]}", picture, resize_image(seen, truths[0].shape), truths[0])

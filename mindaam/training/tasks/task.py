@@ -14,8 +14,8 @@ from mindaam.data.sampling.plan import SamplerState
 class Setup(NamedTuple):
     """What a task is opened with, beside its configuration.
 
-    folder: of the run; world: ranks.distributed.World; progress: reporting.log.Progress; tiny: whether this is a smoke
-    run; skip_damaged: leave damaged data out and list them; audio_encoding: AudioEncoding, None for the model's own.
+    folder: of the run; world: World; progress: Progress; tiny: whether this is a smoke test; skip_damaged: skip damaged
+    data and list them; audio_encoding: AudioEncoding, None for the model's own.
     """
 
     folder: Path
