@@ -1,9 +1,10 @@
-"""What a run on the corpus reads: the readers of all its data sets, the plan of its steps, and the steps' arrays.
+"""What a run on the corpus reads: the readers of all its datasets, the plan of its steps, and the steps' arrays.
 
-Nothing here imports MindSpore: the processes that decode pictures import this module.
+Nothing here imports MindSpore: the processes that decode images import this module.
 """
 
 import hashlib
+import os
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,13 +17,13 @@ from mindaam.data.prompts import corpus as corpus_prompts
 from mindaam.data.sampling.strata import Stratum
 from mindaam.errors import InputError, nearest
 from mindaam.files import first_of
+from mindaam.training.feeding.folders import data_root
 
-WORKERS = 2  # processes that decode
 VALIDATION = ("val", "test")  # the first of these splits that has gaze is a set's validation split
 
 
 class Corpus(NamedTuple):
-    """The readers of a run: train and val by the sets' names; skipped: lines that say what was left out and why."""
+    """The readers of a run: train and val by the sets' names; skipped: lines that say what was skipped and why."""
 
     train: dict
     val: dict
@@ -30,7 +31,7 @@ class Corpus(NamedTuple):
 
 
 def open_corpus(root, names, unseen, truth, *, score_unseen=False, skip_damaged=False, report=None):
-    """The Corpus under a folder: packs (`NAME.SPLIT/pack.json`), gaze folders and data sets of the catalogue.
+    """The Corpus under a folder: packs (`NAME.SPLIT/pack.json`), gaze folders and datasets of the catalogue.
 
     names: the sets wanted, None for all that are there; unseen: sets that are never trained on, and held out only with
     `score_unseen`, whether they have a split to train on or not; truth: GroundTruth. report: called as report(done, in
@@ -66,6 +67,49 @@ def open_corpus(root, names, unseen, truth, *, score_unseen=False, skip_damaged=
     return corpus
 
 
+def open_data(config, skip_damaged, progress):
+    """The Corpus of a CorpusConfig and the weights of its sets, {name: weight}; progress: Progress."""
+
+    def report(done, total):
+        progress.passing(f"looking at the data: {done}/{total}")
+
+    names = None if config.corpus is None else tuple(config.corpus)
+    how = {"skip_damaged": skip_damaged, "report": report}
+    unseen = {"score_unseen": config.score_unseen}
+    corpus = open_corpus(data_root(config), names, config.unseen, config.ground_truth, **unseen, **how)
+    weights = {name: weight for name, weight in (config.corpus or {}).items() if name in corpus.train}
+    if config.mix is None:
+        return corpus, weights
+    missing = old_data_missing(config.mix)
+    if missing:
+        progress.say(f"no old data are mixed in: {missing}")
+        return corpus, weights
+    try:
+        old = open_corpus(data_root(config.mix), config.mix.sets, config.unseen, config.ground_truth, **how)
+    except NothingHere as error:
+        if config.mix.data_root is not None:  # a folder that is named must have some
+            raise
+        progress.say(f"no old data are mixed in: {error}")
+        return corpus, weights
+    if set(old.train) <= set(corpus.train):
+        progress.say(f"no old data are mixed in: all under {data_root(config.mix)} are trained on anyway")
+    mine, theirs = (sum(map(len, each.train.values())) for each in (corpus, old))
+    weight = config.mix.share / (1 - config.mix.share) * mine / theirs
+    weights |= {name: weight for name in old.train if name not in corpus.train}
+    mixed = Corpus({**old.train, **corpus.train}, {**old.val, **corpus.val}, [*corpus.skipped, *old.skipped])
+    return mixed, weights
+
+
+def old_data_missing(mix):
+    """Why a Mix that names no folder has nothing to mix in, or None; a folder that it names must be there."""
+    place = os.environ.get("MINDAAM_GAZE")
+    if mix.data_root is not None or (place and os.path.isdir(place)):
+        return None
+    if place:
+        return f"MINDAAM_GAZE names {place}, which is no folder"
+    return "neither mix.data_root nor MINDAAM_GAZE is set"
+
+
 def _probed(corpus, skip_damaged, report):
     """The Corpus without what cannot be read; InputError that names the first of it, unless it may be skipped."""
     kept, skipped = {"train": dict(corpus.train), "val": dict(corpus.val)}, list(corpus.skipped)
@@ -73,7 +117,7 @@ def _probed(corpus, skip_damaged, report):
         for name, reasons in damaged(readers, report=report).items():
             if not skip_damaged:
                 first = first_of(list(reasons.values()), f" in {name}")
-                raise InputError(f"{first}; --skip-damaged leaves out what is damaged")
+                raise InputError(f"{first}; --skip-damaged skips what is damaged")
             skipped += [f"{name}: {why}" for why in reasons.values()]
             left = {entry for entry, _ in readers[name].entries} - set(reasons)
             if left:
@@ -84,10 +128,10 @@ def _probed(corpus, skip_damaged, report):
 
 
 def _readers(root, names, unseen, truth, skip_damaged):
-    """Yields (name, {split: reader}, lines that say what was left out) of what is trained or scored on."""
+    """Yields (name, {split: reader}, lines that say what was skipped) of what is trained or scored on."""
 
     def splits_of(data, there):
-        # a gaze folder without the split train is no part of the run; a data set without it is validated on
+        # a gaze folder without the split train is no part of the run; a dataset without it is validated on
         known = data.kind != GAZE or "train" in there
         return [split for split in ("train", *VALIDATION) if split in there and known]
 
@@ -97,7 +141,7 @@ def _readers(root, names, unseen, truth, skip_damaged):
 
 
 def _unseen(root, names, truth, skip_damaged):
-    """({name: reader of its held-out split}, lines on what was left out) of sets that are scored alone; InputError for
+    """({name: reader of its held-out split}, lines on what was skipped) of sets that are scored alone; InputError for
     one that is not there, or has no such split."""
     found, lines = {}, []
     for name in names:
