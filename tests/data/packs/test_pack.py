@@ -269,7 +269,7 @@ def test_damaged_audio_is_refused_where_it_is_damaged(half_a_minute, tmp_path):
     with pytest.raises(InputError, match=r"shard-00000.zip is damaged or truncated; copy it again"):
         pack.audio("a.mp4", 0, len(samples))
     shard.write_bytes(data[:middle])  # behind the Pack's back
-    with pytest.raises(InputError, match=r"shard-00000.zip is damaged or cut short"):
+    with pytest.raises(InputError, match=r"shard-00000.zip is damaged or truncated"):
         pack.audio("a.mp4", 25 * 16_000, 100)
 
 
@@ -416,7 +416,7 @@ def test_places_that_cannot_be_written_to(tmp_path):
     with pytest.raises(OutputError, match="is not empty; choose a new one"):
         packed(tmp_path / "pack")
     assert contents(tmp_path / "pack") == before
-    with pytest.raises(InputError, match="there is nothing to pack"), PackWriter(tmp_path / "none", HEADER):
+    with pytest.raises(InputError, match="nothing was found to pack"), PackWriter(tmp_path / "none", HEADER):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "pack"]
 
@@ -479,7 +479,7 @@ def test_what_is_no_pack_or_another_versions_is_refused(tmp_path):
     with pytest.raises(InputError, match="index.npz is missing"):
         Pack(tmp_path / "pack")
     for place in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(InputError, match="is no pack: it has no pack.json"):
+        with pytest.raises(InputError, match="is not a pack: it has no pack.json"):
             Pack(place)
 
 

@@ -324,7 +324,7 @@ def test_frames_that_differ_in_size_are_damaged(copied):
     frames = sorted((folder / "training/actioncliptrain00001_1/images").iterdir())
     Image.new("RGB", (40, 32)).save(frames[2])
     reader = open_found(find_set(root, "hollywood2"), "train")
-    with pytest.raises(InputError, match=f"{frames[2].name}: the frame is 40x32 but the first frame of the video is 48x32"):
+    with pytest.raises(InputError, match=f"{frames[2].name}: the frame is 40x32 but the first .* is 48x32"):
         reader.clip(0, [0, 1, 2])
     assert len(reader.clip(0, [0, 1]).image) == 2
 
