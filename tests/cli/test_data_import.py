@@ -136,4 +136,4 @@ def test_what_is_wrong_is_one_sentence(mindaam, photos, tmp_path, arguments, say
 
 def test_a_folder_that_exists_is_left_alone(mindaam, photos, tmp_path):
     code, _, err = mindaam(photos, tmp_path / "gaze.csv", "-o", photos)
-    assert code == 2 and "exists already" in err
+    assert code == 2 and "already exists" in err

@@ -191,7 +191,7 @@ def test_conditions_come_with_sentences_of_their_own(photos):
 def test_a_condition_nobody_knows_needs_a_sentence(photos):
     said = refused(InputError, photos, CONDITIONS)
     assert '"find the cat"' in said and "--sentence" in said
-    assert "which condition" in refused(ConfigError, photos, CONDITIONS, Wanted(sentences=("Find it.",)))
+    assert "names no condition" in refused(ConfigError, photos, CONDITIONS, Wanted(sentences=("Find it.",)))
     assert "empty" in refused(ConfigError, photos, TABLE, Wanted(sentences=(" ",)))
 
 
@@ -283,7 +283,7 @@ def test_damaged_pictures_and_folders_without_any(photos):
 
 def test_films_and_pictures_in_one_folder(photos):
     (photos / "d.mp4").write_bytes(b"x")
-    assert "import each kind by itself" in refused(InputError, photos)
+    assert "import one kind at a time" in refused(InputError, photos)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_options_that_do_not_fit(photos, wanted, says):
 
 @pytest.mark.parametrize("name", ["a\nb", "\udc80", ".hidden"])
 def test_a_name_that_no_gaze_folder_may_have(photos, tmp_path, name):
-    with pytest.raises(OutputError, match="known by its name; name another place") as caught:
+    with pytest.raises(OutputError, match="known by its name; choose another folder") as caught:
         import_gaze(photos, write(photos, TABLE), tmp_path / name)
     assert str(caught.value).isprintable()
 
@@ -320,7 +320,7 @@ def test_a_table_whose_name_is_no_text_is_imported(photos, tmp_path):
 
 def test_a_place_that_is_taken_or_among_the_pictures(photos, tmp_path):
     table = write(photos, TABLE)
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         import_gaze(photos, table, tmp_path)
     with pytest.raises(OutputError, match="nothing is changed"):
         import_gaze(photos, table, photos / "mine")
@@ -383,8 +383,8 @@ def test_sounds_beside_films_are_brought_along(films):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("film,x,y\na,1,2\n", "has no starts of fixations on films"),
-        ("film,x,y,t_ms\na,1,2,.\na,1,2,\n", "has no starts of fixations on films"),
+        ("film,x,y\na,1,2\n", "has no starts of fixations on videos"),
+        ("film,x,y,t_ms\na,1,2,.\na,1,2,\n", "has no starts of fixations on videos"),
         ("film,x,y,t_ms\na,1,2,99000\n", "1 of 1 fixations are not within their film's time, the first on line 2"),
         ("film,x,y,t\n" + "".join(f"a,1,2,0.{k}\n" for k in range(4)) * 3, "--columns t_s=t"),
     ],

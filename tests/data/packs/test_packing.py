@@ -61,7 +61,7 @@ def test_the_target_is_named_after_set_and_split(pictures_root, tmp_path):
     reader = reader_of(pictures_root, "mit1003")
     assert target_of(reader, tmp_path) == tmp_path / "mit1003.train"
     (tmp_path / "mit1003.train").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(OutputError, match="is there already; name another folder for the packs"):
+    with pytest.raises(OutputError, match="already exists; choose another folder for the packs"):
         target_of(reader, tmp_path)
 
 
