@@ -58,7 +58,7 @@ def test_animations_are_said_to_be_read_by_their_first_frame(mindaam, tmp_path):
     (tmp_path / "gaze.csv").write_text("image,x,y\n" + "".join(f"{number}.gif,1,2\n" for number in range(7)))
     code, said, err = mindaam(tmp_path / "in", tmp_path / "gaze.csv", "-o", tmp_path / "mine")
     assert (code, err) == (0, "") and said.count("holds several frames, of which the first is used") == 5
-    assert "\n2 more images are such\n" in said
+    assert "\n2 more images are like these\n" in said
 
 
 def test_what_lies_beside_the_pictures_is_counted(mindaam, photos, tmp_path):
@@ -90,7 +90,7 @@ def test_what_is_left_out_or_doubtful_is_told_in_a_line_each(mindaam, photos, tm
     (tmp_path / "gaze.csv").write_text("image,x,y,dur,index\n" + "\n".join(rows))
     code, said, err = mindaam(photos, tmp_path / "gaze.csv", "-o", tmp_path / "mine", "--origin", "top-left")
     assert (code, err) == (0, "")
-    assert "\nwarning: 3 of 4 fixations lie at exactly 0, 0" in said
+    assert "\nwarning: 3 of 4 fixations are at exactly 0, 0" in said
     assert "\nskipped: 2 rows without gaze, where x or y is missing\n" in said
     assert "\nskipped: 2 further samples of the fixation of the previous row\n" in said
 

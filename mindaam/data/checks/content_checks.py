@@ -30,7 +30,7 @@ class Look(NamedTuple):
     """
 
     problems: tuple = ()
-    pictures: int = 0
+    images: int = 0
     fixations: int = 0
     outside: int = 0
     outside_swapped: int = 0
@@ -70,7 +70,7 @@ def look_at_image(reader, index, *, labelled=True, gaze=True, deep=False):
         return Look(tuple(problems), 1)
     look = judged(points, size, published)
     problems += straying(where, stimulus.name, look, size, weight["fixations"])
-    return look._replace(problems=tuple(problems), pictures=1)
+    return look._replace(problems=tuple(problems), images=1)
 
 
 def look_at_video(reader, index, *, labelled=True, deep=False):
@@ -109,7 +109,7 @@ def look_at_video(reader, index, *, labelled=True, deep=False):
         reason = f"{late} fixations are on frames before the first or after the last; they are skipped"
         problems.append(Problem(film.path, reason, NOTE, film.name))
     fits = (_mean(look.fits),) if look.fits else ()  # frames of one video are no independent witnesses
-    return look._replace(problems=tuple(dict.fromkeys(problems)), pictures=opened, fits=fits)
+    return look._replace(problems=tuple(dict.fromkeys(problems)), images=opened, fits=fits)
 
 
 def judged(points, size, published=None):

@@ -201,7 +201,7 @@ def test_fixations_outside_the_picture_are_counted_in_a_note(root):
     osie(root, [[(5, 5), (70, 5), (30, 20)], [(1, 1)]])
     report = checked(root, "osie")
     [(path, reason)] = said(report, "note")
-    assert path == "data/eye/fixations.mat" and reason.startswith("1 of 3 fixations lies outside the picture")
+    assert path == "data/eye/fixations.mat" and reason.startswith("1 of 3 fixations lies outside the image")
     assert report["looked"]["outside"] == 1 and said(report) == []
 
 
@@ -253,7 +253,7 @@ def test_a_table_that_lacks_a_picture_and_has_another_names_both(root):
     (folder / "data/stimuli/1001.jpg").rename(folder / "data/stimuli/2001.jpg")
     report = checked(root, "osie")
     only(said(report), "data/stimuli/2001.jpg", "data/eye/fixations.mat has no fixations of it")
-    only(said(report, "note"), "data/eye/fixations.mat", "has fixations of 1 picture that is not here (1001.jpg)")
+    only(said(report, "note"), "data/eye/fixations.mat", "has fixations of 1 image that is not here (1001.jpg)")
     assert report["counts"]["usable"] == 2
 
 
@@ -450,7 +450,7 @@ def test_pictures_that_a_table_has_and_nobody_else_are_told_together(root):
     folder = osie(root, [[(5, 5)], [(6, 6)], [(7, 7)]])
     for name in ("1001.jpg", "1002.jpg"):
         (folder / "data/stimuli" / name).unlink()
-    only(said(checked(root, "osie"), "note"), "data/eye/fixations.mat", "2 pictures that are not here (1001.jpg, 1002")
+    only(said(checked(root, "osie"), "note"), "data/eye/fixations.mat", "2 images that are not here (1001.jpg, 1002")
 
 
 def test_films_of_another_set_in_the_same_folder_are_not_counted(root):

@@ -240,7 +240,7 @@ def test_the_split_depends_on_names_alone():
         ("image,x,y,duration\na.jpg,1,2,inf\n", 'duration_ms is "inf"'),
         ("image,x,y\na.jpg," + "9" * 5000 + ",2\n", '99...", which is no number'),
         ('image,x,y\na.jpg,"1\n\x1b[2J",2\n', 'line 3: x is "1\\n\\x1b[2J", which is no number'),
-        ('image,x,y\n"a\n.jpg",1,2\n', "has no a\\n.jpg"),
+        ('image,x,y\n"a\n.jpg",1,2\n', "does not contain a\\n.jpg"),
         ('image,x,y,note\na.jpg,1,2,"so\nb.jpg,1,2,\n', "line 3: the row is no CSV"),
         ('image,x,y\na.jpg,1,2\n"b.jpg",1,"2\n', "line 3: the row is no CSV"),
         ("image,x,y,duration\na.jpg,1,2,-3\n", "line 2: a duration of -3"),
@@ -265,7 +265,7 @@ def test_tables_that_are_no_utf8(photos):
 
 
 def test_a_missing_picture_names_the_nearest(photos):
-    assert 'no aa.jpg (did you mean "a.jpg"?)' in refused(InputError, photos, "image,x,y\naa.jpg,1,2\n")
+    assert 'does not contain aa.jpg (did you mean "a.jpg"?)' in refused(InputError, photos, "image,x,y\naa.jpg,1,2\n")
 
 
 def test_names_that_differ_in_suffix_or_case_only(photos):
@@ -278,7 +278,7 @@ def test_damaged_pictures_and_folders_without_any(photos):
     assert "b.png is not a picture" in refused(InputError, photos)
     for name in SIZES:
         (photos / name).unlink()
-    assert "holds no pictures" in refused(InputError, photos)
+    assert "holds no images" in refused(InputError, photos)
 
 
 def test_films_and_pictures_in_one_folder(photos):
@@ -307,7 +307,7 @@ def test_options_that_do_not_fit(photos, wanted, says):
 
 @pytest.mark.parametrize("name", ["a\nb", "\udc80", ".hidden"])
 def test_a_name_that_no_gaze_folder_may_have(photos, tmp_path, name):
-    with pytest.raises(OutputError, match="known by its name; choose another folder") as caught:
+    with pytest.raises(OutputError, match="identified by its name; choose another folder") as caught:
         import_gaze(photos, write(photos, TABLE), tmp_path / name)
     assert str(caught.value).isprintable()
 
@@ -322,7 +322,7 @@ def test_a_place_that_is_taken_or_among_the_pictures(photos, tmp_path):
     table = write(photos, TABLE)
     with pytest.raises(OutputError, match="already exists"):
         import_gaze(photos, table, tmp_path)
-    with pytest.raises(OutputError, match="nothing is changed"):
+    with pytest.raises(OutputError, match="never modified"):
         import_gaze(photos, table, photos / "mine")
     assert "mine" not in os.listdir(photos)
 
@@ -385,7 +385,7 @@ def test_sounds_beside_films_are_brought_along(films):
     [
         ("film,x,y\na,1,2\n", "has no starts of fixations on videos"),
         ("film,x,y,t_ms\na,1,2,.\na,1,2,\n", "has no starts of fixations on videos"),
-        ("film,x,y,t_ms\na,1,2,99000\n", "1 of 1 fixations are not within their film's time, the first on line 2"),
+        ("film,x,y,t_ms\na,1,2,99000\n", "1 of 1 fixations are not within their video's time, the first on line 2"),
         ("film,x,y,t\n" + "".join(f"a,1,2,0.{k}\n" for k in range(4)) * 3, "--columns t_s=t"),
     ],
 )
@@ -415,4 +415,4 @@ def test_a_film_that_was_cut_short_is_named_before_its_gaze_is_lost(films):
     noise = np.random.default_rng(0).integers(0, 256, (60, 48, 64, 3), dtype=np.uint8)
     path = make_clip(films / "b.mp4", list(noise), options={"g": "10"}, container_options={"movflags": "faststart"})
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert "b.mp4 is damaged or cut short at second 1" in refused(InputError, films, FILM_TABLE)
+    assert "b.mp4 is damaged or truncated at second 1" in refused(InputError, films, FILM_TABLE)
