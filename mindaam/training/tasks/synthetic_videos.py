@@ -19,7 +19,6 @@ from mindaam.models.flops import training_flops
 from mindaam.models.registry import build_model, model_config
 from mindaam.objectives import task
 from mindaam.schema import Few, Positive, Weight, merge
-from mindaam.training.config import load_config
 from mindaam.training.feeding.folders import open_folders
 from mindaam.training.feeding.synthetic_videos import COARSER, SyntheticVideoSet, batch
 from mindaam.training.reporting.dry_run import outline
@@ -30,13 +29,6 @@ from mindaam.zoo.model_files import checkpoint_file
 from mindaam.zoo.weights import checkpoint_config, load_weights, save_trained
 
 PREFIX = "head.temporal."  # of the names of the parameters that are trained
-TINY = {
-    "model_changes": {"temporal": {"clip": 4}},
-    "videos": {"train": 5, "val": 5},
-    "frames": 6,
-    "pairs": 1,
-    "steps": 4,
-}
 
 
 # ---- configuration ---------------------------------------------------------------------------------------------------
@@ -53,6 +45,13 @@ class SyntheticVideosConfig(OneEpochConfig):
     """
 
     TASK: ClassVar = "synthetic_videos"
+    TINY: ClassVar = {
+        "model_changes": {"temporal": {"clip": 4}},
+        "videos": {"train": 5, "val": 5},
+        "frames": 6,
+        "pairs": 1,
+        "steps": 4,
+    }
 
     start: str
     model_changes: dict
@@ -80,11 +79,6 @@ class SyntheticVideosConfig(OneEpochConfig):
 
 
 CONFIG = SyntheticVideosConfig
-
-
-def load(path, assignments=(), *, tiny=False, begun=None, say=None):
-    """The SyntheticVideosConfig in a YAML file with `key=value` assignments over it; ConfigError for a wrong one."""
-    return load_config(SyntheticVideosConfig, path, assignments, TINY if tiny else None, say)
 
 
 # ---- model -----------------------------------------------------------------------------------------------------------

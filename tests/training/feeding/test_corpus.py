@@ -19,7 +19,7 @@ from mindaam.training.checkpoint_content import State
 from mindaam.training.feeding.corpus import described, fingerprint, open_corpus, strata_of
 from mindaam.training.ranks.distributed import ALONE
 from mindaam.training.tasks import corpus as corpus_task
-from mindaam.training.tasks.corpus_config import TINY_RUN, CorpusConfig, load_corpus_config
+from mindaam.training.tasks.corpus_config import TINY_RUN, CorpusConfig
 from tests.data.datasets import video_trees
 from tests.training.corpus_root import FILMS, PICTURES, make_corpus
 
@@ -104,7 +104,7 @@ def test_a_warm_start_is_of_free_viewing_only(root):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_bundled_configurations_fit_their_models(name):
-    settings = load_corpus_config(configs_dir() / "train" / f"{name}.yaml")
+    settings = CorpusConfig.load(configs_dir() / "train" / f"{name}.yaml")
     model = model_config(settings.model, settings.preset, changes=settings.model_changes)
     if settings.start is None:
         assert model.temporal.clip == settings.sampling.clip
@@ -114,11 +114,11 @@ def test_the_bundled_configurations_fit_their_models(name):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_each_bundled_configuration_can_be_tried_tiny(name):
-    settings = load_corpus_config(configs_dir() / "train" / f"{name}.yaml", tiny=True)
+    settings = CorpusConfig.load(configs_dir() / "train" / f"{name}.yaml", tiny=True)
     model = model_config(settings.model, settings.preset, changes=settings.model_changes)
     assert model.image_size == (4 * model.encoder.patch,) * 2 and model.temporal.clip == settings.sampling.clip
     size = ["model_changes.image_size=[112,112]"]
-    other = load_corpus_config(configs_dir() / "train" / f"{name}.yaml", size, tiny=True)
+    other = CorpusConfig.load(configs_dir() / "train" / f"{name}.yaml", size, tiny=True)
     assert other.model_changes["image_size"] == [112, 112]
 
 

@@ -249,7 +249,7 @@ def test_configurations_that_are_refused(changes, message):
 
 
 def test_a_tiny_run_is_a_sound_configuration():
-    tiny = sounding_object.load(RECIPE, tiny=True)
+    tiny = sounding_object.CONFIG.load(RECIPE, tiny=True)
     assert tiny.steps == 6 and tiny.with_audio == 12
 
 
@@ -259,8 +259,8 @@ def test_earlier_keys_are_read_with_a_line_each(tmp_path):
     for new, old in (("images:", "photographs:"), ("size:", "picture:"), ("audio_width:", "sound_width:")):
         text = text.replace(new, old)
     path.write_text(text.replace("with_audio:", "with_sound:"))
-    loaded = sounding_object.load(path, ["model.sound_width=9"], say=lines.append)
-    assert loaded == sounding_object.load(RECIPE, ["model.audio_width=9"])
+    loaded = sounding_object.CONFIG.load(path, ["model.sound_width=9"], say=lines.append)
+    assert loaded == sounding_object.CONFIG.load(RECIPE, ["model.audio_width=9"])
     assert len(lines) == 5 and '"sound_width"' in lines[-1] and '"audio_width"' in lines[-1]
 
 

@@ -139,8 +139,8 @@ def test_earlier_keys_are_read_with_a_line_each(tmp_path):
     path, lines = tmp_path / "old.yaml", []
     text = RECIPE.read_text().replace("videos:", "films:").replace("change_weight:", "calm:")
     path.write_text(text)
-    loaded = synthetic_videos.load(path, ["films.val=7"], tiny=True, say=lines.append)
-    assert loaded == synthetic_videos.load(RECIPE, ["videos.val=7"], tiny=True)
+    loaded = synthetic_videos.CONFIG.load(path, ["films.val=7"], tiny=True, say=lines.append)
+    assert loaded == synthetic_videos.CONFIG.load(RECIPE, ["videos.val=7"], tiny=True)
     assert loaded.videos == {"train": 5, "val": 7} and run.task_of(path) is run.task_of(RECIPE) is synthetic_videos
     assert len(lines) == 3 and '"films"' in lines[0] and '"videos"' in lines[0]
 
