@@ -148,8 +148,9 @@ def test_earlier_keys_are_read_with_a_line_each(tmp_path):
 def test_a_run_needs_a_temporal_section():
     from mindaam.zoo.index import verified
 
+    without = config().model_copy(update={"model_changes": {"temporal": None}})
     with pytest.raises(ConfigError, match="temporal"):
-        synthetic_videos.start_model("aam_dinov2_vits14", verified("aam_dinov2_vits14"), {"temporal": None})
+        synthetic_videos.shaped_model(without, verified("aam_dinov2_vits14"))
 
 
 @pytest.mark.slow
