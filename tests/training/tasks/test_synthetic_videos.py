@@ -16,7 +16,7 @@ from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
 from mindaam.schema import merge, read_yaml, validate
 from mindaam.training import checkpoint_content, run
-from mindaam.training.feeding.synthetic_videos import COARSER, batch
+from mindaam.training.feeding.synthetic_videos import COARSER
 from mindaam.training.loop import forward_backward
 from mindaam.training.ranks.distributed import ALONE
 from mindaam.training.tasks import synthetic_videos
@@ -108,17 +108,6 @@ def test_a_run_continues_where_it_stopped(graph, tmp_path):
         checkpoint_content.restore(path, small_task(config(**SMALL | {"steps": 9})), tmp_path)
     other = config(**SMALL | {"checkpoint_every": 7, "data_root": "elsewhere"})
     assert checkpoint_content.restore(path, small_task(other), tmp_path).number == 2
-
-
-def test_a_steps_window_follows_from_seed_and_step():
-    videos, settings = RandomVideos(), config(**SMALL)
-    first, again, other = (batch(videos, settings, CLIP, number)[0] for number in (3, 3, 5))
-    for a, b in zip(first, again, strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert not np.array_equal(first[0], other[0])
-    maps, embeddings, truth, chosen = first
-    assert maps.shape == (CLIP, sum(WIDTHS), *GRID) and embeddings.shape[0] == truth.shape[0] == len(set(chosen)) == 2
-    assert truth.shape[1:] == (1, *videos.truth_size) and chosen.max() < CLIP
 
 
 @pytest.mark.parametrize(
