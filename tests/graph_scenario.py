@@ -45,7 +45,7 @@ from tests.models import tiny, tiny_video
 from tests.training.corpus_root import make_corpus
 from tests.training.feeding.test_corpus_source import loudness
 from tests.training.small import CONFIG, MODEL, NAME, SIZE, TEXT_WIDTH, build_small
-from tests.training.tasks.test_sounding_object import config as sounding
+from tests.training.sounding import config as sounding
 from tests.training.tasks.test_synthetic_videos import SMALL as SMALL_VIDEOS
 from tests.training.tasks.test_synthetic_videos import RandomVideos
 from tests.training.tasks.test_synthetic_videos import config as synthetic_videos

@@ -24,7 +24,7 @@ from mindaam.zoo import save_trained
 from tests.clips import make_clip, pictures
 from tests.models.tiny import NAME
 from tests.models.tiny_video import CHANGES as FILM_CHANGES
-from tests.training.tasks.test_sounding_object import config as sounding_config
+from tests.training.sounding import config as sounding_config
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "benchmarks"

@@ -62,11 +62,11 @@ def test_damage_stops_the_start_and_is_listed_when_it_may_be_skipped(tmp_path):
     root = make_corpus(tmp_path)
     damaged = root / "SALICON/images/train/COCO_train2014_000000000009.jpg"
     damaged.write_bytes(b"")
-    with pytest.raises(InputError, match=r"COCO_train2014_000000000009.jpg: the picture is empty.*--skip-damaged"):
+    with pytest.raises(InputError, match=r"COCO_train2014_000000000009.jpg: the image is empty.*--skip-damaged"):
         open_corpus(root, None, (), GroundTruth())
     corpus = open_corpus(root, None, (), GroundTruth(), skip_damaged=True)
     assert len(corpus.train["salicon"]) == 1
-    assert corpus.skipped == ["salicon: images/train/COCO_train2014_000000000009.jpg: the picture is empty (0 bytes)"]
+    assert corpus.skipped == ["salicon: images/train/COCO_train2014_000000000009.jpg: the image is empty (0 bytes)"]
 
 
 def test_what_is_trained_on_can_be_written_down(root):
