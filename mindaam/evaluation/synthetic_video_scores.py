@@ -1,4 +1,4 @@
-"""A model on held pseudo-films: each frame by itself, and in windows, as films are predicted."""
+"""A model on held synthetic videos: each frame by itself, and in windows, as videos are predicted."""
 
 import json
 
@@ -25,7 +25,7 @@ def report(trained):
 
 
 def score(model, films, windows):
-    """The scores of `metrics.films.summary` on all films (`training.film_data.Films`), predicted in windows;
+    """The scores of `metrics.films.summary` on all videos (`training.film_data.Films`), predicted in windows;
     `Windows(1, 0)` is frame by frame."""
     rows = []
     for index, spec in enumerate(films.specs):
