@@ -20,9 +20,7 @@ UNSOUND = 1
 
 def check(
     root: Annotated[Path, Argument(metavar="ROOT", help="The folder that contains the datasets.")],
-    sets: Annotated[
-        list[str] | None, Option("--set", metavar="NAME", help="Only this dataset; repeatable.")
-    ] = None,
+    sets: Annotated[list[str] | None, Option("--set", metavar="NAME", help="Only this dataset; repeatable.")] = None,
     deep: Annotated[bool, Option("--deep", help="Open and decode every file, not a subset.")] = False,
     duplicates: Annotated[
         bool, Option("--duplicates", help="Find near-duplicate images across splits and datasets.")
@@ -35,7 +33,7 @@ def check(
     from mindaam.data.checks import leaks
     from mindaam.data.checks.checking import examine, to_open
     from mindaam.data.checks.own_checks import examine_own
-    from mindaam.data.datasets.opening import GAZE, PACKED, PUBLISHED, find_data
+    from mindaam.data.datasets.finding import GAZE, PACKED, PUBLISHED, find_data
     from mindaam.evaluation import corpus_report
 
     known = {each.name for kind in (GAZE, PACKED) for each in find_data(root, None, [kind])}

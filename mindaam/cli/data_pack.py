@@ -20,16 +20,15 @@ def pack(
     quality: Annotated[int, Option(metavar="1..100", help="JPEG quality.")] = 92,
     every: Annotated[int, Option(metavar="N", help="For videos: every Nth frame.")] = 1,
     sound: Annotated[bool, Option("--sound/--no-sound", help="Include the audio of videos.")] = True,
-    source: Annotated[
-        str | None, Option("--truth", metavar="fixations|maps", help="Source of the densities.")
-    ] = None,
+    source: Annotated[str | None, Option("--truth", metavar="fixations|maps", help="Source of the densities.")] = None,
     sigma: Annotated[float, Option(metavar="DEGREES", help="Sigma of the blur of fixations.")] = 1.0,
     skip_damaged: Annotated[bool, Option("--skip-damaged", help="Skip and list damaged files.")] = False,
 ):
     """Pack datasets for training: all images and frames decoded and resized once, with densities and fixations."""
     from mindaam.data.datasets.catalogue import catalogue
+    from mindaam.data.datasets.finding import SOURCES
     from mindaam.data.datasets.ground_truth import GroundTruth
-    from mindaam.data.datasets.opening import SOURCES, open_splits
+    from mindaam.data.datasets.opening import open_splits
     from mindaam.data.packs.packing import pack as write
     from mindaam.data.packs.packing import target_of
     from mindaam.schema import validate

@@ -179,7 +179,7 @@ def test_packs_and_gaze_folders_are_looked_for_too(tmp_path):
         assert (done.returncode, done.stderr) == (0, "")
         assert [line.split("--set ")[1].split()[0] for line in done.stdout.splitlines()] == [name]
     done = run("eval_8p.sh", "--data", packs, "--split", "test", "--dry-run")
-    assert done.returncode == 2 and "has no gaze in test; its splits are train, val" in done.stderr
+    assert done.returncode == 2 and "has no gaze data in test; its splits are train, val" in done.stderr
 
 
 def test_a_set_that_cannot_be_scored_is_told_and_the_others_are_scored(tmp_path):

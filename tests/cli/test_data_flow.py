@@ -13,7 +13,7 @@ from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.packs.packing import pack
 from mindaam.inference import predictor
 from mindaam.places import configs_dir
-from mindaam.training import run
+from mindaam.training.tasks import corpus
 from tests.cli.running import runner
 from tests.fakes import FakeEncoder, FakeModel
 
@@ -46,9 +46,9 @@ def trained_on(mindaam, monkeypatch):
             opened.append(open_it(*arguments))
             raise Opened
 
-        open_it = run.open_data
+        open_it = corpus.open_data
         with monkeypatch.context() as patch, pytest.raises(Opened):
-            patch.setattr(run, "open_data", open_data)
+            patch.setattr(corpus, "open_data", open_data)
             mindaam("train", CORPUS, *options)
         return opened[0][0]
 
@@ -121,7 +121,7 @@ def test_where_a_pack_lies_beside_its_source_training_reads_the_one_and_evaluati
     out = mindaam("data", "check", imported, "--set", "one")[1]
     assert "| one.val | pack | val 1 | none |" in out and "| two |" not in out
     code, _, err = mindaam("data", "pack", imported, imported.parent / "again", "--set", "one")
-    assert code == 2 and "holds no one" in err and not (imported.parent / "again").exists()
+    assert code == 2 and "does not contain one" in err and not (imported.parent / "again").exists()
 
 
 def test_what_cannot_be_packed_is_refused_before_anything_is_written(mindaam, imported, tmp_path):
@@ -130,7 +130,7 @@ def test_what_cannot_be_packed_is_refused_before_anything_is_written(mindaam, im
         ([], "no output folder was given; give one: mindaam data pack ROOT PACKS"),
         ([packs, "-o", tmp_path / "other"], "give either PACKS or --out"),
         ([imported / "one" / "packs"], "which is never modified; choose another folder for the packs"),
-        ([packs, "--set", "oen"], 'holds no oen: no pack, gaze folder or data set has that name (did you mean "one"?)'),
+        ([packs, "--set", "oen"], 'no pack, gaze folder or dataset has that name (did you mean "one"?)'),
     ):
         code, out, err = mindaam("data", "pack", imported, *arguments)
         assert (code, out) == (2, "") and says in err and err.count("\n") == 1
