@@ -177,7 +177,7 @@ def test_unscored_sets_and_infinite_scores_have_no_best(tmp_path):
 
 
 def test_a_missing_folder_is_an_error_of_the_user(tmp_path):
-    with pytest.raises(InputError, match="no folder"):
+    with pytest.raises(InputError, match="does not exist"):
         write_report(tmp_path / "none")
 
 
