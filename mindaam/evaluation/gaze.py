@@ -137,7 +137,7 @@ def evaluate_model(
 
     predict_many, progress and left_out as in `score_roles`; folders: `GazeFolder`s or other readers of images;
     prompting: the Prompting that the model was trained with. Returns
-    {"longest_side": 400, "sets": {dataset: {"split", "ground_truth", "images", "pairs", "scores": {role: {metric:
+    {"longest_side": 400, "sets": {dataset: {"split", "ground_truth", "pictures", "pairs", "scores": {role: {metric:
     mean}}, "conditions": {condition: {role: {metric: mean}}}}}, "rows": [...]}.
     """
     report = empty_report()

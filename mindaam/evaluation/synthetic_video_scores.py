@@ -1,4 +1,4 @@
-"""A model on held synthetic videos: each frame by itself, and in windows, as videos are predicted."""
+"""A model on held-out synthetic videos: each frame by itself, and in windows, as videos are predicted."""
 
 import json
 
@@ -24,8 +24,8 @@ def report(folder, model, videos):
     return [f"{name}: {line(each)}" for name, each in scores.items()]
 
 
-def score(model, films, windows):
-    """The scores of `metrics.films.summary` on all videos (`training.film_data.Films`), predicted in windows;
+def score(model, videos, windows):
+    """The scores of `metrics.videos.summary` on all videos of a SyntheticVideoSet, predicted in windows;
     `Windows(1, 0)` is frame by frame."""
     rows = []
     for index, spec in enumerate(videos.specs):

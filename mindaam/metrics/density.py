@@ -34,7 +34,7 @@ def cc(prediction, truth, *, floor=0.0, resize="bilinear"):
 def sim(prediction, truth, *, normalise="range", eps=MIT_EPS, resize="bilinear"):
     """Similarity, sum min(P, Q): the mass that the two densities share, in [0, 1].
 
-    prediction, truth: [H,W]. normalize: "range" stretches each map to 0..1 before it is scaled to sum 1; "sum" only
+    prediction, truth: [H,W]. normalise: "range" stretches each map to 0..1 before it is scaled to sum 1; "sum" only
     cuts negative values off and scales to sum 1. eps: the least sum that a map is divided by.
     """
     if normalise not in NORMALISATIONS:

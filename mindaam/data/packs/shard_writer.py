@@ -53,11 +53,11 @@ class PackWriter:
 
         image: uint8 RGB [H,W,3] of the header's size; density: float32 [h,w] >= 0 of a positive sum, of that size or
         another; fixations: float32 [n,2] (x, y) in pixels of `image`, or None; frame, time: number and second of a
-        film's frame, None of a picture.
-        A picture that comes again under another condition is stored once. InputError for a density that is none.
+        video's frame, None of an image.
+        An image that comes again under another condition is stored once. InputError for a density that is none.
         """
         if image.shape[:2] != self.header.size or image.dtype != np.uint8:
-            raise ValueError(f"{name}: a picture {image.dtype} {image.shape[:2]} in a pack of {self.header.size}")
+            raise ValueError(f"{name}: an image {image.dtype} {image.shape[:2]} in a pack of {self.header.size}")
         try:
             parts = encode_record(image, density, fixations, self.header.quality)
         except InputError as error:
@@ -68,7 +68,7 @@ class PackWriter:
         """`add` for what `shard_codec.encode_record` made, in another process, say."""
         jpeg = parts[IMAGE]
         self._make_room(sum(len(part) for part in parts if part))
-        # only pictures: frames hardly ever come again, and to remember them all takes memory
+        # only images: frames hardly ever come again, and to remember them all takes memory
         known = (name, hashlib.sha256(jpeg).digest()) if frame is None else None
         places, stem = [], f"{len(self._rows):08}"
         for suffix, part in zip(SUFFIXES, parts, strict=True):

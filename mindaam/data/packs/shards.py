@@ -1,9 +1,9 @@
-"""Packs: the pictures, densities and fixations of a split at one size, in a few large files that are read by index.
+"""Packs: the images, densities and fixations of a split at one size, in a few large files that are read by index.
 
 A pack is a folder of three kinds of files:
 `shard-00000.zip`, ...: ZIP archives of stored (uncompressed) members, which any unzip opens. Record 7 is
-    `00000007.jpg`, the picture, `00000007.png`, its density, and `00000007.xy`, its fixations in pixels of that
-    picture, as `shard_codec` says. `sound-00002.flac` is the audio of video 2: mono, 16 bits.
+    `00000007.jpg`, the image, `00000007.png`, its density, and `00000007.xy`, its fixations in pixels of that
+    image, as `shard_codec` says. `sound-00002.flac` is the audio of video 2: mono, 16 bits.
 `index.npz`: whose each record is, and in which bytes of which shard its three parts lie, each with its CRC-32.
 `pack.json`: what was packed, and the size and SHA-256 of the other files. It is written last: without it, no pack.
 
@@ -36,11 +36,11 @@ FULL_SCALE = 32768.0  # of 16-bit sound
 
 
 class Header(Schema):
-    """What a pack holds. dataset, layout, split: where it comes from; size: (height, width) of its pictures and
-    densities; resize: how pictures were brought to it, as `transforms.as_seen` names it; source: what densities are
+    """What a pack holds. dataset, layout, split: where it comes from; size: (height, width) of its images and
+    densities; resize: how images were brought to it, as `transforms.as_seen` names it; source: what densities are
     made of, with the blur's sigma in degrees of visual angle (None of published maps); ground_truth: that in words;
-    quality: of the JPEGs, 1..100. rates: frames a second of films with sound, as their files say, by name; packs of
-    earlier versions have none. sentences, held_out: a data set's own, as `sentences.Sentences` has them.
+    quality: of the JPEGs, 1..100. rates: frames a second of videos with sound, as their files say, by name; packs of
+    earlier versions have none. sentences, held_out: a dataset's own, as `sentences.Sentences` has them.
     """
 
     dataset: str
@@ -60,7 +60,7 @@ class Header(Schema):
     @classmethod
     def _fits_memory(cls, size):
         if size[0] * size[1] > MAX_PIXELS:
-            raise ValueError(f"no picture has more than {MAX_PIXELS // 1_000_000} million pixels")
+            raise ValueError(f"no image has more than {MAX_PIXELS // 1_000_000} million pixels")
         return size
 
     @field_validator("dataset", "layout", "split")
@@ -89,7 +89,7 @@ class Contents(Schema):
 
 
 class Entry(NamedTuple):
-    """Whose a record is: the picture's or film's name, the condition; of a film the frame's number and second."""
+    """Whose a record is: the image's or video's name, the condition; of a video the frame's number and second."""
 
     name: str
     condition: str
@@ -100,7 +100,7 @@ class Entry(NamedTuple):
 class Pack:
     """The records of a pack, by index. It can be handed to other processes, and used by several threads at once.
 
-    header: Header; names: of pictures and films; conditions; entries: list of (name, condition), one a record; name and
+    header: Header; names: of images and videos; conditions; entries: list of (name, condition), one a record; name and
     split: those of the header. Only the index is held in memory, about 100 bytes a record.
     """
 
@@ -120,7 +120,7 @@ class Pack:
         self._shard = lru_cache(OPEN_SHARDS)(lambda number: _Shard(folder / shard_name(number)))
 
     def __reduce__(self):
-        # another process opens the files anew
+        # another process opens the files again
         return Pack, (self.folder,)
 
     def __len__(self):
@@ -140,7 +140,7 @@ class Pack:
         return Entry(self.names[name], self.conditions[condition], *shown)
 
     def frames(self, name, condition=None):
-        """The indices of a film's records by their frames' numbers, int64 [T]; of one condition, or of all."""
+        """The indices of a video's records by their frames' numbers, int64 [T]; of one condition, or of all."""
         index = self._index
         chosen = index["name"] == self.names.index(name)
         if condition is not None:
@@ -149,7 +149,7 @@ class Pack:
         return found[np.argsort(index["frame"][found], kind="stable")]
 
     def size(self, index):
-        """(height, width) of a record's picture, the same for all."""
+        """(height, width) of a record's image, the same for all."""
         return self.header.size
 
     def encoded(self, index):
@@ -160,11 +160,11 @@ class Pack:
         return tuple(self._part(index, part) for part in (IMAGE, DENSITY, FIXATIONS))
 
     def image_bytes(self, index):
-        """The picture as JPEG."""
+        """The image as JPEG."""
         return self._part(index, IMAGE)
 
     def image(self, index):
-        """The picture, uint8 RGB [H,W,3]."""
+        """The image, uint8 RGB [H,W,3]."""
         return self._decoded(index, IMAGE, decode_image, self.header.size)
 
     def density(self, index, size=None):
@@ -172,25 +172,25 @@ class Pack:
         return self._decoded(index, DENSITY, decode_density, tuple(size or self.header.size))
 
     def fixations(self, index):
-        """float32 [n,2] (x, y) in pixels of the packed picture, or None where only maps were published."""
+        """float32 [n,2] (x, y) in pixels of the packed image, or None where only maps were published."""
         data = self._part(index, FIXATIONS)
         return None if data is None else decode_fixations(data)
 
     def sound_rate(self, name):
-        """Samples a second of a film's sound, or None for a film without."""
+        """Samples a second of a video's sound, or None for a video without."""
         return int(self._index["sound_rate"][self._sounds[name]]) if name in self._sounds else None
 
     def sound_length(self, name):
-        """Samples of a film's sound. InputError for a film without."""
+        """Samples of a video's sound. InputError for a video without."""
         number = self._sound(name)
         if self.contents.version == 1:
             return int(self._index["sounds"][number]["length"]) // 2
         return int(self._index["sound_samples"][number])
 
     def sound(self, name, first, count):
-        """Samples first..first + count - 1 of a film's sound, float32 [count] in -1..1; silence before and after it.
+        """Samples first..first + count - 1 of a video's sound, float32 [count] in -1..1; silence before and after it.
 
-        Of a film's second t it is sample t * sound_rate(name). InputError for a film without sound.
+        Of a video's second t it is sample t * sound_rate(name). InputError for a video without sound.
         """
         place, raw = self._index["sounds"][self._sound(name)], self.contents.version == 1
         out, begin, end = np.zeros(count, np.float32), max(first, 0), min(first + count, self.sound_length(name))
@@ -214,7 +214,7 @@ class Pack:
         if damaged:
             raise InputError(
                 f"{self.folder}: {len(damaged)} of {len(self._files())} files are damaged ({', '.join(damaged)}); copy "
-                "them again, or pack the data set again"
+                "them again, or pack the dataset again"
             )
 
     def _files(self):
@@ -222,9 +222,9 @@ class Pack:
         return {"index.npz": self.contents.index, **shards}
 
     def _sound(self, name):
-        """The number of a film's sound; InputError for a film without."""
+        """The number of a video's sound; InputError for a video without."""
         if name not in self._sounds:
-            raise InputError(f"{self.folder} has no sound of {name}; pack the films again with their sound")
+            raise InputError(f"{self.folder} has no sound of {name}; pack the videos again with their sound")
         return self._sounds[name]
 
     def _part(self, index, part):
@@ -256,7 +256,7 @@ class Pack:
 
     def _damaged(self, place, reason=""):
         path = self.folder / shard_name(place["shard"])
-        return InputError(f"{path} is damaged or cut short{reason}; copy it again, or pack the data set again")
+        return InputError(f"{path} is damaged or truncated{reason}; copy it again, or pack the dataset again")
 
 
 class _Shard:
@@ -285,17 +285,17 @@ def _contents(path):
             f"{path.parent} is no pack: it has no pack.json; check the path, and pack again if packing was interrupted"
         ) from None
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error}); copy it again, or pack the data set again") from error
+        raise InputError(f"{path} cannot be read ({error}); copy it again, or pack the dataset again") from error
     version = data.get("version")
     if version not in READ:
         raise InputError(
-            f"{path} has version {shown(version)} and this MindAAM reads {READ[0]} to {READ[-1]}; pack the data set "
+            f"{path} has version {shown(version)} and this MindAAM reads {READ[0]} to {READ[-1]}; pack the dataset "
             "again"
         )
     try:
         return validate(Contents, data, path)
     except ConfigError as error:
-        raise InputError(f"{CONTROL.sub('?', str(error))}; copy it again, or pack the data set again") from error
+        raise InputError(f"{CONTROL.sub('?', str(error))}; copy it again, or pack the dataset again") from error
 
 
 def _require_length(path, file):
@@ -303,4 +303,4 @@ def _require_length(path, file):
     found = os.path.getsize(path) if os.path.isfile(path) else None
     if found != file.bytes:
         what = "is missing" if found is None else f"has {found} bytes and not {file.bytes}"
-        raise InputError(f"{path} {what}; copy it again, or pack the data set again")
+        raise InputError(f"{path} {what}; copy it again, or pack the dataset again")

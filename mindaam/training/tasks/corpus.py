@@ -1,4 +1,4 @@
-"""The task `corpus`: images and videos of many data sets together, each set under its own prompts."""
+"""The task `corpus`: images and videos of many datasets together, each set under its own prompts."""
 
 import warnings
 
@@ -57,7 +57,7 @@ def open_task(config, setup):
     config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
     if any(videos) or any(reader.is_video for reader in corpus.val.values()):
         require_temporal(model, config)
-    if not setup.tiny:  # a smoke run's images are of a size that nobody packs
+    if not setup.tiny:  # a smoke test's images are of a size that nobody packs
         for reader in (*corpus.train.values(), *corpus.val.values()):
             require_fit(reader, model.config.image_size, model.config.resize)
     prepare(model, config.precision, config.recompute, config.rescale_positions)

@@ -1,4 +1,4 @@
-"""What a run on pictures and films does, as validated data; `configs/train/corpus.yaml` and its variants are values."""
+"""What a run on images and videos does, as validated data; `configs/train/corpus.yaml` and its variants are values."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -26,7 +26,7 @@ from mindaam.training.feeding.negative_samples import Attack
 from mindaam.training.optim.groups import GroupsConfig
 from mindaam.training.optim.schedule import ScheduleConfig
 
-# What `--tiny` lays over a configuration, beside pictures of few patches. Most of such a run is compilation.
+# What `--tiny` lays over a configuration, beside images of few patches. Most of such a run is compilation.
 TINY_PATCHES = 4  # a side
 TINY_RUN = {
     "model_changes": {
@@ -60,14 +60,14 @@ class Mix(Schema):
 
 class LossScale(Schema):
     """Of float16, whose small gradients are lost: the loss is multiplied by `start`, which is halved after a step whose
-    gradients overflow (it is left out), and doubled after `every` steps in a row that do not."""
+    gradients overflow (it is skipped), and doubled after `every` steps in a row that do not."""
 
     start: Positive = 65536.0
     every: Count = 1000
 
 
 class CorpusConfig(RunConfig):
-    """A run on pictures and films together.
+    """A run on images and videos together.
 
     seed: of initial values and dropout, and of all that is drawn (order, clips, prompts, the attack on audio) unless
     `sampling.seed` is a number. corpus: {set: weight}, a weight multiplies how often a set is drawn; null for all sets
@@ -77,12 +77,12 @@ class CorpusConfig(RunConfig):
     or none for no prompt. granularities: {set: one of these, or {trained, scored}} where a set differs. none_prompt:
     the sentence that `none` means, null for what it means to `start`, else the first of G1; what it came to is written
     down. warm_start: epochs in which only sets of free viewing are drawn, so that the anchor finds its place. answered:
-    frames of a clip that are decoded and compared a step. part: pictures that go through the model at once, null for
+    frames of a clip that are decoded and compared a step. part: images that go through the model at once, null for
     all of a rank's; a batch of more is summed up from several parts. precision: of the backbone, everything behind it
-    is float32. recompute: the backbone's values are computed again on the way back, which takes a third more time and
-    much less memory. shard_optimizer: each of several ranks keeps the moments of a part of the parameters, which saves
-    memory and costs time. rescale_positions: R of an encoder with rotary positions, DINOv3, in training alone: in each
-    step each block multiplies all coordinates by a factor of its own, log-uniform from 1/R to R; null for none.
+    is float32. recompute: the backbone's values are computed again on the backward pass, which takes a third more time
+    and much less memory. shard_optimizer: each of several ranks keeps the moments of a part of the parameters, which
+    saves memory and costs time. rescale_positions: R of an encoder with rotary positions, DINOv3, in training alone: in
+    each step each block multiplies all coordinates by a factor of its own, log-uniform from 1/R to R; null for none.
     clip_norm: longest that all gradients together may be, null for any. attack: Negative Sample Attack, null for none.
     epochs, schedule, groups, betas, eps: of AdamW. keep_last, keep_best: checkpoints that are kept. validation:
     images and videos per dataset that are scored after each epoch.
@@ -150,15 +150,15 @@ class CorpusConfig(RunConfig):
         return Prompting(self.granularity, self.granularities, self.none_prompt)
 
     def kinds_asked_for(self):
-        """Of {"pictures", "films"} what the configuration says will be trained on, whatever the data turn out to be:
-        by the sets that it names, or, where it takes all that are there, by a branch for films of its own."""
+        """Of {"images", "videos"} what the configuration says will be trained on, whatever the data turn out to be:
+        by the sets that it names, or, where it takes all that are there, by a branch for videos of its own."""
         if self.corpus is None:
             return {"films"} if self.model_changes.get("temporal") else set()
         known = [catalogue()[name].modality for name in self.corpus if name in catalogue()]
         return {"pictures" if each == "image" else "films" for each in known}
 
     def require_ranks(self, ranks, *, pictures=True, films=True):
-        """ConfigError-worthy text when a step cannot be shared by so many ranks, else None; pictures, films: whether
+        """ConfigError-worthy text when a step cannot be shared by so many ranks, else None; images, videos: whether
         the corpus has any."""
         shared = [("batch_size", self.sampling.batch_size)] * pictures + [("clips", self.sampling.clips)] * films
         for key, value in shared:
@@ -167,12 +167,12 @@ class CorpusConfig(RunConfig):
                 return f"sampling.{key}: {value} cannot be shared evenly by {ranks} ranks; {cure}"
         share = self.sampling.batch_size // ranks
         if pictures and self.part and share % min(self.part, share):
-            return f"part: {share} pictures a rank are no multiple of {self.part}"
+            return f"part: {share} images a rank are no multiple of {self.part}"
         return None
 
 
 def load_corpus_config(path, assignments=(), *, tiny=False, begun=None, say=None):
-    """The CorpusConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke run.
+    """The CorpusConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke test.
 
     A tiny run starts from nothing, since the weights of `start` do not fit a tiny model, which is then of the kind that
     `start` is; say: called with a line that says so. begun: of a run that goes on, its `begun_config`. Under the same

@@ -1,4 +1,4 @@
-"""Scores during a run on the corpus: CC, SIM and KLD on some pictures, or on a clip of some films, of each held-out
+"""Scores during a run on the corpus: CC, SIM and KLD on some images, or on a clip of some videos, of each held-out
 split, compared at a longest side of 400 pixels as the published baselines are."""
 
 import numpy as np
@@ -14,7 +14,7 @@ METRICS = ("CC", "SIM", "KLD")
 def held_out_scores(model, encode, name, reader, config, world, audio_encoding=None):
     """[sum of CC, of SIM, of KLD, number of maps] over this rank's part of a reader's split.
 
-    model: AAM in evaluation mode; config: CorpusConfig; world: World; hearing: the run's Hearing, by which films with
+    model: AAM in evaluation mode; config: CorpusConfig; world: World; hearing: the run's Hearing, by which videos with
     sound are scored with it, so that the best model is chosen with the branch that it is trained with; None without.
     """
     films = reader.is_video
@@ -38,7 +38,7 @@ def spread(length, count):
 
 
 def picture_of(reader, entry, settings):
-    """A picture as the model takes it [1,3,H,W], and its truth in a list."""
+    """An image as the model takes it [1,3,H,W], and its truth in a list."""
     seen = as_seen(reader.image(entry), tuple(settings.image_size), settings.resize)
     truth = reader.density(entry, fit_within(reader.size(entry), LONGEST_SIDE))
     return normalise(seen, settings.mean, settings.std)[None], [truth]
@@ -54,8 +54,8 @@ def audio_sets(corpus, audio_encoding):
 
 
 def clip_of(reader, entry, settings, audio_encoding=None):
-    """The clip in a film's middle as the model takes it [T,3,H,W], the truths of its frames, and the embeddings of its
-    audio, [T,K,A], or [T,A] as released; None of a film without, or without a Hearing."""
+    """The clip in a video's middle as the model takes it [T,3,H,W], the truths of its frames, and the embeddings of its
+    audio, [T,K,A], or [T,A] as released; None of a video without, or without a Hearing."""
     length, frames = settings.temporal.clip, reader.frames(entry)
     positions = np.minimum(max(0, (frames - length) // 2) + np.arange(length), frames - 1).tolist()
     cut = None if audio_encoding is None else audio_encoding.cut

@@ -1,8 +1,8 @@
-"""A folder of pictures with recorded gaze, read as samples.
+"""A folder of images with recorded gaze, read as samples.
 
-Layout: `stimuli/*`; `meta.json` (conditions, size of each picture, `px_per_degree_stored`, the folder's own sentences
+Layout: `stimuli/*`; `meta.json` (conditions, size of each image, `px_per_degree_stored`, the folder's own sentences
 if it has any); `splits.json` (names by split); then either `fixations.csv.gz` (image, condition, x, y, ... in pixels of
-the stored picture) or `maps/<condition>/<picture's stem>.png` (8-bit density). `docs/your-own-data.md` has it in full.
+the stored image) or `maps/<condition>/<picture's stem>.png` (8-bit density). `docs/your-own-data.md` has it in full.
 """
 
 import copy
@@ -17,9 +17,9 @@ from mindaam.errors import InputError
 
 
 class GazeFolder:
-    """The samples of one split of a gaze folder; `entries` lists them as (picture's name, condition).
+    """The samples of one split of a gaze folder; `entries` lists them as (image's name, condition).
 
-    Only the lists and fixations are held in memory; pictures and maps are read when asked for, so that the object is
+    Only the lists and fixations are held in memory; images and maps are read when asked for, so that the object is
     cheap to hand to a decoding process.
     """
 
@@ -50,11 +50,11 @@ class GazeFolder:
         gaze_files.require_gaze(self.root, split, names, self.entries)
 
     def __len__(self):
-        """Number of (picture, condition) pairs in the split."""
+        """Number of (image, condition) pairs in the split."""
         return len(self.entries)
 
     def only(self, names):
-        """The same folder with just the pictures of these names."""
+        """The same folder with just the images of these names."""
         reduced, kept = copy.copy(self), set(names)
         reduced.entries = [entry for entry in self.entries if entry[0] in kept]
         return reduced
@@ -65,26 +65,26 @@ class GazeFolder:
         if self._recorded is None:
             return "the published density maps"
         degree = self.px_per_degree_stored
-        width = f"{degree:g} pixels" if degree else f"a {ground_truth.ASSUMED_DEGREES_WIDE:g}th of the picture's width"
+        width = f"{degree:g} pixels" if degree else f"a {ground_truth.ASSUMED_DEGREES_WIDE:g}th of the image's width"
         return f"fixations blurred with a Gaussian of sigma {self.truth.sigma_degrees:g} degree, 1 degree = {width}"
 
     def size(self, index):
-        """The stored picture's (height, width), without reading it."""
+        """The stored image's (height, width), without reading it."""
         return self._sizes[self.entries[index][0]]
 
     @property
     def outside(self):
-        """How many fixations lie outside their pictures and are left out."""
+        """How many fixations lie outside their images and are skipped."""
         recorded = (self._recorded or {}).items()
         return sum(len(points) - len(ground_truth.inside(points, self._sizes[key[0]])) for key, points in recorded)
 
     def recorded(self, index):
-        """Fixations as the file has them, float32 [n,2] (x, y), also those beside the picture; None where the folder
+        """Fixations as the file has them, float32 [n,2] (x, y), also those beside the image; None where the folder
         holds only maps."""
         return None if self._recorded is None else self._recorded[self.entries[index]]
 
     def fixations(self, index):
-        """float32 [n,2] (x, y) in pixels of the stored picture, those inside it, or None where the folder holds only
+        """float32 [n,2] (x, y) in pixels of the stored image, those inside it, or None where the folder holds only
         maps. InputError when most of them lie outside, and so cannot be meant for it."""
         recorded = self.recorded(index)
         if recorded is None:
@@ -100,7 +100,7 @@ class GazeFolder:
         return found
 
     def picture_path(self, index):
-        """The picture's file."""
+        """The image's file."""
         return self.root / gaze_files.STIMULI / self.entries[index][0]
 
     def map_path(self, index):
@@ -108,19 +108,19 @@ class GazeFolder:
         return self._map_path(*self.entries[index])
 
     def image(self, index):
-        """The picture, uint8 RGB [H,W,3]; InputError when it is not the one that the gaze was recorded on."""
+        """The image, uint8 RGB [H,W,3]; InputError when it is not the one that the gaze was recorded on."""
         image = media.read_image(self.picture_path(index))
         self._require_size(index, image.shape[:2])
         return image
 
     def check_image(self, index):
-        """InputError, by the header alone, when the picture is missing or not the one that the gaze was recorded on."""
+        """InputError, by the header alone, when the image is missing or not the one that the gaze was recorded on."""
         self._require_size(index, media.picture_size(self.picture_path(index)))
 
     def density(self, index, size=None):
-        """Where people looked, float32 [H,W] that sums to 1, without reading the picture.
+        """Where people looked, float32 [H,W] that sums to 1, without reading the image.
 
-        size: (height, width), or None for the stored picture's. Fixations are blurred with a sigma of one degree of
+        size: (height, width), or None for the stored image's. Fixations are blurred with a sigma of one degree of
         visual angle at that size; published maps are resampled by area.
         """
         stored = self.size(index)
@@ -134,8 +134,8 @@ class GazeFolder:
     def _require_size(self, index, found):
         if tuple(found) != self.size(index):
             raise InputError(
-                f"{self.picture_path(index)}: the picture is {found[1]}x{found[0]} but meta.json and its gaze are for "
-                f"{self.size(index)[1]}x{self.size(index)[0]}; restore the original picture"
+                f"{self.picture_path(index)}: the image is {found[1]}x{found[0]} but meta.json and its gaze are for "
+                f"{self.size(index)[1]}x{self.size(index)[0]}; restore the original image"
             )
 
     def _map_path(self, name, condition):

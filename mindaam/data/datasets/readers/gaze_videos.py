@@ -1,8 +1,8 @@
-"""A folder of films with recorded gaze, read as the data sets of films are.
+"""A folder of videos with recorded gaze, read as the datasets of videos are.
 
-Layout: as a gaze folder of pictures, with films in `stimuli/`; `films` in meta.json gives each one's size, number of
+Layout: as a gaze folder of images, with videos in `stimuli/`; `films` in meta.json gives each one's size, number of
 frames and rate; `fixations.csv.gz` says when (t_ms) and how long (duration_ms) each fixation was; `sounds/<film's
-stem>.wav`, or with another of `media.AUDIO_SUFFIXES`, takes the place of the film's own sound.
+stem>.wav`, or with another of `media.AUDIO_SUFFIXES`, takes the place of the video's own sound.
 `docs/your-own-data.md` has it in full.
 """
 
@@ -24,11 +24,11 @@ SOUNDS = "sounds"
 
 
 def open_gaze_videos(root, split="train", truth=None):
-    """The VideoSet of one split of a gaze folder of films: a film under each condition in which it was seen.
+    """The VideoSet of one split of a gaze folder of videos: a video under each condition in which it was seen.
 
-    truth: GroundTruth, of which the source is fixations in any case. Every film is opened and compared with meta.json.
-    Raises InputError for a missing, damaged or incomplete folder, an unknown split, and films that are not the ones the
-    gaze was recorded on.
+    truth: GroundTruth, of which the source is fixations in any case. Every video is opened and compared with meta.json.
+    Raises InputError for a missing, damaged or incomplete folder, an unknown split, and videos that are not the ones
+    the gaze was recorded on.
     """
     from mindaam.data.videos.timeline_cache import find_timelines
 
@@ -40,7 +40,7 @@ def open_gaze_videos(root, split="train", truth=None):
     for each in names:
         if PurePosixPath(each).suffix.lower() not in media.VIDEO_SUFFIXES:
             known = ", ".join(media.VIDEO_SUFFIXES)
-            raise InputError(f"{root}: the name of {each} is not that of a film; use one of {known}")
+            raise InputError(f"{root}: the name of {each} is not that of a video; use one of {known}")
     timelines = find_timelines(root, [f"{gaze_files.STIMULI}/{each}" for each in names])
     facts = {each: _checked(root, meta["films"], each, timelines) for each in names}
     seen = gaze_files.read_timed(root / gaze_files.FIXATIONS)
@@ -57,7 +57,7 @@ def open_gaze_videos(root, split="train", truth=None):
 
 
 def _checked(root, listed, name, known):
-    """(Timeline, rate, VideoInfo) of a film; InputError unless it is as meta.json says. known: {path: Timeline}."""
+    """(Timeline, rate, VideoInfo) of a video; InputError unless it is as meta.json says. known: {path: Timeline}."""
     from mindaam.data.videos.reading import frame_count, video_info
     from mindaam.data.videos.timeline import timeline
 
@@ -73,7 +73,7 @@ def _checked(root, listed, name, known):
         told.append(frame_count(path))
     if (info.height, info.width) != size or not any(_alike((frames, rate), each) for each in told):
         raise InputError(
-            f"{path}: the film has {len(found.times)} frames of {info.width}x{info.height} at {actual:.4g} a second, "
+            f"{path}: the video has {len(found.times)} frames of {info.width}x{info.height} at {actual:.4g} a second, "
             f"but meta.json and its gaze are for {frames} of {size[1]}x{size[0]} at {rate:.4g}; restore the original "
             "film"
         )
@@ -81,7 +81,7 @@ def _checked(root, listed, name, known):
 
 
 def _alike(told, found):
-    """Whether two (frames, frames a second) are of one film, whose rate may be rounded."""
+    """Whether two (frames, frames a second) are of one video, whose rate may be rounded."""
     return told[0] == found[0] and abs(told[1] - found[1]) <= 0.01 * found[1]
 
 
@@ -109,7 +109,7 @@ def _film(root, name, split, condition, facts, fixations):
 
 
 def _record(root, name, meta, count, sounding):
-    """The Record of a gaze folder of films, as the catalogue has one of each published set."""
+    """The Record of a gaze folder of videos, as the catalogue has one of each published set."""
     degree = gaze_files.px_per_degree(root, meta)
     layout = {
         "name": "gaze folder",

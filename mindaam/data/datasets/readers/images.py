@@ -1,4 +1,4 @@
-"""Data sets of pictures: a file a picture, density maps and fixations beside it or in tables for all of them.
+"""Datasets of images: a file an image, density maps and fixations beside it or in tables for all of them.
 
 What differs from set to set is in its record (`catalogue.Record`): where files lie and in which form fixations are.
 """
@@ -18,9 +18,9 @@ from mindaam.errors import InputError
 
 
 class Stimulus(NamedTuple):
-    """A picture of a data set. name: its path below the folder of all pictures, or where it is of several, its path.
+    """An image of a dataset. name: its path below the folder of all images, or where it is of several, its path.
     split: or None where the split's rule leaves it out. path, map, gaze: paths under the set's folder; map and gaze are
-    None where there are none, and gaze where the fixations of all pictures are in tables. fields: of its pattern."""
+    None where there are none, and gaze where the fixations of all images are in tables. fields: of its pattern."""
 
     name: str
     split: str | None
@@ -31,10 +31,10 @@ class Stimulus(NamedTuple):
 
 
 def index(tree, layout, source):
-    """All pictures of a layout, of every split, as (Stimuli sorted by name, Problems).
+    """All images of a layout, of every split, as (Stimuli sorted by name, Problems).
 
-    source: "fixations" or "maps", what densities are made of. A picture of a labelled split that lacks it is damaged,
-    and so is an empty file, and a map or a file of fixations without its picture; one that lacks the other is noted.
+    source: "fixations" or "maps", what densities are made of. An image of a labeled split that lacks it is damaged,
+    and so is an empty file, and a map or a file of fixations without its image; one that lacks the other is noted.
     """
     found = {match.path: match for pattern in layout.stimuli for match in tree.find(pattern)}
     matches = [found[path] for path in sorted(found)]
@@ -50,18 +50,18 @@ def index(tree, layout, source):
         stimulus = Stimulus(match.path.removeprefix(shared), split, match.path, map_path, gaze, match.fields)
         stimuli.append(stimulus)
         if match.size == 0:
-            problems.append(Problem(match.path, "the picture is empty (0 bytes)", stimulus=stimulus.name))
+            problems.append(Problem(match.path, "the image is empty (0 bytes)", stimulus=stimulus.name))
         if labelled:
             problems += _lacking(tree, layout, stimulus, source)
     problems += [*_doubles(stimuli), *_orphans(tree, layout, [match.fields for match in matches])]
     if stimuli and table_is_missing(tree, layout):
         severity = DAMAGED if source == "fixations" else NOTE
-        problems.append(Problem(fixations.path, "the file with the fixations of all pictures is missing", severity))
+        problems.append(Problem(fixations.path, "the file with the fixations of all images is missing", severity))
     return stimuli, [*tree.problems, *problems]
 
 
 def in_tables(layout):
-    """Whether a layout's fixations are in tables, for all pictures together."""
+    """Whether a layout's fixations are in tables, for all images together."""
     return layout.fixations is not None and layout.fixations.form in TABLE_FORMS
 
 
@@ -71,7 +71,7 @@ def table_is_missing(tree, layout):
 
 
 def _lacking(tree, layout, stimulus, source):
-    """The Problems of one labelled picture's map and fixation file."""
+    """The Problems of one labeled image's map and fixation file."""
     wanted = [("maps", "map", stimulus.map, layout.maps)] if layout.maps else []
     if layout.fixations and not in_tables(layout):
         wanted.append(("fixations", "file of fixations", stimulus.gaze, [layout.fixations.path]))
@@ -79,24 +79,24 @@ def _lacking(tree, layout, stimulus, source):
         if path is None:
             expected = " or ".join(fill(p, stimulus.fields) if is_plain(p, stimulus.fields) else p for p in patterns)
             severity = DAMAGED if kind == source else NOTE
-            yield Problem(stimulus.path, f"the picture has no {what} ({expected})", severity, stimulus.name)
+            yield Problem(stimulus.path, f"the image has no {what} ({expected})", severity, stimulus.name)
         elif tree.size(path) == 0:
             yield Problem(path, f"the {what} is empty (0 bytes)", stimulus=stimulus.name)
 
 
 def _doubles(stimuli):
-    """The Problems of pictures that have another's truth, as when one was saved again with another suffix."""
+    """The Problems of images that have another's truth, as when one was saved again with another suffix."""
     first = {}
     for each in stimuli:
         truth = each.map or each.gaze
         other = first.setdefault(truth, each.path) if truth else each.path
         if other != each.path:
-            reason = f"has the same map or fixations ({truth}) as {other}; keep one of the two pictures"
+            reason = f"has the same map or fixations ({truth}) as {other}; keep one of the two images"
             yield Problem(each.path, reason, NOTE, each.name)
 
 
 def _orphans(tree, layout, known):
-    """The Problems of maps and fixation files that no picture has. known: the fields of all pictures, of any split."""
+    """The Problems of maps and fixation files that no image has. known: the fields of all images, of any split."""
     kinds = [("map", layout.maps)]
     if layout.fixations and not in_tables(layout):
         kinds.append(("file of fixations", [layout.fixations.path]))
@@ -108,14 +108,14 @@ def _orphans(tree, layout, known):
                 # where any suffix will do, a list or a note among the maps is none
                 of_kind = not pattern.endswith(".*") or match.path.lower().endswith(IMAGE_SUFFIXES)
                 if of_kind and tuple(str(match.fields[name]) for name in names) not in pictures:
-                    yield Problem(match.path, f"the {what} has no picture")
+                    yield Problem(match.path, f"the {what} has no image")
 
 
 class ImageSet:
-    """Pictures of one split of a data set; `entries` lists them as (picture's name, condition).
+    """Images of one split of a dataset; `entries` lists them as (image's name, condition).
 
-    Only names and tables of fixations are held in memory; pictures, maps and fixation files are read when asked for, so
-    that the object is cheap to hand to a decoding process. Pictures are taken as they are stored, without the turn that
+    Only names and tables of fixations are held in memory; images, maps and fixation files are read when asked for, so
+    that the object is cheap to hand to a decoding process. Images are taken as they are stored, without the turn that
     a camera's EXIF note asks for: published maps and fixations are in stored rows and columns, as MATLAB reads them.
     """
 
@@ -134,7 +134,7 @@ class ImageSet:
         self._table = None
 
     def __len__(self):
-        """Number of pictures."""
+        """Number of images."""
         return len(self.stimuli)
 
     @property
@@ -143,7 +143,7 @@ class ImageSet:
         return ground_truth.describe(self.truth, self.source, self.record.viewing)
 
     def only(self, names):
-        """The same set with just the pictures of these names."""
+        """The same set with just the images of these names."""
         names = set(names)
         kept = [stimulus for stimulus in self.stimuli if stimulus.name in names]
         reduced = ImageSet(self.tree, self.record, self.layout, kept, self.split, self.truth)
@@ -151,11 +151,11 @@ class ImageSet:
         return reduced
 
     def size(self, index):
-        """The stored picture's (height, width), from its header."""
+        """The stored image's (height, width), from its header."""
         return media.picture_size(self.picture_path(index), upright=False)
 
     def image(self, index):
-        """The picture, uint8 RGB [H,W,3]; InputError when it is missing or damaged."""
+        """The image, uint8 RGB [H,W,3]; InputError when it is missing or damaged."""
         return media.read_image(self.picture_path(index), upright=False)
 
     def check_image(self, index):
@@ -163,8 +163,8 @@ class ImageSet:
         self.size(index)
 
     def recorded(self, index):
-        """Fixations as the source has them, float32 [n,2] (x, y), also those beside the picture; None where the layout
-        has only maps, and where densities are made of maps and the picture's fixations are missing. Raises InputError
+        """Fixations as the source has them, float32 [n,2] (x, y), also those beside the image; None where the layout
+        has only maps, and where densities are made of maps and the image's fixations are missing. Raises InputError
         for a file that is damaged, and for missing fixations otherwise."""
         fixations, stimulus = self.layout.fixations, self.stimuli[index]
         if fixations is None:
@@ -181,7 +181,7 @@ class ImageSet:
         return from_screen(points, self.size(index), self.record.viewing.screen) if fixations.of_screen else points
 
     def fixations(self, index):
-        """float32 [n,2] (x, y) in pixels of the stored picture, those inside it, n >= 1; None as `recorded`, and where
+        """float32 [n,2] (x, y) in pixels of the stored image, those inside it, n >= 1; None as `recorded`, and where
         densities are made of maps and none is inside. InputError when none is otherwise."""
         recorded = self.recorded(index)
         if recorded is None:
@@ -192,12 +192,12 @@ class ImageSet:
         if not len(fixations):
             where = self.stimuli[index].gaze or self.layout.fixations.path
             raise InputError(
-                f"{self.tree.path(where)}: no fixation lies in the picture {self.stimuli[index].name}; restore the file"
+                f"{self.tree.path(where)}: no fixation lies in the image {self.stimuli[index].name}; restore the file"
             )
         return fixations
 
     def density(self, index, size=None):
-        """Where people looked, float32 [H,W] that sums to 1. size: (height, width), None for the stored picture's."""
+        """Where people looked, float32 [H,W] that sums to 1. size: (height, width), None for the stored image's."""
         if self.source == "maps":
             published = self.published_map(index)
             return transforms.resize_density(published, tuple(size or self.size(index)))
@@ -210,29 +210,29 @@ class ImageSet:
         return media.read_map(self.map_path(index))
 
     def picture_path(self, index):
-        """The picture's file."""
+        """The image's file."""
         return self.tree.path(self.stimuli[index].path)
 
     def map_path(self, index):
-        """The file of the published map; InputError when the picture has none."""
+        """The file of the published map; InputError when the image has none."""
         stimulus = self.stimuli[index]
         if stimulus.map is None:
             raise InputError(f"{self.picture_path(index)} has no published map; restore it or use the fixations")
         return self.tree.path(stimulus.map)
 
     def table(self):
-        """{picture as the source names it: float32 [n,2]}; read once. Raises InputError for a table that is missing or
+        """{image as the source names it: float32 [n,2]}; read once. Raises InputError for a table that is missing or
         damaged."""
         if self._table is None:
             pattern = self.layout.fixations.path
             paths = [self.tree.path(match.path) for match in self.tree.find(pattern)]
             if not paths:
-                raise InputError(f"{self.root} lacks {pattern}, the fixations of all pictures; copy the data set again")
+                raise InputError(f"{self.root} lacks {pattern}, the fixations of all images; copy the dataset again")
             self._table = TABLE_FORMS[self.layout.fixations.form](paths, **self.layout.fixations.options)
         return self._table
 
     def _of_table(self, stimulus):
-        """What the tables say of a picture; None when they lack it, and when maps do without any table."""
+        """What the tables say of an image; None when they lack it, and when maps do without any table."""
         if self.source == "maps" and table_is_missing(self.tree, self.layout):
             return None
         for name in table_names(stimulus.path):
@@ -245,13 +245,13 @@ class ImageSet:
         if self.source == "maps":
             return None
         raise InputError(
-            f"{self.root}: the fixations in {self.layout.fixations.path} lack the picture {stimulus.name}; restore the "
+            f"{self.root}: the fixations in {self.layout.fixations.path} lack the image {stimulus.name}; restore the "
             "file"
         )
 
 
 def table_names(path):
-    """What a table may call the picture at a path: its path, less and less of it, and then without the suffix."""
+    """What a table may call the image at a path: its path, less and less of it, and then without the suffix."""
     parts = path.split("/")
     tails = ["/".join(parts[first:]) for first in range(len(parts))]
     return [*tails, *(tail.rpartition(".")[0] for tail in tails)]

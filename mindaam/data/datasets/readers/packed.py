@@ -1,4 +1,4 @@
-"""Packs as data sets: readers of what `mindaam data pack` wrote, like those of the folders that it was made from."""
+"""Packs as datasets: readers of what `mindaam data pack` wrote, like those of the folders that it was made from."""
 
 from functools import partial
 
@@ -19,7 +19,7 @@ def open_packed(folder):
 
 
 class PackedImages:
-    """The pictures of a pack, as `pictures.ImageSet` gives those of a folder; all have the pack's size."""
+    """The images of a pack, as `pictures.ImageSet` gives those of a folder; all have the pack's size."""
 
     is_video, is_pack = False, True
 
@@ -29,28 +29,29 @@ class PackedImages:
         self.prompts, self.entries = _texts(pack), pack.entries
 
     def __len__(self):
-        """Number of (picture, condition) pairs."""
+        """Number of (image, condition) pairs."""
         return len(self.entries)
 
     def size(self, index):
-        """(height, width) of the packed picture."""
+        """(height, width) of the packed image."""
         return self.pack.size(index)
 
     def image(self, index):
-        """The picture, uint8 RGB [H,W,3]."""
+        """The image, uint8 RGB [H,W,3]."""
         return self.pack.image(index)
 
     def density(self, index, size=None):
-        """Where people looked, float32 [H,W] that sums to 1; size: (height, width), None for the picture's."""
+        """Where people looked, float32 [H,W] that sums to 1; size: (height, width), None for the image's."""
         return self.pack.density(index, size)
 
     def fixations(self, index):
-        """float32 [n,2] (x, y) in pixels of the packed picture, or None where only maps were published."""
+        """float32 [n,2] (x, y) in pixels of the packed image, or None where only maps were published."""
         return self.pack.fixations(index)
 
 
 class PackedVideos:
-    """The films of a pack, as `films.VideoSet` gives those of a folder; all frames have the pack's size and a truth."""
+    """The videos of a pack, as `films.VideoSet` gives those of a folder; all frames have the pack's size and a
+    truth."""
 
     is_video, is_pack = True, True
 
@@ -64,20 +65,20 @@ class PackedVideos:
         self._records = [np.array(records[entry]) for entry in self.entries]
 
     def __len__(self):
-        """Number of (film, condition) pairs."""
+        """Number of (video, condition) pairs."""
         return len(self.entries)
 
     def frames(self, index):
-        """Number of a film's frames."""
+        """Number of a video's frames."""
         return len(self._records[index])
 
     def rate(self, index):
-        """Frames a second of a film; 25 of a single frame."""
+        """Frames a second of a video; 25 of a single frame."""
         first, last = self.pack.entry(self._records[index][0]), self.pack.entry(self._records[index][-1])
         return (last.frame - first.frame) / (last.time - first.time) if last.time > first.time else 25.0
 
     def file_rate(self, index):
-        """Frames a second as the film's own file said; `rate` in packs that do not have it."""
+        """Frames a second as the video's own file said; `rate` in packs that do not have it."""
         return self.pack.header.rates.get(self.entries[index][0]) or self.rate(index)
 
     def size(self, index):
@@ -85,11 +86,11 @@ class PackedVideos:
         return self.pack.header.size
 
     def labelled(self, index):
-        """bool [n], all true: a frame without a truth of its own was packed with its nearest neighbour's."""
+        """bool [n], all true: a frame without a truth of its own was packed with its nearest neighbor's."""
         return np.ones(self.frames(index), bool)
 
     def has_audio(self, index):
-        """Whether a film's sound was packed."""
+        """Whether a video's sound was packed."""
         return self.pack.sound_rate(self.entries[index][0]) is not None
 
     def fixations(self, index, position):

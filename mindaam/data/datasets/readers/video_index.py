@@ -1,4 +1,4 @@
-"""What films a data set holds: frame by frame as pictures or as film files, with their maps, fixations and sound."""
+"""What videos a dataset holds: frame by frame as images or as video files, with their maps, fixations and sound."""
 
 from typing import NamedTuple
 
@@ -14,16 +14,16 @@ MAX_RATE = 1e6  # frames a second
 
 
 class Film(NamedTuple):
-    """A film of a data set.
+    """A video of a dataset.
 
-    name: its path below the folder of all films. split: None where the split's rule leaves it out. path: its file, or
+    name: its path below the folder of all videos. split: None where the split's rule leaves it out. path: its file, or
     the folder of its frames, under the set's folder. numbers: int [n], the frames' numbers as in their file names, of
-    a film file 0..n-1; start: that of its very first frame, which may be left out. labels: int [n], the numbers that
+    a video file 0..n-1; start: that of its very first frame, which may be skipped. labels: int [n], the numbers that
     the frames' maps and fixation files have. mapped, gazed: bool [n], whether a frame has a map, a fixation file; of
-    fixations for the whole film, all or none. gaze: paths of those. rate: frames a second. sound: path of the sound
-    file, or None; a film file may have its own. fields: of its pattern. timeline: of a film file, its Timeline, None
+    fixations for the whole video, all or none. gaze: paths of those. rate: frames a second. sound: path of the sound
+    file, or None; a video file may have its own. fields: of its pattern. timeline: of a video file, its Timeline, None
     as long as nobody has decoded it and its header's count is all that is known. beyond: fixations known to lie before
-    its first frame or after its last one, which are left out.
+    its first frame or after its last one, which are skipped.
     """
 
     name: str
@@ -43,14 +43,14 @@ class Film(NamedTuple):
 
 
 def whole_video(layout):
-    """Whether a layout's fixations are in files for whole films, rather than for frames."""
+    """Whether a layout's fixations are in files for whole videos, rather than for frames."""
     return layout.fixations is not None and layout.fixations.form in VIDEO_FORMS
 
 
 def index(tree, layout, source):
-    """All films of a layout, of every split, as (Films sorted by name, Problems).
+    """All videos of a layout, of every split, as (Videos sorted by name, Problems).
 
-    source: "fixations" or "maps", what densities are made of. A film of a labelled split that lacks it is damaged, one
+    source: "fixations" or "maps", what densities are made of. A video of a labeled split that lacks it is damaged, one
     that lacks the other is noted.
     """
     places = _folders(tree, layout) if layout.frames else _files(tree, layout)
@@ -78,8 +78,8 @@ def index(tree, layout, source):
 
 
 def with_timelines(tree, layout, films):
-    """The Films with the frames that can be decoded, rather than as many as headers say; as they are where none can be,
-    and where they are folders of frames."""
+    """The Videos with the frames that can be decoded, rather than as many as headers say; as they are where none can
+    be, and where they are folders of frames."""
     if layout.frames:
         return list(films)
     from mindaam.data.videos.timeline_cache import find_timelines
@@ -94,7 +94,7 @@ def with_timelines(tree, layout, films):
 
 
 def frame_files(tree, pattern, fields):
-    """{frame number: size in bytes} of the files of one film that fit a pattern with `{frame}` in the file's name."""
+    """{frame number: size in bytes} of the files of one video that fit a pattern with `{frame}` in the file's name."""
     folder, _, name = pattern.rpartition("/")
     if not is_plain(folder, fields):
         return {}
@@ -107,7 +107,7 @@ def frame_files(tree, pattern, fields):
 
 
 def _folders(tree, layout):
-    """[(folder of frames, fields)] of films that are folders of pictures."""
+    """[(folder of frames, fields)] of videos that are folders of images."""
     folder, _, name = layout.frames.rpartition("/")
     return [(path, fields) for path, fields in tree.folders(folder) if frame_files(tree, layout.frames, fields)]
 
@@ -139,20 +139,20 @@ def _film(tree, layout, name, split, path, fields, rates, timeline=None):
 
 
 def _unreadable(layout, name, split, path, fields):
-    """A film that is there but damaged, without frames."""
+    """A video that is there but damaged, without frames."""
     none, never = np.zeros(0, np.int64), np.zeros(0, bool)
     return Film(name, split, path, none, 0, none, never, never, (), layout.rate, None, fields)
 
 
 def _known(tree, paths):
-    """{path: Timeline} of the film files that somebody has decoded before."""
+    """{path: Timeline} of the video files that somebody has decoded before."""
     from mindaam.data.videos.timeline_cache import known_timelines
 
     return known_timelines(tree.root, paths)
 
 
 def _is_doubtful(tree, layout, film):
-    """Whether the maps and fixation files of a film file's frames are not as many as its header tells."""
+    """Whether the maps and fixation files of a video file's frames are not as many as its header tells."""
     if layout.frames or film.timeline is not None:
         return False
     patterns = [*layout.maps, *([layout.fixations.path] if layout.fixations else [])]
@@ -164,14 +164,14 @@ def _is_doubtful(tree, layout, film):
 
 
 def _length(path):
-    """(frames, frames a second) of a film file, as its header says."""
+    """(frames, frames a second) of a video file, as its header says."""
     from mindaam.data.videos.reading import frame_count
 
     return frame_count(path)
 
 
 def _rates(tree, layout):
-    """{film's name: frames a second} as the layout's lists say: the last number of a row."""
+    """{video's name: frames a second} as the layout's lists say: the last number of a row."""
     if layout.rates is None:
         return {}
     rates = {}
@@ -186,15 +186,15 @@ def _rates(tree, layout):
 
 
 def _problems(tree, layout, film, source):
-    """The Problems of one film."""
+    """The Problems of one video."""
     if layout.frames:
         yield from _frame_problems(tree, layout, film)
     if film.sound is not None and tree.size(film.sound) == 0:
         yield Problem(film.sound, "the sound is empty (0 bytes)", stimulus=film.name)
     elif layout.sound and film.sound is None:
-        yield Problem(film.path, f"the film has no sound ({fill(layout.sound, film.fields)})", NOTE, film.name)
+        yield Problem(film.path, f"the video has no sound ({fill(layout.sound, film.fields)})", NOTE, film.name)
     if not len(film.numbers):
-        yield Problem(film.path, "the film has no frames", stimulus=film.name)
+        yield Problem(film.path, "the video has no frames", stimulus=film.name)
     elif film.split is not None and film.split not in layout.splits.unlabelled:
         yield from _truth_problems(tree, layout, film, source)
 
@@ -218,7 +218,7 @@ def _truth_problems(tree, layout, film, source):
     for kind, there in (("maps", film.mapped), ("fixations", film.gazed)):
         if patterns[kind] and not there.any():
             severity = DAMAGED if kind == source else NOTE
-            yield Problem(film.path, f"the film has no {kind}", severity, film.name)
+            yield Problem(film.path, f"the video has no {kind}", severity, film.name)
         elif patterns[kind] and not there.all():
             yield Problem(film.path, f"{int((~there).sum())} of {len(there)} frames have no {kind}", NOTE, film.name)
     known = {*film.labels.tolist(), *_skipped(tree, layout, film)}
@@ -238,14 +238,14 @@ def _truth_problems(tree, layout, film, source):
 
 
 def _skipped(tree, layout, film):
-    """Labels of the frames at the film's beginning that the layout leaves out."""
+    """Labels of the frames at the video's beginning that the layout skips."""
     if layout.frames:
         return sorted(frame_files(tree, layout.frames, film.fields))[: layout.skip_frames]
     return range(layout.first_frame, layout.first_frame + layout.skip_frames)
 
 
 def _without_film(tree, layout, known):
-    """The Problems of folders of maps or fixations that no film has. known: the fields of all films."""
+    """The Problems of folders of maps or fixations that no video has. known: the fields of all videos."""
     for pattern in [*layout.maps, *([layout.fixations.path] if layout.fixations else [])]:
         if "{frame" not in pattern:
             continue
@@ -253,7 +253,7 @@ def _without_film(tree, layout, known):
         mine = {fill(folder, fields) for fields in known if is_plain(folder, fields)}
         for path, _ in tree.folders(folder):
             if path not in mine and any(size != FOLDER for size in tree.listing(path).values()):
-                yield Problem(path, "a folder of maps or fixations that no film belongs to")
+                yield Problem(path, "a folder of maps or fixations that no video belongs to")
 
 
 def _counted(numbers, what):

@@ -1,6 +1,6 @@
-"""Data sets of films: pictures of the frames or film files, with density maps and fixations a frame or a film.
+"""Datasets of videos: images of the frames or video files, with density maps and fixations a frame or a video.
 
-What differs from set to set is in its record (`catalogue.Record`); `film_index` says which films there are.
+What differs from set to set is in its record (`catalogue.Record`); `film_index` says which videos there are.
 """
 
 from contextlib import suppress
@@ -18,17 +18,17 @@ from mindaam.errors import InputError
 
 
 class VideoSet:
-    """Films of one split of a data set; `entries` lists them as (film's name, condition).
+    """Videos of one split of a dataset; `entries` lists them as (video's name, condition).
 
-    Frames are asked for by their position, 0 for the film's first usable one. Nothing but lists is held in memory, and
-    the fixations of the last film.
+    Frames are asked for by their position, 0 for the video's first usable one. Nothing but lists is held in memory, and
+    the fixations of the last video.
     """
 
     is_video, is_pack = True, False
 
     def __init__(self, tree, record, layout, films, split, truth=None, texts=None):
-        """tree: Tree; record, layout: of the catalogue; films: Films of `split` that have gaze; truth: GroundTruth,
-        None for the default; texts: Sentences, None for the project's. A film may be there several times, each with
+        """tree: Tree; record, layout: of the catalogue; videos: Videos of `split` that have gaze; truth: GroundTruth,
+        None for the default; texts: Sentences, None for the project's. A video may be there several times, each with
         another `condition` in its fields."""
         self.tree, self.record, self.layout, self.split = tree, record, layout, split
         self.layout_name = layout.name
@@ -41,7 +41,7 @@ class VideoSet:
         self._gaze, self._shapes = (None, None, 0), {}
 
     def __len__(self):
-        """Number of films."""
+        """Number of videos."""
         return len(self.films)
 
     def __getstate__(self):
@@ -53,43 +53,43 @@ class VideoSet:
         return ground_truth.describe(self.truth, self.source, self.record.viewing)
 
     def only(self, names):
-        """The same set with just the films of these names."""
+        """The same set with just the videos of these names."""
         names = set(names)
         kept = [film for film in self.films if film.name in names]
         return VideoSet(self.tree, self.record, self.layout, kept, self.split, self.truth, self.prompts)
 
     @property
     def beyond(self):
-        """How many fixations lie before the first frame of their film or after its last one, and are left out; of gaze
+        """How many fixations lie before the first frame of their video or after its last one, and are skipped; of gaze
         folders, for those of others are not read before they are needed (`beyond_of`)."""
         return sum(film.beyond for film in self.films)
 
     def beyond_of(self, index):
-        """How many of one film's fixations lie before its first frame or after its last one; they are read for it."""
+        """How many of one video's fixations lie before its first frame or after its last one; they are read for it."""
         if not whole_video(self.layout):
             return 0
         self._recorded(index)
         return self._gaze[2] if self._gaze[0] == index else 0
 
     def frames(self, index):
-        """Number of a film's usable frames."""
+        """Number of a video's usable frames."""
         return len(self.films[index].numbers)
 
     def rate(self, index):
-        """Frames a second of a film."""
+        """Frames a second of a video."""
         return self.films[index].rate
 
     def file_rate(self, index):
-        """Frames a second as the film's own file says, by which prediction numbers its frames; `rate` where there is
+        """Frames a second as the video's own file says, by which prediction numbers its frames; `rate` where there is
         no such file. A list of the set may round it."""
         return self._shape(index)[1]
 
     def size(self, index):
-        """(height, width) of a film's frames, from the header of the first."""
+        """(height, width) of a video's frames, from the header of the first."""
         return self._shape(index)[0]
 
     def labelled(self, index):
-        """bool [n]: which of a film's frames have a truth of their own. Fixations for whole films are read for it."""
+        """bool [n]: which of a video's frames have a truth of their own. Fixations for whole videos are read for it."""
         film = self.films[index]
         if self.source == "maps":
             return film.mapped
@@ -99,7 +99,7 @@ class VideoSet:
         return np.array([len(recorded.get(number, ())) > 0 for number in film.numbers.tolist()])
 
     def has_audio(self, index):
-        """Whether a film has a sound file beside it or a sound track of its own."""
+        """Whether a video has an audio file beside it or an audio track of its own."""
         film = self.films[index]
         if film.sound is not None or self.layout.frames:
             return film.sound is not None
@@ -142,7 +142,7 @@ class VideoSet:
         """Where people looked in one frame, float32 [H,W] that sums to 1; size: (height, width), None for the frame's.
 
         A frame without a truth of its own, or with a blank one, has that of the nearest frame that has one, the later
-        of two, as the released code takes the next one. Raises InputError when the film has none at all.
+        of two, as the released code takes the next one. Raises InputError when the video has none at all.
         """
         stored = self.size(index)
         size = tuple(size or stored)
@@ -159,9 +159,9 @@ class VideoSet:
         raise InputError(f"{film}: no frame has a truth; restore the files")
 
     def clip(self, index, positions, size=None, *, resize="area", audio=None):
-        """The Sample of some frames of a film, in the order of `positions`.
+        """The Sample of some frames of a video, in the order of `positions`.
 
-        size: (height, width) of its frames, None for the film's own; resize: how they are brought to it, as
+        size: (height, width) of its frames, None for the video's own; resize: how they are brought to it, as
         `transforms.as_seen` names it; sound: the `audio.cutting.Cut` by which the audio about each frame is read, None
         for a clip without audio. Raises InputError for damaged frames, truths and audio.
         """
@@ -187,7 +187,7 @@ class VideoSet:
         )
 
     def sound_path(self, index):
-        """The file that a film's sound is in: one beside its frames, or the film."""
+        """The file that a video's sound is in: one beside its frames, or the video."""
         film = self.films[index]
         return self.tree.path(film.sound or film.path)
 
@@ -200,7 +200,7 @@ class VideoSet:
             return clip_audio(track, cut, times, self.file_rate(index))
 
     def _shape(self, index):
-        """((height, width), frames a second) of a film, as its file says."""
+        """((height, width), frames a second) of a video, as its file says."""
         if index not in self._shapes:
             film = self.films[index]
             if self.layout.frames:
@@ -213,7 +213,7 @@ class VideoSet:
         return self._shapes[index]
 
     def _recorded(self, index):
-        """{frame number: fixations} of a whole film; the last film's are kept."""
+        """{frame number: fixations} of a whole video; the last video's are kept."""
         if self._gaze[0] != index:
             film, form = self.films[index], self.layout.fixations
             if not film.gaze:
@@ -227,7 +227,7 @@ class VideoSet:
         return self._gaze[1]
 
     def _nearest(self, index, position):
-        """Positions of labelled frames, nearest to `position` first."""
+        """Positions of labeled frames, nearest to `position` first."""
         places = np.flatnonzero(self.labelled(index))
         return places[np.lexsort((-places, np.abs(places - position)))].tolist()
 
@@ -235,7 +235,7 @@ class VideoSet:
         fields = {**film.fields, "frame": int(number)}
         path = self.tree.first([self.layout.frames], fields)
         if path is None:
-            raise InputError(f"{self.tree.path(film.path)}: frame {number} is gone; restore it")
+            raise InputError(f"{self.tree.path(film.path)}: frame {number} no longer exists; restore it")
         return self.tree.path(path)
 
     def images(self, index, positions):
@@ -245,7 +245,7 @@ class VideoSet:
             yield position, image
 
     def _frames(self, index, positions):
-        """As `images`, with the second since the film's start at which each is shown: (position, image, second)."""
+        """As `images`, with the second since the video's start at which each is shown: (position, image, second)."""
         film, size = self.films[index], self.size(index)
         if not self.layout.frames:
             yield from self._decoded(film, sorted(set(positions)), size, self.file_rate(index))
@@ -255,13 +255,13 @@ class VideoSet:
             image = media.read_image(path)
             if image.shape[:2] != size:
                 raise InputError(
-                    f"{path}: the frame is {image.shape[1]}x{image.shape[0]} but the film's first is "
+                    f"{path}: the frame is {image.shape[1]}x{image.shape[0]} but the video's first is "
                     f"{size[1]}x{size[0]}; restore the original frames"
                 )
             yield position, image, (int(film.numbers[position]) - film.start) / film.rate
 
     def _decoded(self, film, positions, size, rate):
-        """As `_frames`, of a film file, with the decoder's times as in prediction."""
+        """As `_frames`, of a video file, with the decoder's times as in prediction."""
         from mindaam.data.videos.numbered import frames_by_rate, numbered_frames
 
         path, numbers = self.tree.path(film.path), [int(film.numbers[position]) for position in positions]
