@@ -36,7 +36,7 @@ def _lost(rows):
     if lost >= max(FEW, LOST * len(rows)):
         yield (
             f"warning: {lost} of {len(rows)} fixations lie at exactly 0, 0, where trackers put missing gaze; if so, "
-            "what they are, take these rows out of the table and import it again"
+            "remove these rows from the table and import it again"
         )
 
 
