@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam import runtime
-from mindaam.errors import ConfigError
 from mindaam.schema import read_yaml
 from mindaam.training import checkpoint_content
 from mindaam.training.begun import as_begun, begun_config
+from mindaam.training.config import one_rank_only
 from mindaam.training.loop import train_steps
 from mindaam.training.ranks import distributed
 from mindaam.training.reporting.progress import Progress
@@ -56,7 +56,7 @@ def train(
     runtime.configure(mode="graph", seed=config.seed)
     world = distributed.start()
     if world.size > 1 and not config.RANKS:
-        raise ConfigError(f"{config_path} trains on one rank, and {world.size} were started; start it without msrun")
+        raise one_rank_only(config_path, world.size)
     progress = Progress(0, quiet=not world.is_first)
     for note in filter(None, notes):
         progress.say(note)

@@ -32,7 +32,7 @@ def to_resume(folder, resume):
     found = checkpoints.latest(folder)
     older = found is None and old_layouts.holds_run(folder)
     if (found or older) and not resume:
-        raise ConfigError(f"{folder} already contains a run; continue it with --resume, or choose another --out")
+        raise ConfigError(f"{folder} contains a run; continue it with --resume, or choose another folder with --out")
     if older:
         old_layouts.convert(folder)
         found = checkpoints.latest(folder)
@@ -75,22 +75,22 @@ class Logs:
 
     def step(self, row):
         """A step's row, to metrics.csv and events."""
-        if self.events is not None:
-            self.write("metrics.csv", row)
+        self.write("metrics.csv", row)
+        if self.events:
             self.events.step(row)
 
     def epoch(self, row):
         """An epoch's row, to epochs.csv and events."""
-        if self.events is not None:
-            self.write(EPOCHS, row)
+        self.write(EPOCHS, row)
+        if self.events:
             self.events.epoch(row)
 
     def write(self, name, row):
-        """A row of one of the task's other files."""
-        if self.events is not None:
+        """A row of a CSV file."""
+        if self.events:
             self.files[name].write(row)
 
     def close(self):
-        """Ends the events."""
-        if self.events is not None:
+        """Closes the events."""
+        if self.events:
             self.events.close()

@@ -48,7 +48,7 @@ def test_an_old_run_is_resumed(tmp_path, make):
     moved = task.optimizers[optimizer].parameters
     model = task.model if hasattr(task.model, "config") else None
     state = write_old_run(tmp_path, task.parameters(), moved, old_config(task.config), {"step": 2}, model)
-    with pytest.raises(ConfigError, match="already contains a run"):
+    with pytest.raises(ConfigError, match="contains a run"):
         to_resume(tmp_path, False)
     found, again = to_resume(tmp_path, True), make()
     restored = checkpoint_content.restore(found.path, again, tmp_path)

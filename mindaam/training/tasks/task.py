@@ -63,7 +63,7 @@ class Scored(NamedTuple):
 class Task(Protocol):
     """What is learned, from which data. Places are SamplerStates (epoch, step), the place of the step that comes next.
 
-    A task derives from it and skips what it has not: what has a body here does nothing.
+    A task derives from it and omits what it does not need: what has a body here does nothing.
 
     config: its RunConfig; model: the Cell whose parameters are trained.
     terms: what its objectives return, "loss" first and "cc" among them: columns of metrics.csv; columns: the labels of
