@@ -92,11 +92,11 @@ def _frame(reader, place):
     """The frame in the middle of those that have a truth of their own."""
     labelled = np.flatnonzero(reader.labelled(place))
     if not len(labelled):
-        raise InputError(f"{reader.films[place].name} has no frame with a truth")
+        raise InputError(f"{reader.videos[place].name} has no frame with a truth")
     position = int(labelled[len(labelled) // 2])
     clip = reader.clip(place, [position])
     points = None if clip.fixations is None else clip.fixations[0]
-    number = f", frame {int(reader.films[place].numbers[position])}"
+    number = f", frame {int(reader.videos[place].numbers[position])}"
     sample = replace(clip, image=clip.image[0], density=clip.density[0], fixations=points)
     return sample, _caption(reader, sample, number)
 

@@ -31,7 +31,7 @@ from mindaam.schema import read_yaml
 from mindaam.streams import guard, print_message, settle
 from mindaam.training.config import one_rank_only
 from mindaam.training.ranks.supervision import Supervision
-from mindaam.training.tasks.corpus_config import load_corpus_config
+from mindaam.training.tasks.corpus_config import CorpusConfig
 
 PORT = 8118  # msrun's own default, for several machines, which must agree on one
 LATE = "3600"  # seconds that a rank may be waited for in a collective on a CPU; MindSpore's own limit is 30
@@ -144,8 +144,8 @@ def refuse_uneven(job):
             raise one_rank_only(file, ranks)
         return
     changes = [each for each in words if "=" in each and not each.startswith("-")]
-    kinds = load_corpus_config(file, changes).expected_kinds()
-    config = load_corpus_config(file, changes, tiny="--tiny" in job.command)
+    kinds = CorpusConfig.load(file, changes).expected_kinds()
+    config = CorpusConfig.load(file, changes, tiny="--tiny" in job.command)
     problem = config.problem_with_ranks(ranks, images="images" in kinds, videos="videos" in kinds)
     if problem:
         raise ConfigError(problem)

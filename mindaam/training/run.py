@@ -43,12 +43,12 @@ def train(
     """
     # ---- configuration and place -----------------------------------------------------------------------------------
     notes, module = [], task_of(config_path)
-    config = module.load(config_path, assignments, tiny=tiny, say=notes.append)
+    config = module.CONFIG.load(config_path, assignments, tiny=tiny, say=notes.append)
     folder = run_folder(config_path, out, tiny)
     found = to_resume(folder, resume)
     if found:
         begun = begun_config(found.path, module.CONFIG)
-        config = module.load(config_path, assignments, tiny=tiny, begun=begun)
+        config = module.CONFIG.load(config_path, assignments, tiny=tiny, begun=begun)
         config, kept = as_begun(config, found.path, config_path, assignments)
         notes += [*kept, found.note]
 
@@ -92,7 +92,7 @@ def dry_run(config_path, assignments=(), *, tiny=False, say=None):
     Raises ConfigError, or CheckpointError for what the run would start from.
     """
     module = task_of(config_path)
-    config = module.load(config_path, assignments, tiny=tiny, say=say)
+    config = module.CONFIG.load(config_path, assignments, tiny=tiny, say=say)
     runtime.configure(mode="pynative", seed=config.seed)
     return module.dry_run(config)
 

@@ -13,7 +13,7 @@ from mindaam.training.reporting.progress import Progress
 from mindaam.training.run_folder import Logs, to_resume
 from mindaam.training.tasks.sounding_object import SoundingObjectTask, build
 from tests.training.old_runs import write_old_run
-from tests.training.tasks.test_sounding_object import config as sounding_config
+from tests.training.sounding import config as sounding_config
 from tests.training.tasks.test_synthetic_videos import small_task
 
 OLD_NAMES = {

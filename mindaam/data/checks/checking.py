@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from mindaam.data.checks.content_checks import look_at_image, look_at_video, reason_of, sample_indices, together
-from mindaam.data.datasets.readers.images import ImageSet, in_tables, table_names
+from mindaam.data.datasets.readers.image_index import in_tables, table_names
+from mindaam.data.datasets.readers.images import ImageSet
 from mindaam.data.datasets.readers.video_index import with_timelines
 from mindaam.data.datasets.readers.videos import VideoSet
 from mindaam.data.datasets.tree import DAMAGED, NOTE, Problem, Tree, fill

@@ -9,7 +9,9 @@ import numpy as np
 
 from mindaam.data import media
 from mindaam.data.datasets import ground_truth
-from mindaam.data.datasets.readers.images import in_tables
+from mindaam.data.datasets.readers.image_index import in_tables
+from mindaam.data.datasets.readers.video_frames import read_frames
+from mindaam.data.datasets.readers.video_gaze import frame_map, read_frame_map
 from mindaam.data.datasets.readers.video_index import whole_video
 from mindaam.data.datasets.tree import DAMAGED, NOTE, Problem
 from mindaam.errors import InputError, unforeseen
@@ -56,7 +58,7 @@ def look_at_image(reader, index, *, labelled=True, gaze=True, deep=False):
         return Look(tuple(problems), 1)
     published, weight = None, _weights(reader)
     if stimulus.map is not None:
-        published = attempt(stimulus.map, lambda: reader.published_map(index), weight["maps"])
+        published = attempt(stimulus.map, lambda: media.read_map(reader.map_path(index)), weight["maps"])
         if published is not None:
             problems += disagreeing(stimulus.map, stimulus.name, published.shape, size, weight["maps"])
     fixations = reader.layout.fixations
@@ -73,7 +75,7 @@ def look_at_image(reader, index, *, labelled=True, gaze=True, deep=False):
 
 def look_at_video(reader, index, *, labelled=True, deep=False):
     """The Look at one video of a VideoSet: at some frames spread over it, or at all of them when deep; as above."""
-    film, problems = reader.films[index], []
+    film, problems = reader.videos[index], []
     attempt = _Attempts(reader.tree, film.name, problems)
     count = reader.frames(index)
     opened_places = list(range(count)) if deep else sample_indices(count, FRAMES)
@@ -81,7 +83,7 @@ def look_at_video(reader, index, *, labelled=True, deep=False):
     if size is None:
         return Look(tuple(problems))
     opened = attempt(film.path, lambda: _frames_opened(reader, index, opened_places, deep)) or 0
-    attempt(film.sound or film.path, lambda: _heard(reader, index, deep))
+    attempt(film.audio or film.path, lambda: _heard(reader, index, deep))
     if not labelled:
         return Look(tuple(problems), opened)
     weight, places = _weights(reader), opened_places
@@ -102,7 +104,7 @@ def look_at_video(reader, index, *, labelled=True, deep=False):
     if film.gazed.any() and not problems:
         some = None if len(places) == count else len(places)
         problems += straying(film.path, film.name, look, size, weight["fixations"], some)
-    late = reader.beyond_of(index) if film.gaze else 0
+    late = reader.video_gaze(index).beyond
     if late:
         reason = f"{late} fixations are on frames before the first or after the last; they are skipped"
         problems.append(Problem(film.path, reason, NOTE, film.name))
@@ -194,15 +196,16 @@ def _map(reader, index, place, mapped):
     """A frame's map if it is one of those `mapped`; None where it is blank: then the nearest other frame's is taken,
     which is no fault."""
     try:
-        return reader.published_map(index, place) if place in mapped else None
+        if place not in mapped:
+            return None
+        return read_frame_map(reader.tree, reader.layout, reader.videos[index], place)
     except media.BlankMap:
         return None
 
 
 def _map_file(reader, film, place):
-    """The path of a frame's map under the set's folder, or of the video where it has none."""
-    fields = {**film.fields, "frame": int(film.labels[place])}
-    return reader.tree.first(reader.layout.maps, fields) or film.path
+    """The path of a frame's map under the dataset's folder, or of the video where it has none."""
+    return frame_map(reader.tree, reader.layout, film, place) or film.path
 
 
 def _heard(reader, index, deep):
@@ -210,7 +213,7 @@ def _heard(reader, index, deep):
     from mindaam.data.audio.audio_track import AudioTrack
 
     if reader.has_audio(index):
-        with AudioTrack(reader.sound_path(index), rate=None) as track:
+        with AudioTrack(reader.audio_path(index), rate=None) as track:
             if deep:
                 for _ in track.pieces():
                     pass  # it is decoded, and not kept
@@ -218,12 +221,12 @@ def _heard(reader, index, deep):
 
 def _frames_opened(reader, index, positions, deep):
     """How many frames were opened: decoded when deep or in a video file, by their headers otherwise."""
-    film, frames = reader.films[index], reader.layout.frames
+    film, frames = reader.videos[index], reader.layout.frames
     if not frames:
         groups = [positions] if deep else [[place] for place in sorted({*positions[:1], *positions[-1:]})]
-        return sum(1 for group in groups for _ in reader.images(index, group))
+        return sum(1 for group in groups for _ in _frames(reader, index, group))
     if deep:
-        return sum(1 for _ in reader.images(index, positions))
+        return sum(1 for _ in _frames(reader, index, positions))
     size = reader.size(index)
     for position in positions:
         name = reader.tree.first([frames], {**film.fields, "frame": int(film.numbers[position])})
@@ -234,6 +237,10 @@ def _frames_opened(reader, index, positions, deep):
                 f"{size[1]}x{size[0]}; restore the original frames"
             )
     return len(positions)
+
+
+def _frames(reader, index, positions):
+    return read_frames(reader.tree, reader.layout, reader.videos[index], positions, reader.shape(index))
 
 
 def _mean(fits):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from mindaam.data.checks.checking import THREADS
 from mindaam.data.checks.near_duplicates import fingerprint, fingerprint_file, near_duplicates
+from mindaam.data.datasets.readers.video_frames import read_frames
 from mindaam.data.datasets.readers.videos import VideoSet
 from mindaam.data.datasets.tree import Tree
 
@@ -92,4 +93,5 @@ def _of_film(found, film):
         paths = [reader.tree.first([found.layout.frames], each) for each in fields]
         return [fingerprint_file(reader.tree.path(path)) for path in paths if path is not None]
     # one at a time: between two places everything would be decoded
-    return [fingerprint(image) for place in places for _, image in reader.images(0, [place])]
+    frames = (read_frames(reader.tree, reader.layout, film, [place], reader.shape(0)) for place in places)
+    return [fingerprint(image) for read in frames for _, image, _ in read]

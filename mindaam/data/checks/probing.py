@@ -60,4 +60,4 @@ def _astray(reader, index):
     if len(recorded) <= 2 * len(fixations):
         return None
     wrong = straying("", None, judged(recorded, size), size)
-    return f"{reader.picture_path(index)}: {wrong[0].reason}"
+    return f"{reader.image_path(index)}: {wrong[0].reason}"

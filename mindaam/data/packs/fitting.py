@@ -4,7 +4,7 @@ import shlex
 
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.ground_truth import chosen_source
-from mindaam.data.packs.shards import Header
+from mindaam.data.packs.contents import Header
 from mindaam.errors import InputError
 
 

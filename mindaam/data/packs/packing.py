@@ -9,8 +9,8 @@ from typing import NamedTuple
 from mindaam.data import transforms
 from mindaam.data.audio.audio_track import AudioTrack
 from mindaam.data.loader import Loader
-from mindaam.data.packs.shard_writer import PackWriter
-from mindaam.data.packs.shards import Header
+from mindaam.data.packs.contents import Header
+from mindaam.data.packs.pack_writer import PackWriter
 from mindaam.errors import ConfigError, InputError, OutputError, unforeseen
 
 CLIP = 32  # frames that are decoded together
@@ -111,7 +111,7 @@ def read_audio(reader, index):
     try:
         if not reader.has_audio(index):
             return None
-        with AudioTrack(reader.sound_path(index), rate=None) as track:
+        with AudioTrack(reader.audio_path(index), rate=None) as track:
             return track.rest(), track.rate
     except InputError as error:
         return error
@@ -153,7 +153,7 @@ def _add_films(writer, reader, size, every, sound, skip_damaged, workers):
                     raise read
                 _add_clip(writer, entry, part, read)
             if wave is not None:
-                writer.add_sound(entry[0], *wave)
+                writer.add_audio(entry[0], *wave)
                 rates[entry[0]] = reader.file_rate(index)
             yield index, len(positions), None
     writer.header = writer.header.model_copy(update={"rates": rates})  # pack.json is written at the end

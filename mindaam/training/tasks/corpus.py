@@ -18,7 +18,7 @@ from mindaam.training.reporting.dry_run import describe
 from mindaam.training.run_folder import EPOCHS
 from mindaam.training.starting import open_audio_encoding, require_model, shaped_model, start_model
 from mindaam.training.step import TrainStep
-from mindaam.training.tasks.corpus_config import CorpusConfig, load_corpus_config
+from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.training.tasks.corpus_objective import (
     TAKING_PART,
     TERMS,
@@ -32,7 +32,7 @@ from mindaam.training.tasks.task import Scored, Task
 from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.model_files import checkpoint_file
 
-CONFIG, load = CorpusConfig, load_corpus_config
+CONFIG = CorpusConfig
 
 
 def open_task(config, setup):

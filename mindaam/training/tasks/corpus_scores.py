@@ -75,7 +75,5 @@ def samples(task, most=6):
             images, truths = image_of(reader, entry, task.model.config)
             seen = task.model.infer(images, task.encode([prompt])).map[0, 0]
             image = resize_image(reader.image(entry), truths[0].shape)
-            found.append(
-                (f"{name}: {reader.entries[entry][0]}", image, resize_image(seen, truths[0].shape), truths[0])
-            )
+            found.append((f"{name}: {reader.entries[entry][0]}", image, resize_image(seen, truths[0].shape), truths[0]))
     return found

@@ -100,11 +100,11 @@ def test_a_set_half_downloaded_names_what_is_missing(root):
     assert report["counts"]["usable"] == 2
 
 
-def test_a_set_of_which_only_maps_came_is_unrecognized(root):
+def test_a_set_of_which_only_maps_came_is_unrecognised(root):
     shutil.rmtree(pictures(root) / "trainSet/Stimuli")
     assert find_sets(root, ["cat2000"]) == []
     report = checking.absent(catalogue()["cat2000"], [root / "CAT2000"])
-    assert report["state"] == "unrecognized" and report["folders"] == [str(root / "CAT2000")]
+    assert report["state"] == "unrecognised" and report["folders"] == [str(root / "CAT2000")]
     assert checking.absent(catalogue()["cat2000"])["state"] == "not here"
 
 
@@ -114,8 +114,8 @@ def test_a_map_without_its_picture_is_named(root):
     picture.unlink()
     found = said(checked(root, "cat2000"))
     tail = f"{picture.parent.name}/{picture.stem}"
-    assert (f"trainSet/FIXATIONMAPS/{tail}.jpg", "the map has no picture") in found
-    assert (f"trainSet/FIXATIONLOCS/{tail}.mat", "the file of fixations has no picture") in found
+    assert (f"trainSet/FIXATIONMAPS/{tail}.jpg", "the map has no image") in found
+    assert (f"trainSet/FIXATIONLOCS/{tail}.mat", "the file of fixations has no image") in found
 
 
 @pytest.mark.parametrize(("layout", "severity"), [("official", "note"), ("released", "damaged")])
@@ -165,14 +165,14 @@ def test_a_picture_cut_short_is_found_when_everything_is_opened(root):
     picture = some(folder / "trainSet/Stimuli", "*.jpg")
     picture.write_bytes(picture.read_bytes()[:-300])
     assert said(checked(root, "cat2000")) == []
-    only(said(checked(root, "cat2000", deep=True)), picture.relative_to(folder).as_posix(), "damaged or truncated")
+    only(said(checked(root, "cat2000", deep=True)), picture.relative_to(folder).as_posix(), "damaged or cut short")
 
 
 def test_a_picture_whose_header_is_gone_is_found_at_once(root):
     folder = pictures(root)
     picture = some(folder / "trainSet/Stimuli", "*.jpg")
     picture.write_bytes(b"no picture")
-    only(said(checked(root, "cat2000")), picture.relative_to(folder).as_posix(), "not an image")
+    only(said(checked(root, "cat2000")), picture.relative_to(folder).as_posix(), "not a picture")
 
 
 def test_a_blank_map_is_damaged_where_it_is_the_truth(root):
@@ -290,7 +290,7 @@ def test_a_frame_cut_short_is_found_when_everything_is_opened(root):
     frame = sorted((folder / "training").rglob("images/*.png"))[1]
     frame.write_bytes(frame.read_bytes()[:60])
     [(_, reason)] = said(checked(root, "ucf_sports", deep=True))
-    assert frame.name in reason and "truncated" in reason
+    assert frame.name in reason and "cut short" in reason
 
 
 def test_frames_that_are_missing_and_maps_without_a_frame_are_named(root):
@@ -424,9 +424,10 @@ def test_sound_that_is_empty_damaged_or_missing_is_named(root):
     missing.unlink()
     report = checked(root, "diem")
     found = dict(said(report))
-    assert "the sound is empty" in found.pop(str(empty.relative_to(folder)))
+    assert "the audio file is empty" in found.pop(str(empty.relative_to(folder)))
     assert list(found) == [str(damaged.relative_to(folder))]
-    assert [reason for _, reason in said(report, "note")] == [f"the video has no sound ({missing.relative_to(folder)})"]
+    [(_, reason)] = said(report, "note")
+    assert reason == f"the video has no audio file ({missing.relative_to(folder)})"
 
 
 def test_a_film_that_cannot_be_opened_is_named_once(root):

@@ -58,11 +58,8 @@ class VideoReader(Reader, Protocol):
     def frames(self, index):
         """Number of usable frames."""
 
-    def rate(self, index):
-        """Frames per second."""
-
     def file_rate(self, index):
-        """Frames per second of the video file, by which prediction counts its frames; `rate` where there is no file."""
+        """Frames per second of the video file, by which prediction counts its frames."""
 
     def labelled(self, index):
         """bool [frames]: which frames have a ground truth of their own."""
@@ -97,7 +94,7 @@ class Source(Reader, Protocol):
 class ImageSource(ImageReader, Source, Protocol):
     """A reader of image files."""
 
-    def picture_path(self, index):
+    def image_path(self, index):
         """The image's file."""
 
     def map_path(self, index):
@@ -116,7 +113,7 @@ class VideoSource(VideoReader, Source, Protocol):
 
     beyond: int
 
-    def sound_path(self, index):
+    def audio_path(self, index):
         """The file that holds a video's audio."""
 
     def recorded(self, index, position):
