@@ -1,4 +1,4 @@
-"""What is inside the files of one picture or film: does everything open, do sizes agree, where do fixations lie.
+"""What is inside the files of one image or video: does everything open, do sizes agree, where do fixations lie.
 
 Nothing is decoded that a header tells, unless everything is asked for ("deep").
 """
@@ -16,17 +16,17 @@ from mindaam.data.datasets.readers.video_index import whole_video
 from mindaam.data.datasets.tree import DAMAGED, NOTE, Problem
 from mindaam.errors import InputError, unforeseen
 
-FRAMES = 5  # of a film, spread over it, of which maps and fixations are opened unless all are
+FRAMES = 5  # of a video, spread over it, of which maps and fixations are opened unless all are
 ASPECT = 0.02  # relative difference of two aspect ratios that rounding to whole pixels may leave
-STRAY = 0.5  # share of a picture's or film's fixations outside it from which on they cannot be meant for it
+STRAY = 0.5  # share of an image's or video's fixations outside it from which on they cannot be meant for it
 
 
 class Look(NamedTuple):
-    """What was seen of one picture or film.
+    """What was seen of one image or video.
 
-    problems: Problems. pictures: pictures or frames that were opened. fixations: how many were read; outside: of these,
-    how many lie outside the picture; outside_swapped: how many would if x and y were swapped. fits: how well fixations
-    lie on the published maps, [(mean standardised map value at them, the same with x and y swapped)].
+    problems: Problems. images: images or frames that were opened. fixations: how many were read; outside: of these,
+    how many lie outside the image; outside_swapped: how many would if x and y were swapped. fits: how well fixations
+    lie on the published maps, [(mean standardized map value at them, the same with x and y swapped)].
     """
 
     problems: tuple = ()
@@ -46,9 +46,9 @@ def together(looks):
 
 
 def look_at_image(reader, index, *, labelled=True, gaze=True, deep=False):
-    """The Look at one picture of a ImageSet.
+    """The Look at one image of a ImageSet.
 
-    labelled: whether it should have a truth; gaze: whether its fixations can be read; deep: decode the picture too.
+    labeled: whether it should have a truth; gaze: whether its fixations can be read; deep: decode the image too.
     What is wrong with maps where densities are made of fixations is a note, and the other way round.
     """
     stimulus, problems = reader.stimuli[index], []
@@ -74,7 +74,7 @@ def look_at_image(reader, index, *, labelled=True, gaze=True, deep=False):
 
 
 def look_at_video(reader, index, *, labelled=True, deep=False):
-    """The Look at one film of a VideoSet: at some frames spread over it, or at all of them when deep; as above."""
+    """The Look at one video of a VideoSet: at some frames spread over it, or at all of them when deep; as above."""
     film, problems = reader.videos[index], []
     attempt = _Attempts(reader.tree, film.name, problems)
     count = reader.frames(index)
@@ -106,14 +106,14 @@ def look_at_video(reader, index, *, labelled=True, deep=False):
         problems += straying(film.path, film.name, look, size, weight["fixations"], some)
     late = reader.video_gaze(index).beyond
     if late:
-        reason = f"{late} fixations are on frames before the first or after the last; they are left out"
+        reason = f"{late} fixations are on frames before the first or after the last; they are skipped"
         problems.append(Problem(film.path, reason, NOTE, film.name))
-    fits = (_mean(look.fits),) if look.fits else ()  # frames of one film are no independent witnesses
+    fits = (_mean(look.fits),) if look.fits else ()  # frames of one video are no independent witnesses
     return look._replace(problems=tuple(dict.fromkeys(problems)), pictures=opened, fits=fits)
 
 
 def judged(points, size, published=None):
-    """The Look that counts fixations [n,2] (x, y) on a picture of `size` (H, W); published: its map [h,w], or None."""
+    """The Look that counts fixations [n,2] (x, y) on an image of `size` (H, W); published: its map [h,w], or None."""
     points = np.asarray(points, np.float32).reshape(-1, 2)
     inside, turned = ground_truth.inside(points, size), ground_truth.inside(points[:, ::-1], size)
     fits = ()
@@ -124,7 +124,7 @@ def judged(points, size, published=None):
 
 
 def straying(path, stimulus, look, size, severity=DAMAGED, frames=None):
-    """The Problems of a picture's or film's fixations as counted by a Look: none at all, or outside the picture.
+    """The Problems of an image's or video's fixations as counted by a Look: none at all, or outside the image.
 
     frames: of how many frames they are, None for all of them. severity: of what makes them useless.
     """
@@ -135,19 +135,19 @@ def straying(path, stimulus, look, size, severity=DAMAGED, frames=None):
     if not look.outside:
         return []
     lie = "lies" if look.outside == 1 else "lie"
-    counted = f"{look.outside} of {look.fixations} fixations {lie} outside the picture, which is {size[1]}x{size[0]}"
+    counted = f"{look.outside} of {look.fixations} fixations {lie} outside the image, which is {size[1]}x{size[0]}"
     if look.outside > STRAY * look.fixations:
         likely = look.outside_swapped < look.outside
         why = "x and y seem to be swapped" if likely else "they seem to be for another size"
         return [Problem(path, f"{counted}: {why}; restore the file", severity, stimulus)]
-    return [Problem(path, f"{counted}; they are left out", NOTE, stimulus)]
+    return [Problem(path, f"{counted}; they are skipped", NOTE, stimulus)]
 
 
 def disagreeing(path, stimulus, found, size, severity=DAMAGED):
-    """The Problems of a map of size `found` (H, W) on a picture of `size`: another shape, or only another size."""
+    """The Problems of a map of size `found` (H, W) on an image of `size`: another shape, or only another size."""
     if tuple(found) == tuple(size):
         return []
-    sizes = f"the map is {found[1]}x{found[0]}, the picture {size[1]}x{size[0]}"
+    sizes = f"the map is {found[1]}x{found[0]}, the image {size[1]}x{size[0]}"
     rounding = max(ASPECT, 1 / min(*found, *size))
     if abs(found[1] * size[0] / (found[0] * size[1]) - 1) > rounding:
         return [Problem(path, f"sizes disagree: {sizes}; restore the original files", severity, stimulus)]
@@ -209,7 +209,7 @@ def _map_file(reader, film, place):
 
 
 def _heard(reader, index, deep):
-    """Opens a film's sound if it has any; deep: decodes it to its end. InputError for one that is damaged."""
+    """Opens a video's sound if it has any; deep: decodes it to its end. InputError for one that is damaged."""
     from mindaam.data.audio.audio_track import AudioTrack
 
     if reader.has_audio(index):
@@ -220,7 +220,7 @@ def _heard(reader, index, deep):
 
 
 def _frames_opened(reader, index, positions, deep):
-    """How many frames were opened: decoded when deep or in a film file, by their headers otherwise."""
+    """How many frames were opened: decoded when deep or in a video file, by their headers otherwise."""
     film, frames = reader.videos[index], reader.layout.frames
     if not frames:
         groups = [positions] if deep else [[place] for place in sorted({*positions[:1], *positions[-1:]})]
@@ -233,7 +233,7 @@ def _frames_opened(reader, index, positions, deep):
         found = media.picture_size(reader.tree.path(name))
         if found != size:
             raise InputError(
-                f"{reader.tree.path(name)}: sizes disagree: the frame is {found[1]}x{found[0]}, the film's first "
+                f"{reader.tree.path(name)}: sizes disagree: the frame is {found[1]}x{found[0]}, the video's first "
                 f"{size[1]}x{size[0]}; restore the original frames"
             )
     return len(positions)
@@ -248,7 +248,7 @@ def _mean(fits):
 
 
 def _at(standard, points, size):
-    """Mean of a map [h,w] at fixations [n,2] of a picture of `size`."""
+    """Mean of a map [h,w] at fixations [n,2] of an image of `size`."""
     scale = np.array([standard.shape[1] / size[1], standard.shape[0] / size[0]])
     columns, rows = np.minimum(points * scale, [standard.shape[1] - 1, standard.shape[0] - 1]).astype(int).T
     return float(standard[rows, columns].mean())

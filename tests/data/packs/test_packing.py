@@ -61,7 +61,7 @@ def test_the_target_is_named_after_set_and_split(pictures_root, tmp_path):
     reader = reader_of(pictures_root, "mit1003")
     assert target_of(reader, tmp_path) == tmp_path / "mit1003.train"
     (tmp_path / "mit1003.train").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(OutputError, match="is there already; name another folder for the packs"):
+    with pytest.raises(OutputError, match="already exists; choose another folder for the packs"):
         target_of(reader, tmp_path)
 
 
@@ -92,7 +92,7 @@ def test_a_process_reads_the_same(pictures_root, tmp_path):
 
 
 def test_damaged_pictures_refuse_the_whole_pack_and_leave_nothing(damaged_pictures, tmp_path):
-    with pytest.raises(InputError, match="is damaged or cut short"):
+    with pytest.raises(InputError, match="is damaged or truncated"):
         pack(damaged_pictures, tmp_path / "packs/mit", SIZE, workers=0)
     assert not (tmp_path / "packs/mit").exists()
 
@@ -104,7 +104,7 @@ def test_damaged_pictures_are_left_out_by_name_when_asked(damaged_pictures, tmp_
     )
     name = damaged_pictures.entries[1][0]
     [(left_out, why)] = got.left_out
-    assert (got.records, left_out, len(told)) == (2, name, 3) and name in why and "cut short" in why
+    assert (got.records, left_out, len(told)) == (2, name, 3) and name in why and "truncated" in why
     packed = open_packed(tmp_path / "pack")
     assert packed.entries == [damaged_pictures.entries[0], damaged_pictures.entries[2]]
 

@@ -4,7 +4,7 @@ Whoever holds a reader asks `is_video` and `is_pack` which of the protocols it f
 
 | | images | videos |
 |---|---|---|
-| a data set or gaze folder | ImageSource | VideoSource |
+| a dataset or gaze folder | ImageSource | VideoSource |
 | a pack | ImageReader | VideoReader |
 """
 
@@ -17,7 +17,7 @@ from mindaam.data.datasets.set_prompts import SetPrompts
 class Reader(Protocol):
     """What all readers have.
 
-    name, split: of the data set or gaze folder; root: its folder, or the pack's. entries: [(name of the image or video,
+    name, split: of the dataset or gaze folder; root: its folder, or the pack's. entries: [(name of the image or video,
     condition)], one for each index. conditions: names, in order. prompts: those of each condition. ground_truth:
     what densities are made of, for reports. is_video: entries are videos, not images. is_pack: it reads a pack.
     """

@@ -50,7 +50,7 @@ def whole_video(layout):
 def index(tree, layout, source):
     """All videos of a layout, of every split, as (Videos sorted by name, Problems).
 
-    tree: Tree; layout: Layout; source: "fixations" or "maps", what densities are made of. A video of a labelled split
+    tree: Tree; layout: Layout; source: "fixations" or "maps", what densities are made of. A video of a labeled split
     without it is damaged, a video without the other one is a note.
     """
     places = _folders(tree, layout) if layout.frames else _files(tree, layout)

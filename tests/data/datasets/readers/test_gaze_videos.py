@@ -171,8 +171,8 @@ def test_pictures_or_films_but_not_both(folder):
     with pytest.raises(InputError, match="gaze folder of films, where one of pictures is expected"):
         GazeFolder(folder)
     change_meta(folder, images={})
-    assert "images and films" in refused(folder)
-    with pytest.raises(InputError, match="images and films"):
+    assert "images and videos" in refused(folder)
+    with pytest.raises(InputError, match="images and videos"):
         GazeFolder(folder)
     meta = json.loads((folder / "meta.json").read_text())
     del meta["films"]
