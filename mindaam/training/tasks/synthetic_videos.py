@@ -26,7 +26,6 @@ from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.model_files import checkpoint_file
 from mindaam.zoo.weights import checkpoint_config, load_weights, save_trained
 
-
 # ---- configuration ---------------------------------------------------------------------------------------------------
 
 
