@@ -134,10 +134,12 @@ def test_old_data_are_mixed_in_where_they_are(tmp_path, monkeypatch, place, says
     changes = [f"data_root={mine}"]
     corpus, weights = open_data(CorpusConfig.load(FINE_TUNING, changes), False, Line())
     assert (list(corpus.train), weights) == (["cat2000"], {})
-    assert Line.said == [f"no old data are mixed in: {says}"]
+    assert Line.said == [f"no old data is used: {says}"]
 
     (tmp_path / "empty").mkdir()
-    for where, why in (("empty", "contains no pack, gaze folder or dataset"), ("mine", "are trained on anyway")):
+    for where, why in (
+        ("empty", "contains no pack, gaze folder or dataset"), ("mine", "is already part of the training data")
+    ):
         monkeypatch.setenv("MINDAAM_GAZE", str(tmp_path / where))
         corpus, weights = open_data(CorpusConfig.load(FINE_TUNING, changes), False, Line())
         assert (list(corpus.train), weights) == (["cat2000"], {}) and why in Line.said.pop()

@@ -71,7 +71,7 @@ def open_data(config, skip_damaged, progress):
     """The Corpus of a CorpusConfig and the weights of its sets, {name: weight}; progress: Progress."""
 
     def report(done, total):
-        progress.passing(f"looking at the data: {done}/{total}")
+        progress.passing(f"checking the data: {done}/{total}")
 
     names = None if config.corpus is None else tuple(config.corpus)
     how = {"skip_damaged": skip_damaged, "report": report}
@@ -82,17 +82,19 @@ def open_data(config, skip_damaged, progress):
         return corpus, weights
     missing = old_data_missing(config.mix)
     if missing:
-        progress.say(f"no old data are mixed in: {missing}")
+        progress.say(f"no old data is used: {missing}")
         return corpus, weights
     try:
         old = open_corpus(data_root(config.mix), config.mix.sets, config.unseen, config.ground_truth, **how)
     except NothingHere as error:
         if config.mix.data_root is not None:  # a folder that is named must have some
             raise
-        progress.say(f"no old data are mixed in: {error}")
+        progress.say(f"no old data is used: {error}")
         return corpus, weights
     if set(old.train) <= set(corpus.train):
-        progress.say(f"no old data are mixed in: all under {data_root(config.mix)} are trained on anyway")
+        progress.say(
+            f"no old data is used: all data under {data_root(config.mix)} is already part of the training data"
+        )
     mine, theirs = (sum(map(len, each.train.values())) for each in (corpus, old))
     weight = config.mix.share / (1 - config.mix.share) * mine / theirs
     weights |= {name: weight for name in old.train if name not in corpus.train}

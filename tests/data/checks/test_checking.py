@@ -343,7 +343,7 @@ def test_a_link_that_leads_nowhere_is_named(root):
     picture.unlink()
     picture.symlink_to(root / "gone.jpg")
     found = dict(said(checked(root, "cat2000")))
-    assert "leads nowhere" in found[picture.relative_to(folder).as_posix()]
+    assert "is a broken link" in found[picture.relative_to(folder).as_posix()]
 
 
 def listing(root):
