@@ -10,7 +10,7 @@ from mindaam.geometry.cells import LorentzDistance, LorentzDistanceToOrigin, Lor
 
 
 def axis_gaussians(length, centre, width):
-    """exp(-(x - centre)^2 / (2 width^2)) at `length` positions x from 0 to 1; centre, width [B,G] -> [B,G,length]."""
+    """exp(-(x - center)^2 / (2 width^2)) at `length` positions x from 0 to 1; center, width [B,G] -> [B,G,length]."""
     positions = ops.arange(length).astype(centre.dtype) / (length - 1)
     offset = (positions - centre.expand_dims(-1)) / width.expand_dims(-1)
     return ops.exp(-0.5 * offset * offset)
@@ -46,7 +46,7 @@ class GaussianHead(nn.Cell):
         self.modulation = ScaleModulation(1, text_width, point_width, low=0.2, slope=0.5, variant=variant)
 
     def shapes(self, sentence):
-        """Sentence [B,E] -> centres x, y in (0, 1) and widths x, y in (0.05, 0.55), each [B,G]."""
+        """Sentence [B,E] -> centers x, y in (0, 1) and widths x, y in (0.05, 0.55), each [B,G]."""
         raw = self.shape_out(ops.relu(self.shape_hidden(sentence))).reshape(-1, self.gaussians, 4)
         x, y, width_x, width_y = ops.unstack(ops.sigmoid(raw), axis=-1)
         return x, y, 0.5 * width_x + 0.05, 0.5 * width_y + 0.05

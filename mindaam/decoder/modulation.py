@@ -33,7 +33,7 @@ def per_channel(values):
 
 
 def times(feature, factors):
-    """feature [B,C,H,W] times factors a channel, a position or a picture, [B,C,1,1], [B,1,H,W] or [B,1,1,1]."""
+    """feature [B,C,H,W] times factors a channel, a position or an image, [B,C,1,1], [B,1,H,W] or [B,1,1,1]."""
     return feature * spread(factors, feature.shape)
 
 
@@ -52,7 +52,7 @@ class SentenceFiLM(nn.Cell):
 
 
 class SqueezeExcitation(nn.Cell):
-    """Channel weights sigmoid(W2 relu(W1 mean(x))) from the picture's mean."""
+    """Channel weights sigmoid(W2 relu(W1 mean(x))) from the image's mean."""
 
     def __init__(self, channels, hidden=8):
         super().__init__()

@@ -24,7 +24,7 @@ SMALLEST_LENGTH = 1e-6  # of a vector whose length is divided by
 
 
 def clip_rows(tangent, bound=ROW_NORM_BOUND):
-    """Shortens each picture row of each channel to norm `bound` (released quirk: the axis is W, not channels)."""
+    """Shortens each image row of each channel to norm `bound` (released quirk: the axis is W, not channels)."""
     norm = ops.clamp(lorentz.norm(tangent), min=SMALLEST_LENGTH)
     return tangent * ops.clamp(bound / norm, max=1.0)
 
@@ -34,7 +34,7 @@ class PixelGate(nn.Cell):
 
     Norms are bounded at every lift. Without a condition it is one lift and one reading. All of these maps are radial:
     they change a vector's length, never its direction. So the length alone, a vector of one coordinate, is lifted and
-    read, and the channels are multiplied by the quotient: a third of the work. The released picture edges are not
+    read, and the channels are multiplied by the quotient: a third of the work. The released image edges are not
     radial; under them the whole vectors make the trip.
     """
 

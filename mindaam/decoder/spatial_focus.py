@@ -1,4 +1,4 @@
-"""Spatial focusing: where does the picture point the way from the condition to this instance? (equations 13, 14)"""
+"""Spatial focusing: where does the image point the way from the condition to this instance? (equations 13, 14)"""
 
 from mindspore import nn, ops
 

@@ -129,7 +129,7 @@ class SpatialMixer(nn.Cell):
 class FokkerPlanckBlock(nn.Cell):
     """Features of a clip, mixed along time by Fokker-Planck dynamics of an attention density (paper 3.4).
 
-    channels: width of the features. behaviour: the switches. frames: time points of the learned time embedding, which
+    channels: width of the features. behavior: the switches. frames: time points of the learned time embedding, which
     is resampled for clips of another length. heads, mlp_ratio: of the temporal attention and its feed-forward.
     Raises ValueError for ends or a coupling that there is not, and channels that are not a multiple of the heads.
     """

@@ -1,6 +1,6 @@
 """The text tower of CLIP ViT-L/14 (Radford et al. 2021): a sentence to 768 numbers.
 
-A sentence's embedding is the last hidden state of its end mark, projected: not normalised.
+A sentence's embedding is the last hidden state of its end mark, projected: not normalized.
 """
 
 import mindspore as ms
@@ -132,11 +132,11 @@ _OFFICIAL_LAYER = {
     **_module("mlp.c_proj", "fc2"),
 }
 _LAYERS = "transformer.resblocks."
-# What a published file holds besides, and why it is not needed; everything of the picture tower begins alike.
+# What a published file holds besides, and why it is not needed; everything of the image tower begins alike.
 _IGNORED = {
-    "visual.": "belongs to the picture tower; sentences alone are encoded here",
-    "logit_scale": "scales the similarity of pictures and sentences, which nothing here compares",
-    "input_resolution": "is a setting of the picture tower",
+    "visual.": "belongs to the image tower; sentences alone are encoded here",
+    "logit_scale": "scales the similarity of images and sentences, which nothing here compares",
+    "input_resolution": "is a setting of the image tower",
     "context_length": "is a setting, not a weight",
     "vocab_size": "is a setting, not a weight",
 }
@@ -146,7 +146,7 @@ _IGNORED_IN_LAYER = {"attn_mask": "hides later tokens, which is built in here"}
 def from_official(state):
     """All arrays of a CLIP ViT-L/14 by their official names, to a Conversion, float32.
 
-    The picture tower and what belongs to it is ignored: sentences alone are encoded here.
+    The image tower and what belongs to it is ignored: sentences alone are encoded here.
     """
     converted, origin, ignored, unexpected = {}, {}, {}, []
     for name, array in state.items():

@@ -1,7 +1,7 @@
-"""DINOv3 vision transformer (Siméoni et al. 2025): a picture to tokens at several depths.
+"""DINOv3 vision transformer (Siméoni et al. 2025): an image to tokens at several depths.
 
 Positions are rotary: queries and keys of the patch tokens are turned by angles that grow with the patch's place, from
--1 to 1 along each side whatever the picture's size. Class and storage tokens are not turned. The tables follow from
+-1 to 1 along each side whatever the image's size. Class and storage tokens are not turned. The tables follow from
 the checkpoint's `rope_embed.periods` and are made once a size, outside any graph: `set_image_size`.
 """
 
@@ -19,7 +19,7 @@ from mindaam.encoders.vit import Block
 
 _SMALL = {"width": 384, "depth": 12, "heads": 6, "taps": (2, 5, 8, 11)}
 _LARGE = {"width": 1024, "depth": 24, "heads": 16, "taps": (5, 11, 17, 23), "hidden": 4096, "swiglu": False}
-# What `DINOv3` takes for each published model. The satellite model differs in its weights only, and in the pictures'
+# What `DINOv3` takes for each published model. The satellite model differs in its weights only, and in the images'
 # normalisation: mean (0.430, 0.411, 0.296), standard deviation (0.213, 0.156, 0.143) in place of ImageNet's.
 VARIANTS = {
     "dinov3_vits16": {**_SMALL, "hidden": 1536, "swiglu": False},
@@ -52,7 +52,7 @@ def rope_angles(periods, grid, prefix=0):
 
     Channels: those of y, then those of x, then both again with the opposite sign first, as `vit.rotate` wants its sine:
     the table's first half is negative, which leaves the cosine as it is. The first `prefix` rows, for the tokens that
-    are no patches, are zero: a turn by nothing. Coordinates are of patch centres, -1 to 1 along each side.
+    are no patches, are zero: a turn by nothing. Coordinates are of patch centers, -1 to 1 along each side.
     """
     two, one, tau = np.float32(2), np.float32(1), np.float32(2 * math.pi)
     axes = [two * ((np.arange(side, dtype=np.float32) + np.float32(0.5)) / np.float32(side)) - one for side in grid]
@@ -62,7 +62,7 @@ def rope_angles(periods, grid, prefix=0):
 
 
 class RopeEmbed(nn.Cell):
-    """The rotary tables of one picture size at a time, from the parameter `periods`.
+    """The rotary tables of one image size at a time, from the parameter `periods`.
 
     head_width: channels of an attention head, a multiple of 4. prefix: tokens before the patches.
     """
@@ -152,13 +152,13 @@ class DINOv3(nn.Cell):
         self.set_image_size(image_size)
 
     def set_image_size(self, image_size):
-        """Prepares the rotary tables for pictures of (H, W) pixels; free when neither size nor periods changed.
+        """Prepares the rotary tables for images of (H, W) pixels; free when neither size nor periods changed.
 
-        Call it outside any graph: after loading weights, and before pictures of another size.
+        Call it outside any graph: after loading weights, and before images of another size.
         """
         height, width = image_size = tuple(int(side) for side in image_size)
         if min(image_size) < self.patch or height % self.patch or width % self.patch:
-            raise ValueError(f"picture size {height}x{width} is not a multiple of the patch, {self.patch}")
+            raise ValueError(f"image size {height}x{width} is not a multiple of the patch, {self.patch}")
         self.rope_embed.set_grid((height // self.patch, width // self.patch))
         self.image_size = image_size
 
@@ -188,12 +188,12 @@ class DINOv3(nn.Cell):
         return factors
 
     def embed(self, images):
-        """Normalised pictures [B,3,H,W] to tokens [B,prefix+N,D]: the class token, the storage tokens, the patches.
+        """Normalised images [B,3,H,W] to tokens [B,prefix+N,D]: the class token, the storage tokens, the patches.
 
-        Raises ValueError for pictures of another size than the rotary tables were made for.
+        Raises ValueError for images of another size than the rotary tables were made for.
         """
         if tuple(images.shape[2:]) != self.image_size:
-            raise ValueError(f"pictures are {images.shape[2:]}, not {self.image_size}: call set_image_size first")
+            raise ValueError(f"images are {images.shape[2:]}, not {self.image_size}: call set_image_size first")
         batch = images.shape[0]
         tokens = (ops.broadcast_to(self.cls_token, (batch, 1, self.width)),)
         if self.prefix > 1:
@@ -203,7 +203,7 @@ class DINOv3(nn.Cell):
     def run_blocks(self, tokens, first, last):
         """Runs blocks first..last-1 on tokens [B,prefix+N,D].
 
-        Returns (outputs of the tapped blocks among them, each [B,prefix+N,D] and not normalised; tokens after the
+        Returns (outputs of the tapped blocks among them, each [B,prefix+N,D] and not normalized; tokens after the
         last).
         """
         rescaling = self.training and self.rescale is not None
@@ -224,7 +224,7 @@ class DINOv3(nn.Cell):
         return patches
 
     def construct(self, images):
-        """Normalised pictures [B,3,H,W] float32 to one [B,N,D] a tap, N = (H/patch)(W/patch) row by row."""
+        """Normalised images [B,3,H,W] float32 to one [B,N,D] a tap, N = (H/patch)(W/patch) row by row."""
         tapped, _ = self.run_blocks(self.embed(images), 0, self.depth)
         features = ()
         for tokens in tapped:
@@ -342,7 +342,8 @@ def from_huggingface(state, head_width=64):
     """DINOv3 arrays by the names of Hugging Face's `model.safetensors`, e.g. "layer.0.attention.q_proj.weight".
 
     Returns a Conversion, float32. Query, key and value become one matrix. These files hold no rotary periods:
-    they are made anew for heads of `head_width` channels, 64 in every published model, with no official name as origin.
+    they are made again for heads of `head_width` channels, 64 in every published model, with no official name as
+    origin.
     """
     gated = any(name.endswith("mlp.gate_proj.weight") for name in state)
     block = {**_HUGGINGFACE_BLOCK, **(_HUGGINGFACE_GATED if gated else _HUGGINGFACE_MLP)}

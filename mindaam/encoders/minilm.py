@@ -1,6 +1,6 @@
 """MiniLM-L6, a BERT for sentences (Wang et al. 2020; sentence-transformers/all-MiniLM-L6-v2): text to 384 numbers.
 
-A sentence's embedding is the mean of the last hidden state over its tokens, as it is: not normalised.
+A sentence's embedding is the mean of the last hidden state over its tokens, as it is: not normalized.
 """
 
 from functools import lru_cache
@@ -24,7 +24,7 @@ _EPS = 1e-12
 
 
 class Embeddings(nn.Cell):
-    """Word, position and (always the first) segment embeddings, summed and normalised."""
+    """Word, position and (always the first) segment embeddings, summed and normalized."""
 
     def __init__(self, vocabulary, positions, width):
         super().__init__()
@@ -184,7 +184,7 @@ def check_prompt(text, tokenizer=None):
     if not isinstance(text, str):
         raise InputError(f"a sentence must be text, not {type(text).__name__}")
     if not text.strip():
-        raise InputError("the sentence is empty; say in a few words who is looking and why")
+        raise InputError("the sentence is empty; describe the viewer and the task in a few words")
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise InputError("the sentence is not valid UTF-8 text; retype it")
     tokenizer = tokenizer or load_tokenizer(str(model_zoo_dir() / "encoders" / "minilm_l6.tokenizer.json"))

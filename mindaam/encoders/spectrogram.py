@@ -53,7 +53,7 @@ def _filters(old, new):
 def spectrogram(waves):
     """Power spectrogram of sound [B,samples] at 16 kHz: float32 [B,257,F], F = 1 + samples // 353.
 
-    Frames of 512 samples under a periodic Hann window, centred, mirrored at the ends: needs more than 256 samples.
+    Frames of 512 samples under a periodic Hann window, centered, mirrored at the ends: needs more than 256 samples.
     """
     half = WINDOW // 2
     if waves.ndim != 2 or waves.shape[1] <= half:
@@ -72,7 +72,7 @@ def standardise(log_power, over):
     "window", one a row.
     """
     if over not in ("batch", "window"):
-        raise ValueError(f'standardise over "batch" or "window", not {over!r}')
+        raise ValueError(f'standardize over "batch" or "window", not {over!r}')
     axes = (0, 1, 2) if over == "batch" else (1, 2)
     mean = log_power.mean(axes, np.float64, keepdims=True)
     std = log_power.std(axes, np.float64, ddof=1, keepdims=True)
@@ -80,6 +80,6 @@ def standardise(log_power, over):
 
 
 def features(waves, rate, over):
-    """Sound float32 [B,samples] at `rate` -> standardised log spectrograms float32 [B,1,257,F]."""
+    """Sound float32 [B,samples] at `rate` -> standardized log spectrograms float32 [B,1,257,F]."""
     power = spectrogram(resample(np.asarray(waves, np.float32), rate, RATE))
     return standardise(np.log(power + _FLOOR), over)[:, None]

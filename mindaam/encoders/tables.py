@@ -1,4 +1,5 @@
-"""Tables: what a compiled graph reads besides weights. They follow from weights or are drawn anew; nothing stores them.
+"""Tables: what a compiled graph reads besides weights. They follow from weights or are drawn again; nothing stores
+them.
 
 A table is a Parameter that its Cell owns, never a tensor hung on the Cell past its bookkeeping: a graph takes a Tensor
 for a constant, and one from MindSpore's compile cache finds what it reads by name among the Cell's parameters. So that

@@ -43,7 +43,7 @@ class Block(nn.Cell):
 
 
 class Wav2CLIP(nn.Cell):
-    """Standardised log spectrograms [B,1,257,F] -> embeddings [B,512], not normalised."""
+    """Standardised log spectrograms [B,1,257,F] -> embeddings [B,512], not normalized."""
 
     def __init__(self):
         super().__init__()
@@ -72,9 +72,9 @@ class Wav2CLIP(nn.Cell):
 
 
 class AudioEncoder:
-    """Windows of sound, one a film's frame, to embeddings.
+    """Windows of sound, one a video's frame, to embeddings.
 
-    weights: Wav2CLIP's arrays by our names, as `from_official(...).state` has them. normalise: "window" standardises
+    weights: Wav2CLIP's arrays by our names, as `from_official(...).state` has them. normalise: "window" standardizes
     each window's spectrogram by itself; "batch" all together, as released, so that one frame's sound changes another's
     embedding. Raises CheckpointError when names or shapes of the weights do not fit.
     """
@@ -108,7 +108,7 @@ class AudioEncoder:
         if not len(waves):
             return np.zeros((0, self.width), np.float32)
         seen = spectrogram.features(waves, rate, self.normalise)
-        seen = np.pad(seen, [(0, -len(seen) % _AT_ONCE)] + [(0, 0)] * 3)  # a shape of its own would be compiled anew
+        seen = np.pad(seen, [(0, -len(seen) % _AT_ONCE)] + [(0, 0)] * 3)  # a shape of its own would be compiled again
         parts = [seen[start : start + _AT_ONCE] for start in range(0, len(seen), _AT_ONCE)]
         found = [graphs.run(self.model, ms.Tensor(part), by=self._run).asnumpy() for part in parts]
         return np.concatenate(found)[: len(waves)]
@@ -126,7 +126,7 @@ _OF_TRAINING = {
     "audio_encoder.fc.bias": "is a classifier that the embedding does not pass",
     "loss_fn_i.logit_scale": "is the temperature of the training loss",
     "loss_fn_a.logit_scale": "is the temperature of the training loss",
-    **{f"image_transform.{name}": "takes CLIP's picture embeddings, in training only" for name in _LAYERS},
+    **{f"image_transform.{name}": "takes CLIP's image embeddings, in training only" for name in _LAYERS},
 }
 
 

@@ -105,7 +105,7 @@ class AudioVisualFusion(nn.Cell):
     """Equation 32 with a residual: x + what the sound adds to the projected pixels, as far as it is relevant.
 
     q: the projected pixels; gamma, beta: FiLM from the sound that a pixel attends to, zero at the start; g: the gate,
-    how relevant the sound is to the picture; W: the way back to the feature's width.
+    how relevant the sound is to the image; W: the backward pass to the feature's width.
 
     released: norm(x + W [q (1 + g tanh(gamma)) + g beta]), q of x: not the identity at g = 0, W and the norm act all
     the same; one sound a frame. paper: x + W [g (q tanh(gamma) + beta)], q of norm(x), W without a bias: at g = 0, and

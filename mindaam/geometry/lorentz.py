@@ -266,7 +266,7 @@ def exterior_angle(x, y, c, eps=PAPER, axis=-1):
 def sanitize(z, c):
     """The released decoder's guard: NaN -> 0, all to [-1e6, 1e6], and index 0 of the LAST axis to >= 1/sqrt(c) + 1e-4.
 
-    It was meant for a time part; on maps [B,C,H,W] it raises the picture's left column. Kept for released checkpoints.
+    It was meant for a time part; on maps [B,C,H,W] it raises the image's left column. Kept for released checkpoints.
     """
     values = _float(z)
     values = ops.where(ops.isnan(values), ops.zeros_like(values), values)

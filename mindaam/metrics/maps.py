@@ -1,6 +1,6 @@
 """What every metric needs first: a map as float64, at the right size, and the fixated pixels on it.
 
-Fixations are points float [n,2], (x, y) in pixels of the picture, x right and y down from the top left corner: the
+Fixations are points float [n,2], (x, y) in pixels of the image, x right and y down from the top left corner: the
 point (x, y) lies in the pixel of column floor(x) and row floor(y).
 """
 
@@ -24,7 +24,7 @@ def as_map(values, what):
 def as_points(fixations):
     """The fixations as float64 [n,2], n >= 0; InputError when they are something else, or not all finite.
 
-    A blink that a recording keeps as NaN is no fixation: it has to be left out by who knows that it is one.
+    A blink recorded as NaN is not a fixation: the caller has to remove it.
     """
     points = _real(fixations, "list of fixations")
     if points.size == 0:
@@ -38,7 +38,7 @@ def as_points(fixations):
     if not finite.all():
         raise InputError(
             f"{(~finite).sum()} of {len(points)} fixations are not finite numbers, the first at index "
-            f"{int(np.argmin(finite))}; leave blinks and lost gaze out"
+            f"{int(np.argmin(finite))}; remove blinks and missing gaze"
         )
     return points
 
@@ -52,7 +52,7 @@ def points_of(mask):
 def fit(values, size, resize="bilinear"):
     """The map [H,W] at `size` (height, width): unchanged if it has that size, else resized as `resize` says.
 
-    "bilinear" samples between pixel centres with the borders repeated and without averaging when the map shrinks,
+    "bilinear" samples between pixel centers with the borders repeated and without averaging when the map shrinks,
     which is what PyTorch's `interpolate(align_corners=False)` does; None refuses with an InputError.
     """
     if resize not in RESIZES:

@@ -56,7 +56,7 @@ def build_backbone(config):
 
 
 class AAM(nn.Cell):
-    """Pixels, or a film and its sound, and a sentence that says who is looking and why -> a map of where people look.
+    """Pixels, or a video and its sound, and a sentence that says the viewer and the task -> a map of where people look.
 
     `backbone` is frozen but for its adapters; `head` is trained. `config` is the ModelConfig that it was built from.
     """
@@ -78,20 +78,20 @@ class AAM(nn.Cell):
         return [parameter for _, parameter in stored_parameters(self.head)] + lora_parameters(self.backbone)
 
     def grid(self, size):
-        """Patches (h, w) of a picture of size (H, W)."""
+        """Patches (h, w) of an image of size (H, W)."""
         return size[0] // self.config.encoder.patch, size[1] // self.config.encoder.patch
 
     def construct(self, images, sentences, audio=None, clip=False):
-        """Normalised pictures [B,3,H,W], sentence embeddings [B,E] -> map, image, text, anchor points, curvature.
+        """Normalised images [B,3,H,W], sentence embeddings [B,E] -> map, image, text, anchor points, curvature.
 
-        clip: the pictures are the frames of one film; audio: their sound's embeddings, as `infer` takes them.
+        clip: the images are the frames of one video; audio: their sound's embeddings, as `infer` takes them.
         """
         size = images.shape[2:]
         return self.head(self.backbone(images), sentences, self.grid(size), size, audio, clip)
 
     @turn()
     def image_features(self, images):
-        """Backbone features of normalised pictures, float32 NumPy [B,3,H,W]: four [B,N,D] arrays and the size (H, W).
+        """Backbone features of normalized images, float32 NumPy [B,3,H,W]: four [B,N,D] arrays and the size (H, W).
 
         They serve any number of sentences. Raises InputError when the size is not a multiple of the patch.
         """
@@ -102,7 +102,7 @@ class AAM(nn.Cell):
 
     @turn()
     def infer_features(self, features, sentence_embeddings, audio_embeddings=None, *, clip=False):
-        """The head alone: `image_features` of B pictures and embeddings [B,E] or [1,E] -> Attention of NumPy arrays.
+        """The head alone: `image_features` of B images and embeddings [B,E] or [1,E] -> Attention of NumPy arrays.
 
         audio_embeddings and clip as in `infer`.
         """
@@ -119,7 +119,7 @@ class AAM(nn.Cell):
 
     @turn()
     def infer_frames(self, maps, sentence_embedding, size, audio_embeddings=None, *, first=0, clip=True):
-        """Attention of the frames of one film from the `first` on, when the maps of all are there already.
+        """Attention of the frames of one video from the `first` on, when the maps of all are there already.
 
         maps: `film.maps` of the frames, one after the other [T,sum of C_i,h,w]; sentence_embedding: [1,E]; size (H, W);
         audio_embeddings: of all frames; clip: the frames bear on one another. Errors as in `infer`.
@@ -133,14 +133,14 @@ class AAM(nn.Cell):
 
     @turn()
     def infer(self, images, sentence_embeddings, audio_embeddings=None, *, clip=False):
-        """Attention of pictures under sentences, in NumPy.
+        """Attention of images under sentences, in NumPy.
 
-        images: normalised float32 [B,3,H,W], H and W multiples of the patch; sentence_embeddings: [B,E], or [1,E] for
-        all of them. clip: the pictures are the frames of one film, in order, and bear on one another; then
+        images: normalized float32 [B,3,H,W], H and W multiples of the patch; sentence_embeddings: [B,E], or [1,E] for
+        all of them. clip: the images are the frames of one video, in order, and bear on one another; then
         audio_embeddings may give each frame's sound, [B,K,A] for the `sound.tokens` K windows of a frame, or [B,A]
         where `sound.fusion` is "released". Returns Attention: map [B,1,H,W] in 0..1, image_point, text_point,
         anchor_point [B,128], curvature [], gate [B] or None. Raises InputError for other shapes, for sound without a
-        film, and for a branch that this model does not have.
+        video, and for a branch that this model does not have.
         """
         images = self._pictures(images)
         self._sentences(sentence_embeddings, len(images))  # refused before the backbone's long work
@@ -149,10 +149,10 @@ class AAM(nn.Cell):
         return self.infer_features(features, sentence_embeddings, audio_embeddings, clip=clip)
 
     def _pictures(self, images):
-        """Pictures as float32 [B,3,H,W]; InputError for another shape, or sides that are no multiples of the patch."""
+        """Images as float32 [B,3,H,W]; InputError for another shape, or sides that are no multiples of the patch."""
         images, patch = np.ascontiguousarray(images, np.float32), self.config.encoder.patch
         if images.ndim != 4 or images.shape[1] != 3 or any(side < patch or side % patch for side in images.shape[2:]):
-            raise InputError(f"pictures must be [B,3,H,W] with H and W multiples of {patch}, got {list(images.shape)}")
+            raise InputError(f"images must be [B,3,H,W] with H and W multiples of {patch}, got {list(images.shape)}")
         return images
 
     def _sentences(self, embeddings, batch):
@@ -165,18 +165,18 @@ class AAM(nn.Cell):
         return np.ascontiguousarray(np.broadcast_to(embeddings, (batch, width)))
 
     def _audio(self, embeddings, batch, clip):
-        """Sound embeddings as float32, or None; InputError when they or films are not for this model."""
+        """Sound embeddings as float32, or None; InputError when they or videos are not for this model."""
         config = self.config
         for wanted, branch, what in (
             (embeddings is not None, config.audio, "sound"),
             (clip, config.temporal, "films"),
         ):
             if wanted and branch is None:
-                raise InputError(f"the model {config.name} has no branch for {what}; give it single pictures")
+                raise InputError(f"the model {config.name} has no branch for {what}; give it single images")
         if embeddings is None:
             return None
         if not clip:
-            raise InputError("sound goes with the frames of one film; say clip=True, or leave the sound out")
+            raise InputError("sound goes with the frames of one video; say clip=True, or leave the sound out")
         embeddings = np.asarray(embeddings, np.float32)
         windows = () if config.sound.fusion == "released" else (config.sound.tokens,)
         wanted = (batch, *windows, config.audio.width)

@@ -16,7 +16,7 @@ Count = Annotated[int, Field(gt=0, le=256)]  # of heads, blocks, tokens beside t
 Side = Annotated[int, Field(gt=0, le=4096)]  # pixels
 Mean = Annotated[float, Field(ge=0, le=255)]
 Spread = Annotated[float, Field(ge=1e-4, le=255)]
-MOST_PATCHES = 1 << 16  # of one picture: 4096 x 4096 pixels in patches of 16
+MOST_PATCHES = 1 << 16  # of one image: 4096 x 4096 pixels in patches of 16
 
 
 class EncoderConfig(Schema):
@@ -50,10 +50,10 @@ class TextConfig(Schema):
 
 
 class TemporalConfig(Schema):
-    """Fokker-Planck blocks along a film's frames, one at each of some of the four depths.
+    """Fokker-Planck blocks along a video's frames, one at each of some of the four depths.
 
     taps: those depths, 0 (shallow) to 3 (deep). frames: time points of the learned time embedding, which is resampled
-    for films of another length. heads, mlp_ratio: of the attention along time and of its feed-forward. steps: how many
+    for videos of another length. heads, mlp_ratio: of the attention along time and of its feed-forward. steps: how many
     Lie-Trotter steps of length 1/steps are taken, all with the same kernel and rates. clip: frames that the model sees
     at once, in training and in prediction.
     """
@@ -89,7 +89,7 @@ class AudioConfig(Schema):
 
 
 class SoundConfig(Schema):
-    """How a film's sound reaches a model with an audio section: the switches in which `paper` and `released` differ.
+    """How a video's sound reaches a model with an audio section: the switches in which `paper` and `released` differ.
 
     fusion: the form of the fusion. tokens: windows of sound a frame, `spacing` seconds apart, the middle one at the
     frame. resampling: to the encoder's rate, by a polyphase filter or by the released windowed sinc. normalise: the
@@ -143,7 +143,7 @@ class HeadConfig(Schema):
 class ModelConfig(Schema):
     """One model: its parts and the switches in which `paper` and `released` differ.
 
-    temporal, audio: None for a model of single pictures, and of silent ones.
+    temporal, audio: None for a model of single images, and of silent ones.
     """
 
     name: Name
@@ -188,7 +188,7 @@ class ModelConfig(Schema):
     @model_validator(mode="after")
     def _films_fit(self):
         if self.audio and not self.temporal:
-            raise ValueError("an audio section needs a temporal one: sound belongs to a film")
+            raise ValueError("an audio section needs a temporal one: sound belongs to a video")
         if self.temporal:
             widths = [self.head.neck_widths[tap] for tap in self.temporal.taps]
             if any(width % self.temporal.heads for width in widths):

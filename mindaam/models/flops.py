@@ -1,8 +1,8 @@
 """How much a model computes, on paper: multiply-adds of its matrix products and convolutions, from its configuration.
 
 One multiply-add is two floating-point operations (FLOP). Norms, activations, softmax, resizing and the hyperbolic maps
-are left out: about a hundredth of the arithmetic, though not of the time, since memory bounds them. The encoders of
-sentences and sound are left out too: a sentence, and a film's sound, is encoded once and kept.
+are skipped: about a hundredth of the arithmetic, though not of the time, since memory bounds them. The encoders of
+sentences and sound are skipped too: a sentence, and a video's sound, is encoded once and kept.
 """
 
 FLOP = 2  # of a multiply-add
@@ -14,7 +14,7 @@ PARTS = ("backbone", "adapters", "neck", "temporal", "fusion", "hierarchy", "dec
 def forward_flops(config, frames=None, answered=None, sound=None):
     """FLOP of one forward pass by part, {part: int} with all of PARTS.
 
-    config: ModelConfig. frames: None for one picture, else the frames of a clip, for all of which the result is.
+    config: ModelConfig. frames: None for one image, else the frames of a clip, for all of which the result is.
     answered: frames of the clip that are decoded, by default all. sound: whether the clip has any, by default when the
     model has a branch for it. Raises ValueError for a clip without a temporal section.
     """
@@ -29,7 +29,7 @@ def forward_flops(config, frames=None, answered=None, sound=None):
 
 
 def training_flops(config, frames=None, answered=None, sound=None, *, adapted=None, recompute=False):
-    """FLOP of one training step on one picture, or on one clip, forward and backward, by part as `forward_flops`.
+    """FLOP of one training step on one image, or on one clip, forward and backward, by part as `forward_flops`.
 
     adapted: of the last how many blocks the adapters are trained, by default all that have them; below the first of
     them no gradient flows, and the backbone costs its forward pass alone. recompute: these blocks are computed a second
@@ -37,7 +37,7 @@ def training_flops(config, frames=None, answered=None, sound=None, *, adapted=No
 
     Where gradients flow, a layer costs its forward pass twice more: for the gradients of its inputs and of its weights.
     A frozen layer saves the second. So does the neck the first, when no gradient goes on into the backbone. The losses
-    and the optimizer, which are a few operations a value, are left out.
+    and the optimizer, which are a few operations a value, are skipped.
     """
     adapted = config.lora.last_n_blocks if adapted is None else min(adapted, config.lora.last_n_blocks)
     count, depth, blocks = frames or 1, config.encoder.depth, _backbone(config)
@@ -52,7 +52,7 @@ def training_flops(config, frames=None, answered=None, sound=None, *, adapted=No
 
 
 def _backbone(config):
-    """FLOP a picture of the patch embedding, and of a block: its dense layers, its attention, its adapters."""
+    """FLOP an image of the patch embedding, and of a block: its dense layers, its attention, its adapters."""
     encoder, patches = config.encoder, _patches(config)
     tokens, width = encoder.prefix + patches, encoder.width
     adapters = config.lora.rank * (width + 3 * width + width + width)  # of qkv, D to 3D, and of proj, D to D

@@ -23,7 +23,7 @@ DYNAMICS = {"paper": dynamics.PAPER, "released": dynamics.RELEASED, "attention":
 class Attention(NamedTuple):
     """A model's answer: map [B,1,H,W] in 0..1, points [B,n] on the hyperboloid (space parts), curvature [] > 0.
 
-    gate: how relevant each frame's sound is to its picture, [B] in (0, 1); None where no sound was given.
+    gate: how relevant each frame's sound is to its image, [B] in (0, 1); None where no sound was given.
     """
 
     map: object
@@ -62,7 +62,7 @@ class Neck(nn.Cell):
 
 
 class Hierarchy(nn.Cell):
-    """The points of equation 6: general attention, the sentence's condition, the picture's instance."""
+    """The points of equation 6: general attention, the sentence's condition, the image's instance."""
 
     def __init__(self, visual_width, text_width, point_width, anchor_std, eps):
         super().__init__()
@@ -113,7 +113,7 @@ def audio_fusion(config):
 
 
 class AttentionHead(nn.Cell):
-    """Backbone features and a sentence in, attention out; the pictures are single ones or the frames of one film."""
+    """Backbone features and a sentence in, attention out; the images are single ones or the frames of one video."""
 
     def __init__(self, config):
         super().__init__()
@@ -136,7 +136,7 @@ class AttentionHead(nn.Cell):
         )
 
     def along_video(self, maps):
-        """Feature maps [T,C_i,h,w] of one film's frames, those of some depths mixed along time: the maps of all."""
+        """Feature maps [T,C_i,h,w] of one video's frames, those of some depths mixed along time: the maps of all."""
         for i in range(len(self.temporal_taps)):
             tap = self.temporal_taps[i]
             mixed, _ = self.temporal[i](maps[tap].expand_dims(0))
@@ -144,7 +144,7 @@ class AttentionHead(nn.Cell):
         return maps
 
     def with_sound(self, maps, audio):
-        """The maps of one film's frames, the deepest fused with their sound, and the gate [T,1,1].
+        """The maps of one video's frames, the deepest fused with their sound, and the gate [T,1,1].
 
         audio: embeddings, [T,K,A] where `sound.fusion` is "paper", [T,A] where it is "released".
         """
@@ -154,7 +154,7 @@ class AttentionHead(nn.Cell):
     def construct(self, features, sentence, grid, size, audio=None, clip=False):
         """features: four [B,N,D]; sentence [B,E]; grid (h, w) of the patches; size (H, W) of the map -> Attention.
 
-        clip: the pictures are the frames of one film, and audio, when given, is their sound as `with_sound` takes it;
+        clip: the images are the frames of one video, and audio, when given, is their sound as `with_sound` takes it;
         only for a model with those branches.
         """
         return self.from_maps(self.neck(features, grid), sentence, size, audio, clip)

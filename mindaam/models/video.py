@@ -1,4 +1,4 @@
-"""A model's head on films, cut in two where memory asks for it.
+"""A model's head on videos, cut in two where memory asks for it.
 
 Compiled as one graph, the head keeps every layer's values for all T frames at once: 7 GB for 16 frames of the bundled
 model. What mixes frames is cheap and comes first; what is costly, the decoder, sees one frame at a time.
@@ -23,7 +23,7 @@ class _Along(nn.Cell):
         self.head, self.widths = head, widths
 
     def construct(self, together, audio=None):
-        """[T,sum of C_i,h,w] -> the same, mixed along the film; with sound, also its gate [T,1,1]."""
+        """[T,sum of C_i,h,w] -> the same, mixed along the video; with sound, also its gate [T,1,1]."""
         maps = self.head.along_video(ops.split(together, self.widths, 1))
         if audio is None:
             return ops.concat(maps, 1)
@@ -44,7 +44,7 @@ class _Decoded(nn.Cell):
 
 
 class VideoHead:
-    """The head of an AAM on the frames of a film. Arrays are NumPy's, float32; the model's weights are not copied."""
+    """The head of an AAM on the frames of a video. Arrays are NumPy's, float32; the model's weights are not copied."""
 
     def __init__(self, model):
         self._model, widths = model, model.config.head.neck_widths
@@ -52,7 +52,7 @@ class VideoHead:
 
     @turn()
     def maps(self, features):
-        """The neck's maps of `AAM.image_features`, side by side: [B, sum of C_i, h, w]; each picture by itself."""
+        """The neck's maps of `AAM.image_features`, side by side: [B, sum of C_i, h, w]; each image by itself."""
         taps, size = features
         taps = ms.mutable(tuple(ms.Tensor(tap) for tap in taps))
         maps = graphs.run(self._model.head.neck, taps, self._model.grid(size))

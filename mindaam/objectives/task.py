@@ -1,9 +1,9 @@
-"""How far a predicted map is from where people looked: KLD, CC and SIM as losses (equations 24-26).
+"""KLD, CC and SIM as losses between a predicted map and the ground truth (equations 24-26).
 
-A map holds one density per picture, shaped [B,1,H,W] or [B,H,W]; it need not sum to 1, each term normalises what it
-needs. Every term is computed in float32 whatever the input's precision, because sums over a hundred thousand pixels
-do not fit half precision. The reductions are those of the released code: over a picture first, then the mean over
-the pictures, so that a picture counts the same whatever its mass.
+A map holds one density per image, shaped [B,1,H,W] or [B,H,W]; it need not sum to 1, each term normalizes what it
+needs. Every term is computed in float32 at any input precision, because sums over a hundred thousand pixels
+do not fit half precision. The reductions are those of the released code: over an image first, then the mean over
+the images, so that an image counts the same at any mass.
 """
 
 import mindspore as ms

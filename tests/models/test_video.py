@@ -162,7 +162,7 @@ def test_pynative_equals_graph_mode_and_features_serve_films_too(released, clip,
 @pytest.mark.parametrize(
     ("audio", "clip", "message"),
     [
-        (sound(), False, "sound goes with the frames of one film; say clip=True"),
+        (sound(), False, "sound goes with the frames of one video; say clip=True"),
         (sound(FRAMES - 1), True, rf"sound embeddings must be \[{FRAMES},{AUDIO_WIDTH}\].*got \[{FRAMES - 1},"),
         (sound()[:, :-1], True, rf"must be \[{FRAMES},{AUDIO_WIDTH}\]"),
         (sound()[0], True, rf"must be \[{FRAMES},{AUDIO_WIDTH}\]"),

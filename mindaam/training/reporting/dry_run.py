@@ -16,11 +16,11 @@ GIGA = 1e9
 # a second to and from its memory.
 ASCEND_FLOPS, ASCEND_SHARE, ASCEND_BYTES = 313e12, 0.4, 1.6e12
 DEVICES = (1, 8, 32)  # that seconds are told for: one, a machine, four machines
-# Values that the way back needs, counted in the Cells' code: of a transformer block, in widths a token, beside one
+# Values that the backward pass needs, counted in the Cells' code: of a transformer block, in widths a token, beside one
 # number a head and a pair of tokens (x, norm, q, k, v, mixed values, sum, norm, and 4 + 4 of the perceptron);
 BLOCK_VALUES = 16
 STAGE_VALUES = 20  # of a decoder stage, maps of its size and width
-MAP_VALUES = 14  # of the output and the losses, maps of the picture's size
+MAP_VALUES = 14  # of the output and the losses, maps of the image's size
 TEMPORAL_VALUES = 19  # of a temporal block, in widths a place and frame, beside twice the feed-forward's ratio
 FUSION_VALUES = (2, 10)  # of the fusion, in the map's widths and in the attention's a place and frame
 
@@ -28,9 +28,9 @@ FUSION_VALUES = (2, 10)  # of the fusion, in the map's widths and in the attenti
 class Load(NamedTuple):
     """What one rank does in a step.
 
-    pictures: that go through the model at once; calls: of so many make a step of pictures; clips: make a step of films,
+    images: that go through the model at once; calls: of so many make a step of images; clips: make a step of videos,
     a call each. ema: whether an average of the weights is kept. recompute: the backbone's blocks are computed again on
-    the way back. bytes: of a value in the backbone, 2 for float16 and bfloat16. sharers: of the optimizer's state.
+    the backward pass. bytes: of a value in the backbone, 2 for float16 and bfloat16. sharers: of the optimizer's state.
     """
 
     pictures: int
@@ -79,7 +79,7 @@ def outline(model, config, flops=None):
     *_, (_, _, trained, _, weights) = parameter_rows(model)
     kept = {"weights": weights, "gradients": FLOAT * trained, "AdamW's moments": 2 * FLOAT * trained}
     lines = [[what, f"{size / 1e6:,.1f} MB"] for what, size in kept.items()]
-    sections = {"Memory, activations left out": _aligned(lines)}
+    sections = {"Memory, without activations": _aligned(lines)}
     if flops:
         sections["Arithmetic of a step, about"] = _aligned(_flops_lines(flops, {kind: kind for kind in flops}))
     return _text(model, config, sections)
@@ -133,8 +133,8 @@ def memory(model, config, load):
     """{what: bytes} that a device needs for training; estimated, see the constants above for what is counted.
 
     Weights, gradients, AdamW's two moments, sums of accumulated gradients and the average are float32 and counted;
-    "activations" are of the step, of pictures or a clip, that needs more. Not counted: what kernels need for the
-    moment, code, communication, and the pictures that are read ahead.
+    "activations" are of the step, of images or a clip, that needs more. Not counted: what kernels need for the
+    moment, code, communication, and the images that are read ahead.
     """
     *_, (_, _, trained, _, weights) = parameter_rows(model)
     return {
@@ -148,7 +148,7 @@ def memory(model, config, load):
 
 
 def activations(model, frames, decoded, clip, load):
-    """Bytes of the values that the way back needs. model: AAM; frames: pictures, or frames of one clip, of which
+    """Bytes of the values that the backward pass needs. model: AAM; frames: images, or frames of one clip, of which
     `decoded` are decoded; clip: whether they are frames of one."""
     config = model.config
     encoder, head = config.encoder, config.head
@@ -182,8 +182,8 @@ def _memory_text(model, config):
     lines = [[what, f"{size / GIGA:,.2f} GB"] for what, size in found.items() if size]
     lines.append(["all", f"{sum(found.values()) / GIGA:,.2f} GB"])
     note = (
-        "Activations are the values that gradients need. On a CPU, MindSpore's graphs hold on to more: 0.6 GB a "
-        "picture\nwere measured with the bundled small model, 0.23 GB by this estimate."
+        "Activations are the values that gradients need. On a CPU, MindSpore's graphs hold more: 0.6 GB per "
+        "image\nwere measured with the bundled small model, 0.23 GB by this estimate."
     )
     return f"{_aligned(lines)}\n{note}"
 
@@ -192,7 +192,7 @@ def _memory_text(model, config):
 
 
 def _steps(settings, config, load):
-    """{kind of step: (pictures or frames a call, of these decoded, whether they are a clip, calls)}."""
+    """{kind of step: (images or frames a call, of these decoded, whether they are a clip, calls)}."""
     steps = {"pictures": (load.pictures, load.pictures, False, load.calls)}
     if settings.temporal is not None:
         frames = config.sampling.clip
@@ -220,7 +220,7 @@ def step_flops(model, config, load):
 
 def step_bytes(model, config, load):
     """{kind of step: bytes} that one step of one rank moves, at least: in each call the weights are read three times
-    and what the way back needs is written and read; an update reads and writes what it keeps of each parameter."""
+    and what the backward pass needs is written and read; an update reads and writes what it keeps of each parameter."""
     *_, (_, parameters, trained, _, _) = parameter_rows(model)
     found = {}
     for kind, (*call, calls) in _steps(model.config, config, load).items():
@@ -243,12 +243,12 @@ def _arithmetic_text(model, config):
     lines = _flops_lines(found, named)
     lines.append(["GB moved (estimate)", *(f"{moved[kind] / GIGA:,.1f}" for kind in found)])
     for devices in DEVICES:
-        shared = config.require_ranks(devices) is None
+        shared = config.problem_with_ranks(devices) is None
         each = seconds(model, config, load_of(config, devices)) if shared else {}
         label = f"seconds on {devices} Ascend 910B3 (estimate)"
         lines.append([label, *(f"{each[kind]:.3g}" if shared else "cannot be shared" for kind in found)])
     note = (
-        f"In brackets the pictures or frames of a step. The seconds are at {ASCEND_SHARE:.0%} of the nominal "
+        f"In brackets the images or frames of a step. The seconds are at {ASCEND_SHARE:.0%} of the nominal "
         f"{ASCEND_FLOPS / 1e12:.0f} TFLOP a second in bfloat16,\nor at the nominal {ASCEND_BYTES / 1e12:.1f} TB "
         "a second of its memory, whichever is longer: assumptions. Nothing has been run on that device,\nand waiting "
         "for data or other ranks is not in them."

@@ -14,8 +14,8 @@ METRICS = ("CC", "SIM", "KLD")
 def held_out_scores(model, encode, name, reader, config, world, audio_encoding=None):
     """[sum of CC, of SIM, of KLD, number of maps] over this rank's part of a reader's split.
 
-    model: AAM in evaluation mode; config: CorpusConfig; world: World; audio_encoding: AudioEncoding with
-    which videos are scored, so that the best model is chosen with the branch that it is trained with; None without.
+    model: AAM in evaluation mode; config: CorpusConfig; world: World; audio_encoding: the run's AudioEncoding, so that
+    the best model is chosen with the audio branch that it is trained with; None to score without audio.
     """
     count = config.validation["videos" if reader.is_video else "images"]
     sums = np.zeros(4)
