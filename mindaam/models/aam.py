@@ -168,15 +168,15 @@ class AAM(nn.Cell):
         """Sound embeddings as float32, or None; InputError when they or videos are not for this model."""
         config = self.config
         for wanted, branch, what in (
-            (embeddings is not None, config.audio, "sound"),
-            (clip, config.temporal, "films"),
+            (embeddings is not None, config.audio, "audio"),
+            (clip, config.temporal, "videos"),
         ):
             if wanted and branch is None:
                 raise InputError(f"the model {config.name} has no branch for {what}; give it single images")
         if embeddings is None:
             return None
         if not clip:
-            raise InputError("sound goes with the frames of one video; say clip=True, or leave the sound out")
+            raise InputError("audio belongs to the frames of one video; set clip=True, or remove the audio")
         embeddings = np.asarray(embeddings, np.float32)
         windows = () if config.sound.fusion == "released" else (config.sound.tokens,)
         wanted = (batch, *windows, config.audio.width)

@@ -68,7 +68,7 @@ def _backbone(config):
 def _head(config, frames, answered, sound):
     """{part: FLOP} of all that stands on the backbone."""
     if frames is not None and config.temporal is None:
-        raise ValueError(f"the model {config.name} has no temporal section, so it sees no clips")
+        raise ValueError(f"the model {config.name} has no temporal section, so it has no clips")
     count = frames or 1
     decoded = min(answered or count, count)
     heard = frames is not None and config.audio is not None and sound is not False

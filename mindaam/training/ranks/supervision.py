@@ -85,7 +85,7 @@ class Supervision:
         self._show()
         obeyed = self.failure is None or self.failure.code == STOPPED
         if self.interrupts > 1 or (self.interrupts and code != 0 and obeyed):
-            print_message("stopped before all ranks ended by themselves; the run continues from its last checkpoint")
+            print_message("stopped before all ranks had exited; the run can continue from its last checkpoint")
             return STOPPED
         if self.failure is None and code == 0:
             return 0

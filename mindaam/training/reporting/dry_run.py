@@ -77,7 +77,7 @@ def outline(model, config, flops=None):
     model: a Cell; config: Schema; flops: {kind of step: {part: FLOP}}, about, None where nobody counts them.
     """
     *_, (_, _, trained, _, weights) = parameter_rows(model)
-    kept = {"weights": weights, "gradients": FLOAT * trained, "AdamW's moments": 2 * FLOAT * trained}
+    kept = {"weights": weights, "gradients": FLOAT * trained, "optimizer state (AdamW)": 2 * FLOAT * trained}
     lines = [[what, f"{size / 1e6:,.1f} MB"] for what, size in kept.items()]
     sections = {"Memory, without activations": _aligned(lines)}
     if flops:
@@ -140,7 +140,7 @@ def memory(model, config, load):
     return {
         "weights": weights,
         "gradients": FLOAT * trained,
-        "AdamW's moments": 2 * FLOAT * trained // load.sharers,
+        "optimizer state (AdamW)": 2 * FLOAT * trained // load.sharers,
         "accumulated gradients": FLOAT * trained if max(load.calls, load.clips) > 1 else 0,
         "average of the weights": FLOAT * trained if load.ema else 0,
         "activations": max(activations(model, *step[:3], load) for step in _steps(model.config, config, load).values()),
