@@ -250,7 +250,8 @@ def test_the_sound_branch_learns_from_films_with_sound_and_a_loss_of_nothing_sto
     audio_encoding = AudioEncoding(
         loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False
     )  # as the model's `sound.tokens`
-    _, _, run, state = train(RECIPE, changes, tiny=True, out=tmp_path / "run", audio_encoding=audio_encoding)
+    trained = train(RECIPE, changes, tiny=True, out=tmp_path / "run", audio_encoding=audio_encoding)
+    run, state = trained.task, trained.state
     told = rows(tmp_path / "run")
     assert [row["kind"] for row in told] == [CLIPS_WITH_AUDIO] * 5 and state.done == {SHARED: 5, TEMPORAL: 5, SOUND: 5}
     assert {float(row["gate"]) > 0 for row in told} == {True, False}  # an attack, and none
