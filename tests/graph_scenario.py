@@ -41,6 +41,7 @@ from mindaam.training.tasks.phases_objective import PhaseObjective, frozen_outpu
 from mindaam.training.tasks.sounding_object import SoundingObjectTask, build
 from mindaam.training.tasks.sounding_object_scores import predict
 from mindaam.training.tasks.synthetic_videos import SyntheticVideosTask
+from mindaam.training.tasks.task import Setup
 from tests.models import tiny, tiny_video
 from tests.training.corpus_root import make_corpus
 from tests.training.feeding.test_corpus_source import loudness
@@ -174,7 +175,7 @@ def corpus():
         for _ in range(2):
             terms, norm = forward_backward(task, state, part, task.rate(state.number, part.place))
             means = dict(zip(task.terms, terms.tolist(), strict=True))
-            state = after_step(task, state, part, means, norm, Path(place), ALONE)
+            state = after_step(task, state, part, means, norm, Setup(Path(place), ALONE, None))
         yield [parameter.asnumpy() for _, parameter in sorted(trained_state(task).items())]
 
 

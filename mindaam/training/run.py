@@ -62,8 +62,9 @@ def train(
         progress.say(note)
 
     # ---- data and model; the place reached -------------------------------------------------------------------------
-    task = module.open_task(config, Setup(folder, world, progress, tiny, skip_damaged, audio_encoding))
-    progress = Progress(task.total, quiet=not world.is_first)
+    setup = Setup(folder, world, progress, tiny, skip_damaged, audio_encoding)
+    task = module.open_task(config, setup)
+    setup = setup._replace(progress=Progress(task.total, quiet=not world.is_first))
     with closing(task), StopRequest() as request:
         state = checkpoint_content.first_state(task)
         if found:
@@ -74,14 +75,14 @@ def train(
 
         # ---- steps -------------------------------------------------------------------------------------------------
         if world.is_first:
-            write_description(folder, task, world, progress)
-        with closing(Logs(folder, task, state.number, world, progress)) as logs:
-            state, finished = train_steps(task, state, folder, logs, world, progress, request)
+            write_description(task, setup)
+        with closing(Logs(task, state.number, setup)) as logs:
+            state, finished = train_steps(task, state, setup, logs, request)
 
         # ---- what is left behind -----------------------------------------------------------------------------------
         if finished and world.is_first:
             for line in task.finish(folder, state.best):
-                progress.say(line)
+                setup.progress.say(line)
         distributed.barrier(world)  # the others do not leave while rank 0 still writes
     return Trained(folder, finished, task, state, world.is_first)
 

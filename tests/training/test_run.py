@@ -33,6 +33,7 @@ from mindaam.training.tasks import corpus as task_corpus
 from mindaam.training.tasks.corpus import CorpusTask, require_temporal
 from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.training.tasks.corpus_objective import PARTS, SHARED, SOUND, TEMPORAL, optimizers
+from mindaam.training.tasks.task import Setup
 from mindaam.zoo.factory import create_model
 from tests.data.datasets import image_trees
 from tests.models.tiny_video import CHANGES, NAME
@@ -96,7 +97,7 @@ def test_without_held_out_splits_the_newest_model_is_kept(monkeypatch, tmp_path)
     )  # fmt: skip
     task.score = partial(CorpusTask.score, task)
     for model.number in (1, 2):
-        state, score = scored(task, state, tmp_path, logs, ALONE, progress)
+        state, score = scored(task, state, Setup(tmp_path, ALONE, progress), logs)
         assert score == state.best == 0.0
     assert kept == [1, 2]
 
@@ -110,7 +111,7 @@ def test_an_audio_encoder_that_is_not_here_is_stated_once():
 
     model = build_model(NAME, "paper", changes={**CHANGES, "audio": {**CHANGES["audio"], "name": "wav2clip"}})
     assert open_audio_encoding(model.config, Line()) is None
-    assert Line.said == ["videos are trained and scored without audio: the weights of wav2clip are not here"]
+    assert Line.said == ["videos are trained and scored without audio: the weights of wav2clip are not installed"]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from mindaam.training.feeding.corpus import described, fingerprint, open_corpus,
 from mindaam.training.ranks.distributed import ALONE
 from mindaam.training.tasks import corpus as corpus_task
 from mindaam.training.tasks.corpus_config import TINY_RUN, CorpusConfig
+from mindaam.training.tasks.task import Setup
 from tests.data.datasets import video_trees
 from tests.training.corpus_root import FILMS, PICTURES, make_corpus
 
@@ -164,7 +165,7 @@ def test_unseen_sets_have_no_say_in_which_model_is_the_best(tmp_path, monkeypatc
     )  # fmt: skip
     task.score = partial(corpus_task.CorpusTask.score, task)
     state = State(number=3, place=SamplerState(1, 0))
-    more = tmp_path, SimpleNamespace(epoch=said.append), ALONE, SimpleNamespace(say=said.append)
+    more = Setup(tmp_path, ALONE, SimpleNamespace(say=said.append)), SimpleNamespace(epoch=said.append)
     state, score = loop.scored(task, state, *more)
     assert score == state.best == pytest.approx(0.5)
     assert said[1]["avad_CC"] == pytest.approx(0.9) and "avad CC 0.9000" in said[2]
