@@ -3,10 +3,10 @@
 from mindspore import nn, ops
 
 from mindaam.decoder.gaussian_head import GaussianHead
-from mindaam.decoder.normalization import GroupNorm
-from mindaam.decoder.scale_modulation import pointwise
 from mindaam.decoder.stage import SkipFusion, UpStage
 from mindaam.decoder.variant import PAPER
+from mindaam.kernels.convolutions import pointwise
+from mindaam.kernels.normalization import GroupNorm
 
 
 class HyperbolicDecoder(nn.Cell):

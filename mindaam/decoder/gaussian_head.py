@@ -3,10 +3,10 @@
 from mindspore import nn, ops
 
 from mindaam.decoder.modulation import POINT_NORM_BOUND, curvature_of, log_scale
-from mindaam.decoder.normalization import image_mean
 from mindaam.decoder.scale_modulation import ScaleModulation
 from mindaam.decoder.variant import PAPER
 from mindaam.geometry.cells import LorentzDistance, LorentzDistanceToOrigin, LorentzLog0, LorentzMap
+from mindaam.kernels.reductions import image_mean
 
 
 def axis_gaussians(length, centre, width):

@@ -3,11 +3,11 @@
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
-from mindaam.decoder.normalization import image_mean
 from mindaam.decoder.variant import PAPER
 from mindaam.geometry.cells import LorentzMap, LorentzPairwiseDistance
-from mindaam.kernels.activations import softplus
 from mindaam.kernels.broadcasting import spread
+from mindaam.kernels.elementwise import softplus
+from mindaam.kernels.reductions import image_mean
 
 POINT_NORM_BOUND = 8.0  # tangent vectors longer than this are shortened: sinh(8) is 1490, still exact in float32
 

@@ -13,11 +13,12 @@ from mindaam.decoder.modulation import (
     per_channel,
     times,
 )
-from mindaam.decoder.normalization import image_mean
 from mindaam.decoder.variant import PAPER
 from mindaam.geometry import lorentz
 from mindaam.geometry.cells import LorentzDistanceToOrigin, LorentzLog0, LorentzMap
 from mindaam.kernels.broadcasting import spread
+from mindaam.kernels.convolutions import depthwise, pointwise
+from mindaam.kernels.reductions import image_mean
 
 ROW_NORM_BOUND = 10.0  # of the released code only
 SMALLEST_LENGTH = 1e-6  # of a vector whose length is divided by
@@ -85,24 +86,15 @@ class PixelGate(nn.Cell):
         return self.round_trip(times(tangent, 1 + gate), curvature)
 
 
-def _depthwise(channels, dilation):
-    return nn.Conv2d(channels, channels, 3, pad_mode="pad", padding=dilation, dilation=dilation, group=channels)
-
-
-def pointwise(channels_in, channels_out, has_bias=True):
-    """1x1 convolution."""
-    return nn.Conv2d(channels_in, channels_out, 1, has_bias=has_bias)
-
-
 class ScaleOperators(nn.Cell):
     """O_s(F): local (depthwise 3x3), dilated (depthwise 3x3, dilation 2), global (mean), each with 1x1 and SiLU."""
 
     def __init__(self, channels, variant=PAPER):
         super().__init__()
         self.pixel_gate = PixelGate(channels, variant)
-        self.local_depthwise = _depthwise(channels, 1)
+        self.local_depthwise = depthwise(channels)
         self.local_mix = pointwise(channels, channels)
-        self.dilated_depthwise = _depthwise(channels, 2)
+        self.dilated_depthwise = depthwise(channels, dilation=2)
         self.dilated_mix = pointwise(channels, channels)
         self.global_mix = pointwise(channels, channels)
 

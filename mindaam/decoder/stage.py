@@ -3,10 +3,11 @@
 from mindspore import nn, ops
 
 from mindaam.decoder.modulation import SentenceFiLM, SqueezeExcitation, times
-from mindaam.decoder.normalization import GroupNorm
-from mindaam.decoder.scale_modulation import ScaleModulation, pointwise
+from mindaam.decoder.scale_modulation import ScaleModulation
 from mindaam.decoder.spatial_focus import SpatialFocus
 from mindaam.decoder.variant import PAPER
+from mindaam.kernels.convolutions import pointwise
+from mindaam.kernels.normalization import GroupNorm
 
 GROUPS = 8
 

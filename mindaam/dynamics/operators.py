@@ -11,10 +11,9 @@ Given a row-stochastic kernel, 0 <= dt <= 1, dt nu <= 1/2 and dt lambda <= 1, al
 
 from mindspore import ops
 
-from mindaam.kernels.activations import softplus
+from mindaam.kernels.attention import times_transposed
+from mindaam.kernels.elementwise import softplus
 
-# A @ B^T in one operator: transposing the keys first costs several times the product.
-_times_transposed = ops.BatchMatMul(transpose_b=True)
 SMALLEST_MASS = 1e-6  # added to the mass that is divided by: a frame in which nothing is positive stays zero
 
 
@@ -24,7 +23,7 @@ def transition_kernel(queries, keys, temperature):
     queries, keys [...,T,d] -> [...,T,T]; each row is positive and sums to 1.
     """
     sharpness = queries.shape[-1] ** -0.5 / temperature
-    return ops.softmax(_times_transposed(queries * sharpness, keys), -1)
+    return ops.softmax(times_transposed(queries * sharpness, keys), -1)
 
 
 def drift(u, kernel, dt):

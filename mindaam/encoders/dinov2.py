@@ -12,6 +12,7 @@ from mindspore.common.initializer import Normal, initializer
 from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.tables import add_table
 from mindaam.encoders.vit import Block, dense
+from mindaam.kernels.convolutions import patches
 
 # What `DINOv2` takes for each published model without register tokens and with a plain perceptron.
 VARIANTS = {
@@ -56,10 +57,7 @@ def resize_positions(table, grid):
 
 
 class PatchEmbed(nn.Cell):
-    """Non-overlapping patches to tokens, [B,3,H,W] to [B,N,D], row by row.
-
-    A convolution whose stride is its kernel is one matrix product; MindSpore's convolution is far slower on a CPU.
-    """
+    """Non-overlapping patches to tokens, [B,3,H,W] to [B,N,D], row by row."""
 
     def __init__(self, patch, width):
         super().__init__()
@@ -68,10 +66,7 @@ class PatchEmbed(nn.Cell):
 
     def construct(self, images):
         """[B,3,H,W] to [B,(H/patch)(W/patch),D]."""
-        batch, channels, height, width = images.shape
-        rows, columns = height // self.patch, width // self.patch
-        split = images.reshape((batch, channels, rows, self.patch, columns, self.patch)).transpose((0, 2, 4, 1, 3, 5))
-        return self.proj(split.reshape((batch, rows * columns, channels * self.patch * self.patch)))
+        return self.proj(patches(images, self.patch))
 
 
 class DINOv2(nn.Cell):
@@ -126,9 +121,8 @@ class DINOv2(nn.Cell):
 
     def embed(self, images):
         """Normalised pictures [B,3,H,W] to tokens [B,1+N,D] with their positions, the class token first."""
-        patches = self.patch_embed(images)
         cls_token = ops.broadcast_to(self.cls_token, (images.shape[0], 1, self.width))
-        return ops.concat((cls_token, patches), 1) + self.positions
+        return ops.concat((cls_token, self.patch_embed(images)), 1) + self.positions
 
     def run_blocks(self, tokens, first, last):
         """Runs blocks first..last-1 on tokens [B,1+N,D].
@@ -144,8 +138,8 @@ class DINOv2(nn.Cell):
 
     def finish(self, tapped):
         """One tap's raw output [B,1+N,D] through the final norm, without the class token: [B,N,D]."""
-        _, patches = ops.split(self.norm(tapped), (1, tapped.shape[1] - 1), 1)
-        return patches
+        _, tokens = ops.split(self.norm(tapped), (1, tapped.shape[1] - 1), 1)
+        return tokens
 
     def construct(self, images):
         """Normalised pictures [B,3,H,W] float32 to one [B,N,D] a tap, N = (H/patch)(W/patch) row by row."""

@@ -14,6 +14,7 @@ from mindaam import graphs
 from mindaam.encoders.tables import stored_parameters
 from mindaam.encoders.vit import Mlp, dense
 from mindaam.errors import CheckpointError, InputError
+from mindaam.kernels.attention import times_transposed
 from mindaam.places import model_zoo_dir
 from mindaam.turns import turn
 
@@ -49,7 +50,6 @@ class SelfAttention(nn.Cell):
         self.heads, self.head_width = heads, width // heads
         self.query, self.key, self.value = dense(width, width), dense(width, width), dense(width, width)
         self.dense = dense(width, width)
-        self.scores = ops.BatchMatMul(transpose_b=True)
         self.mix = ops.BatchMatMul()
 
     def _split(self, x):
@@ -58,7 +58,7 @@ class SelfAttention(nn.Cell):
     def construct(self, x, mask):
         """x [B,N,D]; mask, added to the scores, of a shape that fits [B,heads,N,N]. Returns [B,N,D]."""
         q, k, v = self._split(self.query(x)), self._split(self.key(x)), self._split(self.value(x))
-        attention = ops.softmax(self.scores(q * self.head_width**-0.5, k) + mask, -1)
+        attention = ops.softmax(times_transposed(q * self.head_width**-0.5, k) + mask, -1)
         return self.dense(self.mix(attention, v).transpose((0, 2, 1, 3)).reshape(x.shape))
 
 

@@ -7,7 +7,6 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
 from mindaam.decoder.decoder import HyperbolicDecoder
-from mindaam.decoder.normalization import image_mean
 from mindaam.decoder.smoothing import smooth
 from mindaam.decoder.variant import Variant
 from mindaam.dynamics import variant as dynamics
@@ -15,6 +14,7 @@ from mindaam.dynamics.temporal_block import FokkerPlanckBlock
 from mindaam.fusion.audio_visual import AudioVisualFusion
 from mindaam.geometry import lorentz
 from mindaam.geometry.cells import BoundedScalar, LorentzMap
+from mindaam.kernels.reductions import image_mean
 
 EPSILONS = {"paper": lorentz.PAPER, "released": lorentz.RELEASED}
 DYNAMICS = {"paper": dynamics.PAPER, "released": dynamics.RELEASED, "attention": dynamics.ATTENTION}

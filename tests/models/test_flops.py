@@ -9,8 +9,8 @@ from mindspore import nn, ops
 
 from mindaam.dynamics import operators
 from mindaam.encoders.lora import LoRADense
-from mindaam.encoders.vit import AttentionCore
 from mindaam.geometry import lorentz
+from mindaam.kernels.attention import AttentionCore
 from mindaam.models.flops import PARTS, forward_flops, training_flops
 from mindaam.models.registry import build_model, model_config
 from tests.models import tiny, tiny_video
@@ -110,7 +110,7 @@ def counted(monkeypatch):
     patch(ops, "dense", lambda x, w, b, out: size(out) * x.shape[-1])
     for name in ("matmul", "bmm"):
         patch(ops, name, lambda a, b, out: size(out) * a.shape[-1])
-    patch(operators, "_times_transposed", lambda a, b, out: size(out) * a.shape[-1])
+    patch(operators, "times_transposed", lambda a, b, out: size(out) * a.shape[-1])
     adapted = LoRADense.construct
 
     def with_adapters(cell, x):
