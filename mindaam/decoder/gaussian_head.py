@@ -2,10 +2,10 @@
 
 from mindspore import nn, ops
 
-from mindaam.decoder.modulation import POINT_NORM_BOUND, curvature_of, log_scale
+from mindaam.decoder.lorentz_maps import curvature_of, lorentz_map
 from mindaam.decoder.scale_modulation import ScaleModulation
 from mindaam.decoder.variant import PAPER
-from mindaam.geometry.cells import LorentzDistance, LorentzDistanceToOrigin, LorentzLog0, LorentzMap
+from mindaam.geometry.cells import LorentzDistance, LorentzDistanceToOrigin, LorentzLog0
 from mindaam.kernels.reductions import image_mean
 
 
@@ -30,12 +30,7 @@ class GaussianHead(nn.Cell):
         self.shape_hidden = nn.Dense(text_width, hidden)
         self.shape_out = nn.Dense(hidden, 4 * gaussians)
         self.to_tangent = nn.Dense(channels, point_width, has_bias=False)
-        self.map = LorentzMap(
-            log_scale(point_width),
-            curvature=1.0 if variant.own_curvatures else None,
-            norm_bound=POINT_NORM_BOUND,
-            eps=variant.eps,
-        )
+        self.map = lorentz_map(point_width, variant)
         self.log0, self.distance = LorentzLog0(variant.eps), LorentzDistance(variant.eps)
         self.to_origin = LorentzDistanceToOrigin(variant.eps)
         joint = 2 * point_width + 3

@@ -3,28 +3,12 @@
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
+from mindaam.decoder.lorentz_maps import curvature_of, lorentz_map
 from mindaam.decoder.variant import PAPER
-from mindaam.geometry.cells import LorentzMap, LorentzPairwiseDistance
+from mindaam.geometry.cells import LorentzPairwiseDistance
 from mindaam.kernels.broadcasting import spread
 from mindaam.kernels.elementwise import softplus
 from mindaam.kernels.reductions import image_mean
-
-POINT_NORM_BOUND = 8.0  # tangent vectors longer than this are shortened: sinh(8) is 1490, still exact in float32
-
-
-def log_scale(width):
-    """The usual start of a map's learnable log-scale: ln(width**-0.5), so that a normal vector gets norm 1."""
-    return float(np.log(width**-0.5))
-
-
-def depth(distance):
-    """Specialisation depth r: the distance of points to the origin [B], limited to [0, 1], [B,1]."""
-    return ops.clamp(distance, 0.0, 1.0).expand_dims(-1)
-
-
-def curvature_of(lorentz_map, given):
-    """The curvature that a map works in: its own if it has one (released), else the given one."""
-    return lorentz_map.curvature() if lorentz_map.owns_curvature else given
 
 
 def per_channel(values):
@@ -90,12 +74,7 @@ class ScaleGate(nn.Cell):
         self.predict = nn.Dense(hidden, scales)
         anchors = np.random.default_rng(scales).standard_normal((scales, point_width)).astype(np.float32)
         self.anchors = Parameter(Tensor(anchors), name="anchors")
-        self.map = LorentzMap(
-            log_scale(point_width),
-            curvature=1.0 if variant.own_curvatures else None,
-            norm_bound=POINT_NORM_BOUND,
-            eps=variant.eps,
-        )
+        self.map = lorentz_map(point_width, variant)
 
     def anchor_weights(self, point, curvature):
         """Softmax over the scales of the negative distance from the condition to each anchor, [B,S]."""

@@ -3,19 +3,11 @@ global operators (3.3, E.1), weighted by the condition's distance to the scale a
 
 from mindspore import nn, ops
 
-from mindaam.decoder.modulation import (
-    POINT_NORM_BOUND,
-    DepthGate,
-    ScaleGate,
-    curvature_of,
-    depth,
-    log_scale,
-    per_channel,
-    times,
-)
+from mindaam.decoder.lorentz_maps import curvature_of, depth, lorentz_map
+from mindaam.decoder.modulation import DepthGate, ScaleGate, per_channel, times
 from mindaam.decoder.variant import PAPER
 from mindaam.geometry import lorentz
-from mindaam.geometry.cells import LorentzDistanceToOrigin, LorentzLog0, LorentzMap
+from mindaam.geometry.cells import LorentzDistanceToOrigin, LorentzLog0
 from mindaam.kernels.broadcasting import spread
 from mindaam.kernels.convolutions import depthwise, pointwise
 from mindaam.kernels.reductions import image_mean
@@ -45,13 +37,7 @@ class PixelGate(nn.Cell):
         self.picture_edges = variant.picture_edges
         self.gate = DepthGate(channels)
         self.to_origin, self.log0 = LorentzDistanceToOrigin(variant.eps), LorentzLog0(variant.eps, axis=1)
-        self.map = LorentzMap(
-            log_scale(channels),
-            curvature=1.0 if variant.own_curvatures else None,
-            norm_bound=POINT_NORM_BOUND,
-            eps=variant.eps,
-            axis=1,
-        )
+        self.map = lorentz_map(channels, variant, axis=1)
         if self.undo_scale:
             # A scale that is divided out again changes nothing and has no gradient but rounding noise, which Adam
             # would blow up to a random walk.

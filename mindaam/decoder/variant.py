@@ -5,7 +5,7 @@ from typing import NamedTuple
 from mindaam.geometry import lorentz
 
 
-class Variant(NamedTuple):
+class DecoderVariant(NamedTuple):
     """How the decoder treats its geometry.
 
     eps: the clamps of the Lorentz operations.
@@ -23,5 +23,7 @@ class Variant(NamedTuple):
     spatial_focus: bool
 
 
-PAPER = Variant(lorentz.PAPER, own_curvatures=False, undo_scale=True, picture_edges=False, spatial_focus=True)
-RELEASED = Variant(lorentz.RELEASED, own_curvatures=True, undo_scale=False, picture_edges=True, spatial_focus=False)
+PAPER = DecoderVariant(lorentz.PAPER, own_curvatures=False, undo_scale=True, picture_edges=False, spatial_focus=True)
+RELEASED = DecoderVariant(
+    lorentz.RELEASED, own_curvatures=True, undo_scale=False, picture_edges=True, spatial_focus=False
+)

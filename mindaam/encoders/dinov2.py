@@ -11,8 +11,7 @@ from mindspore.common.initializer import Normal, initializer
 
 from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.tables import add_table
-from mindaam.encoders.vit import Block, dense
-from mindaam.kernels.convolutions import patches
+from mindaam.encoders.vit import Block, PatchEmbed
 
 # What `DINOv2` takes for each published model without register tokens and with a plain perceptron.
 VARIANTS = {
@@ -54,19 +53,6 @@ def resize_positions(table, grid):
     rows, columns = bicubic_matrix(side, grid[0]), bicubic_matrix(side, grid[1])
     resized = np.einsum("ys,xt,std->yxd", rows, columns, square, optimize=True)
     return np.concatenate([table[0, :1], resized.reshape(grid[0] * grid[1], -1)])[None].astype(np.float32)
-
-
-class PatchEmbed(nn.Cell):
-    """Non-overlapping patches to tokens, [B,3,H,W] to [B,N,D], row by row."""
-
-    def __init__(self, patch, width):
-        super().__init__()
-        self.patch = patch
-        self.proj = dense(3 * patch * patch, width)
-
-    def construct(self, images):
-        """[B,3,H,W] to [B,(H/patch)(W/patch),D]."""
-        return self.proj(patches(images, self.patch))
 
 
 class DINOv2(nn.Cell):

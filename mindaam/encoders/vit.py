@@ -4,8 +4,10 @@ import mindspore as ms
 from mindspore import nn, ops
 from mindspore.common.initializer import TruncatedNormal, initializer
 
+from mindaam.encoders.rotary import rotate
 from mindaam.kernels.attention import AttentionCore
 from mindaam.kernels.broadcasting import spread
+from mindaam.kernels.convolutions import patches
 from mindaam.kernels.elementwise import ExactGelu
 
 
@@ -15,13 +17,17 @@ def dense(width_in, width_out):
     return nn.Dense(width_in, width_out, weight_init=weight, bias_init="zeros")
 
 
-def rotate(x, cos, sin):
-    """Rotary positions (Su et al. 2021): turns the channel pairs (c, c + d/2) of x [...,N,d], one angle each per token.
+class PatchEmbed(nn.Cell):
+    """Non-overlapping patches to tokens, [B,3,H,W] to [B,N,D], row by row."""
 
-    cos, sin: [N,d], or of x's shape; the first half of `sin` carries the minus sign, so that nothing is negated here.
-    """
-    low, high = ops.split(x, x.shape[-1] // 2, -1)
-    return x * cos + ops.concat((high, low), -1) * sin
+    def __init__(self, patch, width):
+        super().__init__()
+        self.patch = patch
+        self.proj = dense(3 * patch * patch, width)
+
+    def construct(self, images):
+        """[B,3,H,W] to [B,(H/patch)(W/patch),D]."""
+        return self.proj(patches(images, self.patch))
 
 
 class Attention(nn.Cell):

@@ -7,8 +7,9 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
 from mindaam.decoder.decoder import HyperbolicDecoder
+from mindaam.decoder.lorentz_maps import log_scale
 from mindaam.decoder.smoothing import smooth
-from mindaam.decoder.variant import Variant
+from mindaam.decoder.variant import DecoderVariant
 from mindaam.dynamics import variant as dynamics
 from mindaam.dynamics.temporal_block import FokkerPlanckBlock
 from mindaam.fusion.audio_visual import AudioVisualFusion
@@ -36,7 +37,7 @@ class Attention(NamedTuple):
 
 def variant(config):
     """The decoder's switches from a ModelConfig."""
-    return Variant(
+    return DecoderVariant(
         eps=EPSILONS[config.epsilons],
         own_curvatures=not config.one_curvature,
         undo_scale=config.undo_scale,
@@ -66,10 +67,9 @@ class Hierarchy(nn.Cell):
 
     def __init__(self, visual_width, text_width, point_width, anchor_std, eps):
         super().__init__()
-        log_scale = float(np.log(point_width**-0.5))
         self.curvature = BoundedScalar(0.0, float(np.log(0.1)), float(np.log(10.0)))
-        self.visual_map = LorentzMap(log_scale, eps=eps)
-        self.textual_map = LorentzMap(log_scale, eps=eps)
+        self.visual_map = LorentzMap(log_scale(point_width), eps=eps)
+        self.textual_map = LorentzMap(log_scale(point_width), eps=eps)
         self.visual_proj = nn.Dense(visual_width, point_width, has_bias=False)
         self.textual_proj = nn.Dense(text_width, point_width, has_bias=False)
         anchor = anchor_std * np.random.default_rng(0).standard_normal((1, point_width))
