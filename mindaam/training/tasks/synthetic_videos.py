@@ -238,7 +238,7 @@ def dry_run(config_path, assignments=(), *, tiny=False):
     runtime.configure(mode="pynative", seed=config.seed)
     model = shaped_model(config.start, checkpoint_file(config.start), config.model_changes)
     # frames pass backbone and neck once, before the steps
-    whole = training_flops(model.config, model.config.temporal.clip, 2 * config.pairs)
+    whole = training_flops(model, model.config.temporal.clip, 2 * config.pairs)
     return outline(model, config, {"films": {part: whole[part] for part in ("temporal", "hierarchy", "decoder")}})
 
 
