@@ -3,6 +3,7 @@
 # make test-ranks  of these, two ranks, a run that is killed, and the scripts for clusters, on a CPU
 # make test-docs   of these, every block of README.md and docs/ that can be run without a network or a device
 # make reliability  what damaged, hostile and lying files do, row by row (a quarter of an hour); writes docs/reliability.md
+# make equal-bits  tiny runs of all tasks, compared bit for bit with those of an earlier commit (a quarter of an hour)
 # CI runs .ci/run: test, test-ranks, test-docs and demo.
 # Each makes .venv and installs what it needs when that is not there yet.
 # make PYTHON=/path/to/python demo   chooses the Python that .venv is made from.
@@ -15,7 +16,7 @@ OUT := demo_out
 SUITS := import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.11 python3.12 python3.10)
 
-.PHONY: demo test test-slow test-ranks test-docs reliability clean
+.PHONY: demo test test-slow test-ranks test-docs reliability equal-bits clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mindaam predict examples -o $(OUT)
@@ -38,6 +39,9 @@ test-docs: $(VENV)/.installed-test
 
 reliability: $(VENV)/.installed-test
 	$(BIN)/python -m tests.reliability
+
+equal-bits: $(VENV)/.installed-test
+	$(BIN)/python -m tests.equal_bits
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist *.egg-info

@@ -1,16 +1,14 @@
-"""What converting the largest checkpoint costs: seconds and peak memory, beside a plain copy of the same file.
+"""The cost of converting the largest checkpoint: seconds and peak memory, against a plain copy of the same file.
 
     python benchmarks/convert.py [--model aam_dinov3_vitl16] [--folder DIR] [--rounds 3]
 
-The checkpoint is made up: random numbers under every name and shape of the authors' file, in PyTorch's zip format, with
-the prefix of data-parallel training and each adapted layer under both of its names. It goes through the real command in
-a fresh process. The baseline is `cp`, then fsync, of the same file in the same folder, the least that any conversion
-can do.
+The checkpoint is synthetic: random numbers under every name and shape of the authors' file, in PyTorch's zip format,
+with the prefix of data-parallel training and each adapted layer under both of its names. The real command converts it
+in a fresh process. The baseline is `cp`, then fsync, of the same file in the same folder: a lower bound.
 """
 
 import argparse
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -22,8 +20,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+from common import ROOT, environment, machine
 
-ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.zoo.official_names import alias_of, official_aam  # noqa: E402
@@ -36,8 +34,8 @@ def main():
     """Makes the file, copies it, converts it, and prints a table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--model", default="aam_dinov3_vitl16", help="the size of the checkpoint")
-    options.add_argument("--folder", default=None, help="where the files go for a while; a temporary folder by default")
-    options.add_argument("--rounds", type=int, default=3, help="times that the file is copied and converted")
+    options.add_argument("--folder", default=None, help="for the files; a temporary folder by default")
+    options.add_argument("--rounds", type=int, default=3, help="copies and conversions of the file")
     asked = options.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         source = Path(folder) / "aam.pth"
@@ -52,7 +50,7 @@ def main():
 
 
 def make_checkpoint(path, name):
-    """Writes a made-up checkpoint array by array, so that making it takes no memory either."""
+    """Writes a random checkpoint array by array, in the memory of one array."""
     state = {}
     for number, (each, shape) in enumerate(official_aam(name).items()):
         if not alias_of(each):
@@ -62,7 +60,7 @@ def make_checkpoint(path, name):
 
 
 class Drawn:
-    """Random numbers of a shape, drawn when they are asked for."""
+    """Random numbers of a shape, drawn when they are called for."""
 
     dtype = np.dtype(np.float32)
 
@@ -77,9 +75,8 @@ class Drawn:
 def converted(source, target):
     """Seconds and peak resident bytes of `mindaam convert` in a fresh process."""
     command = [sys.executable, "-m", "mindaam.cli.main", "convert", "--kind", "aam", str(source), str(target)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     start, own = time.perf_counter(), []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as worker:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as worker:
         watch = threading.Thread(target=watch_own_memory, args=(worker, own))
         watch.start()
         report = worker.stdout.read()
@@ -94,19 +91,19 @@ def converted(source, target):
 
 
 def watch_own_memory(worker, seen, pause=0.02):
-    """Collects the bytes that the process holds by itself, pages of mapped files left out, until it ends."""
+    """Collects the bytes that the process holds by itself, without pages of mapped files, until it ends."""
     status = Path(f"/proc/{worker.pid}/status")
     while worker.returncode is None:
         try:
             lines = status.read_text().splitlines()
-        except OSError:  # no /proc here, or the process is gone
+        except OSError:  # no /proc, or the process has ended
             return
         seen += [int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon")]
         time.sleep(pause)
 
 
 def copied(source, target):
-    """Seconds of a plain copy that is safely on the disk."""
+    """Seconds of a plain copy and fsync."""
     start = time.perf_counter()
     shutil.copyfile(source, target)
     with open(target, "rb") as file:
@@ -117,7 +114,7 @@ def copied(source, target):
 
 
 def check(source, target, name):
-    """Stops when the result does not hold the numbers that were made up, sampled in one array of each part."""
+    """Ends the program unless the result has the random numbers of the source, checked in one array of each part."""
     from mindaam.zoo.checkpoints import map_safetensors, read_metadata
 
     state, names = map_safetensors(target), list(official_aam(name))
@@ -128,18 +125,15 @@ def check(source, target, name):
     ):
         drawn = Drawn(official_aam(name)[theirs], names.index(theirs))()
         if not np.array_equal(state[ours], drawn):
-            sys.exit(f"{ours} does not hold the numbers of {theirs}")
+            sys.exit(f"{ours} does not have the values of {theirs}")
     if read_metadata(target)["name"] != name:
-        sys.exit(f"{source} was taken for another model")
+        sys.exit(f"{source} was interpreted as another model")
 
 
 def table(size, runs, copies):
     """The Markdown that a report can take over as it is."""
-    from importlib.metadata import version
-
     seconds, copy = statistics.median(run.seconds for run in runs), statistics.median(copies)
     peak, own = max(run.peak for run in runs), max(run.own for run in runs)
-    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
     rows = [
         ("checkpoint, MB", f"{size / 1e6:.0f}", ""),
         ("convert in a fresh process, s", f"{seconds:.1f}", f"{LIMITS['seconds']:.0f}"),
@@ -150,11 +144,10 @@ def table(size, runs, copies):
         ("peak memory against the file", f"{peak / size:.2f}x", f"{LIMITS['peak_ratio']:.0f}x"),
         ("of it without pages of the mapped input, MB", f"{own / 1e6:.0f}", ""),
     ]
-    lines = ["| measure | here | limit |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
+    lines = ["| measure | value | limit |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
     return "\n".join(
         [
-            f"mindspore {version('mindspore')}, {platform.machine()}, {os.cpu_count()} cores, load average {load}, "
-            f"median of {len(runs)} runs",
+            f"{machine()}, median of {len(runs)} runs",
             "",
             *lines,
             "",

@@ -1,8 +1,8 @@
-"""Which format a pack should have: the candidates on the same records, for `python benchmarks/data.py --formats`.
+"""File formats for packs: the candidates on the same records, for `python benchmarks/data.py --formats`.
 
 A record is a JPEG of 448x448, the PNG of its density and some fixations. Every candidate writes them, and gives them
-back by index in random order from the page cache, each in a process of its own on one core. Then a file is cut short,
-and in another copy one bit is flipped within a picture.
+back by index in random order from the page cache, each in a process of its own on one core. Then a file is truncated,
+and in another copy one bit is flipped within an image.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 BASELINE = "MindRecord, by index"
-PATIENCE = 60  # seconds until a reader of a damaged file is taken to hang
+PATIENCE = 60  # seconds after which a reader of a damaged file counts as hanging
 PARTS = ("jpg", "png", "xy")
 
 
@@ -202,14 +202,14 @@ def read(name, folder, examples, count, gate=None):
 
 
 def cut(name, folder, examples, count):
-    """What a reader says when the largest file ends after three fifths."""
+    """What a reader reports when the largest file ends after three fifths."""
     path = max(folder.iterdir(), key=lambda path: path.stat().st_size)
     os.truncate(path, 3 * path.stat().st_size // 5)
     return {"problem": noticed(name, folder, repeated(examples, count))}
 
 
 def flip(name, folder, examples, count):
-    """What a reader says when one bit of a picture is another."""
+    """What a reader reports when one bit of an image is flipped."""
     records = repeated(examples, count)
     jpeg = records[count // 2][0]
     for path in sorted(folder.iterdir()):
@@ -219,7 +219,7 @@ def flip(name, folder, examples, count):
             content[found] ^= 16
             path.write_bytes(content)
             return {"problem": noticed(name, folder, records)}
-    raise AssertionError(f"the picture is not in the files of {name}")
+    raise AssertionError(f"the image is not in the files of {name}")
 
 
 def noticed(name, folder, records):
@@ -227,17 +227,17 @@ def noticed(name, folder, records):
     try:
         get = FORMATS[name].open(folder, range(len(records)))
     except Exception as error:
-        return f"refused: {told(error, folder)}"
+        return f"refused: {reason(error, folder)}"
     for index, record in enumerate(records):
         try:
             if tuple(get(index)) != record:
                 return "wrong bytes are given out"
         except Exception as error:
-            return f"refused at the record: {told(error, folder)}"
+            return f"refused at the record: {reason(error, folder)}"
     return "not noticed"
 
 
-def told(error, folder=""):
+def reason(error, folder=""):
     """The beginning of an error's message."""
     text = " ".join(str(error).replace(f"{folder}/", "").split())
     return f"{type(error).__name__}, {text[:50]}{'...' if len(text) > 50 else ''}"
@@ -255,7 +255,7 @@ def copied(folder):
 
 
 def private_mb():
-    """Resident memory that no other process shares, MB; 0 where the system does not tell."""
+    """Resident memory that no other process shares, MB; 0 where the system has no /proc."""
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon"))
@@ -267,7 +267,7 @@ def apart(function, *arguments, core=0):
 
 
 def together(*given):
-    """Records a second of two processes that read at once, each on a core of its own."""
+    """Records per second of two processes that read at once, each on a core of its own."""
     gate = multiprocessing.get_context("spawn").Barrier(2)
     both = [started(read, (*given, gate), core) for core in (0, 1)]
     return sum(ended(*each).get("read_per_s", 0) for each in both)
@@ -286,8 +286,8 @@ def started(function, arguments, core):
 
 @contextlib.contextmanager
 def on_core(core):
-    """Keeps this process, and those that it starts, on one of its cores, where the system lets it; None changes
-    nothing."""
+    """Keeps this process, and those that it starts, on one of its cores, where the system supports it; None
+    changes nothing."""
     if core is None or not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -318,7 +318,7 @@ def _run(sender, function, arguments):
     except ImportError as error:
         sender.send({"problem": f"not installed ({error.name})"})
     except Exception as error:
-        sender.send({"problem": told(error)})
+        sender.send({"problem": reason(error)})
 
 
 def table(figures):
@@ -326,7 +326,7 @@ def table(figures):
     base = figures[BASELINE]
     lines = [
         f"| format | records/s read at random, one core | against {BASELINE} | two processes | first record, s | "
-        "private MB | written/s | larger by | a file cut short | a bit flipped |",
+        "private MB | written/s | larger by | a truncated file | a bit flipped |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in figures.items():

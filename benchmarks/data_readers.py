@@ -1,7 +1,7 @@
-"""What reading costs, for `python benchmarks/data.py`: folders of pictures against a pack of them.
+"""The cost of reading, for `python benchmarks/data.py`: folders of images against a pack of them.
 
 Each source is read by one process on one core, by the Loader's processes, by threads of one process, and by a loop that
-sleeps as long as a training step would take on an accelerator. Ratios are of CPU time, which other work on the machine
+sleeps as long as a training step takes on an accelerator. Ratios are of CPU time, which other work on the machine
 changes least.
 """
 
@@ -13,10 +13,10 @@ import sys
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import cv2
 import numpy as np
+from common import EXAMPLES, peak_mb
 from data_formats import apart
 
 from mindaam.data import media, transforms
@@ -26,30 +26,29 @@ from mindaam.data.packs.shard_codec import encode_record
 from mindaam.data.packs.shard_writer import PackWriter
 from mindaam.data.packs.shards import Header, Pack
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 STORED, SIZE = (768, 1024), (448, 448)
 BASELINE = "folder of JPEGs"
-WANTED = 1500  # pictures a second of index-and-read, on one core
-SECONDS = 1.2  # that each figure is measured for, at least
+WANTED = 1500  # images per second of index-and-read, on one core
+SECONDS = 1.2  # of a measurement, at least
 
 
 def crops(count, size):
-    """Yields `count` pieces of the examples, uint8 [H,W,3] of `size`, each with 60 fixations float32 [60,2]."""
+    """Yields `count` crops of the examples, uint8 [H,W,3] of `size`, each with 60 fixations float32 [60,2]."""
     draw = np.random.default_rng(0)
-    photographs = [media.read_image(path) for path in sorted(EXAMPLES.glob("*.jpg"))]
+    images = [media.read_image(path) for path in sorted(EXAMPLES.glob("*.jpg"))]
     for number in range(count):
-        photograph = photographs[number % len(photographs)]
-        height, width = (int(side * draw.uniform(0.5, 1.0)) for side in photograph.shape[:2])
+        original = images[number % len(images)]
+        height, width = (int(side * draw.uniform(0.5, 1.0)) for side in original.shape[:2])
         top, left = (
-            draw.integers(side - part + 1) for side, part in zip(photograph.shape, (height, width), strict=False)
+            draw.integers(side - part + 1) for side, part in zip(original.shape, (height, width), strict=False)
         )
-        image = transforms.resize_image(photograph[top : top + height, left : left + width], size)
+        image = transforms.resize_image(original[top : top + height, left : left + width], size)
         points = draw.normal(0.5, 0.15, (60, 2)).clip(0, 0.999) * (size[1], size[0])
         yield image, points.astype(np.float32)
 
 
 def records(count):
-    """Packed records of such pieces, as `shard_codec.encode_record` makes them."""
+    """Packed records of such crops, as `shard_codec.encode_record` makes them."""
     made = []
     for image, points in crops(count, SIZE):
         density = transforms.fixation_density(points, SIZE, SIZE[1] / 30)
@@ -76,7 +75,7 @@ def compare(asked, place):
 
 
 def found(function, *arguments, core=0):
-    """As `apart`; a process without a result ends the program with a line that says why."""
+    """As `apart`; a process without a result ends the program with the reason."""
     figures = apart(function, *arguments, core=core)
     if "problem" in figures:
         sys.exit(f"{function.__name__}{arguments[1:]}: {figures['problem']}")
@@ -84,7 +83,7 @@ def found(function, *arguments, core=0):
 
 
 def gaze_folder(root, suffix, count):
-    """A gaze folder of `count` pictures, in the format that the suffix names."""
+    """A gaze folder of `count` images, in the format of the suffix."""
     (root / "stimuli").mkdir(parents=True)
     write = media.write_jpeg if suffix == ".jpg" else media.write_png
     names = [f"{number:05}{suffix}" for number in range(count)]
@@ -113,26 +112,26 @@ def packed(folder, place):
 
 
 def sample(source, index):
-    """(picture uint8 [448,448,3], density float32 [448,448]) of a folder or a pack."""
+    """(image uint8 [448,448,3], density float32 [448,448]) of a folder or a pack."""
     return transforms.as_seen(source.image(index), SIZE, "area"), source.density(index, SIZE)
 
 
 def alone(source):
-    """The figures of one process that does nothing else."""
+    """The figures of one process."""
     cv2.setNumThreads(1)
     rate, cpu = paced(lambda index: sample(source, index), source)
     return {"alone": rate, "cpu_ms": 1000 * cpu, "peak_mb": peak_mb()}
 
 
 def by_stage(pack):
-    """Records a second of a pack: read as they are stored, their pictures decoded, and their densities."""
+    """Records per second of a pack: read as they are stored, their images decoded, and their densities."""
     cv2.setNumThreads(1)
     rates = {"read": paced(pack.encoded, pack)[0]}
-    return rates | {"picture": paced(pack.image, pack)[0], "density": paced(pack.density, pack)[0]}
+    return rates | {"image": paced(pack.image, pack)[0], "density": paced(pack.density, pack)[0]}
 
 
 def with_loader(source, workers):
-    """Samples a second that arrive from so many processes, and the largest one's memory."""
+    """Samples per second from so many processes, and the memory of the largest one."""
     with Loader([source], sample, workers=workers) as reading:
         arriving = reading(endless(source))
         for _ in range(4 * workers):  # until all processes have started
@@ -144,7 +143,7 @@ def with_loader(source, workers):
 
 
 def with_threads(source, workers):
-    """Samples a second from so many threads of one process, which need not copy them to another."""
+    """Samples per second from so many threads of one process, without copies between processes."""
     cv2.setNumThreads(1)
     items, under_way = endless(source), deque()
     with ThreadPoolExecutor(workers) as pool:
@@ -180,7 +179,7 @@ def endless(source):
 
 
 def paced(work, source):
-    """Calls work(index) for SECONDS: calls a second, and CPU seconds of this process a call."""
+    """Calls work(index) for SECONDS: calls per second, and CPU seconds of this process per call."""
     indices, calls = endless(source), 0
     start, cpu = time.perf_counter(), time.process_time()
     while time.perf_counter() - start < SECONDS:
@@ -190,18 +189,11 @@ def paced(work, source):
     return calls / (time.perf_counter() - start), (time.process_time() - cpu) / calls
 
 
-def peak_mb(process="self"):
-    """Largest resident memory of a process so far, MB; 0 where the system does not tell."""
-    status = Path(f"/proc/{process}/status")  # getrusage would count what the parent had when it forked
-    lines = status.read_text().splitlines() if status.exists() else []
-    return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
-
-
 def table(asked, figures):
     """The readers' figures as Markdown."""
     lines = [
-        f"| source | samples/s, one core | CPU ms a sample | less CPU than {BASELINE} | peak MB | "
-        f"Loader, 1 process, /s | 2 processes, /s | 2 threads, /s | a process's peak MB | "
+        f"| source | samples/s, one core | CPU ms per sample | less CPU than {BASELINE} | peak MB | "
+        f"Loader, 1 process, /s | 2 processes, /s | 2 threads, /s | peak MB per process | "
         f"waits, steps of {asked.step:g} s | of {asked.step / 10:g} s |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -223,7 +215,7 @@ def stages(rates, packing):
             "| the pack, one core | records/s |",
             "|---|---|",
             f"| index and read, all three parts (wanted: {WANTED}) | {rates['read']:.0f} |",
-            f"| picture: read and decoded | {rates['picture']:.0f} |",
+            f"| image: read and decoded | {rates['image']:.0f} |",
             f"| density: read, decoded, at {SIZE[1]}x{SIZE[0]} | {rates['density']:.0f} |",
             f"| packed from {BASELINE[:6]}, all included | {packing:.0f} |",
         ]

@@ -1,4 +1,4 @@
-"""What compiling the Fokker-Planck step is worth: one graph against operator by operator.
+"""The Fokker-Planck step as one compiled graph against operator by operator.
 
     python benchmarks/fp_step.py [--frames 32] [--side 28] [--channels 384] [--rounds 20]
 
@@ -9,15 +9,12 @@ features to the evolved density. The baseline is PyNative mode, in which each op
 
 import argparse
 import json
-import os
-import platform
 import statistics
-import subprocess
 import sys
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from common import in_fresh_process, machine
+
 WANTED = {"operators": 10.0, "step": 2.0}
 
 
@@ -33,7 +30,8 @@ def main():
     if asked.worker:
         print(json.dumps(measure(asked)))
         return
-    print(table(asked, {mode: in_fresh_process(mode) for mode in ("graph", "pynative")}))
+    modes = ("graph", "pynative")
+    print(table(asked, {mode: in_fresh_process(__file__, *sys.argv[1:], "--worker", mode) for mode in modes}))
 
 
 def measure(asked):
@@ -88,22 +86,10 @@ def milliseconds(rounds, cell, *inputs):
     return statistics.median(times)
 
 
-def in_fresh_process(mode):
-    """`measure` in a process of its own."""
-    command = [sys.executable, __file__, *sys.argv[1:], "--worker", mode]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def table(asked, figures):
     """The Markdown that a report can take over as it is."""
-    from importlib.metadata import version
-
-    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
     lines = [
-        f"mindspore {version('mindspore')}, {platform.machine()}, {os.cpu_count()} cores, load average {load}, "
-        f"T = {asked.frames}, {asked.side}x{asked.side}, C = {asked.channels}, median of {asked.rounds}",
+        f"{machine()}, T = {asked.frames}, {asked.side}x{asked.side}, C = {asked.channels}, median of {asked.rounds}",
         "",
         "| | graph, ms | PyNative, ms | graph is faster by | wanted |",
         "|---|---|---|---|---|",

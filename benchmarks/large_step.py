@@ -1,52 +1,49 @@
-"""One training step of the paper's ViT-L model on a CPU: seconds to compile, seconds a step, peak memory.
+"""One training step of the paper's ViT-L model on a CPU: seconds to compile, seconds per step, peak memory.
 
     python benchmarks/large_step.py [--frames 2] [--no-recompute]
 
-The encoder is at its initial values, pictures and sentences are made up: what is shown is that the configuration
-builds, compiles, steps and fits. Each kind of step runs in a process of its own, so that its memory is its own; the
-ratio is against the picture step.
+The encoder has its initial values, images and embeddings are random: the benchmark shows that the configuration builds,
+compiles, steps and fits. Each kind of step runs in a process of its own, so that its memory is its own; the ratio is
+against the image step.
 """
 
 import argparse
-import resource
-import subprocess
+import json
 import sys
 import time
 
 import numpy as np
+from common import in_fresh_process, peak_mb
 
 RECIPE = "aam_dinov3_vitl16_paper.yaml"
 
 
 def main():
-    """Runs a picture step, then a clip's, and prints the table."""
+    """Runs an image step, then a clip step, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=int, default=2, help="frames of the clip (2); 0 leaves it out")
-    parser.add_argument("--no-recompute", action="store_true", help="keep the backbone's values")
-    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)  # frames of the step that this process does
+    parser.add_argument("--frames", type=int, default=2, help="frames of the clip (2); 0 for none")
+    parser.add_argument("--no-recompute", action="store_true", help="keep the activations of the backbone")
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)  # frames of the step of this process
     options = parser.parse_args()
     if options.one is not None:
-        step(options.one, not options.no_recompute)
+        print(json.dumps(step(options.one, not options.no_recompute)))
         return
     print(
-        "| step | compile and first step, s | second step, s | against the picture | peak memory, GB |\n"
+        "| step | compile and first step, s | second step, s | against the image | peak memory, GB |\n"
         + "|---" * 5
         + "|"
     )
     first = None
     for frames in (0, *([options.frames] if options.frames else [])):
-        arguments = [sys.executable, __file__, "--one", str(frames), *(["--no-recompute"] * options.no_recompute)]
-        done = subprocess.run(arguments, capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(done.stderr[-2000:])
-        compiled, again, memory = map(float, done.stdout.split()[-3:])
+        more = ["--no-recompute"] if options.no_recompute else []
+        compiled, again, memory = in_fresh_process(__file__, "--one", frames, *more)
         first = first or again
-        name = f"clip of {frames} frames" if frames else "one picture"
+        name = f"clip of {frames} frames" if frames else "one image"
         print(f"| {name} | {compiled:.0f} | {again:.1f} | {again / first:.2f}x | {memory:.1f} |", flush=True)
 
 
 def step(frames, recompute):
-    """Two steps in this process; prints seconds of both and the peak memory in GB."""
+    """Two steps in this process: seconds of both, and the peak memory in GB."""
     from mindaam import runtime
     from mindaam.places import configs_dir
 
@@ -82,7 +79,7 @@ def step(frames, recompute):
         if not np.isfinite([*terms.asnumpy(), norm.asnumpy()]).all():
             sys.exit("the step is not finite")
         seconds.append(time.monotonic() - since)
-    print(*seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+    return [*seconds, peak_mb() / 1024]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What a step of training costs beside the compiled step: data, logs, checks, checkpoints.
+"""The cost of a training step beside the compiled step: data, logs, checks, checkpoints.
 
     python benchmarks/overhead.py [--data FOLDER] [--steps 12] [KEY=VALUE...]
 
-Trains the bundled model by configs/train/corpus.yaml at its full size, on made-up photographs of 800x600 or on the
-data sets in FOLDER; the first steps of each kind, in which graphs are compiled, do not count. A checkpoint is timed by
-itself, and its share told as if one were written every `checkpoint_every` steps of the configuration. Shares are of the
+Trains the bundled model by configs/train/corpus.yaml at its full size, on synthetic images of 800x600 or on the
+datasets in FOLDER; the first steps of each kind, in which graphs are compiled, do not count. A checkpoint is timed by
+itself, and its share is that of one checkpoint every `checkpoint_every` steps of the configuration. Shares are of the
 time of all steps of a kind, in one run.
 """
 
@@ -25,25 +25,25 @@ RECIPE = configs_dir() / "train" / "corpus.yaml"
 def main():
     """Trains, and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="a folder of data sets; made-up photographs otherwise")
+    parser.add_argument("--data", type=Path, help="a folder of datasets; synthetic images by default")
     parser.add_argument("--steps", type=int, default=12, help="steps (12)")
     parser.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="of the configuration")
     options = parser.parse_args()
     quieten()
-    from scaling import pictures
+    from scaling import images
 
     from mindaam.training.run import train
 
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
         if options.data is None:
-            pictures(place / "data" / "made_up", 64, (800, 600), ".jpg")
+            images(place / "data" / "made_up", 64, (800, 600), ".jpg")
         changes = [f"data_root={options.data or place / 'data'}", f"sampling.steps={options.steps}", "epochs=1"]
         changes += ["validation={pictures: 1, films: 1}", *options.changes]
         run = train(RECIPE, changes, out=place / "run").run
-        begun = time.monotonic()
+        started = time.monotonic()
         run.save()
-        checkpoint = time.monotonic() - begun
+        checkpoint = time.monotonic() - started
         with open(place / "run" / "metrics.csv", newline="") as file:
             rows = list(csv.DictReader(file))
     share = checkpoint / run.config.checkpoint_every

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from common import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests import gold  # noqa: E402
@@ -33,7 +33,7 @@ class Difference(NamedTuple):
 
 
 class Recorder:
-    """A pytest plugin that keeps what `tests.gold.compare` compares, whatever the test makes of it."""
+    """A pytest plugin that keeps what `tests.gold.compare` compares, whether the test passes or fails."""
 
     def __init__(self):
         self.rows, self.failed, self.test = {}, [], None
@@ -41,7 +41,7 @@ class Recorder:
         gold.compare = self.compare  # before the tests import it
 
     def compare(self, key, got, want, atol=1e-5, rtol=1e-4):
-        """`gold.compare`, remembered under module, case and mode."""
+        """`gold.compare`, recorded under module, case and mode."""
         found = difference(np.asarray(got), np.asarray(want), atol, rtol)
         if found:
             self.rows.setdefault((self.test, key.rpartition("/")[0] or key, mode()), []).append(found)
@@ -57,7 +57,7 @@ class Recorder:
         items[:] = [item for item in items if {"gold", "compare", "check", "golden"} & set(vars(item.module))]
 
     def pytest_runtest_logreport(self, report):
-        """Failures are told at the end."""
+        """Failures are listed at the end."""
         if report.failed:
             self.failed.append(report.nodeid)
 

@@ -1,47 +1,51 @@
-"""What a prediction costs: start, first photograph, every further one, a second sentence, memory.
+"""The cost of a prediction: start, first image, every further one, a second prompt, memory.
 
     python benchmarks/predict.py [--model NAME|PATH] [--rounds 5]
 
-Each figure comes from a fresh process, as a user meets it. The baseline runs in the same session on the same
-photographs: MindSpore's operator-by-operator (PyNative) mode, which is what a port without compiled graphs would do;
-"naive second sentence" is the same photograph predicted anew, as a model without kept features must.
+Each figure comes from a fresh process. The baseline runs in the same session on the same images: MindSpore's
+operator-by-operator (PyNative) mode, as of a port without compiled graphs. The last line compares a second prompt, for
+which the image features are kept, with a full prediction.
 """
 
 import argparse
 import json
-import os
-import platform
-import resource
 import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-PHOTOS = sorted((ROOT / "examples").glob("*.jpg"))
+from common import EXAMPLES, ROOT, in_fresh_process, machine, peak_mb
+
+IMAGES = sorted(EXAMPLES.glob("*.jpg"))
 LIMITS = {"import_s": 0.3, "first_s": 25.0, "steady_s": 1.0, "peak_mb": 2500.0}
-SENTENCES = "Someone counts the people.", "Someone judges how everybody in this picture seems to feel."
+PROMPTS = "Someone counts the people.", "Someone judges how everybody in this picture seems to feel."
 
 
 def main():
     """Runs the measurements one after another and prints them as a table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--model", default=None, help="a model's name, a checkpoint or a run's folder")
-    options.add_argument("--rounds", type=int, default=5, help="times that every photograph is predicted")
-    options.add_argument("--worker", choices=("graph", "pynative"), help=argparse.SUPPRESS)
+    options.add_argument("--rounds", type=int, default=5, help="predictions of each image")
+    options.add_argument("--worker", nargs=2, metavar=("MODE", "START"), help=argparse.SUPPRESS)
     asked = options.parse_args()
     if asked.worker:
-        print(json.dumps(measure(asked.model, asked.worker, asked.rounds)))
+        mode, start = asked.worker
+        print(json.dumps(measure(asked.model, mode, asked.rounds, float(start))))
         return
-    figures = in_fresh_process("graph", asked)
-    baseline = in_fresh_process("pynative", asked)
+    figures, baseline = (
+        # perf_counter is one clock for all processes of a machine
+        in_fresh_process(__file__, *sys.argv[1:], "--worker", mode, time.perf_counter())
+        for mode in ("graph", "pynative")
+    )
     figures["import_s"] = statistics.median(import_seconds() for _ in range(5))
     print(table(figures, baseline))
 
 
-def measure(model, mode, rounds):
-    """The figures of one process: seconds (medians) and peak resident MB. Times the first photograph from here on."""
+def measure(model, mode, rounds, start):
+    """The figures of one process, started at `start`: seconds (medians) and peak resident MB.
+
+    first_s is counted from before the start of the process, imports and compilation included.
+    """
     started = time.perf_counter()
     import numpy as np
 
@@ -50,44 +54,28 @@ def measure(model, mode, rounds):
 
     predictor = Predictor(model or DEFAULT_MODEL, mode=mode)
     loaded = time.perf_counter()
-    predictor.predict(PHOTOS[0])
-    figures = {"load_s": loaded - started, "first_call_s": time.perf_counter() - loaded}
-    print("first", flush=True)  # the parent takes the time from the process's start
+    predictor.predict(IMAGES[0])
+    first = time.perf_counter()
+    figures = {"load_s": loaded - started, "first_call_s": first - loaded, "first_s": first - start}
     steady, second = [], []
-    for sentence in SENTENCES:
-        predictor.embed([sentence])  # a sentence is encoded once, and here only photographs are timed
+    for prompt in PROMPTS:
+        predictor.embed([prompt])  # a prompt is encoded once, and only images are timed
     for shift in range(rounds):
-        for photo in PHOTOS:
-            image = np.roll(media.read_image(photo), 7 * shift, axis=1)  # new content: kept features must not help
-            steady.append(timed(predictor, image, SENTENCES[0]))
-            second.append(timed(predictor, image, SENTENCES[1]))
+        for path in IMAGES:
+            image = np.roll(media.read_image(path), 7 * shift, axis=1)  # new content: kept features must not help
+            steady.append(timed(predictor, image, PROMPTS[0]))
+            second.append(timed(predictor, image, PROMPTS[1]))
     figures["steady_s"], figures["second_s"] = statistics.median(steady), statistics.median(second)
     figures["slowest_s"] = max(steady)
-    figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts KiB
+    figures["peak_mb"] = peak_mb()
     return figures
 
 
-def timed(predictor, image, sentence):
-    """Seconds that one prediction takes."""
+def timed(predictor, image, prompt):
+    """Seconds of one prediction."""
     start = time.perf_counter()
-    predictor.predict(image, sentence)
+    predictor.predict(image, prompt)
     return time.perf_counter() - start
-
-
-def in_fresh_process(mode, asked):
-    """`measure` in a process of its own; first_s is counted from before its start, imports and compilation included."""
-    command = [sys.executable, __file__, "--worker", mode, "--rounds", str(asked.rounds)]
-    command += ["--model", asked.model] if asked.model else []
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as worker:
-        while (line := worker.stdout.readline()) and line.strip() != "first":
-            pass
-        first = time.perf_counter() - start
-        rest = worker.stdout.read()
-    if worker.returncode:
-        sys.exit(worker.returncode)
-    return json.loads(rest.splitlines()[-1]) | {"first_s": first}
 
 
 def import_seconds():
@@ -99,14 +87,12 @@ def import_seconds():
 
 def table(figures, baseline):
     """The Markdown that a report can take over as it is."""
-    from importlib.metadata import version
-
     rows = [
         ("`import mindaam`, s", "import_s", ".2f"),
-        ("first photograph, imports and compilation included, s", "first_s", ".1f"),
-        ("a photograph after the first, s", "steady_s", ".2f"),
+        ("first image, imports and compilation included, s", "first_s", ".1f"),
+        ("an image after the first, s", "steady_s", ".2f"),
         ("the slowest of them, s", "slowest_s", ".2f"),
-        ("a second sentence about it, s", "second_s", ".2f"),
+        ("a second prompt for it, s", "second_s", ".2f"),
         ("peak memory, MB", "peak_mb", ".0f"),
     ]
     lines = ["| measure | graph mode | PyNative mode | limit |", "|---|---|---|---|"]
@@ -115,15 +101,14 @@ def table(figures, baseline):
         limit = format(LIMITS[key], form) if key in LIMITS else ""
         lines.append(f"| {what} | {values[0]} | {values[1]} | {limit} |")
     graph, pynative = figures["steady_s"], baseline["steady_s"]
-    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
     return "\n".join(
         [
-            f"mindspore {version('mindspore')}, {platform.machine()}, {os.cpu_count()} cores, load average {load}",
+            machine(),
             "",
             *lines,
             "",
-            f"photograph, graph against PyNative: {pynative / graph:.1f}x faster",
-            f"second sentence, features kept against computed anew: {graph / figures['second_s']:.1f}x faster",
+            f"image, graph against PyNative: {pynative / graph:.1f}x faster",
+            f"second prompt, features kept against computed again: {graph / figures['second_s']:.1f}x faster",
         ]
     )
 

@@ -14,6 +14,8 @@ import numpy as np
 from mindspore import nn, ops
 from pydantic import BaseModel
 
+from mindaam.files import file_sha256
+
 # MindSpore's own bookkeeping, before a Cell is compiled and after; of it, only the switches bear on a graph.
 _OF_EVERY_CELL = frozenset(vars(nn.Cell())) | {"current_phase", "sequence_modified"}
 _SWITCHES = (
@@ -103,5 +105,5 @@ def _code():
     """Hash of the package's code: what a Cell's `construct` says is not looked at one by one."""
     here = Path(__file__).resolve().parent
     files = sorted(here.rglob("*.py"))
-    lines = [f"{path.relative_to(here)} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files]
+    lines = [f"{path.relative_to(here)} {file_sha256(path)}" for path in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -17,7 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from mindaam.errors import ConfigError
+from mindaam.errors import ConfigError, OutputError
+from mindaam.files import replacing
 from mindaam.turns import began, turn
 
 ENABLE, PATH, FORCE = "MS_COMPILER_CACHE_ENABLE", "MS_COMPILER_CACHE_PATH", "MS_DEV_FORCE_USE_COMPILE_CACHE"
@@ -167,11 +168,8 @@ class _Store:
 
     def _publish(self, path, kept):
         """Gives a graph its place at once, whole; a full disk costs the next process time and nothing else."""
-        beside = kept.with_name(f".{kept.name}.{os.getpid()}")
-        with suppress(OSError):
-            shutil.copyfile(path, beside)
-            os.replace(beside, kept)
-        beside.unlink(missing_ok=True)
+        with suppress(OSError, OutputError), open(path, "rb") as source, replacing(kept) as target:
+            shutil.copyfileobj(source, target)
 
 
 @contextmanager

@@ -26,6 +26,23 @@ def plain_lines(text):
     return "\n".join(plain(line) for line in str(text).split("\n"))
 
 
+def print_message(text):
+    """Prints a problem or a remark as one line on stderr, after "mindaam: "; nothing for an empty one."""
+    text = " ".join(str(text).split())
+    if text:
+        print(f"mindaam: {plain(text)}", file=sys.stderr)
+
+
+def print_line(text=""):
+    """Prints a result as one line on stdout; see `plain` for the characters of file names."""
+    print(plain(text))
+
+
+def print_lines(text):
+    """Prints a result of several lines on stdout."""
+    print(plain_lines(text))
+
+
 def _spelt(found):
     code = ord(found[0])
     if 0xDC80 <= code <= 0xDCFF:  # a byte of a file's name that is no UTF-8
@@ -65,10 +82,9 @@ def settle(code):
         return code
     if isinstance(fault, BrokenPipeError):
         return code or LEFT
-    print(
-        f"mindaam: the standard output cannot be written ({fault.strerror or fault}); what it should have shown is "
-        "lost, files that were written are whole",
-        file=sys.stderr,
+    print_message(
+        f"the standard output cannot be written ({fault.strerror or fault}); what it should have shown is lost, files "
+        "that were written are whole"
     )
     sys.stderr.flush()
     return code or FULL

@@ -5,6 +5,8 @@ from fractions import Fraction
 import av
 import numpy as np
 
+from mindaam.data.audio.audio_track import AudioTrack, NoAudio
+
 TICKS = 1000
 STEP = 8  # grey levels from one frame to the next
 
@@ -97,3 +99,14 @@ def trimmed(source, target, seconds):
                 packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, twin
                 copy.mux(packet)
     return target
+
+
+def read_audio(path, rate, start=0.0, end=None):
+    """The audio of a video from `start` to `end` (seconds, None: its end), float32 [samples]; None without audio."""
+    try:
+        track = AudioTrack(path, rate)
+    except NoAudio:
+        return None
+    with track:
+        first = round(start * rate)
+        return track.rest(first) if end is None else track.samples(first, round((end - start) * rate))

@@ -13,7 +13,7 @@ import mindspore as ms
 import numpy as np
 
 from mindaam import graphs, runtime
-from mindaam.data.audio.windows import Cut
+from mindaam.data.audio.cutting import Cut
 from mindaam.encoders.clip_text import ClipText
 from mindaam.encoders.dinov2 import DINOv2
 from mindaam.encoders.dinov3 import DINOv3

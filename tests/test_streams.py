@@ -108,3 +108,11 @@ def test_letters_that_a_terminal_does_not_have_are_spelt_out(monkeypatch):
     print("café 写", "\udce9")
     print("to nobody", file=sys.stderr)
     assert streams.settle(0) == 0 and beneath.getvalue() == b"caf\\xe9 \\u5199 \\udce9\n"
+
+
+def test_results_are_printed_on_stdout_and_messages_as_one_line_on_stderr(capsys):
+    streams.print_line(os.fsdecode(b"results: caf\xe9.png"))
+    streams.print_lines("a\nb\x1b")
+    streams.print_message(ValueError("one\n  sentence\x1b"))
+    streams.print_message("")
+    assert capsys.readouterr() == ("results: caf\\xe9.png\na\nb\\x1b\n", "mindaam: one sentence\\x1b\n")

@@ -3,8 +3,8 @@
 import errno
 from contextlib import contextmanager
 
-from mindaam.cli.terminal import say
 from mindaam.errors import MindAAMError, OutputError, unforeseen
+from mindaam.streams import print_message
 
 MENDABLE, FAULT = 2, 1
 # A disk that takes no more takes nothing of the next file either; any other OutputError is about one file.
@@ -35,5 +35,5 @@ class Batch:
 
     def problem(self, text, code=MENDABLE):
         """Says what went wrong, and counts it; an exception that nobody foresaw outweighs the rest."""
-        say(text)
+        print_message(text)
         self.code = FAULT if FAULT in (self.code, code) else code

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mindaam.cli.terminal import show, tell
+from mindaam.streams import print_line, print_lines
 
 KINDS = "What IN is: aam (the authors' model), dinov3, dinov2, clip (ViT-L/14) or wav2clip."
 PROMPTS = "The prompts.py beside an aam's code: it is read as data, never run, and kept in OUT for --condition."
@@ -31,16 +31,16 @@ def convert(
     told = _prompts(kind, prompts)
     runtime.configure()  # before anything else imports MindSpore, which would then chatter
     converted = files.convert(source, kind, name=name, allow=allow or ())
-    tell(f"{source}: {converted.name}, SHA-256 {converted.sha256}")
+    print_line(f"{source}: {converted.name}, SHA-256 {converted.sha256}")
     if converted.note:
-        tell(converted.note)
-    show(report.text(converted.report, full))
+        print_line(converted.note)
+    print_lines(report.text(converted.report, full))
     report.insist(converted.report, source, converted.name)
     files.save(converted._replace(prompts=told), target)
     size = sum(array.nbytes for array in converted.state.values())
-    tell(f"written: {target}, {len(converted.state)} arrays, {size / 1e6:.1f} MB")
+    print_line(f"written: {target}, {len(converted.state)} arrays, {size / 1e6:.1f} MB")
     if told:
-        tell(f"prompts: {', '.join(told)}")
+        print_line(f"prompts: {', '.join(told)}")
 
 
 def _prompts(kind, path):

@@ -11,8 +11,9 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option
 
-from mindaam.cli.terminal import progress, say, show, tell
-from mindaam.streams import plain
+from mindaam.cli.terminal import progress
+from mindaam.files import prepare_folder, write_text
+from mindaam.streams import plain, print_line, print_lines, print_message
 
 UNSOUND = 1
 
@@ -31,7 +32,6 @@ def check(
     ] = None,
 ):
     """Say which data sets are complete, what is missing or damaged, and under which licence. Nothing is changed."""
-    from mindaam.data import media
     from mindaam.data.checks import leaks
     from mindaam.data.checks.checking import examine, to_open
     from mindaam.data.checks.own_checks import examine_own
@@ -43,7 +43,7 @@ def check(
     published = find_data(root, sets or None, [PUBLISHED])
     found = [each.found for each in published]
     if save:
-        media.prepare_folder(_outside(save, root))
+        prepare_folder(_outside(save, root))
     total = sum(to_open(each, deep) + duplicates * len(each.stimuli) for each in found)
     with progress(total, "looking") as bars:
         examined = {each.record.key: examine(each, deep=deep, progress=bars.step) for each in found}
@@ -94,7 +94,7 @@ def _show(report):
     from mindaam.evaluation import corpus_report
 
     if not sys.stdout.isatty():
-        show(corpus_report.markdown(report))
+        print_lines(corpus_report.markdown(report))
         return
     from rich.console import Console
     from rich.markup import escape
@@ -125,14 +125,13 @@ def _keep(save, report, found):
 
     texts = {"report.json": json.dumps(report, indent=1) + "\n", "report.md": corpus_report.markdown(report)}
     for name, text in texts.items():
-        with media.replacing(save / name) as stream:
-            stream.write(text.encode("utf-8", "replace"))
+        write_text(save / name, text)
     with progress(len(found), "drawing") as bars:
         for each in found:
             bars.step(each.record.title)
             picture = corpus_images.sheet(each)
             if picture is None:
-                say(f"no picture of {each.record.title} was drawn: nothing with gaze in it could be read")
+                print_message(f"no picture of {each.record.title} was drawn: nothing with gaze in it could be read")
             else:
                 media.write_jpeg(save / f"{each.record.key}.jpg", picture)
-    tell(f"report: {save}")
+    print_line(f"report: {save}")

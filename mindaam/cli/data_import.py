@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mindaam.cli.terminal import tell
+from mindaam.streams import print_line
 
 SHOWN = 5  # names of a list that are said
 RECIPE = "corpus"
@@ -45,7 +45,7 @@ def import_gaze(
     wanted = Wanted(named, condition, tuple(sentence or ()), px_per_degree, val, fractions, link, origin)
     done = import_gaze(folder, table, out, wanted)
     for line in (*_read(done, wanted), *_written(done, out), *_next(done, out)):
-        tell(line)
+        print_line(line)
 
 
 def columns_of(texts):

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mindaam.cli.terminal import progress, say, tell
+from mindaam.cli.terminal import progress
+from mindaam.streams import print_line, print_message
 
 
 def pack(
@@ -38,7 +39,7 @@ def pack(
     out = _place(packs, out)
     readers = open_splits(
         root, sets, split, truth, kinds=SOURCES, skip_damaged=skip_damaged,
-        report=lambda line: say(f"left out {line}"),
+        report=lambda line: print_message(f"left out {line}"),
     )  # fmt: skip
     for reader in readers:
         _require_outside(out, reader.root)
@@ -51,15 +52,15 @@ def pack(
                 skip_damaged=skip_damaged, report=lambda done, total, name, bars=bars: bars.step(name),
             )  # fmt: skip
         for name, why in packed.left_out:
-            say(f"left out {name}: {why}")
+            print_message(f"left out {name}: {why}")
         megabytes = sum(path.stat().st_size for path in target.iterdir()) / 1e6
         what = ("frame" if reader.is_video else "picture") + "s" * (packed.records != 1)
         truth_told = reader.ground_truth.partition(" (")[0]  # its source is in the pack, and in `data check`
-        tell(f"{target}: {packed.records:,} {what}, {megabytes:.1f} MB; {truth_told}")
+        print_line(f"{target}: {packed.records:,} {what}, {megabytes:.1f} MB; {truth_told}")
     licences = {reader.name: catalogue()[reader.name].licence.name for reader in readers if reader.name in catalogue()}
     if licences:
         told = "; ".join(f"{name}: {licence}" for name, licence in licences.items())
-        tell(f"a pack is a copy of its set, and falls under its licence: {told}")
+        print_line(f"a pack is a copy of its set, and falls under its licence: {told}")
 
 
 def _size(text):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mindaam.cli.terminal import show, tell
+from mindaam.streams import print_line, print_lines
 
 SETS = "Data sets, such as salicon. All eighteen, if none."
 GRANULARITY = "Only this granularity."
@@ -33,7 +33,7 @@ def prompts(
     if as_json:
         import json
 
-        show(json.dumps({key: _described(key, granularities) for key in keys}, indent=1, ensure_ascii=False))
+        print_lines(json.dumps({key: _described(key, granularities) for key in keys}, indent=1, ensure_ascii=False))
         return
     lay_out = _on_terminal if sys.stdout.isatty() else _plain
     lay_out([(_title(key), _lines(key, granularities, everything)) for key in keys])
@@ -78,7 +78,7 @@ def _described(key, granularities):
         "emphasis": list(corpus.emphasis(key)),
         "prompts": {
             each: {
-                "scored": corpus.sentence(key, each),
+                "scored": corpus.prompt(key, each),
                 "paraphrases": corpus.pool(key, each)[1:],
                 "held_out": corpus.held_out(key, each),
             }
@@ -121,11 +121,11 @@ def _lines(key, granularities, everything):
 def _plain(blocks):
     """Prints data sets one text a line, nothing cut or wrapped, for a pipe."""
     for (name, about), lines in blocks:
-        tell(f"{name}: {about}")
+        print_line(f"{name}: {about}")
         for label, text, _ in lines:
-            tell(f"  {label:{LABEL}}{text}")
-        tell()
-    tell(LEGEND)
+            print_line(f"  {label:{LABEL}}{text}")
+        print_line()
+    print_line(LEGEND)
 
 
 def _on_terminal(blocks):

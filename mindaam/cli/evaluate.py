@@ -9,7 +9,9 @@ from typing import Annotated
 from typer import Exit, Option
 
 from mindaam.cli.batches import Batch
-from mindaam.cli.terminal import progress, say, show, tell
+from mindaam.cli.terminal import progress
+from mindaam.files import prepare_folder, write_text
+from mindaam.streams import print_line, print_lines, print_message
 
 MODEL = "A model, its .safetensors checkpoint, or a run's folder."
 REPORTS = (".md", ".json")
@@ -25,7 +27,6 @@ def evaluate(
 ):
     """Score a model on images and videos with gaze: CC, SIM, KLD, NSS, AUC under right, wrong and other sentences."""
     from mindaam import runtime
-    from mindaam.data import media
     from mindaam.errors import ConfigError
 
     if save and save.suffix not in REPORTS:
@@ -36,17 +37,17 @@ def evaluate(
         model = checkpoint_of(model) or model
     folders = _readers(data, split, sets, skip_damaged)
     if save:
-        media.prepare_folder(save.parent)
+        prepare_folder(save.parent)
     runtime.configure(mode="graph")
     batch = Batch() if skip_damaged else None
     report = _evaluate(folders, model, batch)
     from mindaam.evaluation import gaze
 
     table = gaze.markdown(report)
-    show(table)
+    print_lines(table)
     if save:
         _write_report(save, report, table)
-        tell(f"report: {save}")
+        print_line(f"report: {save}")
     raise Exit(batch.code if batch else 0)
 
 
@@ -56,7 +57,7 @@ def _readers(root, split, sets, skip_damaged):
     from mindaam.errors import InputError
 
     found = {}  # by the name under which the report has them
-    for name, reader in open_named(root, sets, [split], skip_damaged=skip_damaged, report=say):
+    for name, reader in open_named(root, sets, [split], skip_damaged=skip_damaged, report=print_message):
         if reader.name in found:
             raise InputError(
                 f"{found[reader.name].root} and {reader.root} are both called {reader.name} in their meta.json; "
@@ -113,7 +114,7 @@ def _add_videos(report, readers, predictor, prompting, shown, batch):
     from mindaam.training.run import open_audio_encoding
 
     heard = [reader for reader in readers if modality(reader.name, reader) == "audio_video"]
-    audio_encoding = open_audio_encoding(predictor.model.config, SimpleNamespace(say=say)) if heard else None
+    audio_encoding = open_audio_encoding(predictor.model.config, SimpleNamespace(say=print_message)) if heard else None
     for reader in readers:
         rows, mine = [], audio_encoding if reader in heard else None
         for name, entry in shown([(name, entry) for entry, (name, _) in enumerate(reader.entries)]):
@@ -132,13 +133,4 @@ def _prompting(model):
 
 def _write_report(path, report, table):
     """The report as JSON or as its table, whole or not at all; OutputError when that is impossible."""
-    from mindaam.errors import OutputError
-
-    beside = path.with_name(f".{path.name}.tmp")
-    try:
-        beside.write_text(table if path.suffix == ".md" else json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        os.replace(beside, path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path} ({error.strerror}); choose another place") from error
-    finally:
-        beside.unlink(missing_ok=True)
+    write_text(path, table if path.suffix == ".md" else json.dumps(report, indent=1) + "\n")

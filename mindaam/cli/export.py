@@ -6,7 +6,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mindaam.cli.terminal import progress, tell
+from mindaam.cli.terminal import progress
+from mindaam.streams import print_line
 
 MODEL = "A model, its .safetensors checkpoint, or a run's folder."
 OUT = "The graph; its description, FILE.json, comes beside it."
@@ -45,7 +46,7 @@ def export(
         embeddings = dict(zip(sentences, predictor.embed(sentences), strict=True))
         shown.step("compiling the graph")
         written = write(predictor.model, out, embeddings, size=shape, batch=batch, frames=frames, weights=model)
-    tell(f"written: {', '.join(map(str, written))}")
+    print_line(f"written: {', '.join(map(str, written))}")
 
 
 def parse_size(text):

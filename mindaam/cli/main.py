@@ -14,11 +14,11 @@ import typer
 from mindaam import graphs
 from mindaam.cli import convert, evaluate, export, predict, train
 from mindaam.cli.data import data_app
-from mindaam.cli.terminal import notices_said, say, tell
+from mindaam.cli.terminal import notices_said
 from mindaam.cli.zoo import zoo_app
 from mindaam.errors import ConfigError, MindAAMError
 from mindaam.runtime import quieten
-from mindaam.streams import guard, settle
+from mindaam.streams import guard, print_line, print_message, settle
 
 MISUSE = 2  # exit code of everything that a user can mend
 STOPPED = 130  # exit code after Ctrl-C, as shells expect it
@@ -34,7 +34,7 @@ def _version(asked: bool):
     if asked:
         from mindaam import __version__
 
-        tell(f"mindaam {__version__}")
+        print_line(f"mindaam {__version__}")
         raise typer.Exit()
 
 
@@ -54,10 +54,10 @@ def run(arguments=None):
         with notices_said():
             code = app(args=arguments, prog_name="mindaam", standalone_mode=False) or 0
     except MindAAMError as error:
-        say(error)
+        print_message(error)
         return MISUSE
     except MemoryError:
-        say("what was asked for does not fit into memory; ask for less at once, or free some memory")
+        print_message("what was asked for does not fit into memory; ask for less at once, or free some memory")
         return MISUSE
     except (KeyboardInterrupt, typer.Abort):  # older releases of typer; newer ones return the code
         code = STOPPED
@@ -65,10 +65,10 @@ def run(arguments=None):
         # Typer's usage errors; it brings its own copy of click or uses the installed one, depending on its version.
         if not hasattr(error, "format_message"):
             raise
-        say(error.format_message())  # empty where the help was shown instead
+        print_message(error.format_message())  # empty where the help was shown instead
         return MISUSE
     if code == STOPPED:
-        say("stopped")
+        print_message("stopped")
     return code
 
 
@@ -99,7 +99,7 @@ def main():
     """The console script."""
     guard()
     for line in quieten():
-        say(line)
+        print_message(line)
     _stop_as_by_ctrl_c()
     code = settle(run())
     if code == STOPPED:

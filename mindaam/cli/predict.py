@@ -9,7 +9,9 @@ from typing import Annotated, NamedTuple
 from typer import Argument, Exit, Option
 
 from mindaam.cli.batches import Batch
-from mindaam.cli.terminal import progress, say, tell
+from mindaam.cli.terminal import progress
+from mindaam.files import prepare_folder
+from mindaam.streams import print_line, print_message
 
 KINDS = "Any of: overlay (heat map on the picture), map (8-bit grey), npy (density that sums to 1)."
 CONDITION = "A known viewing condition, in its place, or one of the prompts that the model's checkpoint brings."
@@ -45,7 +47,7 @@ def predict(
     jobs = results.plan(sources, out, kinds, plot_gate)
     asked = Asked(pick, *_sound_asked(audio, audio_track, jobs))
     for line in results.passed_over(inputs, sources):
-        say(line)
+        print_message(line)
     batch = Batch()
     for problem in problems:
         batch.problem(problem)
@@ -85,7 +87,6 @@ def _predict_all(jobs, out, model, prompt, condition, asked, batch):
     Returns pairs of a job with results and what became of its sound (a few words or None), and the sentence used.
     """
     from mindaam import runtime
-    from mindaam.data import media
     from mindaam.inference.predictor import DEFAULT_MODEL, Predictor, choose_prompt
     from mindaam.zoo.weights import model_prompts
 
@@ -93,7 +94,7 @@ def _predict_all(jobs, out, model, prompt, condition, asked, batch):
     model = DEFAULT_MODEL if model is None else model
     sentence = choose_prompt(prompt, condition, model_prompts(model))
     made, done = not os.path.exists(out), []
-    media.prepare_folder(out)
+    prepare_folder(out)
     try:
         with progress(len(jobs), "loading the model") as shown:
             predictor = Predictor(model)
@@ -120,7 +121,7 @@ def _predict_image(job, predictor, sentence, asked, shown):
     image = media.read_image(job.source)
     results.write(job, image, predictor.predict(image, sentence))
     for remark in media.image_remarks(job.source):
-        say(remark)
+        print_message(remark)
     return [], None
 
 
@@ -134,7 +135,7 @@ def _predict_video(job, predictor, sentence, asked, shown):
 
     info, pick = video_info(job.source), asked.pick
     if info.dynamic_range:
-        say(f"{job.source}: tone-mapped from {info.dynamic_range}")
+        print_message(f"{job.source}: tone-mapped from {info.dynamic_range}")
     length = info.duration
     length = min(pick.end or length, length) - pick.start if length else pick.end and pick.end - pick.start
     seen = deque(maxlen=1)
@@ -149,7 +150,7 @@ def _predict_video(job, predictor, sentence, asked, shown):
     except KeyboardInterrupt:
         if seen:
             kept = ", ".join(str(target) for target in job.targets.values() if target.exists())
-            say(f"stopped at second {seen[-1]:.1f} of {job.source}; what was done is in {kept}")
+            print_message(f"stopped at second {seen[-1]:.1f} of {job.source}; what was done is in {kept}")
         raise
     finally:
         if heard.audio_stream is not None:
@@ -169,7 +170,7 @@ def _predict_video(job, predictor, sentence, asked, shown):
 def _heard(film, info, config, asked):
     """The film's sound as the options want it: Heard, what becomes of it in a few words, what went wrong."""
     from mindaam.errors import InputError
-    from mindaam.inference.audio import open_audio_stream, unheard_because
+    from mindaam.inference.audio_stream import open_audio_stream, unheard_because
     from mindaam.inference.videos import Heard
 
     own = asked.audio in ("auto", "off")
@@ -194,10 +195,10 @@ def _summary(done, sentence):
     """Says on stdout what was done, pairs of a job and what became of its sound, and where it lies."""
     films, photos = ([job for job, _ in done if job.is_video == which] for which in (True, False))
     counts = [(len(photos), "photograph"), (len(films), "film")]
-    tell(", ".join(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counts if n) + f' seen as: "{sentence}"')
+    print_line(", ".join(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counts if n) + f' seen as: "{sentence}"')
     for fate in dict.fromkeys(fate for job, fate in done if job.is_video):
         names = [job.source.name for job, each in done if job.is_video and each == fate]
-        tell(f"sound of {names[0] if len(names) == 1 else f'{len(names)} films'}: {fate}")
+        print_line(f"sound of {names[0] if len(names) == 1 else f'{len(names)} films'}: {fate}")
     places = []
     for group in (photos, films):
         if group:
@@ -205,4 +206,4 @@ def _summary(done, sentence):
             targets = [target for target in group[0].targets.values() if target.exists()]
             places += [target if len(group) == 1 else target.with_name(target.name.replace(stem, "<name>", 1))
                        for target in targets]  # fmt: skip
-    tell("results: " + ", ".join(map(str, places)))
+    print_line("results: " + ", ".join(map(str, places)))

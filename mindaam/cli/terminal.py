@@ -1,4 +1,4 @@
-"""What the commands say besides their results: one-sentence problems and a progress line, both on stderr."""
+"""Progress and warnings of the commands, on stderr."""
 
 import sys
 import warnings
@@ -6,24 +6,7 @@ from contextlib import contextmanager
 from time import perf_counter
 
 from mindaam.errors import Notice
-from mindaam.streams import plain, plain_lines
-
-
-def say(problem):
-    """One sentence on stderr; nothing for an empty one."""
-    text = " ".join(str(problem).split())
-    if text:
-        print(f"mindaam: {plain(text)}", file=sys.stderr)
-
-
-def tell(text=""):
-    """A result, a line on stdout; see `streams.plain` for what is in names of files."""
-    print(plain(text))
-
-
-def show(text):
-    """A result of several lines, on stdout."""
-    print(plain_lines(text))
+from mindaam.streams import plain, print_message
 
 
 @contextmanager
@@ -34,7 +17,7 @@ def notices_said():
 
         def report(message, category, *place, **more):
             if issubclass(category, Notice):
-                say(message)
+                print_message(message)
             else:
                 usual(message, category, *place, **more)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mindaam.cli.terminal import say, show, tell
+from mindaam.streams import print_line, print_lines, print_message
 
 FINE_TUNING = "finetune"  # the bundled configuration for --from
 CONFIG = "The name of a bundled configuration, as corpus, or a YAML file; not needed with --from."
@@ -44,14 +44,14 @@ def train(
             raise ConfigError(f"{flag} is for configurations with a corpus section, as corpus; leave it out")
     run = _kind(keys)
     if dry_run:
-        show(run.dry_run(config, changes, tiny=tiny))
+        print_lines(run.dry_run(config, changes, tiny=tiny))
         return
     trained = run.train(config, changes, **options)
     if "films" in keys:
         from mindaam.evaluation.synthetic_video_scores import report
 
         for line in report(trained):
-            tell(line)
+            print_line(line)
 
 
 def _kind(keys):
@@ -90,7 +90,7 @@ def _on_corpus(config, changes, options, dry_run, **more):
     from mindaam.training import run
 
     if dry_run:
-        show(run.dry_run(config, changes, tiny=options["tiny"], say=say))
+        print_lines(run.dry_run(config, changes, tiny=options["tiny"], say=print_message))
         return
     trained = run.train(config, changes, **options, **more)
     if trained.finished and trained.run.world.is_first:
@@ -104,6 +104,6 @@ def _report(trained):
     from mindaam.training.tasks.corpus_scores import samples
 
     try:
-        tell(f"report: {write_report(trained.folder, samples(trained.run))}")
+        print_line(f"report: {write_report(trained.folder, samples(trained.run))}")
     except MindAAMError as error:
-        say(error)
+        print_message(error)

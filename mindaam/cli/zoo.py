@@ -6,7 +6,8 @@ from typing import Annotated
 from typer import Argument, Exit, Option, Typer, echo, style
 
 from mindaam.cli.batches import Batch
-from mindaam.cli.terminal import say, show, tell, transfer_line
+from mindaam.cli.terminal import transfer_line
+from mindaam.streams import print_line, print_lines, print_message
 
 NAME = "A name from mindaam zoo list."
 HASH = "The SHA-256 that it must have; kept for next time."
@@ -31,7 +32,7 @@ def list_files(name: Annotated[str | None, Argument(metavar="NAME", help="Show a
         first = f"{label + ':':10}" if label else " " * 10
         # addresses, paths and hashes stay in one piece, for copying
         lines = textwrap.wrap(text, WIDTH - 10, break_long_words=False, break_on_hyphens=False) or [""]
-        show(("\n" + " " * 10).join([first + lines[0], *lines[1:]]))
+        print_lines(("\n" + " " * 10).join([first + lines[0], *lines[1:]]))
 
 
 @zoo_app.command()
@@ -48,7 +49,7 @@ def verify(
         if not names or len(names) != 1:
             raise ConfigError("--sha256 and --accept are for one file; give its NAME")
         for path, found in index.vouch(names[0], sha256).items():
-            tell(f"{path}: pinned, SHA-256 {found}")
+            print_line(f"{path}: pinned, SHA-256 {found}")
         return
     good, whole, batch = 0, 0, Batch()
     wanted = names or list(index.records())
@@ -56,12 +57,12 @@ def verify(
         with batch.item(name):
             paths = [index.verified(name)] if names else index.verified_if_here(name)
             for path in paths:
-                tell(f"{name}: verified, {path}")
+                print_line(f"{name}: verified, {path}")
             good += len(paths)
             whole += 1
     if not names:
         bad = len(wanted) - whole
-        tell(f"{good} file{'s are' if good != 1 else ' is'} whole" + (f", {bad} not" if bad else ""))
+        print_line(f"{good} file{'s are' if good != 1 else ' is'} whole" + (f", {bad} not" if bad else ""))
     raise Exit(batch.code)
 
 
@@ -86,12 +87,12 @@ def fetch(
             mirrors=mirror or None,
             offline=offline or None,
             report=report,
-            notice=say,
+            notice=print_message,
         )
-    tell(f"{done.path}: verified, SHA-256 {done.sha256}")
+    print_line(f"{done.path}: verified, SHA-256 {done.sha256}")
     if done.convert:
-        tell(f"next: {done.convert}")
-        tell(f"then: mindaam zoo verify {name} --accept")
+        print_line(f"next: {done.convert}")
+        print_line(f"then: mindaam zoo verify {name} --accept")
 
 
 @zoo_app.command()
@@ -99,7 +100,7 @@ def path(name: Annotated[str, Argument(metavar="NAME", help=NAME)]):
     """Say where a file lies, after checking it."""
     from mindaam.zoo import index
 
-    tell(index.verified(name))
+    print_line(index.verified(name))
 
 
 def _table(rows):
@@ -107,4 +108,4 @@ def _table(rows):
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for number, row in enumerate(rows):
         line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        tell(line) if number else echo(style(line, bold=True))
+        print_line(line) if number else echo(style(line, bold=True))

@@ -1,13 +1,7 @@
 """Images from disk and results to disk; whatever cannot be used is an InputError or OutputError with its cure."""
 
-import hashlib
-import io
 import os
-import shutil
-import tempfile
-import time
-import uuid
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +15,7 @@ from mindaam.data.images.opening import IMAGE_FORMATS, SIDEWAYS, loaded, opened,
 from mindaam.data.images.remarks import dynamic_range, what_is_left
 from mindaam.data.kinds import AUDIO_SUFFIXES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mindaam.errors import InputError, OutputError
+from mindaam.files import replacing
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -30,26 +25,18 @@ __all__ = [
     "VIDEO_SUFFIXES",
     "BlankMap",
     "audio_file",
-    "beside_name",
-    "cannot_write",
-    "file_sha256",
     "image_remarks",
     "list_files",
     "passed_over",
     "picture_size",
-    "prepare_folder",
     "read_image",
     "read_map",
-    "replacing",
     "require_file",
     "write_jpeg",
     "write_npy",
     "write_npz",
     "write_png",
 ]
-
-BESIDE = ".mindaam-{}.tmp"  # the name of a file that is being written
-LEFT_OVER = 86400.0  # seconds after which nobody is still writing it
 
 
 class BlankMap(InputError):
@@ -153,31 +140,6 @@ def audio_file(folders, stem):
     return next((place for place in places if os.path.isfile(place)), None)
 
 
-def prepare_folder(folder):
-    """Makes an output folder with its parents and proves that files can be written there; returns it as a Path.
-
-    What a process that was killed left there half-written, hidden, is removed a day later.
-    Raises OutputError when files cannot be written, so that a long job fails before it starts.
-    """
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except (OSError, ValueError) as error:
-        raise OutputError(f"cannot write to the folder {folder} ({_reason(error)}); choose another") from error
-    _remove_leftovers(folder)
-    return folder
-
-
-def _remove_leftovers(folder):
-    """Removes what processes that were killed left half-written; what is younger than a day may still be written to."""
-    for left in folder.glob(BESIDE.format("*")):
-        with suppress(OSError):  # another process may have removed it
-            if time.time() - left.stat().st_mtime > LEFT_OVER:
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
-
-
 def write_jpeg(path, image, quality=92):
     """Writes uint8 RGB [H,W,3] or grey [H,W] as JPEG, whole or not at all; OutputError when that is impossible."""
     if max(image.shape[:2]) > 65500:
@@ -204,53 +166,3 @@ def write_npz(path, **arrays):
     """Writes named arrays as .npz, whole or not at all; OutputError when that is impossible."""
     with replacing(path) as stream:
         np.savez(stream, **arrays)
-
-
-def file_sha256(path):
-    """SHA-256 of a file's bytes in hexadecimal; InputError when it cannot be read."""
-    total = hashlib.sha256()
-    try:
-        with open(path, "rb") as stream:
-            while piece := stream.read(1 << 20):
-                total.update(piece)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({_reason(error)}); copy it again") from error
-    return total.hexdigest()
-
-
-@contextmanager
-def replacing(path):
-    """A stream to a file beside `path` that takes its place at the end, or vanishes when anything goes wrong."""
-    beside = beside_name(path)
-    try:
-        with _Stream(open(beside, "wb", buffering=0)) as stream:
-            yield stream
-        os.replace(beside, path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    finally:
-        if os.path.exists(beside):
-            os.unlink(beside)
-
-
-class _Stream(io.BufferedWriter):
-    """A file that is written through Python alone. Pillow would write to its number by itself, and take no notice when
-    a disk that is nearly full takes a part of it only."""
-
-    def fileno(self):
-        """There is none."""
-        raise io.UnsupportedOperation("fileno")
-
-
-def beside_name(path):
-    """Where a file is written before it takes the place of `path`: the same folder, a name of its own, hidden."""
-    return Path(path).with_name(BESIDE.format(uuid.uuid4().hex))
-
-
-def cannot_write(path, error):
-    """The OutputError for an OSError while `path` was written."""
-    return OutputError(f"cannot write {path} ({_reason(error)}); choose another place or free some space")
-
-
-def _reason(error):
-    return getattr(error, "strerror", None) or str(error)

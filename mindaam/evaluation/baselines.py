@@ -3,6 +3,7 @@
 import numpy as np
 
 from mindaam.data import transforms
+from mindaam.data.datasets.readers.sample import prompt_of
 from mindaam.evaluation.gaze import LONGEST_SIDE
 
 
@@ -26,7 +27,7 @@ class CentreBias:
             density = train.density(index, transforms.fit_within(train.size(index), LONGEST_SIDE))
             # The sizes of a set differ; on a common grid every density still weighs one picture.
             density = transforms.resize_density(density, self.GRID)
-            text = train.sentence(index)
+            text = prompt_of(train, index)
             totals[text] = totals.get(text, 0.0) + density.astype(np.float64)
         self._maps = totals
         self._all = sum(totals.values())

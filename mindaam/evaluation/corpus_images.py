@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mindaam.data import transforms
 from mindaam.data.checks.checking import sample_indices
 from mindaam.data.datasets.readers.images import ImageSet
+from mindaam.data.datasets.readers.sample import image_sample
 from mindaam.data.datasets.readers.videos import VideoSet
 from mindaam.errors import InputError
 from mindaam.inference import render
@@ -83,7 +84,7 @@ def _readable(found, split):
 
 
 def _picture(reader, place):
-    sample = reader.load(place)
+    sample = image_sample(reader, place)
     return sample, _caption(reader, sample, "")
 
 

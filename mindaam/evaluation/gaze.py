@@ -21,7 +21,7 @@ import numpy as np
 from mindaam import metrics
 from mindaam.data import prompts, transforms
 from mindaam.data.datasets.opening import other_split
-from mindaam.data.prompts.prompting import Prompting, held_out, mismatched, sentences
+from mindaam.data.prompts.prompting import Prompting, held_out, mismatched, prompts_for
 from mindaam.errors import InputError
 from mindaam.evaluation.markdown_text import plain, table_row
 
@@ -65,7 +65,7 @@ def score(predict, folder, sentence=None, settings=metrics.PAPER):
         return [predict(image, each) for each in sentences]
 
     def prompts_of(folder, condition):
-        return {"right": [sentence or folder.sentences(condition)[0]]}
+        return {"right": [sentence or folder.prompts.of(condition)[0]]}
 
     rows = score_roles(predict_each, folder, prompts_of, settings)
     return means(rows), rows
@@ -77,7 +77,7 @@ def swap_roles(folder, condition, prompting=Prompting()):  # noqa: B008 - an imm
     prompting: the Prompting by which the right one is chosen; without any, it is the reader's own.
     """
     right, *others = [
-        sentences(prompting, folder.name, folder, each)[0]
+        prompts_for(prompting, folder.name, folder, each)[0]
         for each in (condition, *(other for other in folder.conditions if other != condition))
     ]
     paraphrase, wrong = (choose(prompting, folder.name, folder, condition) for choose in (held_out, mismatched))

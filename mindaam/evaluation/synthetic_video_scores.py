@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 
-from mindaam.data.media import replacing
 from mindaam.data.transforms import resize_image
-from mindaam.inference.windows import Windows, stream
+from mindaam.data.videos.windows import Windows, stream
+from mindaam.files import write_text
 from mindaam.metrics.videos import summary
 
 
@@ -20,8 +20,7 @@ def report(trained):
         "frame by frame": score(trained.model, trained.held, Windows(1, 0)),
         "with the temporal blocks": score(trained.model, trained.held, Windows(clip, clip // 4)),
     }
-    with replacing(trained.folder / "scores.json") as file:
-        file.write(json.dumps(scores, indent=1).encode())
+    write_text(trained.folder / "scores.json", json.dumps(scores, indent=1))
     return [f"{name}: {told(each)}" for name, each in scores.items()]
 
 

@@ -2,7 +2,7 @@
 
 import io
 
-from mindaam.data.media import replacing
+from mindaam.files import replacing
 
 SIZE, DPI = (8.0, 2.4), 120  # inches
 COLOR = "#b5367a"

@@ -14,8 +14,8 @@ import numpy as np
 from mindaam import runtime
 from mindaam.data import media, prompts, transforms
 from mindaam.data.videos.reading import Frame
+from mindaam.data.videos.windows import Windows, checked, stream
 from mindaam.errors import ConfigError, InputError, unknown
-from mindaam.inference.windows import Windows, checked, stream
 from mindaam.turns import turn
 from mindaam.zoo.convert.prompts import GENERIC
 
@@ -100,9 +100,9 @@ class Predictor:
         frames: any iterable of uint8 RGB [H, W, 3] (a decoder, a camera, a list), of any length; each frame goes
         through the backbone once. windows: how many frames the model sees at once, and whether maps wait for later
         frames; None is `film_windows()`. The maps come at most `windows.delay` frames late.
-        audio_stream: the audio, as `inference.audio.open_audio_stream` gives it; the frames are then `data.videos`'s
-        Frames, which know their times, and windows have several. A frame's sound reaches beyond it: by two seconds as
-        the paper's models hear it.
+        audio_stream: the audio, as `inference.audio_stream.open_audio_stream` opens it; the frames are then Frames of
+        `data.videos.reading`, which have times, and windows have several. The audio of a frame extends beyond it, in
+        the paper by two seconds.
         prompt, condition, errors: as in `predict`; ConfigError for windows of several frames when the model sees each
         by itself, and for sound with windows of one.
         """
@@ -200,7 +200,7 @@ def choose_prompt(prompt=None, condition=None, own=None):
     if prompt is not None:
         _check(prompt)
         return prompt
-    offered = {name: prompts.default_sentence(name) for name in prompts.conditions()} | (own or {})
+    offered = {name: prompts.default_prompt(name) for name in prompts.conditions()} | (own or {})
     name = condition if condition is not None else GENERIC if own else "free_viewing"
     if name not in offered:
         raise unknown("condition", name, offered)

@@ -10,7 +10,7 @@ from mindaam.data.videos.density_writer import DensityWriter
 from mindaam.data.videos.reading import Pick, VideoBroken, checked_pick, read_frames, video_info
 from mindaam.data.videos.writing import VideoWriter
 from mindaam.inference import render
-from mindaam.inference.audio import AudioStream
+from mindaam.inference.audio_stream import AudioStream
 from mindaam.inference.pipeline import Behind, ahead
 from mindaam.inference.plots import GatePlot
 

@@ -10,19 +10,17 @@ import json
 import math
 import os
 import platform
-import re
 import shlex
 import subprocess
 import sys
-from contextlib import suppress
 from importlib import metadata as packages
 from pathlib import Path
 
 import numpy as np
 
 import mindaam
-from mindaam.data.media import cannot_write, prepare_folder
 from mindaam.errors import CheckpointError, OutputError, TrainingError
+from mindaam.files import listed, prepare_folder, remove_leftovers, write_text
 from mindaam.zoo.checkpoints import glance, write_safetensors
 from mindaam.zoo.checksums import CHECKSUM
 from mindaam.zoo.run_checkpoints import FOLDER, POINTER, Found, latest, load, stored
@@ -35,7 +33,6 @@ __all__ = [
 SCORE = "score"  # entry of a file's metadata that is written here, beside the checksum
 SHOWN, LONGEST = 5, 60  # differences that a refusal shows; characters of a value that are shown
 ABSENT = "not there"
-_BESIDE = re.compile(r"\.(step-\d{8,}\.safetensors|latest)\.\d+\.part")  # what a killed process leaves behind
 _NO_SCORE = -math.inf
 _GIT_SECONDS = 5
 
@@ -56,7 +53,7 @@ def save(folder, step, tensors, metadata, *, keep_last=3, keep_best=1, score=Non
         raise TypeError(f"a checkpoint's metadata are texts under other names than score and checksum, not {strange}")
     _require_finite(tensors, step)
     folder = prepare_folder(folder)
-    _sweep(prepare_folder(folder / FOLDER), folder)
+    remove_leftovers(prepare_folder(folder / FOLDER))
     path = folder / FOLDER / f"step-{step:08d}.safetensors"
     if score is not None and math.isfinite(score):
         metadata = {**metadata, SCORE: repr(float(score))}
@@ -79,10 +76,9 @@ def differences(theirs, ours, free=()):
 
 def refuse(path, differences):
     """The CheckpointError for a checkpoint of another configuration, whose `differences` it shows."""
-    more = f"; and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
     return CheckpointError(
-        f"{path} was made with another configuration ({'; '.join(differences[:SHOWN])}{more}): go back to that one, "
-        "start in another folder, or take the new one with --allow-changes"
+        f"{path} was made with another configuration ({listed(differences, SHOWN, '; ')}): go back to that one, start "
+        "in another folder, or take the new one with --allow-changes"
     )
 
 
@@ -119,34 +115,10 @@ def _require_finite(tensors, step):
             )
 
 
-def _sweep(*folders):
-    """Removes what a killed process was writing; only names that are given here."""
-    for folder in folders:
-        for path in folder.iterdir():
-            if _BESIDE.fullmatch(path.name):
-                _remove(path)
-
-
 def _point(folder, name):
     """Moves the pointer, so that it outlasts a power cut."""
-    pointer = folder / POINTER
-    beside = folder / f".{POINTER}.{os.getpid()}.part"
-    try:
-        with open(beside, "wb") as file:
-            file.write(f"{name}\n".encode())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, pointer)
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise cannot_write(pointer, error) from error
-    finally:
-        with suppress(OSError):  # it is gone once renamed
-            beside.unlink()
+    # the unfinished pointer of a killed process lies among the checkpoints, where the next save removes it
+    write_text(folder / POINTER, f"{name}\n", durable=True, aside=folder / FOLDER)
 
 
 def _prune(stored, step, keep_last, keep_best):

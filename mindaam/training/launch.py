@@ -28,7 +28,7 @@ from mindaam.errors import ConfigError, MindAAMError, OutputError
 from mindaam.places import recipe
 from mindaam.runtime import RANKS_HERE
 from mindaam.schema import read_yaml
-from mindaam.streams import guard, plain, settle
+from mindaam.streams import guard, print_message, settle
 from mindaam.training.ranks.supervision import Supervision
 from mindaam.training.tasks.corpus_config import load_corpus_config
 
@@ -156,7 +156,7 @@ def run(job):
     if shutil.which("msrun", path=environment["PATH"]) is None:
         raise ConfigError("there is no command msrun beside this Python; install MindSpore 2.9, which brings it")
     job = job._replace(log_dir=prepare(job.log_dir))
-    print(f"mindaam: the logs are in {plain(job.log_dir)}", file=sys.stderr)
+    print_message(f"the logs are in {job.log_dir}")
     with open(job.log_dir / "msrun.log", "wb") as output:
         msrun = subprocess.Popen(
             job.arguments(), env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
@@ -214,7 +214,7 @@ def main(arguments=None):
             return 0
         return run(job)
     except MindAAMError as error:
-        print(f"mindaam: {plain(error)}", file=sys.stderr)
+        print_message(error)
         return MISUSE
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import yaml
 
 from mindaam import graphs
-from mindaam.data.media import prepare_folder, replacing
 from mindaam.data.sampling.plan import SamplerState
 from mindaam.encoders.dropout import set_dropout_step
 from mindaam.errors import CheckpointError, TrainingError
+from mindaam.files import prepare_folder, write_text
 from mindaam.training import checkpoints
 from mindaam.training.feeding.corpus import described
 from mindaam.training.feeding.corpus_source import CorpusSource
@@ -295,8 +295,7 @@ class Run:
         names = self.source.names(part.batch)
         replay = {"state": part.state, "rank": self.world.rank, "set": part.batch.set, "names": names, "terms": terms}
         place = self.folder / (f"failed_batch_{self.world.rank}.json" if self.world.size > 1 else "failed_batch.json")
-        with replacing(place) as stream:
-            stream.write(_json(replay).encode("utf-8", "replace"))
+        write_text(place, _json(replay))
         raise TrainingError(
             f"the loss is {terms['loss']}, its gradient {norm}, at step {self.number + 1} ({part.batch.set}: "
             f"{', '.join(names[:3])}); the run stopped, {place} has the batch: go on from the last checkpoint with "
@@ -333,8 +332,7 @@ class Run:
         return found
 
     def _write(self, name, text):
-        with replacing(self.folder / name) as stream:
-            stream.write(text.encode("utf-8", "replace"))  # a name on the disk may be no text
+        write_text(self.folder / name, text)
 
 
 def _json(content):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam import runtime
-from mindaam.data.audio.windows import RATE, cut_of
+from mindaam.data.audio.cutting import RATE, cut_of
 from mindaam.data.datasets.opening import NothingHere
 from mindaam.data.packs.fitting import require_fit
 from mindaam.data.prompts.prompting import check as check_prompting

@@ -7,11 +7,10 @@ index, lie `pins.json` and a folder of locks.
 import errno
 import fcntl
 import json
-import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from mindaam.errors import CheckpointError, OutputError
-from mindaam.files import read_small
+from mindaam.files import read_small, take_place, write_text
 from mindaam.places import user_cache
 
 _ELSEWHERE = "make room or name another folder with MINDAAM_CACHE"
@@ -60,17 +59,7 @@ def publish(part, path):
 
     Raises OutputError, and leaves what was at `path`, when the disk does not take it.
     """
-    try:
-        with open(part, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; {_ELSEWHERE}") from error
+    take_place(part, path, durable=True, cure=_ELSEWHERE)
 
 
 def pins():
@@ -93,14 +82,7 @@ def pin(file, sha256, size):
     path = cache_dir() / "pins.json"
     with locked(path.name):
         content = {**pins(), file: {"sha256": sha256, "bytes": size}}
-        part = path.with_name(f"{path.name}.part")
-        try:
-            part.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        except OSError as error:
-            with suppress(OSError):
-                part.unlink()
-            raise OutputError(f"cannot write {part}: {error.strerror or error}; {_ELSEWHERE}") from error
-        publish(part, path)
+        write_text(path, json.dumps(content, indent=1, sort_keys=True) + "\n", durable=True)
 
 
 def is_sha256(text):

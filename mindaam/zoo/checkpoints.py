@@ -4,16 +4,14 @@ MindSpore itself loads a file with a flipped byte, or with names missing, withou
 file that is written carries a checksum of its content, and none that carries one is read without it.
 """
 
-import hashlib
 import os
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 
 import numpy as np
 
 from mindaam.encoders.tables import stored_parameters
-from mindaam.errors import CheckpointError, OutputError
-from mindaam.files import opened
+from mindaam.errors import CheckpointError
+from mindaam.files import listed, opened, replacing, sha256
 from mindaam.zoo.checksums import CHECKSUM, checksum, require_audio, row_bytes
 from mindaam.zoo.headers import DTYPES, HALF, header_bytes, read_header
 
@@ -21,12 +19,9 @@ SHOWN, WIDTH = 4, 80  # names, and characters of them, that an error lists befor
 
 
 def sha256_of(path):
-    """The file's SHA-256 in hexadecimal, read in pieces of 1 MiB. Raises CheckpointError when it cannot be read."""
-    total = hashlib.sha256()
+    """The file's SHA-256 in hexadecimal. Raises CheckpointError when it cannot be read."""
     with _opened(path) as file:
-        while piece := file.read(1 << 20):
-            total.update(piece)
-    return total.hexdigest()
+        return sha256(file)
 
 
 def read_safetensors(path, *, widen=True):
@@ -94,26 +89,15 @@ def write_safetensors(path, tensors, metadata=None):
     copied; the same content gives the same bytes.
     Raises OutputError when the place cannot be written to; a file that was there before is then still whole.
     """
-    path, tensors = Path(path), {name: np.asarray(array) for name, array in tensors.items()}
+    tensors = {name: np.asarray(array) for name, array in tensors.items()}
     texts = {key: text for key, text in (metadata or {}).items() if key != CHECKSUM}
     texts[CHECKSUM] = checksum(tensors, texts)
     # as the safetensors library lays a file out: the widest numbers first, so that each array starts aligned
     names = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(beside, "wb") as file:
-            file.write(header_bytes(names, tensors, texts))
-            for name in names:
-                file.write(row_bytes(tensors[name]))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
-    finally:
-        with suppress(OSError):  # it is gone once renamed
-            beside.unlink()
+    with replacing(path, durable=True) as file:
+        file.write(header_bytes(names, tensors, texts))
+        for name in names:
+            file.write(row_bytes(tensors[name]))
 
 
 def load_strict(cell, state, *, allow_missing=(), source="the checkpoint"):
@@ -189,14 +173,4 @@ def _listed(label, names):
     shown = [name if len(name) <= WIDTH else f"{name[:WIDTH]}..." for name in names[:SHOWN]]
     while len(shown) > 1 and sum(map(len, shown)) > WIDTH:
         shown.pop()
-    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
-    return f"{len(names)} {label} ({', '.join(shown)}{more})"
-
-
-def _sync_folder(folder):
-    """Makes a rename outlast a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    return f"{len(names)} {label} ({listed(shown + names[len(shown) :], len(shown))})"

@@ -18,7 +18,7 @@ import numpy as np
 
 import mindaam
 from mindaam.errors import ConfigError, InputError, OutputError
-from mindaam.files import opened
+from mindaam.files import opened, take_place
 from mindaam.zoo.checkpoints import sha256_of
 from mindaam.zoo.index import records
 from mindaam.zoo.model_files import checkpoint_file
@@ -213,15 +213,15 @@ def _publish(beside, target, description):
         "versions": {"mindaam": mindaam.__version__, "mindspore": version("mindspore")},
         **description,
     }
-    note = beside / "description"
     rows = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in described.items())
+    note = beside / "description"
     note.write_text(f"{{\n{rows}\n}}\n", encoding="utf-8")
     mode = stat.S_IMODE(note.stat().st_mode)
     for path in made:  # MindSpore lets nobody but their owner read them
         path.chmod(mode | (mode & 0o444) >> 2 if path.is_dir() else mode)
     for part in parts:
-        os.replace(beside / part.name, part)
-    os.replace(note, target.with_suffix(".json"))  # last: whoever finds it finds the graph
+        take_place(beside / part.name, part)
+    take_place(note, target.with_suffix(".json"))  # last: whoever finds it finds the graph
     return [*parts, target.with_suffix(".json")]
 
 

@@ -18,10 +18,10 @@ from pydantic import AfterValidator, Field
 from mindaam import yaml_files
 from mindaam.errors import CheckpointError, ConfigError, MindAAMError, unknown
 from mindaam.file_kinds import START, TEXT, stand_in
-from mindaam.files import start_of
+from mindaam.files import start_of, write_text
 from mindaam.places import model_zoo_dir
 from mindaam.schema import Schema, mapping, read_yaml, validate
-from mindaam.streams import plain
+from mindaam.streams import plain, print_message
 from mindaam.zoo.cache import cache_dir, is_sha256, pin, pins
 from mindaam.zoo.checkpoints import sha256_of
 
@@ -255,9 +255,7 @@ def update():
             text = _rewritten(text, name, {"sha256": entry.sha256, "bytes": entry.bytes})
     if validate(Index, mapping(yaml_files.parse(text, str(path)), path), str(path)).files != after:
         raise ConfigError(f"{path}: give each record lines of its own for sha256 and bytes")
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    write_text(path, text)
     return [name for name in after if after[name] != before[name]]
 
 
@@ -303,7 +301,7 @@ def main(arguments):
             state = "not there yet" if entry.sha256 is None else verified(name) and "verified"
             print(f"{name}: {'updated, ' if name in changed else ''}{state}")
     except MindAAMError as error:
-        print(f"mindaam: {plain(error)}", file=sys.stderr)
+        print_message(error)
         return 2
     return 0
 

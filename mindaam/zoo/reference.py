@@ -9,7 +9,7 @@ from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError
 from mindaam.zoo.checkpoints import load_strict
 from mindaam.zoo.convert import aam, kinds
-from mindaam.zoo.convert.report import account, insist, listed
+from mindaam.zoo.convert.report import account, first_names, insist
 from mindaam.zoo.convert.wrappers import unwrap
 
 SOURCE = "the reference's state"
@@ -41,10 +41,11 @@ def load_reference(model, state):
     report = account(official, conversion, parameters)
     insist(report, SOURCE, model.config.name)
     if disputed := kinds.disputed(conversion):
-        warnings.warn(f"{SOURCE} holds two versions of {listed(disputed)}; those with .base. are used", stacklevel=2)
+        both = first_names(disputed)
+        warnings.warn(f"{SOURCE} holds two versions of {both}; those with .base. are used", stacklevel=2)
     broken = [name for name in parameters if not np.isfinite(conversion.state[name]).all()]
     if broken:
-        raise CheckpointError(f"{SOURCE} gives {listed(broken)} values that are not finite; read the file again")
+        raise CheckpointError(f"{SOURCE} gives {first_names(broken)} values that are not finite; read the file again")
     load_strict(model, {name: conversion.state[name] for name in parameters}, source=SOURCE)
     model.backbone.set_image_size(model.config.image_size)  # its rotary tables follow from the new periods
     return report
@@ -59,7 +60,7 @@ def _arrays(state):
     others = [name for name, array in official.items() if array.dtype.kind != "f"]
     if others:
         raise CheckpointError(
-            f"{SOURCE} holds {official[others[0]].dtype} in {listed(others)}, where weights are floats"
+            f"{SOURCE} holds {official[others[0]].dtype} in {first_names(others)}, where weights are floats"
         )
     return official
 

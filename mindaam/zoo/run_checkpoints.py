@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.errors import CheckpointError
-from mindaam.files import opened
+from mindaam.files import listed, opened
 from mindaam.schema import merge
 from mindaam.zoo.checkpoints import glance, read_all, read_safetensors
 from mindaam.zoo.checksums import CHECKSUM
@@ -52,9 +52,9 @@ def latest(folder):
         except CheckpointError:
             faults.append(f"{path.name} is {'damaged or unreadable' if path.exists() else 'missing'}")
         else:
-            return Found(path, f"{_listed(faults)}; going on from {path.name}" if faults else "")
+            return Found(path, f"{listed(faults, SHOWN)}; going on from {path.name}" if faults else "")
     raise CheckpointError(
-        f"{folder} has no whole checkpoint to continue from ({_listed(faults)}); copy one back into its "
+        f"{folder} has no whole checkpoint to continue from ({listed(faults, SHOWN)}); copy one back into its "
         f"{FOLDER} folder, or start in another folder"
     )
 
@@ -97,11 +97,6 @@ def pointed(folder):
     if not _NAME.fullmatch(name):
         return None, f'the pointer "{POINTER}" is damaged'
     return Path(folder) / FOLDER / name, None
-
-
-def _listed(faults):
-    more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-    return f"{', '.join(faults[:SHOWN])}{more}"
 
 
 # ---- the model in a file ---------------------------------------------------------------------------------------------

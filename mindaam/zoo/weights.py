@@ -31,7 +31,7 @@ from mindaam.zoo.checkpoints import (
 from mindaam.zoo.checksums import CHECKSUM
 from mindaam.zoo.convert.kinds import kind_of
 from mindaam.zoo.convert.prompts import GENERIC
-from mindaam.zoo.convert.report import listed
+from mindaam.zoo.convert.report import first_names
 from mindaam.zoo.index import place, records, verified
 from mindaam.zoo.model_files import checkpoint_file, checkpoint_of
 from mindaam.zoo.run_checkpoints import is_run, run_arrays, run_model, table_in
@@ -53,7 +53,7 @@ def encoder_state(path, kind):
         return state
     conversion = kind_of(kind).convert(state)
     if conversion.unexpected:
-        raise CheckpointError(f"{path} holds {listed(conversion.unexpected)}, which no {kind} encoder has")
+        raise CheckpointError(f"{path} holds {first_names(conversion.unexpected)}, which no {kind} encoder has")
     return dict(conversion.state)
 
 
@@ -171,7 +171,8 @@ def checkpoint_config(path):
         return _agreed(path, *found)
     names = list(glance(path).arrays)
     if not any(name.startswith("head.") for name in names):
-        raise CheckpointError(f"{path} holds {listed(names) or 'nothing'} and no AAM's head; give a model's checkpoint")
+        there = first_names(names) or "nothing"
+        raise CheckpointError(f"{path} holds {there} and no AAM's head; give a model's checkpoint")
     config = table_in(path, metadata["config"]) if "config" in metadata else None
     return _agreed(path, metadata.get("model"), config)
 

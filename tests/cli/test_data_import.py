@@ -100,7 +100,7 @@ def test_options_reach_the_folder(mindaam, photos, tmp_path):
     code, said, _ = mindaam(photos, tmp_path / "gaze.csv", "-o", tmp_path / "mine", *options)
     assert code == 0 and 'cats: "A viewer seeks cats."' in said and "30 degrees wide" in said and "next" not in said
     folder = GazeFolder(tmp_path / "mine")
-    assert folder.sentences("cats") == ["A viewer seeks cats.", "Cats?"]
+    assert folder.prompts.of("cats") == ["A viewer seeks cats.", "Cats?"]
     assert (tmp_path / "mine" / "stimuli" / "a.jpg").is_symlink()
 
 

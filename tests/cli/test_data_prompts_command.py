@@ -27,7 +27,7 @@ def test_without_names_every_set_is_shown_with_its_parts_and_scored_sentences():
     shown = run()
     for key in corpus.sets():
         assert f"\n{key}: {corpus.level(key)} level, " in "\n" + shown
-        for text in [*corpus.parts(key).values(), *(corpus.sentence(key, each) for each in corpus.GRANULARITIES)]:
+        for text in [*corpus.parts(key).values(), *(corpus.prompt(key, each) for each in corpus.GRANULARITIES)]:
             assert f"{text}\n" in shown
         other, reason = corpus.mismatched_set(key)
         assert f"{other} ({reason}): {corpus.mismatched(key)}\n" in shown
@@ -56,8 +56,8 @@ def test_one_granularity_and_one_level_can_be_asked_for():
     shown = run("--level", "high", "--granularity", "g3")
     assert shown.count(" level, ") == 3
     for key in ("hollywood2", "ucf_sports", "summe"):
-        assert corpus.sentence(key, "G3") in shown and corpus.mismatched(key, "G3") in shown
-        assert corpus.sentence(key, "G4") not in shown
+        assert corpus.prompt(key, "G3") in shown and corpus.mismatched(key, "G3") in shown
+        assert corpus.prompt(key, "G4") not in shown
     assert "wrong  " not in run("osie", "--granularity", "G2")
 
 
@@ -83,7 +83,7 @@ def test_on_a_terminal_texts_are_wrapped_beside_their_labels(monkeypatch, capsys
     assert all(len(line) <= 70 for line in lines)
     assert lines[0].startswith("salicon") and "low level, pictures, free viewing" in lines[0]
     words = " ".join(" ".join(lines).split())
-    for sentence in (corpus.sentence("salicon"), corpus.held_out("salicon", "G4"), corpus.pool("salicon", "G3")[3]):
+    for sentence in (corpus.prompt("salicon"), corpus.held_out("salicon", "G4"), corpus.pool("salicon", "G3")[3]):
         assert sentence in words
 
 

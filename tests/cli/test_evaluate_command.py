@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from mindaam import runtime
-from mindaam.data.audio.windows import cut_of
+from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.opening import open_set
 from mindaam.data.packs.packing import pack
 from mindaam.inference import predictor

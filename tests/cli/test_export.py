@@ -52,7 +52,7 @@ def test_a_model_becomes_a_graph_and_a_description(mindaam, tmp_path):
     assert (code, err) == (0, "") and out == f"written: {tmp_path}/x.mindir, {tmp_path}/x.json\n"
     said = json.loads((tmp_path / "x.json").read_text())
     assert said["model"] == NAME and said["weights"]["licence"] == "Apache-2.0"
-    assert [each["text"] for each in said["sentences"]] == [prompts.default_sentence()]
+    assert [each["text"] for each in said["sentences"]] == [prompts.default_prompt()]
 
 
 def test_sizes_batches_and_sentences_are_taken(mindaam, tmp_path):

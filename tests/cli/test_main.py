@@ -100,11 +100,6 @@ def test_progress_counts_on_a_terminal(monkeypatch, capsys):
     assert "2.5/9.0 s, " in said.err and " frames/s" in said.err and " 0.5 s" in said.err
 
 
-def test_results_with_names_that_are_no_text_are_told(capsys):
-    terminal.tell(os.fsdecode(b"results: caf\xe9.png"))
-    assert capsys.readouterr().out == "results: caf\\xe9.png\n"
-
-
 @pytest.mark.parametrize("name", ["[red]a", "a[/]b", "a\x1b[7m", os.fsdecode(b"caf\xe9")])
 def test_names_that_look_like_markup_are_shown_in_progress(monkeypatch, capsys, name):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)

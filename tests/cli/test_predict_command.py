@@ -13,6 +13,7 @@ from mindaam import runtime
 from mindaam.cli import main
 from mindaam.data import media, prompts
 from mindaam.errors import shortened
+from mindaam.files import cannot_write
 from mindaam.inference import predictor, results
 from mindaam.zoo.checkpoints import write_safetensors
 from tests.fakes import FakeEncoder, FakeModel
@@ -68,7 +69,7 @@ def test_a_folder_gives_overlays_and_maps_by_default(mindaam, photos, tmp_path):
     code, out, err = mindaam(photos, "-o", tmp_path / "new/out")
     assert (code, err) == (0, "")
     assert names(tmp_path / "new/out") == [f"{stem}.{kind}" for stem in "abc" for kind in ("map.png", "overlay.jpg")]
-    assert prompts.default_sentence() in out and "3 photographs" in out and str(tmp_path / "new/out") in out
+    assert prompts.default_prompt() in out and "3 photographs" in out and str(tmp_path / "new/out") in out
     assert len(mindaam.models) == 1 and mindaam.models[0].backbone_passes == 3
 
 
@@ -118,7 +119,7 @@ def test_a_place_that_is_taken_costs_one_photograph(mindaam, photos, tmp_path):
 
 def test_kinds_and_sentence_are_the_callers(mindaam, photos, tmp_path):
     code, out, _ = mindaam(photos / "a.png", "-o", tmp_path, "--save", "npy", "--condition", "count_people")
-    assert code == 0 and prompts.default_sentence("count_people") in out and str(tmp_path / "a.npy") in out
+    assert code == 0 and prompts.default_prompt("count_people") in out and str(tmp_path / "a.npy") in out
     density = np.load(tmp_path / "a.npy", allow_pickle=False)
     assert density.shape == (30, 40) and density.dtype == np.float32
     assert density.sum(dtype=np.float64) == pytest.approx(1.0, abs=1e-5)
@@ -248,7 +249,7 @@ def test_a_full_disk_stops_the_run_with_one_sentence_and_whole_files_only(mindaa
         calls.append(path)
         if len(calls) == 2:
             error = OSError(errno.ENOSPC, "No space left on device")
-            raise media.cannot_write(path, error) from error
+            raise cannot_write(path, error) from error
         real(path, image)
 
     monkeypatch.setattr(results.media, "write_png", full)

@@ -5,12 +5,11 @@ import pytest
 import soundfile
 from PIL import Image
 
-from mindaam.data.audio.video_audio import read_audio
 from mindaam.data.videos.reading import read_frames, video_info
 from mindaam.inference import videos
 from mindaam.models.registry import model_config
 from tests.cli.test_predict_command import mindaam, names, one_sentence  # noqa: F401 - a fixture
-from tests.clips import make_clip, pictures
+from tests.clips import make_clip, pictures, read_audio
 from tests.fakes import FakeEars
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from mindaam import runtime
 from mindaam.cli.main import run as command
 from mindaam.data.datasets.ground_truth import GroundTruth
+from mindaam.data.datasets.readers.sample import image_sample
 from mindaam.inference.predictor import Predictor
 from mindaam.models.registry import build_model
 from mindaam.training import run
@@ -143,7 +144,7 @@ def read_data():
             for name, reader in readers.items():
                 key = f"{root}/{name}.{split}"
                 facts[key] = {
-                    "entries": reader.entries, "sentences": reader.sentences("free_viewing"),
+                    "entries": reader.entries, "sentences": reader.prompts.of("free_viewing"),
                     "ground_truth": reader.ground_truth,
                 }  # fmt: skip
                 if hasattr(reader, "clip"):
@@ -155,7 +156,7 @@ def read_data():
                     facts[key]["frames"] = [reader.frames(each) for each in range(len(reader))]
                     arrays[f"{key}/fixations"] = sample.fixations[1]
                 else:
-                    sample = reader.load(0)
+                    sample = image_sample(reader, 0)
                     arrays[f"{key}/fixations"] = sample.fixations
                 arrays[f"{key}/image"] = sample.image[..., ::4, ::4, :]
                 arrays[f"{key}/density"] = sample.density[..., ::4, ::4]

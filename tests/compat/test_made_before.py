@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import yaml
 
-from mindaam.data.audio.windows import cut_of
+from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.ground_truth import GroundTruth
+from mindaam.data.datasets.readers.sample import image_sample
 from mindaam.evaluation.run_report import write_report
 from mindaam.inference.predictor import Predictor
 from mindaam.models.registry import model_config
@@ -118,10 +119,10 @@ def test_samples_are_the_same(corpus, values):
         key = f"{root}/{name}"
         facts = FACTS["data"][key]
         assert [list(entry) for entry in reader.entries] == facts["entries"]
-        assert list(reader.sentences("free_viewing")) == facts["sentences"]
+        assert list(reader.prompts.of("free_viewing")) == facts["sentences"]
         assert reader.ground_truth == facts["ground_truth"]
         films = hasattr(reader, "clip")
-        sample = reader.clip(0, range(0, 12, 4)) if films else reader.load(0)
+        sample = reader.clip(0, range(0, 12, 4)) if films else image_sample(reader, 0)
         fixations = sample.fixations[1] if films else sample.fixations
         np.testing.assert_array_equal(sample.image[..., ::4, ::4, :], values[f"{key}/image"])
         np.testing.assert_allclose(sample.density[..., ::4, ::4], values[f"{key}/density"], rtol=1e-5, atol=1e-9)

@@ -271,8 +271,6 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 def test_places_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(OutputError, match="cannot write to the folder"):
-        media.prepare_folder(tmp_path / "file" / "out")
     with pytest.raises(OutputError, match="cannot write"):
         media.write_png(tmp_path / "file" / "x.png", smooth(2, 2))
     with pytest.raises(OutputError, match="cannot write"):
@@ -282,27 +280,6 @@ def test_places_that_cannot_be_written(tmp_path):
     with pytest.raises(OutputError, match="65500"):
         media.write_jpeg(tmp_path / "wide.jpg", smooth(1, 70000))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.png"]
-
-
-def test_prepare_folder_makes_parents_and_leaves_nothing_inside(tmp_path):
-    folder = media.prepare_folder(tmp_path / "a" / "b")
-    assert folder.is_dir() and list(folder.iterdir()) == []
-
-
-def test_what_killed_processes_left_goes_a_day_later(tmp_path):
-    old, young = media.beside_name(tmp_path / "a.mp4"), media.beside_name(tmp_path / "b.mp4")
-    others = [tmp_path / ".hidden.tmp"]
-    for path in (old, young, *others):
-        path.write_bytes(b"half")
-        os.utime(path, (0, 0))
-    os.utime(young)
-    folder = media.beside_name(tmp_path / "import")
-    (folder / "stimuli").mkdir(parents=True)
-    os.utime(folder, (0, 0))
-    media.prepare_folder(tmp_path)
-    assert sorted(tmp_path.iterdir()) == sorted([young, *others])
-    with pytest.raises(InputError, match="holds no"):  # none of them is taken for an input
-        media.list_files(tmp_path, (".tmp", ".mp4"), "films")
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -1,8 +1,12 @@
 """Every condition of every folder has several sentences, and one that training never sees."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from mindaam.data import prompts
+from mindaam.data.datasets.readers.sample import prompt_of
+from mindaam.data.datasets.set_prompts import SetPrompts
 from mindaam.errors import ConfigError
 
 FOLDERS = [
@@ -36,9 +40,9 @@ def test_held_out_and_generic_sentences_are_never_trained_on(folder):
 
 def test_plain_free_viewing_folders_share_the_default_sentence():
     for name in ("osie", "eyecrowd", "scene500"):
-        assert prompts.scoring_sentence(name, "free_viewing") == prompts.default_sentence()
-    assert prompts.default_sentence() in prompts.training_prompts("taskfix", "free_viewing")
-    assert prompts.scoring_sentence("fiwi", "free_viewing") == prompts.default_sentence("web_pages")
+        assert prompts.training_prompts(name, "free_viewing")[0] == prompts.default_prompt()
+    assert prompts.default_prompt() in prompts.training_prompts("taskfix", "free_viewing")
+    assert prompts.training_prompts("fiwi", "free_viewing")[0] == prompts.default_prompt("web_pages")
 
 
 def test_tasks_share_no_sentence():
@@ -51,7 +55,9 @@ def test_tasks_share_no_sentence():
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_the_scored_sentence_is_a_trained_one(folder):
-    assert prompts.scoring_sentence(*folder) == prompts.training_prompts(*folder)[0]
+    name, condition = folder
+    reader = SimpleNamespace(prompts=SetPrompts(name), entries=[("a.jpg", condition)])
+    assert prompt_of(reader, 0) == prompts.training_prompts(name, condition)[0]
 
 
 def test_a_folder_of_ones_own_uses_the_conditions_sentences():
@@ -64,6 +70,6 @@ def test_a_folder_of_ones_own_uses_the_conditions_sentences():
 def test_conditions_and_unknown_ones():
     names = ["count_people", "describe_occasion", "free_viewing", "judge_emotion", "visual_search", "web_pages"]
     assert prompts.conditions() == names
-    for ask in (prompts.default_sentence, lambda c: prompts.held_out_prompt("osie", c)):
+    for ask in (prompts.default_prompt, lambda c: prompts.held_out_prompt("osie", c)):
         with pytest.raises(ConfigError, match='unknown condition "free_veiwing".*did you mean "free_viewing"'):
             ask("free_veiwing")

@@ -45,7 +45,7 @@ def figures(predict_many, folder):
     """{(set, condition): {metric: mean}} with each condition's own sentence."""
 
     def right(folder, condition):
-        return {"right": [prompts.scoring_sentence(folder.name, condition)]}
+        return {"right": [prompts.training_prompts(folder.name, condition)[0]]}
 
     rows = gaze.score_roles(predict_many, folder, right, MIT)
     of = {condition: [row for row in rows if row["condition"] == condition] for condition in folder.conditions}

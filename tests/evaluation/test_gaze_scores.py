@@ -11,6 +11,7 @@ from PIL import Image
 from mindaam import metrics
 from mindaam.data import prompts
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
+from mindaam.data.datasets.readers.sample import prompt_of
 from mindaam.errors import InputError
 from mindaam.evaluation import baselines, gaze
 
@@ -73,7 +74,7 @@ class Oracle:
         picture = len(self.calls)
         self.calls.append(list(sentences))
         truths = {
-            self.folder.sentence(index): self.folder.density(index)
+            prompt_of(self.folder, index): self.folder.density(index)
             for index, (name, _) in enumerate(self.folder.entries)
             if name == "ab"[picture] + ".jpg"
         }
@@ -86,7 +87,7 @@ def test_each_picture_is_shown_once_with_every_sentence_once(tasks):
     assert len(oracle.calls) == 2
     expected = {prompts.generic_prompt()}
     for condition in tasks.conditions:
-        expected |= {prompts.scoring_sentence("taskfix", condition), prompts.held_out_prompt("taskfix", condition)}
+        expected |= {prompts.training_prompts("taskfix", condition)[0], prompts.held_out_prompt("taskfix", condition)}
     for asked in oracle.calls:
         assert len(asked) == len(set(asked))
         assert set(asked) == expected
@@ -144,7 +145,7 @@ def test_pictures_are_shown_as_stored_and_maps_of_any_size_are_compared_at_400_p
         return np.tile(np.linspace(0, 1, 30), (20, 1))
 
     scores, rows = gaze.score(predict, viewing)
-    assert shown == [((HIGH, WIDE, 3), np.uint8, prompts.scoring_sentence("osie", "free_viewing"))]
+    assert shown == [((HIGH, WIDE, 3), np.uint8, prompts.training_prompts("osie", "free_viewing")[0])]
     assert list(scores) == list(gaze.METRICS)
     assert len(rows) == 1
     ramp = np.tile(np.linspace(0, 1, 400), (280, 1))
@@ -233,7 +234,7 @@ def test_the_table_has_a_row_for_each_set_role_and_condition(tasks, viewing):
 
 def test_centre_bias_is_the_mean_training_density(tasks):
     bias = baselines.CentreBias(tasks)
-    own, other = tasks.sentence(0), "A sentence of no condition."
+    own, other = prompt_of(tasks, 0), "A sentence of no condition."
     maps = dict(zip((own, other), bias(np.zeros((48, 64, 3), np.uint8), [own, other]), strict=True))
     assert maps[own].shape == (48, 64)
     np.testing.assert_allclose(maps[own], (tasks.density(0) + tasks.density(1)) / 2, atol=2e-3)
@@ -245,22 +246,11 @@ def test_centre_bias_is_the_mean_training_density(tasks):
 def test_a_set_of_the_corpus_is_scored_with_its_mismatched_sentence_too():
     from mindaam.data.prompts import corpus
     from mindaam.evaluation.gaze import swap_roles
+    from tests.data.prompts.test_prompting import Reader
 
-    class Salicon:
-        name, conditions = "salicon", ("free_viewing",)
-
-        def sentences(self, condition):
-            return corpus.pool("salicon", "G4")
-
-        def held_out(self, condition):
-            return corpus.held_out("salicon", "G4")
-
-    class Own(Salicon):
-        def sentences(self, condition):
-            return ["My own words."]
-
-    assert swap_roles(Salicon(), "free_viewing")["mismatched"] == [corpus.mismatched("salicon")]
-    assert "mismatched" not in swap_roles(Own(), "free_viewing")
+    own = {"free_viewing": ["My own words."]}
+    assert swap_roles(Reader("salicon"), "free_viewing")["mismatched"] == [corpus.mismatched("salicon")]
+    assert "mismatched" not in swap_roles(Reader("salicon", own=own), "free_viewing")
 
 
 def test_the_granularities_of_a_model_choose_the_sentences_of_every_role():
@@ -271,7 +261,7 @@ def test_the_granularities_of_a_model_choose_the_sentences_of_every_role():
 
     reader = Reader("salicon")
     found = swap_roles(reader, "free_viewing", Prompting("G3"))
-    assert found["right"] == [corpus.sentence("salicon", "G3")]
+    assert found["right"] == [corpus.prompt("salicon", "G3")]
     assert found["held_out"] == [corpus.held_out("salicon", "G3")]
     assert found["mismatched"] == [corpus.mismatched("salicon", "G3")]
     none = swap_roles(reader, "free_viewing", Prompting("G4", {"salicon": "none"}, "Nothing was asked."))

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from mindaam.data.videos.windows import Windows
 from mindaam.evaluation.synthetic_video_scores import report, score
-from mindaam.inference.windows import Windows
 
 SIZE, FRAMES = (8, 12), 6
 

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mindaam.data import transforms
-from mindaam.data.audio.windows import cut_of
+from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.opening import open_set
+from mindaam.data.datasets.readers.sample import prompt_of
+from mindaam.data.datasets.set_prompts import SetPrompts
 from mindaam.data.prompts import corpus
 from mindaam.data.prompts.prompting import Prompting, no_prompt
 from mindaam.evaluation import gaze
@@ -43,7 +45,7 @@ def test_a_videos_score_is_the_mean_over_its_frames_with_a_truth(avad):
     assert [row["role"] for row in rows] == ["right", "generic", "held_out", "mismatched"]
     assert {row["dataset"] for row in rows} == {"avad"} and rows[0]["image"] == avad.entries[0][0]
     frames, wanted = avad.frames(0), []
-    [embedding] = FakeEncoder().encode([avad.sentence(0)])
+    [embedding] = FakeEncoder().encode([prompt_of(avad, 0)])
     for positions, done in clips_of(frames, 4):
         images = avad.clip(0, positions, model.config.image_size, resize="area").image
         seen = [transforms.normalise(image, model.config.mean, model.config.std).mean(0) for image in images]
@@ -87,12 +89,12 @@ def test_videos_are_scored_under_the_sentences_that_the_model_was_trained_with(a
 
     score_video(FakeModel(clip=4), embed, avad, 0, Prompting("G4", {"avad": "none"}))
     score_video(FakeModel(clip=4), embed, avad, 0, Prompting("G3"))
-    assert asked[0][0] == no_prompt() and asked[1][0] == corpus.sentence("avad", "G3")
+    assert asked[0][0] == no_prompt() and asked[1][0] == corpus.prompt("avad", "G3")
 
 
 def test_a_video_without_any_truth_has_no_row():
     reader = SimpleNamespace(
         name="mine", entries=[("a", "free_viewing")], conditions=("free_viewing",), frames=lambda _: 3,
-        labelled=lambda _: np.zeros(3, bool), sentences=lambda _: ["A person looks."], held_out=lambda _: None,
+        labelled=lambda _: np.zeros(3, bool), prompts=SetPrompts("mine", {"free_viewing": ["A person looks."]}),
     )  # fmt: skip
     assert score_video(FakeModel(clip=4), FakeEncoder().encode, reader, 0) == []

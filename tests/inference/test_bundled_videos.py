@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from mindaam.cli import main
-from mindaam.data.audio.video_audio import read_audio
 from mindaam.data.media import read_image
 from mindaam.data.synthetic.synthetic_videos import views
 from mindaam.data.videos.reading import Pick, read_frames, video_info
 from mindaam.inference.predictor import Predictor
 from mindaam.metrics.videos import total_variation
+from tests.clips import read_audio
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 CLIP = EXAMPLES / "bunny.mp4"

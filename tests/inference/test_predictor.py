@@ -100,9 +100,9 @@ def test_photographs_are_taken_one_at_a_time(predictor):
 
 
 def test_which_sentence():
-    free = prompts.default_sentence("free_viewing")
+    free = prompts.default_prompt("free_viewing")
     assert choose_prompt() == free == choose_prompt(condition="free_viewing")
-    assert choose_prompt(condition="count_people") == prompts.default_sentence("count_people") != free
+    assert choose_prompt(condition="count_people") == prompts.default_prompt("count_people") != free
     assert choose_prompt(COUNT) == COUNT
     with pytest.raises(ConfigError, match="both given"):
         choose_prompt(COUNT, "count_people")
@@ -117,7 +117,7 @@ def test_a_models_own_prompts_are_conditions_and_none_of_them_is_the_default():
     assert choose_prompt(own=own) == own["None"] == choose_prompt(condition="None", own=own)
     assert choose_prompt(condition="Posters", own=own) == own["Posters"]
     assert choose_prompt(COUNT, own=own) == COUNT
-    assert choose_prompt(condition="count_people", own=own) == prompts.default_sentence("count_people")
+    assert choose_prompt(condition="count_people", own=own) == prompts.default_prompt("count_people")
     for wrong in ("", "Poster"):
         with pytest.raises(ConfigError, match="None, Posters.*count_people"):
             choose_prompt(condition=wrong, own=own)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mindaam.data.videos.reading import Frame
+from mindaam.data.videos.windows import Windows
 from mindaam.errors import ConfigError, InputError
-from mindaam.inference.audio import AudioStream
+from mindaam.inference.audio_stream import AudioStream
 from mindaam.inference.predictor import Predictor
-from mindaam.inference.windows import Windows
 from mindaam.models.registry import build_model
 from tests.decoder.small import stirred
 from tests.fakes import FakeEncoder, FakeModel

@@ -5,15 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mindaam.data.audio.video_audio import read_audio
 from mindaam.data.videos.reading import Pick, VideoBroken, read_frames
+from mindaam.data.videos.windows import Windows
 from mindaam.errors import InputError, OutputError
 from mindaam.inference import videos
 from mindaam.inference.predictor import Predictor
 from mindaam.inference.results import SUFFIXES_OF_VIDEOS, Job
 from mindaam.inference.videos import density_size, follow, write_video
-from mindaam.inference.windows import Windows
-from tests.clips import make_clip
+from tests.clips import make_clip, read_audio
 from tests.fakes import FakeEncoder, FakeModel
 
 

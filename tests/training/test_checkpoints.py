@@ -187,8 +187,8 @@ def test_damaged_files_do_not_count_as_kept(tmp_path):
 
 def test_what_a_killed_process_left_is_removed_at_the_next_save_and_nothing_else(tmp_path):
     saved(tmp_path, 1)
-    ours = [".latest.17.part", "checkpoints/.step-00000002.safetensors.17.part"]
-    others = [".best.safetensors.17.part", "checkpoints/.hidden", "checkpoints/step-1.safetensors", "checkpoints/notes"]
+    ours = ["checkpoints/.mindaam-17.tmp"]
+    others = [".mindaam-17.tmp", "checkpoints/.hidden", "checkpoints/step-1.safetensors", "checkpoints/notes"]
     for name in [*ours, *others]:
         (tmp_path / name).write_bytes(b"half")
     save(tmp_path, 2, SMALL, {}, keep_last=1)
@@ -489,7 +489,7 @@ def test_a_refusal_shows_five_differences_and_the_option_in_one_sentence():
     text = str(refuse("run/x.safetensors", differences(theirs, ours)))
     assert isinstance(refuse("x", []), CheckpointError)
     assert text.startswith("run/x.safetensors was made with another configuration (key0: 0 -> 1; key1: 1 -> 2;")
-    assert "key4: 4 -> 5; and 3 more)" in text and "key5" not in text and "--allow-changes" in text
+    assert "key4: 4 -> 5 and 3 more)" in text and "key5" not in text and "--allow-changes" in text
     assert "\n" not in text and ". " not in text
     assert "more" not in str(refuse("x", differences(theirs, {**theirs, "key1": 9})))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mindspore import nn
 
-from mindaam.data.audio.windows import Cut
+from mindaam.data.audio.cutting import Cut
 from mindaam.encoders.dropout import set_dropout_step
 from mindaam.places import configs_dir
 from mindaam.training.feeding.corpus_source import HEARD, AudioEncoding

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from mindaam import runtime
-from mindaam.data.audio.windows import Cut
+from mindaam.data.audio.cutting import Cut
 from mindaam.data.datasets.published import find_set, open_found
 from mindaam.data.packs.packing import pack
 from mindaam.data.sampling.plan import SamplerState

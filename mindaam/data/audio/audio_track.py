@@ -1,8 +1,8 @@
-"""The sound of a film or a sound file, read forwards in a stream: memory does not grow with its length.
+"""The audio of a video or an audio file, read forwards as a stream: memory does not grow with its length.
 
-libsndfile reads intact WAV, FLAC and Ogg files (`audio.intact_file`), FFmpeg all others and damaged ones: it keeps the
-time where a file is damaged, and goes on behind. libsndfile ends at the first damaged part of a FLAC file, and leaves
-it out of an Ogg file as if it had never been.
+libsndfile reads intact WAV, FLAC and Ogg files (`audio.libsndfile_audio`), FFmpeg all others and damaged ones: it keeps
+the time across damage and continues behind it. libsndfile ends at the first damaged part of a FLAC file, and drops
+that of an Ogg file, so that all later samples are early.
 """
 
 import os
@@ -11,8 +11,8 @@ from functools import partial
 
 import numpy as np
 
+from mindaam.data.audio.ffmpeg_audio import FFmpegAudio, NoAudio, open_audio
 from mindaam.data.audio.resampling import Polyphase
-from mindaam.data.audio.tape import NoAudio, Tape, open_audio
 
 __all__ = ["NoAudio", "AudioTrack", "open_audio"]
 
@@ -38,8 +38,8 @@ class AudioTrack:
     def __init__(self, path, rate=RATE, *, track=0):
         self._asked = path, rate, track
         self._open()
-        self.rate, self.duration = self._tape.rate if rate is None else rate, self._tape.duration
-        self._polyphase = Polyphase(self._tape.rate, self.rate)
+        self.rate, self.duration = self._reader.rate if rate is None else rate, self._reader.duration
+        self._polyphase = Polyphase(self._reader.rate, self.rate)
         self._wind(0)
 
     def __reduce__(self):
@@ -48,16 +48,16 @@ class AudioTrack:
 
     def _open(self):
         path, _, track = self._asked
-        self._tape, self._process = _opened(path, track), os.getpid()
+        self._reader, self._process = _opened(path, track), os.getpid()
 
     @property
     def problem(self):
         """One sentence about what was wrong with the sound read so far, or None."""
-        faults = [f"{fault} at second {second:.1f}" for fault, second in self._tape.faults.items()]
+        faults = [f"{fault} at second {second:.1f}" for fault, second in self._reader.faults.items()]
         if not faults:
             return None
         return (
-            f"the sound of {self._tape.path} {', '.join(faults)}; silence stands for what is missing, copy or save "
+            f"the sound of {self._reader.path} {', '.join(faults)}; silence stands for what is missing, copy or save "
             "it again for the rest"
         )
 
@@ -70,7 +70,7 @@ class AudioTrack:
         if self._process != os.getpid():
             self._open()
             self._wind(low // self.rate)
-        if low < self._start or (low > self._reached + self._tape.leap * self.rate and not self._ended):
+        if low < self._start or (low > self._reached + self._reader.leap * self.rate and not self._ended):
             self._wind(low // self.rate)
         for place, block in self._blocks_until(high):
             begin, end = max(low, place), min(high, place + len(block))
@@ -104,7 +104,7 @@ class AudioTrack:
         """Closes the file."""
         self._kept.clear()
         self._blocks.close()
-        self._tape.close()
+        self._reader.close()
 
     def __enter__(self):
         return self
@@ -114,10 +114,10 @@ class AudioTrack:
 
     def _wind(self, second):
         """Goes to a second of the film, forwards or back."""
-        second = second if second > self._tape.leap else 0
+        second = second if second > self._reader.leap else 0
         self._kept, self._start, self._reached = deque(), second * self.rate, second * self.rate
         self._ended = False
-        wave = self._tape.wave(second * self._tape.rate - self._polyphase.margin)
+        wave = self._reader.wave(second * self._reader.rate - self._polyphase.margin)
         self._blocks = self._polyphase.blocks(wave)
 
     def _blocks_until(self, high):
@@ -140,9 +140,9 @@ class AudioTrack:
 
 def _opened(path, track):
     """What reads a file's audio: libsndfile where it can, else FFmpeg; what is refused is refused by FFmpeg's part."""
-    tape = Tape(path, track)
-    intact = tape.as_intact_file()
+    reader = FFmpegAudio(path, track)
+    intact = reader.as_libsndfile_audio()
     if intact is None:
-        return tape
-    tape.close()
+        return reader
+    reader.close()
     return intact

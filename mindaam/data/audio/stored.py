@@ -6,7 +6,7 @@ from mindaam.data.audio.resampling import Polyphase
 
 
 class StoredTrack:
-    """A track as `windows.cut_window` takes it, read at any place. It keeps what it resampled: let it go after a clip.
+    """A track as `cutting.cut_window` takes it, read at any place. It keeps what it resampled: let it go after a clip.
 
     read: (first, count) -> float32 [count] at `own_rate`, silence beyond the ends. length: samples there are. rate:
     samples a second, None for `own_rate`. The samples are those of `sound_track.AudioTrack`, which resamples the same

@@ -28,6 +28,7 @@ from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
 from mindaam.data.datasets.readers.packed import open_packed
 from mindaam.data.packs.fitting import require_truth
 from mindaam.errors import InputError, nearest
+from mindaam.files import first_of
 
 PACKED, GAZE, PUBLISHED = "pack", "gaze folder", "data set"
 TRAINING, SCORING, SOURCES = (PACKED, GAZE, PUBLISHED), (GAZE, PUBLISHED, PACKED), (GAZE, PUBLISHED)
@@ -309,8 +310,7 @@ def _nothing_in(root, empty, splits, seen, told):
     """Why what is there has nothing in the splits."""
     what = f"of {empty[0]} " if empty else ""
     if told:
-        more = f" ({len(told) - 1} more)" if len(told) > 1 else ""
-        return f"{root} holds nothing {what}that can be used: {told[0]}{more}"
+        return f"{root} holds nothing {what}that can be used: {first_of(told)}"
     hint, asked = (nearest(splits[0], seen), " or ".join(splits)) if splits else ("", "any split")
     its = f"; its splits are {', '.join(sorted(seen))}" if seen else ""
     return f"{root} has no gaze {what}in {asked}{hint}{its}"

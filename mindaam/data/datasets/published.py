@@ -16,7 +16,7 @@ from mindaam.data.datasets.readers import images, video_index, videos
 from mindaam.data.datasets.readers.gaze_files import META
 from mindaam.data.datasets.tree import Problem, Tree, prefix
 from mindaam.errors import InputError, nearest
-from mindaam.files import real
+from mindaam.files import first_of, real
 
 PACK = "pack.json"
 DEPTH = 2  # folders below the one given in which a set's folder is looked for
@@ -122,7 +122,7 @@ def open_found(found, split, truth=None, *, skip_damaged=False):
 
     truth: GroundTruth. skip_damaged: leave out what has problems, rather than refuse. Raises InputError when the split
     is not there or has no gaze, and when something in the set is damaged. Video files are decoded once to know their
-    frames (`videos.kept`).
+    frames (`videos.timeline_cache`).
     """
     found = made_of(found, truth)
     stimuli = found.labelled(split)
@@ -136,12 +136,8 @@ def open_found(found, split, truth=None, *, skip_damaged=False):
         )
     damaged = problems_in(found, split)
     if damaged and not skip_damaged:
-        first = damaged[0]
-        more = f" ({len(damaged) - 1} more)" if len(damaged) > 1 else ""
-        raise InputError(
-            f"{found.tree.root / first.path}: {first.reason}{more}; restore the files, or leave out what is damaged "
-            "with --skip-damaged"
-        )
+        reasons = [f"{found.tree.root / each.path}: {each.reason}" for each in damaged]
+        raise InputError(f"{first_of(reasons)}; restore the files, or leave out what is damaged with --skip-damaged")
     left_out = {problem.stimulus for problem in damaged}
     stimuli = [each for each in stimuli if each.name not in left_out]
     if not stimuli:

@@ -10,8 +10,7 @@ import shutil
 from mindaam.data.datasets.readers.gaze_files import FIXATIONS, META, SPLITS, STIMULI
 from mindaam.data.datasets.readers.gaze_videos import SOUNDS
 from mindaam.data.imports.import_placing import TOP_LEFT
-from mindaam.data.media import beside_name, cannot_write, prepare_folder
-from mindaam.files import real
+from mindaam.files import beside_name, cannot_write, prepare_folder, real
 
 HEADER = ("image", "subject", "condition", "x", "y", "order", "t_ms", "duration_ms")
 
@@ -46,7 +45,7 @@ def write_folder(out, gathered, source, wanted):
 def _keep_timelines(folder, gathered):
     """Beside the lists what was found by decoding the films, so that nobody has to do it again."""
     if gathered.kind == "films":
-        from mindaam.data.videos.kept import KEPT, keep
+        from mindaam.data.videos.timeline_cache import KEPT, keep
 
         stimuli = gathered.stimuli.items()
         keep(folder / KEPT, folder, {f"{STIMULI}/{name}": each.timeline for name, each in stimuli})

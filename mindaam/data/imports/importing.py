@@ -258,9 +258,9 @@ def _measured(folder, paths, kind):
     """{name: Stimulus} of {name: Path}."""
     if kind == "images":
         return {name: Stimulus(path, media.picture_size(path)) for name, path in paths.items()}
-    from mindaam.data.videos.kept import find_timelines
     from mindaam.data.videos.reading import video_info
     from mindaam.data.videos.timeline import timeline
+    from mindaam.data.videos.timeline_cache import find_timelines
 
     infos = {name: video_info(path) for name, path in paths.items()}
     known = find_timelines(folder, list(paths))

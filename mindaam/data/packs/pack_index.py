@@ -8,8 +8,8 @@ import zlib
 import numpy as np
 
 from mindaam.data.listed import CONTROL, shown
-from mindaam.data.media import file_sha256
 from mindaam.errors import InputError
+from mindaam.files import file_sha256
 
 IMAGE, DENSITY, FIXATIONS = range(3)  # the parts of a record, in the order in which the index has them
 # Where a part lies; the length is -1 where there is none.

@@ -46,8 +46,8 @@ def header_of(reader, size, quality=92, resize="area"):
         ground_truth=reader.ground_truth,
         resize=resize,
         quality=quality,
-        sentences=reader.texts.own,
-        held_out=reader.texts.apart,
+        sentences=reader.prompts.own,
+        held_out=reader.prompts.apart,
     )
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from mindaam.data.media import beside_name, cannot_write, file_sha256, replacing, write_npz
+from mindaam.data.media import write_npz
 from mindaam.data.packs.pack_index import IMAGE, PLACE
 from mindaam.data.packs.shard_codec import encode_record
 from mindaam.data.packs.shards import FULL_SCALE, VERSION, Contents, File, shard_name
 from mindaam.errors import InputError, OutputError
+from mindaam.files import beside_name, cannot_write, file_sha256, take_place, write_text
 
 SHARD_BYTES = 256 << 20
 SUFFIXES = ("jpg", "png", "xy")  # of a record's parts
@@ -142,8 +143,7 @@ class PackWriter:
         )
         index = _described(self.folder / "index.npz", len(self._rows))
         contents = Contents(version=VERSION, header=self.header, index=index, shards=self._written)
-        with replacing(self.folder / "pack.json") as stream:
-            stream.write(json.dumps(contents.model_dump(), ensure_ascii=False, indent=1).encode())
+        write_text(self.folder / "pack.json", json.dumps(contents.model_dump(), ensure_ascii=False, indent=1))
 
     def _discard(self):
         """Removes all that was written; the folder was empty before."""
@@ -185,7 +185,7 @@ class _ShardFile:
             self._archive.close()
             self._stream.close()
             file = _described(self._beside, self.records)
-            os.replace(self._beside, self._path)
+            take_place(self._beside, self._path)
         except OSError as error:
             raise cannot_write(self._path, error) from error
         return file

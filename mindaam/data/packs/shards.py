@@ -21,11 +21,12 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from mindaam.data.listed import CONTROL, read_object, shown
-from mindaam.data.media import MAX_PIXELS, file_sha256
+from mindaam.data.media import MAX_PIXELS
 from mindaam.data.packs.pack_audio import flac_samples, raw_samples
 from mindaam.data.packs.pack_index import DENSITY, FIXATIONS, IMAGE, read_index
 from mindaam.data.packs.shard_codec import Undecodable, decode_density, decode_fixations, decode_image
 from mindaam.errors import ConfigError, InputError
+from mindaam.files import file_sha256
 from mindaam.schema import Schema, validate
 
 VERSION = 2

@@ -21,7 +21,7 @@ def conditions():
     return sorted(_content()["conditions"])
 
 
-def default_sentence(condition="free_viewing"):
+def default_prompt(condition="free_viewing"):
     """The sentence for a condition when none is given; ConfigError for an unknown condition."""
     return _condition(condition)["sentences"][0]
 
@@ -41,11 +41,6 @@ def training_prompts(dataset, condition):
     own = _folder(dataset, condition)
     sentences = [*_pool(dataset, condition)["sentences"], *own.get("own", ())]
     return [own["scored_with"], *sentences] if "scored_with" in own else sentences
-
-
-def scoring_sentence(dataset, condition):
-    """The one sentence that a folder's condition is scored with; ConfigError for an unknown condition."""
-    return training_prompts(dataset, condition)[0]
 
 
 def held_out_prompt(dataset, condition):

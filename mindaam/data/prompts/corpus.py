@@ -73,7 +73,7 @@ def pool(key, granularity):
     return [compose(parts(key)), *sentences] if granularity == "G4" else list(sentences)
 
 
-def sentence(key, granularity="G4"):
+def prompt(key, granularity="G4"):
     """The one sentence that a set is scored with; ConfigError for an unknown set or granularity."""
     return pool(key, granularity)[0]
 
@@ -104,7 +104,7 @@ def mismatched(key, granularity="G4"):
     Raises ConfigError for an unknown set or granularity, and for G1 and G2, which no set is wrong for.
     """
     other, _ = mismatched_set(key)
-    found = sentence(other, granularity)
+    found = prompt(other, granularity)
     if granularity in WITHOUT_TASK:
         raise ConfigError(f"{granularity} names no task, so no sentence of it is mismatched; take G3 or G4")
     return found

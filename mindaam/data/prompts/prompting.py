@@ -65,10 +65,10 @@ class StoredPrompting(Schema):
 
 def no_prompt():
     """The sentence of a set without a prompt where no checkpoint has one: the first of G1, which all sets share."""
-    return corpus.sentence(corpus.sets()[0], "G1")
+    return corpus.prompt(corpus.sets()[0], "G1")
 
 
-def sentences(prompting, name, reader, condition, *, trained=False):
+def prompts_for(prompting, name, reader, condition, *, trained=False):
     """The sentences of a set's condition, the one that it is scored with first.
 
     The corpus's for its sets, unless the reader's folder brings sentences of its own or has another condition; no
@@ -79,7 +79,7 @@ def sentences(prompting, name, reader, condition, *, trained=False):
         return [prompting.without or no_prompt()]
     if granularity is not None and _in_corpus(name, reader, condition):
         return corpus.pool(name, granularity)
-    return reader.sentences(condition)
+    return reader.prompts.of(condition)
 
 
 def held_out(prompting, name, reader, condition):
@@ -89,7 +89,7 @@ def held_out(prompting, name, reader, condition):
         return None if prompting.without else corpus.held_out(corpus.sets()[0], "G1")
     if granularity is not None and _in_corpus(name, reader, condition):
         return corpus.held_out(name, granularity)
-    return reader.held_out(condition)
+    return reader.prompts.held_out(condition)
 
 
 def mismatched(prompting, name, reader, condition):
@@ -97,8 +97,8 @@ def mismatched(prompting, name, reader, condition):
     granularity = prompting.granularity(name) or "G4"
     if granularity == NONE or granularity in corpus.WITHOUT_TASK or name not in corpus.sets():
         return None
-    right = sentences(prompting, name, reader, condition)[0]
-    return corpus.mismatched(name, granularity) if right == corpus.sentence(name, granularity) else None
+    right = prompts_for(prompting, name, reader, condition)[0]
+    return corpus.mismatched(name, granularity) if right == corpus.prompt(name, granularity) else None
 
 
 def check(prompting, readers):
@@ -117,4 +117,4 @@ def check(prompting, readers):
 
 
 def _in_corpus(name, reader, condition):
-    return name in corpus.sets() and condition == catalogue()[name].condition and condition not in reader.texts.own
+    return name in corpus.sets() and condition == catalogue()[name].condition and condition not in reader.prompts.own

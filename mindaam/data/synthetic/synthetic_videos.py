@@ -10,6 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from mindaam.data.datasets.readers.sample import prompt_of
 from mindaam.data.transforms import as_seen
 
 KINDS = ("pan", "zoom", "shake", "cut", "static")
@@ -69,7 +70,9 @@ def make(spec, folders, frame_size, map_size, frames, resize="area"):
         seen = [np.maximum(view, 0) / view.sum() for view in views(density, path, map_size)]
         truths += settling(seen) if first else seen
     shown = noisy(draw, shown) if spec.kind == "static" or draw.random() < 0.5 else shown
-    return SyntheticVideo(np.stack(shown), np.stack(truths).astype(np.float32), cuts, folder.sentence(spec.entries[0]))
+    return SyntheticVideo(
+        np.stack(shown), np.stack(truths).astype(np.float32), cuts, prompt_of(folder, spec.entries[0])
+    )
 
 
 def camera(draw, kind, frames, density):

@@ -8,7 +8,7 @@ from contextlib import suppress
 import numpy as np
 from numpy.lib import format as npy
 
-from mindaam.data.media import cannot_write, replacing
+from mindaam.files import cannot_write, replacing
 
 CHUNK = 1 << 20  # bytes copied at a time
 

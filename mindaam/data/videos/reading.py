@@ -7,7 +7,7 @@ import numpy as np
 
 from mindaam.data.videos.colors import dynamic_range, shown_size, upright_rgb
 from mindaam.data.videos.containers import FAULTS, declared_length, packets
-from mindaam.data.videos.reel import Reel
+from mindaam.data.videos.video_decoder import VideoDecoder
 from mindaam.errors import ConfigError, InputError
 
 
@@ -70,23 +70,23 @@ def checked_pick(pick):
 
 def video_info(path):
     """The VideoInfo of a film. Raises InputError unless it is one and at least one of its frames can be decoded."""
-    with Reel(path) as reel:
-        frame, container = next(_images(reel), None), reel.container
+    with VideoDecoder(path) as decoder:
+        frame, container = next(_images(decoder), None), decoder.container
         if frame is None:
             raise InputError(f"{path} has no frame that can be decoded; copy or save the film again")
         height, width = frame.image.shape[:2]
-        bright = dynamic_range(reel.stream.codec_context)
+        bright = dynamic_range(decoder.stream.codec_context)
         tracks = len(container.streams.audio)
-        return VideoInfo(width, height, reel.rate, declared_length(container), tracks, bright)
+        return VideoInfo(width, height, decoder.rate, declared_length(container), tracks, bright)
 
 
 def frame_count(path):
     """(frames, frames a second) of a film as its header says, or by counting packets where it does not: quick, and no
     more to be trusted than a header; `timeline` has what decodes. Raises InputError unless it is a film."""
-    with Reel(path) as reel:
-        count = reel.stream.frames
+    with VideoDecoder(path) as decoder:
+        count = decoder.stream.frames
         try:
-            return count or sum(packet.size > 0 for packet in packets(reel.container, reel.stream)), reel.rate
+            return count or sum(packet.size > 0 for packet in packets(decoder.container, decoder.stream)), decoder.rate
         except FAULTS as error:
             raise InputError(f"{path} is damaged and cannot be read to its end; copy or save the film again") from error
 
@@ -104,8 +104,8 @@ def read_frames(path, pick=Pick(), size=None):  # noqa: B008 - an immutable tupl
 def _picked(path, pick, size):
     count = given = 0
     due = pick.start  # with fps: when the next frame is to be taken
-    with Reel(path) as reel:
-        for frame in _images(reel, pick.start, size):
+    with VideoDecoder(path) as decoder:
+        for frame in _images(decoder, pick.start, size):
             if pick.end is not None and frame.time >= pick.end:
                 break
             count += 1
@@ -119,23 +119,25 @@ def _picked(path, pick, size):
             yield frame
         if not given:
             until = "or later" if pick.end is None else f"to {pick.end:g}"
-            last = "" if reel.last is None else f"; the last one that was read is at {reel.last:.2f}"
-            hurt = "" if reel.damaged is None else f", and it is damaged or cut short at second {reel.damaged:.1f}"
+            last = "" if decoder.last is None else f"; the last one that was read is at {decoder.last:.2f}"
+            hurt = (
+                "" if decoder.damaged is None else f", and it is damaged or cut short at second {decoder.damaged:.1f}"
+            )
             raise InputError(f"{path} has no frame at second {pick.start:g} {until}{last}{hurt}")
-        if reel.damaged is not None:
+        if decoder.damaged is not None:
             raise VideoBroken(
-                f"{path} is damaged or cut short at second {reel.damaged:.1f}; what could be decoded was used, copy "
+                f"{path} is damaged or cut short at second {decoder.damaged:.1f}; what could be decoded was used, copy "
                 "or save the film again for the rest",
-                reel.damaged,
+                decoder.damaged,
             )
 
 
-def _images(reel, start=0.0, size=None):
-    """Yields the Frames of a reel from second `start` on, of one size (H, W): the first one's, if None."""
-    for frame, time in reel.shown(start):
+def _images(decoder, start=0.0, size=None):
+    """Yields the Frames of a decoder from second `start` on, of one size (H, W): the first one's, if None."""
+    for frame, time in decoder.shown(start):
         try:
             if size is None:
-                size = shown_size(frame, reel.aspect)
-            yield Frame(upright_rgb(frame, size, reel.opacity(frame)), time)
+                size = shown_size(frame, decoder.aspect)
+            yield Frame(upright_rgb(frame, size, decoder.opacity(frame)), time)
         except FAULTS:
-            reel.note(time)
+            decoder.note(time)

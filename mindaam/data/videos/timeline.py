@@ -7,7 +7,7 @@ import numpy as np
 from mindaam.data.videos.colors import upright_rgb
 from mindaam.data.videos.containers import FAULTS, JUMP, kind
 from mindaam.data.videos.decoding_order import KINDS
-from mindaam.data.videos.reel import Reel
+from mindaam.data.videos.video_decoder import VideoDecoder
 from mindaam.errors import InputError
 
 ROUNDED = 2e-3  # seconds by which containers round times, at worst, and then some
@@ -42,16 +42,16 @@ def timeline(path):
     """The Timeline of a video. Raises InputError unless the file is one and at least one of its frames can be decoded;
     what of a damaged video can be decoded counts."""
     times, length, kinds = [], 0.0, set()
-    with Reel(path, images=False) as reel:
-        for frame, time in reel.shown():
+    with VideoDecoder(path, images=False) as decoder:
+        for frame, time in decoder.shown():
             if _makes_an_image(frame, kinds):
                 times.append(time)
                 length = _length(frame)
         if not times:
             raise InputError(f"{path} has no frame that can be decoded; copy or save the film again")
-        found = Timeline(np.array(times), times[-1], reel.rate)
-        end = _declared_end(reel)
-        if kind(reel.container) in KINDS:
+        found = Timeline(np.array(times), times[-1], decoder.rate)
+        end = _declared_end(decoder)
+        if kind(decoder.container) in KINDS:
             length = 0  # their packets have no durations, whatever a codec says of them
         # where frames come evenly each says rightly how long it is shown; what MP4 says of the whole counts what an
         # edit list leaves out or puts before
@@ -60,13 +60,13 @@ def timeline(path):
         return found._replace(end=end)
 
 
-def _declared_end(reel):
+def _declared_end(decoder):
     """The second at which the video ends as MP4 says, 0 elsewhere: what it says of a frame is the time that passes
     until the next one is decoded, which need not be the next one shown."""
-    stream = reel.stream
-    if kind(reel.container) != "mov" or not stream.duration or not stream.time_base:
+    stream = decoder.stream
+    if kind(decoder.container) != "mov" or not stream.duration or not stream.time_base:
         return 0.0
-    return float(((stream.start_time or 0) + stream.duration) * stream.time_base) - reel.origin
+    return float(((stream.start_time or 0) + stream.duration) * stream.time_base) - decoder.origin
 
 
 def _makes_an_image(frame, kinds):

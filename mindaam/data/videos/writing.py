@@ -7,9 +7,9 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from mindaam.data.audio.video_audio import AudioCopy
-from mindaam.data.media import beside_name, cannot_write
+from mindaam.data.videos.audio_copy import AudioCopy
 from mindaam.errors import InputError
+from mindaam.files import beside_name, cannot_write, take_place
 
 TICKS = 90_000  # a second; frames are shown at any of them, so that a variable frame rate is kept
 # Without B-frames the order of the file is that of the times, so that mp4's durations are right at a variable rate.
@@ -97,7 +97,7 @@ class VideoWriter:
             if self._sound is not None:
                 self._mux(self._sound.until(end))
             self._container.close()
-            os.replace(self._beside, self.path)
+            take_place(self._beside, self.path)
 
     def _drop(self):
         """Closes whatever is open and removes the file beside; of a finished film there is nothing left to remove."""

@@ -14,6 +14,7 @@ from mindaam.data.datasets.opening import GAZE, TRAINING, NothingHere, find_data
 from mindaam.data.prompts import corpus as corpus_prompts
 from mindaam.data.sampling.strata import Stratum
 from mindaam.errors import InputError, nearest
+from mindaam.files import first_of
 
 WORKERS = 2  # processes that decode
 VALIDATION = ("val", "test")  # the first of these splits that has gaze is a set's validation split
@@ -70,8 +71,8 @@ def _probed(corpus, skip_damaged, report):
     for part, readers in kept.items():
         for name, reasons in damaged(readers, report=report).items():
             if not skip_damaged:
-                more = f" ({len(reasons) - 1} more in {name})" if len(reasons) > 1 else ""
-                raise InputError(f"{next(iter(reasons.values()))}{more}; --skip-damaged leaves out what is damaged")
+                first = first_of(list(reasons.values()), f" in {name}")
+                raise InputError(f"{first}; --skip-damaged leaves out what is damaged")
             skipped += [f"{name}: {why}" for why in reasons.values()]
             left = {entry for entry, _ in readers[name].entries} - set(reasons)
             if left:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mindaam.data import transforms
-from mindaam.data.audio.windows import Cut
+from mindaam.data.audio.cutting import Cut
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.loader import Loader
-from mindaam.data.prompts.prompting import sentences
+from mindaam.data.prompts.prompting import prompts_for
 from mindaam.data.sampling.plan import ImageBatch, SamplerState, draw, make_plan, prompt_choice, steps_in
 from mindaam.data.sampling.strata import unusable
 from mindaam.errors import InputError
@@ -68,7 +68,7 @@ class CorpusSource:
         self.fingerprint = fingerprint(strata)
         self.plan = make_plan(strata, config.sampling, known=catalogue())
         self._pools = {
-            (each.set, each.condition): sentences(
+            (each.set, each.condition): prompts_for(
                 config.prompting, each.set, readers[each.set], each.condition, trained=True
             )
             for each in strata
@@ -203,8 +203,8 @@ def read(reader, entry, frames, size, how, mirrored, cut):
     if frames is None:
         image, density = transforms.as_seen(reader.image(entry), size, how), reader.density(entry, size)
     else:
-        sample = reader.clip(entry, frames, size, resize=how, sound=cut)
-        image, density, audio = sample.image, sample.density, sample.sound
+        sample = reader.clip(entry, frames, size, resize=how, audio=cut)
+        image, density, audio = sample.image, sample.density, sample.audio
         if cut is not None and audio is None:
             raise InputError(
                 f"{reader.root}: {sample.name} of {sample.dataset} has no sound, which the set is trained with; "

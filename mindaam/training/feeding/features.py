@@ -9,7 +9,6 @@ from something else, is made anew.
 
 import json
 import math
-import os
 import shutil
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from mindaam.errors import OutputError
+from mindaam.files import write_text
 
 SAVE_EVERY = 32  # pictures between two notes of progress
 
@@ -92,9 +92,7 @@ class FeatureCache:
             self.arrays[variant] = open_memmap(self._path(variant), mode="w+", dtype=np.float16, shape=shape)
 
     def _write_note(self):
-        beside = self.note.with_suffix(".json.part")
-        beside.write_text(json.dumps({**self.origin, "done": self.done}), encoding="utf-8")
-        os.replace(beside, self.note)
+        write_text(self.note, json.dumps({**self.origin, "done": self.done}))
 
     def fill(self, compute, picture, report=None):
         """Computes what is missing.

@@ -24,7 +24,7 @@ class Batch(NamedTuple):
 
 def draw_prompts(rng, folder, condition, count, scored_share):
     """`count` sentences of a GazeFolder's condition: the scored one with probability `scored_share`, else any."""
-    pool = folder.sentences(condition)
+    pool = folder.prompts.of(condition)
     return tuple(pool[0] if rng.random() < scored_share else pool[rng.integers(len(pool))] for _ in range(count))
 
 

@@ -99,7 +99,7 @@ class Source:
         self.loader = None if taps else Loader(folders, decode, workers=WORKERS)
         # all sentences now, and from then on out of the encoder's memory: `ahead` works in a thread, and MindSpore
         # cannot run one graph while another is being compiled
-        sentences = [folder.sentences(condition) for folder in folders.values() for condition in folder.conditions]
+        sentences = [folder.prompts.of(condition) for folder in folders.values() for condition in folder.conditions]
         encode(sorted({text for each in sentences for text in each}))
 
     def inputs(self, batch):

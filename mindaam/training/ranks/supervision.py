@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import psutil
 
-from mindaam.streams import plain
+from mindaam.streams import plain, print_message
 
 SCHEDULER = "scheduler"
 DEATH = re.compile(rb"Worker process (\d+) exit with exception\. Error code: (-?\d+)")  # as msrun says it
@@ -85,14 +85,14 @@ class Supervision:
         self._show()
         obeyed = self.failure is None or self.failure.code == STOPPED
         if self.asked > 1 or (self.asked and code != 0 and obeyed):
-            self._say("stopped before all ranks had left by themselves; the run goes on from its last checkpoint")
+            print_message("stopped before all ranks had left by themselves; the run goes on from its last checkpoint")
             return STOPPED
         if self.failure is None and code == 0:
             return 0
         failure = self.failure or Failure(SCHEDULER, f"msrun ended with exit code {code}")
         log = self._scheduler_log() if failure.whose == SCHEDULER else self.job.log(failure.whose)
         after = f"{time.monotonic() - self.started:.0f} s after the start"
-        self._say(f"{failure.what}, {after}; the job was ended. The last lines of {log}:")
+        print_message(f"{failure.what}, {after}; the job was ended. The last lines of {log}:")
         for line in last_lines(log):
             print(f"    {plain(line)}", file=sys.stderr)
         return failure.code
@@ -165,10 +165,6 @@ class Supervision:
         """The scheduler's log, which only the first machine has; msrun's on the others."""
         own = self.job.log_dir / "scheduler.log"
         return own if own.exists() else self.job.log_dir / "msrun.log"
-
-    @staticmethod
-    def _say(text):
-        print(f"mindaam: {plain(text)}", file=sys.stderr)
 
 
 def _content(path, start=0):

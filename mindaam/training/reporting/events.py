@@ -6,12 +6,11 @@ to forget what an earlier attempt had written after that checkpoint.
 """
 
 import math
-import sys
 import time
 from pathlib import Path
 
-from mindaam.data.media import cannot_write, prepare_folder
-from mindaam.streams import plain
+from mindaam.files import cannot_write, prepare_folder
+from mindaam.streams import print_message
 
 FLUSHED_EVERY = 30.0  # seconds; what a killed run loses of its curves at most
 PLACE = ("step", "epoch", "phase", "set", "kind")  # of a row: where it belongs, not what was measured
@@ -32,7 +31,7 @@ class Events:
             from tensorboardX.proto import event_pb2, summary_pb2
         except Exception as error:  # an unfitting protobuf raises TypeError, or an error of its own
             line = " ".join(str(error).split()) or type(error).__name__
-            say = say or (lambda told: print(plain(told), file=sys.stderr))
+            say = say or print_message
             say(f"no TensorBoard events: tensorboardX cannot be used ({line}); pip install 'tensorboardX>=2.6.2,<3'")
             return
         self._event, self._summary = event_pb2.Event, summary_pb2.Summary

@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-import os
 import statistics
 import sys
 import time
@@ -11,7 +10,7 @@ from collections import deque
 from pathlib import Path
 
 from mindaam.data.tables import guarded, unguarded
-from mindaam.errors import OutputError
+from mindaam.files import cannot_write, write_text
 from mindaam.streams import plain, plain_lines
 
 PLACE = ("step", "phase", "epoch")
@@ -37,9 +36,8 @@ class CsvLog:
 
     def __init__(self, path, columns, resume_step):
         self.path, self.columns = Path(path), columns
-        beside, kept = self.path.with_suffix(".part"), self._rows_until(resume_step)
-        self._put(beside, "w", [dict(zip(columns, map(guarded, columns), strict=True)), *kept])
-        os.replace(beside, self.path)
+        kept = self._rows_until(resume_step)
+        write_text(self.path, self._text([dict(zip(columns, map(guarded, columns), strict=True)), *kept]))
 
     def _rows_until(self, step):
         if not step or not self.path.exists():
@@ -50,16 +48,18 @@ class CsvLog:
         rows = [dict(zip(header, cells, strict=True)) for cells in lines if cells and len(cells) == len(header)]
         return [row for row in rows if _step(row) <= step]
 
-    def _put(self, path, mode, rows):
-        try:
-            with open(path, mode, newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, self.columns, extrasaction="ignore").writerows(rows)
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+    def _text(self, rows):
+        text = io.StringIO(newline="")
+        csv.DictWriter(text, self.columns, extrasaction="ignore").writerows(rows)
+        return text.getvalue()
 
     def write(self, row):
         """Appends one row, a dict with the log's columns; floats are written with six digits."""
-        self._put(self.path, "a", [{key: _cell(value) for key, value in row.items()}])
+        try:
+            with open(self.path, "a", newline="", encoding="utf-8") as file:
+                file.write(self._text([{key: _cell(value) for key, value in row.items()}]))
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
 
 
 def _cell(value):

@@ -3,7 +3,7 @@ split, compared at a longest side of 400 pixels as the published baselines are."
 
 import numpy as np
 
-from mindaam.data.prompts.prompting import sentences
+from mindaam.data.prompts.prompting import prompts_for
 from mindaam.data.transforms import as_seen, fit_within, normalise, resize_image
 from mindaam.training.feeding.corpus import modality
 from mindaam.training.tasks.phases_scores import LONGEST_SIDE, map_scores
@@ -21,7 +21,7 @@ def held_out_scores(model, encode, name, reader, config, world, audio_encoding=N
     count = config.validation["films" if films else "pictures"]
     sums = np.zeros(4)
     for entry in spread(len(reader), count)[world.rank :: world.size]:
-        sentence = sentences(config.prompting, name, reader, reader.entries[entry][1])[0]
+        sentence = prompts_for(config.prompting, name, reader, reader.entries[entry][1])[0]
         if films:
             images, truths, audio = clip_of(reader, entry, model.config, audio_encoding)
         else:
@@ -59,8 +59,8 @@ def clip_of(reader, entry, settings, audio_encoding=None):
     length, frames = settings.temporal.clip, reader.frames(entry)
     positions = np.minimum(max(0, (frames - length) // 2) + np.arange(length), frames - 1).tolist()
     cut = None if audio_encoding is None else audio_encoding.cut
-    sample = reader.clip(entry, positions, tuple(settings.image_size), resize=settings.resize, sound=cut)
-    audio = None if sample.sound is None else audio_encoding.by_frame(sample.sound)
+    sample = reader.clip(entry, positions, tuple(settings.image_size), resize=settings.resize, audio=cut)
+    audio = None if sample.audio is None else audio_encoding.by_frame(sample.audio)
     size = fit_within(reader.size(entry), LONGEST_SIDE)
     images = np.stack([normalise(each, settings.mean, settings.std) for each in sample.image])
     return images, [reader.density(entry, position, size) for position in positions], audio
@@ -72,7 +72,7 @@ def samples(run, most=6):
     found, readers = [], {name: each for name, each in run.corpus.val.items() if not each.is_video}
     for name, reader in list(readers.items())[:most]:
         for entry in spread(len(reader), max(1, most // len(readers))):
-            sentence = sentences(run.config.prompting, name, reader, reader.entries[entry][1])[0]
+            sentence = prompts_for(run.config.prompting, name, reader, reader.entries[entry][1])[0]
             images, truths = picture_of(reader, entry, run.model.config)
             seen = run.model.infer(images, run.encode([sentence])).map[0, 0]
             picture = resize_image(reader.image(entry), truths[0].shape)

@@ -32,7 +32,7 @@ def validate(model, blocks, source):
 
 def _folder_scores(model, blocks, source, name, folder):
     right, others = [], []
-    sentences = {condition: folder.sentences(condition)[0] for condition in folder.conditions}
+    sentences = {condition: folder.prompts.of(condition)[0] for condition in folder.conditions}
     pictures = {}
     for index, (picture, condition) in enumerate(folder.entries):
         pictures.setdefault(picture, {})[condition] = index

@@ -14,10 +14,11 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from mindaam import graphs, runtime
-from mindaam.data.media import IMAGE_SUFFIXES, list_files, prepare_folder, read_image
+from mindaam.data.media import IMAGE_SUFFIXES, list_files, read_image
 from mindaam.data.synthetic.sounding_objects import Clip, make, parts, plan, truth
 from mindaam.data.transforms import resize_image
 from mindaam.errors import ConfigError
+from mindaam.files import prepare_folder
 from mindaam.metrics.videos import frame_cc
 from mindaam.schema import (
     Count,

@@ -15,7 +15,7 @@ from mindaam.file_kinds import START, foreign_weights, stand_in
 from mindaam.files import opened
 from mindaam.zoo.checkpoints import map_safetensors, sha256_of, write_safetensors
 from mindaam.zoo.convert import kinds
-from mindaam.zoo.convert.report import Report, account, listed
+from mindaam.zoo.convert.report import Report, account, first_names
 from mindaam.zoo.convert.wrappers import unwrap
 
 SUFFIX = ".safetensors"
@@ -55,7 +55,7 @@ def convert(source, kind, *, name=None, allow=()):
     except (ValueError, IndexError, TypeError) as error:  # shapes that cannot be joined, split or laid flat
         raise CheckpointError(f"{source} holds arrays of shapes that no {kind} checkpoint has ({error})") from error
     if not any(conversion.origin.values()):
-        raise CheckpointError(f"{source} has no name of a {kind} checkpoint ({listed(official)}); check --kind")
+        raise CheckpointError(f"{source} has no name of a {kind} checkpoint ({first_names(official)}); check --kind")
     for disputed, reason in kinds.disputed(conversion).items():
         if disputed not in allow:
             raise CheckpointError(
@@ -136,7 +136,7 @@ def _check_parts(source, official, origin):
     if integers:
         kind = official[integers[0]].dtype
         raise CheckpointError(
-            f"{source} holds numbers of the type {kind} in {listed(integers)}, where weights are floats; "
+            f"{source} holds numbers of the type {kind} in {first_names(integers)}, where weights are floats; "
             "give the file that is not quantised"
         )
     for parts in origin.values():  # a bias and its mask; query, key and value: a scalar would spread over the others
@@ -149,4 +149,4 @@ def _check_values(source, state):
     """Raises CheckpointError for values that are not finite."""
     broken = [name for name, array in state.items() if not np.isfinite(array).all()]
     if broken:
-        raise CheckpointError(f"{source} gives {listed(broken)} values that are not finite; fetch it again")
+        raise CheckpointError(f"{source} gives {first_names(broken)} values that are not finite; fetch it again")

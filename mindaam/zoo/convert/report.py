@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from mindaam.errors import CheckpointError
+from mindaam.files import listed
 
 SHOWN = 3  # names listed a line before "and N more"
 WIDTH = 100  # characters of a name; those of models are shorter
@@ -63,7 +64,7 @@ def insist(report, source, name):
     source: the file that was converted; name: the architecture that it was converted to.
     """
     problems = {"missing": report.missing, "unexpected": report.unexpected, "misshapen": report.misshapen}
-    found = [f"{len(names)} {what} ({listed(names)})" for what, names in problems.items() if names]
+    found = [f"{len(names)} {what} ({first_names(names)})" for what, names in problems.items() if names]
     if not found:
         return
     cure = "give the file that the publisher offers"
@@ -85,7 +86,7 @@ def text(report, full=False):
             len(report.ignored),
             [f"{name}: {reason}" for name, reason in report.ignored.items()]
             if full
-            else [f"{listed(names)}: {reason}" for reason, names in by_reason.items()],
+            else [f"{first_names(names)}: {reason}" for reason, names in by_reason.items()],
         ),
         "missing": (len(report.missing), report.missing),
         "unexpected": (len(report.unexpected), report.unexpected),
@@ -101,12 +102,10 @@ def text(report, full=False):
         if full or what == "ignored":
             lines += [f"    {detail}" for detail in details]
         elif what not in ("matched", "renamed") and count:
-            lines.append(f"    {listed(details)}")
+            lines.append(f"    {first_names(details)}")
     return "\n".join(lines)
 
 
-def listed(names):
-    """The first few of the names, and how many more there are."""
-    names = [name if len(name) <= WIDTH else f"{name[:WIDTH]}..." for name in names]
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+def first_names(names):
+    """The first few of the names, cut to WIDTH characters, and the number of the others."""
+    return listed([name if len(name) <= WIDTH else f"{name[:WIDTH]}..." for name in names], SHOWN)

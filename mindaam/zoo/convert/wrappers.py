@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mindaam.errors import CheckpointError
 from mindaam.zoo.convert import kinds
-from mindaam.zoo.convert.report import listed
+from mindaam.zoo.convert.report import first_names
 from mindaam.zoo.torch_files.reading import AVERAGES
 
 # Words that may stand before all names of a model; an average is preferred to what it is of, that to a student.
@@ -120,5 +120,5 @@ def _noted(plain, official, place):
     if not taken:
         return Unwrapped(state, "")
     left = sorted({name.partition(".")[0] for name in plain if not name.startswith(place)})
-    rest = f"; {len(plain) - len(state)} other arrays are left out, of {listed(left)}" if left else ""
+    rest = f"; {len(plain) - len(state)} other arrays are left out, of {first_names(left)}" if left else ""
     return Unwrapped(state, f"the weights are taken {' and '.join(taken)}{rest}")

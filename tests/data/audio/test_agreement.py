@@ -13,7 +13,7 @@ from mindaam.data.packs.packing import pack
 from mindaam.data.transforms import resize_image
 from mindaam.data.videos.reading import read_frames, video_info
 from mindaam.encoders.spectrogram import features
-from mindaam.inference.audio import open_audio_stream
+from mindaam.inference.audio_stream import open_audio_stream
 from mindaam.inference.predictor import Predictor
 from mindaam.models.registry import model_config
 from mindaam.training import run

@@ -13,9 +13,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mindaam.data.audio import intact_file, tape
+from mindaam.data.audio import ffmpeg_audio, libsndfile_audio
 from mindaam.data.audio.audio_track import AudioTrack, NoAudio
-from mindaam.data.audio.intact_file import IntactFile, finite
+from mindaam.data.audio.libsndfile_audio import LibsndfileAudio, finite
 from mindaam.data.videos.reading import read_frames
 from mindaam.data.videos.writing import VideoWriter
 from mindaam.errors import InputError
@@ -132,12 +132,12 @@ def test_reading_on_keeps_little_and_decodes_once(film, film_wave):
             window, first = track.window(time), round(time * RATE) - RATE
             np.testing.assert_allclose(window, expected(film_wave, first, 2 * RATE), atol=1e-6)
             assert sum(map(len, track._kept)) <= 14 * RATE and track._start <= max(0, track._reached - 10 * RATE)
-        assert track._tape._container is not None and track.problem is None
+        assert track._reader._container is not None and track.problem is None
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.avi", "a.wav", "a.flac", "a.ogg", "a.mp3"])
 def test_a_jump_finds_its_second(tmp_path, monkeypatch, name):
-    monkeypatch.setattr(tape, "LEAP", 2.0)
+    monkeypatch.setattr(ffmpeg_audio, "LEAP", 2.0)
     wave = noise(20, RATE)
     if name[-3:] in ("mp4", "mkv", ".ts", "avi"):
         options = {"codec": "mpeg4", "tone_codec": "pcm_s16le"} if name == "a.avi" else {}
@@ -146,7 +146,7 @@ def test_a_jump_finds_its_second(tmp_path, monkeypatch, name):
         path = write(tmp_path / name, wave, RATE)
     all_samples, decoded = whole(path, RATE)[0], []
     exact = 1e-6 if name[-4:] in (".wav", "flac", ".ogg") else 1e-4
-    for module in (tape, intact_file):
+    for module in (ffmpeg_audio, libsndfile_audio):
         monkeypatch.setattr(module, "finite", counting(decoded))
     with AudioTrack(path) as track:
         for second in (15.3, 16.0, 4.7, 18.9, 0.2):
@@ -180,7 +180,7 @@ def test_sound_files_are_as_libsndfile_reads_them(tmp_path, name, rate):
     assert problem is None and len(wave) == len(expected)
     np.testing.assert_allclose(wave, expected, atol=3e-6)
     with AudioTrack(path) as track:
-        assert isinstance(track._tape, IntactFile) == (name not in ("a.mp3", "a.aiff"))
+        assert isinstance(track._reader, LibsndfileAudio) == (name not in ("a.mp3", "a.aiff"))
         assert track.rate == RATE and track.duration == pytest.approx(2.5, abs=0.1)
 
 
@@ -235,7 +235,7 @@ def test_jumps_of_the_clock_are_believed_as_far_as_the_file_is_long(tmp_path, na
         container.mux(stream.encode(None))
     with AudioTrack(path) as track:
         seconds = sum(map(len, track.pieces())) / RATE
-    assert 0.9 < seconds < 3 + tape.LONGEST_GAP + path.stat().st_size / tape.LEANEST
+    assert 0.9 < seconds < 3 + ffmpeg_audio.LONGEST_GAP + path.stat().st_size / ffmpeg_audio.LEANEST
 
 
 @pytest.mark.parametrize("kind", [b"auds", b"vids"])
@@ -372,7 +372,7 @@ def test_what_the_two_libraries_order_differently_is_ffmpegs(tmp_path):
     wave[2] = noise(2, RATE)[0]  # in Vorbis the third of six is at the front right
     path = write(tmp_path / "a.ogg", wave, RATE)
     with AudioTrack(path, rate=None) as track:
-        assert not isinstance(track._tape, IntactFile)
+        assert not isinstance(track._reader, LibsndfileAudio)
 
 
 def test_a_file_that_changes_while_it_is_read_is_told(tmp_path):
@@ -388,9 +388,9 @@ def test_two_readers_of_one_track_do_not_move_each_other(tmp_path):
     wave = np.clip(noise(4, RATE), -0.9, 0.9)
     path = write(tmp_path / "a.wav", wave, RATE, subtype="FLOAT")
     with AudioTrack(path) as track:
-        blocks = track._tape.wave(0)
+        blocks = track._reader.wave(0)
         np.testing.assert_array_equal(next(blocks), wave[0, :RATE])
-        np.testing.assert_array_equal(next(track._tape.wave(3 * RATE)), wave[0, 3 * RATE : 4 * RATE])
+        np.testing.assert_array_equal(next(track._reader.wave(3 * RATE)), wave[0, 3 * RATE : 4 * RATE])
         np.testing.assert_array_equal(next(blocks), wave[0, RATE : 2 * RATE])
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from mindaam.data.checks.checking import counted, examine
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.published import find_set, find_sets, open_found
+from mindaam.data.datasets.readers.sample import image_sample
 from mindaam.data.datasets.tree import Tree
 from tests.data.datasets import image_trees, video_trees
 
@@ -67,7 +68,7 @@ def test_suffixes_in_large_letters(tmp_path, layout):
     for path in [each for each in folder.rglob("*") if each.is_file() and each.suffix in (".png", ".jpg", ".mat")]:
         path.rename(path.with_suffix(path.suffix.upper()))
     assert problems(tmp_path, "salicon") == []
-    assert len(open_found(find_set(tmp_path, "salicon"), "train").load(0).fixations)
+    assert len(image_sample(open_found(find_set(tmp_path, "salicon"), "train"), 0).fixations)
 
 
 def test_frames_and_their_truths_in_large_letters(tmp_path):

@@ -17,6 +17,7 @@ from mindaam.data.datasets.published import (
     open_found,
     problems_in,
 )
+from mindaam.data.datasets.readers.sample import image_sample
 from mindaam.errors import ConfigError, InputError
 from tests.data.datasets import video_trees
 
@@ -147,8 +148,10 @@ def test_what_counts_is_damage_and_the_other_a_note(copied, tmp_path, remove, la
     whole = open_found(found, "train", GroundTruth(source=other))
     assert len(whole) == 2 and len(open_found(found, "val", GroundTruth(source=lacks))) == 2
     for index in range(2):
-        assert whole.load(index).density.sum(dtype=np.float64) == pytest.approx(1, abs=1e-5)
-    assert (whole.load(0).fixations is None) == (lacks == "fixations") and whole.load(1).fixations is not None
+        assert image_sample(whole, index).density.sum(dtype=np.float64) == pytest.approx(1, abs=1e-5)
+    assert (image_sample(whole, 0).fixations is None) == (lacks == "fixations") and image_sample(
+        whole, 1
+    ).fixations is not None
 
 
 def test_tables_that_are_missing_matter_only_to_fixations(copied, tmp_path):
@@ -158,7 +161,7 @@ def test_tables_that_are_missing_matter_only_to_fixations(copied, tmp_path):
     found = find_set(tmp_path, "figrim")
     assert "the file with the fixations of all pictures is missing" in refused(open_found, found, "train")
     assert "allImages_*.mat" in refused(open_found, found, "train")
-    sample = open_found(found, "train", GroundTruth(source="maps")).load(0)
+    sample = image_sample(open_found(found, "train", GroundTruth(source="maps")), 0)
     assert sample.fixations is None and sample.density.sum(dtype=np.float64) == pytest.approx(1, abs=1e-5)
 
 
@@ -171,7 +174,7 @@ def test_tables_that_lack_a_picture(copied, tmp_path):
     readers = [open_found(found, split, GroundTruth(source=source)) for source in ("fixations", "maps")]
     place = readers[0].entries.index(("Targets/tower/new.jpg", "free_viewing"))
     assert "allImages_*.mat lack the picture Targets/tower/new.jpg" in refused(readers[0].load, place)
-    assert readers[1].load(place).fixations is None
+    assert image_sample(readers[1], place).fixations is None
 
 
 def empty(path):

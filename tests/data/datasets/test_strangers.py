@@ -14,6 +14,7 @@ from PIL import Image
 from mindaam.data.datasets import opening
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
+from mindaam.data.datasets.readers.sample import image_sample
 from mindaam.data.imports.importing import Wanted, import_gaze
 from mindaam.data.packs.packing import target_of
 from mindaam.errors import InputError
@@ -58,9 +59,9 @@ def used(root):
             for reader in readers.values():
                 target_of(reader, root.parent / "packs")
                 for index in range(len(reader)):
-                    sample = reader.load(index)
+                    sample = image_sample(reader, index)
                     assert sample.image.shape == (8, 12, 3) and str(reader.ground_truth)
-                    (sample.sentence + sample.condition + sample.name + reader.name).encode()
+                    (sample.prompt + sample.condition + sample.name + reader.name).encode()
 
 
 def refused(root):

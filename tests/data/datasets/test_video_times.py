@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from mindaam.data.audio.windows import cut_of
+from mindaam.data.audio.cutting import cut_of
 from mindaam.data.checks.checking import examine
 from mindaam.data.checks.own_checks import examine_own
 from mindaam.data.datasets import opening
@@ -101,8 +101,8 @@ def test_every_frame_of_every_film_can_be_read_and_is_the_nth_that_is_shown(impo
 def test_audio_is_cut_about_the_times_of_prediction(imported):
     reader, cut = open_gaze_videos(imported[0]), cut_of(model_config("aam_dinov3_vits16", "paper").sound)
     index = [name for name, _ in reader.entries].index("late.mkv")
-    clip = reader.clip(index, [0, 4], sound=cut)
-    assert clip.times.tolist() == pytest.approx([0.5, 0.66]) and clip.sound.of_frame.shape == (2, 5)
+    clip = reader.clip(index, [0, 4], audio=cut)
+    assert clip.times.tolist() == pytest.approx([0.5, 0.66]) and clip.audio.of_frame.shape == (2, 5)
     assert reader.file_rate(index) == video_info(reader.sound_path(index)).rate
 
 

@@ -183,9 +183,9 @@ def test_conditions_come_with_sentences_of_their_own(photos):
     import_gaze(photos, write(photos, CONDITIONS), photos.parent / "mine", Wanted(sentences=sentences, val=0))
     folder = GazeFolder(photos.parent / "mine")
     assert folder.conditions == ("count_people", "find the cat") and len(folder) == 3
-    assert folder.sentences("find the cat") == ["A viewer seeks a cat.", "Where is the cat?"]
-    assert folder.held_out("find the cat") is None and folder.held_out("count_people")
-    assert "counting" in folder.sentences("count_people")[0]
+    assert folder.prompts.of("find the cat") == ["A viewer seeks a cat.", "Where is the cat?"]
+    assert folder.prompts.held_out("find the cat") is None and folder.prompts.held_out("count_people")
+    assert "counting" in folder.prompts.of("count_people")[0]
 
 
 def test_a_condition_nobody_knows_needs_a_sentence(photos):
@@ -199,7 +199,7 @@ def test_one_condition_for_all(photos):
     wanted = Wanted(condition="mine", sentences=("Two = one and one.",), val=1)
     import_gaze(photos, write(photos, CONDITIONS), photos.parent / "mine", wanted)
     folder = GazeFolder(photos.parent / "mine", "val")
-    assert folder.conditions == ("mine",) and folder.sentences("mine") == ["Two = one and one."]
+    assert folder.conditions == ("mine",) and folder.prompts.of("mine") == ["Two = one and one."]
 
 
 def test_the_split_depends_on_names_alone():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mindaam.data.audio.windows import Cut
+from mindaam.data.audio.cutting import Cut
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.datasets.published import find_set, open_found
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
@@ -179,7 +179,7 @@ def test_sound_is_left_out_when_asked(films_root, tmp_path):
     reader = reader_of(films_root, "diem")
     pack(reader, tmp_path / "pack", SIZE, sound=False, workers=0)
     packed = open_packed(tmp_path / "pack")
-    assert not packed.has_audio(0) and packed.clip(0, [0], sound=Cut(1, 0.5, "times", "polyphase", 1.0)).sound is None
+    assert not packed.has_audio(0) and packed.clip(0, [0], audio=Cut(1, 0.5, "times", "polyphase", 1.0)).audio is None
 
 
 def cut_frame(root, reader):

@@ -66,7 +66,7 @@ def test_levels_and_what_they_emphasise_are_those_of_table_11():
 @pytest.mark.parametrize(("key", "granularity"), EVERY)
 def test_every_pool_has_a_scored_sentence_and_at_least_eight_paraphrases(key, granularity):
     pool = corpus.pool(key, granularity)
-    assert len(pool) >= 9 and pool[0] == corpus.sentence(key, granularity)
+    assert len(pool) >= 9 and pool[0] == corpus.prompt(key, granularity)
     for sentence in [*pool, corpus.held_out(key, granularity)]:
         assert sentence == " ".join(sentence.split()) and re.match(r"[A-Z]", sentence) and sentence[-1] in ".?"
     pool.clear()  # the caller's list is its own
@@ -145,7 +145,7 @@ def test_the_mismatched_sentence_is_of_another_task_and_domain(key):
     assert corpus.paradigm(other) != corpus.paradigm(key) and corpus.modality(other) == corpus.modality(key)
     assert all(corpus.parts(other)[part] != corpus.parts(key)[part] for part in corpus.PARTS)
     for granularity in ("G3", "G4"):
-        assert corpus.mismatched(key, granularity) == corpus.sentence(other, granularity)
+        assert corpus.mismatched(key, granularity) == corpus.prompt(other, granularity)
         assert corpus.mismatched(key, granularity) not in corpus.pool(key, granularity)
 
 
@@ -156,10 +156,10 @@ def test_a_sentence_that_names_no_task_cannot_be_mismatched(granularity):
 
 
 def test_unknown_names_are_answered_with_the_nearest():
-    for ask in (corpus.level, corpus.parts, corpus.sentence, corpus.mismatched, corpus.generic):
+    for ask in (corpus.level, corpus.parts, corpus.prompt, corpus.mismatched, corpus.generic):
         with pytest.raises(ConfigError, match='unknown data set "salicn".*did you mean "salicon"'):
             ask("salicn")
-    for ask in (corpus.pool, corpus.sentence, corpus.held_out, corpus.mismatched):
+    for ask in (corpus.pool, corpus.prompt, corpus.held_out, corpus.mismatched):
         with pytest.raises(ConfigError, match='unknown granularity "g4".*G1, G2, G3, G4'):
             ask("salicon", "g4")
 
@@ -168,7 +168,7 @@ def test_unknown_names_are_answered_with_the_nearest():
 @pytest.mark.parametrize("condition", ["free_viewing", "action_recognition"])
 def test_a_set_of_the_corpus_is_trained_on_and_scored_with_its_detailed_sentences(key, condition):
     assert prompts.training_prompts(key, condition) == corpus.pool(key, "G4")
-    assert prompts.scoring_sentence(key, condition) == corpus.sentence(key)
+    assert prompts.training_prompts(key, condition)[0] == corpus.prompt(key)
     assert prompts.held_out_prompt(key, condition) == corpus.held_out(key, "G4")
 
 
@@ -176,14 +176,14 @@ def test_folders_that_have_sentences_of_their_own_keep_them():
     """What the bundled model was trained with."""
     for folder in ("osie", "fiwi", "eyecrowd", "scene500", "taskfix", "interiors_search", "mine"):
         assert not set(prompts.training_prompts(folder, "free_viewing")) & set(SENTENCES)
-    assert prompts.scoring_sentence("fiwi", "free_viewing") == prompts.default_sentence("web_pages")
-    assert prompts.scoring_sentence("osie", "free_viewing") == prompts.default_sentence()
+    assert prompts.training_prompts("fiwi", "free_viewing")[0] == prompts.default_prompt("web_pages")
+    assert prompts.training_prompts("osie", "free_viewing")[0] == prompts.default_prompt()
     assert len(prompts.training_prompts("osie", "free_viewing")) == 10
     assert len(prompts.training_prompts("taskfix", "free_viewing")) == 12
     assert len(prompts.training_prompts("fiwi", "free_viewing")) == 7
 
 
 def test_another_task_on_pictures_of_the_corpus_keeps_its_own_sentences():
-    assert prompts.scoring_sentence("salicon", "count_people") == prompts.default_sentence("count_people")
+    assert prompts.training_prompts("salicon", "count_people")[0] == prompts.default_prompt("count_people")
     with pytest.raises(ConfigError, match='unknown condition "action_recognition"'):
         prompts.training_prompts("mine", "action_recognition")

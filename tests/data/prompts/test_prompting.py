@@ -15,7 +15,7 @@ from mindaam.data.prompts.prompting import (
     held_out,
     mismatched,
     no_prompt,
-    sentences,
+    prompts_for,
 )
 from mindaam.errors import ConfigError
 
@@ -32,19 +32,13 @@ class Reader(NamedTuple):
     root: str = "somewhere"
 
     @property
-    def texts(self):
+    def prompts(self):
         return SetPrompts(self.name, self.own, {})
-
-    def sentences(self, condition):
-        return self.texts.of(condition)
-
-    def held_out(self, condition):
-        return self.texts.held_out(condition)
 
 
 def told(prompting, name, trained=False, **more):
     reader = Reader(name, **more)
-    return sentences(prompting, name, reader, reader.conditions[0], trained=trained)
+    return prompts_for(prompting, name, reader, reader.conditions[0], trained=trained)
 
 
 def of_set(name):
@@ -81,7 +75,7 @@ def test_none_goes_before_a_folders_own_sentences_and_any_granularity_after_them
 
 
 def test_without_a_granularity_the_reader_chooses():
-    assert told(Prompting(), "salicon") == Reader("salicon").sentences("free_viewing")
+    assert told(Prompting(), "salicon") == Reader("salicon").prompts.of("free_viewing")
 
 
 @pytest.mark.parametrize(("granularity", "wrong"), [("G4", True), ("G3", True), ("G2", False), ("none", False)])

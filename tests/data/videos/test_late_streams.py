@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from mindaam.data.audio.video_audio import read_audio
 from mindaam.data.videos.containers import open_video, packets
 from mindaam.data.videos.reading import Pick, read_frames, video_info
 from mindaam.data.videos.timeline import timeline
+from tests.clips import read_audio
 from tests.data.videos.late_streams import AUDIO, VIDEO, flv, glued
 
 

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from mindaam.data.audio.video_audio import read_audio
 from mindaam.data.videos.reading import Pick, VideoBroken, read_frames
 from mindaam.data.videos.timeline import timeline
 from mindaam.errors import InputError
-from tests.clips import make_clip, number_of, pictures
+from tests.clips import make_clip, number_of, pictures, read_audio
 
 
 def test_even_times_keep_the_rate_of_the_file(tmp_path):

@@ -8,11 +8,10 @@ import av
 import numpy as np
 import pytest
 
-from mindaam.data.audio.video_audio import read_audio
 from mindaam.data.videos.reading import read_frames, video_info
 from mindaam.data.videos.writing import VideoWriter
 from mindaam.errors import InputError, OutputError
-from tests.clips import level, make_clip, number_of, pictures
+from tests.clips import level, make_clip, number_of, pictures, read_audio
 
 
 def write(path, frames, times, rate=25, **options):

@@ -101,7 +101,7 @@ def _read(reader):
         require(np.isfinite(image).all() and image.shape[-1] == 3, f"an image {image.shape}")
         require(np.isfinite(density).all() and density.min() >= 0, "a density that is none")
         require(points is None or np.isfinite(points).all(), "fixations that are not finite")
-        require(all(text.strip() for text in reader.sentences(reader.entries[index][1])), "an empty sentence")
+        require(all(text.strip() for text in reader.prompts.of(reader.entries[index][1])), "an empty sentence")
     return refusals
 
 

@@ -8,7 +8,7 @@ from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.packs.packing import pack
 from mindaam.data.prompts import corpus as prompts
-from mindaam.data.prompts.prompting import Prompting, sentences
+from mindaam.data.prompts.prompting import Prompting, prompts_for
 from mindaam.errors import InputError
 from mindaam.training.feeding.corpus import fingerprint, modality, open_corpus, strata_of
 from tests.data.datasets import image_trees
@@ -63,10 +63,10 @@ def named_as(place, **meta):
 
 def test_a_folder_that_bears_a_set_s_name_keeps_its_own_conditions_and_sentences(tmp_path):
     folder = named_as(tmp_path / "cat2000")
-    assert sentences(Prompting("G2"), "cat2000", folder, "free_viewing") == prompts.pool("cat2000", "G2")
-    assert sentences(Prompting("G4"), "cat2000", folder, "count_people") == folder.sentences("count_people")
+    assert prompts_for(Prompting("G2"), "cat2000", folder, "free_viewing") == prompts.pool("cat2000", "G2")
+    assert prompts_for(Prompting("G4"), "cat2000", folder, "count_people") == folder.prompts.of("count_people")
     own = named_as(tmp_path / "other/cat2000", sentences={"free_viewing": ["Somebody looks for cats."]})
-    assert sentences(Prompting("G4"), "cat2000", own, "free_viewing") == ["Somebody looks for cats."]
+    assert prompts_for(Prompting("G4"), "cat2000", own, "free_viewing") == ["Somebody looks for cats."]
 
 
 def test_pictures_that_bear_the_name_of_a_set_of_films_are_pictures(tmp_path):

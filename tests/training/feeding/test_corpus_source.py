@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mindaam.data.audio.windows import Cut
+from mindaam.data.audio.cutting import Cut
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.packs.packing import pack
 from mindaam.data.prompts import corpus as prompts

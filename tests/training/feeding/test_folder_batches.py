@@ -3,12 +3,12 @@
 import itertools
 import math
 from collections import Counter
-from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
 from mindaam.data import prompts
+from mindaam.data.datasets.set_prompts import SetPrompts
 from mindaam.errors import ConfigError
 from mindaam.training.feeding.folder_batches import draw_prompts, epoch_plan, steps_per_epoch
 from mindaam.training.tasks.phases_config import TrainConfig
@@ -21,8 +21,7 @@ SIZE = 4
 def gaze_folder(name, conditions, pictures):
     """What a plan needs of a GazeFolder."""
     entries = [(f"{i:03d}.jpg", condition) for condition in conditions for i in range(pictures)]
-    sentences = partial(prompts.training_prompts, name)
-    return SimpleNamespace(name=name, entries=entries, conditions=list(conditions), sentences=sentences)
+    return SimpleNamespace(name=name, entries=entries, conditions=list(conditions), prompts=SetPrompts(name))
 
 
 FOLDERS = {
@@ -130,7 +129,7 @@ def test_a_renamed_copy_of_a_folder_keeps_its_sentences():
     copy = {"mine": gaze_folder("taskfix", ["free_viewing"], 8)}
     plan = epoch_plan(copy, config(folders={"mine": 8}, scored_share=1.0), 0, 0)
     assert {batch.folder for batch in plan} == {"mine"}
-    assert {s for batch in plan for s in batch.sentences} == {prompts.scoring_sentence("taskfix", "free_viewing")}
+    assert {s for batch in plan for s in batch.sentences} == {prompts.training_prompts("taskfix", "free_viewing")[0]}
 
 
 def test_a_folder_without_a_complete_batch_is_an_error():

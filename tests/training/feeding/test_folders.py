@@ -9,7 +9,7 @@ import pytest
 
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.packs.packing import pack
-from mindaam.data.prompts import scoring_sentence, training_prompts
+from mindaam.data.prompts import training_prompts
 from mindaam.data.transforms import normalise, resize_image
 from mindaam.errors import ConfigError, InputError
 from mindaam.models.registry import model_config
@@ -121,7 +121,7 @@ def test_all_sentences_are_known_before_the_first_batch(folders):
     encode = lambda sentences: asked.append(list(sentences)) or FakeSentenceEncoder().encode(sentences)  # noqa: E731
     Source(folders, SETTINGS, encode, 4, {}).close()
     expected = {s for f in folders.values() for c in f.conditions for s in training_prompts(f.name, c)}
-    assert asked == [sorted(expected)] and scoring_sentence("taskfix", TASK) in expected
+    assert asked == [sorted(expected)] and training_prompts("taskfix", TASK)[0] in expected
 
 
 def test_a_limit_keeps_the_first_pictures_under_all_conditions(gaze):

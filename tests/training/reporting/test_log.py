@@ -67,7 +67,7 @@ def test_a_resumed_log_drops_rows_that_were_cut_short(tmp_path):
 
 
 def test_a_log_that_cannot_be_written_is_an_output_error(tmp_path):
-    with pytest.raises(OutputError, match="cannot write .*absent.*steps.part"):
+    with pytest.raises(OutputError, match="cannot write .*absent.*steps.csv"):
         CsvLog(tmp_path / "absent" / "steps.csv", ("step",), 0)
 
 

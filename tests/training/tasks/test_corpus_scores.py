@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mindaam.data.audio.windows import cut_of
+from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.prompts import corpus as prompts
 from mindaam.data.prompts.prompting import no_prompt
@@ -103,4 +103,4 @@ def test_a_set_without_a_prompt_has_none_in_validation_either_unless_it_is_said_
     theirs = {"granularities": {"dhf1k": "none"}, "none_prompt": "Whatever."}
     assert asked(corpus, "dhf1k", **theirs) == ({"Whatever."}, {"Whatever."})
     apart = {"granularities": {"dhf1k": {"trained": "none", "scored": "G4"}}}
-    assert asked(corpus, "dhf1k", **apart) == ({prompts.sentence("dhf1k")}, {no_prompt()})
+    assert asked(corpus, "dhf1k", **apart) == ({prompts.prompt("dhf1k")}, {no_prompt()})

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mindaam import metrics
-from mindaam.data.prompts import scoring_sentence
+from mindaam.data.prompts import training_prompts
 from mindaam.data.transforms import fit_within, resize_image
 from mindaam.training.feeding.folders import open_folders
 from mindaam.training.tasks import phases_scores
@@ -24,7 +24,7 @@ def folders(tmp_path_factory):
 def scores(folders):
     """Of a model that sees each picture's truth under the first task, whatever the sentence, but mirrors it when the
     sentence is that of the second task; on OSIE it sees the truth."""
-    second = FakeSentenceEncoder().encode([scoring_sentence("taskfix", TASKS[1])])
+    second = FakeSentenceEncoder().encode([training_prompts("taskfix", TASKS[1])[0]])
 
     def inputs(batch):
         assert len(batch.entries) == 1 and not batch.mirrored

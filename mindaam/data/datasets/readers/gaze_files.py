@@ -12,6 +12,7 @@ from mindaam.data.listed import fault_of_label, fault_of_name, fault_of_text, gz
 from mindaam.data.media import MAX_PIXELS
 from mindaam.data.tables import misfit, number
 from mindaam.errors import InputError, nearest
+from mindaam.files import listed
 
 META, SPLITS, FIXATIONS, STIMULI = "meta.json", "splits.json", "fixations.csv.gz", "stimuli"
 KINDS = {"images": "pictures", "films": "films"}  # meta.json has one of these keys
@@ -95,7 +96,7 @@ def split_names(root, split):
     # os.path answers False where pathlib would raise, for a name that is too long, say
     missing = [name for name in names if not os.path.isfile(root / STIMULI / name)]
     if missing:
-        raise InputError(f"{root}: stimuli/ lacks {some(missing)} of the split {split}; copy it again")
+        raise InputError(f"{root}: stimuli/ lacks {listed(missing, 1)} of the split {split}; copy it again")
     return names
 
 
@@ -130,7 +131,7 @@ def require_gaze(root, split, names, entries):
     """InputError unless each of the names is in one of the entries (name, condition)."""
     without = sorted(set(names) - {name for name, _ in entries})
     if without:
-        raise InputError(f"{root}: no gaze for {some(without)} of the split {split}; copy the folder again")
+        raise InputError(f"{root}: no gaze for {listed(without, 1)} of the split {split}; copy the folder again")
 
 
 def read_fixations(path, names):
@@ -198,11 +199,6 @@ def beyond(rows, film):
     """How many of the fixations were before a film's first frame or after its last one."""
     first, last = frames_of(rows, film)
     return int(((last < 0) | (first >= len(film.numbers))).sum())
-
-
-def some(names):
-    """'a.jpg', or 'a.jpg and 3 more'."""
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 @lru_cache(maxsize=2)

@@ -12,7 +12,6 @@ from pathlib import Path
 from mindaam.data import media, transforms
 from mindaam.data.datasets import ground_truth
 from mindaam.data.datasets.readers import gaze_files
-from mindaam.data.datasets.readers.sample import image_sample
 from mindaam.data.datasets.set_prompts import read_set_prompts
 from mindaam.errors import InputError
 
@@ -35,7 +34,7 @@ class GazeFolder:
         meta = gaze_files.read_meta(self.root, "images")
         self.name = meta.get("name", self.root.name)
         self.px_per_degree_stored = gaze_files.px_per_degree(self.root, meta)
-        self.texts = read_set_prompts(self.root, self.name, meta)
+        self.prompts = read_set_prompts(self.root, self.name, meta)
         names = gaze_files.split_names(self.root, split)
         self._sizes = {name: gaze_files.stored_size(self.root, meta["images"], name) for name in names}
         if os.path.lexists(self.root / gaze_files.FIXATIONS):
@@ -131,22 +130,6 @@ class GazeFolder:
             return transforms.resize_density(self._map(index), size)
         degree = self.px_per_degree_stored or stored[1] / ground_truth.ASSUMED_DEGREES_WIDE
         return ground_truth.blurred(fixations, stored, size, degree * self.truth.sigma_degrees)
-
-    def sentences(self, condition):
-        """All sentences that may be trained on for a condition, the one that it is scored with first."""
-        return self.texts.of(condition)
-
-    def held_out(self, condition):
-        """A paraphrase that is never trained on; None where the folder has sentences of its own, but no such."""
-        return self.texts.held_out(condition)
-
-    def sentence(self, index):
-        """The sentence that this entry is scored with."""
-        return self.sentences(self.entries[index][1])[0]
-
-    def load(self, index):
-        """The whole sample at the stored size; raises InputError for a damaged picture or map."""
-        return image_sample(self, index)
 
     def _require_size(self, index, found):
         if tuple(found) != self.size(index):

@@ -30,7 +30,7 @@ def open_gaze_videos(root, split="train", truth=None):
     Raises InputError for a missing, damaged or incomplete folder, an unknown split, and films that are not the ones the
     gaze was recorded on.
     """
-    from mindaam.data.videos.kept import find_timelines
+    from mindaam.data.videos.timeline_cache import find_timelines
 
     root = Path(root)
     meta = gaze_files.read_meta(root, "films")

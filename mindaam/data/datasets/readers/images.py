@@ -10,7 +10,6 @@ import numpy as np
 from mindaam.data import media, transforms
 from mindaam.data.datasets import ground_truth
 from mindaam.data.datasets.forms.image_forms import IMAGE_FORMS, TABLE_FORMS, from_screen
-from mindaam.data.datasets.readers.sample import image_sample
 from mindaam.data.datasets.set_prompts import SetPrompts
 from mindaam.data.datasets.splits import assign
 from mindaam.data.datasets.tree import DAMAGED, NOTE, Problem, fields_of, fill, is_plain, prefix
@@ -130,7 +129,7 @@ class ImageSet:
         self.root, self.name, self.stimuli = tree.root, record.key, list(stimuli)
         self.truth = truth or ground_truth.GroundTruth()
         self.source = ground_truth.chosen_source(self.truth, record, layout)
-        self.texts, self.conditions = SetPrompts(record.key), (record.condition,)
+        self.prompts, self.conditions = SetPrompts(record.key), (record.condition,)
         self.entries = [(stimulus.name, record.condition) for stimulus in self.stimuli]
         self._table = None
 
@@ -209,22 +208,6 @@ class ImageSet:
     def published_map(self, index):
         """The published density map, float32 [h,w] as stored; InputError when it is missing, damaged or blank."""
         return media.read_map(self.map_path(index))
-
-    def sentences(self, condition):
-        """All sentences that may be trained on for a condition, the one that it is scored with first."""
-        return self.texts.of(condition)
-
-    def held_out(self, condition):
-        """A paraphrase that is never trained on."""
-        return self.texts.held_out(condition)
-
-    def sentence(self, index):
-        """The sentence that this picture is scored with."""
-        return self.sentences(self.entries[index][1])[0]
-
-    def load(self, index):
-        """The whole sample at the stored size; raises InputError for a damaged picture, map or fixation file."""
-        return image_sample(self, index)
 
     def picture_path(self, index):
         """The picture's file."""

@@ -5,9 +5,9 @@ from functools import partial
 import numpy as np
 
 from mindaam.data import transforms
+from mindaam.data.audio.cutting import clip_audio, track_rate
 from mindaam.data.audio.stored import StoredTrack
-from mindaam.data.audio.windows import clip_audio, track_rate
-from mindaam.data.datasets.readers.sample import Sample, image_sample
+from mindaam.data.datasets.readers.sample import Sample, prompt_of
 from mindaam.data.datasets.set_prompts import SetPrompts
 from mindaam.data.packs.shards import Pack
 
@@ -26,7 +26,7 @@ class PackedImages:
     def __init__(self, pack):
         self.pack, self.root, self.name, self.split = pack, pack.folder, pack.name, pack.split
         self.ground_truth, self.conditions = pack.header.ground_truth, tuple(pack.conditions)
-        self.texts, self.entries = _texts(pack), pack.entries
+        self.prompts, self.entries = _texts(pack), pack.entries
 
     def __len__(self):
         """Number of (picture, condition) pairs."""
@@ -48,22 +48,6 @@ class PackedImages:
         """float32 [n,2] (x, y) in pixels of the packed picture, or None where only maps were published."""
         return self.pack.fixations(index)
 
-    def sentences(self, condition):
-        """All sentences that may be trained on for a condition, the one it is scored with first."""
-        return self.texts.of(condition)
-
-    def held_out(self, condition):
-        """A paraphrase that is never trained on, or None."""
-        return self.texts.held_out(condition)
-
-    def sentence(self, index):
-        """The sentence that an entry is scored with."""
-        return self.sentences(self.entries[index][1])[0]
-
-    def load(self, index):
-        """The whole sample."""
-        return image_sample(self, index)
-
 
 class PackedVideos:
     """The films of a pack, as `films.VideoSet` gives those of a folder; all frames have the pack's size and a truth."""
@@ -73,7 +57,7 @@ class PackedVideos:
     def __init__(self, pack):
         self.pack, self.root, self.name, self.split = pack, pack.folder, pack.name, pack.split
         self.ground_truth, self.conditions = pack.header.ground_truth, tuple(pack.conditions)
-        self.texts, self.entries = _texts(pack), list(dict.fromkeys(pack.entries))
+        self.prompts, self.entries = _texts(pack), list(dict.fromkeys(pack.entries))
         records = {entry: [] for entry in self.entries}
         for record, entry in enumerate(pack.entries):
             records[entry].append(record)
@@ -116,7 +100,7 @@ class PackedVideos:
         """Where people looked in one frame, float32 [H,W] that sums to 1; size: (height, width), None for its own."""
         return self.pack.density(self._records[index][position], size)
 
-    def clip(self, index, positions, size=None, *, resize="area", sound=None):
+    def clip(self, index, positions, size=None, *, resize="area", audio=None):
         """The Sample of some frames, as `films.VideoSet.clip` gives it."""
         name, condition = self.entries[index]
         records, stored = self._records[index][list(positions)].tolist(), self.size(index)
@@ -128,25 +112,13 @@ class PackedVideos:
             image=np.stack([transforms.as_seen(self.pack.image(record), target, resize) for record in records]),
             density=np.stack([self.pack.density(record, target) for record in records]),
             fixations=tuple(transforms.scale_fixations(each, stored, target) for each in fixations) if known else None,
-            sentence=self.sentence(index),
+            prompt=prompt_of(self, index),
             condition=condition,
             dataset=self.name,
             name=name,
             times=times,
-            sound=self._audio(index, times, sound) if sound and self.has_audio(index) else None,
+            audio=self._audio(index, times, audio) if audio and self.has_audio(index) else None,
         )
-
-    def sentences(self, condition):
-        """All sentences that may be trained on for a condition, the one it is scored with first."""
-        return self.texts.of(condition)
-
-    def held_out(self, condition):
-        """A paraphrase that is never trained on, or None."""
-        return self.texts.held_out(condition)
-
-    def sentence(self, index):
-        """The sentence that an entry is scored with."""
-        return self.sentences(self.entries[index][1])[0]
 
     def _audio(self, index, times, cut):
         """The ClipAudio of frames shown at `times`."""

@@ -18,7 +18,7 @@ class Reader(Protocol):
     """What all readers have.
 
     name, split: of the data set or gaze folder; root: its folder, or the pack's. entries: [(name of the image or video,
-    condition)], one for each index. conditions: names, in order. texts: the prompts of each condition. ground_truth:
+    condition)], one for each index. conditions: names, in order. prompts: those of each condition. ground_truth:
     what densities are made of, for reports. is_video: entries are videos, not images. is_pack: it reads a pack.
     """
 
@@ -27,7 +27,7 @@ class Reader(Protocol):
     root: Path
     entries: list
     conditions: tuple
-    texts: SetPrompts
+    prompts: SetPrompts
     ground_truth: str
     is_video: bool
     is_pack: bool
@@ -76,8 +76,8 @@ class VideoReader(Reader, Protocol):
     def density(self, index, position, size=None):
         """float32 [H,W] of one frame that sums to 1; a frame without a ground truth has that of the nearest one."""
 
-    def clip(self, index, positions, size=None, *, resize="area", sound=None):
-        """The Sample of some frames; sound: an `audio.windows.Cut`, None for a clip without audio."""
+    def clip(self, index, positions, size=None, *, resize="area", audio=None):
+        """The Sample of some frames; audio: an `audio.cutting.Cut`, None for a clip without audio."""
 
 
 class Source(Reader, Protocol):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mindaam.data.audio.windows import ClipAudio
+from mindaam.data.audio.cutting import ClipAudio
 
 
 @dataclass(frozen=True)
@@ -15,19 +15,24 @@ class Sample:
     density: float32 [H,W], sums to 1; of a clip [T,H,W], each frame sums to 1. fixations: float32 [n,2] (x, y) in
     pixels of the image, of a clip a tuple of T of them; None where the source publishes only maps. sentence: who is
     looking and why. name: the picture's or film's. times: float64 [T], seconds since the film's start at which frames
-    are shown, None of a picture. sound: the ClipAudio of the frames, as `audio.windows` cuts it, or None where there is
+    are shown, None of a picture. sound: the ClipAudio of the frames, as `audio.cutting` cuts it, or None where there is
     none or none was asked for.
     """
 
     image: np.ndarray
     density: np.ndarray
     fixations: np.ndarray | tuple | None
-    sentence: str
+    prompt: str
     condition: str
     dataset: str
     name: str
     times: np.ndarray | None = None
-    sound: ClipAudio | None = None
+    audio: ClipAudio | None = None
+
+
+def prompt_of(reader, index):
+    """The prompt that an entry of any reader is scored with."""
+    return reader.prompts.of(reader.entries[index][1])[0]
 
 
 def image_sample(reader, index):
@@ -40,7 +45,7 @@ def image_sample(reader, index):
         image=reader.image(index),
         density=reader.density(index),
         fixations=reader.fixations(index),
-        sentence=reader.sentence(index),
+        prompt=prompt_of(reader, index),
         condition=condition,
         dataset=reader.name,
         name=name,

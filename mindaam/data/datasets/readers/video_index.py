@@ -82,7 +82,7 @@ def with_timelines(tree, layout, films):
     and where they are folders of frames."""
     if layout.frames:
         return list(films)
-    from mindaam.data.videos.kept import find_timelines
+    from mindaam.data.videos.timeline_cache import find_timelines
 
     found = find_timelines(tree.root, [film.path for film in films if film.timeline is None])
     return [
@@ -146,7 +146,7 @@ def _unreadable(layout, name, split, path, fields):
 
 def _known(tree, paths):
     """{path: Timeline} of the film files that somebody has decoded before."""
-    from mindaam.data.videos.kept import known_timelines
+    from mindaam.data.videos.timeline_cache import known_timelines
 
     return known_timelines(tree.root, paths)
 

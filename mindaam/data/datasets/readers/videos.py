@@ -11,7 +11,7 @@ from mindaam.data import media, transforms
 from mindaam.data.datasets import ground_truth
 from mindaam.data.datasets.forms.image_forms import IMAGE_FORMS
 from mindaam.data.datasets.forms.video_forms import VIDEO_FORMS, VideoFacts
-from mindaam.data.datasets.readers.sample import Sample
+from mindaam.data.datasets.readers.sample import Sample, prompt_of
 from mindaam.data.datasets.readers.video_index import whole_video
 from mindaam.data.datasets.set_prompts import SetPrompts
 from mindaam.errors import InputError
@@ -35,7 +35,7 @@ class VideoSet:
         self.root, self.name, self.films = tree.root, record.key, list(films)
         self.truth = truth or ground_truth.GroundTruth()
         self.source = ground_truth.chosen_source(self.truth, record, layout)
-        self.texts = texts or SetPrompts(record.key)
+        self.prompts = texts or SetPrompts(record.key)
         self.entries = [(film.name, film.fields.get("condition", record.condition)) for film in self.films]
         self.conditions = tuple(dict.fromkeys(condition for _, condition in self.entries)) or (record.condition,)
         self._gaze, self._shapes = (None, None, 0), {}
@@ -56,7 +56,7 @@ class VideoSet:
         """The same set with just the films of these names."""
         names = set(names)
         kept = [film for film in self.films if film.name in names]
-        return VideoSet(self.tree, self.record, self.layout, kept, self.split, self.truth, self.texts)
+        return VideoSet(self.tree, self.record, self.layout, kept, self.split, self.truth, self.prompts)
 
     @property
     def beyond(self):
@@ -158,11 +158,11 @@ class VideoSet:
         film = self.tree.path(self.films[index].path)
         raise InputError(f"{film}: no frame has a truth; restore the files")
 
-    def clip(self, index, positions, size=None, *, resize="area", sound=None):
+    def clip(self, index, positions, size=None, *, resize="area", audio=None):
         """The Sample of some frames of a film, in the order of `positions`.
 
         size: (height, width) of its frames, None for the film's own; resize: how they are brought to it, as
-        `transforms.as_seen` names it; sound: the `audio.windows.Cut` by which the audio about each frame is read, None
+        `transforms.as_seen` names it; sound: the `audio.cutting.Cut` by which the audio about each frame is read, None
         for a clip without audio. Raises InputError for damaged frames, truths and audio.
         """
         name, condition = self.entries[index]
@@ -178,12 +178,12 @@ class VideoSet:
             image=np.stack([images[position] for position in positions]),
             density=np.stack([self.density(index, position, target) for position in positions]),
             fixations=None if self.layout.fixations is None else fixations,
-            sentence=self.sentence(index),
+            prompt=prompt_of(self, index),
             condition=condition,
             dataset=self.name,
             name=name,
             times=times,
-            sound=self._audio(index, times, sound) if sound and self.has_audio(index) else None,
+            audio=self._audio(index, times, audio) if audio and self.has_audio(index) else None,
         )
 
     def sound_path(self, index):
@@ -191,22 +191,10 @@ class VideoSet:
         film = self.films[index]
         return self.tree.path(film.sound or film.path)
 
-    def sentences(self, condition):
-        """All sentences that may be trained on for a condition, the one that it is scored with first."""
-        return self.texts.of(condition)
-
-    def held_out(self, condition):
-        """A paraphrase that is never trained on, or None where the set has none."""
-        return self.texts.held_out(condition)
-
-    def sentence(self, index):
-        """The sentence that this film is scored with."""
-        return self.sentences(self.entries[index][1])[0]
-
     def _audio(self, index, times, cut):
         """The ClipAudio of frames shown at `times`; InputError when the file cannot be read."""
         from mindaam.data.audio.audio_track import AudioTrack
-        from mindaam.data.audio.windows import clip_audio, track_rate
+        from mindaam.data.audio.cutting import clip_audio, track_rate
 
         with AudioTrack(self.sound_path(index), track_rate(cut)) as track:
             return clip_audio(track, cut, times, self.file_rate(index))

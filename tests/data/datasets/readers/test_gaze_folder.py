@@ -11,7 +11,7 @@ from PIL import Image
 
 from mindaam.data import prompts, transforms
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
-from mindaam.data.datasets.readers.sample import Sample
+from mindaam.data.datasets.readers.sample import Sample, image_sample, prompt_of
 from mindaam.errors import InputError
 
 HEADER = "image,subject,condition,x,y,order,t_ms,duration_ms"
@@ -71,12 +71,12 @@ def test_entries_and_sample_of_a_folder_with_fixations(points_folder):
     folder = GazeFolder(points_folder, "train")
     assert folder.entries == [("a.jpg", "free_viewing"), ("b.jpg", "free_viewing")] and len(folder) == 2
     assert folder.name == "made" and folder.conditions == ("free_viewing",)
-    sample = folder.load(0)
+    sample = image_sample(folder, 0)
     assert sample.image.shape == (40, 60, 3) and sample.image.dtype == np.uint8
     np.testing.assert_array_equal(sample.fixations, np.float32([[10.5, 20.25], [30, 5]]))
     assert sample.density.shape == (40, 60) and abs(sample.density.sum(dtype=np.float64) - 1) < 1e-5
     assert (sample.name, sample.dataset, sample.condition) == ("a.jpg", "made", "free_viewing")
-    assert sample.sentence == prompts.default_sentence()
+    assert sample.prompt == prompts.default_prompt()
     with pytest.raises(dataclasses.FrozenInstanceError):
         sample.name = "other"
     assert [name for name, _ in GazeFolder(points_folder, "val").entries] == ["c.jpg"]
@@ -102,19 +102,19 @@ def test_undocumented_degree_is_a_thirtieth_of_the_width(points_folder):
 def test_maps_of_each_condition_sum_to_one(maps_folder):
     folder = GazeFolder(maps_folder, "val")
     assert folder.entries == [("c.jpg", "count_people"), ("c.jpg", "judge_emotion")]
-    count, emotion = folder.load(0), folder.load(1)
+    count, emotion = image_sample(folder, 0), image_sample(folder, 1)
     assert count.fixations is None and count.density.dtype == np.float32
     np.testing.assert_allclose(count.density[2:6, 0:4], 1 / 16, rtol=1e-6)
     np.testing.assert_allclose(emotion.density[2:6, 4:8], 1 / 16, rtol=1e-6)
     np.testing.assert_allclose(folder.density(0, (6, 8))[1:3, 0:2], 1 / 4, rtol=1e-6)
-    assert count.sentence == prompts.default_sentence("count_people") != emotion.sentence
+    assert count.prompt == prompts.default_prompt("count_people") != emotion.prompt
 
 
 def test_a_folder_can_be_handed_to_another_process(points_folder):
     folder = GazeFolder(points_folder)
     again = pickle.loads(pickle.dumps(folder))
-    np.testing.assert_array_equal(again.load(1).density, folder.load(1).density)
-    assert isinstance(again.load(1), Sample)
+    np.testing.assert_array_equal(image_sample(again, 1).density, image_sample(folder, 1).density)
+    assert isinstance(image_sample(again, 1), Sample)
 
 
 def refused(root, split="train"):
@@ -159,15 +159,18 @@ def test_sentences_are_the_projects_unless_the_folder_has_its_own(maps_folder):
     own = ["A viewer counts.", "Somebody counts.", "Counting."]
     change_meta(maps_folder, sentences={"count_people": own})
     folder = GazeFolder(maps_folder)
-    assert folder.sentences("count_people") == own and folder.held_out("count_people") is None
-    assert folder.sentence(0) == folder.load(0).sentence == own[0]
-    assert folder.sentences("judge_emotion") == prompts.training_prompts("taskfix", "judge_emotion")
-    assert folder.held_out("judge_emotion") == prompts.held_out_prompt("taskfix", "judge_emotion")
+    assert folder.prompts.of("count_people") == own and folder.prompts.held_out("count_people") is None
+    assert prompt_of(folder, 0) == image_sample(folder, 0).prompt == own[0]
+    assert folder.prompts.of("judge_emotion") == prompts.training_prompts("taskfix", "judge_emotion")
+    assert folder.prompts.held_out("judge_emotion") == prompts.held_out_prompt("taskfix", "judge_emotion")
     change_meta(maps_folder, held_out={"count_people": "One counts.", "judge_emotion": "One feels."})
     folder = pickle.loads(pickle.dumps(GazeFolder(maps_folder)))
-    assert (folder.held_out("count_people"), folder.held_out("judge_emotion")) == ("One counts.", "One feels.")
-    folder.sentences("count_people").clear()
-    assert folder.sentences("count_people") == own
+    assert (folder.prompts.held_out("count_people"), folder.prompts.held_out("judge_emotion")) == (
+        "One counts.",
+        "One feels.",
+    )
+    folder.prompts.of("count_people").clear()
+    assert folder.prompts.of("count_people") == own
 
 
 def test_a_condition_nobody_knows_needs_sentences(points_folder):
@@ -189,7 +192,7 @@ def test_a_condition_nobody_knows_needs_sentences(points_folder):
         ({"held_out": "x"}, '"held_out" must give a sentence for each condition'),
         ({"held_out": {"free_viewing": ["x"]}}, 'a sentence for "free_viewing"'),
         ({"sentences": {"free_viewing": ["x", "y"]}, "held_out": {"free_viewing": "y"}}, 'among its "sentences"'),
-        ({"held_out": {"free_viewing": prompts.default_sentence()}}, 'among its "sentences"'),
+        ({"held_out": {"free_viewing": prompts.default_prompt()}}, 'among its "sentences"'),
         ({"conditions": []}, "one viewing condition or more"),
         ({"conditions": 3}, "one viewing condition or more"),
         ({"px_per_degree_stored": "wide"}, "a number above 0, or null"),
@@ -262,7 +265,7 @@ def test_damaged_fixation_archive(points_folder, damage):
 def test_damaged_pictures_and_maps_are_named_when_loaded(points_folder, maps_folder):
     Image.new("RGB", (61, 40)).save(points_folder / "stimuli" / "a.jpg")
     with pytest.raises(InputError, match="61x40.*60x40"):
-        GazeFolder(points_folder).load(0)
+        image_sample(GazeFolder(points_folder), 0)
     Image.new("L", (16, 12)).save(maps_folder / "maps" / "count_people" / "a.png")
     with pytest.raises(InputError, match="a.png.*blank"):
         GazeFolder(maps_folder).density(0)
@@ -285,10 +288,10 @@ def test_real_folders_are_complete(gaze_root, name):
     for split, pictures in (("train", train), ("val", val)):
         folder = GazeFolder(gaze_root / name, split)
         assert len(folder) == pictures * conditions and len(folder.conditions) == conditions
-        sample = folder.load(len(folder) - 1)
+        sample = image_sample(folder, len(folder) - 1)
         assert sample.image.shape[:2] == sample.density.shape
         assert (sample.fixations is None) == (name == "taskfix")
-        assert sample.sentence in prompts.training_prompts(sample.dataset, sample.condition)
+        assert sample.prompt in prompts.training_prompts(sample.dataset, sample.condition)
 
 
 # SIM and KLD of a uniform map against each ground truth, published beside the data: they depend on the density alone.
@@ -332,7 +335,7 @@ def test_fixations_that_mostly_miss_their_picture_are_refused(points_folder):
     write_rows(points_folder, [HEADER, *ROWS, *["a.jpg,s03,free_viewing,5,45,1,,9"] * 3])
     folder = GazeFolder(points_folder, "train")
     with pytest.raises(InputError, match=r"fixations.csv.gz: 3 of 5 fixations of a.jpg lie outside it, which is 60x40"):
-        folder.load(0)
+        image_sample(folder, 0)
     assert len(folder.fixations(1)) == 1
 
 
@@ -357,9 +360,9 @@ def test_a_name_that_would_lead_elsewhere_is_refused(points_folder, name):
 
 
 def test_files_that_begin_with_a_byte_order_mark(points_folder):
-    expected = GazeFolder(points_folder).load(0)
+    expected = image_sample(GazeFolder(points_folder), 0)
     for name in ("meta.json", "splits.json"):
         (points_folder / name).write_text((points_folder / name).read_text(), encoding="utf-8-sig")
     text = "\r\n".join([HEADER, *ROWS])
     (points_folder / "fixations.csv.gz").write_bytes(gzip.compress(text.encode("utf-8-sig")))
-    assert np.array_equal(GazeFolder(points_folder).load(0).fixations, expected.fixations)
+    assert np.array_equal(image_sample(GazeFolder(points_folder), 0).fixations, expected.fixations)

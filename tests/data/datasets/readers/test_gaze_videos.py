@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from mindaam.data import prompts
-from mindaam.data.audio.windows import cut_of
+from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.forms.video_forms import VideoFacts
 from mindaam.data.datasets.opening import open_set
 from mindaam.data.datasets.readers.gaze_files import gaze_csv
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
+from mindaam.data.datasets.readers.sample import prompt_of
 from mindaam.errors import InputError
 from mindaam.models.registry import model_config
 from tests.clips import make_clip, number_of, pictures
@@ -117,7 +118,7 @@ def test_films_are_there_once_for_each_condition(made):
     assert films.labelled(0).tolist() == [True, True, True, True, *[False] * 6]
     assert films.labelled(1).tolist() == [False, True, *[False] * 8]
     assert [len(films.fixations(0, k)) for k in range(5)] == [1, 1, 1, 1, 0]
-    assert films.sentence(1) == prompts.default_sentence("count_people") != films.sentence(0)
+    assert prompt_of(films, 1) == prompts.default_prompt("count_people") != prompt_of(films, 0)
     assert "sigma 1 degree = 4 pixels" in films.ground_truth and films.record.modality == "audio_video"
     only = films.only(["a.mp4"])
     assert only.entries == films.entries and open_gaze_videos(made, "val").entries[0] == ("b.mp4", "free_viewing")
@@ -125,15 +126,15 @@ def test_films_are_there_once_for_each_condition(made):
 
 def test_a_clip_has_frames_truths_times_and_sound(made):
     films = pickle.loads(pickle.dumps(open_gaze_videos(made)))
-    clip = films.clip(0, [1, 3], sound=PAPER)
+    clip = films.clip(0, [1, 3], audio=PAPER)
     assert [number_of(image) for image in clip.image] == [1, 3]
     np.testing.assert_allclose(clip.density.sum((1, 2)), 1, rtol=1e-5)
     assert np.unravel_index(clip.density[0].argmax(), (48, 64)) == (20, 10)
     assert [each.tolist() for each in clip.fixations] == [[[10, 20]], [[12, 22]]]
     np.testing.assert_allclose(clip.times, [0.04, 0.12])
-    assert clip.sound.of_frame.shape == (2, 5) and np.abs(clip.sound.windows).max() > 0.3
+    assert clip.audio.of_frame.shape == (2, 5) and np.abs(clip.audio.windows).max() > 0.3
     val = open_gaze_videos(made, "val")
-    assert not val.has_audio(0) and val.clip(0, [1], sound=PAPER).sound is None
+    assert not val.has_audio(0) and val.clip(0, [1], audio=PAPER).audio is None
 
 
 def test_a_sound_file_is_heard_in_place_of_the_films_own(folder):
@@ -145,7 +146,7 @@ def test_a_sound_file_is_heard_in_place_of_the_films_own(folder):
     films = open_gaze_videos(folder, "val")
     assert films.has_audio(0) and films.has_audio(1)
     for index in range(2):
-        heard = films.clip(index, [2], sound=PAPER).sound.windows[2, 16_500:18_000]
+        heard = films.clip(index, [2], audio=PAPER).audio.windows[2, 16_500:18_000]
         assert np.median(heard) == pytest.approx(0.1, abs=0.01)
 
 
@@ -153,10 +154,13 @@ def test_sentences_of_ones_own(folder):
     own = {"free_viewing": ["A viewer.", "Somebody."]}
     change_meta(folder, sentences=own, held_out={"free_viewing": "A person."})
     films = open_gaze_videos(folder)
-    assert films.sentence(0) == "A viewer." and films.clip(0, [0]).sentence == "A viewer."
-    assert films.sentences("free_viewing") == own["free_viewing"] and films.held_out("free_viewing") == "A person."
-    assert films.only(["a.mp4"]).sentence(0) == "A viewer."
-    assert films.held_out("count_people") == prompts.held_out_prompt("made", "count_people")
+    assert prompt_of(films, 0) == "A viewer." and films.clip(0, [0]).prompt == "A viewer."
+    assert (
+        films.prompts.of("free_viewing") == own["free_viewing"]
+        and films.prompts.held_out("free_viewing") == "A person."
+    )
+    assert prompt_of(films.only(["a.mp4"]), 0) == "A viewer."
+    assert films.prompts.held_out("count_people") == prompts.held_out_prompt("made", "count_people")
 
 
 def test_the_corpus_opens_either_kind(made):

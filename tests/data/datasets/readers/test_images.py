@@ -14,7 +14,7 @@ from mindaam.data.datasets.ground_truth import GroundTruth, pixels_per_degree
 from mindaam.data.datasets.published import find_set, open_found
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.datasets.readers.images import table_names
-from mindaam.data.datasets.readers.sample import Sample
+from mindaam.data.datasets.readers.sample import Sample, image_sample
 from mindaam.errors import InputError
 from tests.data.datasets import image_trees
 from tests.data.datasets.official_gaze import write_fiwi, write_osie
@@ -178,13 +178,13 @@ def test_the_default_ground_truth_is_the_layout_s_or_the_record_s(made):
 def test_whole_samples_and_copies_for_other_processes(made):
     for reader in made.readers():
         copy, index = pickle.loads(pickle.dumps(reader)), len(reader) - 1
-        sample, again = reader.load(index), copy.load(index)
-        assert isinstance(sample, Sample) and sample.times is None and sample.sound is None
+        sample, again = image_sample(reader, index), image_sample(copy, index)
+        assert isinstance(sample, Sample) and sample.times is None and sample.audio is None
         assert (sample.name, sample.condition) == reader.entries[index] == copy.entries[index]
         assert (sample.dataset, sample.condition) == (made.key, made.found.record.condition)
-        assert sample.sentence == reader.sentences(sample.condition)[0]
-        assert sample.sentence == prompts.scoring_sentence(made.key, sample.condition)
-        assert reader.held_out(sample.condition) not in reader.sentences(sample.condition)
+        assert sample.prompt == reader.prompts.of(sample.condition)[0]
+        assert sample.prompt == prompts.training_prompts(made.key, sample.condition)[0]
+        assert reader.prompts.held_out(sample.condition) not in reader.prompts.of(sample.condition)
         same_samples(sample, again)
         np.testing.assert_array_equal(sample.density, reader.density(index))
 
@@ -192,13 +192,13 @@ def test_whole_samples_and_copies_for_other_processes(made):
 def test_a_set_of_fewer_names(made):
     reader = made.readers()[0]
     name = reader.entries[-1][0]
-    same_samples(reader.only([name, "none"]).load(0), reader.load(len(reader) - 1))
+    same_samples(image_sample(reader.only([name, "none"]), 0), image_sample(reader, len(reader) - 1))
     assert len(reader.only([name, "none"])) == 1 and len(reader.only([])) == 0
 
 
 def same_samples(one, other, rtol=0.0):
     """The same picture, gaze, name and sentence. rtol: by which densities may differ."""
-    for field in ("sentence", "condition", "dataset", "name"):
+    for field in ("prompt", "condition", "dataset", "name"):
         assert getattr(one, field) == getattr(other, field)
     np.testing.assert_array_equal(one.image, other.image)
     np.testing.assert_allclose(one.density, other.density, rtol=rtol, atol=rtol * 1e-7)
@@ -233,7 +233,7 @@ def compare(folder, official, count, rtol=0.0):
             np.testing.assert_array_equal(*(map(by_place, points) if rtol else points))
         for index in np.linspace(0, len(gaze) - 1, count).astype(int):
             reader, place = official[gaze.entries[index][0]]
-            same_samples(gaze.load(index), reader.load(place), rtol)
+            same_samples(image_sample(gaze, index), image_sample(reader, place), rtol)
     assert pictures == len(official)
 
 

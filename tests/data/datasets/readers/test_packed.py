@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 
 from mindaam.data import prompts, transforms
-from mindaam.data.audio.windows import cut_of
+from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.published import find_set, open_found
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
 from mindaam.data.datasets.readers.packed import PackedImages, PackedVideos, open_packed
+from mindaam.data.datasets.readers.sample import image_sample, prompt_of
 from mindaam.data.packs.packing import pack
 from mindaam.errors import InputError
 from mindaam.models.registry import model_config
@@ -54,25 +55,25 @@ def same_pictures(packed, reader):
     assert packed.ground_truth == reader.ground_truth
     assert packed.conditions == tuple(dict.fromkeys(condition for _, condition in reader.entries))
     for condition in packed.conditions:
-        assert packed.sentences(condition) == reader.sentences(condition)
-        assert packed.held_out(condition) == reader.held_out(condition)
+        assert packed.prompts.of(condition) == reader.prompts.of(condition)
+        assert packed.prompts.held_out(condition) == reader.prompts.held_out(condition)
     for index in range(len(reader)):
-        sample, original = packed.load(index), reader.load(index)
+        sample, original = image_sample(packed, index), image_sample(reader, index)
         assert packed.size(index) == SIZE
         close_images(sample.image, transforms.resize_image(original.image, SIZE))
         close_densities(sample.density, reader.density(index, SIZE))
         half = transforms.resize_density(reader.density(index, SIZE), (20, 28))
         close_densities(packed.density(index, (20, 28)), half)
-        for field in ("sentence", "condition", "dataset", "name"):
+        for field in ("prompt", "condition", "dataset", "name"):
             assert getattr(sample, field) == getattr(original, field)
-        assert packed.sentence(index) == reader.sentence(index)
+        assert prompt_of(packed, index) == prompt_of(reader, index)
         if original.fixations is None:
             assert sample.fixations is None
         else:
             scaled = transforms.scale_fixations(original.fixations, reader.size(index), SIZE)
             np.testing.assert_array_equal(sample.fixations, scaled)
             assert sample.fixations.dtype == np.float32
-        assert sample.times is None and sample.sound is None
+        assert sample.times is None and sample.audio is None
 
 
 @pytest.mark.parametrize(
@@ -116,9 +117,9 @@ def test_a_gaze_folder_of_points_with_sentences_of_its_own(gaze_folder, tmp_path
     pack(reader, tmp_path / "pack", SIZE, workers=0)
     packed = open_packed(tmp_path / "pack")
     same_pictures(packed, reader)
-    assert packed.sentences("find_keys") == ["A viewer looks for keys.", "Someone seeks keys."]
-    assert packed.held_out("find_keys") == "Where are my keys?"
-    assert packed.sentences("free_viewing") == prompts.training_prompts("meine", "free_viewing")
+    assert packed.prompts.of("find_keys") == ["A viewer looks for keys.", "Someone seeks keys."]
+    assert packed.prompts.held_out("find_keys") == "Where are my keys?"
+    assert packed.prompts.of("free_viewing") == prompts.training_prompts("meine", "free_viewing")
 
 
 def test_a_gaze_folder_of_maps(gaze_folder, tmp_path):
@@ -144,10 +145,10 @@ def same_films(packed, reader, sound):
         assert packed.has_audio(index) == reader.has_audio(index) == sound
         for positions in (list(range(count)), [count - 1, 0, 1]):
             for cut in (PAPER, RELEASED):
-                original = reader.clip(index, positions, SIZE, sound=cut)
-                same_clips(packed.clip(index, positions, sound=cut), original, cut)
-        assert packed.sentences(condition) == reader.sentences(condition)
-        assert packed.held_out(condition) == reader.held_out(condition)
+                original = reader.clip(index, positions, SIZE, audio=cut)
+                same_clips(packed.clip(index, positions, audio=cut), original, cut)
+        assert packed.prompts.of(condition) == reader.prompts.of(condition)
+        assert packed.prompts.held_out(condition) == reader.prompts.held_out(condition)
         for position in (0, count - 1):
             close_densities(packed.density(index, position), reader.density(index, position, SIZE))
             points = packed.fixations(index, position)
@@ -156,19 +157,19 @@ def same_films(packed, reader, sound):
 
 def same_clips(clip, original, cut):
     np.testing.assert_array_equal(clip.times, original.times)
-    for field in ("sentence", "condition", "dataset", "name"):
+    for field in ("prompt", "condition", "dataset", "name"):
         assert getattr(clip, field) == getattr(original, field)
     close_images(clip.image, original.image)
     assert [number_of(image) for image in clip.image] == [number_of(image) for image in original.image]
     for place, density in enumerate(original.density):
         close_densities(clip.density[place], density)
         np.testing.assert_array_equal(clip.fixations[place], original.fixations[place])
-    if original.sound is None:
-        assert clip.sound is None
+    if original.audio is None:
+        assert clip.audio is None
     else:
-        np.testing.assert_array_equal(clip.sound.of_frame, original.sound.of_frame)
-        assert clip.sound.windows.dtype == np.float32
-        np.testing.assert_allclose(clip.sound.windows, original.sound.windows, atol=SOUND * cut.scale)
+        np.testing.assert_array_equal(clip.audio.of_frame, original.audio.of_frame)
+        assert clip.audio.windows.dtype == np.float32
+        np.testing.assert_allclose(clip.audio.windows, original.audio.windows, atol=SOUND * cut.scale)
 
 
 @pytest.mark.parametrize(("key", "layout"), FILM_SETS)
@@ -213,7 +214,7 @@ def test_a_clip_of_another_size_and_a_copy_for_a_process(tmp_path):
         close_densities(clip.density[place], half)
     again = pickle.loads(pickle.dumps(packed))
     shutil.rmtree(tmp_path / "sets")  # the folder it was made from is no longer needed
-    one, other = (each.clip(1, [2, 5], sound=PAPER).sound for each in (packed, again))
+    one, other = (each.clip(1, [2, 5], audio=PAPER).audio for each in (packed, again))
     np.testing.assert_array_equal(one.windows, other.windows)
 
 
@@ -232,5 +233,5 @@ def test_a_pack_of_earlier_versions_has_no_frame_rates_of_files(tmp_path):
     (tmp_path / "pack/pack.json").write_text(json.dumps(contents))
     before = open_packed(tmp_path / "pack")
     assert before.file_rate(0) == pytest.approx(25)
-    one, other = (each.clip(0, [2, 7], sound=RELEASED).sound for each in (packed, before))
+    one, other = (each.clip(0, [2, 7], audio=RELEASED).audio for each in (packed, before))
     np.testing.assert_array_equal(one.windows, other.windows)

@@ -70,7 +70,7 @@ def test_what_a_reader_gives_is_as_its_protocol_describes_it(readers, kind):
     assert len(reader) == len(reader.entries) > 0
     assert {condition for _, condition in reader.entries} <= set(reader.conditions)
     assert reader.split == "train" and isinstance(reader.name, str) and reader.root.is_dir()
-    assert isinstance(reader.ground_truth, str) and reader.texts.of(reader.conditions[0])
+    assert isinstance(reader.ground_truth, str) and reader.prompts.of(reader.conditions[0])
     height, width = reader.size(0)
     if reader.is_video:
         assert reader.labelled(0).shape == (reader.frames(0),) and reader.labelled(0).dtype == bool

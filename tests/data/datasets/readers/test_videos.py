@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mindaam.data import prompts, transforms
-from mindaam.data.audio.windows import cut_of
+from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.ground_truth import GroundTruth, pixels_per_degree
 from mindaam.data.datasets.published import find_set, open_found
@@ -196,7 +196,7 @@ def test_clips_have_their_frames_gaze_and_times(made):
             assert clip.density.shape == (len(positions), *SIZE) and clip.density.dtype == np.float32
             times = [(start + position) / film.rate for position in positions]
             np.testing.assert_allclose(clip.times, times, rtol=1e-6)
-            assert clip.times.dtype == np.float64 and clip.sound is None
+            assert clip.times.dtype == np.float64 and clip.audio is None
             for place, position in enumerate(positions):
                 np.testing.assert_array_equal(clip.density[place], reader.density(index, position))
                 if film.fixations is not None:
@@ -204,7 +204,7 @@ def test_clips_have_their_frames_gaze_and_times(made):
             assert (clip.fixations is None) == (film.fixations is None)
             assert (clip.name, clip.condition) == reader.entries[index]
             assert (clip.dataset, clip.name) == (made.key, film.name)
-            assert clip.sentence == prompts.scoring_sentence(made.key, clip.condition)
+            assert clip.prompt == prompts.training_prompts(made.key, clip.condition)[0]
 
 
 def test_a_clip_backwards_and_smaller_takes_its_gaze_along(made):
@@ -227,7 +227,7 @@ def test_which_films_have_sound(made):
     for reader, index, film in made.each():
         assert reader.has_audio(index) == film.has_audio
         if not film.has_audio:
-            assert reader.clip(index, [0], sound=PAPER).sound is None
+            assert reader.clip(index, [0], audio=PAPER).audio is None
 
 
 @pytest.mark.parametrize("name", SOUNDING, ids="-".join)
@@ -235,8 +235,8 @@ def test_sound_is_the_two_seconds_about_each_frame(trees, name):
     reader, index, _ = trees(*name).each()[0]
     positions = [2, 0, 1]
     for cut in (PAPER, RELEASED):
-        clip = reader.clip(index, positions, sound=cut)
-        middle = clip.sound.by_frame(clip.sound.windows)[:, cut.tokens // 2] / cut.scale
+        clip = reader.clip(index, positions, audio=cut)
+        middle = clip.audio.by_frame(clip.audio.windows)[:, cut.tokens // 2] / cut.scale
         assert middle.shape == (3, 32_000) and middle.dtype == np.float32
         for time, window in zip(clip.times, middle, strict=True):
             # where the film's second 0 is, to half a mark of the grid, or a frame
@@ -254,7 +254,7 @@ def test_a_copy_for_another_process_gives_the_same(made):
     after = pickle.loads(pickle.dumps(reader)).clip(index, [1, 0])
     np.testing.assert_array_equal(before.image, after.image)
     np.testing.assert_array_equal(before.density, after.density)
-    assert (before.sentence, before.name) == (after.sentence, after.name)
+    assert (before.prompt, before.name) == (after.prompt, after.name)
 
 
 def test_a_set_of_fewer_films(trees):

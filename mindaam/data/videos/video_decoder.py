@@ -30,7 +30,7 @@ QUICK = 240.0  # frames a second beyond which a file may mean the ticks of its c
 RESET = 0.5  # seconds back that are a clock that starts anew, not a frame out of order
 
 
-class Reel:
+class VideoDecoder:
     """The decoding of one film; a context manager that closes it.
 
     images: whether those of its frames are wanted; if not, the same frames come at the same times, interlaced.

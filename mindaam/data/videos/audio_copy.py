@@ -1,32 +1,15 @@
-"""The sound of a film: as samples, and as packets for another film."""
+"""The audio of a video, copied as packets into another video."""
 
 from fractions import Fraction
 
 import av
 
-from mindaam.data.audio.audio_track import AudioTrack
+from mindaam.data.audio.ffmpeg_audio import OFF, open_audio
 from mindaam.data.audio.late_clock import set_back
-from mindaam.data.audio.tape import OFF, NoAudio, open_audio
 from mindaam.data.videos.containers import FAULTS, LATE, kind, packets
 
 ENCODED_RATE = 48_000  # samples a second of sound that is encoded anew
 SWING = 0.15  # seconds of AAC before the start that are copied too: its decoder needs them to swing in
-
-
-def read_audio(path, rate, start=0.0, end=None):
-    """The sound of a film from `start` to `end` (seconds, None: its end) as mono float32 [samples], about -1..1.
-
-    rate: samples a second. Sample i belongs to second start + i / rate of the film. Where the film has no sound there
-    is silence; sound that breaks off ends there, and is filled up with silence to an `end` that is given. None when the
-    film has no sound at all. Raises InputError for a file that is no film, and for sound that cannot be decoded.
-    """
-    try:
-        track = AudioTrack(path, rate)
-    except NoAudio:
-        return None
-    with track:
-        first = round(start * rate)
-        return track.rest(first) if end is None else track.samples(first, round((end - start) * rate))
 
 
 def resampled(container, stream, start, form, layout, rate, back=0.0):

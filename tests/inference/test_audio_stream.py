@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mindaam.data.audio.windows import GRID
+from mindaam.data.audio.cutting import GRID
 from mindaam.errors import CheckpointError, ConfigError, InputError
-from mindaam.inference.audio import AudioStream, open_audio_stream, unheard_because
+from mindaam.inference.audio_stream import AudioStream, open_audio_stream, unheard_because
 from mindaam.models.config import SoundConfig
 from mindaam.models.registry import model_config
 from tests.clips import make_clip, pictures

@@ -12,8 +12,8 @@ from math import inf
 import av
 import numpy as np
 
-from mindaam.data.audio.intact_file import finite, intact_file
 from mindaam.data.audio.late_clock import set_back
+from mindaam.data.audio.libsndfile_audio import finite, open_intact
 from mindaam.data.videos.containers import (
     FAULTS,
     FORMATS,
@@ -46,7 +46,7 @@ class NoAudio(InputError):
     """A film without any sound."""
 
 
-class Tape:
+class FFmpegAudio:
     """One sound of a file, at its own rate, decoded by FFmpeg; to be closed.
 
     rate: samples a second. duration: seconds, or None. faults: what was wrong, and the first second of each. leap:
@@ -78,13 +78,13 @@ class Tape:
         """Seconds that are rather read than jumped over."""
         return LEAP
 
-    def as_intact_file(self):
-        """The IntactFile of the same sound, or None."""
+    def as_libsndfile_audio(self):
+        """The LibsndfileAudio of the same sound, or None."""
         container = self._container
         if len(container.streams.audio) != 1 or any(not _is_cover(stream) for stream in container.streams.video):
             return None
         names = tuple(channel.name for channel in self._stream.codec_context.layout.channels)
-        return intact_file(self.path, container.format.name, len(names), self.rate, _gains(names), self.duration)
+        return open_intact(self.path, container.format.name, len(names), self.rate, _gains(names), self.duration)
 
     def close(self):
         """Closes the file."""

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from mindaam.data.audio.video_audio import read_audio
 from mindaam.data.videos.reading import read_frames
 from mindaam.data.videos.writing import VideoWriter
 from mindaam.errors import InputError
-from tests.clips import make_clip, pictures
+from tests.clips import make_clip, pictures, read_audio
 
 
 @pytest.fixture

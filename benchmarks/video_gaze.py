@@ -1,9 +1,9 @@
-"""NSS of a film's maps at where its wearer looked: the bundled model in windows, frame by frame, and the centre alone.
+"""NSS of a video's maps at the gaze of its wearer: the bundled model in windows, frame by frame, and a center prior.
 
-    python benchmarks/film_gaze.py FILM GAZE.tsv [--model NAME|PATH] [--prompt TEXT]
+    python benchmarks/video_gaze.py VIDEO GAZE.tsv [--model NAME|PATH] [--prompt TEXT]
 
 GAZE.tsv has the columns frame_idx, norm_pos_x and norm_pos_y (0..1, y down), as in the mobileGazeMapping recordings.
-One wearer's gaze for two seconds says little: it is one scanpath, not where people look.
+One wearer's gaze for two seconds is weak evidence: it is one scanpath, not the gaze of many viewers.
 """
 
 import argparse
@@ -14,43 +14,43 @@ import numpy as np
 
 from mindaam import runtime
 from mindaam.data.videos.reading import read_frames
+from mindaam.data.videos.windows import Windows
 from mindaam.inference.predictor import DEFAULT_MODEL, Predictor
-from mindaam.inference.windows import Windows
 from mindaam.metrics import nss
 
-CENTRE_SIGMA = 0.25  # of the frame's sides: the baseline that always looks at the middle
+CENTER_SIGMA = 0.25  # of the frame's sides, of the center prior
 
 
 def main():
-    """Prints the mean NSS over the frames that have gaze, a row a predictor."""
+    """Prints the mean NSS over the frames with gaze data, one row per predictor."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("film", type=Path)
+    options.add_argument("video", type=Path)
     options.add_argument("gaze", type=Path)
     options.add_argument("--model", default=DEFAULT_MODEL)
     options.add_argument("--prompt", default=None)
     asked = options.parse_args()
     runtime.configure(mode="graph")
-    frames = [frame.image for frame in read_frames(asked.film)]
+    frames = [frame.image for frame in read_frames(asked.video)]
     height, width = frames[0].shape[:2]
     gaze = read_gaze(asked.gaze, width, height)
     predictor = Predictor(asked.model)
-    rows = {"always the centre": [centre(height, width)] * len(frames)}
+    rows = {"center prior": [center(height, width)] * len(frames)}
     rows["frame by frame"] = predictor.stream(frames, asked.prompt, windows=Windows(1, 0))
     if predictor.model.config.temporal:
         rows["in windows"] = predictor.stream(frames, asked.prompt)
         rows["in windows, causal"] = predictor.stream(frames, asked.prompt, windows=predictor.film_windows(causal=True))
-    print(f"{asked.film.name}: {len(frames)} frames, {sum(map(len, gaze.values()))} gaze samples of one wearer")
+    print(f"{asked.video.name}: {len(frames)} frames, {sum(map(len, gaze.values()))} gaze samples of one wearer")
     for name, predictions in rows.items():
         scores = [
-            nss(getattr(said, "density", said), np.array(gaze[number]))
-            for number, said in enumerate(predictions)
+            nss(getattr(each, "density", each), np.array(gaze[number]))
+            for number, each in enumerate(predictions)
             if number in gaze
         ]
         print(f"  {name}: NSS {np.mean(scores):.3f} (mean of {len(scores)} frames)")
 
 
 def read_gaze(path, width, height):
-    """{frame: [(x, y), ...] in pixels}, without samples that lie outside the frame."""
+    """{frame: [(x, y), ...] in pixels}, without samples outside the frame."""
     gaze = {}
     with open(path, newline="") as stream:
         for row in csv.DictReader(stream, delimiter="\t"):
@@ -60,10 +60,10 @@ def read_gaze(path, width, height):
     return gaze
 
 
-def centre(height, width):
-    """A Gaussian in the middle [H, W]."""
+def center(height, width):
+    """A Gaussian in the center [H, W]."""
     rows, columns = ((np.arange(side) + 0.5) / side - 0.5 for side in (height, width))
-    return np.exp(-0.5 * ((rows[:, None] / CENTRE_SIGMA) ** 2 + (columns[None] / CENTRE_SIGMA) ** 2))
+    return np.exp(-0.5 * ((rows[:, None] / CENTER_SIGMA) ** 2 + (columns[None] / CENTER_SIGMA) ** 2))
 
 
 if __name__ == "__main__":

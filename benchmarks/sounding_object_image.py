@@ -1,6 +1,6 @@
-"""Draws what a run of the sounding-object experiment says of a scene that it has not seen.
+"""An image of the maps that a run of the sounding-object experiment predicts for a held-out scene.
 
-python benchmarks/sounding_object_picture.py runs/sounding_object -o docs/images/sounding_object.jpg
+python benchmarks/sounding_object_image.py runs/sounding_object -o docs/images/sounding_object.jpg
 """
 
 import argparse
@@ -23,7 +23,7 @@ from mindaam.training.tasks.synthetic_videos import restore
 from mindaam.zoo.checkpoints import read_metadata
 
 SIDE, GAP, LEFT, TOP = 144, 6, 140, 26  # of a frame, between frames, for the rows' names, for the times
-LEVEL = 30  # height of the strip with the sound's loudness
+LEVEL = 30  # height of the strip with the loudness
 SHOWN = 5  # frames
 
 
@@ -32,12 +32,12 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="the folder of a finished run")
     parser.add_argument("-o", "--out", type=Path, default=Path("sounding_object.jpg"))
-    parser.add_argument("--scene", type=int, default=1, help="number of the held scene")
+    parser.add_argument("--scene", type=int, default=1, help="number of the held-out scene")
     return parser.parse_args()
 
 
 def main():
-    """Draws the picture."""
+    """Writes the image."""
     options = arguments()
     last = options.run / "last.safetensors"
     stored = json.loads(read_metadata(last).get("config", "{}"))
@@ -53,10 +53,10 @@ def main():
     pair = sorted((options.scene, options.scene + half), key=lambda index: specs[index].sounding)
     noise = noise_like(np.random.default_rng(1), held.wave[pair[:1]])
     rows = {
-        "thing 1 heard": (pair[0], held.wave[pair[0]]),
-        "thing 2 heard": (pair[1], held.wave[pair[1]]),
+        "audio of object 1": (pair[0], held.wave[pair[0]]),
+        "audio of object 2": (pair[1], held.wave[pair[1]]),
         "noise": (pair[0], noise[0]),
-        "no sound": (pair[0], None),
+        "no audio": (pair[0], None),
     }
     chosen = np.linspace(1, config.frames - 2, SHOWN).round().astype(int)
     width = LEFT + SHOWN * (SIDE + GAP)
@@ -69,13 +69,13 @@ def main():
     print(f"{options.out}: {options.out.stat().st_size / 1000:.0f} kB")
 
 
-def text(picture, words, place, scale=0.5):
-    """Writes black words at `place` (x, y)."""
-    cv2.putText(picture, words, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (20, 20, 20), 1, cv2.LINE_AA)
+def text(image, words, corner, scale=0.5):
+    """Writes black words at `corner` (x, y)."""
+    cv2.putText(image, words, corner, cv2.FONT_HERSHEY_SIMPLEX, scale, (20, 20, 20), 1, cv2.LINE_AA)
 
 
 def times_band(times, width):
-    """Above the columns: when each frame is shown."""
+    """Above the columns: the time of each frame."""
     band = np.full((TOP, width, 3), 255, np.uint8)
     for column, time in enumerate(times):
         text(band, f"{time:.2f} s", (LEFT + column * (SIDE + GAP) + SIDE // 2 - 28, TOP - 8))
@@ -83,12 +83,12 @@ def times_band(times, width):
 
 
 def large(frame):
-    """A frame at the size in which it is shown."""
+    """A frame at the size of a column."""
     return cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
 
 
 def frames_band(held, index, chosen, width):
-    """The frames as they are, with the two things outlined and numbered."""
+    """The frames as they are, with the two objects outlined and numbered."""
     band = np.full((SIDE + GAP, width, 3), 255, np.uint8)
     text(band, "the frames", (10, SIDE // 2))
     for column, number in enumerate(chosen):
@@ -97,7 +97,7 @@ def frames_band(held, index, chosen, width):
             rows, columns = np.nonzero(mask)
             (top, left), (bottom, right) = (
                 (int(pick(rows) * SIDE / mask.shape[0]), int(pick(columns) * SIDE / mask.shape[1]))
-                for pick in (np.min, lambda places: places.max() + 1)
+                for pick in (np.min, lambda indices: indices.max() + 1)
             )
             cv2.rectangle(frame, (left - 3, top - 3), (right + 2, bottom + 2), (255, 255, 255), 1)
             inside = (left, top - 7 if top > 24 else bottom + 17)
@@ -108,7 +108,7 @@ def frames_band(held, index, chosen, width):
 
 
 def row(name, clip, maps, wave, chosen, width):
-    """The maps over some frames, and below them how loud the sound is."""
+    """The maps over some frames, and below them the loudness of the audio."""
     band = np.full((SIDE + (0 if wave is None else LEVEL) + GAP, width, 3), 255, np.uint8)
     text(band, name, (10, SIDE // 2))
     for column, number in enumerate(chosen):
@@ -116,12 +116,12 @@ def row(name, clip, maps, wave, chosen, width):
         band[:SIDE, LEFT + column * (SIDE + GAP) :][:, :SIDE] = frame
     if wave is not None:
         text(band, "its loudness", (10, SIDE + LEVEL - 8), 0.4)
-        # a frame's own loudness stands below its middle, and what is heard between two frames lies between
+        # the loudness at a frame is below its middle, that between two frames between them
         times, columns = clip.times[0][chosen], LEFT + np.arange(SHOWN) * (SIDE + GAP) + SIDE // 2
         across = np.arange(LEFT, width - GAP)
-        heard = np.interp(across, columns, times)
+        at = np.interp(across, columns, times)
         inside = (across >= columns[0]) & (across <= columns[-1])
-        level = [np.std(wave[max(0, round((t - 0.03) * RATE)) : round((t + 0.03) * RATE)]) for t in heard[inside]]
+        level = [np.std(wave[max(0, round((t - 0.03) * RATE)) : round((t + 0.03) * RATE)]) for t in at[inside]]
         height = np.rint((LEVEL - 4) * np.array(level) / max(level)).astype(int)
         for x, tall in zip(across[inside], height, strict=True):
             band[SIDE + LEVEL - tall : SIDE + LEVEL, x] = (70, 110, 170)

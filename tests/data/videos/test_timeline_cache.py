@@ -8,9 +8,9 @@ import threading
 import numpy as np
 import pytest
 
-from mindaam.data.videos import kept
-from mindaam.data.videos.kept import KEPT, find_timelines, keep, known_timelines
+from mindaam.data.videos import timeline_cache
 from mindaam.data.videos.timeline import timeline
+from mindaam.data.videos.timeline_cache import KEPT, find_timelines, keep, known_timelines
 from tests.clips import make_clip, pictures
 
 NAMES = ["a.mp4", "deeper/b.mkv"]
@@ -40,7 +40,7 @@ def decoded(monkeypatch):
         names.append(path.name)
         return timeline(path)
 
-    monkeypatch.setattr(kept, "timeline", note)
+    monkeypatch.setattr(timeline_cache, "timeline", note)
     return names
 
 
@@ -57,7 +57,7 @@ def test_they_are_found_once_to_the_bit_and_nothing_in_the_folder_is_changed(mad
     assert known_timelines(made, NAMES) == {}
     same(find_timelines(made, NAMES), made)
     assert sorted(decoded) == ["a.mp4", "b.mkv"]
-    kept._read_once.cache_clear()
+    timeline_cache._read_once.cache_clear()
     same(find_timelines(made, NAMES), made)
     same(known_timelines(made, NAMES), made)
     assert len(decoded) == 2 and sorted(made.rglob("*")) == before
@@ -105,10 +105,12 @@ def coded(*times):
 )  # fmt: skip
 def test_a_strangers_entry_that_is_none_is_passed_over(made, cache, tmp_path, change):
     os.symlink(made / "a.mp4", tmp_path / "a.mp4")
-    (tmp_path / KEPT).write_text(json.dumps({"version": kept.VERSION, "videos": {"a.mp4": entry(made / "a.mp4")}}))
+    (tmp_path / KEPT).write_text(
+        json.dumps({"version": timeline_cache.VERSION, "videos": {"a.mp4": entry(made / "a.mp4")}})
+    )
     assert len(known_timelines(tmp_path, ["a.mp4"])) == 1
     changed = {"a.mp4": entry(made / "a.mp4", **change)}
-    (tmp_path / KEPT).write_text(json.dumps({"version": kept.VERSION, "videos": changed}))
+    (tmp_path / KEPT).write_text(json.dumps({"version": timeline_cache.VERSION, "videos": changed}))
     assert known_timelines(tmp_path, ["a.mp4"]) == {}
     assert len(find_timelines(tmp_path, ["a.mp4"])["a.mp4"].times) == 5
 
@@ -141,19 +143,19 @@ def test_those_that_ask_at_once_wait_for_the_first(made, cache, decoded):
 
 
 def test_threads_of_one_process_take_turns_without_a_word(made, cache, capsys):
-    file = kept._cache_file(made)
-    with kept._alone(file):
+    file = timeline_cache._cache_file(made)
+    with timeline_cache._alone(file):
         waiting = threading.Thread(target=find_timelines, args=(made, NAMES))
         waiting.start()
         waiting.join(0.2)  # it waits for this thread
         assert waiting.is_alive()
     waiting.join()
-    assert not kept._asked
+    assert not timeline_cache._asked
     assert capsys.readouterr().err == ""
 
 
 def test_one_line_says_what_takes_long(made, cache, monkeypatch, capsys):
-    monkeypatch.setattr(kept, "MANY", 2)
+    monkeypatch.setattr(timeline_cache, "MANY", 2)
     find_timelines(made, NAMES)
     find_timelines(made, NAMES)
     assert capsys.readouterr().err == f"mindaam: {made}: counting the frames of 2 videos (0 MB), once\n"

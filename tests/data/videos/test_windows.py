@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mindaam.data.videos.windows import Windows, blend_weights, stream
 from mindaam.errors import ConfigError
-from mindaam.inference.windows import Windows, blend_weights, stream
 
 CUTS = st.integers(1, 9).flatmap(lambda length: st.tuples(st.just(length), st.integers(0, length - 1), st.booleans()))
 

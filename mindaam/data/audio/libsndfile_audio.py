@@ -24,7 +24,7 @@ UNCOMPRESSED = ("wav", "w64")  # how much they hold follows from their length
 MOST_CHANNELS = 2  # of more, the two libraries have different orders
 
 
-class IntactFile:
+class LibsndfileAudio:
     """An audio file at its own rate, read by libsndfile; to be closed.
 
     path: the file; gains: float32 [channels], by which its channels become mono.
@@ -68,8 +68,8 @@ class IntactFile:
         self.faults[fault] = min(place / self.rate, self.faults.get(fault, inf))
 
 
-def intact_file(path, container, channels, rate, gains, duration):
-    """The IntactFile of a file that libsndfile reads without a fault, else None.
+def open_intact(path, container, channels, rate, gains, duration):
+    """The LibsndfileAudio of a file that libsndfile reads without a fault, else None.
 
     container: FFmpeg's name of what the file is; channels: how many it has, as FFmpeg found them; rate: samples a
     second, the same; gains: as above; duration: seconds, as FFmpeg found them. A compressed file is read once for that;
@@ -84,7 +84,7 @@ def intact_file(path, container, channels, rate, gains, duration):
             return None
         if abs(found.frames / rate - duration) > 1e-3:
             return None
-        return IntactFile(path, gains)
+        return LibsndfileAudio(path, gains)
     except (OSError, soundfile.LibsndfileError):
         return None  # FFmpeg reads it, or says what is wrong
 

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mindaam.data.audio.audio_track import AudioTrack
-from mindaam.data.audio.stored import StoredTrack
-from mindaam.data.audio.windows import (
+from mindaam.data.audio.cutting import (
     GRID,
     SAMPLES,
     Cut,
@@ -19,13 +18,14 @@ from mindaam.data.audio.windows import (
     window_places,
     window_times,
 )
+from mindaam.data.audio.stored import StoredTrack
 from mindaam.encoders.spectrogram import resample
 from mindaam.errors import InputError
 from mindaam.models.registry import model_config
 from tests import gold
 from tests.clips import make_clip
 
-GOLDEN = np.load(__file__.replace("test_windows.py", "goldens/sound.npz"))
+GOLDEN = np.load(__file__.replace("test_cutting.py", "goldens/sound.npz"))
 SLICES = [(48000, 30.0, 6, 0, 5.0), (16000, 25.0, 5, 60, 4.0), (44100, 29.97, 4, 10, 3.0), (48000, 24.0, 4, 70, 2.5)]
 PAPER, RELEASED = (cut_of(model_config("aam_dinov3_vits16", preset).sound) for preset in ("paper", "released"))
 

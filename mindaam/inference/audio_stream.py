@@ -3,14 +3,14 @@
 import numpy as np
 
 from mindaam.data.audio.audio_track import AudioTrack
-from mindaam.data.audio.windows import RATE, cut_of, cut_window, track_rate, window_places
+from mindaam.data.audio.cutting import RATE, cut_of, cut_window, track_rate, window_places
 from mindaam.errors import ConfigError
 
 
 class AudioStream:
     """The audio of one video, encoded frame by frame while the video goes by.
 
-    track: the AudioTrack, at `data.audio.windows.track_rate` samples a second. encoder: anything with
+    track: the AudioTrack, at `data.audio.cutting.track_rate` samples a second. encoder: anything with
     `encode(float32 [n,32000], 16000) -> float32 [n,A]`. sound: the model's SoundConfig. rate: frames a second of the
     video, for windows by frame number.
     A window is encoded once, however many frames and clips share it. Only where the spectrograms of a clip are

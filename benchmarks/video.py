@@ -1,45 +1,41 @@
-"""What a film costs: memory that must not grow with its length, frames a second, and how far that is from real time.
+"""The cost of a video: memory that must not grow with its length, frames per second, and the real-time factor.
 
-    python benchmarks/film.py [--minutes 10] [--fps 2] [--model NAME|PATH] [--only media|predict|released]
+    python benchmarks/video.py [--minutes 10] [--fps 2] [--model NAME|PATH] [--only media|predict|released]
 
-The film is the clip of examples/, 1280 x 720 with sound, repeated; the short one of 30 seconds is the baseline of every
-ratio of memory. Each figure comes from a fresh process:
+The video is the clip of examples/, 1280 x 720 with audio, repeated; the short one of 30 seconds is the baseline of the
+memory ratios. Each figure comes from a fresh process:
 media: decoder and writer alone, every frame. predict: `mindaam predict` with an overlay, at --fps, against the same
 frames decoded, predicted and written one after the other. released: the authors' network, preset `released` of
-aam_dinov3_vits16 at 448 x 448 with random weights, windows of 16, against its frames as single photographs.
+aam_dinov3_vits16 at 448 x 448 with random weights, windows of 16, against its frames as single images.
 """
 
 import argparse
 import json
-import os
-import platform
-import resource
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-CLIP = ROOT / "examples" / "bunny.mp4"
+from common import CLIP, ConstantEmbedding, in_fresh_process, machine, peak_mb
+
 SHORT = 30.0  # seconds
-GROWTH, PEAK_MB = 1.10, 3000.0  # what a long film's memory may be: against the short one's, and at all
+GROWTH, PEAK_MB = 1.10, 3000.0  # limits of a long video's memory: against the short one's, and absolute
 
 
 def main():
-    """Makes the films, runs the measurements one after another and prints a table."""
+    """Makes the videos, runs the measurements one after another and prints a table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--minutes", type=float, default=10.0, help="length of the long film")
-    options.add_argument("--fps", type=float, default=2.0, help="frames a second that are predicted")
+    options.add_argument("--minutes", type=float, default=10.0, help="length of the long video")
+    options.add_argument("--fps", type=float, default=2.0, help="predicted frames per second")
     options.add_argument("--model", default=None, help="a model's name, a checkpoint or a run's folder")
-    options.add_argument("--only", choices=("media", "predict", "released"), help="one part only")
+    options.add_argument("--only", choices=("media", "predict", "released"), help="only one part")
     options.add_argument("--worker", nargs=3, metavar=("TASK", "IN", "OUT"), help=argparse.SUPPRESS)
     asked = options.parse_args()
     if asked.worker:
         task, source, out = asked.worker
         print(json.dumps(TASKS[task](Path(source), Path(out), asked)))
         return
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}", flush=True)
+    print(machine(), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         short, long = (
             repeated(CLIP, Path(folder) / f"{name}.mp4", s)
@@ -49,21 +45,20 @@ def main():
             compare("decoder and writer, every frame", "media", short, long)
         if asked.only in (None, "predict"):
             compare(f"predict --fps {asked.fps:g}", "predict", short, long)
-            one_by_one = in_fresh_process("sequential", short)
-            piped = in_fresh_process("predict", short)
+            one_by_one, piped = measured("sequential", short), measured("predict", short)
             print(f"  the same one after the other: {one_by_one['pace']:.2f} frames/s; side by side is "
                   f"{piped['pace'] / one_by_one['pace']:.2f} x as quick", flush=True)  # fmt: skip
         if asked.only in (None, "released"):
-            single, film = in_fresh_process("photos", short), in_fresh_process("released", short)
-            cost = film["seconds"] / single["seconds"]
+            single, video = measured("images", short), measured("released", short)
+            cost = video["seconds"] / single["seconds"]
             print("released S at 448, windows of 16:", end=" ")
-            print(f"{film['seconds']:.2f} s a frame, peak {film['peak_mb']:.0f} MB; as photographs", end=" ")
+            print(f"{video['seconds']:.2f} s per frame, peak {video['peak_mb']:.0f} MB; as images", end=" ")
             print(f"{single['seconds']:.2f} s, {single['peak_mb']:.0f} MB: {cost:.2f} x the time")
 
 
 def compare(title, task, short, long):
-    """Prints one task's figures on both films, and the ratio of their memories."""
-    few, many = in_fresh_process(task, short), in_fresh_process(task, long)
+    """Prints the figures of one task on both videos, and the ratio of their memories."""
+    few, many = measured(task, short), measured(task, long)
     growth = many["peak_mb"] / few["peak_mb"]
     print(f"{title}: {many['frames']} frames of {many['length']:.0f} s, {many['pace']:.2f} frames/s, "
           f"real-time factor {many['seconds'] / many['length']:.2f}")  # fmt: skip
@@ -73,12 +68,12 @@ def compare(title, task, short, long):
 
 
 def repeated(clip, path, seconds):
-    """The clip's packets again and again, until the film has that many seconds; nothing is encoded anew."""
+    """The packets of the clip again and again, for that many seconds; nothing is encoded again."""
     import av
 
-    with av.open(str(clip)) as source, av.open(str(path), "w") as film:
+    with av.open(str(clip)) as source, av.open(str(path), "w") as video:
         kinds = (source.streams.video[0], source.streams.audio[0])
-        streams = {stream.index: film.add_stream_from_template(stream) for stream in kinds}
+        streams = {stream.index: video.add_stream_from_template(stream) for stream in kinds}
         length, shift = min(float(stream.duration * stream.time_base) for stream in kinds), 0.0
         while shift < seconds:
             source.seek(0)
@@ -88,13 +83,13 @@ def repeated(clip, path, seconds):
                     continue
                 off = round(shift / packet.time_base)
                 packet.pts, packet.dts, packet.stream = packet.pts + off, packet.dts + off, streams[index]
-                film.mux(packet)
+                video.mux(packet)
             shift += length
     return path
 
 
 def media(source, out, asked):
-    """Every frame decoded and written again, sound kept."""
+    """Every frame decoded and written again, audio kept."""
     from mindaam.data.videos.reading import read_frames, video_info
     from mindaam.data.videos.writing import VideoWriter
 
@@ -112,9 +107,9 @@ def predict(source, out, asked):
     from mindaam.inference.results import Job
     from mindaam.inference.videos import write_video
 
-    predictor, sentence = warm(asked.model)
+    predictor, prompt = warm(asked.model)
     pick, started = Pick(fps=asked.fps), time.perf_counter()
-    done = write_video(Job(source, {"overlay": out / "out.mp4"}), predictor, sentence, pick)
+    done = write_video(Job(source, {"overlay": out / "out.mp4"}), predictor, prompt, pick)
     return figures(video_info(source).duration, done.frames, time.perf_counter() - started)
 
 
@@ -125,43 +120,37 @@ def sequential(source, out, asked):
     from mindaam.inference import render
     from mindaam.inference.videos import follow
 
-    predictor, sentence = warm(asked.model)
+    predictor, prompt = warm(asked.model)
     info, count, started = video_info(source), 0, time.perf_counter()
     with VideoWriter(out / "out.mp4", (info.height, info.width), asked.fps, sound=source) as writer:
-        for frame, prediction in follow(predictor, read_frames(source, Pick(fps=asked.fps)), sentence):
+        for frame, prediction in follow(predictor, read_frames(source, Pick(fps=asked.fps)), prompt):
             writer.write(render.overlay(frame.image, prediction.density), frame.time)
             count += 1
     return figures(info.duration, count, time.perf_counter() - started)
 
 
 def released(source, out, asked):
-    """Seconds a frame of the authors' network on two windows of 16 frames, after a first one."""
+    """Seconds per frame of the authors' network on two windows of 16 frames, after a first one."""
     return released_seconds(source, 32)
 
 
-def photos(source, out, asked):
-    """The same frames, each as a photograph."""
+def images(source, out, asked):
+    """The same frames, each as an image."""
     return released_seconds(source, 8, single=True)
 
 
 def released_seconds(source, count, single=False):
-    """Mean seconds a frame, and peak memory, of aam_dinov3_vits16 under `released` on the film's first frames."""
+    """Mean seconds per frame, and peak memory, of aam_dinov3_vits16 under `released` on the first frames."""
     from itertools import islice
-
-    import numpy as np
 
     from mindaam import runtime
     from mindaam.data.videos.reading import read_frames
+    from mindaam.data.videos.windows import Windows
     from mindaam.inference.predictor import Predictor
-    from mindaam.inference.windows import Windows
     from mindaam.zoo import create_model
 
-    class Sentence:  # CLIP's weights are not bundled; what stands in the embedding costs nothing
-        def encode(self, texts):
-            return np.full((len(texts), 768), 0.03, np.float32)
-
     runtime.configure(mode="graph", seed=0)
-    predictor = Predictor(create_model("aam_dinov3_vits16", preset="released"), sentence_encoder=Sentence())
+    predictor = Predictor(create_model("aam_dinov3_vits16", preset="released"), sentence_encoder=ConstantEmbedding())
     frames = [frame.image for frame in islice(read_frames(source), count)]
     if single:
         predictor.predict(frames[0])
@@ -177,33 +166,30 @@ def released_seconds(source, count, single=False):
 
 
 def warm(model):
-    """A Predictor whose graphs are compiled, and the sentence."""
+    """A Predictor whose graphs are compiled, and the prompt of free viewing."""
     import numpy as np
 
     from mindaam import runtime
     from mindaam.inference.predictor import DEFAULT_MODEL, Predictor, choose_prompt
 
     runtime.configure(mode="graph")
-    predictor, sentence = Predictor(model or DEFAULT_MODEL), choose_prompt()
-    list(predictor.stream([np.zeros((72, 128, 3), np.uint8)] * 2, sentence))
-    return predictor, sentence
+    predictor, prompt = Predictor(model or DEFAULT_MODEL), choose_prompt()
+    list(predictor.stream([np.zeros((72, 128, 3), np.uint8)] * 2, prompt))
+    return predictor, prompt
 
 
 def figures(length, frames, seconds):
-    """What a worker reports; peak resident memory in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts KiB
-    return {"length": length, "frames": frames, "seconds": seconds, "pace": frames / seconds, "peak_mb": peak}
+    """The report of a worker; peak resident memory in MB."""
+    return {"length": length, "frames": frames, "seconds": seconds, "pace": frames / seconds, "peak_mb": peak_mb()}
 
 
-TASKS = {f.__name__: f for f in (media, predict, sequential, released, photos)}
+TASKS = {f.__name__: f for f in (media, predict, sequential, released, images)}
 
 
-def in_fresh_process(task, source):
-    """A task's figures, from a process of its own."""
+def measured(task, source):
+    """The figures of a task, from a process of its own."""
     with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, str(Path(__file__).resolve()), *sys.argv[1:], "--worker", task, str(source), out]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
-    return json.loads(done.stdout.splitlines()[-1])
+        return in_fresh_process(__file__, *sys.argv[1:], "--worker", task, source, out)
 
 
 if __name__ == "__main__":

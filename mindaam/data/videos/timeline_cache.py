@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import json
 import os
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -19,12 +18,11 @@ from functools import lru_cache
 import numpy as np
 
 from mindaam.data.listed import read_object
-from mindaam.data.media import replacing
 from mindaam.data.videos.timeline import Timeline, timeline
 from mindaam.errors import InputError, OutputError
-from mindaam.files import real
+from mindaam.files import real, write_text
 from mindaam.places import user_cache
-from mindaam.streams import plain
+from mindaam.streams import print_message
 
 VERSION = 5  # rises when a video's frames or times are found by another rule
 KEPT = "timelines.json"  # in a gaze folder
@@ -50,7 +48,7 @@ def find_timelines(root, paths):
         length = sum(size for size, _ in filter(None, (_state(root / path) for path in missing)))
         if len(missing) >= MANY or length >= LARGE:
             videos = "1 video" if len(missing) == 1 else f"{len(missing)} videos"
-            _say(f"{root}: counting the frames of {videos} ({length / 1e6:.0f} MB), once")
+            _report(f"{root}: counting the frames of {videos} ({length / 1e6:.0f} MB), once")
         return found | _found(root, missing)
 
 
@@ -107,8 +105,7 @@ def _keep_more(root, timelines):
 
 
 def _write(file, entries):
-    with replacing(file) as stream:
-        stream.write(json.dumps({"version": VERSION, "videos": entries}).encode())
+    write_text(file, json.dumps({"version": VERSION, "videos": entries}))
 
 
 def _entry(path, known):
@@ -182,7 +179,7 @@ def _alone(file):
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if is_first:  # the threads of one process take turns without a word
-                    _say("waiting for another process that counts the frames of the same videos")
+                    _report("waiting for another process that counts the frames of the same videos")
                 fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
@@ -190,6 +187,6 @@ def _alone(file):
         os.close(handle)
 
 
-def _say(line):
+def _report(line):
     with suppress(OSError, ValueError):  # stderr may be closed
-        print(f"mindaam: {plain(line)}", file=sys.stderr)
+        print_message(line)
