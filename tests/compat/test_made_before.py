@@ -88,7 +88,7 @@ def test_a_checkpoint_hears_the_same(values):
     found = Predictor(made.FOLDER / "begun/audio/best.safetensors", mode="pynative")
     frames = [np.roll(values["photo"], 5 * number, 1) for number in range(4)]
     images = np.concatenate([found._as_batch(found._seen(frame)) for frame in frames])
-    maps = found.model.film.maps(found.model.image_features(images))
+    maps = found.model.video.maps(found.model.image_features(images))
     size, audio = images.shape[2:], made.audio_embeddings(4)
     said = found.model.infer_frames(maps, found.embed([made.PROMPT]), size, audio, first=3)  # all would take longer
     np.testing.assert_allclose(said.map[:, 0, ::4, ::4], values["audio/heard"][3:], **TOLERANCE)

@@ -120,9 +120,9 @@ def test_sentences_of_a_wrong_shape_are_refused(paper, shape):
 
 
 def test_branches_that_the_model_does_not_have_are_refused(paper):
-    with pytest.raises(InputError, match="sound"):
+    with pytest.raises(InputError, match="audio"):
         paper.infer(pictures(), sentences(), np.zeros((2, 8), np.float32))
-    with pytest.raises(InputError, match="films"):
+    with pytest.raises(InputError, match="videos"):
         paper.infer(pictures(), sentences(), clip=True)
 
 

@@ -71,7 +71,7 @@ def along_video(preset, maps, audio=None):
     head = tiny_film_model(preset).head
     mixed = head.along_video(tuple(ms.Tensor(each) for each in maps))
     if audio is not None:
-        mixed, _ = head.with_sound(mixed, ms.Tensor(audio))
+        mixed, _ = head.with_audio(mixed, ms.Tensor(audio))
     return [each.asnumpy() for each in mixed[2:]]
 
 
@@ -162,8 +162,8 @@ def test_pynative_equals_graph_mode_and_features_serve_films_too(released, clip,
 @pytest.mark.parametrize(
     ("audio", "clip", "message"),
     [
-        (sound(), False, "sound goes with the frames of one film; say clip=True"),
-        (sound(FRAMES - 1), True, rf"sound embeddings must be \[{FRAMES},{AUDIO_WIDTH}\].*got \[{FRAMES - 1},"),
+        (sound(), False, "audio belongs to the frames of one video; set clip=True"),
+        (sound(FRAMES - 1), True, rf"audio embeddings must be \[{FRAMES},{AUDIO_WIDTH}\].*got \[{FRAMES - 1},"),
         (sound()[:, :-1], True, rf"must be \[{FRAMES},{AUDIO_WIDTH}\]"),
         (sound()[0], True, rf"must be \[{FRAMES},{AUDIO_WIDTH}\]"),
         (sound(preset="paper"), True, rf"must be \[{FRAMES},{AUDIO_WIDTH}\]"),
@@ -181,7 +181,7 @@ def test_under_paper_each_frame_has_several_sounds():
 
 def test_branches_are_what_the_configuration_says():
     deaf = build_model(NAME, "released", changes={**CHANGES, "audio": None})
-    with pytest.raises(InputError, match="no branch for sound"):
+    with pytest.raises(InputError, match="no branch for audio"):
         deaf.infer(film(), sentences(1), sound(), clip=True)
     assert deaf.head.fusion is None and len(deaf.head.temporal) == 2
     assert not [name for name, _ in tiny_model().parameters_and_names() if ".temporal." in name or ".fusion." in name]
