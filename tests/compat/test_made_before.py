@@ -29,7 +29,7 @@ from mindaam.training.tasks.phases_config import load_train_config
 from mindaam.training.tasks.phases_state import read_place
 from mindaam.zoo.weights import checkpoint_config
 from tests.compat import made
-from tests.models.tiny import SIZE, pictures, sentences
+from tests.models.tiny import SIZE, images, prompts
 
 FACTS = json.loads((made.FOLDER / "facts.json").read_text(encoding="utf-8"))
 ON_CORPUS = ("ema", "audio")
@@ -204,6 +204,6 @@ def test_an_export_runs(graph, values, tmp_path):
     (tmp_path / note["graph"]).write_bytes(gzip.decompress(stored))
     found = ms.nn.GraphCell(ms.load(str(tmp_path / note["graph"])))
     given = np.float32([note["sentences"][0]["embedding"]])
-    np.testing.assert_allclose(given, sentences(1), rtol=1e-6)
-    image = pictures(1, SIZE)
+    np.testing.assert_allclose(given, prompts(1), rtol=1e-6)
+    image = images(1, SIZE)
     np.testing.assert_allclose(found(ms.Tensor(image), ms.Tensor(given)).asnumpy()[0, 0], values["export"], **TOLERANCE)
