@@ -1,4 +1,4 @@
-"""Small Cells by which a sentence, or its point in hyperbolic space, modulates feature maps."""
+"""Small Cells by which a prompt, or its point in hyperbolic space, modulates feature maps."""
 
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
@@ -17,26 +17,26 @@ def per_channel(values):
 
 
 def times(feature, factors):
-    """feature [B,C,H,W] times factors a channel, a position or a picture, [B,C,1,1], [B,1,H,W] or [B,1,1,1]."""
+    """feature [B,C,H,W] times factors per channel, position or image, [B,C,1,1], [B,1,H,W] or [B,1,1,1]."""
     return feature * spread(factors, feature.shape)
 
 
 class SentenceFiLM(nn.Cell):
-    """Feature-wise modulation u(1 + gamma) + beta, [gamma, beta] = W SiLU(sentence)."""
+    """Feature-wise modulation u(1 + gamma) + beta, [gamma, beta] = W SiLU(prompt)."""
 
     def __init__(self, text_width, channels):
         super().__init__()
         self.to_modulation = nn.Dense(text_width, 2 * channels)
         self.split = ops.Split(axis=1, output_num=2)
 
-    def construct(self, feature, sentence):
-        """feature [B,C,H,W], sentence [B,E] -> [B,C,H,W]."""
-        gamma, beta = self.split(self.to_modulation(ops.silu(sentence)))
+    def construct(self, feature, prompt):
+        """feature [B,C,H,W], prompt [B,E] -> [B,C,H,W]."""
+        gamma, beta = self.split(self.to_modulation(ops.silu(prompt)))
         return times(feature, per_channel(1 + gamma)) + spread(per_channel(beta), feature.shape)
 
 
 class SqueezeExcitation(nn.Cell):
-    """Channel weights sigmoid(W2 relu(W1 mean(x))) from the picture's mean."""
+    """Channel weights sigmoid(W2 relu(W1 mean(x))) from the image's mean."""
 
     def __init__(self, channels, hidden=8):
         super().__init__()
@@ -82,9 +82,9 @@ class ScaleGate(nn.Cell):
         anchors = self.map(self.anchors, curvature)
         return ops.softmax(-self.distances(point, anchors, curvature), -1)
 
-    def construct(self, sentence, point, curvature):
-        """Sentence [B,E], condition point [B,n] or None -> weights [B,S], positive."""
-        base = softplus(self.predict(self.act(self.hide(self.norm(sentence)))))
+    def construct(self, prompt, point, curvature):
+        """Prompt [B,E], condition point [B,n] or None -> weights [B,S], positive."""
+        base = softplus(self.predict(self.act(self.hide(self.norm(prompt)))))
         if point is None:
             return base
         return base * (1 + self.anchor_weights(point, curvature))

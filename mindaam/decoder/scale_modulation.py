@@ -17,7 +17,7 @@ SMALLEST_LENGTH = 1e-6  # of a vector whose length is divided by
 
 
 def clip_rows(tangent, bound=ROW_NORM_BOUND):
-    """Shortens each picture row of each channel to norm `bound` (released quirk: the axis is W, not channels)."""
+    """Shortens each image row of each channel to norm `bound` (released quirk: the axis is W, not channels)."""
     norm = ops.clamp(lorentz.norm(tangent), min=SMALLEST_LENGTH)
     return tangent * ops.clamp(bound / norm, max=1.0)
 
@@ -27,14 +27,14 @@ class PixelGate(nn.Cell):
 
     Norms are bounded at every lift. Without a condition it is one lift and one reading. All of these maps are radial:
     they change a vector's length, never its direction. So the length alone, a vector of one coordinate, is lifted and
-    read, and the channels are multiplied by the quotient: a third of the work. The released picture edges are not
+    read, and the channels are multiplied by the quotient: a third of the work. The released image edges are not
     radial; under them the whole vectors make the trip.
     """
 
     def __init__(self, channels, variant=PAPER):
         super().__init__()
         self.undo_scale = variant.undo_scale
-        self.picture_edges = variant.picture_edges
+        self.image_edges = variant.image_edges
         self.gate = DepthGate(channels)
         self.to_origin, self.log0 = LorentzDistanceToOrigin(variant.eps), LorentzLog0(variant.eps, axis=1)
         self.map = lorentz_map(channels, variant, axis=1)
@@ -46,7 +46,7 @@ class PixelGate(nn.Cell):
     def lift(self, tangent, curvature):
         """Tangent map [B,C,H,W] -> points."""
         point = self.map(tangent, curvature)
-        return lorentz.sanitize(point, curvature) if self.picture_edges else point
+        return lorentz.sanitize(point, curvature) if self.image_edges else point
 
     def read(self, point, curvature):
         """Points -> tangent map [B,C,H,W]."""
@@ -55,7 +55,7 @@ class PixelGate(nn.Cell):
 
     def round_trip(self, tangent, curvature):
         """Lift and read [B,C,H,W]."""
-        if self.picture_edges:
+        if self.image_edges:
             return self.read(self.lift(tangent, curvature), curvature)
         length = ops.clamp(lorentz.norm(tangent, axis=1), min=SMALLEST_LENGTH)
         return times(tangent, self.read(self.lift(length, curvature), curvature) / length)
@@ -67,7 +67,7 @@ class PixelGate(nn.Cell):
         if point is None:
             return tangent
         gate = self.gate(self.to_origin(point, curvature).expand_dims(-1))
-        if self.picture_edges:
+        if self.image_edges:
             tangent = clip_rows(tangent)
         return self.round_trip(times(tangent, 1 + gate), curvature)
 
@@ -115,13 +115,13 @@ class ScaleModulation(nn.Cell):
             depth_curvature = curvature_of(self.scale_gate.map, curvature)
         return (self.low + self.slope * depth(self.to_origin(point, depth_curvature))).reshape(-1, 1, 1, 1)
 
-    def construct(self, feature, sentence, point, curvature, depth_curvature=None):
-        """feature [B,C,H,W], sentence [B,E], point [B,n] or None -> R [B,C,H,W].
+    def construct(self, feature, prompt, point, curvature, depth_curvature=None):
+        """feature [B,C,H,W], prompt [B,E], point [B,n] or None -> R [B,C,H,W].
 
         depth_curvature: that in which lambda's depth is measured, when it is not the scale gate's.
         """
         local, dilated, pooled = self.operators(feature, point, curvature)
-        weights = self.scale_gate(sentence, point, curvature).expand_dims(-1).expand_dims(-1)
+        weights = self.scale_gate(prompt, point, curvature).expand_dims(-1).expand_dims(-1)
         strength = self.strength(point, curvature, depth_curvature)
         if self.mixes:
             mixed = self.mix(self.weigh(weights, local, dilated, pooled))

@@ -1,4 +1,4 @@
-"""Spatial focusing: where does the picture point the way from the condition to this instance? (equations 13, 14)"""
+"""Spatial focusing: where the image agrees with the direction from condition to instance (equations 13, 14)."""
 
 from mindspore import nn, ops
 
@@ -39,8 +39,8 @@ class SpatialFocus(nn.Cell):
     def construct(self, feature, text_point, image_point, curvature):
         """feature [B,C,H,W], points [B,n] -> A [B,1,H,W] in (0, 1)."""
         batch, channels, height, width = feature.shape
-        wanted = unit(self.project(self.direction(image_point, text_point, curvature)), -1)
-        along = ops.bmm(wanted.expand_dims(1), feature.reshape(batch, channels, height * width))
+        target = unit(self.project(self.direction(image_point, text_point, curvature)), -1)
+        along = ops.bmm(target.expand_dims(1), feature.reshape(batch, channels, height * width))
         square = ops.clamp(lorentz.dot(feature, feature, 1), min=SMALLEST_LENGTH**2)
         cosine = along.reshape(batch, 1, height, width) * ops.rsqrt(square)
         temperature = GAMMA * self.half_aperture(text_point, curvature)

@@ -1,7 +1,7 @@
 """The operators of the Fokker-Planck dynamics (paper 3.4), one function each.
 
-A density u [B,P,T] says how much attention each of P positions has in each of T frames; over the positions it sums to
-1. Time is the last axis: drift, diffusion and correction act along time at one position, and only the projection looks
+A density u [B,P,T] is how much attention each of P positions has in each of T frames; its sum over the positions is 1.
+Time is the last axis: drift, diffusion and correction act along time at one position, and only the projection acts
 across positions. Each operator is one forward Euler step of length dt of its part of
 
     du/dt = drift(u) + diffusion(u) + lambda (u_obs - u).

@@ -106,7 +106,7 @@ class FeedForward(nn.Cell):
 
 class SpatialMixer(nn.Cell):
     """Frame by frame, x + GELU(1x1(depthwise 3x3(x))); the 1x1 starts at zero, so that an untrained block only adds
-    the time embedding and the gate to what a frame is by itself."""
+    the time embedding and the gate to each frame."""
 
     def __init__(self, channels):
         super().__init__()
@@ -117,16 +117,16 @@ class SpatialMixer(nn.Cell):
     def construct(self, clip):
         """[B,T,C,h,w] -> [B,T,C,h,w]."""
         batch, frames, channels, height, width = clip.shape
-        pictures = clip.reshape((batch * frames, channels, height, width))
-        return clip + self.act(self.pointwise(self.depthwise(pictures))).reshape(clip.shape)
+        images = clip.reshape((batch * frames, channels, height, width))
+        return clip + self.act(self.pointwise(self.depthwise(images))).reshape(clip.shape)
 
 
 class FokkerPlanckBlock(nn.Cell):
     """Features of a clip, mixed along time by Fokker-Planck dynamics of an attention density (paper 3.4).
 
-    channels: width of the features. behaviour: the switches. frames: time points of the learned time embedding, which
+    channels: width of the features. variant: the switches. frames: time points of the learned time embedding, which
     is resampled for clips of another length. heads, mlp_ratio: of the temporal attention and its feed-forward.
-    Raises ValueError for ends or a coupling that there is not, and channels that are not a multiple of the heads.
+    Raises ValueError for unknown ends, an unknown coupling, and channels that are not a multiple of the heads.
     """
 
     def __init__(self, channels, variant=PAPER, frames=64, heads=8, mlp_ratio=4):
@@ -162,7 +162,7 @@ class FokkerPlanckBlock(nn.Cell):
         return ops.softmax(logits.reshape((batch, frames, height * width)), -1).swapaxes(1, 2)
 
     def rates(self, normed):
-        """Normalised tokens [B,P,T,C] -> diffusivity nu >= 0 and relaxation rate lambda in (0, 1), [B,P,T] each."""
+        """Normalized tokens [B,P,T,C] -> diffusivity nu >= 0 and relaxation rate lambda in (0, 1), [B,P,T] each."""
         variant = self.variant
         nu = diffusivity(self.nu_head(normed), variant.dt, variant.cfl_bound)
         return nu.squeeze(-1), ops.sigmoid(self.lam_head(normed)).squeeze(-1)

@@ -1,6 +1,6 @@
-"""DINOv2 vision transformer (Oquab et al. 2023): a picture to tokens at several depths.
+"""DINOv2 vision transformer (Oquab et al. 2023): an image to tokens at several depths.
 
-The positional table is learned on one square grid. For another picture size it is resized bicubically, once, outside
+The positional table is learned on one square grid. For another image size it is resized bicubically, once, outside
 any graph, and kept as a table: `set_image_size`. MindSpore's own bicubic resize is wrong on a CPU, so it is in NumPy.
 """
 
@@ -26,13 +26,13 @@ _CUBIC = -0.75  # the free constant of the cubic convolution kernel that DINOv2'
 def bicubic_matrix(source, target):
     """[target, source] float64 matrix that resizes one axis: cubic convolution (Keys 1981) with a = -0.75.
 
-    Pixel centres lie at half-integers, samples beyond an edge repeat it, and nothing is smoothed when shrinking.
+    Pixel centers lie at half-integers, samples beyond an edge repeat it, and nothing is smoothed when shrinking.
     """
-    centre = (np.arange(target) + 0.5) * source / target - 0.5
-    first = np.floor(centre).astype(int)
+    center = (np.arange(target) + 0.5) * source / target - 0.5
+    first = np.floor(center).astype(int)
     matrix = np.zeros((target, source))
     for offset in (-1, 0, 1, 2):
-        d = np.abs(centre - (first + offset))
+        d = np.abs(center - (first + offset))
         near = ((_CUBIC + 2) * d - (_CUBIC + 3)) * d * d + 1
         far = _CUBIC * (((d - 5) * d + 8) * d - 4)
         column = np.clip(first + offset, 0, source - 1)
@@ -60,7 +60,7 @@ class DINOv2(nn.Cell):
 
     image_size: (H, W), both multiples of `patch`. taps: the blocks whose outputs are handed on, ascending.
     table_grid: side of the square grid that the positional table was learned on.
-    Raises ValueError for a size that is not a multiple of the patch, or a tap that is no block.
+    Raises ValueError for a size that is not a multiple of the patch, or a tap that is not a block.
     """
 
     def __init__(
@@ -81,13 +81,13 @@ class DINOv2(nn.Cell):
         self.set_image_size(image_size)
 
     def set_image_size(self, image_size):
-        """Prepares the positional table for pictures of (H, W) pixels; free when neither size nor `pos_embed` changed.
+        """Prepares the positional table for images of (H, W) pixels; free when neither size nor `pos_embed` changed.
 
-        Call it outside any graph: after loading weights, and before pictures of another size.
+        Call it outside any graph: after loading weights, and before images of another size.
         """
         height, width = image_size = tuple(int(side) for side in image_size)
         if min(image_size) < self.patch or height % self.patch or width % self.patch:
-            raise ValueError(f"picture size {height}x{width} is not a multiple of the patch, {self.patch}")
+            raise ValueError(f"image size {height}x{width} is not a multiple of the patch, {self.patch}")
         table = self.pos_embed.asnumpy()
         if self._table is None or not np.array_equal(table, self._table):
             self._table = table.copy()
@@ -106,14 +106,14 @@ class DINOv2(nn.Cell):
         return resize_positions(self._table, (image_size[0] // self.patch, image_size[1] // self.patch))
 
     def embed(self, images):
-        """Normalised pictures [B,3,H,W] to tokens [B,1+N,D] with their positions, the class token first."""
+        """Normalized images [B,3,H,W] to tokens [B,1+N,D] with their positions, the class token first."""
         cls_token = ops.broadcast_to(self.cls_token, (images.shape[0], 1, self.width))
         return ops.concat((cls_token, self.patch_embed(images)), 1) + self.positions
 
     def run_blocks(self, tokens, first, last):
         """Runs blocks first..last-1 on tokens [B,1+N,D].
 
-        Returns (outputs of the tapped blocks among them, each [B,1+N,D] and not normalised; tokens after the last).
+        Returns (outputs of the tapped blocks among them, each [B,1+N,D] and not normalized; tokens after the last).
         """
         tapped = ()
         for index in range(first, last):
@@ -128,7 +128,7 @@ class DINOv2(nn.Cell):
         return tokens
 
     def construct(self, images):
-        """Normalised pictures [B,3,H,W] float32 to one [B,N,D] a tap, N = (H/patch)(W/patch) row by row."""
+        """Normalized images [B,3,H,W] float32 to one [B,N,D] per tap, N = (H/patch)(W/patch) row by row."""
         tapped, _ = self.run_blocks(self.embed(images), 0, self.depth)
         features = ()
         for tokens in tapped:
@@ -136,7 +136,7 @@ class DINOv2(nn.Cell):
         return features
 
 
-# Official names: what stands once, and what each block has. Norms are called gamma and beta in MindSpore.
+# Official names: what occurs once, and what each block has. Norms are called gamma and beta in MindSpore.
 _ONCE = {
     **{name: name for name in ("cls_token", "pos_embed", "patch_embed.proj.weight", "patch_embed.proj.bias")},
     "norm.weight": "norm.gamma",

@@ -1,7 +1,7 @@
-"""DINOv3 vision transformer (Siméoni et al. 2025): a picture to tokens at several depths.
+"""DINOv3 vision transformer (Siméoni et al. 2025): an image to tokens at several depths.
 
 Positions are rotary: queries and keys of the patch tokens are turned by angles that grow with the patch's place, from
--1 to 1 along each side whatever the picture's size. Class and storage tokens are not turned. The tables follow from
+-1 to 1 along each side whatever the image's size. Class and storage tokens are not turned. The tables follow from
 the checkpoint's `rope_embed.periods` and are made once a size, outside any graph: `set_image_size`.
 """
 
@@ -18,8 +18,8 @@ from mindaam.encoders.vit import Block, PatchEmbed
 
 _SMALL = {"width": 384, "depth": 12, "heads": 6, "taps": (2, 5, 8, 11)}
 _LARGE = {"width": 1024, "depth": 24, "heads": 16, "taps": (5, 11, 17, 23), "hidden": 4096, "swiglu": False}
-# What `DINOv3` takes for each published model. The satellite model differs in its weights only, and in the pictures'
-# normalisation: mean (0.430, 0.411, 0.296), standard deviation (0.213, 0.156, 0.143) in place of ImageNet's.
+# What `DINOv3` takes for each published model. The satellite model differs in its weights only, and in the images'
+# normalization: mean (0.430, 0.411, 0.296), standard deviation (0.213, 0.156, 0.143) in place of ImageNet's.
 VARIANTS = {
     "dinov3_vits16": {**_SMALL, "hidden": 1536, "swiglu": False},
     "dinov3_vits16plus": {**_SMALL, "hidden": 1536, "swiglu": True},
@@ -43,7 +43,7 @@ class DINOv3(nn.Cell):
     image_size: (H, W), both multiples of `patch`. taps: the blocks whose outputs are handed on, ascending.
     hidden: width inside a block's perceptron, 4 * width by default; swiglu: that perceptron is gated.
     storage_tokens: learned tokens beside the class token, which carry no patch. rescale: as `set_rescale` takes it.
-    Raises ValueError for a size that is not a multiple of the patch, a tap that is no block, or a rescale up to 1.
+    Raises ValueError for a size that is not a multiple of the patch, a tap that is not a block, or a rescale up to 1.
     """
 
     def __init__(
@@ -84,13 +84,13 @@ class DINOv3(nn.Cell):
         self.set_image_size(image_size)
 
     def set_image_size(self, image_size):
-        """Prepares the rotary tables for pictures of (H, W) pixels; free when neither size nor periods changed.
+        """Prepares the rotary tables for images of (H, W) pixels; free when neither size nor periods changed.
 
-        Call it outside any graph: after loading weights, and before pictures of another size.
+        Call it outside any graph: after loading weights, and before images of another size.
         """
         height, width = image_size = tuple(int(side) for side in image_size)
         if min(image_size) < self.patch or height % self.patch or width % self.patch:
-            raise ValueError(f"picture size {height}x{width} is not a multiple of the patch, {self.patch}")
+            raise ValueError(f"image size {height}x{width} is not a multiple of the patch, {self.patch}")
         self.rope_embed.set_grid((height // self.patch, width // self.patch))
         self.image_size = image_size
 
@@ -113,19 +113,19 @@ class DINOv3(nn.Cell):
         Raises ValueError for a model that was built without `rescale`.
         """
         if self.rescale is None:
-            raise ValueError("this DINOv3 was built without rescale, so there is nothing to draw")
+            raise ValueError("this DINOv3 was built without rescale, so it draws no factors")
         limit = math.log(self.rescale)
         factors = np.exp(generator.uniform(-limit, limit, self.depth)).astype(np.float32)
         self.rescale_factors.set_data(ms.Tensor(factors))
         return factors
 
     def embed(self, images):
-        """Normalised pictures [B,3,H,W] to tokens [B,prefix+N,D]: the class token, the storage tokens, the patches.
+        """Normalized images [B,3,H,W] to tokens [B,prefix+N,D]: the class token, the storage tokens, the patches.
 
-        Raises ValueError for pictures of another size than the rotary tables were made for.
+        Raises ValueError for images of another size than the rotary tables were made for.
         """
         if tuple(images.shape[2:]) != self.image_size:
-            raise ValueError(f"pictures are {images.shape[2:]}, not {self.image_size}: call set_image_size first")
+            raise ValueError(f"images are {images.shape[2:]}, not {self.image_size}: call set_image_size first")
         batch = images.shape[0]
         tokens = (ops.broadcast_to(self.cls_token, (batch, 1, self.width)),)
         if self.prefix > 1:
@@ -135,7 +135,7 @@ class DINOv3(nn.Cell):
     def run_blocks(self, tokens, first, last):
         """Runs blocks first..last-1 on tokens [B,prefix+N,D].
 
-        Returns (outputs of the tapped blocks among them, each [B,prefix+N,D] and not normalised; tokens after the
+        Returns (outputs of the tapped blocks among them, each [B,prefix+N,D] and not normalized; tokens after the
         last).
         """
         rescaling = self.training and self.rescale is not None
@@ -156,7 +156,7 @@ class DINOv3(nn.Cell):
         return patches
 
     def construct(self, images):
-        """Normalised pictures [B,3,H,W] float32 to one [B,N,D] a tap, N = (H/patch)(W/patch) row by row."""
+        """Normalized images [B,3,H,W] float32 to one [B,N,D] per tap, N = (H/patch)(W/patch) row by row."""
         tapped, _ = self.run_blocks(self.embed(images), 0, self.depth)
         features = ()
         for tokens in tapped:

@@ -20,7 +20,7 @@ def _matrix(kernel):
 
 
 def _masked(bias, mask):
-    """bias * mask, whatever stands where the mask is zero: official files may hold anything there, NaN included."""
+    """bias * mask, 0 where the mask is zero: official files may contain anything there, NaN included."""
     return np.where(mask == 0, np.float32(0), bias * mask)
 
 
@@ -116,7 +116,7 @@ def from_huggingface(state, head_width=64):
     """DINOv3 arrays by the names of Hugging Face's `model.safetensors`, e.g. "layer.0.attention.q_proj.weight".
 
     Returns a Conversion, float32. Query, key and value become one matrix. These files hold no rotary periods:
-    they are made anew for heads of `head_width` channels, 64 in every published model, with no official name as origin.
+    they are computed for heads of `head_width` channels, 64 in every published model, with no official name as origin.
     """
     gated = any(name.endswith("mlp.gate_proj.weight") for name in state)
     block = {**_HUGGINGFACE_BLOCK, **(_HUGGINGFACE_GATED if gated else _HUGGINGFACE_MLP)}

@@ -12,7 +12,7 @@ from mindaam.encoders.tables import add_table
 def rotate(x, cos, sin):
     """Turns the channel pairs (c, c + d/2) of x [...,N,d], one angle each per token.
 
-    cos, sin: [N,d], or of x's shape; the first half of `sin` carries the minus sign, so that nothing is negated here.
+    cos, sin: [N,d], or of x's shape; the first half of `sin` carries the minus sign, so that nothing is negated.
     """
     low, high = ops.split(x, x.shape[-1] // 2, -1)
     return x * cos + ops.concat((high, low), -1) * sin
@@ -30,9 +30,9 @@ def rope_periods(head_width, base=100.0):
 def rope_angles(periods, grid, prefix=0):
     """Rotary angles of a grid of patches, in radians: [prefix + rows*columns, 4*len(periods)] float32.
 
-    Channels: those of y, then those of x, then both again with the opposite sign first, as `vit.rotate` wants its sine:
+    Channels: those of y, then those of x, then both again with the opposite sign first, as `rotate` takes its sine:
     the table's first half is negative, which leaves the cosine as it is. The first `prefix` rows, for the tokens that
-    are no patches, are zero: a turn by nothing. Coordinates are of patch centres, -1 to 1 along each side.
+    are not patches, are zero. Coordinates are of patch centers, -1 to 1 along each side.
     """
     two, one, tau = np.float32(2), np.float32(1), np.float32(2 * math.pi)
     axes = [two * ((np.arange(side, dtype=np.float32) + np.float32(0.5)) / np.float32(side)) - one for side in grid]
@@ -42,7 +42,7 @@ def rope_angles(periods, grid, prefix=0):
 
 
 class RopeEmbed(nn.Cell):
-    """The rotary tables of one picture size at a time, from the parameter `periods`.
+    """The rotary tables of one image size at a time, from the parameter `periods`.
 
     head_width: channels of an attention head, a multiple of 4. prefix: tokens before the patches.
     """
@@ -76,7 +76,7 @@ class RopeEmbed(nn.Cell):
             object.__setattr__(self, name, table)  # a second name: the table is owned already
 
     def construct(self):
-        """(cos, sin) for `vit.rotate`, each [prefix + patches, head_width]."""
+        """(cos, sin) for `rotate`, each [prefix + patches, head_width]."""
         return self.cos, self.sin
 
     def rescaled(self, factor):

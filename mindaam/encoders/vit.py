@@ -88,7 +88,7 @@ class SwiGlu(nn.Cell):
 
 
 class LayerScale(nn.Cell):
-    """A learned factor a channel on a residual branch."""
+    """A learned factor per channel on a residual branch."""
 
     def __init__(self, width, initial):
         super().__init__()

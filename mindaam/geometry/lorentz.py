@@ -5,7 +5,7 @@ no operation can leave the hyperboloid. A tangent vector at the origin has no ti
 one at x is kept as its space part v too, its time part is x.v / x0.
 Curvatures `c` are 0-d Tensors > 0; `axis` is the one that holds the n coordinates.
 
-Everything is computed in float32, whatever the input's type (squares of float16 overflow at 256), and handed back in
+Everything is computed in float32, for inputs of any type (squares of float16 overflow at 256), and handed back in
 the input's type. Formulas are chosen so that nothing is lost by cancellation near the origin or between close points;
 what is left to protect is in `Epsilons`. Clamps are `ops.clamp`, whose gradient is 1 inside and on the limit and 0
 outside, also where the incoming gradient is infinite; `ops.maximum` would halve it on the limit.
@@ -259,7 +259,7 @@ def exterior_angle(x, y, c, eps=PAPER, axis=-1):
 def sanitize(z, c):
     """The released decoder's guard: NaN -> 0, all to [-1e6, 1e6], and index 0 of the LAST axis to >= 1/sqrt(c) + 1e-4.
 
-    It was meant for a time part; on maps [B,C,H,W] it raises the picture's left column. Kept for released checkpoints.
+    It was meant for a time part; on maps [B,C,H,W] it raises the image's left column. Kept for released checkpoints.
     """
     values = _float(z)
     values = ops.where(ops.isnan(values), ops.zeros_like(values), values)

@@ -98,7 +98,7 @@ class CorpusObjective(nn.Cell):
 
         answered: of a clip the K frames [K] that are decoded and compared, with K sentences and truths: the frames bear
         on one another in the temporal blocks, which are cheap, and only these go through the decoder, which is not.
-        sound: embeddings as `AttentionHead.with_sound` takes them; attacked [T]: 1 where they are of noise; sparsity
+        sound: embeddings as `AttentionHead.with_audio` takes them; attacked [T]: 1 where they are of noise; sparsity
         []: weight of the mean gate there.
         """
         features = ()
@@ -109,7 +109,7 @@ class CorpusObjective(nn.Cell):
         if self.kind != PICTURES:
             maps = self.head.along_video(maps)
         if self.kind == HEARD:
-            maps, gates = self.head.with_sound(maps, sound)
+            maps, gates = self.head.with_audio(maps, sound)
             gate = gate_sparsity(gates, attacked)
         if self.kind != PICTURES:
             few = ()

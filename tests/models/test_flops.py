@@ -136,7 +136,7 @@ def counted(monkeypatch):
 def test_an_image_is_what_its_cells_multiply(preset, monkeypatch):
     model = build_model(tiny.NAME, preset, changes=tiny.CHANGES).set_train(False)
     with counted(monkeypatch) as found:
-        model.infer(tiny.pictures(2), tiny.sentences(2))
+        model.infer(tiny.images(2), tiny.prompts(2))
     assert found.flops == 2 * sum(forward_flops(model).values())
 
 
@@ -145,7 +145,7 @@ def test_a_clip_with_audio_is_what_its_cells_multiply(preset, monkeypatch):
     model = build_model(tiny_video.NAME, preset, changes=tiny_video.CHANGES).set_train(True)
     frames, windows = 5, (5,) if preset == "paper" else ()
     sound = np.ones((frames, *windows, tiny_video.AUDIO_WIDTH), np.float32)
-    pictures = ms.Tensor(tiny.pictures(frames, tiny_video.SIZE))
+    pictures = ms.Tensor(tiny.images(frames, tiny_video.SIZE))
     with counted(monkeypatch) as found:
-        model(pictures, ms.Tensor(tiny.sentences(frames)), ms.Tensor(sound), True)
+        model(pictures, ms.Tensor(tiny.prompts(frames)), ms.Tensor(sound), True)
     assert found.flops == sum(forward_flops(model, frames).values())
