@@ -108,7 +108,7 @@ class ClipSentenceEncoder:
         return graphs.run(self.model, ms.Tensor(padded), by=self._run).asnumpy()[0]
 
 
-# --- The published checkpoint: official name -> ours; three of ours share an official array between them, in order.
+# --- The published checkpoint: official name -> names here; three parameters may share an official array, in order.
 
 
 def _module(official, ours):

@@ -1,7 +1,7 @@
 """DINOv3 vision transformer (Siméoni et al. 2025): an image to tokens at several depths.
 
 Positions are rotary: queries and keys of the patch tokens are turned by angles that grow with the patch's place, from
--1 to 1 along each side whatever the image's size. Class and storage tokens are not turned. The tables follow from
+-1 to 1 along each side for images of any size. Class and storage tokens are not turned. The tables follow from
 the checkpoint's `rope_embed.periods` and are made once a size, outside any graph: `set_image_size`.
 """
 

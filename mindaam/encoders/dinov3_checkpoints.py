@@ -1,6 +1,6 @@
 """Published DINOv3 checkpoints by the parameter names of `DINOv3`.
 
-Each table is our name -> (the official names that it is made of, how): one table for what occurs once, one for what
+Each table is name here -> (the official names that it is made of, how): one table for what occurs once, one for what
 each block has. Norms are called gamma and beta in MindSpore.
 """
 
@@ -34,7 +34,7 @@ def _keyless(query, value):
 
 
 def _renamed(pairs):
-    """{ours: ((official,), as it is)} of {official module: our module}, weight and bias each; a norm's by its names."""
+    """{name here: ((official,), as it is)} of {official module: module here}, weight and bias each."""
     table = {}
     for official, ours in pairs.items():
         names = ("gamma", "beta") if ours.startswith("norm") else ("weight", "bias")

@@ -34,7 +34,7 @@ class LoRADense(nn.Cell):
         """[...,in] to [...,out]."""
         y = self.base(x)
         flat = self.dropout(x).reshape((-1, x.shape[-1]))
-        # the scale goes on the narrow product: rank numbers a row instead of `out`
+        # the narrow product is scaled: rank numbers a row instead of `out`
         narrow = self.matmul(flat, self.lora_a) * self.scale
         return y + self.matmul(narrow, self.lora_b).reshape(y.shape)
 

@@ -13,7 +13,7 @@ def add_table(cell, name, array, beside):
     """Gives `cell` a table and returns it, a Parameter without gradient.
 
     name: unique within the Cell. array: its float32 values. beside: a parameter that the Cell itself owns; the table
-    is named after the same place, at whatever time it is made, or None in a Cell's `__init__`.
+    is named after the same place, at any time, or None in a Cell's `__init__`.
     """
     import mindspore as ms
 

@@ -114,7 +114,7 @@ class AudioEncoder:
         return np.concatenate(found)[: len(waves)]
 
 
-# --- The published checkpoints: official name -> ours. The file of Wav2CLIP, which is one of its training, and the
+# --- The published checkpoints: official name -> name here. The file of Wav2CLIP, which is one of its training, and the
 # authors' code begin their names differently and are alike after that.
 
 _BEGINNINGS = (("audio_encoder.", "audio_transform."), ("encoder.", "transform."))
@@ -131,7 +131,7 @@ _OF_TRAINING = {
 
 
 def _tables(encoder, transform):
-    """{official name: ours} and {official name: why it is not needed} of the names with these beginnings."""
+    """{official name: name here} and {official name: why it is not needed} of the names with these beginnings."""
     norms, names = {"bn1": "norm1"}, {"conv1.weight": "conv1.weight"}
     for index in range(len(WIDTHS) * DEPTH):
         stage, place = divmod(index, DEPTH)

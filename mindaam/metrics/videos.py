@@ -27,7 +27,8 @@ def total_variation(maps, others):
 def summary(rows):
     """{"CC_moving", "CC_cut", "CC_static", "flicker_static"}: means over videos.
 
-    rows: one (kind, maps [T,h,w], truths [T,h,w]) per video. Pans, zooms and shake move; flicker is of static videos.
+    rows: one (kind, maps [T,h,w], ground truth [T,h,w]) per video. Pans, zooms and shake move; flicker is of static
+    videos.
     """
     groups = {"moving": ("pan", "zoom", "shake"), "cut": ("cut",), "static": ("static",)}
     scores = {}

@@ -54,7 +54,7 @@ class TemporalConfig(Schema):
 
     taps: those depths, 0 (shallow) to 3 (deep). frames: time points of the learned time embedding, which is resampled
     for videos of another length. heads, mlp_ratio: of the attention along time and of its feed-forward. steps: how many
-    Lie-Trotter steps of length 1/steps are taken, all with the same kernel and rates. clip: frames that the model sees
+    Lie-Trotter steps of length 1/steps are taken, all with the same kernel and rates. clip: frames that the model takes
     at once, in training and in prediction.
     """
 

@@ -3,7 +3,7 @@
 A map is one density per image, shaped [B,1,H,W] or [B,H,W]; its sum need not be 1, each term normalizes what it
 needs. Every term is computed in float32 for inputs of any precision, because sums over a hundred thousand pixels do not
 fit half precision. The reductions are those of the released code: over each image first, then the mean over the images,
-so that each image has the same weight, whatever its mass.
+so that each image has the same weight.
 """
 
 import mindspore as ms
