@@ -1,4 +1,4 @@
-"""`mindaam predict`: photographs, films and a sentence in, overlays and maps out."""
+"""`mindaam predict`: overlays and maps of images and videos for a prompt."""
 
 import os
 from collections import deque
@@ -13,20 +13,20 @@ from mindaam.cli.terminal import progress
 from mindaam.files import prepare_folder
 from mindaam.streams import print_line, print_message
 
-KINDS = "Any of: overlay (heat map on the picture), map (8-bit grey), npy (density that sums to 1)."
-CONDITION = "A known viewing condition, in its place, or one of the prompts that the model's checkpoint brings."
-MODEL = "A model, its .safetensors checkpoint, or a run's folder."
-START, END = "Films: from this second on.", "Films: up to this second."
-EVERY, FPS = "Films: only every Nth frame.", "Films: at most so many frames a second."
-AUDIO = "Films: auto (the film's sound is heard if the model can), off, or a sound file to be heard in its place."
-TRACK, GATE = "Films: which sound track, counted from 0.", "Films: draw how far the sound counted, over time."
+KINDS = "Any of: overlay (heat map on the image), map (8-bit gray), npy (density that sums to 1)."
+CONDITION = "A built-in viewing condition, or a prompt name of the checkpoint, instead of --prompt."
+MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run."
+START, END = "Videos: start time in seconds.", "Videos: end time in seconds."
+EVERY, FPS = "Videos: every Nth frame only.", "Videos: at most this many frames per second."
+AUDIO = "Videos: auto (use the audio track if the model supports it), off, or an audio file to use instead."
+TRACK, GATE = "Videos: index of the audio track, from 0.", "Videos: plot the audio gate over time."
 
 
 def predict(
-    inputs: Annotated[list[Path], Argument(metavar="INPUT", help="Photographs, films, or folders of them.")],
-    out: Annotated[Path, Option("-o", "--out", metavar="DIR", help="Folder for the results; made if need be.")],
+    inputs: Annotated[list[Path], Argument(metavar="INPUT", help="Images, videos, or folders of them.")],
+    out: Annotated[Path, Option("-o", "--out", metavar="DIR", help="Output folder; created if it does not exist.")],
     model: Annotated[str | None, Option(metavar="NAME|PATH", help=MODEL)] = None,
-    prompt: Annotated[str | None, Option(metavar="TEXT", help="Who is looking and why, in your words.")] = None,
+    prompt: Annotated[str | None, Option(metavar="TEXT", help="Description of the viewer and the task.")] = None,
     condition: Annotated[str | None, Option(metavar="NAME", help=CONDITION)] = None,
     save: Annotated[str, Option(metavar="KINDS", help=KINDS)] = "overlay,map",
     start: Annotated[float, Option(metavar="SECONDS", help=START)] = 0.0,
@@ -37,7 +37,7 @@ def predict(
     audio_track: Annotated[int, Option(metavar="N", help=TRACK)] = 0,
     plot_gate: Annotated[bool, Option("--plot-gate", help=GATE)] = False,
 ):
-    """Predict where people look in photographs and films; without a sentence, people who look freely."""
+    """Predict where people look in images and videos (default: free viewing)."""
     from mindaam.data.videos.reading import Pick, checked_pick
     from mindaam.inference import results
 

@@ -11,7 +11,7 @@ from mindaam.streams import plain, print_message
 
 @contextmanager
 def notices_said():
-    """Inside it, what the library warns of as a Notice is a sentence like any other, once for each."""
+    """A context in which each Notice of the library is printed once, like other messages."""
     with warnings.catch_warnings():
         usual = warnings.showwarning
 
@@ -27,49 +27,49 @@ def notices_said():
 
 
 class Quiet:
-    """Progress that is not shown."""
+    """Progress that is not displayed."""
 
     def step(self, name):
-        """The turn of the piece of work called `name`."""
+        """Starts the item called `name`."""
 
     def within(self, frames, seconds, length):
-        """In a film: `frames` done, up to its second `seconds` of `length` (None: unknown)."""
+        """Within a video: `frames` done, up to second `seconds` of `length` (None: unknown)."""
 
 
 class Bars:
-    """Progress as a bar of the pieces of work, and below it one for the film that is being done."""
+    """Progress as one bar of the items, and below it one of the current video."""
 
     def __init__(self, bars, total, start):
         self._bars, self._begun = bars, False
         self._pieces = bars.add_task(start, total=total, note=f"0/{total}")
-        self._total, self._done, self._film, self._since = total, 0, None, 0.0
+        self._total, self._done, self._video, self._since = total, 0, None, 0.0
 
     def step(self, name):
-        """The turn of the piece of work called `name`."""
+        """Starts the item called `name`."""
         self._done += self._begun
         self._begun = True
         note = f"{self._done}/{self._total}"
         self._bars.update(self._pieces, description=plain(name), completed=self._done, note=note)
-        if self._film is not None:
-            self._bars.remove_task(self._film)
-            self._film = None
+        if self._video is not None:
+            self._bars.remove_task(self._video)
+            self._video = None
 
     def within(self, frames, seconds, length):
-        """In a film: `frames` done, up to its second `seconds` of `length` (None: unknown)."""
-        if self._film is None:
-            self._film, self._since = self._bars.add_task("", total=length, note=""), perf_counter()
+        """Within a video: `frames` done, up to second `seconds` of `length` (None: unknown)."""
+        if self._video is None:
+            self._video, self._since = self._bars.add_task("", total=length, note=""), perf_counter()
             self._first = frames
         passed = perf_counter() - self._since
         pace = f", {(frames - self._first) / passed:.1f} frames/s" if frames > self._first else ""
         whole = f"/{length:.1f}" if length else ""
-        self._bars.update(self._film, completed=seconds, note=f"{seconds:.1f}{whole} s{pace}")
+        self._bars.update(self._video, completed=seconds, note=f"{seconds:.1f}{whole} s{pace}")
 
 
 @contextmanager
 def progress(total, start):
-    """Progress over `total` pieces of work, on a terminal only; `start` says what happens before the first.
+    """Progress over `total` items, on a terminal only; `start` describes the work before the first.
 
-    Gives Bars, or Quiet where nobody would see them.
+    Yields Bars, or Quiet if stderr is not a terminal.
     """
     if not sys.stderr.isatty():
         yield Quiet()
@@ -77,7 +77,7 @@ def progress(total, start):
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    named = TextColumn("{task.description}", markup=False)  # a name may look like markup
+    named = TextColumn("{task.description}", markup=False)  # a name may contain markup
     columns = named, BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         yield Bars(bars, total, start)
@@ -85,7 +85,7 @@ def progress(total, start):
 
 @contextmanager
 def transfer_line(name):
-    """A line for a file that is coming in, on a terminal only; gives a function of (bytes so far, bytes in all)."""
+    """A progress line of a download, on a terminal only; yields a function of (bytes done, bytes in total)."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return
@@ -103,7 +103,7 @@ def transfer_line(name):
         tasks = []
 
         def report(done, total):
-            if not tasks:  # speed counts from here: what an earlier attempt brought is no speed
+            if not tasks:  # the speed excludes bytes of an earlier attempt
                 tasks.append(bar.add_task(plain(name), total=total, completed=done))
             bar.update(tasks[0], completed=done, total=total)
 
