@@ -42,7 +42,7 @@ def config():
     return configuration("part=3")
 
 
-def test_the_table_sums_to_the_models_parameter_rows(video):
+def test_the_table_sums_to_the_models_parameters(video):
     *rows, total = parameter_rows(video)
     parameters = [parameter for _, parameter in stored_parameters(video)]
     assert total[:2] == ("all", sum(each.size for each in parameters))
