@@ -51,9 +51,7 @@ def stand_in(start):
             'fetch it with "git lfs pull", or from the download link of the page',
         )
     if _MARKUP.match(text) or (text.startswith(b"<?xml") and b"<html" in text.lower()):
-        return FileKind(
-            "a web page, possibly a login page", "open it in a browser and fetch the file it links to"
-        )
+        return FileKind("a web page, possibly a login page", "open it in a browser and fetch the file it links to")
     if text.startswith(b"<?xml") or (text.startswith(b"<") and _is_text(start)):
         return FileKind("an XML file, such as an error response of a server", "read it, and fetch the file again")
     if start[_SAFETENSORS : _SAFETENSORS + 1] == b"{" and not text.startswith(b"{"):
