@@ -58,7 +58,7 @@ def predict(
 
 
 class Asked(NamedTuple):
-    """What the options want of films: their frames; "auto", "off" or the Path of a sound file; the sound track."""
+    """What the options want of videos: their frames; "auto", "off" or the Path of an audio file; the audio track."""
 
     pick: object
     audio: str | Path
@@ -71,18 +71,18 @@ def _sound_asked(audio, track, jobs):
     from mindaam.errors import ConfigError
 
     if track < 0:
-        raise ConfigError(f"sound tracks are counted from 0, there is none number {track}; change --audio-track")
+        raise ConfigError(f"audio tracks are counted from 0, there is none number {track}; change --audio-track")
     if audio in ("auto", "off"):
         return audio, track
-    require_file(audio, "sound file")
+    require_file(audio, "audio file")
     films = sum(job.is_video for job in jobs)
     if films != 1:
-        raise ConfigError(f"a sound file belongs to one film, and {films} were named; give one, or leave --audio out")
+        raise ConfigError(f"an audio file belongs to one video, and {films} were named; give one, or leave --audio out")
     return Path(audio), track
 
 
 def _predict_all(jobs, out, model, prompt, condition, asked, batch):
-    """Does the jobs of the Batch; a bad photograph or film is reported and passed over, whatever is wrong with it.
+    """Does the jobs of the Batch; a bad image or video is reported and skipped, whatever is wrong with it.
 
     Returns pairs of a job with results and what became of its sound (a few words or None), and the sentence used.
     """
@@ -114,7 +114,7 @@ def _predict_all(jobs, out, model, prompt, condition, asked, batch):
 
 
 def _predict_image(job, predictor, sentence, asked, shown):
-    """Writes a photograph's results; what makes it unusable is raised. Returns no problems, and nothing of sound."""
+    """Writes an image's results; what makes it unusable is raised. Returns no problems, and nothing of sound."""
     from mindaam.data import media
     from mindaam.inference import results
 
@@ -126,7 +126,7 @@ def _predict_image(job, predictor, sentence, asked, shown):
 
 
 def _predict_video(job, predictor, sentence, asked, shown):
-    """Writes a film's results; what makes it unusable is raised.
+    """Writes a video's results; what makes it unusable is raised.
 
     Returns what went wrong along the way, and what became of its sound.
     """
@@ -168,14 +168,14 @@ def _predict_video(job, predictor, sentence, asked, shown):
 
 
 def _heard(film, info, config, asked):
-    """The film's sound as the options want it: Heard, what becomes of it in a few words, what went wrong."""
+    """The video's sound as the options want it: Heard, what becomes of it in a few words, what went wrong."""
     from mindaam.errors import InputError
     from mindaam.inference.audio_stream import open_audio_stream, unheard_because
     from mindaam.inference.videos import Heard
 
     own = asked.audio in ("auto", "off")
     if own and info.has_audio and asked.track >= info.audio_tracks:
-        there = f"{info.audio_tracks} sound track{'s' if info.audio_tracks > 1 else ''}, counted from 0"
+        there = f"{info.audio_tracks} audio track{'s' if info.audio_tracks > 1 else ''}, counted from 0"
         return Heard(), "not listened to", [f"{film} has {there}, and none number {asked.track}; change --audio-track"]
     kept = Heard(track=asked.track)
     if asked.audio == "off":

@@ -20,7 +20,7 @@ from mindaam.zoo.checksums import CHECKSUM
 FOLDER, POINTER = "checkpoints", "latest"
 MODEL = "model_config"  # entry of a file's metadata: the whole ModelConfig; runs of before have their own alone
 OPTIMIZER, AVERAGE = "optimizer.", "ema."  # how the names of moments and averages begin
-MOMENTS = (OPTIMIZER, "first_moment.", "second_moment.")  # those of runs on films have no name before the moment's
+MOMENTS = (OPTIMIZER, "first_moment.", "second_moment.")  # those of runs on videos have no name before the moment's
 SHOWN = 5  # faults that a refusal shows
 _NAME = re.compile(r"step-(\d{8,})\.safetensors")
 

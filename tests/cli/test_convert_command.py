@@ -59,7 +59,7 @@ def test_a_file_that_is_there_is_replaced_only_by_force(mindaam, folder):
     source, target = folder / "in.safetensors", folder / "out.safetensors"
     target.write_bytes(b"mine")
     code, out, err = mindaam("convert", "--kind", "dinov3", source, target)
-    assert code == 2 and out == "" and "is there already" in err and target.read_bytes() == b"mine"
+    assert code == 2 and out == "" and "already exists" in err and target.read_bytes() == b"mine"
     assert mindaam("convert", "--kind", "dinov3", source, target, "--force")[0] == 0
     assert read_metadata(target)["name"] == "tiny"
 
@@ -88,7 +88,7 @@ def test_names_are_allowed_one_by_one(mindaam, folder):
         (["--kind", "dinov3", "in.safetensors", "no/out.safetensors"], "there is no folder"),
         (["--kind", "dinov3", "in.safetensors", "in.safetensors", "--force"], "is the file to be converted"),
         (["--kind", "dinov3", "nowhere.pth", "out.safetensors"], "cannot read nowhere.pth"),
-        (["--kind", "dinov3", "cut.safetensors", "out.safetensors"], "cut short or damaged"),
+        (["--kind", "dinov3", "cut.safetensors", "out.safetensors"], "truncated or damaged"),
         (["--kind", "dinov2", "in.safetensors", "out.safetensors"], "give --kind dinov3"),
         (["--kind", "dinov3", "--name", "twin", "in.safetensors", "out.safetensors"], "that is tiny, not twin"),
         (["in.safetensors", "out.safetensors"], "--kind"),

@@ -68,7 +68,7 @@ def test_parts(mindaam, film, tmp_path, options, times):  # noqa: F811
 def spoil(kind, film):
     """Puts a bad film in the place of the good one."""
     if kind == "text":
-        film.write_text("no film\n" * 40)
+        film.write_text("no video\n" * 40)
     elif kind == "cut in its header":
         film.write_bytes(film.read_bytes()[:200])
     elif kind == "empty":
@@ -90,7 +90,7 @@ def test_a_damaged_film_gives_what_decodes_and_says_where_it_broke(mindaam, tmp_
     whole = make_clip(tmp_path / "w.mkv", [draw.integers(0, 255, (48, 64, 3), np.uint8) for _ in range(100)])
     (cut := tmp_path / "cut.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     code, out, err = mindaam(cut, "-o", tmp_path / "out")
-    assert code == 2 and "damaged or cut short at second" in one_sentence(err) and "1 film" in out
+    assert code == 2 and "damaged or truncated at second" in one_sentence(err) and "1 video" in out
     assert len(list(read_frames(tmp_path / "out/cut.overlay.mp4"))) > 30
 
 

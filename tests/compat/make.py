@@ -149,8 +149,8 @@ def read_data():
                 if hasattr(reader, "clip"):
                     sample = reader.clip(0, range(0, 12, 4))
                     if root == "packs":
-                        assert reader.pack.sound_rate(reader.entries[0][0]) == 16000
-                        arrays[f"{key}/sound"] = reader.pack.sound(reader.entries[0][0], -100, 8000)
+                        assert reader.pack.audio_rate(reader.entries[0][0]) == 16000
+                        arrays[f"{key}/sound"] = reader.pack.audio(reader.entries[0][0], -100, 8000)
                     arrays[f"{key}/times"] = sample.times
                     facts[key]["frames"] = [reader.frames(each) for each in range(len(reader))]
                     arrays[f"{key}/fixations"] = sample.fixations[1]

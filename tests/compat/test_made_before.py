@@ -127,7 +127,7 @@ def test_samples_are_the_same(corpus, values):
             assert [reader.frames(each) for each in range(len(reader))] == facts["frames"]
             np.testing.assert_allclose(sample.times, values[f"{key}/times"], rtol=1e-9)
         if f"{key}/sound" in values:
-            audio = reader.pack.sound(reader.entries[0][0], -100, 8000)
+            audio = reader.pack.audio(reader.entries[0][0], -100, 8000)
             np.testing.assert_allclose(audio, values[f"{key}/sound"], rtol=0, atol=1e-7)
 
 

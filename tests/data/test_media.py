@@ -121,7 +121,7 @@ def test_missing_empty_folder_and_foreign_files(tmp_path):
     (tmp_path / "empty.jpg").touch()
     assert "is empty" in refused(tmp_path / "empty.jpg")
     (tmp_path / "text.jpg").write_text("not a picture at all")
-    assert "not a picture" in refused(tmp_path / "text.jpg")
+    assert "not an image" in refused(tmp_path / "text.jpg")
     # A real picture in a format that is left out on purpose: Pillow would hand it to Ghostscript.
     Image.new("RGB", (4, 4)).save(tmp_path / "script.jpg", format="EPS")
     assert "a PostScript drawing" in refused(tmp_path / "script.jpg")
@@ -146,7 +146,7 @@ def test_a_truncated_file_is_an_error_not_half_a_picture(tmp_path, suffix, kept)
     Image.fromarray(noise).save(path)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
-    assert "damaged" in (message := refused(path)) or "not a picture" in message
+    assert "damaged" in (message := refused(path)) or "not an image" in message
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -157,7 +157,7 @@ def test_a_large_truncated_jpeg_is_an_error(tmp_path, progressive, kept):
     Image.fromarray(noise).save(path, progressive=progressive)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
-    assert "cut short" in refused(path)
+    assert "truncated" in refused(path)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".gif", ".bmp"])

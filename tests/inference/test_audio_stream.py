@@ -83,7 +83,7 @@ def config(audio=True, sound=PAPER):
 
 def test_why_a_film_is_not_heard():
     assert unheard_because(config(audio=None), 1) == "the model small has no branch for sound"
-    assert unheard_because(config(), 0) == "the film has none"
+    assert unheard_because(config(), 0) == "the video has none"
     assert "zoo fetch wav2clip" in unheard_because(config(), 1)
 
 

@@ -31,7 +31,7 @@ from mindaam.training.run import train
 from mindaam.training.starting import open_audio_encoding
 from mindaam.training.tasks import corpus as task_corpus
 from mindaam.training.tasks.corpus import CorpusTask, require_temporal
-from mindaam.training.tasks.corpus_config import CorpusConfig, load_corpus_config
+from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.training.tasks.corpus_objective import PARTS, SHARED, SOUND, TEMPORAL, optimizers
 from mindaam.zoo.factory import create_model
 from tests.data.datasets import image_trees
@@ -132,23 +132,23 @@ def test_old_data_are_mixed_in_where_they_are(tmp_path, monkeypatch, place, says
     image_trees.build("cat2000", "official", mine / "CAT2000")
     image_trees.build("osie", "official", old / "OSIE")
     changes = [f"data_root={mine}"]
-    corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
+    corpus, weights = open_data(CorpusConfig.load(FINE_TUNING, changes), False, Line())
     assert (list(corpus.train), weights) == (["cat2000"], {})
     assert Line.said == [f"no old data are mixed in: {says}"]
 
     (tmp_path / "empty").mkdir()
     for where, why in (("empty", "contains no pack, gaze folder or dataset"), ("mine", "are trained on anyway")):
         monkeypatch.setenv("MINDAAM_GAZE", str(tmp_path / where))
-        corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
+        corpus, weights = open_data(CorpusConfig.load(FINE_TUNING, changes), False, Line())
         assert (list(corpus.train), weights) == (["cat2000"], {}) and why in Line.said.pop()
     with pytest.raises(InputError, match="contains no pack"):
-        open_data(load_corpus_config(FINE_TUNING, [*changes, f"mix.data_root={tmp_path / 'empty'}"]), False, Line())
+        open_data(CorpusConfig.load(FINE_TUNING, [*changes, f"mix.data_root={tmp_path / 'empty'}"]), False, Line())
 
     monkeypatch.setenv("MINDAAM_GAZE", str(old))
-    corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
+    corpus, weights = open_data(CorpusConfig.load(FINE_TUNING, changes), False, Line())
     assert set(corpus.train) == {"cat2000", "osie"} and weights["osie"] > 0 and len(Line.said) == 1
     with pytest.raises(InputError, match="gone is not a folder"):  # one that is named must be there
-        open_data(load_corpus_config(FINE_TUNING, [*changes, "mix.data_root=gone"]), False, Line())
+        open_data(CorpusConfig.load(FINE_TUNING, [*changes, "mix.data_root=gone"]), False, Line())
 
 
 def test_an_unknown_set_is_named(tmp_path):

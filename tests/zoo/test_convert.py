@@ -410,7 +410,7 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_the_work(tmp_path):
     files.check_target(tmp_path / "nowhere", there, force=True)
     os.link(source, tmp_path / "same.safetensors")
     for target, force, message in (
-        (there, False, "is there already; .* --force"),
+        (there, False, "already exists; .* --force"),
         (source, True, "is the file to be converted"),
         (tmp_path / "same.safetensors", True, "is the file to be converted"),
         (tmp_path / "out.pth", False, "does not end in .safetensors"),

@@ -17,7 +17,7 @@ _DOTTED = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")  # 1.234, as people write it w
 
 
 class Row(NamedTuple):
-    """A fixation as the table has it. line: in the file, from 1. stimulus: what it calls the picture or film. t_ms:
+    """A fixation as the table has it. line: in the file, from 1. stimulus: what it calls the image or video. t_ms:
     its start, duration_ms: how long it was; None where the table does not say. order: as text, or empty."""
 
     line: int
@@ -47,7 +47,7 @@ def read_table(path, named=None):
     """The Table in a text file as `table_text.read_cells` takes it. named: {role: column} of columns to be taken.
 
     Where the cut is no comma, numbers may have a decimal comma. Times are in the unit that their column's name has. A
-    row without x or y has no gaze and is left out, and so is gaze on no stimulus, unless it is most of it, which is
+    row without x or y has no gaze and is skipped, and so is gaze on no stimulus, unless it is most of it, which is
     refused; a duration or start that is missing is None. Of rows one after the
     other that say the same of viewer, stimulus, condition, place, duration and number of the fixation, as samples of a
     tracker do, the first is taken. Raises InputError for a file that is no such table, has no column for the image, x
@@ -74,7 +74,7 @@ def read_table(path, named=None):
         first = next(row for row in seen if row.stimulus in NAMELESS)
         raise InputError(
             f"{path}, line {first.line}: the column image is empty, as in {len(seen) - len(rows)} of {len(seen)} rows; "
-            "each row must name its picture or film"
+            "each row must name its image or video"
         )
     kept = [row for place, row in enumerate(rows) if not place or not _same(rows[place - 1], row)]
     return Table(kept, columns, len(read) - len(seen), len(rows) - len(kept), len(seen) - len(rows))

@@ -29,16 +29,16 @@ def read_index(path, contents):
     there are not, bytes beyond a shard's end.
     """
     if file_sha256(path) != contents.index.sha256:
-        raise InputError(f"{path} is damaged; copy it again, or pack the data set again")
+        raise InputError(f"{path} is damaged; copy it again, or pack the dataset again")
     try:
         _require_plain(path)
         with np.load(path, allow_pickle=False) as arrays:
             index = {name: arrays[name] for name in arrays}
     except _DAMAGE as error:
-        raise InputError(f"{path} cannot be read ({error}); pack the data set again") from error
+        raise InputError(f"{path} cannot be read ({error}); pack the dataset again") from error
     wrong = _wrong(index, contents)
     if wrong:
-        raise InputError(f"{path} is damaged ({wrong}); copy it again, or pack the data set again")
+        raise InputError(f"{path} is damaged ({wrong}); copy it again, or pack the dataset again")
     return index
 
 

@@ -16,13 +16,13 @@ from mindaam.training.reporting.dry_run import outline
 from mindaam.training.reporting.progress import clock
 from mindaam.training.step import TrainStep
 from mindaam.training.tasks import phases_scores
-from mindaam.training.tasks.phases_config import PhasesConfig, load_phases_config
+from mindaam.training.tasks.phases_config import PhasesConfig
 from mindaam.training.tasks.phases_objective import TERMS, AdaptedBlocks, PhaseObjective, cached_taps, frozen_outputs
 from mindaam.training.tasks.task import Part, Scored, Task
 from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.weights import load_backbone
 
-CONFIG, load = PhasesConfig, load_phases_config
+CONFIG = PhasesConfig
 KIND = "images"  # of all steps
 PLACE = ("phase", "epoch")  # columns: the phase's name, and the epoch within it, from 1
 

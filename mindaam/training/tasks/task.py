@@ -1,8 +1,8 @@
 """The contract between the training core and what is learned: a run calls a Task, and knows nothing else of it.
 
-A task's module has, beside its Task, a `load(path, assignments, *, tiny, begun, say)` that gives its RunConfig, an
-`open_task(config, setup)` that gives its Task, and a `dry_run(config)` that gives the text of `--dry-run`. Nothing
-here needs MindSpore: what feeds a task makes Parts in processes that have none.
+A task's module has, beside its Task, CONFIG, its RunConfig; `open_task(config, setup)`, which gives its Task; and
+`dry_run(config)`, the text of `--dry-run`. Nothing here needs MindSpore: what feeds a task makes Parts in processes
+that have none.
 """
 
 from pathlib import Path
@@ -63,7 +63,7 @@ class Scored(NamedTuple):
 class Task(Protocol):
     """What is learned, from which data. Places are SamplerStates (epoch, step), the place of the step that comes next.
 
-    A task derives from it and leaves out what it has not: what has a body here does nothing.
+    A task derives from it and omits what it does not need: what has a body here does nothing.
 
     config: its RunConfig; model: the Cell whose parameters are trained.
     terms: what its objectives return, "loss" first and "cc" among them: columns of metrics.csv; columns: the labels of
@@ -72,7 +72,7 @@ class Task(Protocol):
     their state. fingerprint: of the data, which a resume must find again; scoring: plain values on which scores depend
     beside the configuration: a best score counts after a resume only under the same.
     ema: Ema or None; loss_scale: LossScale or None; header: {str: str}, further entries of a saved model's header.
-    left_out: lines on data that are left out.
+    left_out: lines on data that are skipped.
     """
 
     config: object

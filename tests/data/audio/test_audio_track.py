@@ -449,7 +449,7 @@ def test_sound_whose_recorder_set_the_clock_back_is_beside_its_pictures(tmp_path
 
 
 def test_what_has_no_sound(tmp_path):
-    with pytest.raises(NoAudio, match="has no sound; give a film with sound"):
+    with pytest.raises(NoAudio, match="has no sound; give a video with sound"):
         AudioTrack(make_clip(tmp_path / "a.mp4", pictures(3)))
     for name, data in (
         ("a.wav", b"RIFF1234WAVE"),

@@ -171,7 +171,7 @@ def test_tables_that_lack_a_picture(copied, tmp_path):
     split = next(each.split for each in found.stimuli if each.name.endswith("new.jpg"))
     readers = [open_found(found, split, GroundTruth(source=source)) for source in ("fixations", "maps")]
     place = readers[0].entries.index(("Targets/tower/new.jpg", "free_viewing"))
-    assert "allImages_*.mat lack the picture Targets/tower/new.jpg" in refused(image_sample, readers[0], place)
+    assert "allImages_*.mat lack the image Targets/tower/new.jpg" in refused(image_sample, readers[0], place)
     assert image_sample(readers[1], place).fixations is None
 
 
@@ -208,8 +208,8 @@ def test_maps_and_gaze_without_their_picture_are_damage_of_the_set(copied, tmp_p
     (folder / "ALLSTIMULI/i1005219801.jpeg").unlink()
     found = find_set(tmp_path, "mit1003")
     assert sorted((each.path, each.reason) for each in found.problems) == [
-        ("ALLFIXATIONMAPS/i1005219801_fixMap.jpg", "the map has no picture"),
-        ("ALLFIXATIONMAPS/i1005219801_fixPts.jpg", "the file of fixations has no picture"),
+        ("ALLFIXATIONMAPS/i1005219801_fixMap.jpg", "the map has no image"),
+        ("ALLFIXATIONMAPS/i1005219801_fixPts.jpg", "the file of fixations has no image"),
     ]
     assert "has no picture (1 more)" in refused(open_found, found, "train")
     assert len(open_found(found, "train", skip_damaged=True)) == 2
@@ -242,7 +242,7 @@ FILM_DAMAGE = {
     "an empty frame": (lambda f: empty(f / FRAMES / "0007.png"), "1 frame is empty (0 bytes): 7"),
     "empty frames": (lambda f: [empty(f / FRAMES / f"000{n}.png") for n in (6, 8)], "2 frames are empty (0 bytes): 6"),
     "a missing frame": (lambda f: remove(f / FRAMES / "0007.png"), "frames are missing from number 7 on"),
-    "no maps": (lambda f: remove(f / TRUTH / "maps"), "the film has no maps"),
+    "no maps": (lambda f: remove(f / TRUTH / "maps"), "the video has no maps"),
     "an empty map": (lambda f: empty(f / TRUTH / "maps/0008.png"), "the maps of 1 frame is empty (0 bytes): 8"),
     "a map too many": (lambda f: shutil.copy(f / TRUTH / "maps/0008.png", f / TRUTH / "maps/0010.png"),
                        "the maps of 1 frame is without the frame: 10"),
@@ -294,8 +294,8 @@ def test_a_film_shorter_than_what_is_skipped(copied, tmp_path):
         for number in range(1, 5):
             shutil.copy(source / f"{number:04}.png", folder / f"annotation/0002/{kind}")
     found = find_set(tmp_path, "dhf1k")
-    assert [(each.path, each.reason) for each in found.problems] == [("video/002.AVI", "the film has no frames")]
-    assert "002.AVI: the film has no frames" in refused(open_found, found, "train")
+    assert [(each.path, each.reason) for each in found.problems] == [("video/002.AVI", "the video has no frames")]
+    assert "002.AVI: the video has no frames" in refused(open_found, found, "train")
     assert len(open_found(found, "train", skip_damaged=True)) == 2
 
 
@@ -304,7 +304,7 @@ def test_gaze_of_films_that_is_missing_matters_only_to_fixations(copied, tmp_pat
     (folder / "fixation/animal_alpaca01/Data.mat").unlink()
     found, maps = find_set(tmp_path, "ledov"), GroundTruth(source="maps")
     fixations = GroundTruth(source="fixations")
-    assert "the film has no fixations" in refused(open_found, found, "train", fixations)
+    assert "the video has no fixations" in refused(open_found, found, "train", fixations)
     clip = open_found(found, "train", maps).clip(0, [0, 1])
     assert [each.shape for each in clip.fixations] == [(0, 2), (0, 2)] and clip.density.shape == (2, 32, 48)
     assert len(open_found(found, "train", fixations, skip_damaged=True)) == 1

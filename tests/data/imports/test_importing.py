@@ -30,7 +30,7 @@ def photos(tmp_path):
     folder.mkdir()
     for name, size in SIZES.items():
         Image.new("RGB", size, (200, 100, 50)).save(folder / name)
-    (folder / "notes.txt").write_text("not a picture")
+    (folder / "notes.txt").write_text("not an image")
     return folder
 
 
@@ -307,7 +307,7 @@ def test_options_that_do_not_fit(photos, wanted, says):
 
 @pytest.mark.parametrize("name", ["a\nb", "\udc80", ".hidden"])
 def test_a_name_that_no_gaze_folder_may_have(photos, tmp_path, name):
-    with pytest.raises(OutputError, match="known by its name; name another place") as caught:
+    with pytest.raises(OutputError, match="known by its name; choose another folder") as caught:
         import_gaze(photos, write(photos, TABLE), tmp_path / name)
     assert str(caught.value).isprintable()
 
@@ -383,8 +383,8 @@ def test_sounds_beside_films_are_brought_along(films):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("film,x,y\na,1,2\n", "has no starts of fixations on films"),
-        ("film,x,y,t_ms\na,1,2,.\na,1,2,\n", "has no starts of fixations on films"),
+        ("film,x,y\na,1,2\n", "has no starts of fixations on videos"),
+        ("film,x,y,t_ms\na,1,2,.\na,1,2,\n", "has no starts of fixations on videos"),
         ("film,x,y,t_ms\na,1,2,99000\n", "1 of 1 fixations are not within their film's time, the first on line 2"),
         ("film,x,y,t\n" + "".join(f"a,1,2,0.{k}\n" for k in range(4)) * 3, "--columns t_s=t"),
     ],

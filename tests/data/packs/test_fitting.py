@@ -8,9 +8,9 @@ from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.datasets.opening import open_found
 from mindaam.data.datasets.published import find_set
 from mindaam.data.datasets.readers.packed import open_packed
+from mindaam.data.packs.contents import Header
 from mindaam.data.packs.fitting import require_fit, require_truth
 from mindaam.data.packs.packing import pack
-from mindaam.data.packs.shards import Header
 from mindaam.errors import ConfigError, InputError
 from tests.data.datasets import image_trees, video_trees
 

@@ -13,8 +13,8 @@ from mindaam.data.datasets.opening import open_found
 from mindaam.data.datasets.published import find_set
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.datasets.readers.packed import open_packed
+from mindaam.data.packs.pack import Pack
 from mindaam.data.packs.packing import header_of, pack, target_of
-from mindaam.data.packs.shards import Pack
 from mindaam.errors import ConfigError, InputError, OutputError
 from tests.data.datasets import image_trees, video_trees
 
@@ -46,7 +46,7 @@ def damaged_pictures(pictures_root, tmp_path):
     """A reader whose second picture was cut short after it was opened."""
     shutil.copytree(pictures_root / "MIT1003", tmp_path / "data/MIT1003")
     reader = reader_of(tmp_path / "data", "mit1003")
-    path = reader.picture_path(1)
+    path = reader.image_path(1)
     path.write_bytes(path.read_bytes()[:700])
     return reader
 
@@ -61,7 +61,7 @@ def test_the_target_is_named_after_set_and_split(pictures_root, tmp_path):
     reader = reader_of(pictures_root, "mit1003")
     assert target_of(reader, tmp_path) == tmp_path / "mit1003.train"
     (tmp_path / "mit1003.train").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(OutputError, match="is there already; name another folder for the packs"):
+    with pytest.raises(OutputError, match="already exists; choose another folder for the packs"):
         target_of(reader, tmp_path)
 
 
@@ -92,7 +92,7 @@ def test_a_process_reads_the_same(pictures_root, tmp_path):
 
 
 def test_damaged_pictures_refuse_the_whole_pack_and_leave_nothing(damaged_pictures, tmp_path):
-    with pytest.raises(InputError, match="is damaged or cut short"):
+    with pytest.raises(InputError, match="is damaged or truncated"):
         pack(damaged_pictures, tmp_path / "packs/mit", SIZE, workers=0)
     assert not (tmp_path / "packs/mit").exists()
 
@@ -104,7 +104,7 @@ def test_damaged_pictures_are_left_out_by_name_when_asked(damaged_pictures, tmp_
     )
     name = damaged_pictures.entries[1][0]
     [(left_out, why)] = got.left_out
-    assert (got.records, left_out, len(told)) == (2, name, 3) and name in why and "cut short" in why
+    assert (got.records, left_out, len(told)) == (2, name, 3) and name in why and "truncated" in why
     packed = open_packed(tmp_path / "pack")
     assert packed.entries == [damaged_pictures.entries[0], damaged_pictures.entries[2]]
 
@@ -166,7 +166,7 @@ def test_every_second_frame(films_root, tmp_path):
     np.testing.assert_allclose(clip.density, original.density, atol=original.density.max() / 50)
     for place, points in enumerate(original.fixations):
         np.testing.assert_array_equal(clip.fixations[place], points)
-    assert packed.rate(0) == pytest.approx(reader.rate(0), rel=1e-9)
+    assert packed.file_rate(0) == pytest.approx(reader.file_rate(0), rel=1e-9)
 
 
 @pytest.mark.parametrize("every", [0, -1])
@@ -184,19 +184,19 @@ def test_sound_is_left_out_when_asked(films_root, tmp_path):
 
 
 def cut_frame(root, reader):
-    path = root / "data" / reader.films[0].path / "img_00009.jpg"
+    path = root / "data" / reader.videos[0].path / "img_00009.jpg"
     path.write_bytes(path.read_bytes()[:300])
     return "img_00009.jpg"
 
 
 def cut_map(root, reader):
-    path = next((root / "data").glob(f"annotations/DIEM/{reader.films[0].fields['video']}/maps/eyeMap_00014.jpg"))
+    path = next((root / "data").glob(f"annotations/DIEM/{reader.videos[0].fields['video']}/maps/eyeMap_00014.jpg"))
     path.write_bytes(path.read_bytes()[:200])
     return "eyeMap_00014.jpg"
 
 
 def no_sound(root, reader):
-    path = reader.sound_path(0)
+    path = reader.audio_path(0)
     path.write_bytes(b"RIFF nonsense")
     return path.name
 

@@ -106,7 +106,7 @@ def test_a_short_film_goes_on_with_its_last_frame_when_told():
 )
 def test_the_reason_why_a_film_gives_no_clip_is_said(count, rules, known, why):
     assert problem(count, rules, known) == why
-    with pytest.raises(InputError, match=f"film 3: {why}; leave the film out"):
+    with pytest.raises(InputError, match=f"video 3: {why}; leave the video out"):
         draw_clip(np.random.default_rng(0), 3, count, rules, known)
 
 

@@ -19,7 +19,7 @@ from mindaam.training.checkpoint_content import State
 from mindaam.training.feeding.corpus import described, fingerprint, open_corpus, strata_of
 from mindaam.training.ranks.distributed import ALONE
 from mindaam.training.tasks import corpus as corpus_task
-from mindaam.training.tasks.corpus_config import TINY_RUN, CorpusConfig, load_corpus_config
+from mindaam.training.tasks.corpus_config import TINY_RUN, CorpusConfig
 from tests.data.datasets import video_trees
 from tests.training.corpus_root import FILMS, PICTURES, make_corpus
 
@@ -62,11 +62,11 @@ def test_damage_stops_the_start_and_is_listed_when_it_may_be_skipped(tmp_path):
     root = make_corpus(tmp_path)
     damaged = root / "SALICON/images/train/COCO_train2014_000000000009.jpg"
     damaged.write_bytes(b"")
-    with pytest.raises(InputError, match=r"COCO_train2014_000000000009.jpg: the picture is empty.*--skip-damaged"):
+    with pytest.raises(InputError, match=r"COCO_train2014_000000000009.jpg: the image is empty.*--skip-damaged"):
         open_corpus(root, None, (), GroundTruth())
     corpus = open_corpus(root, None, (), GroundTruth(), skip_damaged=True)
     assert len(corpus.train["salicon"]) == 1
-    assert corpus.skipped == ["salicon: images/train/COCO_train2014_000000000009.jpg: the picture is empty (0 bytes)"]
+    assert corpus.skipped == ["salicon: images/train/COCO_train2014_000000000009.jpg: the image is empty (0 bytes)"]
 
 
 def test_what_is_trained_on_can_be_written_down(root):
@@ -104,30 +104,30 @@ def test_a_warm_start_is_of_free_viewing_only(root):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_bundled_configurations_fit_their_models(name):
-    settings = load_corpus_config(configs_dir() / "train" / f"{name}.yaml")
+    settings = CorpusConfig.load(configs_dir() / "train" / f"{name}.yaml")
     model = model_config(settings.model, settings.preset, changes=settings.model_changes)
     if settings.start is None:
         assert model.temporal.clip == settings.sampling.clip
     for ranks in (1, 2, 4, 8) if "vitl16" in name and "released" not in name else (1,):
-        assert settings.require_ranks(ranks) is None
+        assert settings.problem_with_ranks(ranks) is None
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_each_bundled_configuration_can_be_tried_tiny(name):
-    settings = load_corpus_config(configs_dir() / "train" / f"{name}.yaml", tiny=True)
+    settings = CorpusConfig.load(configs_dir() / "train" / f"{name}.yaml", tiny=True)
     model = model_config(settings.model, settings.preset, changes=settings.model_changes)
     assert model.image_size == (4 * model.encoder.patch,) * 2 and model.temporal.clip == settings.sampling.clip
     size = ["model_changes.image_size=[112,112]"]
-    other = load_corpus_config(configs_dir() / "train" / f"{name}.yaml", size, tiny=True)
+    other = CorpusConfig.load(configs_dir() / "train" / f"{name}.yaml", size, tiny=True)
     assert other.model_changes["image_size"] == [112, 112]
 
 
 def test_steps_that_ranks_cannot_share_are_refused():
-    assert "batch_size: 2 cannot be shared evenly by 4 ranks" in config().require_ranks(4)
-    assert "clips: 1 cannot be shared" in config(sampling={"batch_size": 4}).require_ranks(2)
-    assert config(sampling={"batch_size": 4}).require_ranks(2, films=False) is None
-    assert config(sampling={"clips": 3}).require_ranks(3, pictures=False) is None
-    assert "no multiple of 4" in config(sampling={"batch_size": 12, "clips": 2}, part=4).require_ranks(2)
+    assert "batch_size: 2 cannot be shared evenly by 4 ranks" in config().problem_with_ranks(4)
+    assert "clips: 1 cannot be shared" in config(sampling={"batch_size": 4}).problem_with_ranks(2)
+    assert config(sampling={"batch_size": 4}).problem_with_ranks(2, videos=False) is None
+    assert config(sampling={"clips": 3}).problem_with_ranks(3, images=False) is None
+    assert "not a multiple of 4" in config(sampling={"batch_size": 12, "clips": 2}, part=4).problem_with_ranks(2)
     with pytest.raises(ConfigError, match="must be a multiple of part 3"):
         config(part=3)
 
