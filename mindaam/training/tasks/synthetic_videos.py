@@ -26,7 +26,6 @@ from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.model_files import checkpoint_file
 from mindaam.zoo.weights import checkpoint_config, load_weights, save_trained
 
-
 # ---- configuration ---------------------------------------------------------------------------------------------------
 
 
@@ -157,7 +156,7 @@ def open_task(config, setup):
     encode, origin = sentence_encoder(model.config.text.name).encode, sha256_of(source)
 
     def neck_maps(image):
-        return model.film.maps(model.image_features(image))[0]
+        return model.video.maps(model.image_features(image))[0]
 
     def videos(split):
         def report(variant, done, total, pace):
