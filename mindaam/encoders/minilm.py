@@ -192,7 +192,7 @@ def check_prompt(text, tokenizer=None):
     if not any(token not in ("[CLS]", "[SEP]", "[UNK]") and any(map(str.isalnum, token)) for token in tokens):
         shown = " ".join(text.split())
         shown = shown if len(shown) <= 40 else shown[:40] + "..."
-        raise InputError(f'the prompt "{shown}" contains no word that the text encoder has; write it in English words')
+        raise InputError(f'the prompt "{shown}" has no word known to the text encoder; write it in English words')
 
 
 @lru_cache(maxsize=4)

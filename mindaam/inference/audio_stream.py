@@ -62,11 +62,11 @@ def unheard_because(config, tracks):
     from mindaam.zoo.factory import at_hand
 
     if config.audio is None:
-        return f"the model {config.name} has no branch for sound"
+        return f"the model {config.name} has no audio branch"
     if not tracks:
-        return "the video has none"
+        return "the video has no audio"
     if not at_hand(config.audio.name):
-        return f'the weights of {config.audio.name} are not here ("mindaam zoo fetch {config.audio.name}")'
+        return f'the weights of {config.audio.name} are not installed ("mindaam zoo fetch {config.audio.name}")'
     return None
 
 
@@ -78,7 +78,7 @@ def open_audio_stream(config, path, rate, *, track=0, encoder=None):
     sound, CheckpointError when its encoder's weights are not here, InputError for a file without that sound.
     """
     if config.audio is None:
-        raise ConfigError(f"the model {config.name} has no branch for sound")
+        raise ConfigError(f"the model {config.name} has no audio branch")
     if encoder is None:
         from mindaam import zoo
 

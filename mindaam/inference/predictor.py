@@ -109,9 +109,11 @@ class Predictor:
         sentence = choose_prompt(prompt, condition, self.prompts)
         windows = checked(windows or self.film_windows())
         if windows.length > 1 and self.model.config.temporal is None:
-            raise ConfigError(f"the model {self.model.config.name} sees every frame by itself: windows have one frame")
+            raise ConfigError(
+                f"the model {self.model.config.name} processes frames independently: windows must have one frame"
+            )
         if windows.length == 1 and audio_stream is not None:
-            raise ConfigError("sound is heard in a video: give windows of several frames, or leave the listener out")
+            raise ConfigError("audio needs windows of several frames; give such windows, or no audio_stream")
         return self._stream(frames, sentence, self.embed([sentence]), windows, audio_stream)
 
     def film_windows(self, *, causal=False):
@@ -251,5 +253,5 @@ def _as_image(image):
         got = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
         raise InputError(f"an image must be a path or a uint8 RGB array [H, W, 3], not {got}")
     if not image.size:
-        raise InputError(f"an image of {image.shape[0]} x {image.shape[1]} pixels has nothing to look at")
+        raise InputError(f"an image of {image.shape[0]} x {image.shape[1]} pixels is empty")
     return image

@@ -38,7 +38,7 @@ def parse_kinds(text):
         if kind not in SUFFIXES:
             raise unknown("kind of result", kind, SUFFIXES)
     if not kinds:
-        raise ConfigError(f"no kind of result was named; choose from {', '.join(SUFFIXES)}")
+        raise ConfigError(f"no kind of result was given; choose from {', '.join(SUFFIXES)}")
     return kinds
 
 
@@ -52,7 +52,7 @@ def find_sources(inputs):
         try:
             if not os.path.exists(place):  # unlike Path.exists, it answers for a forbidden or overlong path too
                 fault = fault_of(place)
-                raise InputError(f"{place} {fault}" if fault else f"there is no file or folder {place}; check the path")
+                raise InputError(f"{place} {fault}" if fault else f"{place} does not exist; check the path")
             known = media.IMAGE_SUFFIXES + media.VIDEO_SUFFIXES
             sources += media.list_files(place, known, "images or videos") if os.path.isdir(place) else [place]
         except InputError as error:
@@ -113,7 +113,7 @@ def write(job, image, prediction):
 
 def _collision(first, second, target):
     if same(first, second):
-        return f"{second} is named twice; name it once"
+        return f"{second} is given twice; give it once"
     return (
         f"{first} and {second} would both be written to {target}; rename one of them, "
         "or predict them into different folders"

@@ -176,7 +176,7 @@ class AAM(nn.Cell):
         if embeddings is None:
             return None
         if not clip:
-            raise InputError("audio belongs to the frames of one video; set clip=True, or give no audio")
+            raise InputError("audio belongs to the frames of one video; set clip=True, or remove the audio")
         embeddings = np.asarray(embeddings, np.float32)
         windows = () if config.sound.fusion == "released" else (config.sound.tokens,)
         wanted = (batch, *windows, config.audio.width)

@@ -116,7 +116,7 @@ def failed(task, state, part, means, norm, folder, world):
     )
     return TrainingError(
         f"the loss is {means['loss']}, its gradient {norm}, at step {state.number + 1} ({part.source}: "
-        f"{', '.join(part.names[:3])}); the run stopped, {place} has the batch: go on from the last checkpoint with "
+        f"{', '.join(part.names[:3])}); the run stopped, {place} has the batch: continue from the last checkpoint with "
         "--resume --allow-changes and a smaller learning rate"
     )
 

@@ -68,7 +68,9 @@ def open_audio_encoding(settings, progress):
     if settings.audio is None:
         return None
     if not at_hand(settings.audio.name):
-        progress.say(f"videos are trained and scored without audio: the weights of {settings.audio.name} are not here")
+        progress.say(
+            f"videos are trained and scored without audio: the weights of {settings.audio.name} are not installed"
+        )
         return None
     encoder = audio_encoder(settings.audio.name, settings.sound.normalise)
     return AudioEncoding(

@@ -13,7 +13,7 @@ from mindaam.errors import CheckpointError, OutputError
 from mindaam.files import read_small, take_place, write_text
 from mindaam.places import user_cache
 
-_ELSEWHERE = "make room or choose another folder with MINDAAM_CACHE"
+_ELSEWHERE = "free some space or set MINDAAM_CACHE to another folder"
 LARGEST = 4_000_000  # bytes of pins.json
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG)
 _HEX = set("0123456789abcdef")

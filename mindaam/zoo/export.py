@@ -115,7 +115,7 @@ def _shapes(config, size, batch, frames):
     if frames is None:
         return {"image": (batch, 3, *size), "sentence": (batch, config.text.width), "map": (batch, 1, *size)}
     if config.temporal is None:
-        raise ConfigError(f"the model {config.name} sees every frame by itself: leave the frames out")
+        raise ConfigError(f"the model {config.name} processes frames independently: remove --frames")
     if batch != 1 or not 1 <= frames <= MOST:
         raise ConfigError(f"a video's graph is of one window of 1 to {MOST} frames: leave the batch at 1")
     return {"image": (frames, 3, *size), "sentence": (1, config.text.width), "map": (frames, 1, *size)}
@@ -144,7 +144,7 @@ def _describe(config, shapes, frames, sentences, weights):
 
 def _ports(shapes, frames):
     """Name, shape, type and meaning of the graph's two inputs and its output, in its order."""
-    fitted = "resized to {} x {} whatever the proportions, and normalized".format(*shapes["image"][2:])
+    fitted = "resized to {} x {} ignoring the aspect ratio, and normalized".format(*shapes["image"][2:])
     image = f"RGB images, whole, {fitted}"
     if frames is not None:
         image = f"{frames} frames in a row of a video, RGB, {fitted}; fill up a shorter video with its last frame"

@@ -147,11 +147,11 @@ def verified(name):
         return check(path, entry, cure(name, entry, path))
     if os.path.isfile(path):
         raise CheckpointError(
-            f"{path} is there, but nobody has vouched for it: compare its SHA-256 and pin it with "
-            f'"mindaam zoo verify {name} --sha256 HASH", or take it as it is with "mindaam zoo verify {name} --accept"'
+            f"{path} has no trusted hash yet; compare its SHA-256 and pin it with "
+            f'"mindaam zoo verify {name} --sha256 HASH", or trust it with "mindaam zoo verify {name} --accept"'
         )
     if entry.original or entry.url:
-        raise CheckpointError(f'there are no weights for "{name}" here; "mindaam zoo fetch {name}" is the way to them')
+        raise CheckpointError(f'the weights of "{name}" are not installed; run "mindaam zoo fetch {name}"')
     if entry.sha256 is None:
         raise CheckpointError(f'the model zoo has no weights for "{name}" yet; train them, or name a checkpoint')
     raise CheckpointError(f"the weights file {path} is missing; {_RESTORE}")
@@ -197,7 +197,7 @@ def cure(name, entry, path):
     known = announced()[name]
     by_user = (known.original if isinstance(entry, Original) else known).sha256 is None
     if by_user:
-        return f'restore it, or, if the change is yours, say so with "mindaam zoo verify {name} --accept"'
+        return f'restore it, or, if you changed it, run "mindaam zoo verify {name} --accept"'
     return _RESTORE if path.is_relative_to(model_zoo_dir()) else f'delete it and run "mindaam zoo fetch {name}"'
 
 

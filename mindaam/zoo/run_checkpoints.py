@@ -52,7 +52,7 @@ def latest(folder):
         except CheckpointError:
             faults.append(f"{path.name} is {'damaged or unreadable' if path.exists() else 'missing'}")
         else:
-            return Found(path, f"{listed(faults, SHOWN)}; going on from {path.name}" if faults else "")
+            return Found(path, f"{listed(faults, SHOWN)}; continuing from {path.name}" if faults else "")
     raise CheckpointError(
         f"{folder} has no whole checkpoint to continue from ({listed(faults, SHOWN)}); copy one back into its "
         f"{FOLDER} folder, or start in another folder"

@@ -37,7 +37,7 @@ class _HttpsOnly(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, request, file, code, message, headers, url):
         if not url.lower().startswith("https://"):
             raise CheckpointError(
-                f"{shown(request.full_url)} leads on to {shown(url)}, which is not https; nothing was fetched"
+                f"{shown(request.full_url)} redirects to {shown(url)}, which is not https; nothing was fetched"
             )
         return super().redirect_request(request, file, code, message, headers, url)
 
@@ -79,7 +79,7 @@ def transfer(url, part, *, size=None, blind=False, context=None, report=None):
             left, most = (TRIES if _length(part) > most else left - 1), max(most, _length(part))
             if left == 0:
                 kept = _length(part)
-                more = f"; {kept} bytes are kept, and the next attempt goes on from there" if kept else ""
+                more = f"; {kept} bytes are kept, and the next attempt continues from there" if kept else ""
                 raise CheckpointError(f"{shown(url)}: {dropped}{more}") from dropped
             time.sleep(PAUSE * 2 ** (TRIES - left))
 
@@ -161,7 +161,7 @@ def _ask(opener, url, start, validator):
     except (OSError, http.client.HTTPException) as error:
         raise _unreachable(url, error) from error
     except ValueError as error:
-        raise CheckpointError(f"{shown(url)} leads on to an address that is none; try another address") from error
+        raise CheckpointError(f"{shown(url)} redirects to an invalid address; try another address") from error
 
 
 def _refusal(error):
@@ -229,7 +229,7 @@ def _write(response, url, part, start, total, report):
     except OSError as error:
         raise OutputError(
             f"cannot write {part}: {error.strerror or error}; free some space or set MINDAAM_CACHE, and "
-            "run this again, which goes on from there"
+            "run this again to continue"
         ) from error
     if done < total:
         raise _Dropped(f"the connection ended at {done} of {total} bytes; try again later")

@@ -163,7 +163,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, quick, monkeypatch):
         ({"size": (30, 42)}, "30x42 cannot be cut into patches of 14 pixels; .* such as 28x42"),
         ({"size": (0, 14)}, "0x14 cannot be cut .* such as 14x14"),
         ({"batch": 0}, "a batch of 0 has no picture"),
-        ({"frames": 4}, f"{NAME} sees every frame by itself"),
+        ({"frames": 4}, f"{NAME} processes frames independently"),
     ],
 )
 def test_shapes_that_cannot_be_are_refused(tmp_path, quick, options, message):

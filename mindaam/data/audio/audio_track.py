@@ -57,7 +57,7 @@ class AudioTrack:
         if not faults:
             return None
         return (
-            f"the sound of {self._reader.path} {', '.join(faults)}; silence stands for what is missing, copy or save "
+            f"the audio of {self._reader.path} {', '.join(faults)}; silence stands for what is missing, copy or save "
             "it again for the rest"
         )
 

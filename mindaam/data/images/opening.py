@@ -88,7 +88,7 @@ def orientation(picture):
     return 1
 
 
-def require_file(path, what="picture"):
+def require_file(path, what="image"):
     """InputError unless `path` is a file with something in it; `what` is it expected to be."""
     # os.path answers False where pathlib would raise, for a name that is too long, say.
     if os.path.isdir(path):
@@ -110,7 +110,7 @@ def _explained(path, start):
     except UnidentifiedImageError as error:
         raise _not_an_image(path, start) from error
     except PermissionError as error:
-        raise InputError(f"{path} may not be read; check its permissions") from error
+        raise InputError(f"{path} is not readable; check its permissions") from error
     except Image.DecompressionBombError as error:
         raise limits.too_large(path) from error
     except MemoryError as error:

@@ -229,7 +229,7 @@ def _conditions(table, fixations):
         fault = fault_of_text(condition)
         if fault:
             where = f'{table}, line {line}: the condition "{shown(condition)}"'
-            raise InputError(f"{where} {fault}; mend it in all rows")
+            raise InputError(f"{where} {fault}; correct it in all rows")
     return list(first)
 
 

@@ -30,7 +30,7 @@ def open_video(path):
     """The video's container, to be closed. Raises InputError unless the file is a video in one of the FORMATS."""
     if is_image(file_start(path)):  # FFmpeg would take AVIF and HEIC for an mp4 of one frame
         raise InputError(f"{path} is an image by its content; give it an image's suffix, such as .jpg or .png")
-    return open_container(path, FORMATS, "film", "an mp4, mov, webm, mkv or avi file")
+    return open_container(path, FORMATS, "video", "an mp4, mov, webm, mkv or avi file")
 
 
 def open_container(path, formats, what, instead):
@@ -46,7 +46,7 @@ def open_container(path, formats, what, instead):
         raise InputError(f"{path} does not fit into memory; it is damaged, or its frames are too large") from error
     except FAULTS as error:
         if isinstance(error, PermissionError) and not os.access(path, os.R_OK):  # FFmpeg says so of damage too
-            raise InputError(f"{path} may not be read; check its permissions") from error
+            raise InputError(f"{path} is not readable; check its permissions") from error
         raise InputError(f"{path} is not a {what}, or damaged from its start; give {instead}") from error
 
 

@@ -63,7 +63,7 @@ def checked_pick(pick):
     if end is not None and not start < end < inf:
         raise ConfigError(f"the end, second {end:g}, must come after the start, second {start:g}; change --end")
     if every < 1:
-        raise ConfigError(f"every {every}th frame cannot be; give --every 1 or more")
+        raise ConfigError(f"--every must be 1 or more, not {every}")
     if fps is not None and not (isfinite(fps) and fps > 0):
         raise ConfigError(f"{fps:g} frames a second cannot be; give --fps more than 0")
     return pick
@@ -127,7 +127,8 @@ def _picked(path, pick, size):
             raise InputError(f"{path} has no frame at second {pick.start:g} {until}{last}{hurt}")
         if decoder.damaged is not None:
             raise VideoBroken(
-                f"{path} is damaged or truncated at second {decoder.damaged:.1f}; what could be decoded was used, copy "
+                f"{path} is damaged or truncated at second {decoder.damaged:.1f}; the part that could be decoded was "
+                "used; copy "
                 "or save the video again for the rest",
                 decoder.damaged,
             )

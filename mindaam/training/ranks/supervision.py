@@ -85,7 +85,7 @@ class Supervision:
         self._show()
         obeyed = self.failure is None or self.failure.code == STOPPED
         if self.asked > 1 or (self.asked and code != 0 and obeyed):
-            print_message("stopped before all ranks had left by themselves; the run goes on from its last checkpoint")
+            print_message("stopped before all ranks had exited; the run can continue from its last checkpoint")
             return STOPPED
         if self.failure is None and code == 0:
             return 0
@@ -144,7 +144,7 @@ class Supervision:
         for whose, when in self.ended.items():
             if now - when > PATIENCE.get(whose, RANKS_PATIENCE):
                 name = "the scheduler" if whose == SCHEDULER else f"rank {whose}"
-                return Failure(whose, f"{name} ended {now - when:.0f} s before others of this job, which go on")
+                return Failure(whose, f"{name} ended {now - when:.0f} s before others of this job, which continue")
         return None
 
     def _pass_on(self):

@@ -101,7 +101,7 @@ def outline(model, config, flops=None):
     model: a Cell; config: Schema; flops: {kind of step: {part: FLOP}}, about; None where they are not counted.
     """
     lines = [[what, f"{size / 1e6:,.1f} MB"] for what, size in _kept(model).items()]
-    sections = {"Memory without activations": _aligned(lines)}
+    sections = {"Memory, without activations": _aligned(lines)}
     if flops:
         sections["Arithmetic of a step, about"] = _aligned(_flops_lines(flops, {kind: kind for kind in flops}))
     return _text(model, config, sections)
@@ -157,13 +157,13 @@ def _kept(model, sharers=1):
     """{what: bytes} that training keeps of every model: its weights, and of the trained ones gradients and state."""
     total = parameter_rows(model)[-1]
     size = FLOAT * total.trainable
-    return {"weights": total.bytes, "gradients": size, "AdamW's state": 2 * size // sharers}
+    return {"weights": total.bytes, "gradients": size, "optimizer state (AdamW)": 2 * size // sharers}
 
 
 def memory(model, config, load):
     """{what: bytes} that a device needs for training; estimated, see the constants above for what is counted.
 
-    Weights, gradients, AdamW's state, sums of accumulated gradients and the average are float32 and counted;
+    Weights, gradients, optimizer state, sums of accumulated gradients and the average are float32 and counted;
     "activations" are of the step, of images or a clip, that needs more. Not counted: temporary memory of kernels, code,
     communication, and the images that are read ahead.
     """

@@ -162,7 +162,7 @@ class CorpusConfig(RunConfig):
         if self.start is not None:
             data = {**data, **_architecture_of(self.start), "start": None}
             if say:
-                say("--tiny: the model is tiny and starts from nothing; the weights to start from are not loaded")
+                say("--tiny: the model is tiny and randomly initialized; the weights of `start` are not loaded")
         side = TINY_PATCHES * model_config(data["model"]).encoder.patch
         return merge({"model_changes": {"image_size": [side, side]}}, data)
 

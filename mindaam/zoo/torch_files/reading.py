@@ -140,7 +140,7 @@ def _open_legacy(data, path):
             raise CheckpointError(f"{path} has a storage that no tensor uses; give its state_dict alone")
         end = position + count * itemsizes[key]
         if end > len(data):
-            raise CheckpointError(f"{path} is cut off: it says more numbers than there are; fetch it again")
+            raise CheckpointError(f"{path} is truncated: it has fewer numbers than it declares; fetch it again")
         places[key], position = (position, end), end
 
     def storage(ref):

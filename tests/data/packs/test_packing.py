@@ -171,7 +171,7 @@ def test_every_second_frame(films_root, tmp_path):
 
 @pytest.mark.parametrize("every", [0, -1])
 def test_every_zeroth_frame_cannot_be(films_root, tmp_path, every):
-    with pytest.raises(ConfigError, match="give --every 1 or more"):
+    with pytest.raises(ConfigError, match="--every must be 1 or more"):
         pack(reader_of(films_root, "diem"), tmp_path / "pack", SIZE, every=every, workers=0)
     assert not (tmp_path / "pack").exists()
 

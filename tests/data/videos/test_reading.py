@@ -168,7 +168,7 @@ def test_what_is_no_film_is_refused_in_a_sentence(tmp_path):
         (Pick(start=-1), "second 0 or later"),
         (Pick(start=float("nan")), "second 0 or later"),
         (Pick(start=2, end=2), "must come after"),
-        (Pick(every=0), "--every 1 or more"),
+        (Pick(every=0), "--every must be 1 or more"),
         (Pick(fps=0), "more than 0"),
         (Pick(fps=float("inf")), "more than 0"),
     ],

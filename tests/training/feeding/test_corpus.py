@@ -49,7 +49,7 @@ def test_all_sets_under_the_folder_are_found_with_their_held_out_splits(root):
 def test_unseen_sets_are_never_trained_on_and_wanted_ones_must_be_there(root):
     assert "diem" not in open_corpus(root, None, ("diem",), GroundTruth()).train
     assert set(open_corpus(root, ("osie",), (), GroundTruth()).train) == {"osie"}
-    with pytest.raises(InputError, match="does not hold ledov; see `mindaam data check"):
+    with pytest.raises(InputError, match="does not contain ledov; see `mindaam data check"):
         open_corpus(root, ("osie", "ledov"), (), GroundTruth())
 
 
@@ -150,7 +150,7 @@ def test_unseen_sets_are_held_out_where_that_is_asked_for(tmp_path):
 def test_an_unseen_set_that_is_to_be_scored_must_be_there_with_a_split_for_it(root):
     with pytest.raises(InputError, match="does not contain avad"):
         open_corpus(root, None, ("avad",), GroundTruth(), score_unseen=True)
-    with pytest.raises(InputError, match="no gaze of osie in val or test, so it cannot be scored unseen"):
+    with pytest.raises(InputError, match="no gaze data of osie in val or test, so it cannot be scored unseen"):
         open_corpus(root, None, ("osie",), GroundTruth(), score_unseen=True)
 
 

@@ -44,7 +44,9 @@ def read_mat(path, variables=None):
     lacking = [name for name in wanted or () if name not in values]
     if lacking:
         found = ", ".join(present) or "none"
-        raise InputError(f"{path} lacks the variable {', '.join(lacking)}; it holds {found}: is it the right file?")
+        raise InputError(
+            f"{path} lacks the variable {', '.join(lacking)}; it holds {found}: check that it is the right file"
+        )
     return values
 
 
@@ -63,7 +65,7 @@ def _version(path):
     if head[124:_HEAD] in (b"\x00\x01IM", b"\x01\x00MI"):
         return "5"
     if head.startswith(b"MATLAB 5.0"):
-        raise InputError(f"{path} is truncated or damaged: its head is incomplete; copy the file again")
+        raise InputError(f"{path} is truncated or damaged: its header is incomplete; copy the file again")
     raise InputError(f"{path} is no MATLAB file of version 5 or 7.3; save it again with save -v7 or -v7.3")
 
 
