@@ -161,9 +161,7 @@ def _predict_video(job, predictor, sentence, asked, shown):
     if heard.audio_stream is not None and heard.audio_stream.track.problem:
         problems.append(heard.audio_stream.track.problem)
     elif done.audio_lost is not None:
-        problems.append(
-            f"the audio of {job.source} could not be read after second {done.audio_lost:.1f} of the result"
-        )
+        problems.append(f"the audio of {job.source} could not be read after second {done.audio_lost:.1f} of the result")
     if "gate" in job.targets and heard.audio_stream is None:
         problems.append(f"no gate of {job.source} was plotted: its audio was {fate}")
     return problems, fate

@@ -6,9 +6,9 @@ Every start writes its logs to a new folder, DIR/start_001 and so on, and of sev
 system, each to DIR/node_R/start_001: ranks that outlive their launcher keep the files that they write to.
 
 msrun starts the workers and kills those of its machine when one fails, but then waits for its scheduler: half a minute
-when a rank died at work, ten minutes when it died before all had met. Here nobody waits: the last lines of the dead
-rank's log are shown and the job ends. SIGTERM and Ctrl-C reach the ranks, which save and leave; a second one kills.
-Of several machines each watches over its own ranks, and learns through MindSpore's scheduler that another is lost.
+when a rank died at work, ten minutes when it died before all had met. Here the last lines of the dead rank's log are
+shown and the job ends at once. SIGTERM and Ctrl-C reach the ranks, which save and end; a second one kills. With several
+machines, each supervises its own ranks, and MindSpore's scheduler reports the loss of another.
 """
 
 import argparse
@@ -79,15 +79,15 @@ class Job(NamedTuple):
         ours[RANKS_HERE] = str(self.workers)  # on a CPU each takes its share of the cores
         ours["PYTHONUNBUFFERED"] = "1"  # a dead rank's last lines are in its log
         if ours.get("GLOG_v") not in ("0", "1", "2"):
-            ours["GLOG_v"] = "3"  # msrun says which worker failed at the level of errors
+            ours["GLOG_v"] = "3"  # msrun logs which worker failed at the level of errors
         if ours.get("DEVICE_TARGET", "CPU") == "CPU" and self.nodes == 1:
-            # it is also how soon the scheduler misses a machine; of one machine, nobody needs it for that
+            # it is also how soon the scheduler misses a machine, which matters with several only
             ours.setdefault("MS_NODE_TIMEOUT", LATE)
         return ours
 
 
 def free_port():
-    """A TCP port of this machine that nobody listens on now."""
+    """A free TCP port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -166,7 +166,7 @@ def run(job):
             job.arguments(), env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     supervision = Supervision(job, msrun.pid)
-    previous = {number: signal.signal(number, supervision.ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    previous = {number: signal.signal(number, supervision.interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         while msrun.poll() is None and supervision.look():
             time.sleep(supervision.INTERVAL)

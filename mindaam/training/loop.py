@@ -18,11 +18,11 @@ from mindaam.zoo.weights import save_trained
 SMALLEST_SCALE = 2.0**-10
 
 
-def train_steps(task, state, folder, logs, world, progress, asked):
+def train_steps(task, state, folder, logs, world, progress, request):
     """Takes a task's steps from the place reached to the end of the run; returns (State, whether it came to its end).
 
-    state: checkpoint_content.State; logs: run_folder.Logs; asked: StopRequest, which ends the run after its step, with
-    a checkpoint, on whichever rank it was asked. Raises TrainingError when the loss or its gradient is not finite.
+    state: checkpoint_content.State; logs: run_folder.Logs; request: StopRequest, which ends the run after its step,
+    with a checkpoint, whichever rank received it. Raises TrainingError when the loss or its gradient is not finite.
     """
     watch, terms = Stopwatch(), []
     for part in task.parts(state.place):
@@ -33,7 +33,7 @@ def train_steps(task, state, folder, logs, world, progress, asked):
         if not part.last:
             continue
         # ---- the step is done on this rank: means over its parts and over all ranks ----
-        *means, stopping = distributed.average([*np.mean(terms, 0), float(asked.to_stop)], world).tolist()
+        *means, stopping = distributed.average([*np.mean(terms, 0), float(request.to_stop)], world).tolist()
         means, terms = dict(zip(task.terms, means, strict=True)), []
         state = after_step(task, state, part, means, norm, folder, world)
         row = {
@@ -45,7 +45,7 @@ def train_steps(task, state, folder, logs, world, progress, asked):
         progress.step(f"epoch {part.place.epoch + 1}/{task.epochs} {part.source}", row)
         for name, further in task.after_step(state.number).items():
             logs.write(name, further)
-        # ---- score, checkpoint, stop; an epoch is scored even when asked to stop: a resume begins the next one ----
+        # ---- score, checkpoint, stop; an epoch is scored even before a stop: a resume begins the next one ----
         ended, score = state.place.step == 0, None
         if ended:
             state, score = scored(task, state, folder, logs, world, progress)

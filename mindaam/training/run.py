@@ -18,7 +18,7 @@ from mindaam.training.tasks.task import Setup
 
 
 class Trained(NamedTuple):
-    """A run that ended, or was asked to. finished: whether it came to its end; task: its Task, with model and data;
+    """A run that ended. finished: whether it came to its end; task: its Task, with model and data;
     state: its checkpoint_content.State; is_first: whether this is rank 0."""
 
     folder: Path
@@ -64,7 +64,7 @@ def train(
     # ---- data and model; the place reached -------------------------------------------------------------------------
     task = module.open_task(config, Setup(folder, world, progress, tiny, skip_damaged, audio_encoding))
     progress = Progress(task.total, quiet=not world.is_first)
-    with closing(task), StopRequest() as asked:
+    with closing(task), StopRequest() as request:
         state = checkpoint_content.first_state(task)
         if found:
             state = checkpoint_content.restore(found.path, task, folder, allow_changes)
@@ -76,7 +76,7 @@ def train(
         if world.is_first:
             write_description(folder, task, world, progress)
         with closing(Logs(folder, task, state.number, world, progress)) as logs:
-            state, finished = train_steps(task, state, folder, logs, world, progress, asked)
+            state, finished = train_steps(task, state, folder, logs, world, progress, request)
 
         # ---- what is left behind -----------------------------------------------------------------------------------
         if finished and world.is_first:

@@ -125,7 +125,7 @@ def _number(path, line, role, text, commas):
         hint = "; cells are cut at commas here, so write a decimal point" if not commas and "," in text else ""
         raise InputError(
             f'{path}, line {line}: {role} is "{shown(text)}", which is not a number in plain digits{hint}; mend the '
-            'row '
+            "row "
             "or take it out"
         ) from None
     if commas:

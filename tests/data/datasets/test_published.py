@@ -218,9 +218,7 @@ def test_maps_and_gaze_without_their_picture_are_damage_of_the_set(copied, tmp_p
 def test_broken_links_are_damage_of_the_set(copied, tmp_path):
     folder = copied("mit1003")
     (folder / "ALLSTIMULI/x.jpeg").symlink_to(tmp_path / "gone.jpeg")
-    assert "ALLSTIMULI/x.jpeg: is a broken link" in refused(
-        open_found, find_set(folder, "mit1003"), "train"
-    )
+    assert "ALLSTIMULI/x.jpeg: is a broken link" in refused(open_found, find_set(folder, "mit1003"), "train")
 
 
 def test_nothing_left(copied, tmp_path):
