@@ -117,11 +117,11 @@ def encoders():
 def models():
     """An image by one model, a video with its sound and without by another."""
     model = filled(build_model(tiny.NAME, "paper", changes=tiny.CHANGES))
-    yield list(model.infer(tiny.pictures(1), tiny.sentences(1))[:-1])
+    yield list(model.infer(tiny.images(1), tiny.prompts(1))[:-1])
     model = filled(build_model(tiny_video.NAME, "released", changes=tiny_video.CHANGES))
     frames = noise(3, 3, *tiny_video.SIZE)
     for audio in (noise(3, tiny_video.AUDIO_WIDTH), None):
-        yield list(model.infer(frames, tiny.sentences(1), audio, clip=True)[:-1])
+        yield list(model.infer(frames, tiny.prompts(1), audio, clip=True)[:-1])
 
 
 def phases():

@@ -1,4 +1,4 @@
-"""How well a map tells the fixated places from the rest: NSS, AUC-Judd and the shuffled AUC.
+"""How well a map separates fixated places from the rest: NSS, AUC-Judd and the shuffled AUC.
 
 Each function takes one prediction [H,W] and fixations [n,2] (x, y) in pixels of the map, or of an image of `size`
 (height, width) to which the map is then resized. A fixation beside the map counts for the pixel of the border; one that
@@ -43,7 +43,7 @@ def auc_judd(prediction, fixations, size=None, *, jitter=1e-7, seed=0, ties="tog
     if not mask.any():
         return float("nan")
     if mask.all():
-        return 0.5  # no other pixel to tell the fixated ones from
+        return 0.5  # no other pixel to compare the fixated ones with
     if jitter:
         # RandomState, because its stream is frozen: the published baselines were computed with it.
         values = values + jitter * (np.ptp(values) or 1.0) * np.random.RandomState(seed).random_sample(values.shape)

@@ -4,15 +4,15 @@ from mindspore import nn, ops
 
 
 class MapGraph(nn.Cell):
-    """An AAM of which only the map comes out: images and their sentences, or a video's window and one sentence.
+    """An AAM of which only the map comes out: images and their prompts, or a video's window and one prompt.
 
     size: (H, W) of the images, multiples of the patch. video: the images are the frames of one window, in order, and
-    bear on one another. The model keeps its parameters and their names, and must stay at this size while this is used.
+    affect one another. The model keeps its parameters and their names, and must stay at this size while this is used.
     """
 
-    def __init__(self, model, size, film=False):
+    def __init__(self, model, size, video=False):
         super().__init__(auto_prefix=False)
-        self.model, self.film = model, film
+        self.model, self.video = model, video
         model.backbone.set_image_size(size)
 
     def construct(self, image, sentence):
@@ -20,7 +20,7 @@ class MapGraph(nn.Cell):
 
         image: normalized float32; map: 0..1.
         """
-        if self.film:
+        if self.video:
             sentence = ops.broadcast_to(sentence, (image.shape[0], sentence.shape[1]))
             return self.model(image, sentence, None, True)[0]
         return self.model(image, sentence)[0]

@@ -84,7 +84,7 @@ def test_what_is_passed_over_left_or_tone_mapped_is_a_line_each(mindaam, photos,
     code, out, err = mindaam(photos, "-o", tmp_path / "out")
     assert code == 0 and "5 images" in out
     assert err.splitlines() == [
-        f"mindaam: {photos}: passed over 1 camera raw (.nef) file",
+        f"mindaam: {photos}: skipped 1 camera raw (.nef) file",
         f"mindaam: {photos / 'e.gif'} holds several frames, of which the first is used; save it as mp4 for all of them",
         f"mindaam: {photos / 'f.avif'}: tone-mapped from HLG",
     ]

@@ -220,7 +220,7 @@ def test_a_sound_file_is_heard_and_kept_in_the_films_place(with_audio, tmp_path)
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--audio-track", 1), "has 1 sound track, counted from 0, and none number 1; change --audio-track"),
+        (("--audio-track", 1), "has 1 audio track, counted from 0, and no track 1; change --audio-track"),
         (("--audio", "{tmp}/text.wav"), "text.wav"),
     ],
 )
@@ -235,8 +235,8 @@ def test_sound_that_is_none_is_told_and_the_film_comes_out(with_audio, film, tmp
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--audio", "{tmp}/none.wav"), "there is no sound file"),
-        (("--audio", "{tmp}/in/film.mp4", "{tmp}/in/more.mp4"), "belongs to one film, and 2 were named"),
+        (("--audio", "{tmp}/none.wav"), "does not exist"),
+        (("--audio", "{tmp}/in/film.mp4", "{tmp}/in/more.mp4"), "applies to one video, and 2 were given"),
         (("--audio-track", "-1"), "none number -1"),
     ],
 )

@@ -119,6 +119,6 @@ def test_an_error_leaves_nothing(film, out, monkeypatch):
         write_video(job(film, out), predictor(), "people look")
     assert not list(out.iterdir())
     (text := film.with_name("text.mp4")).write_text("no video\n" * 30)
-    with pytest.raises(InputError, match="not a film"):
+    with pytest.raises(InputError, match="not a video"):
         write_video(job(text, out), predictor(), "people look")
     assert not list(out.iterdir())

@@ -9,7 +9,7 @@ import pytest
 from mindspore import nn, ops
 
 from mindaam.data.sampling.plan import SamplerState
-from mindaam.encoders.dinov3 import from_official
+from mindaam.encoders.dinov3_checkpoints import from_official
 from mindaam.places import recipe
 from mindaam.training import loop
 from mindaam.training.checkpoint_content import State

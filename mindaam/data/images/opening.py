@@ -92,10 +92,10 @@ def require_file(path, what="image"):
     """InputError unless `path` is a file with something in it; `what` is it expected to be."""
     # os.path answers False where pathlib would raise, for a name that is too long, say.
     if os.path.isdir(path):
-        raise InputError(f"{path} is a folder where a {what} is expected; name the {what}")
+        raise InputError(f"{path} is a folder; give the path of the {what}")
     if not os.path.isfile(path):
         fault = files.fault_of(path)
-        raise InputError(f"{path} {fault}; name a {what}" if fault else f"there is no {what} {path}; check the path")
+        raise InputError(f"{path} {fault}; give another {what}" if fault else f"{path} does not exist; check the path")
     if os.path.getsize(path) == 0:
         raise InputError(f"{path} is empty; copy or save the {what} again")
 

@@ -32,7 +32,7 @@ def dry_run(config):
     model = build_model(config.model, config.preset, changes=config.model_changes)
     # the outputs of blocks that no phase changes are computed once and cached, so a step costs less than this
     adapted = {phase.name: None if phase.adapt else 0 for phase in config.phases}
-    flops = {name: training_flops(model.config, adapted=blocks) for name, blocks in adapted.items()}
+    flops = {name: training_flops(model, adapted=blocks) for name, blocks in adapted.items()}
     whole = {
         name: {part: config.batch_size * flop for part, flop in each.items()} for name, each in flops.items()
     }  # fmt: skip

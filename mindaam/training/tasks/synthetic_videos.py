@@ -156,7 +156,7 @@ def open_task(config, setup):
     encode, origin = sentence_encoder(model.config.text.name).encode, sha256_of(source)
 
     def neck_maps(image):
-        return model.film.maps(model.image_features(image))[0]
+        return model.video.maps(model.image_features(image))[0]
 
     def videos(split):
         def report(variant, done, total, pace):
@@ -201,5 +201,5 @@ def dry_run(config):
     """What such a run would do, as text; of the data and weights, only the header of `start` is read."""
     model = shaped_model(config, checkpoint_file(config.start))
     # frames pass through backbone and neck once, before the steps
-    whole = training_flops(model.config, model.config.temporal.clip, 2 * config.pairs)
+    whole = training_flops(model, model.config.temporal.clip, 2 * config.pairs)
     return outline(model, config, {"videos": {part: whole[part] for part in ("temporal", "hierarchy", "decoder")}})

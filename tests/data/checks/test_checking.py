@@ -201,7 +201,7 @@ def test_fixations_outside_the_picture_are_counted_in_a_note(root):
     osie(root, [[(5, 5), (70, 5), (30, 20)], [(1, 1)]])
     report = checked(root, "osie")
     [(path, reason)] = said(report, "note")
-    assert path == "data/eye/fixations.mat" and reason.startswith("1 of 3 fixations lies outside the picture")
+    assert path == "data/eye/fixations.mat" and reason.startswith("1 of 3 fixations lies outside the image")
     assert report["looked"]["outside"] == 1 and said(report) == []
 
 

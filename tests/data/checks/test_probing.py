@@ -60,7 +60,7 @@ def test_maps_of_another_shape_are_named(tmp_path):
     reader = opened(tmp_path, "cat2000", truth=GroundTruth(source="maps"))
     path = reader.map_path(0)
     Image.open(path).resize((50, 50)).save(path)
-    assert "sizes disagree: the map is 50x50, the picture 96x54" in probe(reader, 0) and str(path) in probe(reader, 0)
+    assert "sizes disagree: the map is 50x50, the image 96x54" in probe(reader, 0) and str(path) in probe(reader, 0)
     Image.open(reader.map_path(1)).resize((48, 27)).save(reader.map_path(1))
     assert probe(reader, 1) is None
 
@@ -71,7 +71,7 @@ def test_fixations_that_mostly_miss_their_picture_are_named(tmp_path):
     assert probe(reader, 0) is None
     path = reader.image_path(0)
     Image.open(path).resize((30, 20)).save(path)
-    assert "lie outside the picture, which is 30x20" in probe(reader, 0)
+    assert "lie outside the image, which is 30x20" in probe(reader, 0)
 
 
 def test_a_picture_that_is_not_of_the_size_in_meta_json_is_named(tmp_path):

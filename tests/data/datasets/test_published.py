@@ -93,7 +93,7 @@ def test_a_set_that_is_not_there(tmp_path):
         and "data check" in message
     )
     assert "is not a folder" in refused(find_sets, tmp_path / "none")
-    with pytest.raises(ConfigError, match='unknown data set "osi" .did you mean "osie"'):
+    with pytest.raises(ConfigError, match='unknown dataset "osi" .did you mean "osie"'):
         find_sets(tmp_path, ["osi"])
 
 
@@ -211,7 +211,7 @@ def test_maps_and_gaze_without_their_picture_are_damage_of_the_set(copied, tmp_p
         ("ALLFIXATIONMAPS/i1005219801_fixMap.jpg", "the map has no image"),
         ("ALLFIXATIONMAPS/i1005219801_fixPts.jpg", "the file of fixations has no image"),
     ]
-    assert "has no picture (1 more)" in refused(open_found, found, "train")
+    assert "has no image (1 more)" in refused(open_found, found, "train")
     assert len(open_found(found, "train", skip_damaged=True)) == 2
 
 

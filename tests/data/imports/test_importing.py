@@ -275,10 +275,10 @@ def test_names_that_differ_in_suffix_or_case_only(photos):
 
 def test_damaged_pictures_and_folders_without_any(photos):
     (photos / "b.png").write_bytes(b"no picture")
-    assert "b.png is not a picture" in refused(InputError, photos)
+    assert "b.png is not an image" in refused(InputError, photos)
     for name in SIZES:
         (photos / name).unlink()
-    assert "holds no pictures" in refused(InputError, photos)
+    assert "holds no images" in refused(InputError, photos)
 
 
 def test_films_and_pictures_in_one_folder(photos):
@@ -385,7 +385,7 @@ def test_sounds_beside_films_are_brought_along(films):
     [
         ("film,x,y\na,1,2\n", "has no starts of fixations on videos"),
         ("film,x,y,t_ms\na,1,2,.\na,1,2,\n", "has no starts of fixations on videos"),
-        ("film,x,y,t_ms\na,1,2,99000\n", "1 of 1 fixations are not within their film's time, the first on line 2"),
+        ("film,x,y,t_ms\na,1,2,99000\n", "1 of 1 fixations are not within their video's time, the first on line 2"),
         ("film,x,y,t\n" + "".join(f"a,1,2,0.{k}\n" for k in range(4)) * 3, "--columns t_s=t"),
     ],
 )
@@ -408,11 +408,11 @@ def test_y_of_films_may_count_from_the_bottom(films):
 
 def test_a_damaged_film_is_named(films):
     (films / "b.mp4").write_bytes(b"no film")
-    assert "b.mp4 is not a film" in refused(InputError, films, FILM_TABLE)
+    assert "b.mp4 is not a video" in refused(InputError, films, FILM_TABLE)
 
 
 def test_a_film_that_was_cut_short_is_named_before_its_gaze_is_lost(films):
     noise = np.random.default_rng(0).integers(0, 256, (60, 48, 64, 3), dtype=np.uint8)
     path = make_clip(films / "b.mp4", list(noise), options={"g": "10"}, container_options={"movflags": "faststart"})
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert "b.mp4 is damaged or cut short at second 1" in refused(InputError, films, FILM_TABLE)
+    assert "b.mp4 is damaged or truncated at second 1" in refused(InputError, films, FILM_TABLE)

@@ -98,9 +98,9 @@ def test_a_short_film_goes_on_with_its_last_frame_when_told():
 @pytest.mark.parametrize(
     ("count", "rules", "known", "why"),
     [
-        (20, ClipRules(16, 5), None, "a clip needs 16 frames after the first 5, and the film has 15"),
-        (30, ClipRules(16, 0, (2, 3)), None, "a clip needs 31 frames, and the film has 30"),
-        (5, ClipRules(4, 5, short="repeat"), None, "the film has 5 frames, and the first 5 are skipped"),
+        (20, ClipRules(16, 5), None, "a clip needs 16 frames after the first 5, and the video has 15"),
+        (30, ClipRules(16, 0, (2, 3)), None, "a clip needs 31 frames, and the video has 30"),
+        (5, ClipRules(4, 5, short="repeat"), None, "the video has 5 frames, and the first 5 are skipped"),
         (40, ClipRules(16), labels(40, [12, 25]), "no clip of 16 frames has gaze in all of them"),
     ],
 )
@@ -129,7 +129,7 @@ def test_the_last_window_is_shifted_back():
 
 
 def test_windows_of_nothing_are_refused():
-    with pytest.raises(InputError, match="the film has 5 frames, and the first 5 are skipped; leave the film out"):
+    with pytest.raises(InputError, match="the video has 5 frames, and the first 5 are skipped; leave the video out"):
         windows(5, 4, 5)
     with pytest.raises(ConfigError, match="no windows of 0 frames after the first 0: give at least 1, and 0 or more"):
         windows(5, 0)

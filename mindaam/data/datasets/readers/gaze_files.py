@@ -15,7 +15,7 @@ from mindaam.errors import InputError, nearest
 from mindaam.files import listed
 
 META, SPLITS, FIXATIONS, STIMULI = "meta.json", "splits.json", "fixations.csv.gz", "stimuli"
-KINDS = {"images": "pictures", "films": "films"}  # meta.json has one of these keys
+KINDS = {"images": "images", "films": "videos"}  # meta.json has one of these keys
 MAX_LOOKS = 50_000_000  # frames on which the fixations of one video lie, each counted again
 LEAST_DEGREE, MOST_DEGREE = 1e-6, 1e6  # pixels that a degree may have
 NEEDED = ("image", "condition", "x", "y")  # columns of fixations.csv.gz
