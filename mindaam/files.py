@@ -50,7 +50,7 @@ def real(path):
     """
     try:
         return Path(os.path.realpath(path))
-    except (OSError, ValueError):  # a NUL or half a surrogate pair in the name; a working folder that is gone
+    except (OSError, ValueError):  # a NUL or half a surrogate pair in the name; a working folder that no longer exists
         return Path(path)
 
 
@@ -76,7 +76,7 @@ def fault_of(path):
     except OSError as error:
         if error.errno in _TROUBLE:
             return _TROUBLE[error.errno]
-        return "is a link that leads nowhere" if os.path.islink(path) else None
+        return "is a broken link" if os.path.islink(path) else None
     return None if kind == stat.S_IFREG else _KINDS.get(kind, "is not a file")
 
 
@@ -165,7 +165,7 @@ def replacing(path, *, durable=False, aside=None):
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
-        with suppress(OSError):  # it is gone once renamed
+        with suppress(OSError):  # it no longer exists once renamed
             beside.unlink()
 
 

@@ -58,7 +58,7 @@ def predict(
 
 
 class Asked(NamedTuple):
-    """What the options want of films: their frames; "auto", "off" or the Path of a sound file; the sound track."""
+    """What the options want of videos: their frames; "auto", "off" or the Path of an audio file; the audio track."""
 
     pick: object
     audio: str | Path
@@ -71,18 +71,18 @@ def _sound_asked(audio, track, jobs):
     from mindaam.errors import ConfigError
 
     if track < 0:
-        raise ConfigError(f"sound tracks are counted from 0, there is none number {track}; change --audio-track")
+        raise ConfigError(f"audio track {track} does not exist, tracks are counted from 0; change --audio-track")
     if audio in ("auto", "off"):
         return audio, track
-    require_file(audio, "sound file")
+    require_file(audio, "audio file")
     films = sum(job.is_video for job in jobs)
     if films != 1:
-        raise ConfigError(f"a sound file belongs to one film, and {films} were named; give one, or leave --audio out")
+        raise ConfigError(f"--audio FILE applies to one video, and {films} were given; give one, or remove --audio")
     return Path(audio), track
 
 
 def _predict_all(jobs, out, model, prompt, condition, asked, batch):
-    """Does the jobs of the Batch; a bad photograph or film is reported and passed over, whatever is wrong with it.
+    """Does the jobs of the Batch; a bad image or video is reported and skipped, whatever is wrong with it.
 
     Returns pairs of a job with results and what became of its sound (a few words or None), and the sentence used.
     """
@@ -114,7 +114,7 @@ def _predict_all(jobs, out, model, prompt, condition, asked, batch):
 
 
 def _predict_image(job, predictor, sentence, asked, shown):
-    """Writes a photograph's results; what makes it unusable is raised. Returns no problems, and nothing of sound."""
+    """Writes an image's results; what makes it unusable is raised. Returns no problems, and nothing of sound."""
     from mindaam.data import media
     from mindaam.inference import results
 
@@ -126,7 +126,7 @@ def _predict_image(job, predictor, sentence, asked, shown):
 
 
 def _predict_video(job, predictor, sentence, asked, shown):
-    """Writes a film's results; what makes it unusable is raised.
+    """Writes a video's results; what makes it unusable is raised.
 
     Returns what went wrong along the way, and what became of its sound.
     """
@@ -150,7 +150,9 @@ def _predict_video(job, predictor, sentence, asked, shown):
     except KeyboardInterrupt:
         if seen:
             kept = ", ".join(str(target) for target in job.targets.values() if target.exists())
-            print_message(f"stopped at second {seen[-1]:.1f} of {job.source}; what was done is in {kept}")
+            print_message(
+                f"stopped at second {seen[-1]:.1f} of {job.source}; the frames processed so far are in {kept}"
+            )
         raise
     finally:
         if heard.audio_stream is not None:
@@ -159,46 +161,45 @@ def _predict_video(job, predictor, sentence, asked, shown):
     if heard.audio_stream is not None and heard.audio_stream.track.problem:
         problems.append(heard.audio_stream.track.problem)
     elif done.audio_lost is not None:
-        problems.append(
-            f"the sound of {job.source} could not be read on from second {done.audio_lost:.1f} of the result"
-        )
+        problems.append(f"the audio of {job.source} could not be read after second {done.audio_lost:.1f} of the result")
     if "gate" in job.targets and heard.audio_stream is None:
-        problems.append(f"there is no gate of {job.source} to plot: its sound was {fate}")
+        problems.append(f"no gate of {job.source} was plotted: its audio was {fate}")
     return problems, fate
 
 
 def _heard(film, info, config, asked):
-    """The film's sound as the options want it: Heard, what becomes of it in a few words, what went wrong."""
+    """The video's sound as the options want it: Heard, what becomes of it in a few words, what went wrong."""
     from mindaam.errors import InputError
     from mindaam.inference.audio_stream import open_audio_stream, unheard_because
     from mindaam.inference.videos import Heard
 
     own = asked.audio in ("auto", "off")
     if own and info.has_audio and asked.track >= info.audio_tracks:
-        there = f"{info.audio_tracks} sound track{'s' if info.audio_tracks > 1 else ''}, counted from 0"
-        return Heard(), "not listened to", [f"{film} has {there}, and none number {asked.track}; change --audio-track"]
+        there = f"{info.audio_tracks} audio track{'s' if info.audio_tracks > 1 else ''}, counted from 0"
+        return Heard(), "not used", [f"{film} has {there}, and no track {asked.track}; change --audio-track"]
     kept = Heard(track=asked.track)
     if asked.audio == "off":
-        return kept, "not listened to, as asked", []
+        return kept, "not used, as requested", []
     reason = unheard_because(config, info.audio_tracks) if own else None
     if reason:
-        return kept, f"not listened to: {reason}", []
+        return kept, f"not used: {reason}", []
     try:
         audio_stream = open_audio_stream(config, film if own else asked.audio, info.rate, track=asked.track)
     except InputError as error:
-        return Heard(), "not listened to", [error]
-    fate = f"listened to by {config.audio.name}" + ("" if own else f", from {asked.audio}")
+        return Heard(), "not used", [error]
+    fate = f"used by {config.audio.name}" + ("" if own else f", from {asked.audio}")
     return Heard(audio_stream, None if own else asked.audio, asked.track), fate, []
 
 
 def _summary(done, sentence):
     """Says on stdout what was done, pairs of a job and what became of its sound, and where it lies."""
     films, photos = ([job for job, _ in done if job.is_video == which] for which in (True, False))
-    counts = [(len(photos), "photograph"), (len(films), "film")]
-    print_line(", ".join(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counts if n) + f' seen as: "{sentence}"')
+    counts = [(len(photos), "image"), (len(films), "video")]
+    counted = ", ".join(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counts if n)
+    print_line(f'{counted} with the prompt "{sentence}"')
     for fate in dict.fromkeys(fate for job, fate in done if job.is_video):
         names = [job.source.name for job, each in done if job.is_video and each == fate]
-        print_line(f"sound of {names[0] if len(names) == 1 else f'{len(names)} films'}: {fate}")
+        print_line(f"audio of {names[0] if len(names) == 1 else f'{len(names)} videos'}: {fate}")
     places = []
     for group in (photos, films):
         if group:

@@ -137,7 +137,7 @@ def kind_of_name(path):
 
 def kind_of_content(start):
     """The Kind that the first bytes of a file (START of them) mean; None for an image that is read, and for what is not
-    recognised."""
+    recognized."""
     if start[4:8] == b"ftyp":
         return _kind_of_iso(start)
     return next((kind for kind, pattern in _STARTS if pattern.match(start)), None)
@@ -174,7 +174,7 @@ def is_litter(path):
 
 
 def counted(paths):
-    """Files and folders that are passed over, counted by kind: "3 camera raw (.nef) and 1 text (.txt) files, 1 folder",
+    """Files and folders that are skipped, counted by kind: "3 camera raw (.nef) and 1 text (.txt) files, 1 folder",
     most frequent first; empty for none. Links and litter count as what they lead to, and not at all."""
     paths = [path for path in paths if not is_litter(path)]
     folders = sum(os.path.isdir(path) for path in paths)

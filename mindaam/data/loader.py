@@ -24,10 +24,10 @@ class Loader:
     """Calls `function(sources[key], *arguments)` in worker processes for a sequence of items (key, *arguments).
 
     sources: a mapping or list of anything that can be pickled (gaze folders, lists of paths), sent once to each worker.
-    function: a module-level function; keep its result small (uint8 pictures rather than float32), for it is pickled.
+    function: a module-level function; keep its result small (uint8 images rather than float32), for it is pickled.
     workers: number of processes; with 0 the work is done in the calling process, one item at a time.
     threads: use threads of this process instead: quicker where little Python is run and results are large, as with
-    packs, whose pictures cost less to decode than to hand from process to process.
+    packs, whose images cost less to decode than to hand from process to process.
     ahead: how many items may be asked for before they are needed, which bounds the memory; default two a worker.
 
     The processes are kept from one call to the next, so that an epoch does not pay for starting them: use it in a
@@ -42,7 +42,7 @@ class Loader:
     def __call__(self, items):
         """Yields the result of each item, in order.
 
-        What `function` raises (an InputError about a damaged picture, say) is raised here at that item's turn and ends
+        What `function` raises (an InputError about a damaged image, say) is raised here at that item's turn and ends
         the iteration. MindAAMError when a worker process dies.
         """
         if self._workers == 0:

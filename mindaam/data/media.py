@@ -48,7 +48,7 @@ def read_image(path, *, upright=True):
 
     upright: False for the rows and columns as they are stored, whatever a camera noted.
     Greyscale, palette, CMYK, 16-bit (scaled to 8), high-dynamic-range (tone-mapped) and transparent images (laid on
-    white) are converted; a colour profile is not applied. `image_remarks` names what was left out.
+    white) are converted; a color profile is not applied. `image_remarks` names what was skipped.
     Raises InputError for a missing, empty, damaged, foreign, oversized or overly slow file, or a folder.
     """
     with opened(path) as picture:
@@ -74,7 +74,7 @@ def image_remarks(path):
 
 
 def read_map(path):
-    """A published density map as float32 [H,W] >= 0, in the file's own scale; of colours the brightness is taken.
+    """A published density map as float32 [H,W] >= 0, in the file's own scale; of colors the brightness is taken.
 
     Raises InputError for what `read_image` refuses, and BlankMap, which is one, for a map that is zero everywhere.
     """
@@ -98,7 +98,7 @@ def _low_bytes(path, upright):
 def list_files(folder, suffixes, what):
     """The files right inside a folder (not its subfolders) with one of the suffixes, sorted by name: a list of Paths.
 
-    Hidden files are left out. Raises InputError for a missing folder, a file, or a folder without any; `what` they are
+    Hidden files are skipped. Raises InputError for a missing folder, a file, or a folder without any; `what` they are
     called then.
     """
     folder = Path(folder)
@@ -122,7 +122,7 @@ def passed_over(folder, used):
     names the folder; empty when that is nothing, or when the folder cannot be read."""
     used = {os.path.abspath(path) for path in used}
     counted = kinds.counted([path for path in _inside(folder) if os.path.abspath(path) not in used])
-    return f"{folder}: passed over {counted}" if counted else ""
+    return f"{folder}: skipped {counted}" if counted else ""
 
 
 def _inside(folder):
@@ -141,15 +141,15 @@ def audio_file(folders, stem):
 
 
 def write_jpeg(path, image, quality=92):
-    """Writes uint8 RGB [H,W,3] or grey [H,W] as JPEG, whole or not at all; OutputError when that is impossible."""
+    """Writes uint8 RGB [H,W,3] or gray [H,W] as JPEG, whole or not at all; OutputError when that is impossible."""
     if max(image.shape[:2]) > 65500:
-        raise OutputError(f"{path}: a JPEG side has at most 65500 pixels; save as .png, or make the picture smaller")
+        raise OutputError(f"{path}: a JPEG side has at most 65500 pixels; save as .png, or make the image smaller")
     with replacing(path) as stream:
         Image.fromarray(image).save(stream, format="JPEG", quality=quality)
 
 
 def write_png(path, image):
-    """Writes uint8 RGB [H,W,3] or grey [H,W] as PNG, whole or not at all; OutputError when that is impossible."""
+    """Writes uint8 RGB [H,W,3] or gray [H,W] as PNG, whole or not at all; OutputError when that is impossible."""
     with replacing(path) as stream:
         Image.fromarray(image).save(stream, format="PNG")
 

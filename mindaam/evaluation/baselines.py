@@ -13,7 +13,7 @@ def uniform(image, sentences):
 
 
 class CentreBias:
-    """The mean density of a train split, one map a condition, stretched over every picture.
+    """The mean density of a train split, one map a condition, stretched over every image.
 
     A sentence that the folder does not score with gets the mean over all conditions.
     """
@@ -21,11 +21,11 @@ class CentreBias:
     GRID = (LONGEST_SIDE * 3 // 4, LONGEST_SIDE)
 
     def __init__(self, train):
-        """train: the `GazeFolder` of the train split; each picture's density, sum 1, counts the same."""
+        """train: the `GazeFolder` of the train split; each image's density, sum 1, counts the same."""
         totals = {}
         for index in range(len(train)):
             density = train.density(index, transforms.fit_within(train.size(index), LONGEST_SIDE))
-            # The sizes of a set differ; on a common grid every density still weighs one picture.
+            # The sizes of a set differ; on a common grid every density still weighs one image.
             density = transforms.resize_density(density, self.GRID)
             text = prompt_of(train, index)
             totals[text] = totals.get(text, 0.0) + density.astype(np.float64)
@@ -33,6 +33,6 @@ class CentreBias:
         self._all = sum(totals.values())
 
     def __call__(self, image, sentences):
-        """float32 maps [H,W] of the picture's size, one a sentence."""
+        """float32 maps [H,W] of the image's size, one a sentence."""
         maps = (self._maps.get(text, self._all).astype(np.float32) for text in sentences)
         return [transforms.resize_density(each, image.shape[:2]) for each in maps]

@@ -1,5 +1,5 @@
-"""One picture a data set: some of its samples with the density over them and a dot a fixation, so that a person sees at
-a glance whether gaze and pictures belong together, and that x and y were not swapped."""
+"""One image per dataset: samples with the density as an overlay and a dot per fixation, for a visual check that gaze
+and images match and that x and y are not swapped."""
 
 import textwrap
 from dataclasses import replace
@@ -17,15 +17,15 @@ from mindaam.errors import InputError
 from mindaam.inference import render
 
 SAMPLES = 3  # of a set
-TRIES = 8  # pictures or films of a split that are tried
-WIDTH, HEIGHT = 560, 480  # largest size of a drawn picture
+TRIES = 8  # images or videos of a split that are tried
+WIDTH, HEIGHT = 560, 480  # largest size of a drawn image
 DOTS = 300  # fixations drawn at most
 MARGIN, TEXT = 12, 15
 PAPER, INK = (255, 255, 255), (30, 30, 30)
 
 
 def sheet(found):
-    """Samples of a FoundSet, uint8 RGB [H,W,3]: left each picture with its fixations, right under its density too.
+    """Samples of a FoundSet, uint8 RGB [H,W,3]: left each image with its fixations, right under its density too.
 
     Samples come from its splits in turn. None when nothing of the set can be read.
     """
@@ -38,7 +38,7 @@ def sheet(found):
 
 
 def samples(found, most=SAMPLES):
-    """[(Sample of a picture or frame, caption)] from the splits with gaze in turn, at most `most`."""
+    """[(Sample of an image or frame, caption)] from the splits with gaze in turn, at most `most`."""
     splits = [split for split in found.splits() if found.labelled(split)]
     queues, chosen = [_readable(found, split) for split in splits], []
     while queues and len(chosen) < most:
@@ -51,7 +51,7 @@ def samples(found, most=SAMPLES):
 
 
 def drawn(sample, caption):
-    """One sample as uint8 RGB [H,W,3]: picture with fixations, picture with density and fixations, caption below."""
+    """One sample as uint8 RGB [H,W,3]: image with fixations, image with density and fixations, caption below."""
     stored = sample.image.shape[:2]
     scale = min(WIDTH / stored[1], HEIGHT / stored[0])
     size = max(1, round(stored[0] * scale)), max(1, round(stored[1] * scale))
@@ -73,7 +73,7 @@ def drawn(sample, caption):
 
 
 def _readable(found, split):
-    """Yields (Sample, caption) of pictures or films spread over a split, those that cannot be read left out."""
+    """Yields (Sample, caption) of images or videos spread over a split, those that cannot be read skipped."""
     stimuli = found.labelled(split)
     reader = (VideoSet if found.is_video else ImageSet)(found.tree, found.record, found.layout, stimuli, split)
     for place in sample_indices(len(stimuli), TRIES):
@@ -110,7 +110,7 @@ def _caption(reader, sample, frame):
 
 
 def _dotted(image, points, color):
-    """The picture with a dot at each of the points [n,2] (x, y)."""
+    """The image with a dot at each of the points [n,2] (x, y)."""
     dotted = image.copy()
     for x, y in np.floor(points).astype(int).tolist():
         cv2.circle(dotted, (x, y), 4, (0, 0, 0), -1, cv2.LINE_AA)

@@ -1,14 +1,14 @@
-"""How well a model's maps agree with recorded gaze, and whether the sentence matters.
+"""Agreement of the maps of a model with recorded gaze, and the effect of the prompt.
 
-Every picture of a gaze folder's split is shown as it is stored; the map is compared, at a longest side of 400 px (area
-resampling), with the density of the fixations, sigma one degree. A model is asked for all the sentences of a picture at
-once, so that its backbone sees the picture once. The condition-swap protocol scores each (picture, condition) under
+Every image of a split of a gaze folder is predicted as stored; the map is compared, at a longest side of 400 px (area
+resampling), with the density of the fixations, sigma one degree. A model is asked for all the sentences of an image at
+once, so that the backbone runs once per image. The condition-swap protocol scores each (image, condition) under
 these roles:
 
     right     the sentence of the condition under which the gaze was recorded
     others    the sentences of the folder's other conditions, the mean of their scores
     generic   a sentence that names no task
-    held_out  a paraphrase of the right sentence that was never trained on
+    held_out  a paraphrase of the matching prompt that was never trained on
     mismatched  of the corpus's sets, which have one condition: the sentence of a set with another task
 
 A condition is understood when `right` and `held_out` beat `others`, `mismatched` and `generic`.
@@ -29,7 +29,7 @@ from mindaam.metrics.comparison import LONGEST_SIDE, map_scores
 METRICS = ("CC", "SIM", "KLD", "NSS", "AUC_Judd", "sAUC")
 ROLES = ("right", "others", "generic", "held_out", "mismatched")
 
-# The shuffled AUC's negatives: the fixations of so many other pictures, drawn from the train split.
+# The shuffled AUC's negatives: the fixations of so many other images, drawn from the train split.
 OTHER_PICTURES = 10
 
 
@@ -37,8 +37,8 @@ def score_map(prediction, density, fixations=None, others=None, settings=metrics
     """All metrics of one map against one truth.
 
     prediction: [h,w], any size, resized to the truth's. density: [H,W]. fixations: [n,2] (x, y) in pixels of the
-    density, or None, which leaves out NSS and AUC_Judd. others: [m,2] fixations of other pictures in the same pixels,
-    or None, which leaves out sAUC. Returns {metric: float}; raises InputError for a map that is not finite.
+    density, or None, which skips NSS and AUC_Judd. others: [m,2] fixations of other images in the same pixels,
+    or None, which skips sAUC. Returns {metric: float}; raises InputError for a map that is not finite.
     """
     prediction = transforms.resize_image(np.ascontiguousarray(prediction, np.float32), density.shape)
     scores = dict(zip(METRICS[:3], map_scores(prediction, density, settings), strict=True))
@@ -68,7 +68,7 @@ def score(predict, folder, sentence=None, settings=metrics.PAPER):
 
 
 def swap_roles(folder, condition, prompting=Prompting()):  # noqa: B008 - an immutable tuple
-    """The sentences of each role for one condition of the folder: {role: [sentence, ...]}, empty roles left out.
+    """The sentences of each role for one condition of the folder: {role: [sentence, ...]}, empty roles skipped.
 
     prompting: the Prompting by which the right one is chosen; without any, it is the reader's own.
     """
@@ -90,9 +90,9 @@ def swap_roles(folder, condition, prompting=Prompting()):  # noqa: B008 - an imm
 def score_roles(predict_many, folder, roles_of=swap_roles, settings=metrics.PAPER, progress=iter, left_out=None):
     """Scores every entry of the folder under every role; one row an (entry, role).
 
-    predict_many: (image uint8 RGB [H,W,3], sentences list[str]) -> maps, one [h,w] a sentence, called once a picture.
-    roles_of: (folder, condition) -> {role: sentences}. progress: wraps the list of pictures, such as tqdm. left_out:
-    called as left_out(name, exception) for a picture that cannot be scored, whatever the reason, and the others are; by
+    predict_many: (image uint8 RGB [H,W,3], sentences list[str]) -> maps, one [h,w] a sentence, called once an image.
+    roles_of: (folder, condition) -> {role: sentences}. progress: wraps the list of images, such as tqdm. left_out:
+    called as left_out(name, exception) for an image that cannot be scored, for any reason; the others are; by
     None it is raised.
     Returns dicts with dataset, image, condition, role and the metrics (the mean over the role's sentences).
     """
@@ -102,7 +102,7 @@ def score_roles(predict_many, folder, roles_of=swap_roles, settings=metrics.PAPE
         try:
             draw = partial(others.draw, position)
             rows += _rows_of_picture(predict_many, folder, name, indices, roles_of, settings, draw)
-        except Exception as error:  # whatever it is, it is about one picture of many
+        except Exception as error:  # it concerns one image of many
             if left_out is None:
                 raise
             left_out(name, error)
@@ -110,7 +110,7 @@ def score_roles(predict_many, folder, roles_of=swap_roles, settings=metrics.PAPE
 
 
 def _rows_of_picture(predict_many, folder, name, indices, roles_of, settings, others):
-    """The rows of one picture's entries; others: size -> fixations of other pictures, or None."""
+    """The rows of one image's entries; others: size -> fixations of other images, or None."""
     plans = {index: roles_of(folder, folder.entries[index][1]) for index in indices}
     asked = list(dict.fromkeys(text for plan in plans.values() for texts in plan.values() for text in texts))
     answers = predict_many(folder.image(indices[0]), asked)
@@ -135,7 +135,7 @@ def evaluate_model(
 ):  # fmt: skip
     """The condition-swap protocol on several folders, as one report that can be written as JSON.
 
-    predict_many, progress and left_out as in `score_roles`; folders: `GazeFolder`s or other readers of pictures;
+    predict_many, progress and left_out as in `score_roles`; folders: `GazeFolder`s or other readers of images;
     prompting: the Prompting that the model was trained with. Returns
     {"longest_side": 400, "sets": {dataset: {"split", "ground_truth", "pictures", "pairs", "scores": {role: {metric:
     mean}}, "conditions": {condition: {role: {metric: mean}}}}}, "rows": [...]}.
@@ -171,7 +171,7 @@ def add_to(report, folder, rows):
 
 def markdown(report):
     """The report as a Markdown table: a row for each set and role, and for each condition where a set has several."""
-    lines = ["| set | sentence | pairs | " + " | ".join(METRICS) + " |", "|---" * (3 + len(METRICS)) + "|"]
+    lines = ["| dataset | prompt | pairs | " + " | ".join(METRICS) + " |", "|---" * (3 + len(METRICS)) + "|"]
     for name, part in report["sets"].items():
         lines += [_line(name, role, part["pairs"], scores) for role, scores in part["scores"].items()]
         if len(part["conditions"]) > 1:
@@ -182,7 +182,7 @@ def markdown(report):
 
 
 class _OtherFixations:
-    """Fixations of other pictures, for the shuffled AUC, as shares of a picture's width and height."""
+    """Fixations of other images, for the shuffled AUC, as shares of an image's width and height."""
 
     def __init__(self, folder):
         self._shares = []
@@ -197,17 +197,17 @@ class _OtherFixations:
         self._shares = [fixations / size for fixations, size in points if fixations is not None]
 
     def draw(self, position, size):
-        """The fixations [m,2] of ten train pictures in pixels of `size`, or None; `position` seeds the draw."""
+        """The fixations [m,2] of ten train images in pixels of `size`, or None; `position` seeds the draw."""
         if not self._shares:
             return None
         count = min(OTHER_PICTURES, len(self._shares))
-        # The picture's place in the split is the seed, as in the published baselines.
+        # The image's place in the split is the seed, as in the published baselines.
         picked = np.random.RandomState(position).choice(len(self._shares), count, replace=False)
         return np.concatenate([self._shares[index] for index in picked]) * np.array([size[1], size[0]])
 
 
 def _by_picture(folder):
-    """[(picture's name, indices of its entries)], in the order of the folder, because a picture is shown once."""
+    """[(image's name, indices of its entries)], in the order of the folder, because an image is shown once."""
     pictures = {}
     for index, (name, _) in enumerate(folder.entries):
         pictures.setdefault(name, []).append(index)
@@ -240,13 +240,13 @@ def mean_scores(scores):
 
 
 def _gains(report):
-    """A sentence for each set with several conditions: what the right sentence is worth."""
+    """A line for each dataset with several conditions: the gain of the matching prompt."""
     lines = []
     for name, part in report["sets"].items():
         cc = {role: of_role["CC"] for role, of_role in part["scores"].items()}
         if "others" in cc:
             against = ", ".join(f"{cc['right'] - cc[role]:+.4f} against {role}" for role in ("others", "generic"))
-            lines += ["", f"{plain(name)}: the right sentence is worth CC {against}."]
+            lines += ["", f"{plain(name)}: gain of the matching prompt in CC: {against}."]
     return lines
 
 

@@ -1,7 +1,8 @@
-"""What the released validation does with truths and maps before its metrics (`metrics.RELEASED`), for its figures.
+"""The preprocessing of ground truth and maps in the released validation before its metrics (`metrics.RELEASED`), for
+its figures.
 
-Nothing here is used by `mindaam evaluate`, whose protocol is `evaluation.gaze`. Sizes are (height, width); a truth is
-the grey picture of a data set, uint8 [H,W]. Its pictures are compared at the model's size, its films at their own.
+Nothing here is used by `mindaam evaluate`, whose protocol is `evaluation.gaze`. Sizes are (height, width); ground truth
+is the gray image of a dataset, uint8 [H,W]. Its images are compared at the model's size, its videos at their own.
 """
 
 import cv2
@@ -16,12 +17,12 @@ FLAT = 1e-8  # a map with a smaller range is written as all 0
 
 
 def picture_truth(gray, size):
-    """A picture's density at `size`, float32 in 0..1: bilinear and rounded to uint8, as Pillow does."""
+    """An image's density at `size`, float32 in 0..1: bilinear and rounded to uint8, as Pillow does."""
     return transforms.resize_antialiased(gray, size).astype(np.float32) / np.float32(255)
 
 
 def picture_fixations(gray, size):
-    """A picture's fixation map at `size`, float32 in 0..1: the nearest pixel, so that shrinking loses fixations."""
+    """An image's fixation map at `size`, float32 in 0..1: the nearest pixel, so that shrinking loses fixations."""
     nearest = Image.fromarray(gray).resize(size[::-1], Image.Resampling.NEAREST)
     return np.asarray(nearest, np.float32) / np.float32(255)
 
@@ -33,7 +34,7 @@ def frame_truth(gray, size):
 
 
 def picture_map(probability, size):
-    """A picture's map [h,w] at the truth's size, bilinear with half-pixel centres."""
+    """An image's map [h,w] at the truth's size, bilinear with half-pixel centers."""
     return fit(probability, size)
 
 

@@ -17,7 +17,7 @@ WIDTH = 10.0  # inches
 
 
 def series(rows, kind, column):
-    """(steps, values) of one kind of step, float arrays; rows whose value is no finite number are left out."""
+    """(steps, values) of one kind of step, float arrays; rows whose value is no finite number are skipped."""
     pairs = [(row["step"], row[column]) for row in rows if row["kind"] == kind and known(row, column) is not None]
     values = np.array(pairs, np.float64).reshape(-1, 2)
     return values[:, 0], values[:, 1]
@@ -46,7 +46,7 @@ def binned(steps, values):
 
 
 def losses(rows, changes):
-    """The total loss, pictures and clips apart, side by side. changes: steps at which a phase begins; SVG, or None."""
+    """The total loss, images and clips apart, side by side. changes: steps at which a phase begins; SVG, or None."""
     kinds = [kind for kind in KINDS if len(series(rows, kind, "loss")[0])]
     if not kinds:
         return None

@@ -1,1 +1,1 @@
-"""Prediction on photographs and its results as pictures. Import from the modules: this file stays light."""
+"""Prediction on images and its results as images. Import from the modules: this file stays light."""

@@ -14,7 +14,7 @@ class AudioStream:
     `encode(float32 [n,32000], 16000) -> float32 [n,A]`. sound: the model's SoundConfig. rate: frames a second of the
     video, for windows by frame number.
     A window is encoded once, however many frames and clips share it. Only where the spectrograms of a clip are
-    normalised together, as in the released model, must each clip be encoded anew.
+    normalized together, as in the released model, must each clip be encoded again.
     """
 
     def __init__(self, track, encoder, sound, rate):
@@ -34,7 +34,7 @@ class AudioStream:
     def embeddings(self, notes):
         """The notes of a clip's T frames -> the audio as the model takes it, float32 [T,K,A], or [T,A] as released."""
         places = sorted({place for note in notes for place in note})
-        # normalised together, a window's embedding is another one in each clip
+        # normalized together, a window's embedding is another one in each clip
         known = {} if self._sound.normalise == "batch" else self._known
         new = [place for place in places if place not in known]
         if new:
@@ -58,27 +58,27 @@ class AudioStream:
 
 
 def unheard_because(config, tracks):
-    """Why a model of this ModelConfig cannot hear a film with so many sound tracks, in a few words; None if it can."""
+    """Why a model of this ModelConfig cannot hear a video with so many audio tracks, in a few words; None if it can."""
     from mindaam.zoo.factory import at_hand
 
     if config.audio is None:
-        return f"the model {config.name} has no branch for sound"
+        return f"the model {config.name} has no audio branch"
     if not tracks:
-        return "the film has none"
+        return "the video has no audio"
     if not at_hand(config.audio.name):
-        return f'the weights of {config.audio.name} are not here ("mindaam zoo fetch {config.audio.name}")'
+        return f'the weights of {config.audio.name} are not installed ("mindaam zoo fetch {config.audio.name}")'
     return None
 
 
 def open_audio_stream(config, path, rate, *, track=0, encoder=None):
-    """The Listener of a model for the sound of a film or of a sound file.
+    """The Listener of a model for the sound of a video or of an audio file.
 
-    config: the ModelConfig; rate: frames a second of the film; track: which of its sound tracks, from 0; encoder: as
+    config: the ModelConfig; rate: frames a second of the video; track: which of its audio tracks, from 0; encoder: as
     Listener takes it, None for the model's own, from the zoo. Raises ConfigError for a model without a branch for
     sound, CheckpointError when its encoder's weights are not here, InputError for a file without that sound.
     """
     if config.audio is None:
-        raise ConfigError(f"the model {config.name} has no branch for sound")
+        raise ConfigError(f"the model {config.name} has no audio branch")
     if encoder is None:
         from mindaam import zoo
 

@@ -50,7 +50,7 @@ def _fill(items, queue, stop):
 
 
 def _put(queue, item, stop):
-    """Puts the item when there is room; False when the taker is gone."""
+    """Puts the item when there is room; False when the taker no longer exists."""
     while not stop.is_set():
         try:
             queue.put(item, timeout=PATIENCE)

@@ -1,4 +1,4 @@
-"""What a film's sound counted for, as a picture: the gate over time."""
+"""What a video's sound counted for, as an image: the gate over time."""
 
 import io
 
@@ -9,7 +9,7 @@ COLOR = "#b5367a"
 
 
 class GatePlot:
-    """A PNG of the gate over time: 1 where the sound is fully relevant to the picture, 0 where it counts for nothing.
+    """A PNG of the gate over time: 1 where the sound is fully relevant to the image, 0 where it counts for nothing.
 
     path: of the file. As a context manager it is written, whole or not at all, at the end and after Ctrl-C too; any
     other exception, or no frame, leaves nothing. Raises OutputError when it cannot be written.
@@ -19,7 +19,7 @@ class GatePlot:
         self.path, self._times, self._gates = path, [], []
 
     def write(self, gate, time):
-        """Adds a frame's gate, 0..1, at `time` (seconds of the film)."""
+        """Adds a frame's gate, 0..1, at `time` (seconds of the video)."""
         self._gates.append(gate)
         self._times.append(time)
 
@@ -45,7 +45,7 @@ def drawn(times, gates):
     axes.set_ylim(0, 1)
     if times[0] < times[-1]:
         axes.set_xlim(times[0], times[-1])
-    axes.set_xlabel("seconds of the film")
+    axes.set_xlabel("seconds of the video")
     axes.set_ylabel("gate of the sound")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)

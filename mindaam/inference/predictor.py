@@ -1,7 +1,7 @@
-"""From a photograph and a sentence to a map of where people look.
+"""From an image and a sentence to a map of where people look.
 
-The costly half of a prediction, the vision backbone, sees only the photograph; the sentence enters in the head. A
-Predictor therefore keeps the image features of the last few photographs, and a second sentence costs only the head.
+The costly half of a prediction, the vision backbone, sees only the image; the sentence enters in the head. A
+Predictor therefore keeps the image features of the last few images, and a second sentence costs only the head.
 """
 
 import hashlib
@@ -20,15 +20,15 @@ from mindaam.turns import turn
 from mindaam.zoo.convert.prompts import GENERIC
 
 DEFAULT_MODEL = "aam_dinov2_vits14"
-KEPT_IMAGES = 8  # at 336 x 336 one photograph's features of ViT-S take 3.5 MB
+KEPT_IMAGES = 8  # at 336 x 336 one image's features of ViT-S take 3.5 MB
 
 
 class Prediction(NamedTuple):
-    """What the model says about one photograph [H, W] and one sentence.
+    """What the model says about one image [H, W] and one sentence.
 
     map: float32 [H, W], the model's own output, each pixel in 0..1 by itself. density: float32 [H, W] >= 0, the same
-    map as a distribution over the photograph, sums to 1. sentence: the text that conditioned the model. gate: of a
-    frame with sound, how relevant that is to the picture, 0..1, as the model sees it; None without sound.
+    map as a distribution over the image, sums to 1. sentence: the text that conditioned the model. gate: of a
+    frame with sound, how relevant that is to the image, 0..1, as the model sees it; None without sound.
     """
 
     map: np.ndarray
@@ -42,7 +42,7 @@ class Predictor:
 
     model: a name of `mindaam.list_models()`; the path of a .safetensors checkpoint, of a run's folder, which stands for
     its best model, or of `latest` in it; or a model made by `create_model`.
-    mode: "graph" compiles the model at the first photograph, "pynative" starts sooner and runs slower; None is "graph"
+    mode: "graph" compiles the model at the first image, "pynative" starts sooner and runs slower; None is "graph"
     for a model loaded here, and MindSpore's present mode for one that is handed over.
     device: as in `runtime.configure`. sentence_encoder: anything with `encode(list of str) -> float32 [n, E]`; None
     takes the model's own. Raises ConfigError for an unknown model, CheckpointError for weights that do not fit.
@@ -53,7 +53,7 @@ class Predictor:
 
     @turn()
     def __init__(self, model=DEFAULT_MODEL, *, mode=None, device=None, sentence_encoder=None):
-        """Loads the model when it is named; compiling waits for the first photograph."""
+        """Loads the model when it is named; compiling waits for the first image."""
         by_name = isinstance(model, (str, os.PathLike))
         if by_name or mode or device:
             runtime.configure(device, mode or "graph")
@@ -68,22 +68,22 @@ class Predictor:
         )
 
     def predict(self, image, prompt=None, *, condition=None):
-        """The Prediction for one photograph and one sentence.
+        """The Prediction for one image and one sentence.
 
-        image: a path, or uint8 RGB [H, W, 3]. prompt: who is looking and why, in words; or condition: a name of
+        image: a path, or uint8 RGB [H, W, 3]. prompt: the viewer and the task, in words; or condition: a name of
         `data.prompts.conditions()` or of `prompts`, which stands for its sentence. Without either: free viewing, or
         "None" of `prompts`.
-        Raises InputError for an unusable picture or sentence, ConfigError for an unknown condition or for both.
+        Raises InputError for an unusable image or sentence, ConfigError for an unknown condition or for both.
         """
         sentence = choose_prompt(prompt, condition, self.prompts)
         return next(self.predict_many([image], [sentence]))[0]
 
     def predict_many(self, images, sentences):
-        """Many photographs under many sentences: one backbone pass a photograph, one head pass a pair.
+        """Many images under many sentences: one backbone pass an image, one head pass a pair.
 
-        images: iterable of paths or uint8 RGB [H, W, 3]. sentences: texts. Yields, photograph by photograph, the list
-        of Predictions in the order of `sentences`; nothing is kept of a photograph but its features, and those of the
-        last KEPT_IMAGES only, so any number of photographs fits into memory.
+        images: iterable of paths or uint8 RGB [H, W, 3]. sentences: texts. Yields, image by image, the list
+        of Predictions in the order of `sentences`; nothing is kept of an image but its features, and those of the
+        last KEPT_IMAGES only, so any number of images fits into memory.
         """
         embeddings = self.embed(sentences)
         for image in images:
@@ -95,7 +95,7 @@ class Predictor:
             ]
 
     def stream(self, frames, prompt=None, *, condition=None, windows=None, audio_stream=None):
-        """Predictions for the frames of one film, in order, with bounded delay and memory.
+        """Predictions for the frames of one video, in order, with bounded delay and memory.
 
         frames: any iterable of uint8 RGB [H, W, 3] (a decoder, a camera, a list), of any length; each frame goes
         through the backbone once. windows: how many frames the model sees at once, and whether maps wait for later
@@ -109,9 +109,11 @@ class Predictor:
         sentence = choose_prompt(prompt, condition, self.prompts)
         windows = checked(windows or self.film_windows())
         if windows.length > 1 and self.model.config.temporal is None:
-            raise ConfigError(f"the model {self.model.config.name} sees every frame by itself: windows have one frame")
+            raise ConfigError(
+                f"the model {self.model.config.name} processes frames independently: windows must have one frame"
+            )
         if windows.length == 1 and audio_stream is not None:
-            raise ConfigError("sound is heard in a film: give windows of several frames, or leave the listener out")
+            raise ConfigError("audio needs windows of several frames; give such windows, or no audio_stream")
         return self._stream(frames, sentence, self.embed([sentence]), windows, audio_stream)
 
     def film_windows(self, *, causal=False):
@@ -133,11 +135,11 @@ class Predictor:
                 image = _as_image(frame.image if isinstance(frame, Frame) else frame)
                 note = None if audio_stream is None else audio_stream.note(_time_of(frame))
                 sizes.append(image.shape[:2])
-                yield self.model.film.maps(self.model.image_features(self._as_batch(self._seen(image)))), note
+                yield self.model.video.maps(self.model.image_features(self._as_batch(self._seen(image)))), note
 
         def answer(window, first):
             maps, notes = zip(*window, strict=True)
-            clip = windows.length > 1  # a window of one frame is a photograph
+            clip = windows.length > 1  # a window of one frame is an image
             audio = None if audio_stream is None else audio_stream.embeddings(notes)
             said = self.model.infer_frames(np.concatenate(maps), embedding, size, audio, first=first, clip=clip)
             gates = np.zeros(len(said.map), np.float32) if said.gate is None else said.gate
@@ -177,12 +179,12 @@ class Predictor:
         return transforms.as_seen(image, tuple(self.model.config.image_size), self.model.config.resize)
 
     def _as_batch(self, seen):
-        """A picture at the model's size, normalised, float32 [1, 3, H, W]."""
+        """An image at the model's size, normalized, float32 [1, 3, H, W]."""
         return transforms.normalise(seen, self.model.config.mean, self.model.config.std)[None]
 
     @staticmethod
     def _finish(values, size, sentence):
-        """The model's map [h, w] brought to the photograph's `size` (H, W)."""
+        """The model's map [h, w] brought to the image's `size` (H, W)."""
         resized = transforms.resize_image(np.ascontiguousarray(values, np.float32), size)
         density = resized / resized.sum(dtype=np.float64)
         return Prediction(resized, density.astype(np.float32, copy=False), sentence)
@@ -235,7 +237,7 @@ def _load(model):
 
 
 def _time_of(frame):
-    """Seconds of a Frame; InputError for a bare picture, whose sound cannot be found."""
+    """Seconds of a Frame; InputError for a bare image, whose sound cannot be found."""
     if not isinstance(frame, Frame):
         raise InputError(
             "sound is found by the time of a frame: give mindaam.data.videos.reading.Frame, as read_frames does"
@@ -249,7 +251,7 @@ def _as_image(image):
         return media.read_image(image)
     if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3):
         got = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise InputError(f"a picture must be a path or a uint8 RGB array [H, W, 3], not {got}")
+        raise InputError(f"an image must be a path or a uint8 RGB array [H, W, 3], not {got}")
     if not image.size:
-        raise InputError(f"a picture of {image.shape[0]} x {image.shape[1]} pixels has nothing to look at")
+        raise InputError(f"an image of {image.shape[0]} x {image.shape[1]} pixels is empty")
     return image

@@ -1,4 +1,4 @@
-"""Predictions as files: which photographs and films are meant, what their results are called, and that no two share a
+"""Predictions as files: which images and videos are meant, what their results are called, and that no two share a
 name."""
 
 import os
@@ -38,12 +38,12 @@ def parse_kinds(text):
         if kind not in SUFFIXES:
             raise unknown("kind of result", kind, SUFFIXES)
     if not kinds:
-        raise ConfigError(f"no kind of result was named; choose from {', '.join(SUFFIXES)}")
+        raise ConfigError(f"no kind of result was given; choose from {', '.join(SUFFIXES)}")
     return kinds
 
 
 def find_sources(inputs):
-    """Photographs and films among `inputs` (files and folders; a folder stands for those right inside it).
+    """Images and videos among `inputs` (files and folders; a folder stands for those right inside it).
 
     Returns the Paths in the order given, and an InputError for each input that offers none: the rest can be done.
     """
@@ -52,9 +52,9 @@ def find_sources(inputs):
         try:
             if not os.path.exists(place):  # unlike Path.exists, it answers for a forbidden or overlong path too
                 fault = fault_of(place)
-                raise InputError(f"{place} {fault}" if fault else f"there is no file or folder {place}; check the path")
+                raise InputError(f"{place} {fault}" if fault else f"{place} does not exist; check the path")
             known = media.IMAGE_SUFFIXES + media.VIDEO_SUFFIXES
-            sources += media.list_files(place, known, "pictures or films") if os.path.isdir(place) else [place]
+            sources += media.list_files(place, known, "images or videos") if os.path.isdir(place) else [place]
         except InputError as error:
             problems.append(error)
     return sources, problems
@@ -67,9 +67,9 @@ def passed_over(inputs, sources):
 
 
 def plan(sources, folder, kinds, plot_gate=False):
-    """A Job for every photograph and film, its results in `folder`; nothing is written yet.
+    """A Job for every image and video, its results in `folder`; nothing is written yet.
 
-    plot_gate: a film also gets a picture of its sound's gate.
+    plot_gate: a video also gets an image of its sound's gate.
     Raises OutputError when two of them would write the same file, or one would overwrite another.
     """
     jobs, owners = [], {}
@@ -92,10 +92,10 @@ def plan(sources, folder, kinds, plot_gate=False):
 
 
 def write(job, image, prediction):
-    """Writes the files of a photograph's Job, each whole or not at all.
+    """Writes the files of an image's Job, each whole or not at all.
 
     image: uint8 RGB [H, W, 3]; prediction: its Prediction. Raises OutputError when a file cannot be written, InputError
-    for a photograph whose side no JPEG can hold.
+    for an image whose side no JPEG can hold.
     """
     if "overlay" in job.targets and max(image.shape[:2]) > JPEG_SIDE:
         raise InputError(
@@ -113,7 +113,7 @@ def write(job, image, prediction):
 
 def _collision(first, second, target):
     if same(first, second):
-        return f"{second} is named twice; name it once"
+        return f"{second} is given twice; give it once"
     return (
         f"{first} and {second} would both be written to {target}; rename one of them, "
         "or predict them into different folders"

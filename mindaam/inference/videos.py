@@ -1,4 +1,4 @@
-"""A film through a model: decoded, seen and written side by side, so that its length costs time and no memory."""
+"""A video through a model: decoded, seen and written side by side, so that its length costs time and no memory."""
 
 from collections import deque
 from contextlib import ExitStack, closing
@@ -14,14 +14,14 @@ from mindaam.inference.audio_stream import AudioStream
 from mindaam.inference.pipeline import Behind, ahead
 from mindaam.inference.plots import GatePlot
 
-DENSITY_SIDE = 160  # the longer side of a film's saved densities, pixels
+DENSITY_SIDE = 160  # the longer side of a video's saved densities, pixels
 DEPTH, DEPTH_BYTES = 8, 64_000_000  # what waits between two stages: at most so many frames, and about so many bytes
 PIXEL_BYTES = 11  # of a frame and its Prediction
 
 
 class Done(NamedTuple):
     """frames: how many were written. problem: what went wrong without ending it, an InputError, or None. audio_lost:
-    the second of the result from which on it is silent, because the film's sound could not be read, or None."""
+    the second of the result from which on it is silent, because the video's sound could not be read, or None."""
 
     frames: int
     problem: VideoBroken | None
@@ -29,8 +29,8 @@ class Done(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """A film's sound. listener: the Listener that the model hears it through, or None. kept: the file whose sound the
-    overlay keeps, None for the film's own; track: which of that file's sound tracks, from 0."""
+    """A video's sound. listener: the Listener that the model hears it through, or None. kept: the file whose sound the
+    overlay keeps, None for the video's own; track: which of that file's audio tracks, from 0."""
 
     audio_stream: AudioStream | None = None
     kept: Path | None = None
@@ -38,7 +38,7 @@ class Heard(NamedTuple):
 
 
 def density_size(size):
-    """(h, w) of the saved densities of a film of `size` (H, W)."""
+    """(h, w) of the saved densities of a video of `size` (H, W)."""
     scale = min(1.0, DENSITY_SIDE / max(size))
     return tuple(max(1, round(side * scale)) for side in size)
 
@@ -57,13 +57,13 @@ def follow(predictor, frames, sentence, windows=None, audio_stream=None):
 
 
 def write_video(job, predictor, sentence, pick=Pick(), report=None, heard=Heard()):  # noqa: B008 - immutable tuples
-    """Predicts a film and writes the files of its Job, each whole or not at all; returns what was Done.
+    """Predicts a video and writes the files of its Job, each whole or not at all; returns what was Done.
 
-    overlay: an mp4 with the film's sound; map: one of grey maps, silent; npy: an .npz (see DensityWriter) of densities
-    at `density_size`; gate: a picture of the sound's gate, nothing without a listener. Only the frames that `pick`
-    names are in them; mp4s begin at pick.start, while the times of the others are those of the film. report: called
+    overlay: an mp4 with the video's sound; map: one of gray maps, silent; npy: an .npz (see DensityWriter) of densities
+    at `density_size`; gate: an image of the sound's gate, nothing without a listener. Only the frames that `pick`
+    names are in them; mp4s begin at pick.start, while the times of the others are those of the video. report: called
     with (frames so far, time of the latest) as they are predicted. heard: its sound.
-    Ctrl-C leaves files that hold what was done. Raises InputError for a film of which nothing can be read, OutputError
+    Ctrl-C leaves files that hold what was done. Raises InputError for a video of which nothing can be read, OutputError
     for files that cannot be written.
     """
     checked_pick(pick)
@@ -101,7 +101,7 @@ def write_video(job, predictor, sentence, pick=Pick(), report=None, heard=Heard(
 
 
 def _whole(frames, broken):
-    """The frames of a film that may break off; how it did goes to the list `broken`, since its last frames count."""
+    """The frames of a video that may break off; how it did goes to the list `broken`, since its last frames count."""
     try:
         yield from frames
     except VideoBroken as error:

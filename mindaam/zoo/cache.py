@@ -13,7 +13,7 @@ from mindaam.errors import CheckpointError, OutputError
 from mindaam.files import read_small, take_place, write_text
 from mindaam.places import user_cache
 
-_ELSEWHERE = "make room or name another folder with MINDAAM_CACHE"
+_ELSEWHERE = "free some space or set MINDAAM_CACHE to another folder"
 LARGEST = 4_000_000  # bytes of pins.json
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG)
 _HEX = set("0123456789abcdef")
@@ -71,9 +71,9 @@ def pins():
     except (OSError, ValueError, RecursionError) as error:
         if getattr(error, "errno", None) in _NOT_THERE:  # the bundled files need no such folder
             return {}
-        raise CheckpointError(f"cannot read {path}: {error}; delete it and pin your files anew") from error
+        raise CheckpointError(f"cannot read {path}: {error}; delete it and pin your files again") from error
     if not good:
-        raise CheckpointError(f"{path} is not a table of hashes; delete it and pin your files anew")
+        raise CheckpointError(f"{path} is not a table of hashes; delete it and pin your files again")
     return content
 
 

@@ -40,7 +40,7 @@ def read_all(path, *, widen=True):
         header = read_header(file, path)
         data = np.empty(os.fstat(file.fileno()).st_size - header.start, np.uint8)
         if file.readinto(data) != data.size:
-            raise CheckpointError(f"{path} was cut short while it was read; take it once it is whole")
+            raise CheckpointError(f"{path} was truncated while it was read; take it once it is whole")
         require_audio(path, file, header, lambda: data)
     arrays = {name: _array(path, name, entry, data, widen) for name, entry in header.arrays.items()}
     # not every program pads the header, so that numbers may lie across the places that processors read from
@@ -70,7 +70,7 @@ def map_safetensors(path):
 
     Of a file without a checksum nothing is read before its use. Types stay as they are, but for bfloat16, which becomes
     float32 and is the only kind that takes memory.
-    Raises CheckpointError as `read_safetensors` does. The file must not be cut short while the arrays are in use.
+    Raises CheckpointError as `read_safetensors` does. The file must not be truncated while the arrays are in use.
     """
     with _opened(path) as file:
         header = read_header(file, path)

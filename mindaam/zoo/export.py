@@ -23,7 +23,7 @@ from mindaam.zoo.checkpoints import sha256_of
 from mindaam.zoo.index import records
 from mindaam.zoo.model_files import checkpoint_file
 
-MOST = 1024  # pictures or frames of a graph
+MOST = 1024  # images or frames of a graph
 SUFFIX = ".mindir"
 RESIZING = {
     "area": (
@@ -40,7 +40,7 @@ RESIZING = {
     ),
 }
 _AFTER = (
-    "resize the map to the photograph's size, sides that shrink averaged over areas and sides that grow bilinear; "
+    "resize the map to the image's size, sides that shrink averaged over areas and sides that grow bilinear; "
     "divided by its sum it is the distribution of gaze"
 )
 _MINDSPORE_TAKES = re.compile(r"[0-9A-Za-z@_.:-]+")  # names of files
@@ -63,12 +63,12 @@ def check_target(target):
         if os.path.isdir(path):
             raise OutputError(f"{path} is a folder, and a file of that name is to be written; choose another name")
     if os.path.exists(names.variables):  # a folder is not replaced in one go, and may be anybody's
-        raise OutputError(f"{names.variables} is there already; remove it, or choose another name for the result")
+        raise OutputError(f"{names.variables} already exists; remove it, or choose another name for the result")
     if os.path.exists(note) and not _is_description(note):
-        raise OutputError(f"{note} is there already and describes no graph; choose another name for the result")
+        raise OutputError(f"{note} already exists and describes no graph; choose another name for the result")
     for path in (target, names.graph):
         if os.path.exists(path) and not os.path.exists(note):  # of an earlier export, or anybody's
-            raise OutputError(f"{path} is there already, without {note.name}; remove it, or choose another name")
+            raise OutputError(f"{path} already exists, without {note.name}; remove it, or choose another name")
 
 
 def export(model, target, sentences, *, size=None, batch=1, frames=None, weights=None):
@@ -76,10 +76,10 @@ def export(model, target, sentences, *, size=None, batch=1, frames=None, weights
 
     model: an AAM, as `create_model` gives it. target: FILE.mindir; FILE.json is the description, and what was there of
     an earlier export is replaced. sentences: {text: embedding [E]}, those that the description carries.
-    size: (H, W), multiples of the patch; None is the model's own. batch: pictures at once. frames: the graph is one of
-    a film's window of so many frames under one sentence, without sound, in the place of single pictures.
+    size: (H, W), multiples of the patch; None is the model's own. batch: images at once. frames: the graph is one of
+    a video's window of so many frames under one sentence, without sound, in the place of single images.
     weights: the name or the path that the model came from, as `model_files.checkpoint_of` takes it, for hash and
-    licence.
+    license.
     Returns the paths written, the graph's first. Raises ConfigError for shapes that cannot be, InputError for
     embeddings of another width, OutputError for a place that cannot be written to.
     """
@@ -102,7 +102,7 @@ def _checked_size(config, size):
     if any(side < patch or side % patch for side in size):
         near = "x".join(str(max(1, round(side / patch)) * patch) for side in size)
         raise ConfigError(
-            f"pictures of {size[0]}x{size[1]} cannot be cut into patches of {patch} pixels; give multiples of {patch}, "
+            f"images of {size[0]}x{size[1]} cannot be cut into patches of {patch} pixels; give multiples of {patch}, "
             f"such as {near}"
         )
     return tuple(size)
@@ -111,13 +111,13 @@ def _checked_size(config, size):
 def _shapes(config, size, batch, frames):
     """{"image", "sentence", "map": shape} of the graph."""
     if not 1 <= batch <= MOST:
-        raise ConfigError(f"a batch of {batch} has no picture, or too many; give 1 to {MOST}")
+        raise ConfigError(f"a batch of {batch} has no image, or too many; give 1 to {MOST}")
     if frames is None:
         return {"image": (batch, 3, *size), "sentence": (batch, config.text.width), "map": (batch, 1, *size)}
     if config.temporal is None:
-        raise ConfigError(f"the model {config.name} sees every frame by itself: leave the frames out")
+        raise ConfigError(f"the model {config.name} processes frames independently: remove --frames")
     if batch != 1 or not 1 <= frames <= MOST:
-        raise ConfigError(f"a film's graph is of one window of 1 to {MOST} frames: leave the batch at 1")
+        raise ConfigError(f"a video's graph is of one window of 1 to {MOST} frames: leave the batch at 1")
     return {"image": (frames, 3, *size), "sentence": (1, config.text.width), "map": (frames, 1, *size)}
 
 
@@ -144,14 +144,14 @@ def _describe(config, shapes, frames, sentences, weights):
 
 def _ports(shapes, frames):
     """Name, shape, type and meaning of the graph's two inputs and its output, in its order."""
-    fitted = "resized to {} x {} whatever the proportions, and normalised".format(*shapes["image"][2:])
-    image = f"RGB photographs, whole, {fitted}"
+    fitted = "resized to {} x {} ignoring the aspect ratio, and normalized".format(*shapes["image"][2:])
+    image = f"RGB images, whole, {fitted}"
     if frames is not None:
-        image = f"{frames} frames in a row of a film, RGB, {fitted}; fill up a shorter film with its last frame"
+        image = f"{frames} frames in a row of a video, RGB, {fitted}; fill up a shorter video with its last frame"
     meanings = {
         "image": f"{image}; channels first, pixels row by row",
-        "sentence": "embedding of the sentence that says who is looking and why, "
-        + ("one a picture" if frames is None else "one for all frames"),
+        "sentence": "embedding of the sentence that says the viewer and the task, "
+        + ("one an image" if frames is None else "one for all frames"),
         "map": "where people look, each pixel in 0..1 by itself",
     }
     return [
@@ -172,7 +172,7 @@ def _numbers(text, embedding, config):
 
 
 def _provenance(config, weights):
-    """Hash of the checkpoint, and the licences of it and of the encoder below it; None for what the index lacks."""
+    """Hash of the checkpoint, and the licenses of it and of the encoder below it; None for what the index lacks."""
     known = records()
     encoder = known.get(config.encoder.name)
     digest = None if weights is None else sha256_of(checkpoint_file(weights))

@@ -57,7 +57,7 @@ def _bundled(name):
     if name in recipes():
         cure = f'train them with "mindaam train {name}"'
     elif name in records():
-        cure = f'convert the authors\' checkpoint, to which "mindaam zoo fetch {name}" tells the way'
+        cure = f'convert the authors\' checkpoint, as described by "mindaam zoo fetch {name}"'
     raise CheckpointError(
         f'no trained weights of "{name}" are bundled: {cure}, name a checkpoint, or ask for initial values with '
         'preset="released"'

@@ -99,13 +99,13 @@ def _announced_hash(name, wanted):
 
 
 def _present(name, wanted, path, expected, accept):
-    """The hash of a file that is there already, after a check."""
+    """The hash of a file that already exists, after a check."""
     if expected is None and accept:
         refuse_stand_in(path)
         return sha256_of(path)
     if expected is None:
         raise CheckpointError(
-            f"{path} is there, but nobody has vouched for it: give its hash with --sha256, or take it as it is with "
+            f"{path} has no trusted hash yet; give its hash with --sha256, or trust it with "
             f'"mindaam zoo fetch {name} --accept"'
         )
     size = wanted.bytes if expected == wanted.sha256 else None
@@ -124,7 +124,9 @@ def _insist(name, entry, addresses, trusted, offline):
         how = entry.obtain or "it travels with the package, so install that again, or name a mirror with --mirror"
         raise CheckpointError(f"{name} has no address: {how}")
     if offline:
-        raise CheckpointError(f"{name} is not here, and nothing is fetched offline; go online, or bring the file here")
+        raise CheckpointError(
+            f"{name} is not installed, and nothing is fetched offline; go online, or copy the file there"
+        )
     if not trusted:
         raise CheckpointError(
             f"the hash of {name} is not known: give the publisher's with --sha256, or take the file as it comes with "
@@ -162,5 +164,5 @@ def _fetched(address, path, expected, size, **how):
         discard(part)
         if last or not continued:  # otherwise the earlier attempt may be to blame
             raise CheckpointError(
-                f"{shown(address)} gives a file with the SHA-256 {got}, expected {expected}; it was thrown away"
+                f"{shown(address)} gives a file with the SHA-256 {got}, expected {expected}; it was deleted"
             )

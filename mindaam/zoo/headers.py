@@ -179,5 +179,5 @@ def _not_safetensors(path, start, detail):
                 f"{path} is {kind}, which is not opened here because it can hold code or hide damage; {cure}"
             )
     return CheckpointError(
-        f"{path} is not a safetensors file, or was cut short or damaged on its way ({detail}); fetch it again"
+        f"{path} is not a safetensors file, or was truncated or damaged on its way ({detail}); fetch it again"
     )

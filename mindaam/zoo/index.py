@@ -4,7 +4,7 @@ Files that travel with the package lie in `model_zoo/`; those that a user fetche
 (see `cache`), under the same names. A file without a hash in the index is used only after the user vouched for one.
 
 `python -m mindaam.zoo.index --update` writes the present files' sizes and hashes into the index: after training the
-bundled model anew, say. `python -m mindaam.zoo.index` only checks them.
+bundled model again, say. `python -m mindaam.zoo.index` only checks them.
 """
 
 import os
@@ -59,14 +59,14 @@ class Original(Schema):
 
 
 class Figures(Schema):
-    """Published measurements {data set: {metric: value}}, and where they were published."""
+    """Published measurements {dataset: {metric: value}}, and where they were published."""
 
     source: Text
     values: dict[Text, dict[Text, Figure]]
 
 
 class Record(Schema):
-    """One file of the zoo: its place, its content's hash and size, its licence, and where it comes from.
+    """One file of the zoo: its place, its content's hash and size, its license, and where it comes from.
 
     sha256 and bytes are null for a file that is announced, but cannot be had here. page: where the publisher speaks of
     it. accept: what must be accepted by hand before it may be had. obtain: how to get what has no address. url: the
@@ -147,11 +147,11 @@ def verified(name):
         return check(path, entry, cure(name, entry, path))
     if os.path.isfile(path):
         raise CheckpointError(
-            f"{path} is there, but nobody has vouched for it: compare its SHA-256 and pin it with "
-            f'"mindaam zoo verify {name} --sha256 HASH", or take it as it is with "mindaam zoo verify {name} --accept"'
+            f"{path} has no trusted hash yet; compare its SHA-256 and pin it with "
+            f'"mindaam zoo verify {name} --sha256 HASH", or trust it with "mindaam zoo verify {name} --accept"'
         )
     if entry.original or entry.url:
-        raise CheckpointError(f'there are no weights for "{name}" here; "mindaam zoo fetch {name}" is the way to them')
+        raise CheckpointError(f'the weights of "{name}" are not installed; run "mindaam zoo fetch {name}"')
     if entry.sha256 is None:
         raise CheckpointError(f'the model zoo has no weights for "{name}" yet; train them, or name a checkpoint')
     raise CheckpointError(f"the weights file {path} is missing; {_RESTORE}")
@@ -197,7 +197,7 @@ def cure(name, entry, path):
     known = announced()[name]
     by_user = (known.original if isinstance(entry, Original) else known).sha256 is None
     if by_user:
-        return f'restore it, or, if the change is yours, say so with "mindaam zoo verify {name} --accept"'
+        return f'restore it, or, if you changed it, run "mindaam zoo verify {name} --accept"'
     return _RESTORE if path.is_relative_to(model_zoo_dir()) else f'delete it and run "mindaam zoo fetch {name}"'
 
 
@@ -240,7 +240,7 @@ def update():
     """Writes sizes and hashes of the files in `model_zoo/` into the index; returns the names that were new or changed.
 
     All else in the index stays as it is, comments too. Raises CheckpointError, and writes nothing, when a file that
-    had a hash is gone; ConfigError when a record does not have `sha256` and `bytes` on lines of their own.
+    had a hash no longer exists; ConfigError when a record does not have `sha256` and `bytes` on lines of their own.
     """
     path, before, after = index_path(), announced(), {}
     text = path.read_text(encoding="utf-8")
@@ -249,7 +249,7 @@ def update():
         if os.path.isfile(file):
             entry = entry.model_copy(update={"sha256": sha256_of(file), "bytes": file.stat().st_size})
         elif entry.sha256 and not entry.url:
-            raise CheckpointError(f"{file} is gone; restore it, or take {name} out of {path}")
+            raise CheckpointError(f"{file} no longer exists; restore it, or take {name} out of {path}")
         after[name] = entry
         if entry != before[name]:
             text = _rewritten(text, name, {"sha256": entry.sha256, "bytes": entry.bytes})

@@ -54,7 +54,7 @@ def load_reference(model, state):
 def _arrays(state):
     """{official key: NumPy array} without wrappers. Raises CheckpointError for anything but floats."""
     state, note = unwrap(dict(_flat(state)), "aam", SOURCE)
-    if "left out" in note:
+    if "skipped" in note:
         warnings.warn(f"{SOURCE}: {note}", stacklevel=3)
     official = {name: np.asarray(array) for name, array in state.items()}
     others = [name for name, array in official.items() if array.dtype.kind != "f"]

@@ -20,7 +20,7 @@ from mindaam.zoo.checksums import CHECKSUM
 FOLDER, POINTER = "checkpoints", "latest"
 MODEL = "model_config"  # entry of a file's metadata: the whole ModelConfig; runs of before have their own alone
 OPTIMIZER, AVERAGE = "optimizer.", "ema."  # how the names of moments and averages begin
-MOMENTS = (OPTIMIZER, "first_moment.", "second_moment.")  # those of runs on films have no name before the moment's
+MOMENTS = (OPTIMIZER, "first_moment.", "second_moment.")  # those of runs on videos have no name before the moment's
 SHOWN = 5  # faults that a refusal shows
 _NAME = re.compile(r"step-(\d{8,})\.safetensors")
 
@@ -52,7 +52,7 @@ def latest(folder):
         except CheckpointError:
             faults.append(f"{path.name} is {'damaged or unreadable' if path.exists() else 'missing'}")
         else:
-            return Found(path, f"{listed(faults, SHOWN)}; going on from {path.name}" if faults else "")
+            return Found(path, f"{listed(faults, SHOWN)}; continuing from {path.name}" if faults else "")
     raise CheckpointError(
         f"{folder} has no whole checkpoint to continue from ({listed(faults, SHOWN)}); copy one back into its "
         f"{FOLDER} folder, or start in another folder"

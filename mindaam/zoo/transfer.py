@@ -37,7 +37,7 @@ class _HttpsOnly(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, request, file, code, message, headers, url):
         if not url.lower().startswith("https://"):
             raise CheckpointError(
-                f"{shown(request.full_url)} leads on to {shown(url)}, which is not https; nothing was fetched"
+                f"{shown(request.full_url)} redirects to {shown(url)}, which is not https; nothing was fetched"
             )
         return super().redirect_request(request, file, code, message, headers, url)
 
@@ -71,7 +71,7 @@ def transfer(url, part, *, size=None, blind=False, context=None, report=None):
     """
     opener = _opener(context)
     check_address(url)
-    left, most = TRIES, 0  # not what is there already, which may have to be thrown away
+    left, most = TRIES, 0  # not what already exists, which may have to be thrown away
     while True:
         try:
             return _transfer(opener, url, part, size, blind, report or (lambda done, total: None))
@@ -79,7 +79,7 @@ def transfer(url, part, *, size=None, blind=False, context=None, report=None):
             left, most = (TRIES if _length(part) > most else left - 1), max(most, _length(part))
             if left == 0:
                 kept = _length(part)
-                more = f"; {kept} bytes are kept, and the next attempt goes on from there" if kept else ""
+                more = f"; {kept} bytes are kept, and the next attempt continues from there" if kept else ""
                 raise CheckpointError(f"{shown(url)}: {dropped}{more}") from dropped
             time.sleep(PAUSE * 2 ** (TRIES - left))
 
@@ -161,12 +161,12 @@ def _ask(opener, url, start, validator):
     except (OSError, http.client.HTTPException) as error:
         raise _unreachable(url, error) from error
     except ValueError as error:
-        raise CheckpointError(f"{shown(url)} leads on to an address that is none; try another address") from error
+        raise CheckpointError(f"{shown(url)} redirects to an invalid address; try another address") from error
 
 
 def _refusal(error):
     if error.code in (401, 403):
-        return f"the server refuses it ({error.code}); a licence may have to be accepted, or a login is needed, first"
+        return f"the server refuses it ({error.code}); a license may have to be accepted, or a login is needed, first"
     if error.code in (404, 410):
         return f"there is no such file ({error.code}); check the address"
     return f"the server answers {error.code} {_plain(error.reason)}; check the address"
@@ -187,7 +187,7 @@ def _promised(response, url, start, size):
     """The whole file's length, after the response's headers have been checked."""
     headers, where = response.headers, shown(url)
     if headers.get_content_type() in ("text/html", "application/xhtml+xml"):
-        raise CheckpointError(f"{where} gives a web page instead of weights; it may ask for a login or a licence")
+        raise CheckpointError(f"{where} gives a web page instead of weights; it may ask for a login or a license")
     if headers.get("Content-Encoding", "identity") != "identity":
         raise CheckpointError(f"{where} gives the file compressed, though it was not asked to; try another address")
     length = headers.get("Content-Length")
@@ -228,8 +228,8 @@ def _write(response, url, part, start, total, report):
                 piece = _next(response)
     except OSError as error:
         raise OutputError(
-            f"cannot write {part}: {error.strerror or error}; make room or name another folder with MINDAAM_CACHE, and "
-            "run this again, which goes on from there"
+            f"cannot write {part}: {error.strerror or error}; free some space or set MINDAAM_CACHE, and "
+            "run this again to continue"
         ) from error
     if done < total:
         raise _Dropped(f"the connection ended at {done} of {total} bytes; try again later")

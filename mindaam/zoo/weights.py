@@ -1,6 +1,6 @@
 """How weights get into a model and out of it.
 
-The frozen encoder and what was trained (head and adapters) live in separate files, so that training anew changes the
+The frozen encoder and what was trained (head and adapters) live in separate files, so that training again changes the
 small one only. The small one's header says which model it belongs to and how that was configured. A run's checkpoint
 holds the same beside what the run needs to go on. The authors' own checkpoint, once converted, is one file of
 everything.
@@ -49,7 +49,7 @@ def encoder_state(path, kind):
     state, metadata = read_all(path)
     if metadata.get("naming") == OURS:
         if metadata.get("kind") != kind:
-            raise CheckpointError(f"{path} was converted as {metadata.get('kind')}, not as {kind}; convert it anew")
+            raise CheckpointError(f"{path} was converted as {metadata.get('kind')}, not as {kind}; convert it again")
         return state
     conversion = kind_of(kind).convert(state)
     if conversion.unexpected:
@@ -134,7 +134,7 @@ def load_trained(model, path, apart=None):
     into an AAM whose adapters are not merged yet; the backbone keeps its values.
 
     apart: beginning of names that are left as they are, whether the file has them or not, such as those of temporal
-    blocks that are to be trained anew.
+    blocks that are to be trained again.
     Raises CheckpointError when the file is unusable, does not hold exactly the head and the adapters, or holds a value
     that is not finite, which would give maps of nothing without a word.
     """
@@ -197,7 +197,7 @@ def _agreed(path, name, config):
 
 
 def checkpoint_prompts(path):
-    """{data set: prompt} that a converted checkpoint was trained with, "None" among them; {} where it has none.
+    """{dataset: prompt} that a converted checkpoint was trained with, "None" among them; {} where it has none.
 
     Raises CheckpointError when the file is unusable, or its header is malformed.
     """

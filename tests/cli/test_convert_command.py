@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from mindaam.encoders import dinov3
+from mindaam.encoders import dinov3, dinov3_checkpoints
 from mindaam.zoo.checkpoints import read_metadata, read_safetensors, write_safetensors
 from tests.cli.running import runner
 from tests.encoders.dinov3_files import official_state, tiny_settings
@@ -38,7 +38,7 @@ def test_a_checkpoint_becomes_a_file_and_a_report(mindaam, folder):
     assert (code, err) == (0, "")
     metadata, state = read_metadata(target), read_safetensors(target)
     assert metadata["kind"] == "dinov3" and metadata["name"] == "tiny" and metadata["naming"] == "mindaam"
-    expected = dinov3.from_official(read_safetensors(source)).state
+    expected = dinov3_checkpoints.from_official(read_safetensors(source)).state
     assert set(state) == set(expected)
     assert all(np.array_equal(state[name], expected[name]) for name in expected)
     lines = out.splitlines()
@@ -59,7 +59,7 @@ def test_a_file_that_is_there_is_replaced_only_by_force(mindaam, folder):
     source, target = folder / "in.safetensors", folder / "out.safetensors"
     target.write_bytes(b"mine")
     code, out, err = mindaam("convert", "--kind", "dinov3", source, target)
-    assert code == 2 and out == "" and "is there already" in err and target.read_bytes() == b"mine"
+    assert code == 2 and out == "" and "already exists" in err and target.read_bytes() == b"mine"
     assert mindaam("convert", "--kind", "dinov3", source, target, "--force")[0] == 0
     assert read_metadata(target)["name"] == "tiny"
 
@@ -88,7 +88,7 @@ def test_names_are_allowed_one_by_one(mindaam, folder):
         (["--kind", "dinov3", "in.safetensors", "no/out.safetensors"], "there is no folder"),
         (["--kind", "dinov3", "in.safetensors", "in.safetensors", "--force"], "is the file to be converted"),
         (["--kind", "dinov3", "nowhere.pth", "out.safetensors"], "cannot read nowhere.pth"),
-        (["--kind", "dinov3", "cut.safetensors", "out.safetensors"], "cut short or damaged"),
+        (["--kind", "dinov3", "cut.safetensors", "out.safetensors"], "truncated or damaged"),
         (["--kind", "dinov2", "in.safetensors", "out.safetensors"], "give --kind dinov3"),
         (["--kind", "dinov3", "--name", "twin", "in.safetensors", "out.safetensors"], "that is tiny, not twin"),
         (["in.safetensors", "out.safetensors"], "--kind"),

@@ -75,8 +75,8 @@ def test_sizes_batches_and_sentences_are_taken(mindaam, tmp_path):
         ([NAME, "--out", "x.mindir", "--size", "30x42"], "patches of 14 pixels"),
         ([NAME, "--out", "x.mindir", "--batch", "0"], "a batch of 0"),
         ([NAME, "--out", "x.mindir", "--batch", "two"], "--batch"),
-        ([NAME, "--out", "x.mindir", "--frames", "16"], "sees every frame by itself"),
-        ([NAME, "--out", "x.mindir", "--sentence", " "], "the sentence is empty"),
+        ([NAME, "--out", "x.mindir", "--frames", "16"], "processes frames independently"),
+        ([NAME, "--out", "x.mindir", "--sentence", " "], "the prompt is empty"),
     ],
 )
 def test_misuse_is_one_sentence_and_leaves_nothing(mindaam, tmp_path, monkeypatch, arguments, says):

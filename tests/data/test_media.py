@@ -116,12 +116,12 @@ def refused(path):
 
 
 def test_missing_empty_folder_and_foreign_files(tmp_path):
-    assert "there is no picture" in refused(tmp_path / "none.jpg")
+    assert "none.jpg does not exist" in refused(tmp_path / "none.jpg")
     assert "is a folder" in refused(tmp_path)
     (tmp_path / "empty.jpg").touch()
     assert "is empty" in refused(tmp_path / "empty.jpg")
     (tmp_path / "text.jpg").write_text("not a picture at all")
-    assert "not a picture" in refused(tmp_path / "text.jpg")
+    assert "not an image" in refused(tmp_path / "text.jpg")
     # A real picture in a format that is left out on purpose: Pillow would hand it to Ghostscript.
     Image.new("RGB", (4, 4)).save(tmp_path / "script.jpg", format="EPS")
     assert "a PostScript drawing" in refused(tmp_path / "script.jpg")
@@ -146,7 +146,7 @@ def test_a_truncated_file_is_an_error_not_half_a_picture(tmp_path, suffix, kept)
     Image.fromarray(noise).save(path)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
-    assert "damaged" in (message := refused(path)) or "not a picture" in message
+    assert "damaged" in (message := refused(path)) or "not an image" in message
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -157,7 +157,7 @@ def test_a_large_truncated_jpeg_is_an_error(tmp_path, progressive, kept):
     Image.fromarray(noise).save(path, progressive=progressive)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
-    assert "cut short" in refused(path)
+    assert "truncated" in refused(path)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".gif", ".bmp"])
@@ -215,14 +215,14 @@ def test_what_a_folder_holds_besides_is_counted_by_kind(tmp_path):
     used = [tmp_path / "used.png", tmp_path / "sub/../used.wav"]
     assert media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures") == [tmp_path / "used.png"]
     assert media.passed_over(tmp_path, used) == (
-        f"{tmp_path}: passed over 3 camera raw (.nef), 2 HEIC (.heic), 1 other (.xyz), 1 other (no suffix), "
+        f"{tmp_path}: skipped 3 camera raw (.nef), 2 HEIC (.heic), 1 other (.xyz), 1 other (no suffix), "
         "1 table (.csv) and 1 text (.txt) files, 2 folders"
     )
     alone = tmp_path / "sub"
     assert media.passed_over(alone, []) == "" and media.passed_over(tmp_path / "none", []) == ""
     (alone / "b.m4a").touch()
-    assert media.passed_over(alone, []) == f"{alone}: passed over 1 audio (.m4a) file"
-    with pytest.raises(InputError, match=r"holds no pictures \(1 audio \(.m4a\) file\); put files such as"):
+    assert media.passed_over(alone, []) == f"{alone}: skipped 1 audio (.m4a) file"
+    with pytest.raises(InputError, match=r"holds no images \(1 audio \(.m4a\) file\); put files such as"):
         media.list_files(alone, media.IMAGE_SUFFIXES, "pictures")
     for number in range(12):
         (alone / f"x.s{number:02}").touch()
@@ -234,7 +234,7 @@ def test_what_a_folder_holds_besides_is_counted_by_kind(tmp_path):
 
 
 def test_a_listing_refuses_what_is_no_folder_of_such_files(tmp_path):
-    with pytest.raises(InputError, match="holds no pictures"):
+    with pytest.raises(InputError, match="holds no images"):
         media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures")
     with pytest.raises(InputError, match="not a folder"):
         media.list_files(tmp_path / "none", media.IMAGE_SUFFIXES, "pictures")

@@ -82,14 +82,14 @@ def config(audio=True, sound=PAPER):
 
 
 def test_why_a_film_is_not_heard():
-    assert unheard_because(config(audio=None), 1) == "the model small has no branch for sound"
-    assert unheard_because(config(), 0) == "the film has none"
+    assert unheard_because(config(audio=None), 1) == "the model small has no audio branch"
+    assert unheard_because(config(), 0) == "the video has no audio"
     assert "zoo fetch wav2clip" in unheard_because(config(), 1)
 
 
 def test_what_cannot_be_heard_is_refused(tmp_path):
     film = make_clip(tmp_path / "a.mp4", pictures(10), tone=0.4)
-    with pytest.raises(ConfigError, match="small has no branch for sound"):
+    with pytest.raises(ConfigError, match="small has no audio branch"):
         open_audio_stream(config(audio=None), film, 25.0)
     with pytest.raises(CheckpointError, match="zoo fetch wav2clip"):
         open_audio_stream(config(), film, 25.0)

@@ -21,18 +21,18 @@ KEPT = 10.0  # seconds before the furthest one that can be asked for again at no
 
 
 class AudioTrack:
-    """The sound of a film or sound file as mono float32, about -1..1; to be closed, or used as a context manager.
+    """The sound of a video or audio file as mono float32, about -1..1; to be closed, or used as a context manager.
 
-    path: a film, or a WAV, FLAC, Ogg, MP3, M4A or other sound file. rate: samples a second, None for the file's own.
-    track: which of the film's sounds, counted from 0.
+    path: a video, or a WAV, FLAC, Ogg, MP3, M4A or other audio file. rate: samples a second, None for the file's own.
+    track: which of the video's sounds, counted from 0.
     rate: samples a second. duration: seconds as the file says, or None. Sample i belongs to second i / rate of the
-    film, whose second 0 is that of `read_frames`; there is silence before the sound begins, after it ends, where it has
-    a gap or is damaged, and where its samples are not finite. After a jump in a film whose times are rounded, to a
+    video, whose second 0 is that of `read_frames`; there is silence before the sound begins, after it ends, where it
+    has a gap or is damaged, and where its samples are not finite. After a jump in a video whose times are rounded, to a
     thousandth of a second in Matroska, say, the samples may be off by as much.
-    Several channels become one as in ITU-R BS.775: centre 1, left and right 0.71, surround 0.5, no low effects,
+    Several channels become one as in ITU-R BS.775: center 1, left and right 0.71, surround 0.5, no low effects,
     divided by their sum; the mean where the file does not say which channel is which, and for stereo.
-    Another process, forked or given a pickled one, opens the file anew: two would move each other's place in it.
-    Raises NoAudio for a film without any, InputError for what is no sound and for a track that is not there.
+    Another process, forked or given a pickled one, opens the file again: two would move each other's place in it.
+    Raises NoAudio for a video without any, InputError for what is no sound and for a track that is not there.
     """
 
     def __init__(self, path, rate=RATE, *, track=0):
@@ -57,7 +57,7 @@ class AudioTrack:
         if not faults:
             return None
         return (
-            f"the sound of {self._reader.path} {', '.join(faults)}; silence stands for what is missing, copy or save "
+            f"the audio of {self._reader.path} {', '.join(faults)}; silence stands for what is missing, copy or save "
             "it again for the rest"
         )
 
@@ -79,7 +79,7 @@ class AudioTrack:
         return out
 
     def window(self, time, seconds=2.0):
-        """The sound about a second of the film, which is the middle: float32 [round(seconds * rate)]."""
+        """The sound about a second of the video, which is the middle: float32 [round(seconds * rate)]."""
         count = round(seconds * self.rate)
         return self.samples(round(time * self.rate) - count // 2, count)
 
@@ -113,7 +113,7 @@ class AudioTrack:
         self.close()
 
     def _wind(self, second):
-        """Goes to a second of the film, forwards or back."""
+        """Goes to a second of the video, forwards or back."""
         second = second if second > self._reader.leap else 0
         self._kept, self._start, self._reached = deque(), second * self.rate, second * self.rate
         self._ended = False

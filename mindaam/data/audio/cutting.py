@@ -13,7 +13,7 @@ from mindaam.errors import InputError
 
 SECONDS = 2.0  # of a window
 SAMPLES = 32_000  # of a window at RATE, the encoder's 16 kHz
-GRID = 16  # a second is cut into so many: windows lie on these marks, so that neighbouring frames share theirs
+GRID = 16  # a second is cut into so many: windows lie on these marks, so that neighboring frames share theirs
 RELEASED_RATE = 48_000  # samples a second to which the released loader brings a window before the encoder does to RATE
 
 

@@ -27,7 +27,7 @@ from mindaam.data.videos.containers import (
 )
 from mindaam.errors import InputError
 
-# FFmpeg's names of containers, the films' and those of sound files.
+# FFmpeg's names of containers, the videos' and those of audio files.
 SOUND_FORMATS = f"{FORMATS},aac,ac3,aiff,amr,au,caf,eac3,flac,mp3,w64,wav"
 GUESSING = ("aac", "ac3", "amr", "eac3", "mp3")  # they keep no times, so that one cannot jump to a second
 SLOWEST, FASTEST = 1000, 384_000  # samples a second of sound that is read
@@ -35,15 +35,15 @@ LEAP = 30.0  # seconds that are read rather than jumped over, and from the start
 SWING = 0.5  # seconds before a jump's aim that are decoded too: lossy decoders need some to swing in
 OFF = 0.05  # seconds by which sound may be off its time before that is taken to be meant
 OVERLAP = 1.0  # seconds by which a packet may begin before the last one's end; more is an error of the file
-LONGEST_GAP = 600.0  # seconds of silence within the sound, if the film does not say how long it is; more is an error
-LEANEST = 1000  # bytes a second of films in which sound may be silent for longer
+LONGEST_GAP = 600.0  # seconds of silence within the sound, if the video does not say how long it is; more is an error
+LEANEST = 1000  # bytes a second of videos in which sound may be silent for longer
 # Mono from several channels as in ITU-R BS.775: the gains of the front ones, the low effects and all others.
 GAINS = {"FC": 1.0, "FL": 0.5**0.5, "FR": 0.5**0.5, "LFE": 0.0, "LFE2": 0.0}
 SIDE_GAIN = 0.5
 
 
 class NoAudio(InputError):
-    """A film without any sound."""
+    """A video without any sound."""
 
 
 class FFmpegAudio:
@@ -91,7 +91,8 @@ class FFmpegAudio:
         self._container.close()
 
     def wave(self, first):
-        """Yields float32 [samples] that follow one another, from sample `first` on; silence before the film's start."""
+        """Yields float32 [samples] that follow one another, from sample `first` on; silence before the video's
+        start."""
         if first < 0:
             yield np.zeros(-first, np.float32)
         filled = max(0, first)
@@ -113,7 +114,7 @@ class FFmpegAudio:
     def _checked_rate(self):
         count = len(self._container.streams.audio)
         if not count:
-            raise NoAudio(f"{self.path} has no sound; give a film with sound, or a sound file")
+            raise NoAudio(f"{self.path} has no sound; give a video with sound, or an audio file")
         if self._stream is None:
             known = "one sound, track 0" if count == 1 else f"{count} sounds, tracks 0 to {count - 1}"
             raise InputError(f"{self.path} has {known}, and no track {self._track}; name one of those")
@@ -190,10 +191,10 @@ class FFmpegAudio:
         yield from self._decoded(0.0)
 
     def _decoded(self, start):
-        """Frames as they come out of the decoder, from second `start` on; damage is noted, and passed over."""
+        """Frames as they come out of the decoder, from second `start` on; damage is noted, and skipped."""
         heard = start == 0  # after a jump a decoder may object to its first packets
         sound = reached = start  # seconds up to which there were packets of this sound, and of any kind
-        reading = packets(self._container)  # those of the pictures too: they tell how far the film goes
+        reading = packets(self._container)  # those of the images too: they tell how far the video goes
         while True:
             try:
                 packet = next(reading, None)
@@ -236,7 +237,7 @@ class FFmpegAudio:
 
 
 def _is_cover(stream):
-    """Whether a stream of pictures is the one on the cover of a sound file."""
+    """Whether a stream of images is the one on the cover of an audio file."""
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
@@ -268,7 +269,7 @@ def _gains(names):
 
 
 def open_audio(path):
-    """The container of a film or a sound file, to be closed. Raises InputError unless it is one in SOUND_FORMATS."""
+    """The container of a video or an audio file, to be closed. Raises InputError unless it is one in SOUND_FORMATS."""
     return open_container(
-        path, SOUND_FORMATS, "film or sound file", "a wav, flac, mp3, ogg or m4a file, or a film with sound"
+        path, SOUND_FORMATS, "video or audio file", "a wav, flac, mp3, ogg or m4a file, or a video with sound"
     )

@@ -69,7 +69,7 @@ def absent(record, folders=()):
     """The report of a dataset that was not found; folders: those that bear its name but hold none of its layouts."""
     return {
         **described(record),
-        "state": "unrecognised" if folders else "not here",
+        "state": "unrecognized" if folders else "not here",
         "folders": [str(folder) for folder in folders],
         "expected": {layout.name: layout.stimuli or layout.films or [layout.frames] for layout in record.layouts},
     }
@@ -285,9 +285,9 @@ def _kind(reason):
 
 def _shares(rows):
     """rows: (modality, scene, level, stimuli, instances) a set."""
-    axes = {"modality": {}, "scene of pictures": {}, "scene of films": {}, "level": {}}
+    axes = {"modality": {}, "scene of images": {}, "scene of videos": {}, "level": {}}
     for modality, scene, level, stimuli, instances in rows:
-        scenes = "scene of pictures" if modality == "image" else "scene of films"
+        scenes = "scene of images" if modality == "image" else "scene of videos"
         for axis, value in (("modality", modality), (scenes, scene), ("level", level)):
             cell = axes[axis].setdefault(value, {"stimuli": 0, "instances": 0})
             cell["stimuli"] += stimuli

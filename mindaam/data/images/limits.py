@@ -21,33 +21,33 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def require_size(path, picture):
-    """Raises InputError for a Pillow picture of more than MAX_PIXELS."""
+    """Raises InputError for a Pillow image of more than MAX_PIXELS."""
     if picture.width * picture.height > MAX_PIXELS:
         raise too_large(path)
 
 
 def require_affordable(path, picture):
-    """Raises InputError for a Pillow picture, not yet loaded, that claims more scans or tiles than may be."""
+    """Raises InputError for a Pillow image, not yet loaded, that claims more scans or tiles than may be."""
     area = picture.width * picture.height
     if area * _tiles_cover(picture) > MAX_TILED * max(area, 1):
-        raise InputError(f"{path} is a TIFF whose tiles cover it many times over; save the picture again")
+        raise InputError(f"{path} is a TIFF whose tiles cover it many times over; save the image again")
     if picture.tile and picture.tile[0][0] == "ppm_plain" and area * len(picture.getbands()) > MAX_TEXT:
         raise InputError(f"{path} is a large image written as text; save it as PNG")
     most = MAX_SCANNED // max(area, 1)
     if picture.format in ("JPEG", "MPO") and _marks(path, most) > most and (scans := _scans(path)) > most:
-        raise InputError(f"{path} is a JPEG of {scans} scans, each as large as the image; save the picture again")
+        raise InputError(f"{path} is a JPEG of {scans} scans, each as large as the image; save the image again")
     # libtiff reads up to 100 scans in each strip
     if _is_jpeg_inside(picture) and area * _marks(path, 100 * _strips(picture)) > MAX_SCANNED * _strips(picture):
-        raise InputError(f"{path} is a TIFF of JPEGs with many scans; save the picture again")
+        raise InputError(f"{path} is a TIFF of JPEGs with many scans; save the image again")
 
 
 def too_large(path):
     """The InputError for more than MAX_PIXELS."""
-    return InputError(f"{path} has more than {MAX_PIXELS // 1_000_000} million pixels; make the picture smaller")
+    return InputError(f"{path} has more than {MAX_PIXELS // 1_000_000} million pixels; make the image smaller")
 
 
 def _tiles_cover(picture):
-    """How often the tiles of a picture that Pillow decodes by itself cover its area."""
+    """How often the tiles of an image that Pillow decodes by itself cover its area."""
     if picture.format != "TIFF" or len(picture.tile) < 2:
         return 1
     covered = sum((right - left) * (low - high) for left, high, right, low in (tile[1] for tile in picture.tile))

@@ -1,7 +1,7 @@
 """Image files opened with Pillow, within bounds; whatever goes wrong is an InputError that names the file and its cure.
 
 Pillow reads rather than OpenCV, because it applies EXIF orientation on demand, keeps palettes and alpha apart, and
-treats a truncated file as an error where OpenCV returns a half-grey picture.
+treats a truncated file as an error where OpenCV returns a half-grey image.
 """
 
 import logging
@@ -35,7 +35,7 @@ SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 @contextmanager
 def opened(path, *, decode=True):
-    """The Pillow picture in a file, its header read; what goes wrong until the end of the block is an InputError.
+    """The Pillow image in a file, its header read; what goes wrong until the end of the block is an InputError.
 
     decode: whether its pixels will be decoded, so that what that may cost is found out before.
     """
@@ -47,7 +47,7 @@ def opened(path, *, decode=True):
         # Pillow's own size limit warns on stderr; ours says what to do.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # A stream and not a name, since Pillow scrambles a sideways grey TIFF that it maps into memory.
+            # A stream and not a name, since Pillow scrambles a sideways gray TIFF that it maps into memory.
             with files.opened(path) as stream, Image.open(stream, formats=_formats(start)) as picture:
                 limits.require_size(path, picture)
                 if decode:
@@ -56,7 +56,7 @@ def opened(path, *, decode=True):
 
 
 def loaded(picture, upright):
-    """A picture with its pixels decoded: upright by its EXIF orientation, or with rows and columns as they are stored.
+    """An image with its pixels decoded: upright by its EXIF orientation, or with rows and columns as they are stored.
 
     Damaged EXIF data turn nothing: they are no part of the image.
     """
@@ -75,27 +75,27 @@ def loaded(picture, upright):
 
 
 def stored_size(picture):
-    """(height, width) of a picture, not yet loaded, as its rows and columns are stored."""
+    """(height, width) of an image, not yet loaded, as its rows and columns are stored."""
     sideways = picture.format == "TIFF" and orientation(picture) in SIDEWAYS  # Pillow has swapped them already
     return (picture.width, picture.height) if sideways else (picture.height, picture.width)
 
 
 def orientation(picture):
-    """The EXIF orientation of a picture, 1 to 8; 1 where none is noted, or where the notes are damaged."""
+    """The EXIF orientation of an image, 1 to 8; 1 where none is noted, or where the notes are damaged."""
     with suppress(Exception):  # Pillow's parser of EXIF and XMP raises whatever damaged bytes lead to
         noted = picture.getexif().get(ExifTags.Base.Orientation, 1)
         return noted if noted in _TURNS else 1
     return 1
 
 
-def require_file(path, what="picture"):
+def require_file(path, what="image"):
     """InputError unless `path` is a file with something in it; `what` is it expected to be."""
     # os.path answers False where pathlib would raise, for a name that is too long, say.
     if os.path.isdir(path):
-        raise InputError(f"{path} is a folder where a {what} is expected; name the {what}")
+        raise InputError(f"{path} is a folder; give the path of the {what}")
     if not os.path.isfile(path):
         fault = files.fault_of(path)
-        raise InputError(f"{path} {fault}; name a {what}" if fault else f"there is no {what} {path}; check the path")
+        raise InputError(f"{path} {fault}; give another {what}" if fault else f"{path} does not exist; check the path")
     if os.path.getsize(path) == 0:
         raise InputError(f"{path} is empty; copy or save the {what} again")
 
@@ -110,16 +110,16 @@ def _explained(path, start):
     except UnidentifiedImageError as error:
         raise _not_an_image(path, start) from error
     except PermissionError as error:
-        raise InputError(f"{path} may not be read; check its permissions") from error
+        raise InputError(f"{path} is not readable; check its permissions") from error
     except Image.DecompressionBombError as error:
         raise limits.too_large(path) from error
     except MemoryError as error:
-        raise InputError(f"{path} does not fit into memory; make the picture smaller") from error
+        raise InputError(f"{path} does not fit into memory; make the image smaller") from error
     except Exception as error:
         # Right here: a damaged file can bring Pillow's decoders to raise anything (RuntimeError, zlib.error,
         # AttributeError, ZeroDivisionError, RecursionError have been seen), and which one is no matter to the user.
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"{path} is damaged or cut short ({reason}); copy or save the picture again") from error
+        raise InputError(f"{path} is damaged or truncated ({reason}); copy or save the image again") from error
 
 
 def _require_finished(path, start):
@@ -143,12 +143,12 @@ def _not_an_image(path, start):
         return InputError(f"{path} is a TIFF with pixels of a kind that is not read; save it with 8 bits a channel")
     kind = kinds.kind_of_content(start)
     if kind is None and (found := stand_in(start[:STAND_IN_START])) is not None:
-        return InputError(f"{path} is not a picture, but {found}")
+        return InputError(f"{path} is not an image, but {found}")
     kind = kind or kinds.kind_of_name(path)
     if kind not in (None, kinds.OTHER):
         return _foreign(path, kind)
     return InputError(
-        f"{path} is not a picture in a known format; give a JPEG, PNG, WebP, TIFF or BMP file, or a film whose "
+        f"{path} is not an image in a known format; give a JPEG, PNG, WebP, TIFF or BMP file, or a video whose "
         "name ends in .mp4, .mov, .mkv, .webm or the like"
     )
 
@@ -156,7 +156,7 @@ def _not_an_image(path, start):
 def _foreign(path, kind):
     suffix = Path(path).suffix.lower()
     shown = f" ({suffix})" if kind is kinds.RAW and suffix not in kinds.IMAGE_SUFFIXES else ""
-    return InputError(f"{path} is not a picture that can be read, but {kind.phrase}{shown}; {kind.cure}")
+    return InputError(f"{path} is not an image that can be read, but {kind.phrase}{shown}; {kind.cure}")
 
 
 def _formats(start):

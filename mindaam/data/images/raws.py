@@ -10,7 +10,7 @@ from typing import NamedTuple
 MOST = 64  # directories that are looked at
 # Of tag 259 (compression) and 262 (what pixels mean), values that only sensors' data have.
 RAW_COMPRESSIONS = {34713, 32767, 32769, 32770, 32772, 65000, 65535, 34892, 52546}
-RAW_PIXELS = {32803, 34892}  # colour filter array, linear raw
+RAW_PIXELS = {32803, 34892}  # color filter array, linear raw
 SUBFILE, WIDTH, HEIGHT, COMPRESSION, PIXELS, MAKE, SUB_IFDS, DNG_VERSION = 254, 256, 257, 259, 262, 271, 330, 50706
 _TYPES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 

@@ -4,13 +4,13 @@ import struct
 
 from mindaam.data.images import raws, tone_mapping
 
-_FRONT = 1 << 16  # bytes; colours are named before pixels
+_FRONT = 1 << 16  # bytes; colors are named before pixels
 _NCLX = b"colrnclx"  # in AVIF and HEIC
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 
 
 def dynamic_range(picture, path):
-    """(transfer, code point of the primaries) of a picture, opened from `path`, in PQ or HLG; None for all others.
+    """(transfer, code point of the primaries) of an image, opened from `path`, in PQ or HLG; None for all others.
 
     Pillow keeps neither AVIF's "nclx" nor PNG's "cICP", so they are read here.
     """

@@ -102,7 +102,7 @@ def _row(path, line, cells, places, scales, commas):
     if x is None or y is None:
         return None
     if texts.get("condition") == "" and texts["image"] not in NAMELESS:
-        raise InputError(f"{path}, line {line}: the column condition is empty; mend the row or take it out")
+        raise InputError(f"{path}, line {line}: the column condition is empty; correct or remove the row")
     times = {}
     for role, (factor, divisor) in scales.items():
         value = _number(path, line, role, texts[role], commas)
@@ -110,7 +110,7 @@ def _row(path, line, cells, places, scales, commas):
             times[role.rpartition("_")[0]] = factor * value / divisor
     start, duration = times.get("t"), times.get("duration")
     if duration is not None and duration < 0:
-        raise InputError(f"{path}, line {line}: a duration of {duration:g} ms cannot be; mend the row or take it out")
+        raise InputError(f"{path}, line {line}: a duration of {duration:g} ms is invalid; correct or remove the row")
     subject, condition, order = texts.get("subject", ""), texts.get("condition"), texts.get("order", "")
     return Row(line, texts["image"], x, y, subject, condition, start, duration, order)
 
@@ -124,7 +124,8 @@ def _number(path, line, role, text, commas):
     except ValueError:
         hint = "; cells are cut at commas here, so write a decimal point" if not commas and "," in text else ""
         raise InputError(
-            f'{path}, line {line}: {role} is "{shown(text)}", which is no number in plain digits{hint}; mend the row '
+            f'{path}, line {line}: {role} is "{shown(text)}", which is not a number in plain digits{hint}; mend the '
+            "row "
             "or take it out"
         ) from None
     if commas:

@@ -104,7 +104,7 @@ def _names(lines, number, declared):
 def _advice(cells, names, separator):
     if separator == "," and len(cells) > len(names):
         return "where numbers have a decimal comma, cut the cells at semicolons or write a decimal point"
-    return "mend the row or take it out"
+    return "correct or remove the row"
 
 
 def _text(path):

@@ -88,7 +88,7 @@ def _wrong_records(index, contents):
             return f'the name "{shown(text)}" has control characters in it'
     framed = index["frame"] >= 0
     if framed.any() and not (framed.all() and (np.abs(index["time"]) < MAX_SECOND).all()):
-        return "a frame of a video has no number or no time"
+        return "a frame of a video lacks its number or its time"
     if (places["length"][:, [IMAGE, DENSITY]] < 1).any():
         return "a record lacks its image or its density"
     if (places["length"][:, FIXATIONS] % PAIR)[places["length"][:, FIXATIONS] >= 0].any():

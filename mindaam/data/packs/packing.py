@@ -63,7 +63,7 @@ def pack(
     what cannot be asked for, OutputError for a folder that cannot be written.
     """
     if every < 1:
-        raise ConfigError(f"every {every}th frame cannot be packed; give --every 1 or more")
+        raise ConfigError(f"--every must be 1 or more, not {every}")
     is_video = reader.is_video
     left_out, count = [], 0
     with PackWriter(folder, header_of(reader, size, quality, resize)) as writer:
@@ -74,7 +74,7 @@ def pack(
             if report:
                 report(entry + 1, len(reader), reader.entries[entry][0])
         if not count:
-            raise InputError(f"{reader.root}: nothing of {reader.name}'s split {reader.split} can be packed")
+            raise InputError(f"{reader.root}: nothing of the split {reader.split} can be packed")
     return Packed(count, left_out)
 
 

@@ -8,12 +8,12 @@ from mindaam.data.audio.ffmpeg_audio import OFF, open_audio
 from mindaam.data.audio.late_clock import set_back
 from mindaam.data.videos.containers import FAULTS, LATE, kind, packets
 
-ENCODED_RATE = 48_000  # samples a second of sound that is encoded anew
+ENCODED_RATE = 48_000  # samples a second of sound that is encoded again
 SWING = 0.15  # seconds of AAC before the start that are copied too: its decoder needs them to swing in
 
 
 def resampled(container, stream, start, form, layout, rate, back=0.0):
-    """Yields (time, frame) of a container's sound stream from about `start` on; time: seconds of the film.
+    """Yields (time, frame) of a container's sound stream from about `start` on; time: seconds of the video.
     back: as in `from_start`.
 
     Raises one of FAULTS when it cannot be decoded further.
@@ -28,7 +28,7 @@ def resampled(container, stream, start, form, layout, rate, back=0.0):
 
 
 def from_start(container, start, back=0.0):
-    """Winds an opened film to `start`, or just before; returns the container's time of the film's second 0.
+    """Winds an opened video to `start`, or just before; returns the container's time of the video's second 0.
 
     back: seconds by which its clock was set back (`audio.late_clock`); it cannot be wound then, and is read from its
     beginning.
@@ -40,11 +40,11 @@ def from_start(container, start, back=0.0):
 
 
 class AudioCopy:
-    """The sound of the film or sound file `path` from its second `start` on, as packets of a new stream of the mp4
+    """The sound of the video or audio file `path` from its second `start` on, as packets of a new stream of the mp4
     `target`. track: which of its sounds, from 0.
 
     AAC is copied as it is, other sound encoded as AAC, in stereo when it had more channels. lost: the second, counted
-    from `start`, at which the sound could not be read any more, or None. A film without sound gives no packets.
+    from `start`, at which the sound could not be read any more, or None. A video without sound gives no packets.
     """
 
     def __init__(self, path, target, start=0.0, track=0):
@@ -88,7 +88,7 @@ class AudioCopy:
         self.lost, self._packets, self._next = self._time, iter(()), None
 
     def close(self):
-        """Closes the film that the sound comes from."""
+        """Closes the video that the sound comes from."""
         self._packets = iter(())
         self._film.close()
 
@@ -113,7 +113,7 @@ class AudioCopy:
             if place < 0 and not samples:
                 continue
             if abs(place - samples) > OFF * ENCODED_RATE:
-                samples = max(samples, place)  # a clock that starts anew, as of films glued together, goes on
+                samples = max(samples, place)  # a clock that starts again, as of videos glued together, goes on
             frame.pts, frame.time_base = samples, Fraction(1, ENCODED_RATE)
             samples += frame.samples
             for packet in stream.encode(frame):

@@ -1,5 +1,5 @@
 """A decoded frame of a video as the image that a player shows: upright, with square pixels, 8 bits of sRGB, what is
-transparent laid on white."""
+transparent composited on white."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from mindaam.data.images.tone_mapping import TRANSFERS, tone_mapped
 
 MAX_FRAME_PIXELS = 8192 * 8192  # 200 MB as RGB
 MAX_STRETCH = 4  # non-square pixels beyond 4:1 are an error of the file
-UNTOLD = 2  # FFmpeg's number of colours that a film does not name; from HD_LINES on they are those of high definition
+UNTOLD = 2  # FFmpeg's number of colors that a video does not name; from HD_LINES on they are those of high definition
 MATRICES = (0, 1, UNTOLD, *range(4, 18))  # all that there are
 HD_LINES, HD_COLORS, HDR_COLORS = 720, "ITU709", "BT2020"
 WHITE = 255
@@ -25,7 +25,7 @@ def shown_size(frame, aspect):
 
 def upright_rgb(frame, size, alpha=None):
     """uint8 RGB [H, W, 3] of a frame (PyAV's), upright. size: its (H, W). alpha: its opacity where another frame holds
-    that, as grey of the stored size. Frames in PQ or HLG are tone-mapped, transparent ones laid on white. Raises
+    that, as gray of the stored size. Frames in PQ or HLG are tone-mapped, transparent ones composited on white. Raises
     FFmpegError when it cannot be made."""
     if frame.colorspace not in MATRICES:  # damage, of which FFmpeg would make no image
         frame.colorspace = UNTOLD
@@ -63,7 +63,7 @@ def _opacity(frame, alpha, width, height):
     rgba = frame.reformat(width=width, height=height, format="rgba").to_ndarray()
     opacity = rgba[..., 3]
     if pixels.name in UNSURE_ALPHA and not opacity.any() and np.ptp(rgba[..., :3].reshape(-1, 3), axis=0).any():
-        return None  # a picture is there, and nobody would see any of it
+        return None  # an image is there, and nobody would see any of it
     return opacity
 
 

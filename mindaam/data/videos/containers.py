@@ -14,7 +14,7 @@ from mindaam.errors import InputError
 
 # FFmpeg's names of containers.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg,mxf,ivf,yuv4mpegpipe"
-# Their headers say how long the film is, so that a cut shows.
+# Their headers say how long the video is, so that a cut shows.
 DECLARING = ("mov", "matroska", "avi", "flv", "asf", "flac")
 ABSOLUTE = ("matroska", "asf")  # what they say is counted from their clock's zero, not from their first frame
 LATE = ("flv", "mpegts", "mpeg")  # a stream of theirs may begin anywhere
@@ -23,14 +23,14 @@ PROBED = {"probesize": str(32 << 20), "analyzeduration": str(3600 * 10**6), "sca
 FAULTS = (av.FFmpegError, ValueError, ArithmeticError, LookupError, MemoryError, RuntimeError)
 GUESSING = ("mpeg",)  # after a jump its times are guesses
 SHORT = 1.0  # seconds that may be missing at the end
-JUMP = 3600.0  # seconds between two frames that no film means
+JUMP = 3600.0  # seconds between two frames that no video means
 
 
 def open_video(path):
-    """The film's container, to be closed. Raises InputError unless the file is a film in one of the FORMATS."""
+    """The video's container, to be closed. Raises InputError unless the file is a video in one of the FORMATS."""
     if is_image(file_start(path)):  # FFmpeg would take AVIF and HEIC for an mp4 of one frame
         raise InputError(f"{path} is an image by its content; give it an image's suffix, such as .jpg or .png")
-    return open_container(path, FORMATS, "film", "an mp4, mov, webm, mkv or avi file")
+    return open_container(path, FORMATS, "video", "an mp4, mov, webm, mkv or avi file")
 
 
 def open_container(path, formats, what, instead):
@@ -46,7 +46,7 @@ def open_container(path, formats, what, instead):
         raise InputError(f"{path} does not fit into memory; it is damaged, or its frames are too large") from error
     except FAULTS as error:
         if isinstance(error, PermissionError) and not os.access(path, os.R_OK):  # FFmpeg says so of damage too
-            raise InputError(f"{path} may not be read; check its permissions") from error
+            raise InputError(f"{path} is not readable; check its permissions") from error
         raise InputError(f"{path} is not a {what}, or damaged from its start; give {instead}") from error
 
 
@@ -57,7 +57,7 @@ def _opened(path, formats, options):
 
 
 def _with_late_streams(container, path, formats):
-    """The container, opened anew with more of it looked at where that finds video or audio that begins late."""
+    """The container, opened again with more of it looked at where that finds video or audio that begins late."""
     known = _known(container)
     if len(known) == 2:
         return container
@@ -82,7 +82,7 @@ def packets(container, *streams):
     """Yields the packets of some of a container's streams (none named: all), and at the end for each an empty one, by
     which its decoder gives what it still holds. Raises one of FAULTS where the file cannot be read further.
 
-    Streams that begin after the container was opened are passed over. To be used for every reading of packets.
+    Streams that begin after the container was opened are skipped. To be used for every reading of packets.
     """
     reading = container.demux(*streams)
     while True:
@@ -104,8 +104,9 @@ def last_packet(stream):
 
 
 def reached_by(packet, origin, reached):
-    """The second up to which a film is read with this packet too. origin: the container's time of the film's second 0.
-    reached: the second before this packet; a leap that no film means does not count."""
+    """The second up to which a video is read with this packet too. origin: the container's time of the video's second
+    0.
+    reached: the second before this packet; a leap that no video means does not count."""
     if packet.pts is None or not packet.time_base:
         return reached
     end = float((packet.pts + (packet.duration or 0)) * packet.time_base) - origin
@@ -113,7 +114,7 @@ def reached_by(packet, origin, reached):
 
 
 def ends_early(container, reached):
-    """Whether a film whose packets end at second `reached` was cut off: well before the end that its header says, of
+    """Whether a video whose packets end at second `reached` was cut off: well before the end that its header says, of
     containers whose header does say, and without the end of its file, of those that say where that is."""
     duration = declared_length(container)
     if duration is None or kind(container) not in DECLARING or reached >= duration - SHORT:
@@ -122,7 +123,7 @@ def ends_early(container, reached):
 
 
 def declared_length(container):
-    """How long a film is in seconds, as its header says; None when it does not. Where edit lists leave video and audio
+    """How long a video is in seconds, as its header says; None when it does not. Where edit lists leave video and audio
     well shorter than the whole is said to be, it is as long as they are."""
     if not container.duration or container.duration < 0:
         return None

@@ -48,7 +48,7 @@ def is_amiss(container, index):
 
 
 class ShownInTurn:
-    """Gives decoded frames their times; starts anew wherever reading starts. name: of the packets' times, "dts", or
+    """Gives decoded frames their times; starts again wherever reading starts. name: of the packets' times, "dts", or
     "pts" where these are amiss."""
 
     def __init__(self, name="dts"):

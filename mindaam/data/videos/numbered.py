@@ -45,7 +45,7 @@ def frames_by_rate(path, rate, numbers, size=None):
             due.pop(0)
         latest = frame
     if latest is None:
-        raise InputError(f"{path} has no frame at second {first:.2f}; copy the film again")
+        raise InputError(f"{path} has no frame at second {first:.2f}; copy the video again")
     for number in left:
         yield number, latest
 

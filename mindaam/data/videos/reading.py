@@ -1,4 +1,4 @@
-"""Films from disk: upright RGB frames, one at a time, by the time at which they are shown."""
+"""Videos from disk: upright RGB frames, one at a time, by the time at which they are shown."""
 
 from math import inf, isfinite
 from typing import NamedTuple
@@ -12,8 +12,9 @@ from mindaam.errors import ConfigError, InputError
 
 
 class VideoInfo(NamedTuple):
-    """What a film is: the size of its upright frames in pixels, frames a second on average, seconds (None when the file
-    does not say), the number of its sound tracks, and "PQ" or "HLG" when it is of high dynamic range, else None."""
+    """What a video is: the size of its upright frames in pixels, frames a second on average, seconds (None when the
+    file does not say), the number of its audio tracks, and "PQ" or "HLG" when it is of high dynamic range, else
+    None."""
 
     width: int
     height: int
@@ -29,14 +30,14 @@ class VideoInfo(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """image: uint8 RGB [H, W, 3]. time: seconds since the film's start at which it is first shown."""
+    """image: uint8 RGB [H, W, 3]. time: seconds since the video's start at which it is first shown."""
 
     image: np.ndarray
     time: float
 
 
 class Pick(NamedTuple):
-    """Which frames of a film: from `start` to before `end` (seconds, None: its end), every Nth of them, and at most
+    """Which frames of a video: from `start` to before `end` (seconds, None: its end), every Nth of them, and at most
     `fps` a second (None: all)."""
 
     start: float = 0.0
@@ -46,7 +47,7 @@ class Pick(NamedTuple):
 
 
 class VideoBroken(InputError):
-    """A film that was damaged or cut short; all frames that could be decoded came before. time: second of the first
+    """A video that was damaged or truncated; all frames that could be decoded came before. time: second of the first
     damage."""
 
     def __init__(self, message, time):
@@ -58,22 +59,22 @@ def checked_pick(pick):
     """The Pick, if it can be; ConfigError otherwise."""
     start, end, every, fps = pick
     if not (isfinite(start) and start >= 0):
-        raise ConfigError(f"a film is read from second 0 or later, not from {start:g}; change --start")
+        raise ConfigError(f"a video is read from second 0 or later, not from {start:g}; change --start")
     if end is not None and not start < end < inf:
         raise ConfigError(f"the end, second {end:g}, must come after the start, second {start:g}; change --end")
     if every < 1:
-        raise ConfigError(f"every {every}th frame cannot be; give --every 1 or more")
+        raise ConfigError(f"--every must be 1 or more, not {every}")
     if fps is not None and not (isfinite(fps) and fps > 0):
         raise ConfigError(f"{fps:g} frames a second cannot be; give --fps more than 0")
     return pick
 
 
 def video_info(path):
-    """The VideoInfo of a film. Raises InputError unless it is one and at least one of its frames can be decoded."""
+    """The VideoInfo of a video. Raises InputError unless it is one and at least one of its frames can be decoded."""
     with VideoDecoder(path) as decoder:
         frame, container = next(_images(decoder), None), decoder.container
         if frame is None:
-            raise InputError(f"{path} has no frame that can be decoded; copy or save the film again")
+            raise InputError(f"{path} has no frame that can be decoded; copy or save the video again")
         height, width = frame.image.shape[:2]
         bright = dynamic_range(decoder.stream.codec_context)
         tracks = len(container.streams.audio)
@@ -81,21 +82,21 @@ def video_info(path):
 
 
 def frame_count(path):
-    """(frames, frames a second) of a film as its header says, or by counting packets where it does not: quick, and no
-    more to be trusted than a header; `timeline` has what decodes. Raises InputError unless it is a film."""
+    """(frames, frames a second) of a video as its header says, or by counting packets where it does not: quick, and no
+    more to be trusted than a header; `timeline` has what decodes. Raises InputError unless it is a video."""
     with VideoDecoder(path) as decoder:
         count = decoder.stream.frames
         try:
             return count or sum(packet.size > 0 for packet in packets(decoder.container, decoder.stream)), decoder.rate
         except FAULTS as error:
-            raise InputError(f"{path} is damaged and cannot be read to its end; copy or save the film again") from error
+            raise InputError(f"{path} is damaged and cannot be read to its end; copy or save it again") from error
 
 
 def read_frames(path, pick=Pick(), size=None):  # noqa: B008 - an immutable tuple
-    """Yields the Frames of a film in the order of their times, which always rise; one is in memory at a time.
+    """Yields the Frames of a video in the order of their times, which always rise; one is in memory at a time.
 
     Frames are upright, have square pixels, 8 bits, and all one size (H, W): `size`, or that of the first one read, to
-    which a film whose size changes is scaled; interlaced ones are deinterlaced. Raises InputError when nothing can be
+    which a video whose size changes is scaled; interlaced ones are deinterlaced. Raises InputError when nothing can be
     read, and VideoBroken after the last frame that could be.
     """
     return _picked(path, checked_pick(pick), size)
@@ -121,13 +122,14 @@ def _picked(path, pick, size):
             until = "or later" if pick.end is None else f"to {pick.end:g}"
             last = "" if decoder.last is None else f"; the last one that was read is at {decoder.last:.2f}"
             hurt = (
-                "" if decoder.damaged is None else f", and it is damaged or cut short at second {decoder.damaged:.1f}"
+                "" if decoder.damaged is None else f", and it is damaged or truncated at second {decoder.damaged:.1f}"
             )
             raise InputError(f"{path} has no frame at second {pick.start:g} {until}{last}{hurt}")
         if decoder.damaged is not None:
             raise VideoBroken(
-                f"{path} is damaged or cut short at second {decoder.damaged:.1f}; what could be decoded was used, copy "
-                "or save the film again for the rest",
+                f"{path} is damaged or truncated at second {decoder.damaged:.1f}; the part that could be decoded was "
+                "used; copy "
+                "or save the video again for the rest",
                 decoder.damaged,
             )
 

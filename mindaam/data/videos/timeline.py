@@ -48,13 +48,13 @@ def timeline(path):
                 times.append(time)
                 length = _length(frame)
         if not times:
-            raise InputError(f"{path} has no frame that can be decoded; copy or save the film again")
+            raise InputError(f"{path} has no frame that can be decoded; copy or save the video again")
         found = Timeline(np.array(times), times[-1], decoder.rate)
         end = _declared_end(decoder)
         if kind(decoder.container) in KINDS:
             length = 0  # their packets have no durations, whatever a codec says of them
         # where frames come evenly each says rightly how long it is shown; what MP4 says of the whole counts what an
-        # edit list leaves out or puts before
+        # edit list skips or puts before
         if (found.even and len(times) > 1 and length) or not times[-1] < end < times[-1] + JUMP:
             end = times[-1] + (length or 1 / found.rate)
         return found._replace(end=end)

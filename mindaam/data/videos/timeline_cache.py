@@ -2,7 +2,7 @@
 
 A gaze folder that was imported has those of its videos beside its lists; all others are in the user's cache, a file a
 folder, since a folder of data may be read-only and is never changed. An entry counts as long as its video has the same
-size and was not changed since. What else stands in such a file is passed over, and found anew.
+size and was not changed since. What else stands in such a file is skipped, and found again.
 """
 
 import base64
@@ -34,7 +34,7 @@ _asked = []  # files whose lock threads of this process have or wait for
 
 
 def find_timelines(root, paths):
-    """{path: Timeline} of videos, paths under a folder; those that cannot be read are left out.
+    """{path: Timeline} of videos, paths under a folder; those that cannot be read are skipped.
 
     What is not kept is found, several videos at a time, and kept. Processes that ask for the same at once wait for the
     first of them.

@@ -16,7 +16,7 @@ def is_cut(path, kind):
     """
     try:
         return _is_cut(path, kind)
-    except OSError:  # it is gone, or the disk is
+    except OSError:  # it no longer exists, or the disk is
         return None
 
 

@@ -27,15 +27,15 @@ from mindaam.errors import InputError
 THREADS = min(4, os.cpu_count() or 1)  # each takes some frames of memory
 RATE = 25.0  # frames a second, where the file does not say
 QUICK = 240.0  # frames a second beyond which a file may mean the ticks of its clock
-RESET = 0.5  # seconds back that are a clock that starts anew, not a frame out of order
+RESET = 0.5  # seconds back that are a clock that starts again, not a frame out of order
 
 
 class VideoDecoder:
-    """The decoding of one film; a context manager that closes it.
+    """The decoding of one video; a context manager that closes it.
 
     images: whether those of its frames are wanted; if not, the same frames come at the same times, interlaced.
-    container: what is open. stream: its pictures. rate: frames a second. last: time of the latest frame. damaged:
-    second of the first damage found, or None. Raises InputError unless the file is a film.
+    container: what is open. stream: its images. rate: frames a second. last: time of the latest frame. damaged:
+    second of the first damage found, or None. Raises InputError unless the file is a video.
     """
 
     def __init__(self, path, images=True):
@@ -47,7 +47,7 @@ class VideoDecoder:
         except FAULTS as error:
             self.close()
             raise InputError(
-                f"{path} is damaged at its start and cannot be read; copy or save the film again"
+                f"{path} is damaged at its start and cannot be read; copy or save the video again"
             ) from error
         except InputError:
             self.close()
@@ -59,7 +59,7 @@ class VideoDecoder:
         return float(self.stream.codec_context.sample_aspect_ratio or self.stream.sample_aspect_ratio or 1)
 
     def close(self):
-        """Closes the film."""
+        """Closes the video."""
         if self.container is not None:
             self.container.close()
 
@@ -70,22 +70,22 @@ class VideoDecoder:
         self.close()
 
     def _open(self):
-        """Opens the film at its beginning; when it is open already too, for not every container can be wound back."""
+        """Opens the video at its beginning; when it is open already too, for not every container can be wound back."""
         self.close()
         path, self.container = self.path, open_video(self.path)
         streams = self.container.streams
         pictures = [each for each in streams.video if not each.disposition & av.stream.Disposition.attached_pic]
         if not pictures:
-            what = "sound only" if streams.audio else "neither pictures nor sound"
-            raise InputError(f"{path} holds {what}; give a film with pictures")
+            what = "audio only" if streams.audio else "neither video nor audio"
+            raise InputError(f"{path} holds {what}; give a file with a video stream")
         self.stream = pictures[0]
         context = self.stream.codec_context
         if context is None:
-            raise InputError(f"{path} holds pictures of a kind that cannot be decoded; save the film as H.264 mp4")
+            raise InputError(f"{path} has a video codec that cannot be decoded; save the video as H.264 mp4")
         if context.width * context.height > MAX_FRAME_PIXELS:
             raise InputError(
                 f"{path} has frames of {context.width} x {context.height} pixels, more than "
-                f"{MAX_FRAME_PIXELS // 10**6} million; make the film smaller"
+                f"{MAX_FRAME_PIXELS // 10**6} million; make the video smaller"
             )
         self.stream.thread_type, context.thread_count = "AUTO", THREADS
         context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}  # a size may change in the middle
@@ -149,19 +149,20 @@ class VideoDecoder:
         yield from self._decoded()
 
     def _is_sure(self, first):
-        """Whether the time of the first frame after a jump is that which it has when the film is read from its start:
+        """Whether the time of the first frame after a jump is that which it has when the video is read from its start:
         not of the first ones where later ones are decoded before them, when only their order tells it."""
         return first.time is not None and not (self._turn and self.stream.codec_context.has_b_frames)
 
     def _can_jump(self):
-        """Whether the seconds of the film can be sought."""
+        """Whether the seconds of the video can be sought."""
         if kind(self.container) in GUESSING or self._turn and self.stream.codec_context.has_b_frames:
             return False
         is_told = kind(self.container) != "mpegts" and self.container.duration  # by an index, not by a search of times
         return bool(is_told) or not self._starts_anew()
 
     def _starts_anew(self):
-        """Whether the film's clock starts anew somewhere, as of films glued together, so that seconds are ambiguous."""
+        """Whether the video's clock starts again somewhere, as of videos glued together, so that seconds are
+        ambiguous."""
         with open_video(self.path) as container:
             latest = None
             with suppress(*FAULTS):
@@ -175,7 +176,7 @@ class VideoDecoder:
         return False
 
     def _decoded(self):
-        """Frames as they come out of the decoder; damage is noted, and passed over where that is possible."""
+        """Frames as they come out of the decoder; damage is noted, and skipped where that is possible."""
         if self._turn:
             self._turn = ShownInTurn(self._turn.name)
         self._alpha = alpha_track(self.stream)
@@ -211,11 +212,11 @@ class VideoDecoder:
             yield frame
 
     def opacity(self, frame):
-        """What a second stream beside the pictures says of a frame's opacity: PyAV's grey frame, or None."""
+        """What a second stream beside the images says of a frame's opacity: PyAV's gray frame, or None."""
         return frame.opaque if self._alpha else None
 
     def _reach(self, packet):
-        """Notes how far the film is read with a packet."""
+        """Notes how far the video is read with a packet."""
         if self.reached is None and packet.pts is not None and packet.time_base:
             self.reached = float(packet.pts * packet.time_base) - self.origin
         if self.reached is not None:
@@ -227,9 +228,9 @@ class VideoDecoder:
             self.damaged = max(0.0, time)
 
     def _time(self, frame):
-        """Seconds since the film's start, later than the last frame's whatever the file says."""
+        """Seconds since the video's start, later than the last frame's whatever the file says."""
         time = None if frame.time is None else frame.time - self.origin
-        if time is not None and self.last is not None and time < self.last - RESET:  # films glued together
+        if time is not None and self.last is not None and time < self.last - RESET:  # videos glued together
             self.origin -= self.last + 1 / self.rate - time
             time = self.last + 1 / self.rate
         if self.last is None:

@@ -1,4 +1,4 @@
-"""Films to disk: H.264 and AAC in an mp4 that browsers play, with the sound of another film kept."""
+"""Videos to disk: H.264 and AAC in an mp4 that browsers play, with the sound of another video kept."""
 
 import os
 from contextlib import contextmanager, suppress
@@ -14,24 +14,24 @@ from mindaam.files import beside_name, cannot_write, take_place
 TICKS = 90_000  # a second; frames are shown at any of them, so that a variable frame rate is kept
 # Without B-frames the order of the file is that of the times, so that mp4's durations are right at a variable rate.
 QUALITY = {"preset": "veryfast", "crf": "20", "bf": "0"}
-KEYFRAME_SECONDS = 4  # between pictures that a player can jump to
+KEYFRAME_SECONDS = 4  # between images that a player can jump to
 LONGEST = 21_600.0  # seconds for which a last frame is shown; beyond, a header is wrong, and an mp4 holds no 24,000
 SHORTEST = 0.01  # seconds for which a frame is shown at least
 LONGEST_SIDE = 16384  # H.264 knows no longer
-BT709 = 1  # FFmpeg's number of the colour space of high-definition television
+BT709 = 1  # FFmpeg's number of the color space of high-definition television
 
 
 class VideoWriter:
     """An mp4 that grows frame by frame, beside its path, and takes its place when it is finished.
 
-    path: of the film. size: (height, width) of its frames; the film's sides are even, so an odd one gets its last row
-    or column twice. rate: frames a second on average. sound: path of the film whose sound is kept, or None; AAC is
-    copied as it is, other sound encoded as AAC. track: which of its sounds, from 0. start: second of that film at which
-    this one starts. end: second of this film up to which the last frame is shown and the sound goes on; None, which
-    may be set at any time: as long as a frame is shown on average.
-    As a context manager it finishes the film at the end, and after Ctrl-C too, since a film that was begun can be
+    path: of the video. size: (height, width) of its frames; the video's sides are even, so an odd one gets its last row
+    or column twice. rate: frames a second on average. sound: path of the video whose sound is kept, or None; AAC is
+    copied as it is, other sound encoded as AAC. track: which of its sounds, from 0. start: second of that video at
+    which this one starts. end: second of this video up to which the last frame is shown and the sound goes on; None,
+    which may be set at any time: as long as a frame is shown on average.
+    As a context manager it finishes the video at the end, and after Ctrl-C too, since a video that was begun can be
     played; any other exception, or no frame at all, leaves nothing behind.
-    Raises OutputError when the film cannot be written, InputError for frames too large for an mp4.
+    Raises OutputError when the video cannot be written, InputError for frames too large for an mp4.
     """
 
     def __init__(self, path, size, rate, *, sound=None, start=0.0, track=0, end=None):
@@ -57,9 +57,9 @@ class VideoWriter:
             self._sound = AudioCopy(sound, self._container, start, track)
 
     def write(self, image, time):
-        """Adds a frame: uint8 RGB [H, W, 3] or grey [H, W], shown from `time` (seconds, later than the last one's)."""
+        """Adds a frame: uint8 RGB [H, W, 3] or gray [H, W], shown from `time` (seconds, later than the last one's)."""
         if image.shape[:2] != self.size:
-            raise ValueError(f"a frame of {image.shape[:2]} in a film of {self.size}")
+            raise ValueError(f"a frame of {image.shape[:2]} in a video of {self.size}")
         odd = [(0, side % 2) for side in self.size] + [(0, 0)] * (image.ndim - 2)
         image = np.pad(image, odd, mode="edge") if any(end for _, end in odd) else np.ascontiguousarray(image)
         frame = av.VideoFrame.from_ndarray(image, format="rgb24" if image.ndim == 3 else "gray")
@@ -75,7 +75,7 @@ class VideoWriter:
 
     @property
     def audio_lost(self):
-        """The second of this film at which the other's sound broke off, or None."""
+        """The second of this video at which the other's sound broke off, or None."""
         return None if self._sound is None else self._sound.lost
 
     def __enter__(self):
@@ -100,7 +100,7 @@ class VideoWriter:
             take_place(self._beside, self.path)
 
     def _drop(self):
-        """Closes whatever is open and removes the file beside; of a finished film there is nothing left to remove."""
+        """Closes whatever is open and removes the file beside; of a finished video there is nothing left to remove."""
         if self._sound is not None:
             self._sound.close()
         with suppress(OSError, av.FFmpegError):  # the reason has been raised already, or there was no frame
@@ -109,7 +109,7 @@ class VideoWriter:
             self._beside.unlink()
 
     def _mux(self, packets, last=None):
-        """Packets to the file. last: how long the film's last frame is shown, in ticks; given with its packet."""
+        """Packets to the file. last: how long the video's last frame is shown, in ticks; given with its packet."""
         for packet in packets:
             if packet.stream is not self._stream:
                 try:

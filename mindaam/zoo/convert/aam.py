@@ -9,7 +9,7 @@ import re
 import numpy as np
 
 from mindaam.dynamics.temporal_block import OFFICIAL as TEMPORAL
-from mindaam.encoders import dinov3
+from mindaam.encoders import dinov3_checkpoints
 from mindaam.encoders.conversion import Conversion
 from mindaam.errors import CheckpointError
 from mindaam.fusion.audio_visual import OFFICIAL as FUSION
@@ -91,9 +91,9 @@ PLACES = ("head.decoder_", "head.start_proj.", "head.fuse", "head.se")
 
 
 def decoder_state(official):
-    """The arrays of `HyperbolicDecoder` (three stages, released behaviour) from a released checkpoint's.
+    """The arrays of `HyperbolicDecoder` (three stages, released behavior) from a released checkpoint's.
 
-    official: {official name: array}; names outside the decoder are passed over, and so are those that the released
+    official: {official name: array}; names outside the decoder are skipped, and so are those that the released
     code never reads. Returns {our name: float32 array}; a fusion's 1x1 kernel [C, C + S, 1, 1] becomes its columns for
     the decoder's feature and those for the skip. What is missing shows when the result is loaded strictly.
     Raises CheckpointError for a decoder's name that the table does not know.
@@ -174,7 +174,7 @@ def _backbone(official):
             ignored[name] = _alias_reason(f"{PREFIX}{place}.base.{leaf}", array, official)
         else:
             plain[rest], source[rest] = array, name
-    converted = dinov3.from_official(plain)
+    converted = dinov3_checkpoints.from_official(plain)
 
     def ours(name):
         found = _ADAPTED.fullmatch(name)

@@ -25,7 +25,7 @@ PYTORCH = (b"PK\x03\x04", b"\x80")  # what PyTorch's files begin with: zip archi
 class Converted(NamedTuple):
     """A checkpoint under our names, not written yet: state {our name: array}, its Report, and the file it came from.
 
-    prompts: {data set: prompt} that it was trained with, as `prompts.read_prompts` gives them, or {} where not known.
+    prompts: {dataset: prompt} that it was trained with, as `prompts.read_prompts` gives them, or {} where not known.
     note: a line on what stood around the weights in the file, as `wrappers.unwrap` gives it.
     """
 
@@ -106,7 +106,7 @@ def check_target(source, target, force=False):
         if os.path.exists(source) and os.path.samefile(source, target):
             raise OutputError(f"{target} is the file to be converted; choose another name for the result")
         if not force:
-            raise OutputError(f"{target} is there already; choose another name, or replace it with --force")
+            raise OutputError(f"{target} already exists; choose another name, or replace it with --force")
     if not os.path.isdir(target.parent):
         raise OutputError(f"there is no folder {target.parent} to write {target.name} to; make it first")
     if not os.access(target.parent, os.W_OK):
@@ -130,14 +130,14 @@ def save(converted, target):
 
 
 def _check_parts(source, official, origin):
-    """Raises CheckpointError for integers, as in quantised files, and for parts of one array that differ in length."""
+    """Raises CheckpointError for integers, as in quantized files, and for parts of one array that differ in length."""
     used = [part for parts in origin.values() for part in parts]
     integers = [part for part in used if official[part].dtype.kind != "f"]
     if integers:
         kind = official[integers[0]].dtype
         raise CheckpointError(
             f"{source} holds numbers of the type {kind} in {first_names(integers)}, where weights are floats; "
-            "give the file that is not quantised"
+            "give the file that is not quantized"
         )
     for parts in origin.values():  # a bias and its mask; query, key and value: a scalar would spread over the others
         if len({official[part].shape[:1] for part in parts}) > 1:

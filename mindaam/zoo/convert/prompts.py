@@ -1,6 +1,6 @@
 """The authors' prompts, read from their `prompts.py` as data: the file is parsed and never run.
 
-What may stand there: assignments of dictionary literals {"data set": "prompt"} to names at the module's level, prompts
+What may stand there: assignments of dictionary literals {"dataset": "prompt"} to names at the module's level, prompts
 written in one or in several string literals, joined by nothing or by +; docstrings; and functions, which are passed
 over, as they do nothing until they are called. One name must be "None", the prompt for everything that has none of its
 own. Whatever else there is, is refused: what it would do to the prompts is not known without running it.
@@ -14,14 +14,14 @@ from mindaam.files import opened
 
 LARGEST = 64 << 10  # bytes; the published file has 5,000
 GENERIC = "None"
-_FORM = 'only dictionaries {"data set": "prompt"} of plain texts are read from it, and nothing is run'
+_FORM = 'only dictionaries {"dataset": "prompt"} of plain texts are read from it, and nothing is run'
 
 
 def read_prompts(path):
-    """{data set: prompt} of a Python file of such dictionaries, in its order, "None" among them.
+    """{dataset: prompt} of a Python file of such dictionaries, in its order, "None" among them.
 
     Raises InputError, with the line, for a file that cannot be read, is too large, is no UTF-8 or no Python, holds
-    anything else than the above, gives a data set two different prompts, or none for "None".
+    anything else than the above, gives a dataset two different prompts, or none for "None".
     """
     found = {}
     for statement in _parsed(path).body:
@@ -30,11 +30,11 @@ def read_prompts(path):
         for key, value in _entries(path, statement):
             name, prompt = _text(path, key).strip(), " ".join(_text(path, value).split())
             if not name or not prompt or not (name + prompt).isprintable():
-                raise _refused(path, key, "a data set's name or its prompt is empty, or holds what cannot be shown")
+                raise _refused(path, key, "a dataset's name or its prompt is empty, or holds what cannot be shown")
             if found.setdefault(name, prompt) != prompt:
                 raise _refused(path, key, f'"{name}" has two different prompts')
     if GENERIC not in found:
-        raise InputError(f'{path} has no prompt "{GENERIC}", that of all data sets without one; give the whole file')
+        raise InputError(f'{path} has no prompt "{GENERIC}", that of all datasets without one; give the whole file')
     return found
 
 

@@ -69,7 +69,7 @@ def insist(report, source, name):
         return
     cure = "give the file that the publisher offers"
     if not report.misshapen:
-        cure += ", or name what may be passed over with --allow NAME"
+        cure += ", or name what may be skipped with --allow NAME"
     raise CheckpointError(f"{source} does not make a whole {name}: {'; '.join(found)}; {cure}")
 
 

@@ -24,7 +24,7 @@ WITHIN = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_mo
 
 
 class Unwrapped(NamedTuple):
-    """state: {official name: array}; note: a line on what stood before the names and was left out, "" for nothing."""
+    """state: {official name: array}; note: a line on what stood before the names and was skipped, "" for nothing."""
 
     state: dict
     note: str
@@ -120,5 +120,5 @@ def _noted(plain, official, place):
     if not taken:
         return Unwrapped(state, "")
     left = sorted({name.partition(".")[0] for name in plain if not name.startswith(place)})
-    rest = f"; {len(plain) - len(state)} other arrays are left out, of {first_names(left)}" if left else ""
+    rest = f"; {len(plain) - len(state)} other arrays are skipped, of {first_names(left)}" if left else ""
     return Unwrapped(state, f"the weights are taken {' and '.join(taken)}{rest}")

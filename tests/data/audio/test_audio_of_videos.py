@@ -36,7 +36,7 @@ def test_another_rate_keeps_the_tone(clip):
 
 def test_no_sound_and_no_film(tmp_path):
     assert read_audio(make_clip(tmp_path / "s.mp4", pictures(3)), 16000) is None
-    with pytest.raises(InputError, match="there is no film"):
+    with pytest.raises(InputError, match="does not exist"):
         read_audio(tmp_path / "none.mp4", 16000)
 
 

@@ -449,7 +449,7 @@ def test_sound_whose_recorder_set_the_clock_back_is_beside_its_pictures(tmp_path
 
 
 def test_what_has_no_sound(tmp_path):
-    with pytest.raises(NoAudio, match="has no sound; give a film with sound"):
+    with pytest.raises(NoAudio, match="has no sound; give a video with sound"):
         AudioTrack(make_clip(tmp_path / "a.mp4", pictures(3)))
     for name, data in (
         ("a.wav", b"RIFF1234WAVE"),
@@ -457,13 +457,13 @@ def test_what_has_no_sound(tmp_path):
         ("list.m3u", b"#EXTM3U\nfile:///etc/hosts\n"),
     ):
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(InputError, match=r"is not a film or sound file.*give a wav") as caught:
+        with pytest.raises(InputError, match=r"is not a video or audio file.*give a wav") as caught:
             AudioTrack(tmp_path / name)
         assert "\n" not in str(caught.value)
     (tmp_path / "empty.wav").touch()
     with pytest.raises(InputError, match="is empty"):
         AudioTrack(tmp_path / "empty.wav")
-    with pytest.raises(InputError, match="there is no film or sound file"):
+    with pytest.raises(InputError, match="does not exist"):
         AudioTrack(tmp_path / "none.wav")
 
 

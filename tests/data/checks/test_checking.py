@@ -165,14 +165,14 @@ def test_a_picture_cut_short_is_found_when_everything_is_opened(root):
     picture = some(folder / "trainSet/Stimuli", "*.jpg")
     picture.write_bytes(picture.read_bytes()[:-300])
     assert said(checked(root, "cat2000")) == []
-    only(said(checked(root, "cat2000", deep=True)), picture.relative_to(folder).as_posix(), "damaged or cut short")
+    only(said(checked(root, "cat2000", deep=True)), picture.relative_to(folder).as_posix(), "damaged or truncated")
 
 
 def test_a_picture_whose_header_is_gone_is_found_at_once(root):
     folder = pictures(root)
     picture = some(folder / "trainSet/Stimuli", "*.jpg")
     picture.write_bytes(b"no picture")
-    only(said(checked(root, "cat2000")), picture.relative_to(folder).as_posix(), "not a picture")
+    only(said(checked(root, "cat2000")), picture.relative_to(folder).as_posix(), "not an image")
 
 
 def test_a_blank_map_is_damaged_where_it_is_the_truth(root):
@@ -290,7 +290,7 @@ def test_a_frame_cut_short_is_found_when_everything_is_opened(root):
     frame = sorted((folder / "training").rglob("images/*.png"))[1]
     frame.write_bytes(frame.read_bytes()[:60])
     [(_, reason)] = said(checked(root, "ucf_sports", deep=True))
-    assert frame.name in reason and "cut short" in reason
+    assert frame.name in reason and "truncated" in reason
 
 
 def test_frames_that_are_missing_and_maps_without_a_frame_are_named(root):
@@ -343,7 +343,7 @@ def test_a_link_that_leads_nowhere_is_named(root):
     picture.unlink()
     picture.symlink_to(root / "gone.jpg")
     found = dict(said(checked(root, "cat2000")))
-    assert "leads nowhere" in found[picture.relative_to(folder).as_posix()]
+    assert "is a broken link" in found[picture.relative_to(folder).as_posix()]
 
 
 def listing(root):

@@ -93,7 +93,7 @@ def test_a_set_that_is_not_there(tmp_path):
         and "data check" in message
     )
     assert "is not a folder" in refused(find_sets, tmp_path / "none")
-    with pytest.raises(ConfigError, match='unknown data set "osi" .did you mean "osie"'):
+    with pytest.raises(ConfigError, match='unknown dataset "osi" .did you mean "osie"'):
         find_sets(tmp_path, ["osi"])
 
 
@@ -157,7 +157,7 @@ def test_tables_that_are_missing_matter_only_to_fixations(copied, tmp_path):
     for path in folder.glob("allImages_*.mat"):
         path.unlink()
     found = find_set(tmp_path, "figrim")
-    assert "the file with the fixations of all pictures is missing" in refused(open_found, found, "train")
+    assert "the file with the fixations of all images is missing" in refused(open_found, found, "train")
     assert "allImages_*.mat" in refused(open_found, found, "train")
     sample = image_sample(open_found(found, "train", GroundTruth(source="maps")), 0)
     assert sample.fixations is None and sample.density.sum(dtype=np.float64) == pytest.approx(1, abs=1e-5)
@@ -184,7 +184,7 @@ def cut(path):
 
 
 PICTURE_DAMAGE = {
-    "an empty picture": (lambda f: empty(f / "ALLSTIMULI/i1005219801.jpeg"), "i1005219801.jpeg", "picture is empty"),
+    "an empty image": (lambda f: empty(f / "ALLSTIMULI/i1005219801.jpeg"), "i1005219801.jpeg", "image is empty"),
     "an empty points file": (lambda f: empty(f / "ALLFIXATIONMAPS/i1005219801_fixPts.jpg"), "fixPts", "file of fix"),
     "an empty map": (lambda f: empty(f / "ALLFIXATIONMAPS/i1005219801_fixMap.jpg"), "fixMap", "map is empty"),
     "no points": (lambda f: os.unlink(f / "ALLFIXATIONMAPS/i1005219801_fixPts.jpg"), "i1005219801", "has no file of"),
@@ -211,16 +211,14 @@ def test_maps_and_gaze_without_their_picture_are_damage_of_the_set(copied, tmp_p
         ("ALLFIXATIONMAPS/i1005219801_fixMap.jpg", "the map has no image"),
         ("ALLFIXATIONMAPS/i1005219801_fixPts.jpg", "the file of fixations has no image"),
     ]
-    assert "has no picture (1 more)" in refused(open_found, found, "train")
+    assert "has no image (1 more)" in refused(open_found, found, "train")
     assert len(open_found(found, "train", skip_damaged=True)) == 2
 
 
 def test_broken_links_are_damage_of_the_set(copied, tmp_path):
     folder = copied("mit1003")
     (folder / "ALLSTIMULI/x.jpeg").symlink_to(tmp_path / "gone.jpeg")
-    assert "ALLSTIMULI/x.jpeg: is a link that leads nowhere" in refused(
-        open_found, find_set(folder, "mit1003"), "train"
-    )
+    assert "ALLSTIMULI/x.jpeg: is a broken link" in refused(open_found, find_set(folder, "mit1003"), "train")
 
 
 def test_nothing_left(copied, tmp_path):
@@ -272,7 +270,7 @@ def test_truth_without_a_film_is_damage_of_the_set(copied, tmp_path):
     remove(folder / FRAMES)
     found = find_set(tmp_path, "dhf1k")
     assert {each.path for each in found.problems} == {f"{TRUTH}/maps", f"{TRUTH}/fixation"}
-    assert "that no film belongs to" in refused(open_found, found, "train")
+    assert "that no video belongs to" in refused(open_found, found, "train")
 
 
 @pytest.mark.parametrize("damage", [empty, cut])

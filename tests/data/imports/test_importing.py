@@ -30,7 +30,7 @@ def photos(tmp_path):
     folder.mkdir()
     for name, size in SIZES.items():
         Image.new("RGB", size, (200, 100, 50)).save(folder / name)
-    (folder / "notes.txt").write_text("not a picture")
+    (folder / "notes.txt").write_text("not an image")
     return folder
 
 
@@ -227,12 +227,12 @@ def test_the_split_depends_on_names_alone():
         ("image,x,y\na.jpg,1,\na.jpg,nan,2\n", "x or y is missing in all of its 2 rows"),
         ("image,x,y\na.jpg,1\n", "line 2: the row has 2 cells, but the header 3 columns"),
         ("image,x,y\na.jpg,120,5,80,25\n", "line 2: the row has 5 cells, but the header 3 columns; where numbers have"),
-        ("image;x;y\na.jpg;1;2;3\n", "but the header 3 columns; mend the row or take it out"),
-        ('image,x,y\na.jpg,"1,5",2\n', 'x is "1,5", which is no number in plain digits; cells are cut at commas here'),
-        ("image,x,y\na.jpg,inf,2\n", 'line 2: x is "inf", which is no number'),
+        ("image;x;y\na.jpg;1;2;3\n", "but the header 3 columns; correct or remove the row"),
+        ('image,x,y\na.jpg,"1,5",2\n', 'x is "1,5", which is not a number in plain digits; cells are cut at commas'),
+        ("image,x,y\na.jpg,inf,2\n", 'line 2: x is "inf", which is not a number'),
         ("image,x,y\na.jpg,1e400,2\n", 'x is "1e400"'),
         ("image,x,y\na.jpg,1_000,2\n", 'x is "1_000"'),
-        ("image,x,y\na.jpg,١٢,2\n", "which is no number"),
+        ("image,x,y\na.jpg,١٢,2\n", "which is not a number"),
         ("image;x;y\na.jpg;1.234,5;2\n", 'x is "1.234,5"'),
         ("image;x;y\na.jpg;1,234;2.5\n", "does the comma part thousands? write 1234 or 1.234, in all rows alike"),
         ("image;x;y\na.jpg;1;2\na.jpg;1,234;2\n", 'line 3: is x "1,234" with a decimal comma'),
@@ -275,7 +275,7 @@ def test_names_that_differ_in_suffix_or_case_only(photos):
 
 def test_damaged_pictures_and_folders_without_any(photos):
     (photos / "b.png").write_bytes(b"no picture")
-    assert "b.png is not a picture" in refused(InputError, photos)
+    assert "b.png is not an image" in refused(InputError, photos)
     for name in SIZES:
         (photos / name).unlink()
     assert "holds no images" in refused(InputError, photos)
@@ -408,7 +408,7 @@ def test_y_of_films_may_count_from_the_bottom(films):
 
 def test_a_damaged_film_is_named(films):
     (films / "b.mp4").write_bytes(b"no film")
-    assert "b.mp4 is not a film" in refused(InputError, films, FILM_TABLE)
+    assert "b.mp4 is not a video" in refused(InputError, films, FILM_TABLE)
 
 
 def test_a_film_that_was_cut_short_is_named_before_its_gaze_is_lost(films):

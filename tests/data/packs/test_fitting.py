@@ -54,7 +54,7 @@ def test_the_reader_of_a_pack_is_looked_at(tmp_path):
         pack(reader, tmp_path / how, SIZE, resize=how, workers=0)
         packed = open_packed(tmp_path / how)
         require_fit(packed, SIZE, how)
-        with pytest.raises(InputError, match=rf"{how} has pictures of 24 x 32, resized by '{how}'"):
+        with pytest.raises(InputError, match=rf"{how} has images of 24 x 32, resized by '{how}'"):
             require_fit(packed, SIZE, "bilinear")
     one, other = (open_packed(tmp_path / how).image(0) for how in ("area", "antialiased"))
     assert one.dtype == other.dtype and (one != other).any()

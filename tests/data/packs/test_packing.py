@@ -92,7 +92,7 @@ def test_a_process_reads_the_same(pictures_root, tmp_path):
 
 
 def test_damaged_pictures_refuse_the_whole_pack_and_leave_nothing(damaged_pictures, tmp_path):
-    with pytest.raises(InputError, match="is damaged or cut short"):
+    with pytest.raises(InputError, match="is damaged or truncated"):
         pack(damaged_pictures, tmp_path / "packs/mit", SIZE, workers=0)
     assert not (tmp_path / "packs/mit").exists()
 
@@ -104,7 +104,7 @@ def test_damaged_pictures_are_left_out_by_name_when_asked(damaged_pictures, tmp_
     )
     name = damaged_pictures.entries[1][0]
     [(left_out, why)] = got.left_out
-    assert (got.records, left_out, len(told)) == (2, name, 3) and name in why and "cut short" in why
+    assert (got.records, left_out, len(told)) == (2, name, 3) and name in why and "truncated" in why
     packed = open_packed(tmp_path / "pack")
     assert packed.entries == [damaged_pictures.entries[0], damaged_pictures.entries[2]]
 
@@ -171,7 +171,7 @@ def test_every_second_frame(films_root, tmp_path):
 
 @pytest.mark.parametrize("every", [0, -1])
 def test_every_zeroth_frame_cannot_be(films_root, tmp_path, every):
-    with pytest.raises(ConfigError, match="give --every 1 or more"):
+    with pytest.raises(ConfigError, match="--every must be 1 or more"):
         pack(reader_of(films_root, "diem"), tmp_path / "pack", SIZE, every=every, workers=0)
     assert not (tmp_path / "pack").exists()
 

@@ -44,7 +44,9 @@ def read_mat(path, variables=None):
     lacking = [name for name in wanted or () if name not in values]
     if lacking:
         found = ", ".join(present) or "none"
-        raise InputError(f"{path} lacks the variable {', '.join(lacking)}; it holds {found}: is it the right file?")
+        raise InputError(
+            f"{path} lacks the variable {', '.join(lacking)}; it holds {found}: check that it is the right file"
+        )
     return values
 
 

@@ -24,7 +24,7 @@ ROUNDING = 1e-6  # parts of a frame by which a time may miss the frame's beginni
 
 
 def read_meta(root, kind):
-    """The object in meta.json of a gaze folder of one kind, "images" or "films".
+    """The object in meta.json of a gaze folder of one kind, "images" or "videos".
 
     Raises InputError when it is missing or damaged, lacks something, or the folder holds the other kind or both.
     """
@@ -41,12 +41,12 @@ def read_meta(root, kind):
         raise InputError(f"{root} is a gaze folder of {KINDS[lists[0]]}, where one of {KINDS[kind]} is expected")
     name, names = meta.get("name", "a"), meta["conditions"]
     if not isinstance(name, str) or fault_of_label(name):
-        raise InputError(f'{root / META}: "name" must be a plain name, as of a folder, not "{shown(name)}"; mend it')
+        raise InputError(f'{root / META}: "name" must be a plain name, as of a folder, not "{shown(name)}"; correct it')
     if not isinstance(names, dict | list) or not names or not all(isinstance(name, str) for name in names):
         raise InputError(f'{root / META}: "conditions" must name one viewing condition or more')
     for name in names:
         if fault_of_text(name):
-            raise InputError(f'{root / META}: the condition "{shown(name)}" {fault_of_text(name)}; mend it')
+            raise InputError(f'{root / META}: the condition "{shown(name)}" {fault_of_text(name)}; correct it')
     return meta
 
 
@@ -71,7 +71,7 @@ def split_lists(root):
     for split in splits:
         fault = fault_of_label(split)
         if fault:
-            raise InputError(f'{root / SPLITS}: the split "{shown(split)}" {fault}; mend it')
+            raise InputError(f'{root / SPLITS}: the split "{shown(split)}" {fault}; correct it')
     return splits
 
 
@@ -92,7 +92,7 @@ def split_names(root, split):
     for name in names:
         fault = fault_of_name(name)
         if fault:
-            raise InputError(f'{root / SPLITS}: "{shown(name)}" of the split {split} {fault}; mend it')
+            raise InputError(f'{root / SPLITS}: "{shown(name)}" of the split {split} {fault}; correct it')
     # os.path answers False where pathlib would raise, for a name that is too long, say
     missing = [name for name in names if not os.path.isfile(root / STIMULI / name)]
     if missing:
@@ -124,7 +124,9 @@ def require_folders(root, conditions):
     for condition in conditions:
         fault = fault_of_name(condition)
         if fault:
-            raise InputError(f'{root / META}: the condition "{shown(condition)}", a folder in maps/, {fault}; mend it')
+            raise InputError(
+                f'{root / META}: the condition "{shown(condition)}", a folder in maps/, {fault}; correct it'
+            )
 
 
 def require_gaze(root, split, names, entries):
@@ -175,7 +177,7 @@ def gaze_csv(paths, film, condition):
     lengths = last - first + 1
     if lengths.sum() > MAX_LOOKS:
         raise InputError(
-            f"{paths[0]}: the fixations of {film.name} lie on {lengths.sum():,} frames altogether, more than "
+            f"{paths[0]}: the fixations of {film.name} lie on {lengths.sum():,} frames in total, more than "
             f"{MAX_LOOKS:,}; are the durations in milliseconds?"
         )
     frames = np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
@@ -237,7 +239,7 @@ def _rows(path, columns, read):
                     continue
                 wrong = misfit(cells, header)
                 if wrong:
-                    raise InputError(f"{path}, line {reader.line_num}: {wrong}; mend the row or take it out")
+                    raise InputError(f"{path}, line {reader.line_num}: {wrong}; correct or remove the row")
                 name, condition, *others = (cells[place] for place in places)
                 yield name, condition, read(*others)
     except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:

@@ -45,7 +45,7 @@ def test_a_blank_picture_of_points_has_none(tmp_path):
 
 def test_a_picture_of_points_of_another_size_is_refused(tmp_path):
     path = save_dots(tmp_path / "a.png", [(1, 1)], size=(20, 40))
-    with pytest.raises(InputError, match=r"a.png is 40x20 but its picture is 40x30"):
+    with pytest.raises(InputError, match=r"a.png is 40x20 but its image is 40x30"):
         IMAGE_FORMS["points_image"](path, SIZE)
 
 
@@ -247,7 +247,7 @@ def test_json_cut_short_anywhere_is_refused(tmp_path):
     text = json.dumps(annotations({"image_id": 7, "fixations": [[1, 2]]}))
     for length in range(1, len(text)):
         (tmp_path / "a.json").write_text(text[:length])
-        with pytest.raises(InputError, match="a.json is damaged or cut short"):
+        with pytest.raises(InputError, match="a.json is damaged or truncated"):
             list(members(tmp_path / "a.json", "annotations"))
 
 
@@ -256,7 +256,7 @@ def test_json_cut_short_anywhere_is_refused(tmp_path):
 )
 def test_what_is_no_object_in_json_is_refused(tmp_path, content):
     (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(InputError, match="a.json is damaged or cut short"):
+    with pytest.raises(InputError, match="a.json is damaged or truncated"):
         list(members(tmp_path / "a.json", "long"))
 
 

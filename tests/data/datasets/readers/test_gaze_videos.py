@@ -168,7 +168,7 @@ def test_the_corpus_opens_either_kind(made):
 
 
 def test_pictures_or_films_but_not_both(folder):
-    with pytest.raises(InputError, match="gaze folder of films, where one of pictures is expected"):
+    with pytest.raises(InputError, match="gaze folder of videos, where one of images is expected"):
         GazeFolder(folder)
     change_meta(folder, images={})
     assert "images and videos" in refused(folder)
@@ -177,7 +177,7 @@ def test_pictures_or_films_but_not_both(folder):
     meta = json.loads((folder / "meta.json").read_text())
     del meta["films"]
     write_json(folder / "meta.json", meta)
-    assert "gaze folder of pictures, where one of films is expected" in refused(folder)
+    assert "gaze folder of images, where one of videos is expected" in refused(folder)
     del meta["images"]
     write_json(folder / "meta.json", meta)
     assert "lacks films" in refused(folder)
@@ -202,7 +202,7 @@ def test_a_film_that_is_not_the_one_of_meta_json(folder, entry, says):
 
 def test_films_that_are_missing_damaged_or_none(folder):
     (folder / "stimuli" / "b.mp4").write_bytes(b"no film")
-    assert "b.mp4 is not a film" in refused(folder, "val")
+    assert "b.mp4 is not a video" in refused(folder, "val")
     (folder / "stimuli" / "b.mp4").unlink()
     assert "lacks b.mp4" in refused(folder, "val") and len(open_gaze_videos(folder)) == 2
     assert 'did you mean "train"' in refused(folder, "trian")
