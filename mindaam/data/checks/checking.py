@@ -285,9 +285,9 @@ def _kind(reason):
 
 def _shares(rows):
     """rows: (modality, scene, level, stimuli, instances) a set."""
-    axes = {"modality": {}, "scene of images": {}, "scene of videos": {}, "level": {}}
+    axes = {"modality": {}, "scene of pictures": {}, "scene of films": {}, "level": {}}
     for modality, scene, level, stimuli, instances in rows:
-        scenes = "scene of images" if modality == "image" else "scene of videos"
+        scenes = "scene of pictures" if modality == "image" else "scene of films"
         for axis, value in (("modality", modality), (scenes, scene), ("level", level)):
             cell = axes[axis].setdefault(value, {"stimuli": 0, "instances": 0})
             cell["stimuli"] += stimuli

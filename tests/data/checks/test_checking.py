@@ -100,11 +100,11 @@ def test_a_set_half_downloaded_names_what_is_missing(root):
     assert report["counts"]["usable"] == 2
 
 
-def test_a_set_of_which_only_maps_came_is_unrecognised(root):
+def test_a_set_of_which_only_maps_came_is_unrecognized(root):
     shutil.rmtree(pictures(root) / "trainSet/Stimuli")
     assert find_sets(root, ["cat2000"]) == []
     report = checking.absent(catalogue()["cat2000"], [root / "CAT2000"])
-    assert report["state"] == "unrecognised" and report["folders"] == [str(root / "CAT2000")]
+    assert report["state"] == "unrecognized" and report["folders"] == [str(root / "CAT2000")]
     assert checking.absent(catalogue()["cat2000"])["state"] == "not here"
 
 
