@@ -14,8 +14,8 @@ SHOWN = 10  # problems of a set, and pairs of near-duplicates, that the text nam
 # Table 10 of the AAM paper, in percent.
 PAPER = {
     "modality": {"image": 88.0, "video": 11.3, "audio_video": 0.7},
-    "scene of pictures": {"natural": 88.3},
-    "scene of films": {"professional media": 49.6, "daily": 43.0, "sports": 4.1, "meetings": 3.3},
+    "scene of images": {"natural": 88.3},
+    "scene of videos": {"professional media": 49.6, "daily": 43.0, "sports": 4.1, "meetings": 3.3},
 }
 WORDS = {"image": "images", "video": "videos", "audio_video": "videos with audio"}
 

@@ -203,7 +203,7 @@ def _has_gaze(found, stimulus):
 
 def _of_table(reader, found):
     """(Problems of fixations in tables, whether fixations can be read): the tables may be damaged, lack images, or
-    have some that are not here. They are read now, before threads ask for them."""
+    contain some that do not exist. They are read now, before threads use them."""
     if not in_tables(found.layout):
         return [], True
     pattern, severity = found.layout.fixations.path, DAMAGED if reader.source == "fixations" else NOTE
@@ -285,9 +285,9 @@ def _kind(reason):
 
 def _shares(rows):
     """rows: (modality, scene, level, stimuli, instances) a set."""
-    axes = {"modality": {}, "scene of pictures": {}, "scene of films": {}, "level": {}}
+    axes = {"modality": {}, "scene of images": {}, "scene of videos": {}, "level": {}}
     for modality, scene, level, stimuli, instances in rows:
-        scenes = "scene of pictures" if modality == "image" else "scene of films"
+        scenes = "scene of images" if modality == "image" else "scene of videos"
         for axis, value in (("modality", modality), (scenes, scene), ("level", level)):
             cell = axes[axis].setdefault(value, {"stimuli": 0, "instances": 0})
             cell["stimuli"] += stimuli

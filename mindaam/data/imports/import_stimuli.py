@@ -18,7 +18,7 @@ class Stimulus(NamedTuple):
 
 
 def find_stimuli(folder):
-    """({name: Path} of the images or videos in a folder, "images" or "films").
+    """({name: Path} of the images or videos in a folder, `images` or `films`).
 
     Raises InputError for none or both of them, and for names that differ only in suffix or case.
     """

@@ -47,7 +47,7 @@ class Wanted(NamedTuple):
 class Gathered(NamedTuple):
     """What is written, and what is reported about it.
 
-    name: of the folder; kind: "images" or "films"; stimuli, sounds: {name: Stimulus} and {name: Path of its audio} of
+    name: of the folder; kind: `images` or `films`; stimuli, sounds: {name: Stimulus} and {name: Path of its audio} of
     those with gaze data; fixations; sentences: {condition: prompts of its own}; conditions: {condition: the prompt it
     is scored with}; splits: {split: names}.
 

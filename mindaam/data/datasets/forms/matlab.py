@@ -2,7 +2,7 @@
 
 Numeric and logical arrays become NumPy arrays in MATLAB's axes (at least 2-D; logical is uint8 or bool), text becomes
 str (several rows: a list of str), a struct becomes a dict, an array of structs a list of dicts in MATLAB's order, a
-cell array a list (one with several rows and columns: a list of rows), a sparse matrix a full one. Whatever is empty
+cell array a list (one with several rows and columns: a list of rows), a sparse matrix a full one. What is empty
 stays empty: an array without elements, "" or []. Nothing in a file is ever evaluated.
 """
 
@@ -65,7 +65,7 @@ def _version(path):
     if head[124:_HEAD] in (b"\x00\x01IM", b"\x01\x00MI"):
         return "5"
     if head.startswith(b"MATLAB 5.0"):
-        raise InputError(f"{path} is truncated or damaged: its head is incomplete; copy the file again")
+        raise InputError(f"{path} is truncated or damaged: its header is incomplete; copy the file again")
     raise InputError(f"{path} is no MATLAB file of version 5 or 7.3; save it again with save -v7 or -v7.3")
 
 
