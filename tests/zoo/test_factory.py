@@ -206,7 +206,7 @@ def test_a_checkpoint_with_values_that_are_not_finite_is_refused(checkpoint, val
 
 def test_a_checkpoint_without_a_header_is_taken_for_the_models_own_configuration(checkpoint):
     rewrite(checkpoint, lambda arrays: None, {})
-    with pytest.raises(CheckpointError, match="of the wrong kind"):  # its header is narrower than that
+    with pytest.raises(CheckpointError, match="of the wrong kind"):  # its head is narrower than that
         factory.create_model(NAME, checkpoint)
 
 
