@@ -1,8 +1,9 @@
 """Checkpoints of training runs, read: which of a run's files is whole, and the model that one holds.
 
 A run's folder holds `checkpoints/step-00000123.safetensors` and `latest`, a text file with the name of one of them
-(`training.checkpoints` writes both); runs in phases have one `last.safetensors` instead. Beside what was trained, such
-a file holds the optimizer's moments and, if the run has them, the weights' averages. Nothing here needs MindSpore.
+(`training.checkpoints` writes both); runs of earlier versions, but for the task `corpus`, have one `last.safetensors`.
+Beside what was trained, such a file holds the optimizer state and, if the run has them, the weights' averages. Nothing
+here needs MindSpore.
 """
 
 import json
