@@ -84,7 +84,7 @@ def _sound_asked(audio, track, jobs):
 def _predict_all(jobs, out, model, prompt, condition, asked, batch):
     """Does the jobs of the Batch; a bad image or video is reported and skipped, whatever is wrong with it.
 
-    Returns pairs of a job with results and what became of its sound (a few words or None), and the sentence used.
+    Returns pairs of a job with results and the use of its audio (a few words or None), and the sentence used.
     """
     from mindaam import runtime
     from mindaam.inference.predictor import DEFAULT_MODEL, Predictor, choose_prompt
@@ -128,7 +128,7 @@ def _predict_image(job, predictor, sentence, asked, shown):
 def _predict_video(job, predictor, sentence, asked, shown):
     """Writes a video's results; what makes it unusable is raised.
 
-    Returns what went wrong along the way, and what became of its sound.
+    Returns the problems, and the use of its audio.
     """
     from mindaam.data.videos.reading import video_info
     from mindaam.inference.videos import write_video
@@ -168,7 +168,7 @@ def _predict_video(job, predictor, sentence, asked, shown):
 
 
 def _heard(film, info, config, asked):
-    """The video's sound as the options want it: Heard, what becomes of it in a few words, what went wrong."""
+    """The video's sound as the options want it: Heard, its use in a few words, what went wrong."""
     from mindaam.errors import InputError
     from mindaam.inference.audio_stream import open_audio_stream, unheard_because
     from mindaam.inference.videos import Heard
@@ -192,7 +192,7 @@ def _heard(film, info, config, asked):
 
 
 def _summary(done, sentence):
-    """Says on stdout what was done, pairs of a job and what became of its sound, and where it lies."""
+    """Says on stdout what was done, pairs of a job and the use of its audio, and where it lies."""
     films, photos = ([job for job, _ in done if job.is_video == which] for which in (True, False))
     counts = [(len(photos), "image"), (len(films), "video")]
     counted = ", ".join(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counts if n)

@@ -1,4 +1,4 @@
-"""What the files of a dataset say of its other files, as data from strangers: JSON objects, and names.
+"""What the files of a dataset say of its other files, as untrusted data: JSON objects, and names.
 
 A name in a list (meta.json, splits.json, a table) leads to a file of the folder and nowhere else. Links are another
 matter: somebody made them on this disk, or unpacked them onto it, and they are followed to regular files wherever these

@@ -71,11 +71,11 @@ def unheard_because(config, tracks):
 
 
 def open_audio_stream(config, path, rate, *, track=0, encoder=None):
-    """The Listener of a model for the sound of a video or of an audio file.
+    """The AudioStream of a model for the audio track of a video or an audio file.
 
     config: the ModelConfig; rate: frames a second of the video; track: which of its audio tracks, from 0; encoder: as
-    Listener takes it, None for the model's own, from the zoo. Raises ConfigError for a model without a branch for
-    sound, CheckpointError when its encoder's weights are not here, InputError for a file without that sound.
+    the class takes it, None for the model's own, from the zoo. Raises ConfigError for a model without a branch for
+    sound, CheckpointError if the weights of its encoder are not installed, InputError for a file without that sound.
     """
     if config.audio is None:
         raise ConfigError(f"the model {config.name} has no audio branch")

@@ -29,7 +29,7 @@ class Done(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """A video's sound. listener: the Listener that the model hears it through, or None. kept: the file whose sound the
+    """A video's sound. audio_stream: the AudioStream of the model, or None. kept: the file whose sound the
     overlay keeps, None for the video's own; track: which of that file's audio tracks, from 0."""
 
     audio_stream: AudioStream | None = None
@@ -60,7 +60,7 @@ def write_video(job, predictor, sentence, pick=Pick(), report=None, heard=Heard(
     """Predicts a video and writes the files of its Job, each whole or not at all; returns what was Done.
 
     overlay: an mp4 with the video's sound; map: one of gray maps, silent; npy: an .npz (see DensityWriter) of densities
-    at `density_size`; gate: an image of the sound's gate, nothing without a listener. Only the frames that `pick`
+    at `density_size`; gate: an image of the sound's gate, nothing without an audio stream. Only the frames that `pick`
     names are in them; mp4s begin at pick.start, while the times of the others are those of the video. report: called
     with (frames so far, time of the latest) as they are predicted. heard: its sound.
     Ctrl-C leaves files that hold what was done. Raises InputError for a video of which nothing can be read, OutputError

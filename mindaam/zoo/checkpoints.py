@@ -1,6 +1,6 @@
 """Checkpoint files: safetensors only, read without executing anything, written whole or not at all, loaded strictly.
 
-MindSpore itself loads a file with a flipped byte, or with names missing, without a word; hence the checks here. Each
+MindSpore itself silently loads a file with a flipped byte, or with names missing; hence the checks here. Each
 file that is written carries a checksum of its content, and none that carries one is read without it.
 """
 

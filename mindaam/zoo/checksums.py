@@ -1,8 +1,8 @@
 """The checksum that every checkpoint of ours carries: the SHA-256 of all that it says, kept in its own metadata.
 
 It covers the metadata (configuration, prompts, a run's place) and names, types, shapes and values of all arrays. A
-file that has one is never read without it: MindSpore and safetensors load a flipped byte without a word. A file that
-has none is older, or a stranger's.
+file that has one is never read without it: MindSpore and safetensors silently load a flipped byte. A file that
+has none is older, or from another program.
 """
 
 import hashlib

@@ -125,8 +125,10 @@ def audio_encoder(name="wav2clip", normalise="window"):
     if name not in AUDIO_ENCODERS:
         raise unknown("sound encoder", name, AUDIO_ENCODERS)
     if not at_hand(name):
-        raise CheckpointError(f'the weights of {name}, which hears for this model, are not here: "mindaam zoo fetch '
-                              f'{name}" is the way to them')  # fmt: skip
+        raise CheckpointError(
+            f"the weights of {name}, the audio encoder of this model, are not installed; "
+            f'run "mindaam zoo fetch {name}"'
+        )
     from mindaam.encoders.wav2clip import AudioEncoder
     from mindaam.zoo.weights import encoder_state
 
@@ -138,8 +140,8 @@ def _clip():
 
     if not at_hand("clip_vitl14"):
         raise CheckpointError(
-            "the sentences of this model are for CLIP ViT-L/14, whose weights are not here: "
-            '"mindaam zoo fetch clip_vitl14" is the way to them, or give a sentence encoder of your own'
+            "the prompts of this model need CLIP ViT-L/14, whose weights are not installed; "
+            'run "mindaam zoo fetch clip_vitl14", or give a sentence encoder of your own'
         )
     state = encoder_state(verified("clip_vitl14"), "clip")
     from mindaam.encoders.clip_text import ClipSentenceEncoder

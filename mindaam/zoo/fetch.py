@@ -39,7 +39,7 @@ def fetch(
     as `transfer.transfer` takes them. notice: called with a sentence when there is something to wait for or to know.
     Raises ConfigError for an unknown name, an address that is not https, or a hash that contradicts the index;
     CheckpointError when there is no way to the file, it cannot be had, or it is not the right one; OutputError when it
-    cannot be written. An unfinished file stays, and the next call goes on from there.
+    cannot be written. An unfinished file stays, and the next call continues from there.
     """
     entry, notice = record(name), notice or (lambda text: None)
     wanted = entry.original or entry

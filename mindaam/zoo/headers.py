@@ -1,4 +1,4 @@
-"""The header of a safetensors file, read as data from a stranger: everything in it is checked before it is believed.
+"""The header of a safetensors file, read as untrusted data: everything in it is checked before it is believed.
 
 A file is a length of 8 bytes, a table as JSON of that length, and then the arrays' bytes. The table has an entry an
 array (type, shape, first and last byte), which must cover the bytes without gap and overlap, and texts under

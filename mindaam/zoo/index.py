@@ -1,7 +1,7 @@
 """The index of weights: one frozen record a file, verified before any use.
 
 Files that travel with the package lie in `model_zoo/`; those that a user fetched or converted in the user's own folder
-(see `cache`), under the same names. A file without a hash in the index is used only after the user vouched for one.
+(see `cache`), under the same names. A file without a hash in the index is used only after the user trusted one.
 
 `python -m mindaam.zoo.index --update` writes the present files' sizes and hashes into the index: after training the
 bundled model again, say. `python -m mindaam.zoo.index` only checks them.
@@ -47,7 +47,8 @@ _RESTORE = 'restore it with "git checkout -- model_zoo" in a clone, or install t
 class Original(Schema):
     """The publisher's own file, from which `mindaam convert --kind KIND` makes the zoo's.
 
-    file: its place in the user's folder, under the publisher's name where that is known. sha256, bytes: as published.
+    file: its place in the user's folder, under the publisher's name where that is known. sha256, bytes: those
+    published.
     url: its address, null where there is none for everybody or none is known.
     """
 
@@ -139,7 +140,7 @@ def verified(name):
     """Path of the file of that name, after its size and SHA-256 have been checked.
 
     Raises ConfigError for an unknown name; CheckpointError for a file that is announced only, missing, changed, or
-    that nobody has vouched for.
+    without a trusted hash.
     """
     entry = record(name)
     path = place(entry)
@@ -160,7 +161,7 @@ def verified(name):
 def verified_if_here(name):
     """Paths of what there is of the record `name`, its original included, checked; [] for nothing.
 
-    Raises CheckpointError for a file that is changed, or that nobody has vouched for.
+    Raises CheckpointError for a file that is changed, or without a trusted hash.
     """
     entry = record(name)
     original = entry.original
@@ -214,7 +215,7 @@ def vouch(name, sha256=None):
     there = [(entry, place(entry)) for entry in (known[name], known[name].original) if entry]
     there = [(entry, path, sha256_of(path)) for entry, path in there if os.path.isfile(path)]
     if not there:
-        raise CheckpointError(f"there is no {place(known[name])} to vouch for; put the file there first")
+        raise CheckpointError(f"there is no {place(known[name])} to trust; put the file there first")
     if wanted and wanted not in [got for _, _, got in there]:
         found = ", ".join(f"{path} has {got}" for _, path, got in there)
         raise CheckpointError(f"no file of {name} has the SHA-256 {wanted}: {found}; fetch it again")

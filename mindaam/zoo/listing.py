@@ -40,7 +40,7 @@ def state(entry):
 
 
 def card(name):
-    """All that is known of a record, as (label, text) pairs; a label may be empty, for a text that goes on."""
+    """All that is known of a record, as (label, text) pairs; a label may be empty, for a continued text."""
     entry = record(name)
     original = entry.original
     pairs = [

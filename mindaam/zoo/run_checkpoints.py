@@ -40,7 +40,7 @@ def latest(folder):
     """The checkpoint to continue a run from, as Found; None when the folder holds none yet.
 
     That is the one which `latest` names. If the pointer is missing or damaged, or its file is, it is the newest whole
-    one, and the note says so. Files are read and verified completely. Raises CheckpointError when none is whole.
+    one, and the note reports it. Files are read and verified completely. Raises CheckpointError when none is whole.
     """
     files, (named, fault) = stored(folder), pointed(folder)
     if not files and not os.path.lexists(Path(folder) / POINTER):
@@ -104,7 +104,7 @@ def pointed(folder):
 
 
 def is_run(metadata):
-    """Whether the metadata {str: str} are of a run's checkpoint, which goes on, and not of a model alone."""
+    """Whether the metadata {str: str} are of a training checkpoint rather than of a model alone."""
     return "corpus" in metadata or "place" in metadata
 
 

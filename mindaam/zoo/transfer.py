@@ -1,4 +1,4 @@
-"""One file from one https address into a `.part` file, going on where an earlier attempt stopped.
+"""One file from one https address into a `.part` file, resuming an earlier attempt.
 
 TLS is never switched off, and no redirect leaves https. What is in the `.part` file at the end has the promised
 length; whether it is the right content is for the caller to check.

@@ -2,7 +2,7 @@
 
 The frozen encoder and what was trained (head and adapters) live in separate files, so that training again changes the
 small one only. The small one's header says which model it belongs to and how that was configured. A run's checkpoint
-holds the same beside what the run needs to go on. The authors' own checkpoint, once converted, is one file of
+holds the same beside what the run needs to continue. The authors' own checkpoint, once converted, is one file of
 everything.
 """
 
@@ -136,7 +136,7 @@ def load_trained(model, path, apart=None):
     apart: beginning of names that are left as they are, whether the file has them or not, such as those of temporal
     blocks that are to be trained again.
     Raises CheckpointError when the file is unusable, does not hold exactly the head and the adapters, or holds a value
-    that is not finite, which would give maps of nothing without a word.
+    that is not finite, which would silently give empty maps.
     """
     trained = {parameter.name for parameter in model.trained_parameters()}
     others = [name for name, _ in stored_parameters(model) if name not in trained]
@@ -180,7 +180,7 @@ def checkpoint_config(path):
 def _agreed(path, name, config):
     """(name, config) as they are, after a look at whether a model of them can hold what the file at `path` holds.
 
-    This is before anything is built by them, since a stranger's configuration may have sizes of any kind.
+    This is before anything is built by them, since an untrusted configuration may have sizes of any kind.
     """
     if name is not None and not (isinstance(name, str) and NAME.fullmatch(name)):
         raise CheckpointError(f"{path}: the model's name in its header is damaged; fetch it again")

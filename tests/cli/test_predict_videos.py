@@ -200,7 +200,7 @@ def test_a_film_without_sound_and_one_that_is_not_to_be_heard(with_audio, film, 
 def test_without_the_encoders_weights_the_film_comes_all_the_same(mindaam, film, tmp_path):  # noqa: F811
     mindaam.options.update(clip=4, sound=model_config("aam_dinov3_vits16", "paper").sound)
     code, out, err = mindaam(film, "-o", tmp_path / "out")
-    assert (code, err) == (0, "") and 'weights of wav2clip are not here ("mindaam zoo fetch wav2clip")' in out
+    assert (code, err) == (0, "") and 'weights of wav2clip are not installed ("mindaam zoo fetch wav2clip")' in out
 
 
 def test_a_sound_file_is_heard_and_kept_in_the_films_place(with_audio, tmp_path):
@@ -237,7 +237,7 @@ def test_sound_that_is_none_is_told_and_the_film_comes_out(with_audio, film, tmp
     [
         (("--audio", "{tmp}/none.wav"), "does not exist"),
         (("--audio", "{tmp}/in/film.mp4", "{tmp}/in/more.mp4"), "applies to one video, and 2 were given"),
-        (("--audio-track", "-1"), "none number -1"),
+        (("--audio-track", "-1"), "track -1 does not exist"),
     ],
 )
 def test_options_of_sound_that_cannot_be(mindaam, film, tmp_path, options, says):  # noqa: F811

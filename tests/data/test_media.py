@@ -201,7 +201,7 @@ def test_listed_files_are_sorted_flat_and_of_known_suffixes_only(tmp_path):
     for name in ("b.JPG", "a.png", "notes.txt", ".hidden.jpg", "sub"):
         (tmp_path / name).touch() if name != "sub" else (tmp_path / name).mkdir()
     (tmp_path / "sub" / "c.jpg").touch()
-    assert [path.name for path in media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures")] == ["a.png", "b.JPG"]
+    assert [path.name for path in media.list_files(tmp_path, media.IMAGE_SUFFIXES, "images")] == ["a.png", "b.JPG"]
 
 
 def test_what_a_folder_holds_besides_is_counted_by_kind(tmp_path):
@@ -213,7 +213,7 @@ def test_what_a_folder_holds_besides_is_counted_by_kind(tmp_path):
         (tmp_path / name).mkdir()
     os.symlink("nowhere", tmp_path / "gone.csv")
     used = [tmp_path / "used.png", tmp_path / "sub/../used.wav"]
-    assert media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures") == [tmp_path / "used.png"]
+    assert media.list_files(tmp_path, media.IMAGE_SUFFIXES, "images") == [tmp_path / "used.png"]
     assert media.passed_over(tmp_path, used) == (
         f"{tmp_path}: skipped 3 camera raw (.nef), 2 HEIC (.heic), 1 other (.xyz), 1 other (no suffix), "
         "1 table (.csv) and 1 text (.txt) files, 2 folders"
@@ -223,7 +223,7 @@ def test_what_a_folder_holds_besides_is_counted_by_kind(tmp_path):
     (alone / "b.m4a").touch()
     assert media.passed_over(alone, []) == f"{alone}: skipped 1 audio (.m4a) file"
     with pytest.raises(InputError, match=r"holds no images \(1 audio \(.m4a\) file\); put files such as"):
-        media.list_files(alone, media.IMAGE_SUFFIXES, "pictures")
+        media.list_files(alone, media.IMAGE_SUFFIXES, "images")
     for number in range(12):
         (alone / f"x.s{number:02}").touch()
     (alone / "x.\x1b[2J").touch()
@@ -235,9 +235,9 @@ def test_what_a_folder_holds_besides_is_counted_by_kind(tmp_path):
 
 def test_a_listing_refuses_what_is_no_folder_of_such_files(tmp_path):
     with pytest.raises(InputError, match="holds no images"):
-        media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures")
+        media.list_files(tmp_path, media.IMAGE_SUFFIXES, "images")
     with pytest.raises(InputError, match="not a folder"):
-        media.list_files(tmp_path / "none", media.IMAGE_SUFFIXES, "pictures")
+        media.list_files(tmp_path / "none", media.IMAGE_SUFFIXES, "images")
 
 
 def test_results_are_written_whole(tmp_path):

@@ -517,7 +517,7 @@ def test_a_foreign_original_comes_with_the_command_that_converts_it(site, zoo):
     assert done.convert == f"mindaam convert --kind clip --name c {done.path} {zoo / 'c.safetensors'}"
     assert index.record("c").sha256 is None and not (zoo / "pins.json").exists()
     (zoo / "c.safetensors").write_bytes(b"converted")
-    with pytest.raises(CheckpointError, match="nobody has vouched"):
+    with pytest.raises(CheckpointError, match="no trusted hash yet"):
         index.verified("c")
     index.vouch("c")
     assert index.verified("c").read_bytes() == b"converted"

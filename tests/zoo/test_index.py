@@ -188,7 +188,7 @@ def test_a_file_that_nobody_vouches_for_is_not_used(zoo, own_folder):
 
 
 def test_nobody_can_vouch_for_what_the_index_knows_to_be_wrong_or_for_nothing(zoo):
-    with pytest.raises(CheckpointError, match="to vouch for; put the file there"):
+    with pytest.raises(CheckpointError, match="to trust; put the file there"):
         index.vouch("b")
     with pytest.raises(ConfigError, match="64 hexadecimal digits"):
         index.vouch("b", "abc")

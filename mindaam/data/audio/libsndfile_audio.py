@@ -1,7 +1,7 @@
 """Audio files that libsndfile reads whole: quicker than FFmpeg does, and exact to the sample wherever reading begins.
 
 libsndfile ends at the first damaged part of a FLAC file, and leaves it out of an Ogg file as if it had never been. So
-it reads intact files only; `sound_track` has the others from FFmpeg, which keeps the time and goes on behind damage.
+it reads intact files only; `sound_track` has the others from FFmpeg, which keeps the time and continues after damage.
 """
 
 import os

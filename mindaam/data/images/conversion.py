@@ -46,7 +46,7 @@ def to_rgb(picture, how, low_bytes, bright=None):
     """uint8 RGB [H,W,3] of a loaded image; what is transparent is white.
 
     how: its Stored. low_bytes: called for the low bytes, uint8 [H,W,3], of an RGB image of 16 bits with a transparent
-    color, which is told in all bits. bright: its `remarks.dynamic_range`. Raises InputError for 32-bit pixels.
+    color, which is given in all bits. bright: its `remarks.dynamic_range`. Raises InputError for 32-bit pixels.
     """
     key = picture.info.get("transparency")
     if picture.mode == "F" or (picture.mode == "I" and picture.format != "PPM"):

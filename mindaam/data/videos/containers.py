@@ -124,7 +124,7 @@ def ends_early(container, reached):
 
 def declared_length(container):
     """How long a video is in seconds, as its header says; None when it does not. Where edit lists leave video and audio
-    well shorter than the whole is said to be, it is as long as they are."""
+    well shorter than the header says, it is as long as they are."""
     if not container.duration or container.duration < 0:
         return None
     before = max(0, container.start_time or 0) if kind(container) in ABSOLUTE else 0

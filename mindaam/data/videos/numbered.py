@@ -13,7 +13,7 @@ def numbered_frames(path, known, numbers, size=None):
 
     known: its Timeline. numbers: of frames from 0, rising. size: as of `read_frames`. The video is read from shortly
     before the first of them on; where the frames that come then are not those of the timeline, as in containers that
-    seek badly, from its beginning. Raises InputError for a number that there is none of, and for damage.
+    seek badly, from its beginning. Raises InputError for a number that does not exist, and for damage.
     """
     if not 0 <= numbers[0] <= numbers[-1] < len(known.times):
         raise InputError(f"{path} has {len(known.times)} frames and none of number {numbers[-1]}; leave it out")
@@ -35,7 +35,7 @@ def numbered_frames(path, known, numbers, size=None):
 
 
 def frames_by_rate(path, rate, numbers, size=None):
-    """As `numbered_frames`, of a video whose times nobody knows yet: frame n is taken to be the one that is shown in
+    """As `numbered_frames`, of a video whose times are not known yet: frame n is taken to be the one that is shown in
     the middle of the n-th part of the time, at so many frames a second."""
     due = [(number + 0.5) / rate for number in numbers]
     first, left, latest = max(0.0, due[0] - 1 / rate), list(numbers), None
@@ -65,7 +65,7 @@ def _in_step(path, known, numbers, end, size):
 
 
 def _by_time(path, known, numbers, end, size):
-    """The frames of these numbers, read from the video's start, as far as they come; damage is told in any case."""
+    """The frames of these numbers, read from the video's start, as far as they come; damage is reported in any case."""
     wanted = list(numbers)
     for frame in read_frames(path, Pick(end=end), size):
         if wanted and abs(frame.time - known.times[wanted[0]]) <= SAME:

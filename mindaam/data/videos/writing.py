@@ -27,7 +27,7 @@ class VideoWriter:
     path: of the video. size: (height, width) of its frames; the video's sides are even, so an odd one gets its last row
     or column twice. rate: frames a second on average. sound: path of the video whose sound is kept, or None; AAC is
     copied as it is, other sound encoded as AAC. track: which of its sounds, from 0. start: second of that video at
-    which this one starts. end: second of this video up to which the last frame is shown and the sound goes on; None,
+    which this one starts. end: second of this video up to which the last frame is shown and the audio continues; None,
     which may be set at any time: as long as a frame is shown on average.
     As a context manager it finishes the video at the end, and after Ctrl-C too, since a video that was begun can be
     played; any other exception, or no frame at all, leaves nothing behind.
@@ -75,7 +75,7 @@ class VideoWriter:
 
     @property
     def audio_lost(self):
-        """The second of this video at which the other's sound broke off, or None."""
+        """The second of this video at which the other's sound was lost, or None."""
         return None if self._sound is None else self._sound.lost
 
     def __enter__(self):

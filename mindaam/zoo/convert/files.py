@@ -1,4 +1,4 @@
-"""From a stranger's file to a safetensors file of ours: read without executing, renamed by tables, accounted, written.
+"""From an untrusted file to a safetensors file: read without executing, renamed by tables, accounted, written.
 
 Arrays stay views of the mapped input until they are written, one by one; memory holds the file about once.
 """

@@ -1,4 +1,4 @@
-"""The kinds of foreign checkpoint: how each is known, renamed, told apart from its siblings, and what it must fill.
+"""The kinds of foreign checkpoint: how each is identified, renamed, distinguished, and what it must fill.
 
 A variant follows from a few sizes by a table. What the table does not have is refused, and what it has twice is asked
 for; nothing is chosen because it is near.
