@@ -60,7 +60,7 @@ def find_sources(inputs):
     return sources, problems
 
 
-def passed_over(inputs, sources):
+def skipped(inputs, sources):
     """For each folder among `inputs` that holds more than the `sources` of it: a line that counts the rest by kind."""
     lines = (media.passed_over(place, sources) for place in dict.fromkeys(map(Path, inputs)) if os.path.isdir(place))
     return [line for line in lines if line]

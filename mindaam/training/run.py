@@ -250,11 +250,11 @@ def require_films(model, config):
 
 def open_audio_encoding(settings, line):
     """The Hearing of a ModelConfig, or None, said, where its sound encoder's weights are not here."""
-    from mindaam.zoo.factory import at_hand, audio_encoder
+    from mindaam.zoo.factory import audio_encoder, is_installed
 
     if settings.audio is None:
         return None
-    if not at_hand(settings.audio.name):
+    if not is_installed(settings.audio.name):
         line.say(f"films are trained and scored without their sound: the weights of {settings.audio.name} are not here")
         return None
     encoder = audio_encoder(settings.audio.name, settings.sound.normalise)

@@ -12,7 +12,7 @@ import numpy as np
 from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError
 from mindaam.files import listed, opened, replacing, sha256
-from mindaam.zoo.checksums import CHECKSUM, checksum, require_audio, row_bytes
+from mindaam.zoo.checksums import CHECKSUM, checksum, require_intact, row_bytes
 from mindaam.zoo.headers import DTYPES, HALF, header_bytes, read_header
 
 SHOWN, WIDTH = 4, 80  # names, and characters of them, that an error lists before "and N more"
@@ -41,7 +41,7 @@ def read_all(path, *, widen=True):
         data = np.empty(os.fstat(file.fileno()).st_size - header.start, np.uint8)
         if file.readinto(data) != data.size:
             raise CheckpointError(f"{path} was cut short while it was read; take it once it is whole")
-        require_audio(path, file, header, lambda: data)
+        require_intact(path, file, header, lambda: data)
     arrays = {name: _array(path, name, entry, data, widen) for name, entry in header.arrays.items()}
     # not every program pads the header, so that numbers may lie across the places that processors read from
     arrays = {name: array if array.flags.aligned else array.copy() for name, array in arrays.items()}
@@ -55,7 +55,7 @@ def read_metadata(path):
     """
     with _opened(path) as file:
         header = read_header(file, path)
-        require_audio(path, file, header, lambda: _mapped(file, header))
+        require_intact(path, file, header, lambda: _mapped(file, header))
     return _told(header)
 
 
@@ -75,7 +75,7 @@ def map_safetensors(path):
     with _opened(path) as file:
         header = read_header(file, path)
         data = _mapped(file, header)
-        require_audio(path, file, header, lambda: data)
+        require_intact(path, file, header, lambda: data)
     arrays = {name: _array(path, name, entry, data, widen=False) for name, entry in header.arrays.items()}
     for array in arrays.values():
         array.flags.writeable = False

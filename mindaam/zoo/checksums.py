@@ -38,7 +38,7 @@ def row_bytes(array):
     return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
 
 
-def require_audio(path, file, header, data):
+def require_intact(path, file, header, data):
     """Raises CheckpointError unless a file's content has the checksum that it says; nothing where it says none.
 
     file: open; header: its Header; data: () -> the arrays' bytes, which are fetched only where they are needed: a file

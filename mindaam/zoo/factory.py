@@ -43,7 +43,7 @@ def create_model(name, checkpoint=None, *, preset=None):
     return _finished(_structure(name, path, preset), path)
 
 
-def at_hand(name):
+def is_installed(name):
     """Whether the zoo has that file, sound or not; otherwise it is announced only, or not even that."""
     entry = records().get(name)
     return entry is not None and (entry.sha256 is not None or os.path.isfile(place(entry)))
@@ -51,7 +51,7 @@ def at_hand(name):
 
 def _bundled(name):
     """Path of the verified checkpoint that travels with the package."""
-    if at_hand(name):
+    if is_installed(name):
         return verified(name)
     cure = "train your own, as none are known to be published"
     if name in recipes():
@@ -89,7 +89,7 @@ def _finished(model, path):
 
     if path is not None:
         load_weights(model, path)
-    elif at_hand(model.config.encoder.name):
+    elif is_installed(model.config.encoder.name):
         load_backbone(model)
     merge_lora(model.backbone)
     model.set_train(False)
@@ -124,7 +124,7 @@ def audio_encoder(name="wav2clip", normalise="window"):
     """
     if name not in AUDIO_ENCODERS:
         raise unknown("sound encoder", name, AUDIO_ENCODERS)
-    if not at_hand(name):
+    if not is_installed(name):
         raise CheckpointError(f'the weights of {name}, which hears for this model, are not here: "mindaam zoo fetch '
                               f'{name}" is the way to them')  # fmt: skip
     from mindaam.encoders.wav2clip import AudioEncoder
@@ -136,7 +136,7 @@ def audio_encoder(name="wav2clip", normalise="window"):
 def _clip():
     from mindaam.zoo.weights import encoder_state
 
-    if not at_hand("clip_vitl14"):
+    if not is_installed("clip_vitl14"):
         raise CheckpointError(
             "the sentences of this model are for CLIP ViT-L/14, whose weights are not here: "
             '"mindaam zoo fetch clip_vitl14" is the way to them, or give a sentence encoder of your own'

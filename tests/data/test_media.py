@@ -116,7 +116,7 @@ def refused(path):
 
 
 def test_missing_empty_folder_and_foreign_files(tmp_path):
-    assert "there is no picture" in refused(tmp_path / "none.jpg")
+    assert "does not exist" in refused(tmp_path / "none.jpg")
     assert "is a folder" in refused(tmp_path)
     (tmp_path / "empty.jpg").touch()
     assert "is empty" in refused(tmp_path / "empty.jpg")

@@ -19,7 +19,7 @@ from mindaam.evaluation.videos import clips_of, score_video
 from mindaam.models.registry import model_config
 from mindaam.training.feeding.corpus_source import AudioEncoding
 from tests.data.datasets import video_trees
-from tests.fakes import FakeEars, FakeEncoder, FakeModel
+from tests.fakes import FakeAudioEncoder, FakeEncoder, FakeModel
 
 SOUND = model_config("aam_dinov3_vits16", "paper").sound
 
@@ -66,10 +66,10 @@ def test_a_model_that_hears_is_given_the_audio_of_every_clip(avad):
             given.append(audio_embeddings)
             return super().infer_frames(maps, sentence_embedding, size, audio_embeddings, first=first, clip=clip)
 
-    model, ears = Hears(clip=4, sound=SOUND), FakeEars()
+    model, ears = Hears(clip=4, sound=SOUND), FakeAudioEncoder()
     audio_encoding = AudioEncoding(lambda windows: ears.encode(windows, 16_000), cut_of(SOUND), False)
     score_video(model, FakeEncoder().encode, avad, 0, audio_encoding=audio_encoding)
-    assert given and all(each.shape == (4, SOUND.tokens, FakeEars.width) for each in given)
+    assert given and all(each.shape == (4, SOUND.tokens, FakeAudioEncoder.width) for each in given)
     given.clear()
     score_video(model, FakeEncoder().encode, avad, 0)
     assert set(given) == {None}

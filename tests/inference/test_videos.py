@@ -94,7 +94,7 @@ def test_a_film_cut_short_gives_all_of_what_there_was(tmp_path, out):
     for clip in (None, 16):
         task = job(cut, out, ["overlay"])
         done = write_video(task, predictor(clip), "people look")
-        assert isinstance(done.problem, VideoBroken) and done.frames == len(readable)
+        assert isinstance(done.problems[0], VideoBroken) and done.frames == len(readable)
         assert len(list(read_frames(task.targets["overlay"]))) == len(readable)
 
 

@@ -256,7 +256,7 @@ def test_the_sentence_encoder_is_made_once():
 def test_a_sound_encoder_comes_from_its_verified_file(tmp_path, monkeypatch):
     arrays = {name: parameter.asnumpy() for name, parameter in Wav2CLIP().parameters_and_names()}
     write_safetensors(path := tmp_path / "ears.safetensors", arrays, {"naming": "mindaam", "kind": "wav2clip"})
-    monkeypatch.setattr(factory, "at_hand", lambda name: True)
+    monkeypatch.setattr(factory, "is_installed", lambda name: True)
     monkeypatch.setattr(factory, "verified", lambda name: path)
     wave = np.sin(np.arange(32_000, dtype=np.float32))[None]
     heard = factory.audio_encoder("wav2clip").encode(wave, 16_000)

@@ -62,7 +62,7 @@ def window_times(time, tokens, spacing):
     return [time + (number - tokens // 2) * spacing for number in range(tokens)]
 
 
-def window_places(cut, time, rate):
+def window_positions(cut, time, rate):
     """Where the K windows of the frame at second `time` lie, as whole numbers: frames of the video, or marks of GRID.
 
     rate: frames a second of the video, as its file says. Frames whose windows have the same place share them.
@@ -75,7 +75,7 @@ def cut_window(track, cut, place, rate):
     """The window at a place: float32 [32000] at 16 kHz, scaled; silence beyond the ends of the track.
 
     track: anything with `samples(first, count)` -> float32 [count] and `rate`, samples a second: those of
-    `track_rate(cut)`. place, rate: as in `window_places`.
+    `track_rate(cut)`. place, rate: as in `window_positions`.
     """
     if cut.slicing == "frames":
         return resample(released_window(track, cut.scale, place, rate), RELEASED_RATE, RATE)
@@ -107,7 +107,7 @@ def clip_audio(track, cut, times, rate):
             f"audio is cut about 1 frame or more, from a track at {wanted or 'its own'} samples a second; got "
             f"{len(times)} frames and {track.rate} samples a second"
         )
-    named = [window_places(cut, float(time), rate) for time in times]
+    named = [window_positions(cut, float(time), rate) for time in times]
     places = sorted({place for each in named for place in each})
     number = {place: index for index, place in enumerate(places)}
     windows = np.stack([cut_window(track, cut, place, rate) for place in places])

@@ -88,14 +88,16 @@ def orientation(picture):
     return 1
 
 
-def require_file(path, what="picture"):
-    """InputError unless `path` is a file with something in it; `what` is it expected to be."""
+def require_file(path, what="image"):
+    """InputError unless `path` is a file with content. what: the expected kind of file, for the message."""
     # os.path answers False where pathlib would raise, for a name that is too long, say.
     if os.path.isdir(path):
-        raise InputError(f"{path} is a folder where a {what} is expected; name the {what}")
+        raise InputError(f"{path} is a folder; give the {what}")
     if not os.path.isfile(path):
         fault = files.fault_of(path)
-        raise InputError(f"{path} {fault}; name a {what}" if fault else f"there is no {what} {path}; check the path")
+        if fault:
+            raise InputError(f"{path} {fault}; give the {what}")
+        raise InputError(f"the {what} {path} does not exist; check the path")
     if os.path.getsize(path) == 0:
         raise InputError(f"{path} is empty; copy or save the {what} again")
 
@@ -119,7 +121,7 @@ def _explained(path, start):
         # Right here: a damaged file can bring Pillow's decoders to raise anything (RuntimeError, zlib.error,
         # AttributeError, ZeroDivisionError, RecursionError have been seen), and which one is no matter to the user.
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"{path} is damaged or cut short ({reason}); copy or save the picture again") from error
+        raise InputError(f"{path} is damaged or truncated ({reason}); copy or save the picture again") from error
 
 
 def _require_finished(path, start):

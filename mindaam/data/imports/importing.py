@@ -280,7 +280,7 @@ def _require_end(path, known):
             pass
     except VideoBroken as error:
         raise InputError(
-            f"{path} is damaged or cut short at second {error.time:.1f}; copy or save the film again, or take its rows "
+            f"{path} is damaged or truncated at second {error.time:.1f}; copy or save the film again, or take its rows "
             "out of the table"
         ) from error
 

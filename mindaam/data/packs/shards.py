@@ -256,7 +256,7 @@ class Pack:
 
     def _damaged(self, place, reason=""):
         path = self.folder / shard_name(place["shard"])
-        return InputError(f"{path} is damaged or cut short{reason}; copy it again, or pack the data set again")
+        return InputError(f"{path} is damaged or truncated{reason}; copy it again, or pack the data set again")
 
 
 class _Shard:

@@ -46,7 +46,7 @@ class Pick(NamedTuple):
 
 
 class VideoBroken(InputError):
-    """A film that was damaged or cut short; all frames that could be decoded came before. time: second of the first
+    """A film that was damaged or truncated; all frames that could be decoded came before. time: second of the first
     damage."""
 
     def __init__(self, message, time):
@@ -58,13 +58,13 @@ def checked_pick(pick):
     """The Pick, if it can be; ConfigError otherwise."""
     start, end, every, fps = pick
     if not (isfinite(start) and start >= 0):
-        raise ConfigError(f"a film is read from second 0 or later, not from {start:g}; change --start")
+        raise ConfigError(f"--start must be second 0 or later, not {start:g}")
     if end is not None and not start < end < inf:
-        raise ConfigError(f"the end, second {end:g}, must come after the start, second {start:g}; change --end")
+        raise ConfigError(f"--end, second {end:g}, must come after --start, second {start:g}")
     if every < 1:
-        raise ConfigError(f"every {every}th frame cannot be; give --every 1 or more")
+        raise ConfigError(f"--every must be 1 or more, not {every}")
     if fps is not None and not (isfinite(fps) and fps > 0):
-        raise ConfigError(f"{fps:g} frames a second cannot be; give --fps more than 0")
+        raise ConfigError(f"--fps must be more than 0, not {fps:g}")
     return pick
 
 
@@ -121,12 +121,12 @@ def _picked(path, pick, size):
             until = "or later" if pick.end is None else f"to {pick.end:g}"
             last = "" if decoder.last is None else f"; the last one that was read is at {decoder.last:.2f}"
             hurt = (
-                "" if decoder.damaged is None else f", and it is damaged or cut short at second {decoder.damaged:.1f}"
+                "" if decoder.damaged is None else f", and it is damaged or truncated at second {decoder.damaged:.1f}"
             )
             raise InputError(f"{path} has no frame at second {pick.start:g} {until}{last}{hurt}")
         if decoder.damaged is not None:
             raise VideoBroken(
-                f"{path} is damaged or cut short at second {decoder.damaged:.1f}; what could be decoded was used, copy "
+                f"{path} is damaged or truncated at second {decoder.damaged:.1f}; what could be decoded was used, copy "
                 "or save the film again for the rest",
                 decoder.damaged,
             )

@@ -36,7 +36,7 @@ def test_another_rate_keeps_the_tone(clip):
 
 def test_no_sound_and_no_film(tmp_path):
     assert read_audio(make_clip(tmp_path / "s.mp4", pictures(3)), 16000) is None
-    with pytest.raises(InputError, match="there is no film"):
+    with pytest.raises(InputError, match="does not exist"):
         read_audio(tmp_path / "none.mp4", 16000)
 
 
@@ -44,7 +44,7 @@ def test_the_sound_of_films_glued_together_goes_on(tmp_path):
     part = make_clip(tmp_path / "p.ts", pictures(50), tone=2.0, form="mpegts").read_bytes()
     (path := tmp_path / "two.ts").write_bytes(part + part)
     frames = list(read_frames(path))
-    with VideoWriter(tmp_path / "x.mp4", (48, 64), 25, sound=path, end=4.0) as writer:
+    with VideoWriter(tmp_path / "x.mp4", (48, 64), 25, audio=path, end=4.0) as writer:
         for frame in frames:
             writer.write(frame.image, frame.time)
     for sound in (read_audio(tmp_path / "x.mp4", 16000), read_audio(path, 16000)):

@@ -441,7 +441,7 @@ def test_sound_whose_recorder_set_the_clock_back_is_beside_its_pictures(tmp_path
         wave = track.rest()
     assert (np.abs(wave) > 0.2).argmax() / RATE == pytest.approx(times[52], abs=0.05)
     for start in (0, 5):
-        with VideoWriter(tmp_path / "a.mp4", (48, 64), 4, sound=path, start=start) as writer:
+        with VideoWriter(tmp_path / "a.mp4", (48, 64), 4, audio=path, start=start) as writer:
             for time in times[4 * start :]:
                 writer.write(pictures(1)[0], time - start)
         kept = whole(tmp_path / "a.mp4", RATE)[0]
@@ -463,7 +463,7 @@ def test_what_has_no_sound(tmp_path):
     (tmp_path / "empty.wav").touch()
     with pytest.raises(InputError, match="is empty"):
         AudioTrack(tmp_path / "empty.wav")
-    with pytest.raises(InputError, match="there is no film or sound file"):
+    with pytest.raises(InputError, match="does not exist"):
         AudioTrack(tmp_path / "none.wav")
 
 

@@ -165,7 +165,7 @@ def test_a_picture_cut_short_is_found_when_everything_is_opened(root):
     picture = some(folder / "trainSet/Stimuli", "*.jpg")
     picture.write_bytes(picture.read_bytes()[:-300])
     assert said(checked(root, "cat2000")) == []
-    only(said(checked(root, "cat2000", deep=True)), picture.relative_to(folder).as_posix(), "damaged or cut short")
+    only(said(checked(root, "cat2000", deep=True)), picture.relative_to(folder).as_posix(), "damaged or truncated")
 
 
 def test_a_picture_whose_header_is_gone_is_found_at_once(root):

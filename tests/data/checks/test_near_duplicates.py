@@ -99,7 +99,7 @@ def test_a_damaged_picture_is_refused(tmp_path):
     whole = tmp_path / "whole.jpg"
     Image.fromarray(scene(2)).save(whole)
     (tmp_path / "cut.jpg").write_bytes(whole.read_bytes()[:900])
-    with pytest.raises(InputError, match="damaged or cut short"):
+    with pytest.raises(InputError, match="damaged or truncated"):
         near.fingerprint_file(tmp_path / "cut.jpg")
 
 

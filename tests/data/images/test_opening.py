@@ -40,7 +40,7 @@ def test_whatever_a_decoder_raises_is_damage(tmp_path, monkeypatch, fault):
     Image.new("RGB", (8, 8)).save(tmp_path / "x.avif")
     monkeypatch.setattr(AvifImagePlugin.AvifImageFile, "load", broken)
     for read in (media.read_image, media.read_map, fingerprint_file):
-        assert "damaged or cut short (line 1 line 2)" in refused(tmp_path / "x.avif", read)
+        assert "damaged or truncated (line 1 line 2)" in refused(tmp_path / "x.avif", read)
     monkeypatch.setattr(AvifImagePlugin.AvifImageFile, "_open", broken)
     refused(tmp_path / "x.avif", media.picture_size)
     monkeypatch.setattr(AvifImagePlugin.AvifImageFile, "_open", lambda self: (_ for _ in ()).throw(MemoryError))

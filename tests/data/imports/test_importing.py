@@ -415,4 +415,4 @@ def test_a_film_that_was_cut_short_is_named_before_its_gaze_is_lost(films):
     noise = np.random.default_rng(0).integers(0, 256, (60, 48, 64, 3), dtype=np.uint8)
     path = make_clip(films / "b.mp4", list(noise), options={"g": "10"}, container_options={"movflags": "faststart"})
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert "b.mp4 is damaged or cut short at second 1" in refused(InputError, films, FILM_TABLE)
+    assert "b.mp4 is damaged or truncated at second 1" in refused(InputError, films, FILM_TABLE)

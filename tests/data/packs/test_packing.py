@@ -91,7 +91,7 @@ def test_a_process_reads_the_same(pictures_root, tmp_path):
 
 
 def test_damaged_pictures_refuse_the_whole_pack_and_leave_nothing(damaged_pictures, tmp_path):
-    with pytest.raises(InputError, match="is damaged or cut short"):
+    with pytest.raises(InputError, match="is damaged or truncated"):
         pack(damaged_pictures, tmp_path / "packs/mit", SIZE, workers=0)
     assert not (tmp_path / "packs/mit").exists()
 

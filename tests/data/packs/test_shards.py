@@ -260,10 +260,10 @@ def test_damaged_audio_is_refused_where_it_is_damaged(half_a_minute, tmp_path):
     shard.write_bytes(data)
     pack = Pack(tmp_path / "pack")
     np.testing.assert_array_equal(pack.sound("a.mp4", 0, 16_000), samples[:16_000])
-    with pytest.raises(InputError, match=r"shard-00000.zip is damaged or cut short; copy it again"):
+    with pytest.raises(InputError, match=r"shard-00000.zip is damaged or truncated; copy it again"):
         pack.sound("a.mp4", 0, len(samples))
     shard.write_bytes(data[:middle])  # behind the Pack's back
-    with pytest.raises(InputError, match=r"shard-00000.zip is damaged or cut short"):
+    with pytest.raises(InputError, match=r"shard-00000.zip is damaged or truncated"):
         pack.sound("a.mp4", 25 * 16_000, 100)
 
 
@@ -420,7 +420,7 @@ def test_a_shard_that_is_cut_short_is_named(tmp_path):
     path = tmp_path / "pack" / "shard-00001.zip"
     first = next(index for index in range(len(pack)) if f"{index:08}.xy" in zipfile.ZipFile(path).namelist())
     os.truncate(path, 100)
-    with pytest.raises(InputError, match=r"shard-00001.zip is damaged or cut short; copy it again"):
+    with pytest.raises(InputError, match=r"shard-00001.zip is damaged or truncated; copy it again"):
         pack.encoded(first)
     with pytest.raises(InputError, match=r"1 of \d files are damaged \(shard-00001.zip\)"):
         pack.verify()

@@ -106,7 +106,7 @@ def test_a_film_cut_short_gives_what_decodes_and_says_where(tmp_path):
     path = tmp_path / "cut.mkv"
     path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     frames = []
-    with pytest.raises(VideoBroken, match=r"cut.mkv is damaged or cut short at second [12]\.\d") as caught:
+    with pytest.raises(VideoBroken, match=r"cut.mkv is damaged or truncated at second [12]\.\d") as caught:
         for frame in read_frames(path):
             frames.append(frame)
     assert 30 < len(frames) < 60 and 1.0 < caught.value.time < 2.6
@@ -153,7 +153,7 @@ def test_what_is_no_film_is_refused_in_a_sentence(tmp_path):
         (empty, "is empty"),
         (sound, "sound only"),
         (none, "none.mkv"),
-        (tmp_path / "gone.mp4", "there is no film"),
+        (tmp_path / "gone.mp4", "does not exist"),
         (tmp_path, "is a folder"),
     ):
         with pytest.raises(InputError, match=said):
@@ -168,7 +168,7 @@ def test_what_is_no_film_is_refused_in_a_sentence(tmp_path):
         (Pick(start=-1), "second 0 or later"),
         (Pick(start=float("nan")), "second 0 or later"),
         (Pick(start=2, end=2), "must come after"),
-        (Pick(every=0), "--every 1 or more"),
+        (Pick(every=0), "--every must be 1 or more"),
         (Pick(fps=0), "more than 0"),
         (Pick(fps=float("inf")), "more than 0"),
     ],
@@ -220,7 +220,7 @@ def test_a_part_without_frames_says_so_and_what_is_damaged_in_it(tmp_path, clip)
     noise = [np.random.default_rng(n).integers(0, 255, (48, 64, 3), np.uint8) for n in range(100)]
     whole = make_clip(tmp_path / "w.mkv", noise)
     (cut := tmp_path / "cut.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    with pytest.raises(InputError, match="no frame at second 3 or later.* damaged or cut short at second 2") as caught:
+    with pytest.raises(InputError, match="no frame at second 3 or later.* damaged or truncated at second 2") as caught:
         list(read_frames(cut, Pick(3)))
     assert not isinstance(caught.value, VideoBroken)
 

@@ -23,7 +23,7 @@ def members(path, long):
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions") from error
     except (ValueError, IndexError, RecursionError) as error:
-        raise InputError(f"{path} is damaged or cut short ({error}); copy the file again") from error
+        raise InputError(f"{path} is damaged or truncated ({error}); copy the file again") from error
 
 
 def _members(text, long):

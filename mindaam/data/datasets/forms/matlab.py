@@ -40,7 +40,7 @@ def read_mat(path, variables=None):
         raise InputError(f"{path} does not fit into memory, or is damaged; copy the file again") from error
     except Exception as error:  # the two libraries raise nearly anything when a file is damaged
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} is damaged or cut short ({reason}); copy the file again") from error
+        raise InputError(f"{path} is damaged or truncated ({reason}); copy the file again") from error
     lacking = [name for name in wanted or () if name not in values]
     if lacking:
         found = ", ".join(present) or "none"

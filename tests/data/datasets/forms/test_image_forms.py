@@ -247,7 +247,7 @@ def test_json_cut_short_anywhere_is_refused(tmp_path):
     text = json.dumps(annotations({"image_id": 7, "fixations": [[1, 2]]}))
     for length in range(1, len(text)):
         (tmp_path / "a.json").write_text(text[:length])
-        with pytest.raises(InputError, match="a.json is damaged or cut short"):
+        with pytest.raises(InputError, match="a.json is damaged or truncated"):
             list(members(tmp_path / "a.json", "annotations"))
 
 
@@ -256,12 +256,12 @@ def test_json_cut_short_anywhere_is_refused(tmp_path):
 )
 def test_what_is_no_object_in_json_is_refused(tmp_path, content):
     (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(InputError, match="a.json is damaged or cut short"):
+    with pytest.raises(InputError, match="a.json is damaged or truncated"):
         list(members(tmp_path / "a.json", "long"))
 
 
 def test_missing_and_empty_json_is_refused(tmp_path):
     (tmp_path / "empty.json").touch()
-    for name, reason in (("empty.json", "is empty"), ("absent.json", "there is no JSON file")):
+    for name, reason in (("empty.json", "is empty"), ("absent.json", "the JSON file .* does not exist")):
         with pytest.raises(InputError, match=reason):
             list(members(tmp_path / name, "long"))
