@@ -24,7 +24,7 @@ class MindAAMError(Exception):
 
 
 class InputError(MindAAMError):
-    """A picture, film, sound, folder or sentence that cannot be used."""
+    """An image, video, audio, folder or sentence that cannot be used."""
 
 
 class ConfigError(MindAAMError):
@@ -40,7 +40,7 @@ class OutputError(MindAAMError):
 
 
 class TrainingError(MindAAMError):
-    """A run that cannot go on, such as a loss that is no longer finite."""
+    """A run that cannot continue, such as a loss that is no longer finite."""
 
 
 class Notice(UserWarning):
@@ -68,7 +68,7 @@ def unforeseen(name, error):
     said = f": {text}" if text else ""
     return InputError(
         f"{name} could not be done, by a fault that MindAAM did not foresee ({type(error).__name__}{place}{said}); "
-        "please report it, with the file if you can"
+        "please report it, with the file if possible"
     )
 
 

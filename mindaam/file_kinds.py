@@ -43,7 +43,7 @@ def stand_in(start):
     and servers' answers in XML or JSON, and other text.
     """
     if not start:
-        return FileKind("an empty file", "fetch it again")
+        return FileKind("an empty file", "download it again")
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith((b"version https://git-lfs", b"version https://hawser")):
         return FileKind(
@@ -87,10 +87,10 @@ def foreign_weights(start):
     if start.startswith(b"\x0a"):
         return FileKind(
             "a protobuf file, such as MindSpore's .ckpt and .mindir",
-            'write it anew in the program that it comes from, in MindSpore with save_checkpoint(format="safetensors")',
+            'write it again in the program that it comes from, in MindSpore with save_checkpoint(format="safetensors")',
         )
     if start[257:262] == b"ustar":
-        return FileKind("a tar archive, as PyTorch wrote before 2017", f"{_UNPACK}, or save it anew in the zip format")
+        return FileKind("a tar archive, as PyTorch wrote before 2017", f"{_UNPACK}, or save it again in the zip format")
     for magic, name in _ARCHIVES:
         if start.startswith(magic):
             return FileKind(f"compressed with {name}", _UNPACK)

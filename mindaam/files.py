@@ -50,7 +50,7 @@ def real(path):
     """
     try:
         return Path(os.path.realpath(path))
-    except (OSError, ValueError):  # a NUL or half a surrogate pair in the name; a working folder that is gone
+    except (OSError, ValueError):  # a NUL or half a surrogate pair in the name; a working folder that no longer exists
         return Path(path)
 
 
@@ -165,7 +165,7 @@ def replacing(path, *, durable=False, aside=None):
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
-        with suppress(OSError):  # it is gone once renamed
+        with suppress(OSError):  # it no longer exists once renamed
             beside.unlink()
 
 

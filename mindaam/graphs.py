@@ -5,7 +5,7 @@ folder for the n-th graph, whatever that is: after another model, another size o
 a graph that is not its own, and nothing tells. So where that cache is asked for (MS_COMPILER_CACHE_ENABLE=1), the
 package uses it for one graph at a time: in a folder of this process alone, into which the one graph that has the right
 key is linked under the number that MindSpore looks for, and from which a new graph is taken into the user's folder.
-Whatever else a process compiles is compiled anew.
+Whatever else a process compiles is compiled again.
 """
 
 import atexit
@@ -80,7 +80,7 @@ def clear():
 
 
 def _switch_off():
-    """Ends what `mindspore.set_context(enable_compile_cache=True)` began; graphs are then compiled anew."""
+    """Ends what `mindspore.set_context(enable_compile_cache=True)` began; graphs are then compiled again."""
     mindspore = sys.modules.get("mindspore")
     if mindspore and mindspore.get_context("enable_compile_cache"):
         mindspore.set_context(enable_compile_cache=False)

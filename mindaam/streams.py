@@ -54,7 +54,7 @@ def guard():
     """Makes this process's stdout and stderr such that nothing written to them ends a command.
 
     Closed ones lead nowhere, rather than into the next file that is opened; letters that a terminal does not have are
-    spelt out; after the first write that fails, all others are passed over. `settle` says so at the end.
+    spelt out; after the first write that fails, all others are skipped. `settle` says so at the end.
     """
     for number in range(3):
         try:

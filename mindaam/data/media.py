@@ -1,4 +1,4 @@
-"""Images from disk and results to disk; whatever cannot be used is an InputError or OutputError with its cure."""
+"""Images from disk and results to disk; errors are InputErrors and OutputErrors with their cure."""
 
 import os
 from contextlib import suppress
@@ -27,7 +27,7 @@ __all__ = [
     "audio_file",
     "image_remarks",
     "list_files",
-    "passed_over",
+    "skipped",
     "picture_size",
     "read_image",
     "read_map",
@@ -40,15 +40,15 @@ __all__ = [
 
 
 class BlankMap(InputError):
-    """A density map that is zero everywhere: nobody's gaze was recorded."""
+    """A density map that is zero everywhere: it has no gaze."""
 
 
 def read_image(path, *, upright=True):
     """The image in a file as uint8 RGB [H,W,3], upright by its EXIF orientation, its first frame if it has several.
 
-    upright: False for the rows and columns as they are stored, whatever a camera noted.
-    Greyscale, palette, CMYK, 16-bit (scaled to 8), high-dynamic-range (tone-mapped) and transparent images (laid on
-    white) are converted; a colour profile is not applied. `image_remarks` names what was left out.
+    upright: False for the rows and columns as they are stored, without the EXIF orientation.
+    Grayscale, palette, CMYK, 16-bit (scaled to 8), high-dynamic-range (tone-mapped) and transparent images (composited
+    on white) are converted; a color profile is not applied. `image_remarks` names the skipped parts.
     Raises InputError for a missing, empty, damaged, foreign, oversized or overly slow file, or a folder.
     """
     with opened(path) as picture:
@@ -65,8 +65,8 @@ def picture_size(path, *, upright=True):
 
 
 def image_remarks(path):
-    """What one should know of an image file that `read_image` has read, a list of sentences, mostly empty: that it was
-    tone-mapped, that it holds more frames or pages. InputError as of `read_image`."""
+    """Remarks about an image file that `read_image` has read, a list of sentences, mostly empty: that it is
+    tone-mapped, that it has more frames or pages. InputError as of `read_image`."""
     with opened(path, decode=False) as picture:
         bright, left = dynamic_range(picture, path), what_is_left(picture, path)
         said = [f"{path}: tone-mapped from {bright[0]}"] if bright else []
@@ -74,7 +74,7 @@ def image_remarks(path):
 
 
 def read_map(path):
-    """A published density map as float32 [H,W] >= 0, in the file's own scale; of colours the brightness is taken.
+    """A published density map as float32 [H,W] >= 0, in the file's own scale; of colors the brightness is taken.
 
     Raises InputError for what `read_image` refuses, and BlankMap, which is one, for a map that is zero everywhere.
     """
@@ -82,7 +82,7 @@ def read_map(path):
         plain = picture.mode in ("L", "I", "F") or picture.mode.startswith("I;")
         values = np.asarray(picture if plain else picture.convert("L"), np.float32)
     if not np.isfinite(values).all() or values.min() < 0:
-        raise InputError(f"{path}: the density map has negative values, or some that are no numbers; restore the file")
+        raise InputError(f"{path}: the density map has negative values, or NaN; restore the file")
     if not values.max() > 0:
         raise BlankMap(f"{path}: the density map is blank; restore the original file")
     return values
@@ -98,8 +98,8 @@ def _low_bytes(path, upright):
 def list_files(folder, suffixes, what):
     """The files right inside a folder (not its subfolders) with one of the suffixes, sorted by name: a list of Paths.
 
-    Hidden files are left out. Raises InputError for a missing folder, a file, or a folder without any; `what` they are
-    called then.
+    Hidden files are skipped. Raises InputError for a missing folder, a file, or a folder without any; `what` is
+    their name in the message.
     """
     folder = Path(folder)
     if not os.path.isdir(folder):
@@ -112,17 +112,17 @@ def list_files(folder, suffixes, what):
     if not found:
         there = f" ({counted})" if (counted := kinds.counted(_inside(folder))) else ""
         raise InputError(
-            f"the folder {folder} holds no {what}{there}; put files such as {', '.join(suffixes[:3])} into it"
+            f"the folder {folder} has no {what}{there}; put files such as {', '.join(suffixes[:3])} into it"
         )
     return sorted(found)
 
 
-def passed_over(folder, used):
-    """What lies in a folder, hidden files aside, and is not among the paths `used`, counted by kind in one line that
-    names the folder; empty when that is nothing, or when the folder cannot be read."""
+def skipped(folder, used):
+    """The files of a folder, without hidden ones, that are not among the paths `used`, counted by kind on one line that
+    names the folder; empty when there are none, or when the folder cannot be read."""
     used = {os.path.abspath(path) for path in used}
     counted = kinds.counted([path for path in _inside(folder) if os.path.abspath(path) not in used])
-    return f"{folder}: passed over {counted}" if counted else ""
+    return f"{folder}: skipped {counted}" if counted else ""
 
 
 def _inside(folder):
@@ -133,7 +133,7 @@ def _inside(folder):
 
 def audio_file(folders, stem):
     """The audio file STEM.wav, or with another of AUDIO_SUFFIXES, in one of the folders, the suffixes' order before the
-    folders'; a Path, or None when there is none."""
+    folders'; a Path, or None."""
     folders = [Path(folder) for folder in folders if os.path.isdir(folder)]
     names = [stem + each for suffix in AUDIO_SUFFIXES for each in (suffix, suffix.upper())]
     places = (folder / name for name in names for folder in folders)
@@ -141,15 +141,15 @@ def audio_file(folders, stem):
 
 
 def write_jpeg(path, image, quality=92):
-    """Writes uint8 RGB [H,W,3] or grey [H,W] as JPEG, whole or not at all; OutputError when that is impossible."""
+    """Writes uint8 RGB [H,W,3] or gray [H,W] as JPEG, whole or not at all; OutputError when that is impossible."""
     if max(image.shape[:2]) > 65500:
-        raise OutputError(f"{path}: a JPEG side has at most 65500 pixels; save as .png, or make the picture smaller")
+        raise OutputError(f"{path}: a JPEG side has at most 65500 pixels; save as .png, or make the image smaller")
     with replacing(path) as stream:
         Image.fromarray(image).save(stream, format="JPEG", quality=quality)
 
 
 def write_png(path, image):
-    """Writes uint8 RGB [H,W,3] or grey [H,W] as PNG, whole or not at all; OutputError when that is impossible."""
+    """Writes uint8 RGB [H,W,3] or gray [H,W] as PNG, whole or not at all; OutputError when that is impossible."""
     with replacing(path) as stream:
         Image.fromarray(image).save(stream, format="PNG")
 
@@ -157,7 +157,7 @@ def write_png(path, image):
 def write_npy(path, array):
     """Writes an array as .npy, whole or not at all; OutputError when that is impossible."""
     array = np.ascontiguousarray(array)
-    with replacing(path) as stream:  # not by np.save, which hides why a disk took only a part
+    with replacing(path) as stream:  # not by np.save, which hides the error of a full disk
         npy.write_array_header_1_0(stream, npy.header_data_from_array_1_0(array))
         stream.write(array.data)
 

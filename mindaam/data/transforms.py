@@ -1,7 +1,7 @@
-"""Small pure operations on a picture, its density and its fixations; sizes are always (height, width).
+"""Small pure operations on an image, its density and its fixations; sizes are always (height, width).
 
-Coordinates: a fixation (x, y) is a point on the picture's plane, x right and y down from the top left corner, so that
-it falls into the pixel (floor(x), floor(y)); a picture W wide covers 0 <= x < W.
+Coordinates: a fixation (x, y) is a point on the image's plane, x right and y down from the top left corner, so that
+it falls into the pixel (floor(x), floor(y)); an image W wide covers 0 <= x < W.
 """
 
 import cv2
@@ -15,7 +15,7 @@ BLUR_REACH = 4.0
 
 
 def resize_image(image, size):
-    """The picture at another size: each axis that shrinks is averaged over areas, each that grows is bilinear.
+    """The image at another size: each axis that shrinks is averaged over areas, each that grows is bilinear.
 
     image: uint8 [H,W,3] or float32 [H,W] / [H,W,C]; size: (height, width) in pixels, both >= 1. Same dtype out.
     """
@@ -30,10 +30,10 @@ def resize_image(image, size):
 
 
 def resize_antialiased(image, size):
-    """The picture at another size, bilinear, each axis that shrinks under a triangle as wide as what it leaves out.
+    """The image at another size, bilinear, each axis that shrinks under a triangle filter of its scale.
 
-    image: [H,W,3] or [H,W]; uint8 is rounded to uint8, as Pillow does and the released loaders of films; float32 stays
-    exact, as in the released loaders of photographs. size: (height, width) in pixels, both >= 1.
+    image: [H,W,3] or [H,W]; uint8 is rounded to uint8, as Pillow does and the released loaders of videos; float32 stays
+    exact, as in the released loaders of images. size: (height, width) in pixels, both >= 1.
     """
     if image.dtype == np.uint8:
         return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
@@ -43,16 +43,16 @@ def resize_antialiased(image, size):
     return np.asarray(plane.resize(size[::-1], Image.Resampling.BILINEAR))
 
 
-RESIZING = ("area", "antialiased", "bilinear")  # what `as_seen` takes
+RESIZING = ("area", "antialiased", "bilinear")  # of `as_seen`
 
 
 def as_levels(image):
-    """A picture in 0..255, uint8 or float32, as uint8, rounded."""
+    """An image in 0..255, uint8 or float32, as uint8, rounded."""
     return image if image.dtype == np.uint8 else np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
 def as_seen(image, size, how):
-    """A uint8 photograph [H,W,3] at a model's `size` (height, width), in the way in which the model was trained.
+    """A uint8 image [H,W,3] at a model's `size` (height, width), resized as in the training of the model.
 
     how: "area" gives uint8 by `resize_image`; the others give float32 in 0..255, unrounded: "antialiased" by
     `resize_antialiased`, as torchvision does since 0.17, and "bilinear" between the nearest pixels, as it did before.
@@ -75,7 +75,7 @@ def resize_density(density, size):
 
 
 def normalise(image, mean, std):
-    """The picture as a network takes it: RGB 0..255 [H,W,3] -> float32 [3,H,W], (value/255 - mean) / std a channel."""
+    """The image as a network takes it: RGB 0..255 [H,W,3] -> float32 [3,H,W], (value/255 - mean) / std per channel."""
     scale = 1.0 / (255.0 * np.asarray(std, np.float32))
     offset = np.asarray(mean, np.float32) / np.asarray(std, np.float32)
     return np.ascontiguousarray((image * scale - offset).transpose(2, 0, 1), np.float32)
@@ -101,7 +101,7 @@ def fit_within(size, longest):
 
 
 def scale_fixations(fixations, from_size, to_size):
-    """Fixations float32 [n,2] (x, y) of a picture of `from_size` (height, width), on the same picture at `to_size`."""
+    """Fixations float32 [n,2] (x, y) of an image of `from_size` (height, width), on the same image at `to_size`."""
     factor = np.array([to_size[1] / from_size[1], to_size[0] / from_size[0]])
     return (fixations * factor).astype(np.float32)
 
@@ -112,7 +112,7 @@ def fixated_pixels(fixations, size):
     InputError for fixations that are not finite, which are in no pixel.
     """
     if not np.isfinite(fixations).all():
-        raise InputError("fixations must be finite numbers; leave blinks and lost gaze out")
+        raise InputError("fixations must be finite numbers; remove blinks and missing gaze")
     return np.clip(np.floor(fixations), 0, [size[1] - 1, size[0] - 1]).astype(np.int64)
 
 
@@ -129,9 +129,9 @@ def fixation_density(fixations, size, sigma):
     return (density / density.sum()).astype(np.float32)
 
 
-def _profiles(centres, length, sigma):
-    """One Gaussian a column, cut at BLUR_REACH: int64 [n] centres -> float64 [length,n]."""
-    distance = np.arange(length)[:, None] - centres[None, :]
+def _profiles(centers, length, sigma):
+    """One Gaussian per column, cut at BLUR_REACH: int64 [n] centers -> float64 [length,n]."""
+    distance = np.arange(length)[:, None] - centers[None, :]
     profile = np.exp(-0.5 * (distance / sigma) ** 2)
     profile[np.abs(distance) > int(BLUR_REACH * sigma + 0.5)] = 0.0
     return profile

@@ -76,12 +76,12 @@ def choose_audio(video, info, config, request=AudioRequest()):  # noqa: B008 - a
 
 def unused_because(config, tracks):
     """Why a model of this ModelConfig does not use the audio of a video with so many audio tracks; None if it does."""
-    from mindaam.zoo.factory import at_hand
+    from mindaam.zoo.factory import is_installed
 
     if config.audio is None:
         return f"the model {config.name} has no audio branch"
     if not tracks:
         return "the video has no audio"
-    if not at_hand(config.audio.name):
+    if not is_installed(config.audio.name):
         return f'the weights of {config.audio.name} are not installed (run "mindaam zoo fetch {config.audio.name}")'
     return None

@@ -11,7 +11,7 @@ class AudioStream:
     """The audio of one video, encoded frame by frame.
 
     track: the AudioTrack, at `data.audio.cutting.track_rate` samples per second. encoder: anything with
-    `encode(float32 [n,32000], 16000) -> float32 [n,A]`. sound: the model's SoundConfig. rate: frames per second of the
+    `encode(float32 [n,32000], 16000) -> float32 [n,A]`. audio: the model's SoundConfig. rate: frames per second of the
     video, for windows by frame number.
     A window is encoded once, however many frames and clips share it. Only where the spectrograms of a clip are
     normalized together, as in the released model, each clip is encoded again.

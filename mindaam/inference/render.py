@@ -1,8 +1,8 @@
-"""Pictures of attention: a heat map laid over the photograph, and the map alone as 8-bit grey.
+"""Images of attention: a heat map laid over the image, and the map alone as 8-bit gray.
 
-The overlay says three things at once. Colour and opacity grow with the predicted attention, so that what nobody looks
-at stays in sight, only greyer and darker; a white line encloses the smallest region that holds half of all attention,
-and a fainter one nine tenths of it: these can be read where colour cannot (a printout, a red photograph).
+The overlay shows three things at once. Color and opacity grow with the predicted attention, so that unattended regions
+stay visible, only grayer and darker; a white line encloses the smallest region that holds half of all attention,
+and a fainter one nine tenths of it: these can be read where color cannot (a printout, a red image).
 """
 
 import cv2
@@ -10,21 +10,21 @@ import numpy as np
 
 from mindaam.errors import InputError
 
-PEAK_QUANTILE = 0.999  # the value that gets the full colour; the maximum itself would let one pixel dim the whole map
-OPACITY = 0.72  # of the colour at the peak: the photograph must still show through there
+PEAK_QUANTILE = 0.999  # the value with the full color; with the maximum, one pixel would dim the whole map
+OPACITY = 0.72  # of the color at the peak: the image must still show through there
 SHADE = 0.7  # brightness left to unattended regions
-FADE = 0.6  # share of their colour taken from unattended regions, so that a red photograph does not look attended
+FADE = 0.6  # share of their color taken from unattended regions, so that a red image does not look attended
 CONTOURS = ((0.9, 0.4), (0.5, 1.0))  # share of all attention inside each line, and how strongly the line is drawn
-SMOOTHING = 0.01  # blur before the lines are found, in longest sides: ripples of the map must not fray them
-MARGIN = 8  # places around the map for the contour search
-BAND = 512  # rows blended at a time: float copies of a whole 50-megapixel photograph would take gigabytes
+SMOOTHING = 0.01  # blur before the lines are found, in longest sides: so that ripples of the map do not fray them
+MARGIN = 8  # pixels around the map for the contour search
+BAND = 512  # rows blended at a time: float copies of a whole 50-megapixel image would take gigabytes
 
 
 def heat(values):
-    """Colours, uint8 RGB [..., 3], of values in [0, 1]: OpenCV's inferno from a dark red on.
+    """Colors, uint8 RGB [..., 3], of values in [0, 1]: OpenCV's inferno from a dark red on.
 
-    Inferno rises evenly in lightness, so it reads the same in grey and to colour-blind eyes; its black start is left
-    out because opacity, not darkness, says "little attention" here.
+    Inferno rises evenly in lightness, so it reads the same in gray and to color-blind eyes; its black start is
+    removed because opacity, not darkness, shows low attention.
     """
     steps = np.linspace(70, 255, 256).round().astype(np.uint8)
     table = cv2.applyColorMap(steps[:, None], cv2.COLORMAP_INFERNO)[:, 0, ::-1]
@@ -32,7 +32,7 @@ def heat(values):
 
 
 def span(density):
-    """The values of a density [H, W] that get no colour and the full colour; equal if it is flat."""
+    """The values of a density [H, W] that get no color and the full color; equal if it is flat."""
     coarse = density[:: _stride(density, 0), :: _stride(density, 1)]
     low, high = density.min(), np.quantile(coarse, PEAK_QUANTILE)
     return float(low), float(high if high > low else density.max())
@@ -46,15 +46,15 @@ def mass_level(density, share):
 
 
 def overlay(image, density, *, contours=True):
-    """The photograph under its heat map.
+    """The image under its heat map.
 
     image: uint8 RGB [H, W, 3]. density: [H, W] >= 0, any scale. contours: draw the two lines of enclosed attention.
     Returns uint8 RGB [H, W, 3]. Raises InputError when the two sizes differ.
     """
     if image.shape[:2] != np.shape(density):
         raise InputError(
-            f"a picture of {image.shape[:2]} pixels cannot carry a density of {np.shape(density)}; "
-            "resize the density to the picture first"
+            f"an image of {image.shape[:2]} pixels does not fit a density of {np.shape(density)}; "
+            "resize the density to the image first"
         )
     low, high = span(density)
     picture = np.empty_like(image)
@@ -68,8 +68,8 @@ def overlay(image, density, *, contours=True):
 
 
 def gray_map(values):
-    """8-bit picture uint8 [H, W] of values [H, W]: the minimum becomes 0, the maximum 255; a flat map is all 0."""
-    values = np.array(values, np.float32)  # a copy, worked on in place: large photographs have large maps
+    """8-bit image uint8 [H, W] of values [H, W]: the minimum becomes 0, the maximum 255; a flat map is all 0."""
+    values = np.array(values, np.float32)  # a copy, worked on in place: large images have large maps
     low, high = values.min(), values.max()
     if not high > low:
         return np.zeros(values.shape, np.uint8)
@@ -79,7 +79,7 @@ def gray_map(values):
 
 
 def _blend(image, power):
-    """Photograph and colour mixed: opacity eases in, so that faint attention tints and does not veil."""
+    """Image and color mixed: opacity eases in, so that faint attention tints and does not veil."""
     power = power[..., None]
     eased = power * power * (3.0 - 2.0 * power)
     opacity = OPACITY * np.sqrt(eased)
@@ -111,5 +111,5 @@ def _draw_contours(picture, density):
 
 
 def _stride(array, axis):
-    """Step that looks at about 1000 places of an axis: enough for a quantile, and quick on large pictures."""
+    """Step that samples an axis about 1000 times: enough for a quantile, and quick on large images."""
     return max(1, array.shape[axis] // 1000)

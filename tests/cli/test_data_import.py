@@ -65,7 +65,7 @@ def test_what_lies_beside_the_pictures_is_counted(mindaam, photos, tmp_path):
     for name in ("raw.dng", "Thumbs.db", "gaze.csv"):
         (photos / name).write_bytes((tmp_path / "gaze.csv").read_bytes())
     code, said, err = mindaam(photos, photos / "gaze.csv", "-o", tmp_path / "mine")
-    assert (code, err) == (0, "") and f"{photos}: passed over 1 camera raw (.dng) file" in said.splitlines()
+    assert (code, err) == (0, "") and f"{photos}: skipped 1 camera raw (.dng) file" in said.splitlines()
 
 
 @pytest.mark.parametrize(

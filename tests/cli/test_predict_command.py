@@ -69,7 +69,7 @@ def test_a_folder_gives_overlays_and_maps_by_default(mindaam, photos, tmp_path):
     code, out, err = mindaam(photos, "-o", tmp_path / "new/out")
     assert (code, err) == (0, "")
     assert names(tmp_path / "new/out") == [f"{stem}.{kind}" for stem in "abc" for kind in ("map.png", "overlay.jpg")]
-    assert prompts.default_prompt() in out and "3 photographs" in out and str(tmp_path / "new/out") in out
+    assert prompts.default_prompt() in out and "3 images" in out and str(tmp_path / "new/out") in out
     assert len(mindaam.models) == 1 and mindaam.models[0].backbone_passes == 3
 
 
@@ -82,9 +82,9 @@ def test_what_is_passed_over_left_or_tone_mapped_is_a_line_each(mindaam, photos,
     at = content.index(b"colrnclx") + 8
     (photos / "f.avif").write_bytes(content[:at] + b"\0\x09\0\x12" + content[at + 4 :])
     code, out, err = mindaam(photos, "-o", tmp_path / "out")
-    assert code == 0 and "5 photographs" in out
+    assert code == 0 and "5 images" in out
     assert err.splitlines() == [
-        f"mindaam: {photos}: passed over 1 camera raw (.nef) file",
+        f"mindaam: {photos}: skipped 1 camera raw (.nef) file",
         f"mindaam: {photos / 'e.gif'} holds several frames, of which the first is used; save it as mp4 for all of them",
         f"mindaam: {photos / 'f.avif'}: tone-mapped from HLG",
     ]
@@ -104,7 +104,7 @@ def test_no_exception_of_one_photograph_loses_the_others(mindaam, photos, tmp_pa
 
     monkeypatch.setattr(media, "read_image", fails)
     code, out, err = mindaam(photos, "-o", tmp_path / "out")
-    assert code == 1 and names(tmp_path / "out") == ["c.map.png", "c.overlay.jpg"] and "1 photograph" in out
+    assert code == 1 and names(tmp_path / "out") == ["c.map.png", "c.overlay.jpg"] and "1 image" in out
     fault, memory = err.splitlines()
     assert all(said in fault for said in ("a.png", "RuntimeError", "a decoder's own", "report")) and "line" in fault
     assert "b.jpg does not fit into memory" in memory
@@ -184,7 +184,7 @@ def test_one_bad_input_alone(mindaam, tmp_path, kind):
 def test_bad_inputs_are_reported_and_the_rest_is_done(mindaam, photos, tmp_path):
     bad = [make_bad(kind, photos) for kind in ("missing", "empty", "text", "truncated")]
     code, out, err = mindaam(photos, bad[0], "-o", tmp_path / "out", "--save", "map")
-    assert code == 2 and "3 photographs" in out
+    assert code == 2 and "3 images" in out
     assert err.count("\n") == 4 and all(path.name in err for path in bad)
     assert names(tmp_path / "out") == ["a.map.png", "b.map.png", "c.map.png"]
 
@@ -287,7 +287,7 @@ def test_one_strange_name_among_the_photographs_does_not_cost_the_others(mindaam
     os.mkfifo(photos / "pipe.png")
     os.mkfifo(photos / "pipe.mp4")
     code, out, err = mindaam(photos, "-o", tmp_path / "out", "--save", "npy")
-    assert code == 2 and "3 photographs" in out and names(tmp_path / "out") == ["a.npy", "b.npy", "c.npy"]
+    assert code == 2 and "3 images" in out and names(tmp_path / "out") == ["a.npy", "b.npy", "c.npy"]
     for name in ("loop.jpg", "to.jpg", "fro.jpg", "gone.jpg", "dot.jpg", "pipe.png", "pipe.mp4"):
         assert sum(f"{name} " in line for line in err.splitlines()) == 1, name
     assert err.count("leads in a circle") == 3 and len(err.splitlines()) == 7

@@ -157,7 +157,7 @@ def test_a_large_truncated_jpeg_is_an_error(tmp_path, progressive, kept):
     Image.fromarray(noise).save(path, progressive=progressive)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
-    assert "cut short" in refused(path)
+    assert "damaged or truncated" in refused(path)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".gif", ".bmp"])
@@ -214,20 +214,20 @@ def test_what_a_folder_holds_besides_is_counted_by_kind(tmp_path):
     os.symlink("nowhere", tmp_path / "gone.csv")
     used = [tmp_path / "used.png", tmp_path / "sub/../used.wav"]
     assert media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures") == [tmp_path / "used.png"]
-    assert media.passed_over(tmp_path, used) == (
-        f"{tmp_path}: passed over 3 camera raw (.nef), 2 HEIC (.heic), 1 other (.xyz), 1 other (no suffix), "
+    assert media.skipped(tmp_path, used) == (
+        f"{tmp_path}: skipped 3 camera raw (.nef), 2 HEIC (.heic), 1 other (.xyz), 1 other (no suffix), "
         "1 table (.csv) and 1 text (.txt) files, 2 folders"
     )
     alone = tmp_path / "sub"
-    assert media.passed_over(alone, []) == "" and media.passed_over(tmp_path / "none", []) == ""
+    assert media.skipped(alone, []) == "" and media.skipped(tmp_path / "none", []) == ""
     (alone / "b.m4a").touch()
-    assert media.passed_over(alone, []) == f"{alone}: passed over 1 audio (.m4a) file"
+    assert media.skipped(alone, []) == f"{alone}: skipped 1 audio (.m4a) file"
     with pytest.raises(InputError, match=r"holds no pictures \(1 audio \(.m4a\) file\); put files such as"):
         media.list_files(alone, media.IMAGE_SUFFIXES, "pictures")
     for number in range(12):
         (alone / f"x.s{number:02}").touch()
     (alone / "x.\x1b[2J").touch()
-    assert media.passed_over(alone, []).endswith(
+    assert media.skipped(alone, []).endswith(
         "1 audio (.m4a), 1 other, 1 other (.s00), 1 other (.s01), 1 other (.s02), "
         "1 other (.s03), 1 other (.s04), 1 other (.s05) and 6 more files"
     )

@@ -1,13 +1,13 @@
-"""Recorders that set their clock back when a stream joins: by how much, so that audio is where the pictures are."""
+"""Recorders that set their clock back when a stream joins: by how much, so that audio and frames agree."""
 
 from mindaam.data.videos.containers import FAULTS, LATE, kind, packets
 
 AHEAD = 64  # packets from the stream's first on among which the others' show the new clock too
-RESET = 0.5  # seconds back that are a clock that starts anew
+RESET = 0.5  # seconds back that show a restarted clock
 
 
 def set_back(container, stream):
-    """Seconds by which a film's clock was set back until the packets of one of its streams begin; 0.0 for nearly all.
+    """Seconds by which a video's clock was set back until the packets of one of its streams begin; 0.0 for nearly all.
 
     container: just opened; its packets are used up, unless its format has no streams that begin late.
     """
@@ -16,7 +16,7 @@ def set_back(container, stream):
     while kind(container) in LATE and seen < AHEAD:
         try:
             packet = next(reading, None)
-        except FAULTS:  # who reads it notes that
+        except FAULTS:  # its reader records that
             return total
         if packet is None:
             return total

@@ -1,1 +1,1 @@
-"""Images from files: opened within bounds, their colours as 8-bit RGB."""
+"""Images from files: opened within bounds, their colors as 8-bit RGB."""

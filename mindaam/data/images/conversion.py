@@ -1,4 +1,4 @@
-"""A Pillow picture, loaded, as uint8 RGB: every mode and depth, transparency laid on white."""
+"""A Pillow image, loaded, as uint8 RGB: every mode and depth, transparency composited on white."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ _LOW_BYTES = "RGB;16L"  # to Pillow: the first bytes of pairs are dropped, which
 
 class Stored(NamedTuple):
     """How the file at `path` stores its pixels, which Pillow forgets when it loads them. raw: Pillow's name, such as
-    "L;4". white: the largest value of 16-bit grey. inverted: whether 0 is white."""
+    "L;4". white: the largest value of 16-bit gray. inverted: whether 0 is white."""
 
     path: Path
     raw: str
@@ -27,7 +27,7 @@ class Stored(NamedTuple):
 
 
 def stored(picture, path):
-    """Stored of a picture, opened from `path` and not yet loaded."""
+    """Stored of an image, opened from `path` and not yet loaded."""
     args = picture.tile[0][3] if picture.tile else ""
     raw = args if isinstance(args, str) else args[0] if args and isinstance(args[0], str) else ""
     if picture.format != "TIFF":
@@ -38,15 +38,15 @@ def stored(picture, path):
 
 
 def only_low_bytes(picture):
-    """Has the low bytes of an RGB picture of 16 bits, not yet loaded, decoded; Pillow itself keeps the high ones."""
+    """Has the low bytes of an RGB image of 16 bits, not yet loaded, decoded; Pillow itself keeps the high ones."""
     picture.tile = [tile._replace(args=_LOW_BYTES) for tile in picture.tile]
 
 
 def to_rgb(picture, how, low_bytes, bright=None):
-    """uint8 RGB [H,W,3] of a loaded picture; what is transparent is white.
+    """uint8 RGB [H,W,3] of a loaded image; transparent parts are white.
 
-    how: its Stored. low_bytes: called for the low bytes, uint8 [H,W,3], of an RGB picture of 16 bits with a transparent
-    colour, which is told in all bits. bright: its `remarks.dynamic_range`. Raises InputError for 32-bit pixels.
+    how: its Stored. low_bytes: called for the low bytes, uint8 [H,W,3], of an RGB image of 16 bits with a transparent
+    color, which is given in all bits. bright: its `remarks.dynamic_range`. Raises InputError for 32-bit pixels.
     """
     key = picture.info.get("transparency")
     if picture.mode == "F" or (picture.mode == "I" and picture.format != "PPM"):
@@ -62,7 +62,7 @@ def to_rgb(picture, how, low_bytes, bright=None):
 
 
 def _converted(picture, how, key):
-    """uint8 RGB [H,W,3] of a picture; key: its transparent grey or colour, or palette entries, if any."""
+    """uint8 RGB [H,W,3] of an image; key: its transparent gray or color, or palette entries, if any."""
     if picture.mode.startswith("I"):
         return _from_16_bits(picture, how, key)
     if picture.mode == "L" and how.raw in ("L;2", "L;4") and isinstance(key, int):
@@ -77,7 +77,7 @@ def _converted(picture, how, key):
 
 
 def _tone_mapped(picture, transfer, primaries):
-    """An 8-bit picture in sRGB of one in PQ or HLG, as transparent as before."""
+    """An 8-bit image in sRGB of one in PQ or HLG, as transparent as before."""
     alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
     if picture.mode.startswith("I;16"):
         codes = np.repeat(np.asarray(picture).astype(np.uint16)[..., None], 3, axis=2)
@@ -90,7 +90,7 @@ def _tone_mapped(picture, transfer, primaries):
 
 
 def _from_16_bits(picture, how, key):
-    """A grey picture of 9 to 16 bits; Pillow's own conversion clips at 255 instead of scaling."""
+    """A gray image of 9 to 16 bits; Pillow's own conversion clips at 255 instead of scaling."""
     values = np.asarray(picture).astype(np.uint32)
     clear = values == key if isinstance(key, int) else None
     if how.inverted:
@@ -107,7 +107,7 @@ def _gray(gray, clear):
 
 
 def _without_key(image, low, key):
-    """uint8 RGB [H,W,3], white where its 16-bit colour, of which `low` are the low bytes, is `key`."""
+    """uint8 RGB [H,W,3], white where its 16-bit color, of which `low` are the low bytes, is `key`."""
     high_key, low_key = (np.array([each >> shift & 255 for each in key], np.uint8) for shift in (8, 0))
     image[((image == high_key) & (low == low_key)).all(axis=2)] = WHITE
     return image

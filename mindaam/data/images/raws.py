@@ -1,16 +1,16 @@
 """TIFF files that are no finished image: camera raws, whose first image is a thumbnail, and thumbnails of other pages.
 
 Nikon, Sony, Adobe and others keep the sensor's values in a TIFF; its first directory often holds a small preview, which
-any reader of TIFF takes for the image.
+readers of TIFF interpret as the image.
 """
 
 import struct
 from typing import NamedTuple
 
-MOST = 64  # directories that are looked at
+MOST = 64  # directories that are read
 # Of tag 259 (compression) and 262 (what pixels mean), values that only sensors' data have.
 RAW_COMPRESSIONS = {34713, 32767, 32769, 32770, 32772, 65000, 65535, 34892, 52546}
-RAW_PIXELS = {32803, 34892}  # colour filter array, linear raw
+RAW_PIXELS = {32803, 34892}  # color filter array, linear raw
 SUBFILE, WIDTH, HEIGHT, COMPRESSION, PIXELS, MAKE, SUB_IFDS, DNG_VERSION = 254, 256, 257, 259, 262, 271, 330, 50706
 _TYPES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 

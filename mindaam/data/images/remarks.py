@@ -1,16 +1,16 @@
-"""What a reader of an image should know beside its pixels: which coding of high dynamic range, more frames or pages."""
+"""Remarks about an image beside its pixels: its coding of high dynamic range, more frames or pages."""
 
 import struct
 
 from mindaam.data.images import raws, tone_mapping
 
-_FRONT = 1 << 16  # bytes; colours are named before pixels
+_FRONT = 1 << 16  # bytes; colors are named before pixels
 _NCLX = b"colrnclx"  # in AVIF and HEIC
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 
 
 def dynamic_range(picture, path):
-    """(transfer, code point of the primaries) of a picture, opened from `path`, in PQ or HLG; None for all others.
+    """(transfer, code point of the primaries) of an image, opened from `path`, in PQ or HLG; None for all others.
 
     Pillow keeps neither AVIF's "nclx" nor PNG's "cICP", so they are read here.
     """
@@ -43,12 +43,12 @@ def what_is_left(picture, path):
 def _is_animated(picture):
     try:
         return picture.is_animated
-    except Exception:  # of a GIF's second frame, whose damage may raise anything; the first one is read anyhow
+    except Exception:  # of a GIF's second frame, whose damage may raise anything; the first one is read in any case
         return True
 
 
 def _chunk(front, name):
-    """The content of a PNG's chunk of that name before its pixels; empty when there is none."""
+    """The content of a PNG's chunk of that name before its pixels; empty when it has none."""
     at = 8
     while at + 8 <= len(front):
         size, found = struct.unpack_from(">I4s", front, at)

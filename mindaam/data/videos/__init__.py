@@ -1,1 +1,1 @@
-"""Videos from disk: containers, frames, colours and times."""
+"""Videos from disk: containers, frames, colors and times."""

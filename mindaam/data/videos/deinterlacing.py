@@ -28,7 +28,7 @@ def progressive(frames):
 
 
 def _yadif(frame):
-    """A graph for frames of this size and kind, None where there cannot be one."""
+    """A graph for frames of this size and kind, None where FFmpeg cannot make one."""
     graph = av.filter.Graph()
     try:
         source = graph.add_buffer(

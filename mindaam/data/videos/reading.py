@@ -1,4 +1,4 @@
-"""Films from disk: upright RGB frames, one at a time, by the time at which they are shown."""
+"""Videos from disk: upright RGB frames, one at a time, by the time at which they are shown."""
 
 from math import inf, isfinite
 from typing import NamedTuple
@@ -12,8 +12,9 @@ from mindaam.errors import ConfigError, InputError
 
 
 class VideoInfo(NamedTuple):
-    """What a film is: the size of its upright frames in pixels, frames a second on average, seconds (None when the file
-    does not say), the number of its sound tracks, and "PQ" or "HLG" when it is of high dynamic range, else None."""
+    """A video: the size of its upright frames in pixels, frames per second on average, seconds (None where unknown),
+    the number of its audio tracks, and "PQ" or "HLG" when it is of high dynamic range, else
+    None."""
 
     width: int
     height: int
@@ -24,20 +25,20 @@ class VideoInfo(NamedTuple):
 
     @property
     def has_audio(self):
-        """Whether it has any."""
+        """Whether it has an audio track."""
         return self.audio_tracks > 0
 
 
 class Frame(NamedTuple):
-    """image: uint8 RGB [H, W, 3]. time: seconds since the film's start at which it is first shown."""
+    """image: uint8 RGB [H, W, 3]. time: seconds since the video's start at which it is first shown."""
 
     image: np.ndarray
     time: float
 
 
 class Pick(NamedTuple):
-    """Which frames of a film: from `start` to before `end` (seconds, None: its end), every Nth of them, and at most
-    `fps` a second (None: all)."""
+    """Which frames of a video: from `start` to before `end` (seconds, None: its end), every Nth of them, and at most
+    `fps` per second (None: all)."""
 
     start: float = 0.0
     end: float | None = None
@@ -46,7 +47,7 @@ class Pick(NamedTuple):
 
 
 class VideoBroken(InputError):
-    """A film that was damaged or truncated; all frames that could be decoded came before. time: second of the first
+    """A video that was damaged or truncated; all frames that could be decoded came before. time: second of the first
     damage."""
 
     def __init__(self, message, time):
@@ -55,7 +56,7 @@ class VideoBroken(InputError):
 
 
 def checked_pick(pick):
-    """The Pick, if it can be; ConfigError otherwise."""
+    """The Pick, if its values are valid; ConfigError otherwise."""
     start, end, every, fps = pick
     if not (isfinite(start) and start >= 0):
         raise ConfigError(f"--start must be second 0 or later, not {start:g}")
@@ -69,11 +70,11 @@ def checked_pick(pick):
 
 
 def video_info(path):
-    """The VideoInfo of a film. Raises InputError unless it is one and at least one of its frames can be decoded."""
+    """The VideoInfo of a video. Raises InputError unless it is one and at least one of its frames can be decoded."""
     with VideoDecoder(path) as decoder:
         frame, container = next(_images(decoder), None), decoder.container
         if frame is None:
-            raise InputError(f"{path} has no frame that can be decoded; copy or save the film again")
+            raise InputError(f"{path} has no frame that can be decoded; copy or save the video again")
         height, width = frame.image.shape[:2]
         bright = dynamic_range(decoder.stream.codec_context)
         tracks = len(container.streams.audio)
@@ -81,21 +82,21 @@ def video_info(path):
 
 
 def frame_count(path):
-    """(frames, frames a second) of a film as its header says, or by counting packets where it does not: quick, and no
-    more to be trusted than a header; `timeline` has what decodes. Raises InputError unless it is a film."""
+    """(frames, frames per second) of a video by its header, or by counting packets where that has none: quick, and
+    only as correct as the header; `timeline` counts the decoded frames. Raises InputError unless it is a video."""
     with VideoDecoder(path) as decoder:
         count = decoder.stream.frames
         try:
             return count or sum(packet.size > 0 for packet in packets(decoder.container, decoder.stream)), decoder.rate
         except FAULTS as error:
-            raise InputError(f"{path} is damaged and cannot be read to its end; copy or save the film again") from error
+            raise InputError(f"{path} is damaged and cannot be read to its end; copy it again") from error
 
 
 def read_frames(path, pick=Pick(), size=None):  # noqa: B008 - an immutable tuple
-    """Yields the Frames of a film in the order of their times, which always rise; one is in memory at a time.
+    """Yields the Frames of a video in the order of their times, which always rise; one is in memory at a time.
 
     Frames are upright, have square pixels, 8 bits, and all one size (H, W): `size`, or that of the first one read, to
-    which a film whose size changes is scaled; interlaced ones are deinterlaced. Raises InputError when nothing can be
+    which a video whose size changes is scaled; interlaced ones are deinterlaced. Raises InputError when nothing can be
     read, and VideoBroken after the last frame that could be.
     """
     return _picked(path, checked_pick(pick), size)
@@ -103,7 +104,7 @@ def read_frames(path, pick=Pick(), size=None):  # noqa: B008 - an immutable tupl
 
 def _picked(path, pick, size):
     count = given = 0
-    due = pick.start  # with fps: when the next frame is to be taken
+    due = pick.start  # with fps: the time of the next frame
     with VideoDecoder(path) as decoder:
         for frame in _images(decoder, pick.start, size):
             if pick.end is not None and frame.time >= pick.end:
@@ -126,8 +127,8 @@ def _picked(path, pick, size):
             raise InputError(f"{path} has no frame at second {pick.start:g} {until}{last}{hurt}")
         if decoder.damaged is not None:
             raise VideoBroken(
-                f"{path} is damaged or truncated at second {decoder.damaged:.1f}; what could be decoded was used, copy "
-                "or save the film again for the rest",
+                f"{path} is damaged or truncated at second {decoder.damaged:.1f}; the decoded part is used, copy or "
+                "save the video again for the rest",
                 decoder.damaged,
             )
 

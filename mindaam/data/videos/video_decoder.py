@@ -24,30 +24,30 @@ from mindaam.data.videos.decoding_order import AMISS, LOOKED_AT, ShownInTurn, is
 from mindaam.data.videos.deinterlacing import progressive
 from mindaam.errors import InputError
 
-THREADS = min(4, os.cpu_count() or 1)  # each takes some frames of memory
-RATE = 25.0  # frames a second, where the file does not say
-QUICK = 240.0  # frames a second beyond which a file may mean the ticks of its clock
-RESET = 0.5  # seconds back that are a clock that starts anew, not a frame out of order
+THREADS = min(4, os.cpu_count() or 1)  # each needs the memory of some frames
+RATE = 25.0  # frames per second, where the file has no rate
+QUICK = 240.0  # frames per second beyond which a rate may be the ticks of a clock
+RESET = 0.5  # seconds back that show a restarted clock, not a frame out of order
 
 
 class VideoDecoder:
-    """The decoding of one film; a context manager that closes it.
+    """The decoding of one video; a context manager that closes it.
 
-    images: whether those of its frames are wanted; if not, the same frames come at the same times, interlaced.
-    container: what is open. stream: its pictures. rate: frames a second. last: time of the latest frame. damaged:
-    second of the first damage found, or None. Raises InputError unless the file is a film.
+    images: whether frames are needed as images; if not, the same frames come at the same times, interlaced.
+    container: the open container. stream: its video stream. rate: frames per second. last: time of the latest frame.
+    damaged: second of the first damage found, or None. Raises InputError unless the file is a video.
     """
 
     def __init__(self, path, images=True):
         self.path, self.container, self._images = path, None, images
         self.last = self.damaged = None
-        self.reached = 0.0  # the second up to which packets were read, None right after a jump
+        self.reached = 0.0  # the second up to which packets were read, None right after a seek
         try:
             self._open()
         except FAULTS as error:
             self.close()
             raise InputError(
-                f"{path} is damaged at its start and cannot be read; copy or save the film again"
+                f"{path} is damaged at its start and cannot be read; copy or save the video again"
             ) from error
         except InputError:
             self.close()
@@ -59,7 +59,7 @@ class VideoDecoder:
         return float(self.stream.codec_context.sample_aspect_ratio or self.stream.sample_aspect_ratio or 1)
 
     def close(self):
-        """Closes the film."""
+        """Closes the video."""
         if self.container is not None:
             self.container.close()
 
@@ -70,22 +70,22 @@ class VideoDecoder:
         self.close()
 
     def _open(self):
-        """Opens the film at its beginning; when it is open already too, for not every container can be wound back."""
+        """Opens the video at its beginning, also when it is open already: some containers cannot seek back."""
         self.close()
         path, self.container = self.path, open_video(self.path)
         streams = self.container.streams
         pictures = [each for each in streams.video if not each.disposition & av.stream.Disposition.attached_pic]
         if not pictures:
-            what = "sound only" if streams.audio else "neither pictures nor sound"
-            raise InputError(f"{path} holds {what}; give a film with pictures")
+            what = "audio only" if streams.audio else "neither video nor audio"
+            raise InputError(f"{path} holds {what}; give a video file with a video stream")
         self.stream = pictures[0]
         context = self.stream.codec_context
         if context is None:
-            raise InputError(f"{path} holds pictures of a kind that cannot be decoded; save the film as H.264 mp4")
+            raise InputError(f"{path} holds video of a kind that cannot be decoded; save the video as H.264 mp4")
         if context.width * context.height > MAX_FRAME_PIXELS:
             raise InputError(
                 f"{path} has frames of {context.width} x {context.height} pixels, more than "
-                f"{MAX_FRAME_PIXELS // 10**6} million; make the film smaller"
+                f"{MAX_FRAME_PIXELS // 10**6} million; make the video smaller"
             )
         self.stream.thread_type, context.thread_count = "AUTO", THREADS
         context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}  # a size may change in the middle
@@ -102,7 +102,7 @@ class VideoDecoder:
         self.origin = (self.container.start_time or 0) / av.time_base
 
     def _look_ahead(self):
-        """(the first packets, an iterator over those that follow); the first ones only where times may be amiss."""
+        """(the first packets, an iterator over those that follow); the first ones only where times may be wrong."""
         latest, ahead, further, seen = None, [], packets(self.container), 0
         if kind(self.container) not in AMISS or not self.stream.codec_context.has_b_frames:
             return ahead, further
@@ -127,7 +127,7 @@ class VideoDecoder:
                 time = self._time(frame)
                 if time >= start - 1e-4:
                     yield frame, time
-        except FAULTS:  # of what makes frames progressive; damage in the file itself was noted before
+        except FAULTS:  # of deinterlacing; damage in the file itself is recorded before
             self.note(self.reached or 0.0)
         if ends_early(self.container, self.reached or 0.0):
             self.note(self.reached or 0.0)
@@ -149,19 +149,19 @@ class VideoDecoder:
         yield from self._decoded()
 
     def _is_sure(self, first):
-        """Whether the time of the first frame after a jump is that which it has when the film is read from its start:
-        not of the first ones where later ones are decoded before them, when only their order tells it."""
+        """Whether the first frame after a seek has the same time as when the video is read from its start: not where
+        frames are decoded out of order and only their order gives their times."""
         return first.time is not None and not (self._turn and self.stream.codec_context.has_b_frames)
 
     def _can_jump(self):
-        """Whether the seconds of the film can be sought."""
+        """Whether seconds of the video can be sought."""
         if kind(self.container) in GUESSING or self._turn and self.stream.codec_context.has_b_frames:
             return False
-        is_told = kind(self.container) != "mpegts" and self.container.duration  # by an index, not by a search of times
-        return bool(is_told) or not self._starts_anew()
+        is_known = kind(self.container) != "mpegts" and self.container.duration  # from an index, not from a search
+        return bool(is_known) or not self._starts_anew()
 
     def _starts_anew(self):
-        """Whether the film's clock starts anew somewhere, as of films glued together, so that seconds are ambiguous."""
+        """Whether the video's clock restarts somewhere, as in concatenated videos, so that seconds are ambiguous."""
         with open_video(self.path) as container:
             latest = None
             with suppress(*FAULTS):
@@ -175,7 +175,7 @@ class VideoDecoder:
         return False
 
     def _decoded(self):
-        """Frames as they come out of the decoder; damage is noted, and passed over where that is possible."""
+        """Frames as they come out of the decoder; damage is recorded and skipped where possible."""
         if self._turn:
             self._turn = ShownInTurn(self._turn.name)
         self._alpha = alpha_track(self.stream)
@@ -189,7 +189,7 @@ class VideoDecoder:
             yield from self._frames(last_packet(self.stream))
 
     def _frames(self, packet):
-        """The frames that the decoder gives for a packet."""
+        """The frames of the decoder for a packet."""
         if self._turn and packet.size:
             self._turn.sent(packet)
         if self._alpha and packet.size:
@@ -211,25 +211,25 @@ class VideoDecoder:
             yield frame
 
     def opacity(self, frame):
-        """What a second stream beside the pictures says of a frame's opacity: PyAV's grey frame, or None."""
+        """The opacity of a frame from a second stream: PyAV's gray frame, or None."""
         return frame.opaque if self._alpha else None
 
     def _reach(self, packet):
-        """Notes how far the film is read with a packet."""
+        """Records how far the video is read with a packet."""
         if self.reached is None and packet.pts is not None and packet.time_base:
             self.reached = float(packet.pts * packet.time_base) - self.origin
         if self.reached is not None:
             self.reached = reached_by(packet, self.origin, self.reached)
 
     def note(self, time):
-        """Notes damage at a second; the first one stays."""
+        """Records damage at a second; the first one stays."""
         if self.damaged is None:
             self.damaged = max(0.0, time)
 
     def _time(self, frame):
-        """Seconds since the film's start, later than the last frame's whatever the file says."""
+        """Seconds since the video's start, always later than the last frame's."""
         time = None if frame.time is None else frame.time - self.origin
-        if time is not None and self.last is not None and time < self.last - RESET:  # films glued together
+        if time is not None and self.last is not None and time < self.last - RESET:  # concatenated videos
             self.origin -= self.last + 1 / self.rate - time
             time = self.last + 1 / self.rate
         if self.last is None:
@@ -243,9 +243,9 @@ class VideoDecoder:
 
 
 def _rate(stream):
-    """Frames a second as a file says, RATE where it does not."""
+    """Frames per second of a file, RATE where it has none."""
     rate, guessed = float(stream.average_rate or 0), float(stream.guessed_rate or 0)
-    if rate > QUICK and guessed > 0:  # a clock's ticks, where each may be a frame
+    if rate > QUICK and guessed > 0:  # ticks of a clock, each of which may be a frame
         rate = min(rate, guessed)
     rate = rate or guessed
     return rate if 0.01 <= rate <= 1000 else RATE
@@ -253,7 +253,7 @@ def _rate(stream):
 
 @lru_cache(maxsize=1024)
 def _is_amiss(path, index, state):
-    """Whether the times of presentation in a file are wrong; state: its size and when it was changed, for the cache."""
+    """Whether the presentation times in a file are wrong; state: its size and when it was changed, for the cache."""
     with open_video(path) as container, suppress(*FAULTS):
         return is_amiss(container, index)
     return False

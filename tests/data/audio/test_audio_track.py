@@ -381,7 +381,7 @@ def test_a_file_that_changes_while_it_is_read_is_told(tmp_path):
         track.samples(0, RATE)
         with path.open("r+b") as stream:
             stream.truncate(path.stat().st_size // 2)
-        assert not track.samples(6 * RATE, RATE).any() and "breaks off at second" in track.problem
+        assert not track.samples(6 * RATE, RATE).any() and "is truncated at second" in track.problem
 
 
 def test_two_readers_of_one_track_do_not_move_each_other(tmp_path):
@@ -399,11 +399,11 @@ def test_sound_that_breaks_off_is_told(tmp_path):
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     wave, problem = whole(path)
-    assert 3 * RATE < len(wave) < 5 * RATE and "breaks off at second" in problem and str(path) in problem
+    assert 3 * RATE < len(wave) < 5 * RATE and "is truncated at second" in problem and str(path) in problem
     flac = write(tmp_path / "a.flac", noise(8, RATE), RATE)
     flac.write_bytes(flac.read_bytes()[: flac.stat().st_size // 2])
     wave, problem = whole(flac)
-    assert 3 * RATE < len(wave) < 5 * RATE and "breaks off at second" in problem
+    assert 3 * RATE < len(wave) < 5 * RATE and "is truncated at second" in problem
 
 
 def test_a_gap_is_silent_and_told(tmp_path):

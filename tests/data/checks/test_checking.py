@@ -290,7 +290,7 @@ def test_a_frame_cut_short_is_found_when_everything_is_opened(root):
     frame = sorted((folder / "training").rglob("images/*.png"))[1]
     frame.write_bytes(frame.read_bytes()[:60])
     [(_, reason)] = said(checked(root, "ucf_sports", deep=True))
-    assert frame.name in reason and "cut short" in reason
+    assert frame.name in reason and "truncated" in reason
 
 
 def test_frames_that_are_missing_and_maps_without_a_frame_are_named(root):

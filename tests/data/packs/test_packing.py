@@ -103,7 +103,7 @@ def test_damaged_pictures_are_left_out_by_name_when_asked(damaged_pictures, tmp_
     )
     name = damaged_pictures.entries[1][0]
     [(left_out, why)] = got.left_out
-    assert (got.records, left_out, len(told)) == (2, name, 3) and name in why and "cut short" in why
+    assert (got.records, left_out, len(told)) == (2, name, 3) and name in why and "truncated" in why
     packed = open_packed(tmp_path / "pack")
     assert packed.entries == [damaged_pictures.entries[0], damaged_pictures.entries[2]]
 

@@ -192,7 +192,7 @@ def test_frames_however_close_and_an_end_however_far_are_written(tmp_path, end):
 def test_sound_that_no_mp4_takes_is_lost_and_the_film_kept(tmp_path):
     source = make_clip(tmp_path / "a.mp4", pictures(25), tone=1.0)
     with VideoWriter(tmp_path / "b.mp4", (48, 64), 25.0, audio=source) as writer:
-        copied = writer._sound._packets
+        copied = writer._audio._packets
 
         def damaged():
             for number, (time, packet) in enumerate(copied):
@@ -200,7 +200,7 @@ def test_sound_that_no_mp4_takes_is_lost_and_the_film_kept(tmp_path):
                     packet.dts = 0
                 yield time, packet
 
-        writer._sound._packets = damaged()
+        writer._audio._packets = damaged()
         for number, image in enumerate(pictures(25)):
             writer.write(image, number / 25)
     assert writer.audio_lost == pytest.approx(6 * 1024 / 16_000, abs=0.1)
