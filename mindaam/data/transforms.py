@@ -81,19 +81,6 @@ def normalise(image, mean, std):
     return np.ascontiguousarray((image * scale - offset).transpose(2, 0, 1), np.float32)
 
 
-def flip(image, density=None, fixations=None):
-    """Mirrors left and right together: image [H,W,3], density [H,W] or None, fixations [n,2] (x, y) or None.
-
-    Returns the three; a fixation lands in the mirrored pixel of the one that it fell into.
-    """
-    if fixations is not None:
-        # W - x alone would put a fixation at a pixel's very left edge into the pixel right of its mirror image.
-        mirrored = np.nextafter(np.float32(image.shape[1]) - fixations[:, 0], np.float32(-1))
-        fixations = np.stack([mirrored, fixations[:, 1]], axis=1).astype(np.float32)
-    density = None if density is None else np.ascontiguousarray(density[:, ::-1])
-    return np.ascontiguousarray(image[:, ::-1]), density, fixations
-
-
 def fit_within(size, longest):
     """The size (height, width) scaled down until its longest side is `longest` pixels; smaller ones stay as is."""
     scale = min(1.0, longest / max(size))

@@ -54,23 +54,6 @@ def score_map(prediction, density, fixations=None, others=None, settings=metrics
     return scores
 
 
-def score(predict, folder, sentence=None, settings=metrics.PAPER):
-    """Scores one prediction for each entry of a `GazeFolder`.
-
-    predict: (image uint8 RGB [H,W,3], sentence) -> map [h,w], values >= 0. sentence: one sentence for all entries, or
-    None for each condition's own. Returns ({metric: mean over the entries}, rows), a row a dict as in `score_roles`.
-    """
-
-    def predict_each(image, sentences):
-        return [predict(image, each) for each in sentences]
-
-    def prompts_of(folder, condition):
-        return {"right": [sentence or folder.prompts.of(condition)[0]]}
-
-    rows = score_roles(predict_each, folder, prompts_of, settings)
-    return means(rows), rows
-
-
 def swap_roles(folder, condition, prompting=Prompting()):  # noqa: B008 - an immutable tuple
     """The sentences of each role for one condition of the folder: {role: [sentence, ...]}, empty roles left out.
 

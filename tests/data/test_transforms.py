@@ -57,29 +57,6 @@ def test_normalise_scales_each_channel():
         np.testing.assert_allclose(pixels[channel], expected, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=100)
-@given(st.integers(1, 30), st.lists(st.tuples(st.floats(0, 0.999), st.floats(0, 0.999)), min_size=1), st.booleans())
-def test_flip_mirrors_picture_density_and_fixations_alike(width, places, whole):
-    size = (7, width)
-    points = np.float32(places) * np.float32([width, 7])
-    points = np.floor(points) if whole else points
-    image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
-    density = transforms.fixation_density(points, size, 1.5)
-    mirrored, flipped, moved = transforms.flip(image, density, points)
-    np.testing.assert_array_equal(mirrored, np.fliplr(image))
-    np.testing.assert_allclose(flipped, transforms.fixation_density(moved, size, 1.5), atol=1e-7)
-    before, after = transforms.fixated_pixels(points, size), transforms.fixated_pixels(moved, size)
-    np.testing.assert_array_equal(after[:, 0], width - 1 - before[:, 0])
-    np.testing.assert_array_equal(after[:, 1], before[:, 1])
-
-
-def test_flip_without_gaze():
-    image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-    mirrored, density, fixations = transforms.flip(image)
-    np.testing.assert_array_equal(mirrored[:, 0], image[:, 1])
-    assert density is None and fixations is None
-
-
 @pytest.mark.parametrize(
     "size, fitted",
     [((600, 800), (300, 400)), ((256, 256), (256, 256)), ((1, 5000), (1, 400)), ((452, 800), (226, 400))],

@@ -1,15 +1,14 @@
-"""Which frames of a film make a clip: drawn for training, laid end to end for evaluation.
+"""Which frames of a video make a clip, drawn for training.
 
-A clip is T numbers of frames. Whoever loads a frame's picture, density and fixations by its number has all three run
-backwards with the clip; whoever hands the three to `transforms.flip` has them mirrored together. Both are mends of
-the released code, whose fixations stay behind; and `windows` evaluates every frame, where it passes over half of them.
+A clip is T numbers of frames. A frame's image, density and fixations are loaded by its number, so that all three run
+backwards with the clip, and they are mirrored together. In the released code the fixations stay as they are.
 """
 
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from mindaam.errors import ConfigError, InputError
+from mindaam.errors import InputError
 
 
 class ClipRules(NamedTuple):
@@ -37,13 +36,6 @@ class ClipDraw(NamedTuple):
     frames: tuple
     reversed: bool
     mirrored: bool
-
-
-class Window(NamedTuple):
-    """A stretch of a film for evaluation. frames: T numbers of frames; new: slice of those that no other answers."""
-
-    frames: tuple
-    new: slice
 
 
 def starts(count, rules, stride, labelled=None):
@@ -94,24 +86,6 @@ def draw_clip(rng, entry, count, rules, labelled=None):
         frames = _repeated(count, rules)
     backwards, mirrored = rng.random() < rules.reverse, rng.random() < rules.mirror
     return ClipDraw(entry, tuple((frames[::-1] if backwards else frames).tolist()), bool(backwards), bool(mirrored))
-
-
-def windows(count, length, skip=0):
-    """The Windows that answer each frame of [skip, count) exactly once, one after another.
-
-    The last one is shifted back to end with the film, so that all have `length` frames; a film that is shorter goes on
-    with its last frame. Raises InputError when nothing is left after `skip`, ConfigError for a length below 1.
-    """
-    if length < 1 or skip < 0:
-        raise ConfigError(f"no windows of {length} frames after the first {skip}: give at least 1, and 0 or more")
-    if count <= skip:
-        raise InputError(f"the film has {count} frames, and the first {skip} are skipped; leave the film out")
-    cut = []
-    for first in range(skip, count, length):
-        start = max(skip, min(first, count - length))
-        frames = tuple(min(start + k, count - 1) for k in range(length))
-        cut.append(Window(frames, slice(first - start, min(length, count - start))))
-    return cut
 
 
 def _repeated(count, rules):

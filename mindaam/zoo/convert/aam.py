@@ -11,7 +11,6 @@ import numpy as np
 from mindaam.dynamics.temporal_block import OFFICIAL as TEMPORAL
 from mindaam.encoders import dinov3
 from mindaam.encoders.conversion import Conversion
-from mindaam.errors import CheckpointError
 from mindaam.fusion.audio_visual import OFFICIAL as FUSION
 
 # --- The decoder. Scale modulation, which the three stages and the output head have in common.
@@ -87,25 +86,6 @@ def _table():
 
 HEAD_DECODER = _table()  # official name -> ours; "fusions.N.kernel" stands for the two kernels that it is split into
 UNREAD = ("head.decoder_out.gauss_anchors_tan",)  # in the checkpoint, but in no forward pass
-PLACES = ("head.decoder_", "head.start_proj.", "head.fuse", "head.se")
-
-
-def decoder_state(official):
-    """The arrays of `HyperbolicDecoder` (three stages, released behaviour) from a released checkpoint's.
-
-    official: {official name: array}; names outside the decoder are passed over, and so are those that the released
-    code never reads. Returns {our name: float32 array}; a fusion's 1x1 kernel [C, C + S, 1, 1] becomes its columns for
-    the decoder's feature and those for the skip. What is missing shows when the result is loaded strictly.
-    Raises CheckpointError for a decoder's name that the table does not know.
-    """
-    state = {}
-    for name, array in official.items():
-        if name in UNREAD or not name.startswith(PLACES):
-            continue
-        if name not in HEAD_DECODER:
-            raise CheckpointError(f'the checkpoint has "{name}", which is no part of the released decoder')
-        state |= _decoder_parts(HEAD_DECODER[name], np.asarray(array, np.float32))
-    return state
 
 
 def _decoder_parts(ours, array):
