@@ -16,10 +16,10 @@ def mended(environment=os.environ):
     to_file = environment.get("GLOG_logtostderr", "").strip() == "0"
     if to_file and not _can_hold_logs(environment.get("GLOG_log_dir", "").strip()):
         faults.append(("GLOG_logtostderr", "asks for logs in files, and GLOG_log_dir names no folder to write them to"))
-    told = [f"the variable {name}={environment[name]} {fault}; it is ignored" for name, fault in faults]
+    reported = [f"the variable {name}={environment[name]} {fault}; it is ignored" for name, fault in faults]
     for name, _ in faults:
         del environment[name]
-    return told
+    return reported
 
 
 def _fault(name, value):

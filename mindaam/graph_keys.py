@@ -61,10 +61,10 @@ def _cells(top):
         switches = {name: vars(cell).get(name) for name in _SWITCHES}
         # of the scope, which is a Cell's path once it was compiled, only this is known before
         switches["recompute"] = "recompute" in (vars(cell).get("_scope") or "")
-        yield f"{path} {_name(type(cell))} {_told(switches)} {_told(cell.get_flags())} {_told(kept)}"
+        yield f"{path} {_name(type(cell))} {_described(switches)} {_described(cell.get_flags())} {_described(kept)}"
 
 
-def _told(value):
+def _described(value):
     """An attribute's value in words that are the same in every process."""
     if isinstance(value, _PLAIN):
         return repr(value)
@@ -74,17 +74,17 @@ def _told(value):
         array = value.asnumpy() if isinstance(value, ms.Tensor) else value
         return f"{array.dtype}{array.shape}{hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()}"
     if isinstance(value, dict):
-        return f"{{{', '.join(sorted(f'{name}: {_told(each)}' for name, each in value.items()))}}}"
+        return f"{{{', '.join(sorted(f'{name}: {_described(each)}' for name, each in value.items()))}}}"
     if isinstance(value, (set, frozenset)):
-        return f"{{{', '.join(sorted(map(_told, value)))}}}"
+        return f"{{{', '.join(sorted(map(_described, value)))}}}"
     if isinstance(value, (tuple, list)):
-        return f"{type(value).__name__}({', '.join(map(_told, value))})"
+        return f"{type(value).__name__}({', '.join(map(_described, value))})"
     if isinstance(value, BaseModel):
         return value.model_dump_json()
     if isinstance(value, ops.Primitive):
-        return f"{_name(type(value))}{_told({name: each for name, each in vars(value).items() if name[0] != '_'})}"
+        return f"{_name(type(value))}{_described({name: each for name, each in vars(value).items() if name[0] != '_'})}"
     if isinstance(value, partial):
-        return f"partial({_told(value.func)}, {_told(value.args)}, {_told(value.keywords)})"
+        return f"partial({_described(value.func)}, {_described(value.args)}, {_described(value.keywords)})"
     if isinstance(value, type) or callable(value) and hasattr(value, "__qualname__"):
         return _name(value)
     if isinstance(value, nn.Cell) or type(value).__module__.startswith("mindspore"):

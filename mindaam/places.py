@@ -9,21 +9,21 @@ PACKAGE = Path(__file__).resolve().parent
 RECIPES = ("train", "experiments")  # folders of `configs/` with configurations of trainings
 
 
-def _place(name):
-    for place in (PACKAGE / name, PACKAGE.parent / name):
-        if place.is_dir():
-            return place
+def _folder(name):
+    for folder in (PACKAGE / name, PACKAGE.parent / name):
+        if folder.is_dir():
+            return folder
     raise ConfigError(f"the folder {name} is missing beside {PACKAGE}: install the package again")
 
 
 def model_zoo_dir():
     """The folder of model cards, `index.yaml` and bundled weights. Raises ConfigError when it is not there."""
-    return _place("model_zoo")
+    return _folder("model_zoo")
 
 
 def configs_dir():
     """The folder of YAML configurations. Raises ConfigError when it is not there."""
-    return _place("configs")
+    return _folder("configs")
 
 
 def user_cache():
@@ -38,8 +38,8 @@ def user_cache():
 
 def recipes():
     """The bundled configurations of trainings, {name: Path}, sorted by folder and name."""
-    places = [path for folder in RECIPES for path in sorted((configs_dir() / folder).glob("*.yaml"))]
-    return {path.stem: path for path in places}
+    paths = [path for folder in RECIPES for path in sorted((configs_dir() / folder).glob("*.yaml"))]
+    return {path.stem: path for path in paths}
 
 
 def recipe(name):

@@ -18,9 +18,9 @@ def quieten():
 
     Returns a sentence for each variable that MindSpore could not be imported with, and that was taken out.
     """
-    told = mended()
+    reported = mended()
     os.environ.setdefault("GLOG_v", "3")
-    return told
+    return reported
 
 
 def take_share_of_cores(environment=os.environ):

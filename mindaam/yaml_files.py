@@ -43,12 +43,12 @@ def parse(content, source):
             reader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f"line {mark.line + 1}: " if mark else ""
-        told = " ".join(f"{error.problem or error.context}".split())[:WIDEST]
-        raise ConfigError(f"{source} is not valid YAML: {place}{told}") from error
+        line = f"line {mark.line + 1}: " if mark else ""
+        reason = " ".join(f"{error.problem or error.context}".split())[:WIDEST]
+        raise ConfigError(f"{source} is not valid YAML: {line}{reason}") from error
     except yaml.reader.ReaderError as error:
-        told = f"character {error.position + 1} is no text in UTF-8; save the file as UTF-8"
-        raise ConfigError(f"{source} is not valid YAML: {told}") from error
+        reason = f"character {error.position + 1} is no text in UTF-8; save the file as UTF-8"
+        raise ConfigError(f"{source} is not valid YAML: {reason}") from error
     except (ValueError, OverflowError) as error:  # a number within an escape, or in a %YAML directive
         raise ConfigError(f"{source} is not valid YAML: a character or a version that there is none of") from error
 
@@ -86,8 +86,8 @@ class _Reader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode):
                 first = seen.setdefault((key.tag, key.value), key)
                 if first is not key:
-                    told = f"the key {key.value[:WIDEST]} is in line {first.start_mark.line + 1} already"
-                    raise _wrong(told, key.start_mark)
+                    reason = f"the key {key.value[:WIDEST]} is in line {first.start_mark.line + 1} already"
+                    raise _wrong(reason, key.start_mark)
         return node
 
     def compose_scalar_node(self, anchor):
@@ -119,5 +119,5 @@ _Reader.yaml_implicit_resolvers = {
 }
 
 
-def _wrong(told, mark):
-    return yaml.constructor.ConstructorError(None, None, told, mark)
+def _wrong(reason, mark):
+    return yaml.constructor.ConstructorError(None, None, reason, mark)

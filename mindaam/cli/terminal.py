@@ -10,16 +10,16 @@ from mindaam.streams import plain, print_message
 
 
 @contextmanager
-def notices_said():
+def print_notices():
     """Inside it, what the library warns of as a Notice is a sentence like any other, once for each."""
     with warnings.catch_warnings():
         usual = warnings.showwarning
 
-        def report(message, category, *place, **more):
+        def report(message, category, *where, **more):
             if issubclass(category, Notice):
                 print_message(message)
             else:
-                usual(message, category, *place, **more)
+                usual(message, category, *where, **more)
 
         warnings.showwarning = report
         warnings.simplefilter("default", Notice)
@@ -40,29 +40,29 @@ class Bars:
     """Progress as a bar of the pieces of work, and below it one for the film that is being done."""
 
     def __init__(self, bars, total, start):
-        self._bars, self._begun = bars, False
+        self._bars, self._started = bars, False
         self._pieces = bars.add_task(start, total=total, note=f"0/{total}")
-        self._total, self._done, self._film, self._since = total, 0, None, 0.0
+        self._total, self._done, self._video, self._since = total, 0, None, 0.0
 
     def step(self, name):
         """The turn of the piece of work called `name`."""
-        self._done += self._begun
-        self._begun = True
+        self._done += self._started
+        self._started = True
         note = f"{self._done}/{self._total}"
         self._bars.update(self._pieces, description=plain(name), completed=self._done, note=note)
-        if self._film is not None:
-            self._bars.remove_task(self._film)
-            self._film = None
+        if self._video is not None:
+            self._bars.remove_task(self._video)
+            self._video = None
 
     def within(self, frames, seconds, length):
         """In a film: `frames` done, up to its second `seconds` of `length` (None: unknown)."""
-        if self._film is None:
-            self._film, self._since = self._bars.add_task("", total=length, note=""), perf_counter()
+        if self._video is None:
+            self._video, self._since = self._bars.add_task("", total=length, note=""), perf_counter()
             self._first = frames
         passed = perf_counter() - self._since
         pace = f", {(frames - self._first) / passed:.1f} frames/s" if frames > self._first else ""
         whole = f"/{length:.1f}" if length else ""
-        self._bars.update(self._film, completed=seconds, note=f"{seconds:.1f}{whole} s{pace}")
+        self._bars.update(self._video, completed=seconds, note=f"{seconds:.1f}{whole} s{pace}")
 
 
 @contextmanager

@@ -51,26 +51,26 @@ def read_image(path, *, upright=True):
     on white) are converted; a color profile is not applied. `image_remarks` names the skipped parts.
     Raises InputError for a missing, empty, damaged, foreign, oversized or overly slow file, or a folder.
     """
-    with opened(path) as picture:
-        how, bright = stored(picture, path), dynamic_range(picture, path)
-        picture = loaded(picture, upright)
-        return to_rgb(picture, how, lambda: _low_bytes(path, upright), bright)
+    with opened(path) as image:
+        how, bright = stored(image, path), dynamic_range(image, path)
+        image = loaded(image, upright)
+        return to_rgb(image, how, lambda: _low_bytes(path, upright), bright)
 
 
 def picture_size(path, *, upright=True):
     """(height, width) of the image in a file, from its header alone; upright and InputError as of `read_image`."""
-    with opened(path, decode=False) as picture:
-        height, width = stored_size(picture)
-        return (width, height) if upright and orientation(picture) in SIDEWAYS else (height, width)
+    with opened(path, decode=False) as image:
+        height, width = stored_size(image)
+        return (width, height) if upright and orientation(image) in SIDEWAYS else (height, width)
 
 
 def image_remarks(path):
     """Remarks about an image file that `read_image` has read, a list of sentences, mostly empty: that it is
     tone-mapped, that it has more frames or pages. InputError as of `read_image`."""
-    with opened(path, decode=False) as picture:
-        bright, left = dynamic_range(picture, path), what_is_left(picture, path)
-        said = [f"{path}: tone-mapped from {bright[0]}"] if bright else []
-        return [*said, f"{path} {left}"] if left else said
+    with opened(path, decode=False) as image:
+        bright, left = dynamic_range(image, path), what_is_left(image, path)
+        remarks = [f"{path}: tone-mapped from {bright[0]}"] if bright else []
+        return [*remarks, f"{path} {left}"] if left else remarks
 
 
 def read_map(path):
@@ -78,9 +78,9 @@ def read_map(path):
 
     Raises InputError for what `read_image` refuses, and BlankMap, which is one, for a map that is zero everywhere.
     """
-    with opened(path) as picture:
-        plain = picture.mode in ("L", "I", "F") or picture.mode.startswith("I;")
-        values = np.asarray(picture if plain else picture.convert("L"), np.float32)
+    with opened(path) as image:
+        plain = image.mode in ("L", "I", "F") or image.mode.startswith("I;")
+        values = np.asarray(image if plain else image.convert("L"), np.float32)
     if not np.isfinite(values).all() or values.min() < 0:
         raise InputError(f"{path}: the density map has negative values, or NaN; restore the file")
     if not values.max() > 0:
@@ -90,9 +90,9 @@ def read_map(path):
 
 def _low_bytes(path, upright):
     """The low bytes of the RGB image of 16 bits in a file, uint8 [H,W,3]."""
-    with opened(path) as picture:
-        only_low_bytes(picture)
-        return np.array(loaded(picture, upright))
+    with opened(path) as image:
+        only_low_bytes(image)
+        return np.array(loaded(image, upright))
 
 
 def list_files(folder, suffixes, what):
@@ -136,8 +136,8 @@ def audio_file(folders, stem):
     folders'; a Path, or None."""
     folders = [Path(folder) for folder in folders if os.path.isdir(folder)]
     names = [stem + each for suffix in AUDIO_SUFFIXES for each in (suffix, suffix.upper())]
-    places = (folder / name for name in names for folder in folders)
-    return next((place for place in places if os.path.isfile(place)), None)
+    paths = (folder / name for name in names for folder in folders)
+    return next((path for path in paths if os.path.isfile(path)), None)
 
 
 def write_jpeg(path, image, quality=92):

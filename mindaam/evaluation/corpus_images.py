@@ -66,9 +66,9 @@ def drawn(sample, caption):
     canvas.paste(Image.fromarray(image), (MARGIN, MARGIN))
     canvas.paste(Image.fromarray(heat), (size[1] + 2 * MARGIN, MARGIN))
     pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(TEXT - 1)
-    for place, line in enumerate(lines):
+    for entry, line in enumerate(lines):
         shown = line.encode("utf-8", "replace").decode()
-        pen.text((MARGIN, size[0] + 2 * MARGIN + place * (TEXT + 4) - 4), shown, fill=INK, font=font)
+        pen.text((MARGIN, size[0] + 2 * MARGIN + entry * (TEXT + 4) - 4), shown, fill=INK, font=font)
     return np.asarray(canvas)
 
 
@@ -76,27 +76,27 @@ def _readable(found, split):
     """Yields (Sample, caption) of pictures or films spread over a split, those that cannot be read left out."""
     stimuli = found.labelled(split)
     reader = (VideoSet if found.is_video else ImageSet)(found.tree, found.record, found.layout, stimuli, split)
-    for place in sample_indices(len(stimuli), TRIES):
+    for entry in sample_indices(len(stimuli), TRIES):
         try:
-            yield _frame(reader, place) if found.is_video else _picture(reader, place)
+            yield _frame(reader, entry) if found.is_video else _image(reader, entry)
         except InputError:
             continue  # what is wrong with it is in the report
 
 
-def _picture(reader, place):
-    sample = image_sample(reader, place)
+def _image(reader, entry):
+    sample = image_sample(reader, entry)
     return sample, _caption(reader, sample, "")
 
 
-def _frame(reader, place):
+def _frame(reader, entry):
     """The frame in the middle of those that have a truth of their own."""
-    labelled = np.flatnonzero(reader.labelled(place))
+    labelled = np.flatnonzero(reader.labelled(entry))
     if not len(labelled):
-        raise InputError(f"{reader.films[place].name} has no frame with a truth")
+        raise InputError(f"{reader.films[entry].name} has no frame with a truth")
     position = int(labelled[len(labelled) // 2])
-    clip = reader.clip(place, [position])
+    clip = reader.clip(entry, [position])
     points = None if clip.fixations is None else clip.fixations[0]
-    number = f", frame {int(reader.films[place].numbers[position])}"
+    number = f", frame {int(reader.films[entry].numbers[position])}"
     sample = replace(clip, image=clip.image[0], density=clip.density[0], fixations=points)
     return sample, _caption(reader, sample, number)
 

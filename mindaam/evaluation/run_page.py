@@ -97,12 +97,12 @@ def sparkline(values, marked=None, width=150, height=30):
         return ""
     low, high = min(value for _, value in known), max(value for _, value in known)
     step, span = (width - 8) / max(len(values) - 1, 1), (high - low) or 1.0
-    place = {i: (4 + i * step, height - 4 - (height - 8) * (value - low) / span) for i, value in known}
-    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in place.values())
+    spots = {i: (4 + i * step, height - 4 - (height - 8) * (value - low) / span) for i, value in known}
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots.values())
     line = f'<polyline points="{points}" fill="none" stroke="#8a94a6" stroke-width="1.5"/>'
     dot = ""
-    if marked in place:
-        x, y = place[marked]
+    if marked in spots:
+        x, y = spots[marked]
         dot = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#b5367a"/>'
     return f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}">{line}{dot}</svg>'
 

@@ -42,16 +42,16 @@ def score_video(model, embed, reader, entry, prompting=Prompting(), audio_encodi
     embedded, labelled = embed(asked), reader.labelled(entry)
     scored = {text: [] for text in asked}
     for positions, done in clips_of(reader.frames(entry), length):
-        wanted = [place for place in range(done, len(positions)) if labelled[positions[place]]]
+        wanted = [number for number in range(done, len(positions)) if labelled[positions[number]]]
         if not wanted:
             continue
         seen = positions + [positions[-1]] * (length - len(positions) if clip else 0)
         maps, audio = _frames_and_audio(model, reader, entry, seen, audio_encoding if clip else None)
-        truths = [_truth(reader, entry, positions[place]) for place in wanted]
+        truths = [_truth(reader, entry, positions[number]) for number in wanted]
         for text, embedding in zip(asked, embedded, strict=True):
-            said = model.infer_frames(maps, embedding[None], settings.image_size, audio, first=0, clip=clip).map
-            for place, truth in zip(wanted, truths, strict=True):
-                scored[text].append(score_map(said[place, 0], *truth))
+            predicted = model.infer_frames(maps, embedding[None], settings.image_size, audio, first=0, clip=clip).map
+            for number, truth in zip(wanted, truths, strict=True):
+                scored[text].append(score_map(predicted[number, 0], *truth))
     row = {"dataset": reader.name, "image": name, "condition": condition}
     return [
         row | {"role": role} | mean_scores([each for text in texts for each in scored[text]])

@@ -57,14 +57,14 @@ def overlay(image, density, *, contours=True):
             "resize the density to the image first"
         )
     low, high = span(density)
-    picture = np.empty_like(image)
+    canvas = np.empty_like(image)
     for top in range(0, len(image), BAND):
         band = slice(top, top + BAND)
         power = np.clip((density[band] - low) / (high - low or 1.0), 0.0, 1.0)  # attention relative to its peak
-        picture[band] = _blend(image[band], power.astype(np.float32))
+        canvas[band] = _blend(image[band], power.astype(np.float32))
     if contours and high > low:
-        _draw_contours(picture, density)
-    return picture
+        _draw_contours(canvas, density)
+    return canvas
 
 
 def gray_map(values):
@@ -88,7 +88,7 @@ def _blend(image, power):
     return np.rint(lit * (1.0 - opacity) + heat(power[..., 0]) * opacity).astype(np.uint8)
 
 
-def _draw_contours(picture, density):
+def _draw_contours(canvas, density):
     """The lines, white on a soft dark edge, in place; found on a coarse and smoothed copy of the map."""
     height, width = density.shape
     thickness = max(1, round(min(height, width) / 400))
@@ -103,11 +103,11 @@ def _draw_contours(picture, density):
         inside = cv2.copyMakeBorder(inside, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
         found, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         lines = [np.rint((line - MARGIN + 0.5) * scale - 0.5).astype(np.int32) for line in found]
-        drawn = picture if presence == 1.0 else picture.copy()
+        drawn = canvas if presence == 1.0 else canvas.copy()
         cv2.polylines(drawn, lines, True, (30, 20, 20), thickness + 2, cv2.LINE_AA)
         cv2.polylines(drawn, lines, True, (255, 255, 255), thickness, cv2.LINE_AA)
-        if drawn is not picture:
-            cv2.addWeighted(drawn, presence, picture, 1.0 - presence, 0.0, dst=picture)
+        if drawn is not canvas:
+            cv2.addWeighted(drawn, presence, canvas, 1.0 - presence, 0.0, dst=canvas)
 
 
 def _stride(array, axis):

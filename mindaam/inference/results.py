@@ -74,10 +74,10 @@ def plan(sources, folder, kinds, plot_gate=False):
     jobs, owners = [], {}
     originals = {real(source): source for source in sources}
     for source in sources:
-        film = is_video(source)
-        suffixes = SUFFIXES_OF_VIDEOS if film else SUFFIXES
-        wanted = [*kinds, "gate"] if plot_gate and film else kinds
-        targets = {kind: Path(folder) / (source.stem + suffixes[kind]) for kind in wanted}
+        video = is_video(source)
+        suffixes = SUFFIXES_OF_VIDEOS if video else SUFFIXES
+        all_kinds = [*kinds, "gate"] if plot_gate and video else kinds
+        targets = {kind: Path(folder) / (source.stem + suffixes[kind]) for kind in all_kinds}
         for target in targets.values():
             if target in owners:
                 raise OutputError(_collision(owners[target], source, target))
@@ -86,7 +86,7 @@ def plan(sources, folder, kinds, plot_gate=False):
                     f"the result of {source} would overwrite {originals[real(target)]}; choose another output folder"
                 )
             owners[target] = source
-        jobs.append(Job(source, targets, film))
+        jobs.append(Job(source, targets, video))
     return jobs
 
 

@@ -44,10 +44,10 @@ def _sizes(config):
         adapted = f"backbone.blocks.{config.encoder.depth - 1}.attn.qkv.lora_a"
         sizes["lora.rank"] = config.lora.rank, adapted, 0
     for i, tap in enumerate(temporal.taps if temporal else ()):
-        place = f"head.temporal.{i}"
-        sizes[f"temporal.frames of block {i}"] = temporal.frames, f"{place}.time_embedding", 1
+        prefix = f"head.temporal.{i}"
+        sizes[f"temporal.frames of block {i}"] = temporal.frames, f"{prefix}.time_embedding", 1
         inner = temporal.mlp_ratio * head.neck_widths[tap]
-        sizes[f"temporal.mlp_ratio of block {i}"] = inner, f"{place}.feed_forward.fc1.weight", 0
+        sizes[f"temporal.mlp_ratio of block {i}"] = inner, f"{prefix}.feed_forward.fc1.weight", 0
     if audio:
         sizes["audio.width"] = audio.width, "head.fusion.audio_proj.weight", 1
         sizes["audio.attention_width"] = audio.attention_width, "head.fusion.audio_proj.weight", 0

@@ -45,7 +45,7 @@ def read_all(path, *, widen=True):
     arrays = {name: _array(path, name, entry, data, widen) for name, entry in header.arrays.items()}
     # not every program pads the header, so that numbers may lie across the places that processors read from
     arrays = {name: array if array.flags.aligned else array.copy() for name, array in arrays.items()}
-    return arrays, _told(header)
+    return arrays, _texts(header)
 
 
 def read_metadata(path):
@@ -56,7 +56,7 @@ def read_metadata(path):
     with _opened(path) as file:
         header = read_header(file, path)
         require_intact(path, file, header, lambda: _mapped(file, header))
-    return _told(header)
+    return _texts(header)
 
 
 def glance(path):
@@ -136,7 +136,7 @@ def _opened(path):
         raise CheckpointError(f"cannot read the weights file {path}: {what}; check the path") from error
 
 
-def _told(header):
+def _texts(header):
     """A header's texts but the checksum."""
     return {key: text for key, text in header.metadata.items() if key != CHECKSUM}
 
@@ -162,10 +162,10 @@ def _array(path, name, entry, data, widen):
 
 def _misfit(name, array, parameter):
     """What is wrong with an array for a parameter, or None."""
-    wanted = np.dtype(str(parameter.dtype).lower())  # "Float32"
+    expected = np.dtype(str(parameter.dtype).lower())  # "Float32"
     if array.shape != tuple(parameter.shape):
         return f"{name} {list(array.shape)} instead of {list(parameter.shape)}"
-    return f"{name} {array.dtype} instead of {wanted}" if array.dtype.kind != wanted.kind else None
+    return f"{name} {array.dtype} instead of {expected}" if array.dtype.kind != expected.kind else None
 
 
 def _listed(label, names):

@@ -18,7 +18,7 @@ from mindaam.zoo.headers import DTYPES, HALF, is_plain
 CHECKSUM = "checksum"  # entry of a file's metadata
 _LENGTH = 64  # hexadecimal digits
 _SETTLED = 2_000_000_000  # nanoseconds after which a change of a file shows in its times, however coarse they are
-_sound = set()  # stamps of files that were verified in this process
+_intact = set()  # stamps of files that were verified in this process
 
 
 def checksum(tensors, metadata):
@@ -48,7 +48,7 @@ def require_intact(path, file, header, data):
     if claimed is None:
         return
     stamp, settled = _stamp(file)
-    if stamp in _sound:
+    if stamp in _intact:
         return
     kinds = {HALF: "bfloat16"} | {code: np.dtype(kind).name for code, kind in DTYPES.items()}
     content = memoryview(data())
@@ -63,7 +63,7 @@ def require_intact(path, file, header, data):
             "take another checkpoint of the run"
         )
     if settled:
-        _sound.add(stamp)
+        _intact.add(stamp)
 
 
 def _digest(metadata, parts):

@@ -12,7 +12,7 @@ from mindaam.models.registry import build_model, list_models, list_presets
 from mindaam.places import recipes
 from mindaam.turns import turn
 from mindaam.zoo.checkpoints import read_safetensors
-from mindaam.zoo.index import place, records, verified
+from mindaam.zoo.index import path_of, records, verified
 from mindaam.zoo.model_files import checkpoint_of
 
 SENTENCE_ENCODERS = ("minilm_l6", "clip_vitl14")
@@ -46,7 +46,7 @@ def create_model(name, checkpoint=None, *, preset=None):
 def is_installed(name):
     """Whether the zoo has that file, sound or not; otherwise it is announced only, or not even that."""
     entry = records().get(name)
-    return entry is not None and (entry.sha256 is not None or os.path.isfile(place(entry)))
+    return entry is not None and (entry.sha256 is not None or os.path.isfile(path_of(entry)))
 
 
 def _bundled(name):

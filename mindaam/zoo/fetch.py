@@ -16,7 +16,7 @@ from mindaam.file_kinds import START, TEXT, stand_in
 from mindaam.files import start_of
 from mindaam.zoo.cache import cache_dir, locked, pin, prepared, publish
 from mindaam.zoo.checkpoints import sha256_of
-from mindaam.zoo.index import announced, check, cure, hash_of, place, record, refuse_stand_in
+from mindaam.zoo.index import announced, check, cure, hash_of, path_of, record, refuse_stand_in
 from mindaam.zoo.transfer import check_address, discard, shown, transfer
 
 
@@ -45,17 +45,17 @@ def fetch(
     wanted = entry.original or entry
     addresses = _addresses(wanted, url, mirrors)
     expected = _expected(name, wanted, sha256, accept)
-    path = place(entry)
+    path = path_of(entry)
     if os.path.isfile(path) and entry.sha256 and not (sha256 or accept):
         return Fetched(check(path, entry, cure(name, entry, path)), entry.sha256)
-    if not os.path.isfile(place(wanted)):
+    if not os.path.isfile(path_of(wanted)):
         _insist(name, entry, addresses, expected or accept, _offline() if offline is None else offline)
 
     def waiting():
         notice(f"another process is fetching {name}; waiting for it")
 
     with locked(wanted.file, waiting):
-        path = place(wanted)
+        path = path_of(wanted)
         if os.path.isfile(path):
             got = _present(name, wanted, path, expected, accept)
         else:
@@ -70,7 +70,7 @@ def fetch(
 def convert_command(name, source):
     """The command that makes the zoo's file of the record `name` from `source`; its folder is made for it."""
     entry = record(name)
-    source, target = shlex.quote(str(source)), shlex.quote(str(prepared(place(entry))))
+    source, target = shlex.quote(str(source)), shlex.quote(str(prepared(path_of(entry))))
     return f"mindaam convert --kind {entry.original.kind} --name {name} {source} {target}"
 
 

@@ -137,16 +137,16 @@ def _entry(name, found):
     shown = f'"{name[:100]}"'
     if not isinstance(found, dict) or not {"dtype", "shape", "data_offsets"} <= set(found):
         raise _Damaged(f"{shown} lacks a type, a shape or its place")
-    kind, shape, place = found["dtype"], found["shape"], found["data_offsets"]
+    kind, shape, span = found["dtype"], found["shape"], found["data_offsets"]
     if not isinstance(kind, str) or not kind.isalnum() and not kind.replace("_", "").isalnum():
         raise _Damaged(f"{shown} has no type")
     if not isinstance(shape, list) or len(shape) > _AXES or not all(_is_side(side) for side in shape):
         raise _Damaged(f"{shown} has a shape that nothing can have")
-    if not isinstance(place, list) or len(place) != 2 or not all(_is_side(each) for each in place):
+    if not isinstance(span, list) or len(span) != 2 or not all(_is_side(each) for each in span):
         raise _Damaged(f"{shown} has no place")
     if math.prod(side for side in shape if side) > _LONGEST_SIDE:
         raise _Damaged(f"{shown} has a shape that nothing can have")
-    begin, end = place
+    begin, end = span
     width = 2 if kind == HALF else np.dtype(DTYPES[kind]).itemsize if kind in DTYPES else None
     if begin > end or (width and math.prod(shape) * width != end - begin):
         raise _Damaged(f"{shown} has another number of bytes than its shape says")

@@ -126,7 +126,7 @@ def record(name):
     return known[name]
 
 
-def place(entry):
+def path_of(entry):
     """Where the file of a Record or an Original lies, or is to lie; it need not be there."""
     bundled, own = model_zoo_dir() / entry.file, cache_dir() / entry.file
     for path in (bundled, own):
@@ -142,7 +142,7 @@ def verified(name):
     that nobody has vouched for.
     """
     entry = record(name)
-    path = place(entry)
+    path = path_of(entry)
     if os.path.isfile(path) and entry.sha256:
         return check(path, entry, cure(name, entry, path))
     if os.path.isfile(path):
@@ -165,9 +165,9 @@ def verified_if_here(name):
     entry = record(name)
     original = entry.original
     travels = entry.sha256 and not entry.original and not entry.url  # its absence is damage
-    found = [verified(name)] if travels or os.path.isfile(place(entry)) else []
-    if original and os.path.isfile(place(original)) and original.sha256:
-        found.append(check(place(original), original, cure(name, original, place(original))))
+    found = [verified(name)] if travels or os.path.isfile(path_of(entry)) else []
+    if original and os.path.isfile(path_of(original)) and original.sha256:
+        found.append(check(path_of(original), original, cure(name, original, path_of(original))))
     return found
 
 
@@ -211,10 +211,10 @@ def vouch(name, sha256=None):
     wanted, known = sha256 and hash_of(sha256), announced()
     if name not in known:
         raise unknown("file of the model zoo", name, known)
-    there = [(entry, place(entry)) for entry in (known[name], known[name].original) if entry]
+    there = [(entry, path_of(entry)) for entry in (known[name], known[name].original) if entry]
     there = [(entry, path, sha256_of(path)) for entry, path in there if os.path.isfile(path)]
     if not there:
-        raise CheckpointError(f"there is no {place(known[name])} to vouch for; put the file there first")
+        raise CheckpointError(f"there is no {path_of(known[name])} to vouch for; put the file there first")
     if wanted and wanted not in [got for _, _, got in there]:
         found = ", ".join(f"{path} has {got}" for _, path, got in there)
         raise CheckpointError(f"no file of {name} has the SHA-256 {wanted}: {found}; fetch it again")

@@ -3,7 +3,7 @@
 import os
 from typing import NamedTuple
 
-from mindaam.zoo.index import place, record, records
+from mindaam.zoo.index import path_of, record, records
 
 
 class Row(NamedTuple):
@@ -25,12 +25,12 @@ def rows():
 
 def state(entry):
     """What is to be done before the file of a Record can be used; "here" for nothing."""
-    path = place(entry)
+    path = path_of(entry)
     if os.path.isfile(path):
         if entry.sha256 is None:
             return "not pinned"
         return "here" if entry.bytes in (None, path.stat().st_size) else "damaged"
-    if entry.original and os.path.isfile(place(entry.original)):
+    if entry.original and os.path.isfile(path_of(entry.original)):
         return "to convert"
     if entry.url or (entry.original and entry.original.url):
         return "to fetch"
@@ -46,7 +46,7 @@ def card(name):
     pairs = [
         ("kind", entry.kind),
         ("state", state(entry)),
-        ("file", str(place(entry))),
+        ("file", str(path_of(entry))),
         ("size", spoken(_size(entry)) or "not known"),
         ("SHA-256", entry.sha256 or "not known"),
         ("licence", entry.licence),
@@ -77,7 +77,7 @@ def spoken(size):
 
 
 def _size(entry):
-    path = place(entry)
+    path = path_of(entry)
     return entry.bytes or (path.stat().st_size if os.path.isfile(path) else None)
 
 

@@ -78,16 +78,16 @@ def _folded(conversion, parameters, lora):
     """The Conversion with each adapter whose place in the model is a plain layer added to that layer's weight."""
     state, origin = dict(conversion.state), dict(conversion.origin)
     for name in conversion.state:
-        place = name.removesuffix(".lora_a")
-        if place == name or name in parameters:
+        prefix = name.removesuffix(".lora_a")
+        if prefix == name or name in parameters:
             continue
-        parts = [f"{place}.base.weight", f"{place}.lora_b", f"{place}.lora_a"]
+        parts = [f"{prefix}.base.weight", f"{prefix}.lora_b", f"{prefix}.lora_a"]
         if all(part in state for part in parts):
             weight, up, down = (state.pop(part) for part in parts)
             product = up.astype(np.float64) @ down.astype(np.float64)
-            state[f"{place}.weight"] = (weight + lora.alpha / lora.rank * product).astype(np.float32)
-            origin[f"{place}.weight"] = tuple(official for part in parts for official in origin.pop(part))
-        if f"{place}.base.bias" in state:
-            state[f"{place}.bias"] = state.pop(f"{place}.base.bias")
-            origin[f"{place}.bias"] = origin.pop(f"{place}.base.bias")
+            state[f"{prefix}.weight"] = (weight + lora.alpha / lora.rank * product).astype(np.float32)
+            origin[f"{prefix}.weight"] = tuple(official for part in parts for official in origin.pop(part))
+        if f"{prefix}.base.bias" in state:
+            state[f"{prefix}.bias"] = state.pop(f"{prefix}.base.bias")
+            origin[f"{prefix}.bias"] = origin.pop(f"{prefix}.base.bias")
     return conversion._replace(state=state, origin=origin)

@@ -32,7 +32,7 @@ from mindaam.zoo.checksums import CHECKSUM
 from mindaam.zoo.convert.kinds import kind_of
 from mindaam.zoo.convert.prompts import GENERIC
 from mindaam.zoo.convert.report import first_names
-from mindaam.zoo.index import place, records, verified
+from mindaam.zoo.index import path_of, records, verified
 from mindaam.zoo.model_files import checkpoint_file, checkpoint_of
 from mindaam.zoo.run_checkpoints import is_run, run_arrays, run_model, table_in
 
@@ -223,7 +223,7 @@ def model_prompts(model):
     path = checkpoint_of(model)
     if path is None:
         entry = records().get(os.fspath(model))
-        path = entry and place(entry)
+        path = entry and path_of(entry)
     return checkpoint_prompts(path) if path is not None and os.path.isfile(path) else {}
 
 

@@ -36,18 +36,18 @@ class AudioTrack:
     """
 
     def __init__(self, path, rate=RATE, *, track=0):
-        self._asked = path, rate, track
+        self._arguments = path, rate, track
         self._open()
         self.rate, self.duration = self._reader.rate if rate is None else rate, self._reader.duration
         self._polyphase = Polyphase(self._reader.rate, self.rate)
         self._wind(0)
 
     def __reduce__(self):
-        path, rate, track = self._asked
+        path, rate, track = self._arguments
         return partial(AudioTrack, track=track), (path, rate)
 
     def _open(self):
-        path, _, track = self._asked
+        path, _, track = self._arguments
         self._reader, self._process = _opened(path, track), os.getpid()
 
     @property
@@ -72,10 +72,10 @@ class AudioTrack:
             self._wind(low // self.rate)
         if low < self._start or (low > self._reached + self._reader.leap * self.rate and not self._ended):
             self._wind(low // self.rate)
-        for place, block in self._blocks_until(high):
-            begin, end = max(low, place), min(high, place + len(block))
+        for position, block in self._blocks_until(high):
+            begin, end = max(low, position), min(high, position + len(block))
             if begin < end:
-                out[begin - first : end - first] = block[begin - place : end - place]
+                out[begin - first : end - first] = block[begin - position : end - position]
         return out
 
     def window(self, time, seconds=2.0):
@@ -94,11 +94,11 @@ class AudioTrack:
 
     def pieces(self, first=0):
         """Yields the samples from `first` to the audio's end, float32 [samples], at most ten seconds at a time."""
-        place = first
-        while not self._ended or place < self._reached:
-            piece = self.samples(place, 10 * self.rate)
-            yield piece[: max(0, self._reached - place)] if self._ended else piece
-            place += len(piece)
+        position = first
+        while not self._ended or position < self._reached:
+            piece = self.samples(position, 10 * self.rate)
+            yield piece[: max(0, self._reached - position)] if self._ended else piece
+            position += len(piece)
 
     def close(self):
         """Closes the file."""
@@ -122,10 +122,10 @@ class AudioTrack:
 
     def _blocks_until(self, high):
         """Yields the blocks that are kept, with their first samples' numbers, and further ones until `high`."""
-        place = self._start
+        position = self._start
         for block in list(self._kept):
-            yield place, block
-            place += len(block)
+            yield position, block
+            position += len(block)
         while self._reached < high and not self._ended:
             block = next(self._blocks, None)
             if block is None:

@@ -94,14 +94,14 @@ class FFmpegAudio:
         if first < 0:
             yield np.zeros(-first, np.float32)
         filled = max(0, first)
-        for place, samples in self._placed(filled / self.rate):
-            while filled < place:
-                silence = np.zeros(min(place - filled, self.rate), np.float32)
+        for position, samples in self._numbered(filled / self.rate):
+            while filled < position:
+                silence = np.zeros(min(position - filled, self.rate), np.float32)
                 yield silence
                 filled += len(silence)
-            if place + len(samples) > filled:
-                yield samples[filled - place :]
-                filled = place + len(samples)
+            if position + len(samples) > filled:
+                yield samples[filled - position :]
+                filled = position + len(samples)
 
     def _open(self):
         self._container = open_audio(self.path)
@@ -128,25 +128,25 @@ class FFmpegAudio:
             raise InputError(f"{self.path} has audio of {rate} samples per second; save it with {SLOWEST} to {FASTEST}")
         return rate
 
-    def _placed(self, start):
+    def _numbered(self, start):
         """Yields (place, samples): mono float32 [samples] and the number of the first one, about from `start` on."""
         due, silence = None, self._likely
         for frame in self._frames(start):
             if frame.sample_rate != self.rate:
                 self._note("changes its rate", frame.time or 0.0)
                 continue
-            place = self._place(frame.time, due, start, silence)
+            position = self._first_sample(frame.time, due, start, silence)
             try:
-                samples = self._mono(frame, place)
+                samples = self._mono(frame, position)
             except FAULTS:
-                self._note("is damaged", place / self.rate)
+                self._note("is damaged", position / self.rate)
                 self._damaged = True
                 continue
-            yield place, samples
-            silence -= max(0.0, (place - (start * self.rate if due is None else due)) / self.rate)
-            due, self._damaged = max(due or 0, place + len(samples)), False
+            yield position, samples
+            silence -= max(0.0, (position - (start * self.rate if due is None else due)) / self.rate)
+            due, self._damaged = max(due or 0, position + len(samples)), False
 
-    def _place(self, time, due, start, silence):
+    def _first_sample(self, time, due, start, silence):
         """The number of a frame's first sample, if the last frame's end is `due` and reading began at `start`.
 
         Frames follow one another, since containers round their times, unless they are off by more. silence: the most
@@ -154,17 +154,17 @@ class FFmpegAudio:
         """
         if time is None:
             return due or 0
-        place = round((time - self._origin) * self.rate)
+        position = round((time - self._origin) * self.rate)
         if due is None:
             latest = start + LONGEST_GAP if self._latest is None else max(start, self._latest)
-            return place if -OVERLAP <= place / self.rate <= min(latest, start + silence) else 0
-        off = (place - due) / self.rate
+            return position if -OVERLAP <= position / self.rate <= min(latest, start + silence) else 0
+        off = (position - due) / self.rate
         longest = LONGEST_GAP if self._latest is None else self._latest - due / self.rate
         if not -OVERLAP <= off <= min(longest, silence) or abs(off) <= OFF and not self._damaged:
             return due
         if off > OFF and not self._damaged:
             self._note("has a gap", due / self.rate)
-        return place
+        return position
 
     def _frames(self, start):
         """Decoded frames, the first of them at or before `start`, by seeking when that works."""
@@ -187,44 +187,44 @@ class FFmpegAudio:
 
     def _decoded(self, start):
         """Frames as they come out of the decoder, from second `start` on; damage is recorded and skipped."""
-        heard = start == 0  # after a seek a decoder may reject its first packets
-        sound = reached = start  # seconds up to which there were packets of this audio, and of any kind
+        decoded = start == 0  # after a seek a decoder may reject its first packets
+        audio_reached = reached = start  # seconds up to which there were packets of this audio, and of any kind
         reading = packets(self._container)  # those of the frames too: they show how long the video is
         while True:
             try:
                 packet = next(reading, None)
             except FAULTS:
-                self._note("is truncated", sound)
+                self._note("is truncated", audio_reached)
                 return
             if packet is None:
                 break
             reached = reached_by(packet, self._origin, reached)
             if packet.stream.index != self._stream.index:
                 continue
-            begin, sound = sound, reached_by(packet, self._origin, sound)
+            begin, audio_reached = audio_reached, reached_by(packet, self._origin, audio_reached)
             try:
                 frames = packet.decode()
             except FAULTS:
                 self._damaged = True
-                if heard:
+                if decoded:
                     self._note("is damaged", begin)
                 continue
             for frame in frames:
-                heard = True
+                decoded = True
                 if frame.is_corrupt:
                     self._note("is damaged", begin)
                 yield frame
         if ends_early(self._container, reached):
-            self._note("is truncated", sound)
+            self._note("is truncated", audio_reached)
 
-    def _mono(self, frame, place):
-        """The frame's samples as float32 [samples]. place: the number of the first, to say where they are not finite"""
+    def _mono(self, frame, position):
+        """The frame's samples as float32 [samples]. position: the number of the first one."""
         samples, names = _array(frame), tuple(channel.name for channel in frame.layout.channels)
         if frame.format.is_packed:
             samples = samples.reshape(-1, len(names)).T
         samples, wrong = finite(_in_full_scale(samples))
         if wrong is not None:
-            self._note("has samples that are not finite", (place + wrong) / self.rate)
+            self._note("has samples that are not finite", (position + wrong) / self.rate)
         return _gains(names) @ samples
 
     def _note(self, fault, second):

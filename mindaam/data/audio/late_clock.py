@@ -11,7 +11,7 @@ def set_back(container, stream):
 
     container: just opened; its packets are used up, unless its format has no streams that begin late.
     """
-    ends, begun, total, seen = {}, None, 0.0, 0  # ends: of the other streams, the latest time and step
+    ends, started, total, seen = {}, None, 0.0, 0  # ends: of the other streams, the latest time and step
     reading = packets(container)
     while kind(container) in LATE and seen < AHEAD:
         try:
@@ -20,15 +20,15 @@ def set_back(container, stream):
             return total
         if packet is None:
             return total
-        seen += begun is not None
+        seen += started is not None
         if packet.dts is None or not packet.time_base:
             continue
         time = float(packet.dts * packet.time_base)
         if packet.stream.index == stream.index:
-            begun = time if begun is None else begun
+            started = time if started is None else started
             continue
         last, step = ends.get(packet.stream.index, (time, 0.0))
-        if time < last - RESET and (begun is None or abs(begun - time) < abs(begun - last)):
+        if time < last - RESET and (started is None or abs(started - time) < abs(started - last)):
             total += last + step - time  # the new clock's first packet follows the last one
         else:
             step = max(0.0, time - last)

@@ -43,29 +43,29 @@ class LibsndfileAudio:
         """Yields consecutive float32 [samples], from sample `first` on; silence before the file's start."""
         if first < 0:
             yield np.zeros(-first, np.float32)
-        place = min(max(0, first), self._file.frames)
-        while place < self._file.frames:
+        position = min(max(0, first), self._file.frames)
+        while position < self._file.frames:
             try:
                 # sought each time: another reader may have moved the file position
-                self._file.seek(place)
+                self._file.seek(position)
                 samples = self._file.read(self.rate, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError:
                 samples = np.zeros((0, 1), np.float32)
             if not len(samples):  # it was intact when it was opened
-                self._note("is truncated", place)
+                self._note("is truncated", position)
                 return
             samples, wrong = finite(samples.T)
             if wrong is not None:
-                self._note("has samples that are not finite", place + wrong)
+                self._note("has samples that are not finite", position + wrong)
             yield self._gains @ samples
-            place += samples.shape[1]
+            position += samples.shape[1]
 
     def close(self):
         """Closes the file."""
         self._file.close()
 
-    def _note(self, fault, place):
-        self.faults[fault] = min(place / self.rate, self.faults.get(fault, inf))
+    def _note(self, fault, position):
+        self.faults[fault] = min(position / self.rate, self.faults.get(fault, inf))
 
 
 def open_intact(path, container, channels, rate, gains, duration):

@@ -48,42 +48,42 @@ def opened(path, *, decode=True):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # A stream and not a name, since Pillow scrambles a sideways gray TIFF that it maps into memory.
-            with files.opened(path) as stream, Image.open(stream, formats=_formats(start)) as picture:
-                limits.require_size(path, picture)
+            with files.opened(path) as stream, Image.open(stream, formats=_formats(start)) as image:
+                limits.require_size(path, image)
                 if decode:
-                    limits.require_affordable(path, picture)
-                yield picture
+                    limits.require_affordable(path, image)
+                yield image
 
 
-def loaded(picture, upright):
+def loaded(image, upright):
     """An image with its pixels decoded: upright by its EXIF orientation, or with rows and columns as they are stored.
 
     Damaged EXIF data turn nothing: they are not part of the image.
     """
-    turned_by_pillow = picture.format == "TIFF"  # while it is loaded, and then forgets the orientation
-    before = orientation(picture) if turned_by_pillow else 1
-    picture.load()
+    turned_by_pillow = image.format == "TIFF"  # while it is loaded, and then forgets the orientation
+    before = orientation(image) if turned_by_pillow else 1
+    image.load()
     if turned_by_pillow:
         turn = None if upright else _BACK.get(before)
     else:
-        turn = _TURNS.get(orientation(picture)) if upright else None
+        turn = _TURNS.get(orientation(image)) if upright else None
     if turn is None:
-        return picture
-    turned = picture.transpose(turn)
-    turned.format = picture.format  # which a copy forgets
+        return image
+    turned = image.transpose(turn)
+    turned.format = image.format  # which a copy forgets
     return turned
 
 
-def stored_size(picture):
+def stored_size(image):
     """(height, width) of an image, not yet loaded, as its rows and columns are stored."""
-    sideways = picture.format == "TIFF" and orientation(picture) in SIDEWAYS  # Pillow has swapped them already
-    return (picture.width, picture.height) if sideways else (picture.height, picture.width)
+    sideways = image.format == "TIFF" and orientation(image) in SIDEWAYS  # Pillow has swapped them already
+    return (image.width, image.height) if sideways else (image.height, image.width)
 
 
-def orientation(picture):
+def orientation(image):
     """The EXIF orientation of an image, 1 to 8; 1 where it has none, or a damaged one."""
     with suppress(Exception):  # Pillow's parser of EXIF and XMP may raise anything for damaged bytes
-        noted = picture.getexif().get(ExifTags.Base.Orientation, 1)
+        noted = image.getexif().get(ExifTags.Base.Orientation, 1)
         return noted if noted in _TURNS else 1
     return 1
 

@@ -51,14 +51,14 @@ def _mapped(codes, transfer, primaries):
     light = [np.minimum(each, np.float32(PEAK)) for each in light]
     brightest = np.maximum(np.maximum(light[0], light[1]), light[2])
     # the gain is smooth in the fourth root of light; white is 1 from here on
-    place = np.sqrt(np.sqrt(brightest * np.float32(1 / PEAK))) * np.float32(_GAIN_STEPS)
-    gain = _gain_table().take(place.astype(np.intp)) * np.float32(LEVELS - 1)
+    index = np.sqrt(np.sqrt(brightest * np.float32(1 / PEAK))) * np.float32(_GAIN_STEPS)
+    gain = _gain_table().take(index.astype(np.intp)) * np.float32(LEVELS - 1)
     light = [each * gain for each in light]
     matrix = _PRIMARIES.get(primaries, _FROM_2020)
     if matrix is not None:
         light = [sum(each * np.float32(part) for each, part in zip(light, row, strict=True)) for row in matrix]
-    places = (np.clip(each + np.float32(0.5), 0, LEVELS - 1).astype(np.intp) for each in light)
-    return np.stack([_srgb_table().take(each) for each in places], axis=-1)
+    indices = (np.clip(each + np.float32(0.5), 0, LEVELS - 1).astype(np.intp) for each in light)
+    return np.stack([_srgb_table().take(each) for each in indices], axis=-1)
 
 
 def from_pq(codes):

@@ -36,16 +36,16 @@ def _is_cut(path, kind):
 
 def _boxes(file, size, read):
     """Whether the last of the boxes that follow one another reaches beyond the file's end."""
-    place = 0
-    while place < size:
-        file.seek(place)
+    offset = 0
+    while offset < size:
+        file.seek(offset)
         length = read(file.read(16))
         if length is None:  # not declared, or no such box
-            return None if place == 0 else False
+            return None if offset == 0 else False
         if length == 0:  # the rest of the file
             return None
-        place += length
-    return place > size
+        offset += length
+    return offset > size
 
 
 def _atom(head):
@@ -87,6 +87,6 @@ def _flv(file, size):
 
 def _asf(file, size):
     head = file.read(HEADER)
-    place = head.find(ASF_FILE)
-    told = int.from_bytes(head[place + 40 : place + 48], "little") if place >= 0 else 0
-    return told > size if told else None
+    offset = head.find(ASF_FILE)
+    declared = int.from_bytes(head[offset + 40 : offset + 48], "little") if offset >= 0 else 0
+    return declared > size if declared else None

@@ -158,9 +158,9 @@ class VideoDecoder:
         if kind(self.container) in GUESSING or self._turn and self.stream.codec_context.has_b_frames:
             return False
         is_known = kind(self.container) != "mpegts" and self.container.duration  # from an index, not from a search
-        return bool(is_known) or not self._starts_anew()
+        return bool(is_known) or not self._restarts()
 
-    def _starts_anew(self):
+    def _restarts(self):
         """Whether the video's clock restarts somewhere, as in concatenated videos, so that seconds are ambiguous."""
         with open_video(self.path) as container:
             latest = None

@@ -71,16 +71,16 @@ _FUSION = {"0.weight": "kernel", "1.weight": "norm.gamma", "1.bias": "norm.beta"
 _SQUEEZE = {"fc.0.weight": "squeeze.reduce.weight", "fc.2.weight": "squeeze.expand.weight"}
 
 
-def _placed(place, parts, ours):
-    return {f"{place}.{theirs}": f"{ours}{name}" for theirs, name in parts.items()}
+def _prefixed(prefix, parts, ours):
+    return {f"{prefix}.{theirs}": f"{ours}{name}" for theirs, name in parts.items()}
 
 
 def _table():
-    table = _placed("head.start_proj", _START, "") | _placed("head.decoder_out", _OUTPUT, "head.")
+    table = _prefixed("head.start_proj", _START, "") | _prefixed("head.decoder_out", _OUTPUT, "head.")
     for i in range(3):
-        table |= _placed(f"head.decoder_stage{i + 1}", _STAGE, f"stages.{i}.")
-        table |= _placed(f"head.fuse{i + 1}", _FUSION, f"fusions.{i}.")
-        table |= _placed(f"head.se{i + 1}", _SQUEEZE, f"fusions.{i}.")
+        table |= _prefixed(f"head.decoder_stage{i + 1}", _STAGE, f"stages.{i}.")
+        table |= _prefixed(f"head.fuse{i + 1}", _FUSION, f"fusions.{i}.")
+        table |= _prefixed(f"head.se{i + 1}", _SQUEEZE, f"fusions.{i}.")
     return table
 
 
@@ -92,8 +92,8 @@ def _decoder_parts(ours, array):
     """{name in the decoder: array} of one official array; a fusion's kernel becomes two."""
     if not ours.endswith(".kernel"):
         return {ours: array}
-    place, own_width = ours.removesuffix("kernel"), array.shape[0]
-    return {f"{place}from_decoder.weight": array[:, :own_width], f"{place}from_skip.weight": array[:, own_width:]}
+    prefix, own_width = ours.removesuffix("kernel"), array.shape[0]
+    return {f"{prefix}from_decoder.weight": array[:, :own_width], f"{prefix}from_skip.weight": array[:, own_width:]}
 
 
 # --- The rest of the head. Of the five temporal blocks that the file holds, two are ever run: those of our `temporal`.
@@ -108,10 +108,10 @@ _HEAD = {
     "head.visual_proj.weight": "head.hierarchy.visual_proj.weight",
     "head.textual_proj.weight": "head.hierarchy.textual_proj.weight",
     **{f"head.projects.{i}.{leaf}": f"head.neck.projects.{i}.{leaf}" for i in range(4) for leaf in ("weight", "bias")},
-    **_placed("head.av_fusion", FUSION, "head.fusion."),
+    **_prefixed("head.av_fusion", FUSION, "head.fusion."),
 }
 for _theirs, _ours in _BLOCKS.items():
-    _HEAD |= _placed(f"head.motion_modules.{_theirs}", TEMPORAL, f"head.temporal.{_ours}.")
+    _HEAD |= _prefixed(f"head.motion_modules.{_theirs}", TEMPORAL, f"head.temporal.{_ours}.")
 _NEVER_READ = "no forward pass of the released code reads it"
 _IGNORED = {
     **dict.fromkeys(UNREAD, _NEVER_READ),
@@ -142,16 +142,16 @@ def _backbone(official):
     plain, source, adapters, ignored, adapted = {}, {}, {}, {}, set()
     for name, array in official.items():
         rest = name.removeprefix(PREFIX)
-        place, leaf = found.groups() if (found := _ADAPTED.fullmatch(rest)) else (None, None)
+        prefix, leaf = found.groups() if (found := _ADAPTED.fullmatch(rest)) else (None, None)
         if leaf in _ADAPTERS:
-            adapters[f"{PREFIX}{place}.{_ADAPTERS[leaf]}"] = name
-            adapted.add(place)
-        elif place and leaf.startswith("base."):
-            adapted.add(place)
-            rest = f"{place}.{leaf.removeprefix('base.')}"
+            adapters[f"{PREFIX}{prefix}.{_ADAPTERS[leaf]}"] = name
+            adapted.add(prefix)
+        elif prefix and leaf.startswith("base."):
+            adapted.add(prefix)
+            rest = f"{prefix}.{leaf.removeprefix('base.')}"
             plain[rest], source[rest] = array, name
-        elif place and f"{PREFIX}{place}.base.{leaf}" in official:
-            ignored[name] = _alias_reason(f"{PREFIX}{place}.base.{leaf}", array, official)
+        elif prefix and f"{PREFIX}{prefix}.base.{leaf}" in official:
+            ignored[name] = _alias_reason(f"{PREFIX}{prefix}.base.{leaf}", array, official)
         else:
             plain[rest], source[rest] = array, name
     converted = dinov3.from_official(plain)

@@ -103,7 +103,7 @@ def _check(value, where):
 
 def _check_record(entry):
     for each in filter(None, (entry, entry.original)):
-        place = index.place(each)
+        place = index.path_of(each)
         folders = (index.model_zoo_dir(), cache.cache_dir())
         require(any(place.is_relative_to(folder) for folder in folders) and ".." not in place.parts, f"{place}")
         for address in filter(None, (each.url, getattr(each, "page", None))):
