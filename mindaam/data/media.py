@@ -28,7 +28,7 @@ __all__ = [
     "image_remarks",
     "list_files",
     "skipped",
-    "picture_size",
+    "image_size",
     "read_image",
     "read_map",
     "require_file",
@@ -57,7 +57,7 @@ def read_image(path, *, upright=True):
         return to_rgb(image, how, lambda: _low_bytes(path, upright), bright)
 
 
-def picture_size(path, *, upright=True):
+def image_size(path, *, upright=True):
     """(height, width) of the image in a file, from its header alone; upright and InputError as of `read_image`."""
     with opened(path, decode=False) as image:
         height, width = stored_size(image)

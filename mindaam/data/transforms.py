@@ -74,7 +74,7 @@ def resize_density(density, size):
     return (resized / resized.sum(dtype=np.float64)).astype(np.float32)
 
 
-def normalise(image, mean, std):
+def normalize(image, mean, std):
     """The image as a network takes it: RGB 0..255 [H,W,3] -> float32 [3,H,W], (value/255 - mean) / std per channel."""
     scale = 1.0 / (255.0 * np.asarray(std, np.float32))
     offset = np.asarray(mean, np.float32) / np.asarray(std, np.float32)

@@ -185,7 +185,7 @@ class Predictor:
 
     def _as_batch(self, seen):
         """An image at the model's size, normalized, float32 [1, 3, H, W]."""
-        return transforms.normalise(seen, self.model.config.mean, self.model.config.std)[None]
+        return transforms.normalize(seen, self.model.config.mean, self.model.config.std)[None]
 
     @staticmethod
     def _finish(values, size, prompt):

@@ -48,7 +48,7 @@ def test_a_videos_score_is_the_mean_over_its_frames_with_a_truth(avad):
     [embedding] = FakeEncoder().encode([prompt_of(avad, 0)])
     for positions, done in clips_of(frames, 4):
         images = avad.clip(0, positions, model.config.image_size, resize="area").image
-        seen = [transforms.normalise(image, model.config.mean, model.config.std).mean(0) for image in images]
+        seen = [transforms.normalize(image, model.config.mean, model.config.std).mean(0) for image in images]
         shown = 1 / (1 + np.exp(-np.mean(seen, 0) * embedding[0]))
         for position in positions[done:]:
             if labelled[position]:

@@ -190,7 +190,7 @@ class CorpusSource:
         return self.audio_encoding.by_frame(audio, windows), np.full(len(audio.of_frame), noisy, np.float32)
 
     def _normalized(self, image):
-        return transforms.normalise(image, self.settings.mean, self.settings.std)
+        return transforms.normalize(image, self.settings.mean, self.settings.std)
 
 
 def read(reader, entry, frames, size, how, mirrored, cut):

@@ -11,7 +11,7 @@ import numpy as np
 
 from mindaam.data.datasets.opening import open_set
 from mindaam.data.loader import Loader
-from mindaam.data.transforms import as_seen, normalise
+from mindaam.data.transforms import as_seen, normalize
 from mindaam.errors import ConfigError, InputError
 from mindaam.training.feeding.features import FeatureCache
 from mindaam.zoo.index import record
@@ -75,7 +75,7 @@ def feature_cache(name, folder, settings, place, *, mirrored, compute, report=No
 
     def picture(row):
         seen = decode(folder, index_of[pictures[row]], size, settings.resize)
-        return normalise(seen, settings.mean, settings.std)
+        return normalize(seen, settings.mean, settings.std)
 
     cache.fill(
         compute,
@@ -108,7 +108,7 @@ class Source:
             entries = self.folders[batch.folder].entries
             return self.caches[batch.folder].read([entries[i][0] for i in batch.entries], self.taps, batch.mirrored)
         decoded = self.loader([(batch.folder, i, self.size, self.settings.resize) for i in batch.entries])
-        pictures = np.stack([normalise(picture, self.settings.mean, self.settings.std) for picture in decoded])
+        pictures = np.stack([normalize(picture, self.settings.mean, self.settings.std) for picture in decoded])
         return np.ascontiguousarray(pictures[..., ::-1]) if batch.mirrored else pictures
 
     def densities(self, batch):

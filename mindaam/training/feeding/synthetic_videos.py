@@ -14,7 +14,7 @@ from mindspore import ops
 from mindaam import graphs
 from mindaam.data.media import write_npz
 from mindaam.data.synthetic.synthetic_videos import make, plan
-from mindaam.data.transforms import normalise
+from mindaam.data.transforms import normalize
 from mindaam.training.feeding.features import FeatureCache
 
 COARSER = 4  # the map's sides over the truth's
@@ -48,7 +48,7 @@ class Films:
             if film not in latest:
                 latest.clear()
                 latest[film] = self.film(film)
-            return normalise(latest[film].frames[frame], config.mean, config.std)
+            return normalize(latest[film].frames[frame], config.mean, config.std)
 
         self.maps.fill(neck_maps(model), picture, report)
         self.truths, sentences = self._truths(Path(place) / f"{split}.truths.npz", recipe)

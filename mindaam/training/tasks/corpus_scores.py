@@ -4,7 +4,7 @@ split, compared at a longest side of 400 pixels as the published baselines are."
 import numpy as np
 
 from mindaam.data.prompts.prompting import prompts_for
-from mindaam.data.transforms import as_seen, fit_within, normalise, resize_image
+from mindaam.data.transforms import as_seen, fit_within, normalize, resize_image
 from mindaam.training.feeding.corpus import modality
 from mindaam.training.tasks.phases_scores import LONGEST_SIDE, map_scores
 
@@ -41,7 +41,7 @@ def picture_of(reader, entry, settings):
     """A picture as the model takes it [1,3,H,W], and its truth in a list."""
     seen = as_seen(reader.image(entry), tuple(settings.image_size), settings.resize)
     truth = reader.density(entry, fit_within(reader.size(entry), LONGEST_SIDE))
-    return normalise(seen, settings.mean, settings.std)[None], [truth]
+    return normalize(seen, settings.mean, settings.std)[None], [truth]
 
 
 def audio_sets(corpus, audio_encoding):
@@ -62,7 +62,7 @@ def clip_of(reader, entry, settings, audio_encoding=None):
     sample = reader.clip(entry, positions, tuple(settings.image_size), resize=settings.resize, audio=cut)
     audio = None if sample.audio is None else audio_encoding.by_frame(sample.audio)
     size = fit_within(reader.size(entry), LONGEST_SIDE)
-    images = np.stack([normalise(each, settings.mean, settings.std) for each in sample.image])
+    images = np.stack([normalize(each, settings.mean, settings.std) for each in sample.image])
     return images, [reader.density(entry, position, size) for position in positions], audio
 
 

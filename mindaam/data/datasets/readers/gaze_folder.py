@@ -115,7 +115,7 @@ class GazeFolder:
 
     def check_image(self, index):
         """InputError, by the header alone, when the picture is missing or not the one that the gaze was recorded on."""
-        self._require_size(index, media.picture_size(self.picture_path(index)))
+        self._require_size(index, media.image_size(self.picture_path(index)))
 
     def density(self, index, size=None):
         """Where people looked, float32 [H,W] that sums to 1, without reading the picture.

@@ -152,7 +152,7 @@ class ImageSet:
 
     def size(self, index):
         """The stored picture's (height, width), from its header."""
-        return media.picture_size(self.picture_path(index), upright=False)
+        return media.image_size(self.picture_path(index), upright=False)
 
     def image(self, index):
         """The picture, uint8 RGB [H,W,3]; InputError when it is missing or damaged."""

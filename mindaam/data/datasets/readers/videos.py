@@ -204,7 +204,7 @@ class VideoSet:
         if index not in self._shapes:
             film = self.films[index]
             if self.layout.frames:
-                self._shapes[index] = media.picture_size(self._frame_path(film, film.numbers[0])), film.rate
+                self._shapes[index] = media.image_size(self._frame_path(film, film.numbers[0])), film.rate
             else:
                 from mindaam.data.videos.reading import video_info
 
