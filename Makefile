@@ -1,18 +1,18 @@
-# make demo        predict where people look in the pictures of examples/
-# make test        lint and the test suite;  make test-slow: the tests that it leaves out
-# make test-ranks  of these, two ranks, a run that is killed, and the scripts for clusters, on a CPU
-# make test-docs   of these, every block of README.md and docs/ that can be run without a network or a device
-# make reliability  what damaged, hostile and lying files do, row by row (a quarter of an hour); writes docs/reliability.md
-# make equal-bits  tiny runs of all tasks, compared bit for bit with those of an earlier commit (a quarter of an hour)
+# make demo         predict where people look in examples/
+# make test         lint and the test suite;  make test-slow: the tests that it skips
+# make test-ranks   slow tests on a CPU: two ranks, a killed run, and the scripts for clusters
+# make test-docs    slow tests: every block of README.md and docs/ that needs neither network nor device
+# make reliability  damaged and hostile files, row by row (a quarter of an hour); writes docs/reliability.md
+# make equal-bits   tiny runs of all tasks, compared bit for bit with those of an earlier commit (a quarter of an hour)
 # CI runs .ci/run: test, test-ranks, test-docs and demo.
-# Each makes .venv and installs what it needs when that is not there yet.
-# make PYTHON=/path/to/python demo   chooses the Python that .venv is made from.
+# Each target creates .venv and installs the requirements if they are missing.
+# make PYTHON=/path/to/python demo   selects the Python for .venv.
 
 VENV := .venv
 BIN := $(VENV)/bin
 OUT := demo_out
 
-# MindSpore 2.9 is built for these; a candidate must also be able to make a virtual environment.
+# MindSpore 2.9 has builds for these; a candidate must also be able to create a virtual environment.
 SUITS := import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.11 python3.12 python3.10)
 
@@ -20,7 +20,7 @@ CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.11 python3.12 python3.10)
 
 demo: $(VENV)/.installed
 	$(BIN)/mindaam predict examples -o $(OUT)
-	@echo "The pictures lie in $(abspath $(OUT)): open the files that end in .overlay.jpg or .overlay.mp4"
+	@echo "The results are in $(abspath $(OUT)): open the files that end in .overlay.jpg or .overlay.mp4"
 
 test: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -49,15 +49,15 @@ clean:
 $(BIN)/pip:
 	@for python in $(CANDIDATES); do \
 	    if "$$python" -c "$(SUITS)" 2>/dev/null; then \
-	        echo "making $(VENV) from $$("$$python" --version)"; \
+	        echo "creating $(VENV) with $$("$$python" --version)"; \
 	        exec "$$python" -m venv $(VENV); \
 	    fi; \
 	done; \
-	echo "MindAAM needs Python 3.10, 3.11 or 3.12 with its venv module (python3-venv on Debian); none of these" \
-	     "will do: $(CANDIDATES). Install one, or name one: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; \
+	echo "MindAAM needs Python 3.10, 3.11 or 3.12 with its venv module (python3-venv on Debian); none was found" \
+	     "among $(CANDIDATES). Install one, or set its path: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; \
 	exit 1
 
-# The stamps keep a second call from installing again; a changed setup.py calls for it.
+# The stamps prevent a second installation; a changed setup.py triggers one.
 $(VENV)/.installed: setup.py pyproject.toml | $(BIN)/pip
 	@echo "installing into $(VENV): about 3 GB, a few minutes the first time"
 	$(BIN)/python -m pip install -e .

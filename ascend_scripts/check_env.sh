@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Looks at what training on this machine needs, and says what is wrong.
+# Checks the requirements of training on this machine and reports problems.
 #
 #   check_env.sh [--workers N] [--out DIR]
 #
-#   --workers N   devices that a run is to use (8; with DEVICE_TARGET=CPU 2)
-#   --out DIR     where runs are written, for the free space (the current folder)
+#   --workers N   number of devices for a run (8; with DEVICE_TARGET=CPU 2)
+#   --out DIR     folder of runs, whose free space is checked (default: current folder)
 #
-# Exit code 0: nothing that is needed is missing; 1: something is. With DEVICE_TARGET=CPU only what a CPU needs is
-# looked at. The checks of driver, CANN and devices read files and tables in their documented form; they have not been
+# Exit code 0: all requirements are met; 1: something is missing. With DEVICE_TARGET=CPU only the requirements of a CPU are
+# checked. The checks of driver, CANN and devices parse files and tables in their documented format; they have not been
 # run on an Ascend machine yet.
 
 # shellcheck source=ascend_scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-GB_DISK=20        # free space that a run's checkpoints and logs may take
-PERCENT_FREE=80   # of a device's memory, below which another process is on it
+GB_DISK=20        # free space for the checkpoints and logs of a run
+PERCENT_FREE=80   # of the memory of a device; less indicates another process
 MINDSPORE=2.9 MINDFORMERS=1.9 CANN=9.0.0 DRIVER=26.0.RC1
 ASCEND_HOME="${ASCEND_HOME_PATH:-/usr/local/Ascend/ascend-toolkit/latest}"
 missing=0
@@ -33,13 +33,13 @@ version_in() {
 
 matrix() {
     cat <<'TABLE'
-Versions that belong together (MindSpore Transformers' installation page for 1.9; other rows are older releases):
+Compatible versions (from the installation page of MindSpore Transformers 1.9; other rows are older releases):
   MindAAM    MindSpore   MindFormers   CANN      driver and firmware
   this one   2.9.0       1.9.0         9.0.0     26.0.RC1
   unknown    2.7.2       1.8.0         8.5.0     25.5.0
   unknown    2.7.1       1.7.0         8.3.RC1   25.3.RC1
   unknown    2.7.0       1.6.0         8.2.RC1   25.2.0
-  "unknown": MindAAM asks for MindSpore 2.9 and was not tried with others. Later pairs: unknown to this script.
+  "unknown": MindAAM requires MindSpore 2.9 and was not tested with others. Later versions are not listed here.
 TABLE
 }
 
@@ -47,7 +47,7 @@ check_python() {
     local report kind line
     printf 'Python and packages\n'
     if ! command -v "$PYTHON" >/dev/null; then
-        wrong "there is no $PYTHON; activate the environment that MindAAM is installed in, or set PYTHON"
+        wrong "$PYTHON was not found; activate the environment in which MindAAM is installed, or set PYTHON"
         return
     fi
     report="$("$PYTHON" - "$MINDSPORE" "$MINDFORMERS" <<'PYTHON_CODE'
@@ -72,19 +72,19 @@ print("good" if known else "wrong", f"Python {ours}" + ("" if known else "; Mind
 for package, wanted in (("mindspore", mindspore), ("mindaam", None)):
     found = release(package)
     if found is None:
-        print("wrong", f"{package} is not installed here: pip install -e . in the checkout brings both")
+        print("wrong", f"{package} is not installed: pip install -e . in the checkout installs both")
     elif wanted and not found.startswith(wanted + "."):
-        print("wrong", f"{package} {found}; MindAAM is made for {wanted}")
+        print("wrong", f"{package} {found}; MindAAM requires {wanted}")
     else:
         print("good", f"{package} {found}")
 found = release("mindformers")
 fits = found is not None and found.startswith(mindformers + ".")
-print("good" if fits else "note", f"mindformers {found or 'is not installed'}" + ("" if fits else f"; {mindformers} fits"))
+print("good" if fits else "note", f"mindformers {found or 'is not installed'}" + ("" if fits else f"; {mindformers} is compatible"))
 numpy = release("numpy")
 if numpy and int(numpy.split(".")[0]) >= 2:
     print("wrong", f"numpy {numpy}; MindSpore 2.9 fails with NumPy 2: pip install 'numpy<2'")
 msrun = Path(sys.executable).with_name("msrun").exists() or shutil.which("msrun")
-print("good" if msrun else "wrong", "msrun" if msrun else "msrun, which starts the ranks; MindSpore brings it")
+print("good" if msrun else "wrong", "msrun" if msrun else "msrun, which starts the ranks; it is part of MindSpore")
 PYTHON_CODE
 )" || wrong "$PYTHON does not run"
     while read -r kind line; do
@@ -106,33 +106,33 @@ half = ms.Tensor(np.full((16, 16), 0.5, np.float32))
 assert np.array_equal(ms.ops.matmul(half, half).asnumpy(), np.full((16, 16), 4.0, np.float32)), "wrong product"
 PYTHON_CODE
 )"; then
-        good "a product of two matrices is right"
+        good "the product of two matrices is correct"
     else
         wrong "MindSpore cannot compute: $(awk '/Error/ { line = $0 } END { print line ? line : $0 }' <<<"$answer")"
     fi
 }
 
-check_room() {
+check_resources() {
     local folder="${OUT:-.}" free cores memory
     printf 'Memory, cores and disk\n'
     while [[ ! -d "$folder" ]]; do folder="$(dirname "$folder")"; done
     free="$(df -Pk "$folder" | awk 'NR == 2 { printf "%d", $4 / 1048576 }')"
     if ((free < GB_DISK)); then
-        wrong "$free GB free under ${OUT:-.}; a run needs about $GB_DISK"
+        wrong "$free GB free under ${OUT:-.}; a run needs about $GB_DISK GB"
     else
         good "$free GB free under ${OUT:-.}"
     fi
     cores="$(nproc)"
     memory="$(awk '/^MemAvailable/ { printf "%d", $2 / 1048576 }' /proc/meminfo)"
     good "$cores cores, $memory GB of memory available"
-    if [[ "$DEVICE_TARGET" == CPU ]] && ((cores < WORKERS)); then note "$WORKERS ranks on $cores cores get in each other's way"; fi
+    if [[ "$DEVICE_TARGET" == CPU ]] && ((cores < WORKERS)); then note "$WORKERS ranks on $cores cores slow each other down"; fi
 }
 
 check_driver() {
     local table version
     printf 'Driver and devices\n'
     if ! command -v npu-smi >/dev/null; then
-        wrong "there is no npu-smi: install the Ascend driver $DRIVER, or add its folder to PATH"
+        wrong "npu-smi was not found: install the Ascend driver $DRIVER, or add its folder to PATH"
         return
     fi
     if ! table="$(npu-smi info 2>&1)"; then
@@ -143,12 +143,12 @@ check_driver() {
     if [[ "${version^^}" == "$DRIVER" ]]; then
         good "driver $version"
     else
-        note "driver ${version:-of unknown version}; $DRIVER belongs to MindSpore $MINDSPORE"
+        note "driver ${version:-of unknown version}; MindSpore $MINDSPORE requires $DRIVER"
     fi
     check_devices "$table"
 }
 
-# check_devices TABLE: of npu-smi info: a row with name and health, then one with the memory, for each device.
+# check_devices TABLE: the output of npu-smi info, with a row of name and health and a row of memory for each device.
 check_devices() {
     local devices number name health used total count=0
     devices="$(awk -F'|' '
@@ -162,14 +162,14 @@ check_devices() {
         if [[ -z "$number" ]]; then continue; fi
         count=$((count + 1))
         if [[ "$health" != OK ]]; then
-            wrong "device $number ($name) says $health: see npu-smi info -t health -i $number"
+            wrong "device $number ($name) reports $health: see npu-smi info -t health -i $number"
         elif ((total > 0 && (total - used) * 100 < total * PERCENT_FREE)); then
-            wrong "device $number ($name) has $((total - used)) of $total MB free: another process is on it"
+            wrong "device $number ($name) has $((total - used)) of $total MB free: another process uses it"
         else
             good "device $number ($name): $((total - used)) of $total MB free"
         fi
     done <<<"$devices"
-    if ((count < WORKERS)); then wrong "$count devices, $WORKERS wanted: lower --workers"; fi
+    if ((count < WORKERS)); then wrong "$count devices, $WORKERS requested: lower --workers"; fi
 }
 
 check_cann() {
@@ -179,23 +179,23 @@ check_cann() {
         version="${version:-$(version_in "$file")}"
     done
     if [[ -z "$version" ]]; then
-        wrong "no CANN under $ASCEND_HOME: install CANN $CANN and source its set_env.sh, which sets ASCEND_HOME_PATH"
+        wrong "CANN was not found under $ASCEND_HOME: install CANN $CANN and source its set_env.sh, which sets ASCEND_HOME_PATH"
         return
     elif [[ "${version^^}" == "$CANN"* ]]; then
         good "CANN $version"
     else
-        note "CANN $version; $CANN belongs to MindSpore $MINDSPORE"
+        note "CANN $version; MindSpore $MINDSPORE requires $CANN"
     fi
     if [[ -z "${ASCEND_OPP_PATH:-}" ]]; then wrong "ASCEND_OPP_PATH is not set: source CANN's set_env.sh"; fi
     if compgen -G "$ASCEND_HOME/lib64/libhccl*.so" >/dev/null || compgen -G "$ASCEND_HOME/*/lib64/libhccl*.so" >/dev/null; then
-        good "HCCL's library"
+        good "HCCL library"
     else
-        wrong "no libhccl.so under $ASCEND_HOME: the installation of CANN is not complete"
+        wrong "libhccl.so was not found under $ASCEND_HOME: the installation of CANN is incomplete"
     fi
     if "$PYTHON" -c 'import hccl' 2>/dev/null; then
-        good "HCCL's Python package"
+        good "HCCL Python package"
     else
-        wrong "Python finds no package hccl, which MindSpore asks for: source CANN's set_env.sh, or install its wheel"
+        wrong "the Python package hccl, required by MindSpore, was not found: source set_env.sh of CANN, or install its wheel"
     fi
 }
 
@@ -206,10 +206,10 @@ if [[ "$DEVICE_TARGET" != CPU ]]; then
     check_cann
 fi
 check_computing
-check_room
+check_resources
 matrix
 if ((missing)); then
-    printf '%d things are missing or wrong\n' "$missing"
+    printf '%d requirements are not met\n' "$missing"
     exit 1
 fi
-printf 'nothing that is needed is missing\n'
+printf 'all requirements are met\n'

@@ -1,4 +1,4 @@
-# What the scripts of this folder share: their options, and running or showing a command. Sourced, never run.
+# Shared by the scripts of this folder: options, and running or printing a command. Sourced, never executed.
 # shellcheck shell=bash
 # shellcheck disable=SC2034  # the scripts that source this use what it sets
 
@@ -11,20 +11,20 @@ CONFIG="" OUT="" LOG_DIR="" WORKERS="" NODES=1 NODE_RANK="" MASTER="" PORT=8118 
 CHANGES=() SETS=() EXTRA=() PASSED=()
 RESUME=false TINY=false DRY_RUN=false
 
-# fail SENTENCE: says what the user can mend, and leaves.
+# fail SENTENCE: prints an error that states the remedy, and exits.
 fail() {
     printf '%s: %s\n' "$(basename "$0")" "$*" >&2
     exit 2
 }
 
-# usage: the comment at the head of the script that was called.
+# usage: the comment at the top of the calling script.
 usage() {
     sed -n '2,/^$/s/^# \{0,1\}//p' "$0" | sed 's/^#$//'
     exit 0
 }
 
-# read_options "ACCEPTED OPTIONS" ARGUMENTS...: sets the variables above. CONFIG among them: of a script that trains,
-# which takes a configuration and KEY=VALUE too.
+# read_options "ACCEPTED OPTIONS" ARGUMENTS...: sets the variables above. With CONFIG among them the script also accepts a
+# configuration and KEY=VALUE.
 read_options() {
     local accepted=" $1 --out --dry-run " option
     shift
@@ -33,10 +33,10 @@ read_options() {
         if [[ "$option" == -h || "$option" == --help ]]; then usage; fi
         if [[ "$option" == -o ]]; then option=--out; fi
         if [[ "$option" == -* && "$accepted" != *" $option "* ]]; then
-            fail "there is no option $option here; see $(basename "$0") --help"
+            fail "unknown option $option; see $(basename "$0") --help"
         fi
         if [[ "$option" != -* && "$accepted" != *" CONFIG "* ]]; then
-            fail "$option is not asked for here; see $(basename "$0") --help"
+            fail "unexpected argument $option; see $(basename "$0") --help"
         fi
         case "$option" in
         --resume) RESUME=true && shift && continue ;;
@@ -65,7 +65,7 @@ read_options() {
         esac
         shift 2
     done
-    # eight devices a machine; on a CPU two ranks, as in the tests
+    # eight devices per machine; on a CPU two ranks, as in the tests
     if [[ -z "$WORKERS" ]]; then
         if [[ "$DEVICE_TARGET" == CPU ]]; then WORKERS=2; else WORKERS=8; fi
     fi
@@ -79,7 +79,7 @@ require_number() {
     if ! [[ "$2" =~ ^[0-9]+$ ]] || ((10#$2 < $3)); then fail "$1 must be a number from $3, not '$2'"; fi
 }
 
-# require_bundled NAME: a configuration that travels with the package
+# require_bundled NAME: a configuration in the package
 require_bundled() {
     local problem
     problem="$("$PYTHON" - "$1" <<'PYTHON_CODE'
@@ -97,9 +97,9 @@ PYTHON_CODE
 )" || fail "$problem"
 }
 
-# prepare_training: sets OUT and LOG_DIR where they were not given, and TRAIN, the `mindaam` command.
+# prepare_training: sets OUT and LOG_DIR if they were not given, and TRAIN, the `mindaam` command.
 prepare_training() {
-    if [[ -z "$CONFIG" ]]; then fail "which configuration? give a bundled one by name, as corpus, or a YAML file"; fi
+    if [[ -z "$CONFIG" ]]; then fail "no configuration was given; give the name of a bundled one, such as corpus, or a YAML file"; fi
     if [[ ! -f "$CONFIG" ]]; then require_bundled "$CONFIG"; fi
     if [[ -z "$OUT" ]]; then
         OUT="runs/$(basename "${CONFIG%.*}")"
@@ -112,7 +112,7 @@ prepare_training() {
     TRAIN+=("${PASSED[@]}")
 }
 
-# run COMMAND...: becomes the command, so that signals reach it; with --dry-run, shows it.
+# run COMMAND...: replaces the shell by the command, so that it receives signals; with --dry-run, prints it.
 run() {
     if $DRY_RUN; then
         show "$@"
@@ -121,18 +121,18 @@ run() {
     exec env "DEVICE_TARGET=$DEVICE_TARGET" "${EXTRA[@]}" "$@"
 }
 
-# show COMMAND...: one line that a shell takes back.
+# show COMMAND...: one line that a shell can read back.
 show() {
     printf 'env DEVICE_TARGET=%q' "$DEVICE_TARGET"
     printf ' %q' "${EXTRA[@]}" "$@"
     printf '\n'
 }
 
-# launch OPTIONS... -- COMMAND...: runs a mindaam command on many ranks; with --dry-run, shows msrun's command too.
+# launch OPTIONS... -- COMMAND...: runs a mindaam command on many ranks; with --dry-run, prints the msrun command as well.
 launch() {
     if $DRY_RUN; then
         show "$PYTHON" -m mindaam.training.launch "$@"
-        # on one machine a free port is looked for at the start
+        # on one machine a free port is selected at the start
         printf '# which starts: '
         "$PYTHON" -m mindaam.training.launch --dry-run "$@"
         exit 0

@@ -1,27 +1,27 @@
 #!/usr/bin/env bash
-# Scores a model on data sets, one set a device at a time: each is scored by a process of its own, and they need not
-# talk to each other. A set on its own goes no faster than on one device.
+# Scores a model on datasets, one dataset per device: each is scored by a separate process, without communication. A
+# single dataset is not scored faster than on one device.
 #
 #   eval_8p.sh --data ROOT [--model NAME|PATH] [--split NAME] [--set NAME]... [--workers N] [--out DIR] [--dry-run]
 #
-#   --data ROOT         a folder of packs, gaze folders and data sets, or one pack or gaze folder
-#   --model NAME|PATH   a bundled model, a .safetensors checkpoint or a run's folder (as `mindaam evaluate`)
-#   --split NAME        which split (val)
-#   --set NAME          only this set, again for more (all that ROOT has)
+#   --data ROOT         a folder of packs, gaze folders and datasets, or one pack or gaze folder
+#   --model NAME|PATH   a bundled model, a .safetensors checkpoint or the folder of a run (as in `mindaam evaluate`)
+#   --split NAME        split to score (val)
+#   --set NAME          only this dataset, repeatable (default: all in ROOT)
 #   --workers N         devices (8; with DEVICE_TARGET=CPU 2)
-#   --out DIR           gets SET.json and SET.log (runs/evaluation)
-#   --dry-run           prints the commands and leaves
+#   --out DIR           folder for SET.json and SET.log (runs/evaluation)
+#   --dry-run           print the commands and exit
 #
-# It ends with exit code 1 when a set could not be scored; the others are scored all the same.
+# The exit code is 1 if a dataset could not be scored; the others are still scored.
 
 # shellcheck source=ascend_scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 read_options "--data --model --split --set --workers" "$@"
-if [[ -z "$DATA" ]]; then fail "which data? give --data ROOT"; fi
+if [[ -z "$DATA" ]]; then fail "no data was given; give --data ROOT"; fi
 OUT="${OUT:-runs/evaluation}"
 
-# names of the sets of images and videos that ROOT has in the split, a line each
+# names of the datasets in ROOT that have the split, one per line
 sets_there() {
     "$PYTHON" - "$DATA" "$SPLIT" <<'PYTHON_CODE'
 import sys
@@ -37,7 +37,7 @@ print("\n".join(dict.fromkeys(name for name, _ in named)))
 PYTHON_CODE
 }
 
-# score SLOT: the sets SLOT, SLOT + WORKERS, ... on device SLOT; fails when one of them did.
+# score SLOT: the datasets SLOT, SLOT + WORKERS, ... on device SLOT; fails if one of them failed.
 score() {
     local slot="$1" failed=0 i name
     EXTRA=("ASCEND_RT_VISIBLE_DEVICES=$slot")
@@ -70,7 +70,7 @@ fi
 
 mkdir -p "$OUT"
 jobs_started=()
-set -m # each job has a process group of its own, with the evaluation that it is at
+set -m # each job has its own process group, which includes its evaluation
 trap 'for job in "${jobs_started[@]}"; do kill -- "-$job" 2>/dev/null || true; done; exit 143' INT TERM
 for ((slot = 0; slot < WORKERS && slot < ${#SETS[@]}; slot++)); do
     score "$slot" &

@@ -4,17 +4,17 @@
 #
 #   export_mindir.sh --model NAME|PATH [--out FILE.mindir] [--dry-run]
 #
-#   --model NAME|PATH   a bundled model, a .safetensors checkpoint or a run's folder
-#   --out FILE          what is written (the model's name, .mindir)
-#   --dry-run           prints the command and leaves
+#   --model NAME|PATH   a bundled model, a .safetensors checkpoint or the folder of a run
+#   --out FILE          the file to write (default: name of the model, .mindir)
+#   --dry-run           print the command and exit
 #
-# It calls `mindaam export`, which has more options and says what else it writes: mindaam export --help
+# It calls `mindaam export`, which has more options: mindaam export --help
 
 # shellcheck source=ascend_scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 read_options "--model" "$@"
-if [[ -z "$MODEL" ]]; then fail "which model? give --model NAME or a checkpoint"; fi
+if [[ -z "$MODEL" ]]; then fail "no model was given; give --model NAME or a checkpoint"; fi
 if [[ -z "$OUT" ]]; then
     OUT="$(basename "$MODEL")"
     OUT="${OUT%.safetensors}.mindir"

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Trains for a few steps on one device under MindSpore's profiler, and leaves its traces.
+# Trains for a few steps on one device under MindSpore's profiler and writes its traces.
 #
 #   profile.sh CONFIG [KEY=VALUE...] [--out DIR] [--tiny] [--dry-run]
 #
-#   CONFIG, KEY=VALUE   as `mindaam train` takes them; shorten the run with them (a trace of ten steps says it all, and
-#                       every step adds megabytes): epochs=1 sampling.steps=10
-#   --out DIR           the run's folder (runs/NAME of CONFIG, _profile); the traces are in DIR/profile
-#   --tiny              profiles a smoke run
-#   --dry-run           prints the command and leaves
+#   CONFIG, KEY=VALUE   as in `mindaam train`; use them to shorten the run (ten steps suffice, and every step adds
+#                       megabytes): epochs=1 sampling.steps=10
+#   --out DIR           folder of the run (default: runs/NAME_profile); the traces are in DIR/profile
+#   --tiny              profile a smoke test
+#   --dry-run           print the command and exit
 #
-# Open DIR/profile/*/ASCEND_PROFILER_OUTPUT/trace_view.json with MindStudio Insight or with a Chromium's about:tracing.
-# On a CPU (DEVICE_TARGET=CPU) the trace holds the host's operators only.
+# Open DIR/profile/*/ASCEND_PROFILER_OUTPUT/trace_view.json with MindStudio Insight or Chromium's about:tracing.
+# On a CPU (DEVICE_TARGET=CPU) the trace contains the operators of the host only.
 
 # shellcheck source=ascend_scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"

@@ -3,14 +3,14 @@
 #
 #   train_1p.sh CONFIG [KEY=VALUE...] [--out DIR] [--resume] [--tiny] [--dry-run]
 #
-#   CONFIG, KEY=VALUE   as `mindaam train` takes them
-#   --out DIR           the run's folder (runs/NAME of CONFIG)
-#   --resume            goes on where the run in DIR stopped
-#   --allow-changes, --skip-damaged   as `mindaam train` has them
-#   --tiny              a smoke run
-#   --dry-run           prints the command and leaves
+#   CONFIG, KEY=VALUE   as in `mindaam train`
+#   --out DIR           folder of the run (default: runs/NAME of CONFIG)
+#   --resume            continue the run in DIR
+#   --allow-changes, --skip-damaged   as in `mindaam train`
+#   --tiny              run a smoke test
+#   --dry-run           print the command and exit
 #
-# DEVICE_TARGET=CPU runs it on a CPU; ASCEND_RT_VISIBLE_DEVICES=3 picks the device; PYTHON=... the interpreter.
+# DEVICE_TARGET=CPU runs it on a CPU; ASCEND_RT_VISIBLE_DEVICES=3 selects the device; PYTHON=... the interpreter.
 
 # shellcheck source=ascend_scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"

@@ -1,7 +1,7 @@
-"""MindAAM: a picture and a sentence in, a map of where people look out, on MindSpore.
+"""MindAAM: maps of where people look, from an image or video and a prompt, on MindSpore.
 
-The public face: `create_model`, `list_models`, `Predictor`, `zoo`, `__version__`. Each is fetched at its first use, so
-that a bare import is quick and silent and starts neither MindSpore nor NumPy.
+Public names: `create_model`, `list_models`, `Predictor`, `zoo`, `__version__`. Each is imported at its first use, so
+that `import mindaam` is fast and silent and imports neither MindSpore nor NumPy.
 """
 
 __version__ = "0.1.0"
@@ -16,7 +16,7 @@ __all__ = ["__version__", *_MODULES]
 
 
 def __getattr__(name):
-    """Fetches a public name from its room."""
+    """Imports a public name from its package."""
     from importlib import import_module
 
     if name not in _MODULES:
@@ -28,5 +28,5 @@ def __getattr__(name):
 
 
 def __dir__():
-    """The public names beside what the module holds already."""
+    """The public names in addition to those already imported."""
     return sorted({*globals(), *_MODULES})

@@ -1,6 +1,6 @@
-"""Errors that a user can act on: each message says what is wrong, where, and what to do.
+"""Errors with a message that states the problem, its location and the remedy.
 
-Only these reach the command line as one sentence with exit code 2; anything else is a bug and keeps its traceback.
+The command line prints these as one sentence with exit code 2; any other exception is a bug and keeps its traceback.
 """
 
 import difflib
@@ -13,10 +13,10 @@ _WIDE = re.compile(rf"\S{{{WIDEST + 1},}}")
 
 
 class MindAAMError(Exception):
-    """Base of every error that MindAAM raises on purpose; `str(error)` is one sentence for the user.
+    """Base of every error that MindAAM raises deliberately; `str(error)` is one sentence for the user.
 
-    What a message repeats of a file or a name may be of any length: it is cut in the middle, so that where and what to
-    do stay.
+    Quoted file names and content may have any length: they are shortened in the middle, which keeps location and
+    remedy.
     """
 
     def __init__(self, message=""):
@@ -24,7 +24,7 @@ class MindAAMError(Exception):
 
 
 class InputError(MindAAMError):
-    """An image, video, audio, folder or sentence that cannot be used."""
+    """An image, video, audio file, folder or prompt that cannot be used."""
 
 
 class ConfigError(MindAAMError):
@@ -36,19 +36,19 @@ class CheckpointError(MindAAMError):
 
 
 class OutputError(MindAAMError):
-    """A place that cannot be written to, or two results that would share one file."""
+    """A path that cannot be written to, or two results that would be written to one file."""
 
 
 class TrainingError(MindAAMError):
-    """A run that cannot continue, such as a loss that is no longer finite."""
+    """A run that cannot continue, for example because the loss is not finite."""
 
 
 class Notice(UserWarning):
-    """What a caller should know of and need not mend: a warning of the library, one sentence on the command line."""
+    """A warning that requires no action; one sentence on the command line."""
 
 
 def shortened(message):
-    """A message without the middles of its words of more than WIDEST characters, and of itself beyond LONGEST."""
+    """A message with words of more than WIDEST characters, and itself beyond LONGEST, shortened in the middle."""
     message = _WIDE.sub(lambda word: _cut(word[0], 60, 40), message)
     return message if len(message) <= LONGEST else _cut(message, 220, 150)
 
@@ -58,8 +58,9 @@ def _cut(text, before, after):
 
 
 def unforeseen(name, error):
-    """The InputError for an item of a batch, by its name or path, on which an exception came that nobody foresaw: for
-    where the other items must not be lost by it. It says which exception and where it came from, for a report."""
+    """The InputError for an unexpected exception on one item (its name or path) of a batch whose other items continue.
+
+    Its message contains the exception and its origin, for a bug report."""
     if isinstance(error, MemoryError):
         return InputError(f"{name} does not fit into memory; make it smaller, or free some memory")
     line = traceback.extract_tb(error.__traceback__)[-1:]
@@ -67,18 +68,18 @@ def unforeseen(name, error):
     text = " ".join(str(error).split())[:200]
     detail = f": {text}" if text else ""
     return InputError(
-        f"{name} could not be done, by a fault that MindAAM did not foresee ({type(error).__name__}{where}{detail}); "
+        f"{name} could not be processed because of an internal error ({type(error).__name__}{where}{detail}); "
         "please report it, with the file if possible"
     )
 
 
 def nearest(name, known):
-    """A hint such as ' (did you mean "paper"?)', or '' when nothing in `known` resembles `name`."""
+    """A hint such as ' (did you mean "paper"?)', or '' if nothing in `known` is similar to `name`."""
     close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.4)
     return f' (did you mean "{close[0]}"?)' if close else ""
 
 
 def unknown(kind, name, known):
-    """ConfigError for a `name` that is not one of `known`, naming the nearest and listing them all."""
+    """ConfigError for a `name` that is not one of `known`; it suggests the closest and lists all."""
     known = [str(k) for k in known]
     return ConfigError(f'unknown {kind} "{name}"{nearest(name, known)}; known: {", ".join(sorted(known))}')

@@ -1,8 +1,8 @@
-"""What a compiled graph follows from, as one key: two graphs with the same key are the same graph.
+"""A key for everything that determines a compiled graph: two graphs with the same key are equal.
 
-The key is of MindSpore's version, the device, the package's code, every Cell's class, switches and constants, the
-parameters' names, shapes and types, and the inputs' shapes and types. Values of parameters and of inputs are no part
-of it.
+The key covers the version of MindSpore, the device, the code of this package, the class, switches and constants of
+every Cell, the names, shapes and types of the parameters, and the shapes and types of the inputs. It does not cover
+values of parameters and inputs.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from mindaam.files import file_sha256
 
-# MindSpore's own bookkeeping, before a Cell is compiled and after; of it, only the switches bear on a graph.
+# Attributes of MindSpore's own, before and after compilation; only the switches affect a graph.
 _OF_EVERY_CELL = frozenset(vars(nn.Cell())) | {"current_phase", "sequence_modified"}
 _SWITCHES = (
     "training", "requires_grad", "mixed_precision_type", "has_bprop", "_amp_level", "_has_config_recompute",
@@ -26,13 +26,13 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, np.generic, type(ms
 
 
 class Unknown(Exception):
-    """A Cell holds something that this module cannot describe, so that its graph has no key."""
+    """A Cell has an attribute that this module cannot describe, so its graph has no key."""
 
 
 def graph_key(cell, inputs, how=""):
     """Key of the graph of `cell` for `inputs`, 64 hexadecimal digits. how: "jit" for a graph by `ms.jit`.
 
-    Raises Unknown for a Cell that holds an object of unknown kind.
+    Raises Unknown for a Cell with an attribute of unknown type.
     """
     parts = [ms.__version__, ms.get_context("device_target"), _code(), how, *_cells(cell)]
     parts += [_parameter(parameter) for parameter in cell.get_parameters()]
@@ -40,7 +40,7 @@ def graph_key(cell, inputs, how=""):
 
 
 def signature(value):
-    """What a graph is compiled for, of its inputs: shapes and types of tensors, everything else as it is."""
+    """The part of the inputs that a graph is compiled for: shapes and types of tensors, and all other values."""
     if isinstance(value, ms.Tensor):
         return f"{tuple(value.shape)} {value.dtype}"
     if isinstance(value, (tuple, list)):
@@ -49,23 +49,23 @@ def signature(value):
 
 
 def _cells(top):
-    """A line a Cell: its place, class, switches and what its constructor kept."""
+    """One line per Cell: its path, class, switches and the attributes set by its constructor."""
     for path, cell in top.cells_and_names():
         theirs = type(cell).__module__.startswith("mindspore")
         kept = {
             name: value
             for name, value in vars(cell).items()
-            # MindSpore's layers keep the random values that they began with; no graph reads them
+            # MindSpore's layers keep their initial random values, which no graph reads
             if name not in _OF_EVERY_CELL and name[0] != "_" and not (theirs and "init" in name)
         }
         switches = {name: vars(cell).get(name) for name in _SWITCHES}
-        # of the scope, which is a Cell's path once it was compiled, only this is known before
+        # the scope is the path of a Cell after compilation; only this part exists before
         switches["recompute"] = "recompute" in (vars(cell).get("_scope") or "")
         yield f"{path} {_name(type(cell))} {_described(switches)} {_described(cell.get_flags())} {_described(kept)}"
 
 
 def _described(value):
-    """An attribute's value in words that are the same in every process."""
+    """The value of an attribute as text that is the same in every process."""
     if isinstance(value, _PLAIN):
         return repr(value)
     if isinstance(value, ms.Parameter):
@@ -102,7 +102,7 @@ def _parameter(parameter):
 
 @lru_cache(maxsize=1)
 def _code():
-    """Hash of the package's code: what a Cell's `construct` says is not looked at one by one."""
+    """Hash of the code of the package; the code of each `construct` is not hashed separately."""
     here = Path(__file__).resolve().parent
     files = sorted(here.rglob("*.py"))
     lines = [f"{path.relative_to(here)} {file_sha256(path)}" for path in files]

@@ -1,11 +1,10 @@
-"""Compiled graphs that are kept between processes, each under a key of its own.
+"""Compiled graphs that are stored for later processes, each under its own key.
 
-MindSpore's compile cache numbers graphs in the order in which a process compiles them, and takes the n-th file of its
-folder for the n-th graph, whatever that is: after another model, another size or another order, a process computes with
-a graph that is not its own, and nothing tells. So where that cache is asked for (MS_COMPILER_CACHE_ENABLE=1), the
-package uses it for one graph at a time: in a folder of this process alone, into which the one graph that has the right
-key is linked under the number that MindSpore looks for, and from which a new graph is taken into the user's folder.
-Whatever else a process compiles is compiled again.
+The compile cache of MindSpore numbers graphs in the order of compilation, and loads the n-th file of its folder for the
+n-th graph: after a change of model, size or order, a process silently computes with the wrong graph. If that cache is
+enabled (MS_COMPILER_CACHE_ENABLE=1), this package therefore uses it for one graph at a time: in a folder of this
+process alone, into which the graph with the matching key is linked under the number that MindSpore expects, and from
+which a new graph is moved into the folder of the user. All other graphs are compiled without the cache.
 """
 
 import atexit
@@ -22,19 +21,19 @@ from mindaam.files import replacing
 from mindaam.turns import began, turn
 
 ENABLE, PATH, FORCE = "MS_COMPILER_CACHE_ENABLE", "MS_COMPILER_CACHE_PATH", "MS_DEV_FORCE_USE_COMPILE_CACHE"
-FOLDER = "mindaam_graphs"  # within the user's folder
-GRAPH = "compile_cache_{}.mindir"  # MindSpore's name of the n-th graph
+FOLDER = "mindaam_graphs"  # within the folder of the user
+GRAPH = "compile_cache_{}.mindir"  # MindSpore's file name of the n-th graph
 
-_store = None  # of this process, once one is asked for
+_store = None  # of this process, once enabled
 _compiled = WeakKeyDictionary()  # Cell: the signatures that it was compiled for in this process
 
 
 def keep(folder=None):
-    """Keeps compiled graphs in `folder`, or in that of MS_COMPILER_CACHE_PATH if MS_COMPILER_CACHE_ENABLE is 1.
+    """Stores compiled graphs in `folder`, or in that of MS_COMPILER_CACHE_PATH if MS_COMPILER_CACHE_ENABLE is 1.
 
-    Nothing happens if neither is asked for, or one of them was before. MindSpore's own cache is off afterwards, by
-    whichever way it was switched on. A run of several ranks keeps none: their graphs were never read back in a test.
-    Raises ConfigError when the folder cannot be written.
+    Does nothing if neither is given, or if a folder is in use already. MindSpore's own cache is disabled afterwards. A
+    run of several ranks stores none: loading their graphs is untested. Raises ConfigError if the folder is not
+    writable.
     """
     global _store
     asked = os.environ.pop(ENABLE, None) == "1"
@@ -47,8 +46,8 @@ def keep(folder=None):
 
 @turn()
 def run(cell, *inputs, by=None):
-    """cell(*inputs) in graph mode, its graph a kept one if there is one. by: the function that `ms.jit` made of the
-    Cell's `construct`, which is called in place of the Cell, in either mode."""
+    """cell(*inputs) in graph mode, with a stored graph if one exists. by: the `ms.jit` function of the Cell's
+    `construct`, which is called instead of the Cell, in either mode."""
     keep()
     began()
     call = cell if by is None else by
@@ -69,18 +68,18 @@ def run(cell, *inputs, by=None):
 
 
 def kept():
-    """What keeps this process's graphs: its `folder`, and how many were `found` there and `made`; None without one."""
+    """The store of this process: its `folder`, and how many graphs were `found` there and `made`; None without one."""
     return _store
 
 
 def clear():
-    """Removes this process's own folder of graphs, as its end does; for a process that ends without that."""
+    """Removes the graph folder of this process, as its normal end does; for a process that exits without cleanup."""
     if _store is not None:
         shutil.rmtree(_store.own, ignore_errors=True)
 
 
 def _switch_off():
-    """Ends what `mindspore.set_context(enable_compile_cache=True)` began; graphs are then compiled again."""
+    """Reverts `mindspore.set_context(enable_compile_cache=True)`."""
     mindspore = sys.modules.get("mindspore")
     if mindspore and mindspore.get_context("enable_compile_cache"):
         mindspore.set_context(enable_compile_cache=False)
@@ -93,9 +92,9 @@ def _graph_mode():
 
 
 class _Store:
-    """The user's folder of graphs, and the folder of this process that MindSpore looks into.
+    """The graph folder of the user, and the folder of this process that MindSpore reads.
 
-    `found` counts graphs that were read back, `made` those that were compiled and kept.
+    `found` counts graphs that were loaded, `made` those that were compiled and stored.
     """
 
     def __init__(self, folder):
@@ -106,8 +105,8 @@ class _Store:
                 pass
         except OSError as error:
             raise ConfigError(
-                f"cannot keep compiled graphs in {folder}: {error.strerror or error}; set {PATH} to a folder that can "
-                f"be written, or unset {ENABLE}"
+                f"cannot store compiled graphs in {folder}: {error.strerror or error}; set {PATH} to a writable "
+                f"folder, or unset {ENABLE}"
             ) from error
         self.own = own = tempfile.mkdtemp(prefix="mindaam-graphs-")
         atexit.register(shutil.rmtree, own, ignore_errors=True)
@@ -117,19 +116,20 @@ class _Store:
         self._usable = self._reads_here()
 
     def _reads_here(self):
-        """Whether MindSpore looks into this process's folder: not if it had read another path before."""
+        """Whether MindSpore reads the folder of this process; it does not if it read another path before."""
         from mindspore import Tensor, jit
 
         @jit
         def probe(x):
             return x + 1
 
-        with _cache_on(), suppress(RuntimeError, TypeError, ValueError):  # it may read a graph that is not this one
+        with _cache_on(), suppress(RuntimeError, TypeError, ValueError):  # it may load an unrelated graph
             probe(Tensor([0.0]))
         return self._take(None)
 
     def compiled(self, key, call):
-        """What `call`, which compiles one graph, returns; the graph is the one kept under `key`, or is kept."""
+        """The result of `call`, which compiles one graph; the graph stored under `key` is used, or the new one is
+        stored."""
         kept = self.folder / f"{key}.mindir"
         unwritable = kept.with_suffix(".unwritable")
         if not self._usable or unwritable.exists():
@@ -145,7 +145,7 @@ class _Store:
             self._next += 1
             if "MindIR" not in str(error):
                 raise
-            unwritable.touch()  # MindSpore cannot write every graph, and says so before it runs: not tried again
+            unwritable.touch()  # MindSpore cannot write every graph, and raises before running it: not tried again
             return call()
         if self._take(kept):
             self.made += 1
@@ -155,7 +155,8 @@ class _Store:
         return result
 
     def _take(self, kept):
-        """Empties this process's folder; whether a graph was written there, which goes to `kept` if that is a path."""
+        """Empties the folder of this process; returns whether it had a new graph, which is moved to `kept` if that is a
+        path."""
         written = None
         for path in sorted(self._cache.glob(GRAPH.format("*"))):
             if not path.is_symlink():
@@ -167,14 +168,14 @@ class _Store:
         return written is not None
 
     def _publish(self, path, kept):
-        """Gives a graph its place at once, whole; a full disk costs the next process time and nothing else."""
+        """Moves a graph into the store atomically; on a full disk it is not stored."""
         with suppress(OSError, OutputError), open(path, "rb") as source, replacing(kept) as target:
             shutil.copyfileobj(source, target)
 
 
 @contextmanager
 def _cache_on():
-    """Inside it, MindSpore reads and writes graphs; by their numbers alone, whatever code they were made from."""
+    """A context in which MindSpore reads and writes graphs, identified by their numbers only."""
     before = os.environ.get(FORCE)
     os.environ[ENABLE] = os.environ[FORCE] = "1"
     try:

@@ -1,10 +1,10 @@
-"""The one place that touches MindSpore's global state: device, mode, oneDNN, threads, seed, compile cache."""
+"""The only module that sets the global state of MindSpore: device, mode, oneDNN, threads, seed, compile cache."""
 
 import os
 import warnings
 
 from mindaam import graphs
-from mindaam.environment import mended
+from mindaam.environment import remove_invalid
 from mindaam.errors import ConfigError, Notice, unknown
 
 MODES = ("graph", "pynative")
@@ -13,41 +13,42 @@ RANKS_HERE = "MINDAAM_RANKS_HERE"  # how many ranks the launcher started on this
 
 
 def quieten():
-    """Keeps MindSpore's INFO and WARNING lines, which are of no use to a user, from the terminal; call it before the
-    first import of MindSpore. The environment's GLOG_v, if set, holds.
+    """Suppresses the INFO and WARNING messages of MindSpore on the terminal; call it before the first import of
+    MindSpore. GLOG_v of the environment takes precedence.
 
-    Returns a sentence for each variable that MindSpore could not be imported with, and that was taken out.
+    Returns a message for each removed variable that would have kept MindSpore from starting.
     """
-    reported = mended()
+    removed = remove_invalid()
     os.environ.setdefault("GLOG_v", "3")
-    return reported
+    return removed
 
 
 def take_share_of_cores(environment=os.environ):
-    """Confines this process, when the launcher started it as one of several ranks, to its own share of the cores that
-    it may use; call it before MindSpore's threads start.
+    """Restricts this process, if the launcher started it as one of several ranks, to its own share of the available
+    cores; call it before the threads of MindSpore start.
 
-    Its kernels' threads wait by spinning: ranks that share all cores take them from one another, so that two on two
-    cores do no more than one on one. With fewer cores than ranks nothing is done.
+    The kernel threads wait by spinning: ranks that share all cores slow each other down, and two on two cores are not
+    faster than one on one. With fewer cores than ranks nothing is changed.
     """
-    ranks = int(environment.pop(RANKS_HERE, 1))  # taken once: neither a second call nor a child takes a share of it
-    number = environment.get("DEVICE_ID", "")  # msrun numbers the machine's ranks
+    # removed, so that neither a second call nor a child process divides the share again
+    ranks = int(environment.pop(RANKS_HERE, 1))
+    number = environment.get("DEVICE_ID", "")  # index of the rank on this machine, set by msrun
     if environment.get("MS_ROLE") != "MS_WORKER" or not number.isdecimal():
-        return  # msrun's scheduler only waits
+        return  # the scheduler of msrun only waits
     cores = sorted(os.sched_getaffinity(0))
     if 1 < ranks <= len(cores) and int(number) < len(cores):
         os.sched_setaffinity(0, cores[int(number) :: ranks])
 
 
 def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_cache=None):
-    """Sets MindSpore up; call it before the first operator runs. It may be called again to change mode or seed.
+    """Configures MindSpore; call it before the first operator runs. It may be called again to change mode or seed.
 
     device: "CPU" or "Ascend"; None takes the environment's DEVICE_TARGET, else CPU.
     mode: "graph" compiles whole Cells, "pynative" runs operator by operator.
     seed: integer for MindSpore's and NumPy's global generators, or None to leave them.
     threads: number of kernel threads, or None for MindSpore's own choice.
-    compile_cache: a folder that keeps compiled graphs between processes; None takes what MindSpore's own variables
-    MS_COMPILER_CACHE_ENABLE and MS_COMPILER_CACHE_PATH ask for: see `graphs`.
+    compile_cache: a folder that stores compiled graphs for later processes; None follows MindSpore's own variables
+    MS_COMPILER_CACHE_ENABLE and MS_COMPILER_CACHE_PATH: see `graphs`.
     Raises ConfigError for an unknown device or mode, or a device that this machine does not have, and
     for a folder of compiled graphs that cannot be written.
     """
@@ -56,7 +57,7 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
         raise unknown("device", device, DEVICES)
     if mode not in MODES:
         raise unknown("mode", mode, MODES)
-    # oneDNN's default choice on AVX-512 machines is its reference convolution, 16-90 times slower than the AVX2 one;
+    # oneDNN's default on AVX-512 machines is its reference convolution, 16-90 times slower than the AVX2 one;
     # it reads the variable once, at the first operator, so it must be set before MindSpore computes anything.
     os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
     for line in quieten():
@@ -68,7 +69,7 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
     try:
         ms.set_device(device)
     except (RuntimeError, ValueError) as error:
-        raise ConfigError(f"the device {device} is not available here: {str(error).splitlines()[0]}") from error
+        raise ConfigError(f"the device {device} is not available: {str(error).splitlines()[0]}") from error
     ms.set_context(mode=ms.GRAPH_MODE if mode == "graph" else ms.PYNATIVE_MODE)
     if threads:
         ms.set_context(runtime_num_threads=int(threads))

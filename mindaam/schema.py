@@ -1,4 +1,4 @@
-"""Configuration as validated data: YAML with a `base:` to start from, errors that name the nearest key."""
+"""Configuration as validated data: YAML with a `base:` to start from, errors that suggest the closest key."""
 
 from pathlib import Path
 from typing import Annotated, get_args
@@ -10,22 +10,22 @@ from mindaam.errors import ConfigError, nearest
 from mindaam.files import real
 from mindaam.streams import plain
 
-BASES = 20  # configurations that stand on one another
-SHOWN = 200  # characters of a key that are repeated
+BASES = 20  # length of a chain of base configurations
+SHOWN = 200  # characters of a key that are quoted
 
 
-def _no_truth(value):
+def _no_boolean(value):
     if isinstance(value, bool):
-        raise ValueError("must be a number, and not true or false")
+        raise ValueError("must be a number, not true or false")
     return value
 
 
-# Numbers of configurations: finite, and no larger than anybody can mean, so that nothing overflows or is waited for in
-# vain. What a key allows beyond that is for its schema to say.
-_NUMBER = BeforeValidator(_no_truth)
+# Numbers of configurations: finite and bounded, so that nothing overflows or runs without end. Tighter ranges are set
+# by the schema of a key.
+_NUMBER = BeforeValidator(_no_boolean)
 Count = Annotated[int, _NUMBER, Field(ge=1, le=10**9)]
 CountOrNone = Annotated[int, _NUMBER, Field(ge=0, le=10**9)]
-Few = Annotated[int, _NUMBER, Field(ge=1, le=100_000)]  # epochs, samples a step, frames a clip
+Few = Annotated[int, _NUMBER, Field(ge=1, le=100_000)]  # epochs, samples per step, frames per clip
 Seed = Annotated[int, _NUMBER, Field(ge=0, lt=2**32)]
 Number = Annotated[float, _NUMBER, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
 Positive = Annotated[float, _NUMBER, Field(gt=0, le=1e12, allow_inf_nan=False)]
@@ -44,34 +44,34 @@ class Schema(BaseModel):
 
 
 def read_yaml(path, above=()):
-    """The YAML file as a dict, with the file named by its `base:` (relative to it) filled in underneath.
+    """The YAML file as a dict, merged over the file named by its `base:` (relative to it).
 
-    above: the files that led here. Raises ConfigError when a file is missing, is not YAML (see `yaml_files`), does not
-    hold a mapping with names for keys, or is its own base.
+    above: the files whose base this is. Raises ConfigError if a file is missing, is not YAML (see `yaml_files`), is not
+    a mapping with text keys, or is its own base.
     """
     path = Path(path)
     if real(path) in above:
-        raise ConfigError(f"{path} is its own base; name another file, or leave `base:` out")
+        raise ConfigError(f"{path} is its own base; set another file, or remove `base:`")
     data = mapping(yaml_files.read(path), path)
     base = data.pop("base", None)
     if base is None:
         return data
     if not isinstance(base, str) or not base:
-        raise ConfigError(f"{path}: base must be the name of a file; give one, or leave `base:` out")
+        raise ConfigError(f"{path}: base must be the name of a file; set one, or remove `base:`")
     if len(above) >= BASES:
-        raise ConfigError(f"{path}: more than {BASES} configurations stand on one another; copy some into one")
+        raise ConfigError(f"{path}: more than {BASES} configurations are chained by `base:`; merge some of them")
     return merge(read_yaml(path.parent / base, (*above, real(path))), data)
 
 
 def mapping(data, source):
-    """`data`, which was read from `source`, if it is a mapping with names for keys; otherwise ConfigError."""
+    """`data`, read from `source`, if it is a mapping with text keys; otherwise ConfigError."""
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
-        raise ConfigError(f"{source} must hold a mapping of names to values")
+        raise ConfigError(f"{source} must be a mapping of names to values")
     return data
 
 
 def merge(below, above):
-    """`below` with the values of `above` laid over it, mapping by mapping."""
+    """`below` updated recursively with the values of `above`."""
     merged = dict(below)
     for key, value in above.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
@@ -80,7 +80,7 @@ def merge(below, above):
 
 
 def override(data, assignments):
-    """`data` with `a.b=value` assignments applied; values are read as YAML. Raises ConfigError for other forms."""
+    """`data` with `a.b=value` assignments applied; values are read as YAML. Raises ConfigError for any other form."""
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals or not key:
@@ -95,7 +95,7 @@ def override(data, assignments):
 
 
 def validate(schema, data, source):
-    """`schema(**data)`, or one ConfigError that says what is wrong in `source`, naming the nearest known key."""
+    """`schema(**data)`, or a ConfigError that describes the first problem in `source` and suggests the closest key."""
     try:
         return schema(**data)
     except ValidationError as error:

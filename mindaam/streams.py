@@ -1,28 +1,27 @@
-"""The standard streams of a command: text that is safe to show there, and writing that never ends the work.
+"""The standard streams of a command: text that is safe to print, and writes that never abort the command.
 
-Names of files and texts from files may hold a terminal's escape codes, turn the direction of what follows, or be no
-text at all; a terminal may know fewer letters than a name has. A full disk, a reader that has left or a terminal that
-is closed must not cost what was computed.
+File names and text from files may contain escape codes of a terminal, change the text direction, or be invalid text; a
+terminal may lack some of their characters. A full disk, a closed pipe or a closed terminal must not lose results.
 """
 
 import os
 import re
 import sys
 
-LEFT = 141  # exit code where the reader of a pipe has left: that of a program which SIGPIPE ends
+LEFT = 141  # exit code if the reader of a pipe has closed it: that of a program terminated by SIGPIPE
 FULL = 2
-# Controls, halves of characters (bytes of names that are no UTF-8 among them), line separators, turns of direction.
+# Control characters, surrogates (including bytes of names that are not UTF-8), line separators, direction marks.
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def plain(text):
-    """The text on one line, with every character that a terminal would act on, or cannot show, spelt out: "\\x1b"."""
-    return _HIDDEN.sub(_spelt, str(text))
+    """The text on one line, with every character that a terminal interprets, or cannot show, escaped: "\\x1b"."""
+    return _HIDDEN.sub(_escaped, str(text))
 
 
 def plain_lines(text):
-    """As `plain`, but the text's own lines stay lines."""
+    """Like `plain`, but line breaks are kept."""
     return "\n".join(plain(line) for line in str(text).split("\n"))
 
 
@@ -43,38 +42,39 @@ def print_lines(text):
     print(plain_lines(text))
 
 
-def _spelt(found):
+def _escaped(found):
     code = ord(found[0])
-    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file's name that is no UTF-8
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not UTF-8
         code -= 0xDC00
     return _NAMED.get(found[0]) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
 def guard():
-    """Makes this process's stdout and stderr such that nothing written to them ends a command.
+    """Replaces stdout and stderr of this process by streams whose writes never raise an error.
 
-    Closed ones lead nowhere, rather than into the next file that is opened; letters that a terminal does not have are
-    spelt out; after the first write that fails, all others are skipped. `settle` says so at the end.
+    Closed streams are redirected to the null device, so that they do not write into the next opened file; characters
+    that a terminal lacks are escaped; after the first failed write all others are skipped. `settle` reports it at the
+    end.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            _lead_nowhere(number)
+            _redirect_to_null(number)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, _Guarded):
             continue
         if stream is None:
-            stream = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
+            stream = open(os.devnull, "w")  # noqa: SIM115 - open until the process ends
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, _Guarded(stream))
 
 
 def settle(code):
-    """Writes out what is still to be written; gives the command's exit code, `code` unless that was 0 and stdout could
-    not be written: 2, with a sentence on stderr, or 141 where only the reader of a pipe has left."""
+    """Flushes the streams and returns the exit code: `code`, unless that is 0 and stdout could not be written: then 2,
+    with a message on stderr, or 141 if the reader of a pipe has closed it."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     fault = getattr(sys.stdout, "fault", None)
@@ -83,8 +83,8 @@ def settle(code):
     if isinstance(fault, BrokenPipeError):
         return code or LEFT
     print_message(
-        f"the standard output cannot be written ({fault.strerror or fault}); what it should have shown is lost, files "
-        "that were written are whole"
+        f"standard output could not be written ({fault.strerror or fault}); its text is lost, but files that were "
+        "written are complete"
     )
     sys.stderr.flush()
     return code or FULL
@@ -111,7 +111,7 @@ class _Guarded:
             self.write(line)
 
     def flush(self):
-        """Passes on what was written."""
+        """Flushes the stream."""
         if self.fault is None:
             try:
                 self.stream.flush()
@@ -124,15 +124,15 @@ class _Guarded:
     def _give_up(self, error):
         self.fault = error
         try:
-            _lead_nowhere(self.stream.fileno())  # for what waits in buffers: Python writes it out when it ends
+            _redirect_to_null(self.stream.fileno())  # Python flushes remaining buffers at exit
         except (OSError, ValueError):
-            return  # no file beneath, so nothing waits either
+            return  # no underlying file, hence no buffer
 
 
-def _lead_nowhere(number):
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    if nowhere != number:
-        os.dup2(nowhere, number)
-        os.close(nowhere)
+def _redirect_to_null(number):
+    null = os.open(os.devnull, os.O_RDWR)
+    if null != number:
+        os.dup2(null, number)
+        os.close(null)
     else:
         os.set_inheritable(number, True)

@@ -1,7 +1,7 @@
-"""The one way in which YAML is read: as plain data, within bounds, and with one sentence for whatever is wrong with it.
+"""The only YAML reader: plain data, bounded size, and one sentence for every error.
 
-PyYAML's safe loader runs no code, but it does let ValueError, IndexError, KeyError and RecursionError out for values
-and nestings that are wrong, takes the last of several equal keys, and unfolds aliases of aliases without end.
+PyYAML's safe loader executes no code, but it raises ValueError, IndexError, KeyError and RecursionError for invalid
+values and nesting, uses the last of several equal keys, and expands nested aliases without limit.
 """
 
 import yaml
@@ -9,11 +9,11 @@ import yaml
 from mindaam.errors import ConfigError
 from mindaam.files import read_small
 
-LARGEST = 1_000_000  # bytes of a file; the largest that travels with the package has 53,000
-DEEPEST = 40  # mappings and lists within one another
-NODES = 20_000  # values, those that aliases repeat counted as often as they are repeated
+LARGEST = 1_000_000  # bytes of a file; the largest in the package has 53,000
+DEEPEST = 40  # levels of nested mappings and lists
+NODES = 20_000  # values; those of an alias count each time it is used
 DIGITS = 100  # characters of a number
-WIDEST = 200  # characters of PyYAML's own words that are repeated
+WIDEST = 200  # characters quoted from PyYAML's messages
 
 _TAG = "tag:yaml.org,2002:"
 _KNOWN = [_TAG + name for name in ("null", "bool", "int", "float", "str", "seq", "map")]
@@ -21,7 +21,7 @@ _TEXT = [_TAG + name for name in ("timestamp", "value")]  # plain text here: no 
 
 
 def read(path, what="configuration"):
-    """The content of a YAML file; `what` it is called where it cannot be read. Raises ConfigError."""
+    """The content of a YAML file; `what` names it in error messages. Raises ConfigError."""
     try:
         content = read_small(path, LARGEST)
     except OSError as error:
@@ -30,10 +30,10 @@ def read(path, what="configuration"):
 
 
 def parse(content, source):
-    """The value that YAML text (bytes in UTF-8, or UTF-16 with its mark, or str) holds; None for nothing.
+    """The value of YAML text (bytes in UTF-8, or UTF-16 with byte order mark, or str); None for empty text.
 
-    Mappings, lists, text, numbers, truth values and null; a date is text. Raises ConfigError, which names `source` and
-    the line, for what is no YAML, holds a key twice, something else than those, or more than any configuration does.
+    Mappings, lists, text, numbers, booleans and null; a date is text. Raises ConfigError with `source` and the line for
+    invalid YAML, a repeated key, other types, and content beyond the limits of this module.
     """
     try:
         reader = _Reader(content)
@@ -44,22 +44,22 @@ def parse(content, source):
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}: " if mark else ""
-        reason = " ".join(f"{error.problem or error.context}".split())[:WIDEST]
-        raise ConfigError(f"{source} is not valid YAML: {line}{reason}") from error
+        fault = " ".join(f"{error.problem or error.context}".split())[:WIDEST]
+        raise ConfigError(f"{source} is not valid YAML: {line}{fault}") from error
     except yaml.reader.ReaderError as error:
-        reason = f"character {error.position + 1} is no text in UTF-8; save the file as UTF-8"
-        raise ConfigError(f"{source} is not valid YAML: {reason}") from error
+        fault = f"character {error.position + 1} is not UTF-8; save the file as UTF-8"
+        raise ConfigError(f"{source} is not valid YAML: {fault}") from error
     except (ValueError, OverflowError) as error:  # a number within an escape, or in a %YAML directive
-        raise ConfigError(f"{source} is not valid YAML: a character or a version that there is none of") from error
+        raise ConfigError(f"{source} is not valid YAML: a character code or a version is invalid") from error
 
 
 class _Reader(yaml.SafeLoader):
-    """PyYAML's safe loader within bounds. Sizes are known before anything is made of them."""
+    """PyYAML's safe loader with limits. Sizes are checked before values are constructed."""
 
     def __init__(self, content):
         super().__init__(content)
         self._depth, self._deepest, self._nodes = 0, 0, 0
-        self._measured = {}  # of each finished node: how many are in it, and how deep it is
+        self._measured = {}  # of each finished node: number of nodes in it, and depth
 
     def compose_node(self, parent, index):
         mark, alias = self.peek_event().start_mark, self.check_event(yaml.AliasEvent)
@@ -71,7 +71,7 @@ class _Reader(yaml.SafeLoader):
         node = super().compose_node(parent, index)
         if alias:
             if id(node) not in self._measured:
-                raise _wrong("an alias stands within what it is an alias of", mark)
+                raise _wrong("an alias refers to a value that contains it", mark)
             nodes, height = self._measured[id(node)]
             self._nodes, self._deepest = before + nodes, self._depth + height
             self._require_bounds(mark)
@@ -86,14 +86,14 @@ class _Reader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode):
                 first = seen.setdefault((key.tag, key.value), key)
                 if first is not key:
-                    reason = f"the key {key.value[:WIDEST]} is in line {first.start_mark.line + 1} already"
-                    raise _wrong(reason, key.start_mark)
+                    fault = f"the key {key.value[:WIDEST]} occurs already in line {first.start_mark.line + 1}"
+                    raise _wrong(fault, key.start_mark)
         return node
 
     def compose_scalar_node(self, anchor):
         node = super().compose_scalar_node(anchor)
         if "\0" in node.value or any("\ud800" <= letter <= "\udfff" for letter in node.value):
-            raise _wrong("the text holds a NUL, or half of a character", node.start_mark)
+            raise _wrong("the text contains a NUL or a surrogate", node.start_mark)
         return node
 
     def construct_object(self, node, deep=False):
@@ -102,11 +102,11 @@ class _Reader(yaml.SafeLoader):
         try:
             return super().construct_object(node, deep)
         except (ValueError, IndexError, KeyError, OverflowError) as error:  # "!!int x" and the like
-            raise _wrong(f"there is no {node.tag.removeprefix(_TAG)} of that form", node.start_mark) from error
+            raise _wrong(f"invalid {node.tag.removeprefix(_TAG)}", node.start_mark) from error
 
     def _require_bounds(self, mark):
         if self._deepest > DEEPEST:
-            raise _wrong(f"more than {DEEPEST} mappings and lists within one another", mark)
+            raise _wrong(f"more than {DEEPEST} nested mappings and lists", mark)
         if self._nodes > NODES:
             raise _wrong(f"more than {NODES:,} values", mark)
 
@@ -119,5 +119,5 @@ _Reader.yaml_implicit_resolvers = {
 }
 
 
-def _wrong(reason, mark):
-    return yaml.constructor.ConstructorError(None, None, reason, mark)
+def _wrong(fault, mark):
+    return yaml.constructor.ConstructorError(None, None, fault, mark)

@@ -22,7 +22,7 @@ from mindaam import environment, runtime
 )
 def test_what_cannot_be_obeyed_is_taken_out_and_said(variable, value):
     variables = {variable: value, "HOME": "/home"}
-    told = environment.mended(variables)
+    told = environment.remove_invalid(variables)
     assert variables == {"HOME": "/home"} and len(told) == 1 and variable in told[0] and "ignored" in told[0]
 
 
@@ -30,13 +30,13 @@ def test_what_can_be_obeyed_stays(tmp_path):
     variables = {"GLOG_v": " 2 ", "GLOG_logtostderr": "0", "GLOG_log_dir": str(tmp_path / "new")}
     variables |= {"OMP_NUM_THREADS": "4,2", "logger_maxBytes": "50", "MINDAAM_RANKS_HERE": "2"}
     before = dict(variables)
-    assert environment.mended(variables) == [] and variables == before
+    assert environment.remove_invalid(variables) == [] and variables == before
 
 
 def test_logs_that_cannot_be_written_go_to_the_terminal(tmp_path):
     (tmp_path / "file").write_text("")
     variables = {"GLOG_logtostderr": "0", "GLOG_log_dir": str(tmp_path / "file")}
-    assert len(environment.mended(variables)) == 1 and "GLOG_logtostderr" not in variables
+    assert len(environment.remove_invalid(variables)) == 1 and "GLOG_logtostderr" not in variables
 
 
 def test_it_is_done_before_mindspore_is_set_up(monkeypatch):

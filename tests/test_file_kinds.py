@@ -27,7 +27,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12
         (b'<?xml version="1.0"?><!DOCTYPE html><html>', "web page", "browser"),
         (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "XML", "fetch the file again"),
         (b'{"message": "Not Found"}', "JSON", "fetch the file again"),
-        (json.dumps({"metadata": {}, "weight_map": {"a": "1"}}).encode(), "several files", "holds them all"),
+        (json.dumps({"metadata": {}, "weight_map": {"a": "1"}}).encode(), "several files", "contains all weights"),
         (b"Not Found\n", "text", "fetch the file itself"),
         (("größe " * 400).encode()[: START - 1], "text", "fetch"),
     ],

@@ -34,5 +34,5 @@ def test_what_is_neither_is_one_sentence_that_lists_the_names(tmp_path, monkeypa
     with pytest.raises(ConfigError) as error:
         recipe(name)
     text = str(error.value)
-    assert text.startswith(f"there is no configuration {name}{hint}; give a YAML file, or one of ")
+    assert text.startswith(f"configuration {name} does not exist{hint}; give a YAML file, or one of ")
     assert all(each in text for each in recipes())

@@ -84,7 +84,7 @@ HELP = [sys.executable, "-m", "mindaam.cli.main", "--help"]
 @pytest.mark.parametrize(
     ("shell", "code", "told"),
     [
-        ("{} > /dev/full", 2, "mindaam: the standard output cannot be written (No space left on device)"),
+        ("{} > /dev/full", 2, "mindaam: standard output could not be written (No space left on device)"),
         ("{} >&- 2>&- <&-", 0, ""),
     ],
 )

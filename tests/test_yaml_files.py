@@ -24,31 +24,31 @@ def chain(first, form, length):
 REFUSED = {
     "digits": ("a: 1\nb: " + "9" * 5000, "line 2: a number of more than 100 characters"),
     "hexadecimal": ("a: 0x" + "f" * 5000, "line 1: a number of more than 100 characters"),
-    "no int": ("a: !!int x", "line 1: there is no int of that form"),
-    "empty int": ('a: !!int ""', "there is no int"),
-    "empty float": ('a: !!float ""', "there is no float"),
-    "no bool": ("a: !!bool x", "there is no bool"),
+    "no int": ("a: !!int x", "line 1: invalid int"),
+    "empty int": ('a: !!int ""', "invalid int"),
+    "empty float": ('a: !!float ""', "invalid float"),
+    "no bool": ("a: !!bool x", "invalid bool"),
     "timestamp": ("a: !!timestamp x", "timestamp"),
     "binary": ("a: !!binary '%%'", "binary"),
     "set": ("a: !!set {x}", "set"),
     "object": ("a: !!python/object/apply:os.system [ls]", "os.system"),
-    "deep lists": ("[" * 5000, "within one another"),
-    "deep mappings": ("{a: " * 5000, "within one another"),
+    "deep lists": ("[" * 5000, "nested mappings and lists"),
+    "deep mappings": ("{a: " * 5000, "nested mappings and lists"),
     "deep lines": ("\n".join(" " * i + "a:" for i in range(500)), "line 40: "),
-    "deep aliases": (chain("[x]", "[{0}]", 500), "within one another"),
+    "deep aliases": (chain("[x]", "[{0}]", 500), "nested mappings and lists"),
     "many aliases": (chain("x", NINE, 12), "more than 20,000 values"),
     "many merges": (chain("{x: 1}", "{{<<: " + NINE + "}}", 12), "values"),
-    "a list in itself": ("a: &a [*a]", "within what it is an alias of"),
-    "a mapping in itself": ("&a {b: *a}", "within what it is an alias of"),
-    "twice": ("a: 1\nb:\n  c: 1\n  'c': 2", "line 4: the key c is in line 3 already"),
+    "a list in itself": ("a: &a [*a]", "refers to a value that contains it"),
+    "a mapping in itself": ("&a {b: *a}", "refers to a value that contains it"),
+    "twice": ("a: 1\nb:\n  c: 1\n  'c': 2", "line 4: the key c occurs already in line 3"),
     "tab": ("a:\n\t- b", "line 2: "),
-    "NUL": ("a: \0", "no text in UTF-8"),
+    "NUL": ("a: \0", "is not UTF-8"),
     "NUL as escape": ('a: "\\0"', "a NUL"),
-    "half a character": ('a: "\\ud800"', "half of a character"),
+    "half a character": ('a: "\\ud800"', "a surrogate"),
     "no character": ('a: "\\UFFFFFFFF"', "a character"),
     "version": (f"%YAML {'9' * 5000}.1\n---\na: 1", "a version"),
-    "Latin-1": (b"a: caf\xe9", "no text in UTF-8"),
-    "half UTF-16": ("a: 1".encode("utf-16")[:-1], "no text in UTF-8"),
+    "Latin-1": (b"a: caf\xe9", "is not UTF-8"),
+    "half UTF-16": ("a: 1".encode("utf-16")[:-1], "is not UTF-8"),
     "two documents": ("a: 1\n---\nb: 2", "line 2: "),
     "list as key": ("? [a]\n: 1", "unhashable"),
     "no anchor": ("*x", "undefined alias"),
@@ -108,7 +108,7 @@ def test_bases_end_somewhere(tmp_path):
         (tmp_path / f"{number}.yaml").write_text(f"base: {number + 1}.yaml\na{number}: 1")
     (tmp_path / "40.yaml").write_text("b: 1")
     assert len(read_yaml(tmp_path / "30.yaml")) == 11
-    with pytest.raises(ConfigError, match="stand on one another"):
+    with pytest.raises(ConfigError, match="are chained by"):
         read_yaml(tmp_path / "0.yaml")
 
 

@@ -1,4 +1,4 @@
-"""Many files in one command: what goes wrong with one is said, and the others are done."""
+"""Many files in one command: an error of one is reported, and the others are processed."""
 
 import errno
 from contextlib import contextmanager
@@ -6,16 +6,15 @@ from contextlib import contextmanager
 from mindaam.errors import MindAAMError, OutputError, unforeseen
 from mindaam.streams import print_message
 
-MENDABLE, FAULT = 2, 1
-# A disk that takes no more takes nothing of the next file either; any other OutputError is about one file.
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+CORRECTABLE, INTERNAL = 2, 1
+# A full or read-only disk affects all files; any other OutputError affects one file.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 class Batch:
-    """The exit code of a batch, and the one way in which its items fail.
+    """The exit code of a batch, and the error handling of its items.
 
-    code: 0 as long as nothing went wrong; 2 after something that a user can mend; 1 after an exception that nobody
-    foresaw, as Python itself ends on one.
+    code: 0 without errors; 2 after an error that the user can correct; 1 after an unexpected exception, as in Python.
     """
 
     def __init__(self):
@@ -23,17 +22,17 @@ class Batch:
 
     @contextmanager
     def item(self, name):
-        """Inside it one item is done. What is raised is one line on stderr; only Ctrl-C and a full disk go on up."""
+        """A context for one item. An exception is one line on stderr; only Ctrl-C and a full disk propagate."""
         try:
             yield
         except MindAAMError as error:
-            if isinstance(error, OutputError) and getattr(error.__cause__, "errno", None) in NO_ROOM:
+            if isinstance(error, OutputError) and getattr(error.__cause__, "errno", None) in DISK_FULL:
                 raise
             self.problem(error)
-        except Exception as error:  # whatever it is: it is about one file, and those after it must not be lost
-            self.problem(unforeseen(name, error), MENDABLE if isinstance(error, MemoryError) else FAULT)
+        except Exception as error:  # it concerns one file, and the following ones must not be lost
+            self.problem(unforeseen(name, error), CORRECTABLE if isinstance(error, MemoryError) else INTERNAL)
 
-    def problem(self, text, code=MENDABLE):
-        """Says what went wrong, and counts it; an exception that nobody foresaw outweighs the rest."""
+    def problem(self, text, code=CORRECTABLE):
+        """Reports a problem and updates the exit code; an unexpected exception takes precedence."""
         print_message(text)
-        self.code = FAULT if FAULT in (self.code, code) else code
+        self.code = INTERNAL if INTERNAL in (self.code, code) else code

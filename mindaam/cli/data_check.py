@@ -1,7 +1,7 @@
-"""`mindaam data check`: which data sets lie in a folder, what is missing or damaged, under which licences.
+"""`mindaam data check`: the datasets in a folder, what is missing or damaged, and their licenses.
 
-Exit code 0: everything that was found is complete and usable. 1: something is missing or damaged, or a set that was
-asked for is not there. 2: the command itself cannot be followed, as when there is no such folder.
+Exit code 0: everything found is complete and usable. 1: something is missing or damaged, or a requested dataset was not
+found. 2: the command itself is invalid, for example because the folder does not exist.
 """
 
 import json
@@ -19,23 +19,21 @@ UNSOUND = 1
 
 
 def check(
-    root: Annotated[Path, Argument(metavar="ROOT", help="The folder that holds the data sets' folders.")],
-    sets: Annotated[
-        list[str] | None, Option("--set", metavar="NAME", help="Only this set; may come several times.")
-    ] = None,
-    deep: Annotated[bool, Option("--deep", help="Open and decode every file, not a sample of each set.")] = False,
+    root: Annotated[Path, Argument(metavar="ROOT", help="The folder that contains the datasets.")],
+    sets: Annotated[list[str] | None, Option("--set", metavar="NAME", help="Only this dataset; repeatable.")] = None,
+    deep: Annotated[bool, Option("--deep", help="Open and decode every file, not a subset.")] = False,
     duplicates: Annotated[
-        bool, Option("--duplicates", help="Look for near-duplicate pictures across splits and sets.")
+        bool, Option("--duplicates", help="Find near-duplicate images across splits and datasets.")
     ] = False,
     save: Annotated[
-        Path | None, Option(metavar="DIR", help="Keep report.md, report.json and one picture of each set.")
+        Path | None, Option(metavar="DIR", help="Save report.md, report.json and an image per dataset.")
     ] = None,
 ):
-    """Say which data sets are complete, what is missing or damaged, and under which licence. Nothing is changed."""
+    """Report which datasets are complete, what is missing or damaged, and their licenses. Nothing is modified."""
     from mindaam.data.checks import leaks
     from mindaam.data.checks.checking import examine, to_open
     from mindaam.data.checks.own_checks import examine_own
-    from mindaam.data.datasets.opening import GAZE, PACKED, PUBLISHED, find_data
+    from mindaam.data.datasets.finding import GAZE, PACKED, PUBLISHED, find_data
     from mindaam.evaluation import corpus_report
 
     known = {each.name for kind in (GAZE, PACKED) for each in find_data(root, None, [kind])}
@@ -45,7 +43,7 @@ def check(
     if save:
         prepare_folder(_outside(save, root))
     total = sum(to_open(each, deep) + duplicates * len(each.stimuli) for each in found)
-    with progress(total, "looking") as bars:
+    with progress(total, "checking") as bars:
         examined = {each.record.key: examine(each, deep=deep, progress=bars.step) for each in found}
         compared = leaks.compared(found, bars.step) if duplicates else None
     own = examine_own(root, sets or None, [each.name for each in published], deep=deep)
@@ -59,29 +57,29 @@ def check(
 
 
 def _outside(save, root):
-    """The folder to save in; ConfigError when it lies among the data, in which nothing is ever changed."""
+    """The folder to save in; ConfigError if it is inside the data folder, which is never modified."""
     from mindaam.errors import ConfigError
     from mindaam.files import lies_in
 
     if lies_in(save, root):
-        raise ConfigError(f"{save} lies in {root}, where nothing is ever changed; save the report elsewhere")
+        raise ConfigError(f"{save} is inside {root}, which is never modified; save the report elsewhere")
     return save
 
 
 def _records(sets, known):
-    """The catalogue's Records of the sets asked for, all if none were, in its order; ConfigError for a name that is
-    neither in the catalogue nor among the `known` ones of gaze folders and packs."""
+    """The Records of the requested datasets (default: all) in the order of the catalogue; ConfigError for a name that
+    is neither in the catalogue nor among the `known` gaze folders and packs."""
     from mindaam.data.datasets.catalogue import catalogue
     from mindaam.errors import unknown
 
     for name in sets or ():
         if name not in catalogue() and name not in known:
-            raise unknown("data set", name, [*known, *catalogue()])
+            raise unknown("dataset", name, [*known, *catalogue()])
     return [record for record in catalogue().values() if not sets or record.key in sets]
 
 
 def _in_order(root, records, examined):
-    """The reports of the sets of these Records, those that are not here among them."""
+    """The reports of the datasets of these Records, including those that were not found."""
     from mindaam.data.checks.checking import absent
     from mindaam.data.datasets.published import named_folders
 
@@ -90,7 +88,7 @@ def _in_order(root, records, examined):
 
 
 def _show(report):
-    """The report on stdout: drawn tables on a terminal, Markdown otherwise."""
+    """Prints the report: formatted tables on a terminal, Markdown otherwise."""
     from mindaam.evaluation import corpus_report
 
     if not sys.stdout.isatty():
@@ -119,19 +117,19 @@ def _printable(text):
 
 
 def _keep(save, report, found):
-    """Writes report.json, report.md and a picture a set."""
+    """Writes report.json, report.md and one image per dataset."""
     from mindaam.data import media
     from mindaam.evaluation import corpus_images, corpus_report
 
     texts = {"report.json": json.dumps(report, indent=1) + "\n", "report.md": corpus_report.markdown(report)}
     for name, text in texts.items():
         write_text(save / name, text)
-    with progress(len(found), "drawing") as bars:
+    with progress(len(found), "rendering") as bars:
         for each in found:
             bars.step(each.record.title)
-            picture = corpus_images.sheet(each)
-            if picture is None:
-                print_message(f"no picture of {each.record.title} was drawn: nothing with gaze in it could be read")
+            sheet = corpus_images.sheet(each)
+            if sheet is None:
+                print_message(f"no image of {each.record.title} was saved: none of its gaze data could be read")
             else:
-                media.write_jpeg(save / f"{each.record.key}.jpg", picture)
+                media.write_jpeg(save / f"{each.record.key}.jpg", sheet)
     print_line(f"report: {save}")

@@ -1,4 +1,4 @@
-"""`mindaam data import`: a folder of pictures or films and a table of fixations become a gaze folder."""
+"""`mindaam data import`: converts a folder of images or videos and a table of fixations to a gaze folder."""
 
 import json
 import re
@@ -10,25 +10,25 @@ from typer import Argument, Option
 
 from mindaam.streams import print_line
 
-SHOWN = 5  # names of a list that are said
+SHOWN = 5  # names of a list that are printed
 RECIPE = "corpus"
 
-FOLDER = "Folder of pictures, or of films with any audio files as NAME.wav beside them."
-TABLE = "CSV in UTF-8: a line of column names, a line a fixation."
-COLUMNS = "Which column is which, as image=FILE,x=GazeX, repeated, or as JSON; those with usual names are found."
-CONDITION = "Viewing condition of all fixations (the table's column, or free_viewing)."
-SENTENCE = "Who looks and why; repeat for paraphrases. Of several conditions: NAME=TEXT."
-DEGREE = "Pixels of the pictures that a degree of visual angle has."
-VAL = "Share of the pictures held out as the split val."
+FOLDER = "Folder of images, or of videos, with optional audio files NAME.wav next to them."
+TABLE = "CSV in UTF-8: one row of column names, one row per fixation."
+COLUMNS = "Column names, such as image=FILE,x=GazeX, or JSON; repeatable. Common names are detected."
+CONDITION = "Viewing condition of all fixations (default: the column of the table, or free_viewing)."
+SENTENCE = "The prompt; repeat for paraphrases. For several conditions: NAME=TEXT."
+DEGREE = "Pixels of the images per degree of visual angle."
+VAL = "Share of the images in the split val."
 FRACTIONS = "x and y are 0..1 of the width and height, not pixels."
-ORIGIN = "The corner that x and y count from: top-left, or bottom-left, from which y counts up."
-LINK = "Copy the pictures or films, or make links to them."
+ORIGIN = "Origin of x and y: top-left, or bottom-left with y pointing up."
+LINK = "Create links to the images or videos instead of copies."
 
 
 def import_gaze(
     folder: Annotated[Path, Argument(metavar="FOLDER", help=FOLDER)],
     table: Annotated[Path, Argument(metavar="FIXATIONS.csv", help=TABLE)],
-    out: Annotated[Path, Option("-o", "--out", metavar="NEWFOLDER", help="The gaze folder that is made.")],
+    out: Annotated[Path, Option("-o", "--out", metavar="NEWFOLDER", help="The gaze folder to create.")],
     columns: Annotated[list[str] | None, Option(metavar="ROLE=NAME,...", help=COLUMNS)] = None,
     condition: Annotated[str | None, Option(metavar="NAME", help=CONDITION)] = None,
     sentence: Annotated[list[str] | None, Option(metavar="TEXT", help=SENTENCE)] = None,
@@ -38,7 +38,7 @@ def import_gaze(
     origin: Annotated[str, Option(metavar="CORNER", help=ORIGIN)] = "top-left",
     link: Annotated[bool, Option("--link/--copy", help=LINK)] = False,
 ):
-    """Make a gaze folder of your own pictures or films and a table of fixations."""
+    """Create a gaze folder from your own images or videos and a table of fixations."""
     from mindaam.data.imports.importing import Wanted, import_gaze
 
     named = columns_of(columns or ())
@@ -49,9 +49,9 @@ def import_gaze(
 
 
 def columns_of(texts):
-    """{role: column} of texts, each "role=column,role=column" or a JSON object; ConfigError for another form.
+    """{role: column} from texts, each "role=column,role=column" or a JSON object; ConfigError for any other form.
 
-    A comma belongs to a column's name unless another "role=" follows it.
+    A comma is part of a column name unless another "role=" follows.
     """
     from mindaam.errors import ConfigError
 
@@ -70,7 +70,7 @@ def _of_json(text):
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f'--columns is no JSON ({error}); write --columns \'{{"x": "gaze x"}}\'') from error
+        raise ConfigError(f'--columns is not valid JSON ({error}); write --columns \'{{"x": "gaze x"}}\'') from error
     if not all(isinstance(column, str) and role.strip() and column.strip() for role, column in found.items()):
         raise ConfigError('--columns must give each role the name of a column; write --columns \'{"x": "gaze x"}\'')
     return [(role.strip(), column.strip()) for role, column in found.items()]
@@ -82,60 +82,60 @@ def _of_pairs(text):
     for part in filter(None, (part.strip(" ,") for part in re.split(r",(?=\s*\w+\s*=)", text))):
         role, equals, column = (piece.strip() for piece in part.partition("="))
         if not (role and equals and column):
-            raise ConfigError(f'"{part}" does not say which column is which; write --columns image=NAME,x=NAME')
+            raise ConfigError(f'"{part}" is not of the form ROLE=NAME; write --columns image=NAME,x=NAME')
         yield role, column
 
 
 def _read(done, wanted):
-    """Lines that say how the table was understood."""
+    """Lines on the interpretation of the table."""
     yield "columns: " + ", ".join(f"{role} from {column}" for role, column in done.columns.items())
     if wanted.condition and "condition" in done.columns:
-        yield f"the column {done.columns['condition']} was not used: all are {wanted.condition}, as asked"
+        yield f"the column {done.columns['condition']} was not used: --condition {wanted.condition} applies to all rows"
     if done.kind == "films" and not {"duration_ms", "duration_s"} & set(done.columns):
-        yield "no column of durations: each fixation counts for the one frame that is shown at its start"
+        yield "no column of durations: each fixation belongs to the frame shown at its start"
     if wanted.px_per_degree is None:
-        yield "no --px-per-degree: pictures are taken to be 30 degrees wide"
+        yield "no --px-per-degree: images are assumed to be 30 degrees wide"
     yield from done.remarks
 
 
 def _written(done, out):
-    """Lines that say what was written and what was left out."""
-    what = {"images": "picture", "films": "film"}[done.kind]
+    """Lines on what was written and what was skipped."""
+    what = {"images": "image", "films": "video"}[done.kind]
     viewers = {each.row.subject for each in done.fixations} - {""}
     counts = [_count(len(done.stimuli), what), _count(len(done.fixations), "fixation")]
     counts += [_count(len(viewers), "viewer")] if viewers else []
-    counts += [_count(len(done.sounds), "sound file")] if done.sounds else []
+    counts += [_count(len(done.sounds), "audio file")] if done.sounds else []
     yield f"{out}: {', '.join(counts)}"
     for condition, sentence in done.conditions.items():
         yield f'{condition}: "{sentence}"'
     if done.missing:
-        yield f"left out: {_count(done.missing, 'row')} without gaze, where x or y is missing"
+        yield f"skipped: {_count(done.missing, 'row')} without gaze, where x or y is missing"
     if done.unnamed:
-        yield f"left out: {_count(done.unnamed, 'fixation')} without the name of a {what}"
+        yield f"skipped: {_count(done.unnamed, 'fixation')} without the name of a {what}"
     if done.again:
-        yield f"left out: {_count(done.again, 'further sample')} of fixations that the row before has already"
+        yield f"skipped: {_count(done.again, 'further sample')} of the fixation of the previous row"
     if done.untimed:
-        yield f"left out: {_count(done.untimed, 'fixation')} without a start"
+        yield f"skipped: {_count(done.untimed, 'fixation')} without a start"
     if done.outside:
-        yield f"left out: {_count(done.outside, 'fixation')} outside {_its(done.outside, what)}"
+        yield f"skipped: {_count(done.outside, 'fixation')} outside {_its(done.outside, what)}"
     if done.beyond:
-        film = _its(done.beyond, "film")
-        yield f"left out: {_count(done.beyond, 'fixation')} before the first frame of {film} or after the last"
+        video = _its(done.beyond, "video")
+        yield f"skipped: {_count(done.beyond, 'fixation')} before the first frame of {video} or after the last"
     if done.without:
         names = ", ".join(done.without[:SHOWN]) + (", ..." if len(done.without) > SHOWN else "")
-        yield f"left out: {_count(len(done.without), what)} without a fixation: {names}"
+        yield f"skipped: {_count(len(done.without), what)} without a fixation: {names}"
     if done.passed_over:
         yield done.passed_over
     yield "splits: " + ", ".join(f"{split} {len(names)}" for split, names in done.splits.items())
 
 
 def _its(count, what):
-    """The picture or film of so many fixations."""
+    """The image or video of so many fixations."""
     return f"its {what}" if count == 1 else f"their {what}s"
 
 
 def _next(done, out):
-    """Lines that say what may be done with the folder."""
+    """Lines on the next commands for the folder."""
     commands = []
     if "val" in done.splits and done.kind == "images":
         commands.append(f"mindaam evaluate --data {shlex.quote(str(out))}")

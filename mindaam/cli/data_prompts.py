@@ -1,4 +1,4 @@
-"""`mindaam data prompts`: what each data set of the corpus says about who is looking and why."""
+"""`mindaam data prompts`: prints the prompts of each dataset of the corpus."""
 
 import sys
 from typing import Annotated
@@ -7,17 +7,17 @@ from typer import Argument, Option
 
 from mindaam.streams import print_line, print_lines
 
-SETS = "Data sets, such as salicon. All eighteen, if none."
+SETS = "Datasets, such as salicon (default: all eighteen)."
 GRANULARITY = "Only this granularity."
-LEVEL = "Only the data sets whose attention is of this level."
-ALL = "Show paraphrases and the held-out sentence as well."
+LEVEL = "Only datasets of this level of attention."
+ALL = "Show paraphrases and the held-out prompt as well."
 MARK = "*"
-LEGEND = f"{MARK} what the level is mostly about. wrong: another set's sentence, for the condition swap."
+LEGEND = f"{MARK} main aspects of the level. wrong: the prompt of another dataset, for the condition swap."
 LABEL = 11  # columns for the name of a line
 DASH = f"{'-':>{LABEL - 2}}"  # the label of a paraphrase
-WIDEST = 110  # columns that are still pleasant to read
-BEGINNINGS = ("G1", "G2", "G3", "G4", "wrong")  # labels that a terminal shows an empty line before
-MEDIA = {"image": "pictures", "video": "films", "audio_video": "films with sound"}
+WIDEST = 110  # columns of text
+BEGINNINGS = ("G1", "G2", "G3", "G4", "wrong")  # labels after an empty line on a terminal
+MEDIA = {"image": "images", "video": "videos", "audio_video": "videos with audio"}
 
 
 def prompts(
@@ -27,7 +27,7 @@ def prompts(
     everything: Annotated[bool, Option("--all", help=ALL)] = False,
     as_json: Annotated[bool, Option("--json", help="Print everything as JSON.")] = False,
 ):
-    """Show the sentences that data sets are trained on and scored with."""
+    """Print the prompts for training on and evaluating datasets."""
     keys = _chosen(sets, level)
     granularities = _granularities(granularity)
     if as_json:
@@ -40,7 +40,7 @@ def prompts(
 
 
 def _chosen(sets, level):
-    """Keys of the data sets asked for, each once; ConfigError for an unknown one, or when none is left."""
+    """Keys of the requested datasets, without repetition; ConfigError for an unknown one, or if none remains."""
     from mindaam.data.prompts import corpus
     from mindaam.errors import ConfigError, unknown
 
@@ -48,12 +48,12 @@ def _chosen(sets, level):
         raise unknown("level", level, corpus.LEVELS)
     keys = [key for key in dict.fromkeys(sets or corpus.sets()) if corpus.level(key) == level or level is None]
     if not keys:
-        raise ConfigError(f"none of {', '.join(sets)} is of level {level}; leave out the names or --level")
+        raise ConfigError(f"none of {', '.join(sets)} has the level {level}; remove the names or --level")
     return keys
 
 
 def _granularities(name):
-    """The one granularity asked for, or all; ConfigError for an unknown one."""
+    """The requested granularity, or all; ConfigError for an unknown one."""
     from mindaam.data.prompts import corpus
     from mindaam.errors import unknown
 
@@ -65,7 +65,7 @@ def _granularities(name):
 
 
 def _described(key, granularities):
-    """All about a data set, for JSON."""
+    """All details of a dataset, for JSON."""
     from mindaam.data.prompts import corpus
 
     other, reason = corpus.mismatched_set(key)
@@ -90,7 +90,7 @@ def _described(key, granularities):
 
 
 def _title(key):
-    """(name, what it is) of a data set."""
+    """(name, description) of a dataset."""
     from mindaam.data.prompts import corpus
 
     paradigm = corpus.paradigm(key).replace("_", " ").replace("task driven", "task-driven")
@@ -98,7 +98,7 @@ def _title(key):
 
 
 def _lines(key, granularities, everything):
-    """(label, text, style) of every line about a data set; style is for a terminal."""
+    """(label, text, style) of every line on a dataset; style is for a terminal."""
     from mindaam.data.prompts import corpus
 
     strong = corpus.emphasis(key)
@@ -119,7 +119,7 @@ def _lines(key, granularities, everything):
 
 
 def _plain(blocks):
-    """Prints data sets one text a line, nothing cut or wrapped, for a pipe."""
+    """Prints datasets with one text per line, neither truncated nor wrapped, for a pipe."""
     for (name, about), lines in blocks:
         print_line(f"{name}: {about}")
         for label, text, _ in lines:
@@ -129,7 +129,7 @@ def _plain(blocks):
 
 
 def _on_terminal(blocks):
-    """Prints data sets with texts wrapped beside their labels."""
+    """Prints datasets with texts wrapped next to their labels."""
     from rich.console import Console
     from rich.padding import Padding
     from rich.table import Table

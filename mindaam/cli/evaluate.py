@@ -1,4 +1,4 @@
-"""`mindaam evaluate`: a model against recorded gaze, with the right sentence and with wrong ones."""
+"""`mindaam evaluate`: scores a model on recorded gaze, with the matching prompt and with others."""
 
 import json
 import os
@@ -13,24 +13,24 @@ from mindaam.cli.terminal import progress
 from mindaam.files import prepare_folder, write_text
 from mindaam.streams import print_line, print_lines, print_message
 
-MODEL = "A model, its .safetensors checkpoint, or a run's folder."
+MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run."
 REPORTS = (".md", ".json")
 
 
 def evaluate(
-    data: Annotated[Path, Option(metavar="ROOT", help="A gaze folder or pack, or a folder of them and of data sets.")],
+    data: Annotated[Path, Option(metavar="ROOT", help="A gaze folder or pack, or a folder of those and of datasets.")],
     model: Annotated[str | None, Option(metavar="NAME|PATH", help=MODEL)] = None,
-    split: Annotated[str, Option(metavar="NAME", help="Split that is scored.")] = "val",
-    sets: Annotated[list[str] | None, Option("--set", metavar="NAME", help="Only this set (again for more).")] = None,
-    skip_damaged: Annotated[bool, Option("--skip-damaged", help="Leave out what is damaged.")] = False,
-    save: Annotated[Path | None, Option(metavar="FILE", help="Keep the table as .md, or all rows as .json.")] = None,
+    split: Annotated[str, Option(metavar="NAME", help="Split to score.")] = "val",
+    sets: Annotated[list[str] | None, Option("--set", metavar="NAME", help="Only this dataset; repeatable.")] = None,
+    skip_damaged: Annotated[bool, Option("--skip-damaged", help="Skip damaged files.")] = False,
+    save: Annotated[Path | None, Option(metavar="FILE", help="Save the table as .md, or all rows as .json.")] = None,
 ):
-    """Score a model on images and videos with gaze: CC, SIM, KLD, NSS, AUC under right, wrong and other sentences."""
+    """Score a model on images and videos with gaze data: CC, SIM, KLD, NSS, AUC for matching and other prompts."""
     from mindaam import runtime
     from mindaam.errors import ConfigError
 
     if save and save.suffix not in REPORTS:
-        raise ConfigError(f"{save}: a report is saved as {' or '.join(REPORTS)}; name the file so")
+        raise ConfigError(f"{save}: the suffix of a report must be {' or '.join(REPORTS)}; change it")
     if model is not None:
         from mindaam.zoo.model_files import checkpoint_of
 
@@ -52,25 +52,25 @@ def evaluate(
 
 
 def _readers(root, split, sets, skip_damaged):
-    """The readers of images and videos in a split at or under `root`; InputError for none."""
+    """The readers of images and videos of a split in `root`; InputError if there are none."""
     from mindaam.data.datasets.opening import open_named
     from mindaam.errors import InputError
 
-    found = {}  # by the name under which the report has them
+    found = {}  # by their name in the report
     for name, reader in open_named(root, sets, [split], skip_damaged=skip_damaged, report=print_message):
         if reader.name in found:
             raise InputError(
-                f"{found[reader.name].root} and {reader.root} are both called {reader.name} in their meta.json; "
-                f"score them one at a time, with --set {name}"
+                f"{found[reader.name].root} and {reader.root} have the same name {reader.name} in their meta.json; "
+                f"score them one by one with --set {name}"
             )
         found[reader.name] = reader
     return list(found.values())
 
 
 def _evaluate(folders, model, batch):
-    """The report of `evaluation.gaze.evaluate_model`, one backbone pass an image or frame; videos after images.
+    """The report of `evaluation.gaze.evaluate_model`, one backbone pass per image or frame; videos after images.
 
-    batch: the Batch that leaves out what cannot be scored, or None to end on it.
+    batch: the Batch that skips items that cannot be scored, or None to stop at the first.
     """
     from mindaam.data.packs.fitting import require_fit
     from mindaam.evaluation import gaze
@@ -84,11 +84,11 @@ def _evaluate(folders, model, batch):
     def predict_many(image, sentences):
         return [prediction.map for prediction in next(predictor.predict_many([image], sentences))]
 
-    def shown(pictures):
-        with progress(len(pictures), "evaluating") as bars:
-            for picture in pictures:
-                bars.step(picture[0])
-                yield picture
+    def shown(items):
+        with progress(len(items), "evaluating") as bars:
+            for item in items:
+                bars.step(item[0])
+                yield item
 
     videos = [reader for reader in folders if reader.is_video]
     images = [reader for reader in folders if reader not in videos]
@@ -105,7 +105,7 @@ def _evaluate(folders, model, batch):
 
 
 def _add_videos(report, readers, predictor, prompting, shown, batch):
-    """Adds the scores of videos to a report; sets that are trained on with their audio are scored with it."""
+    """Adds the scores of videos to a report; datasets that are trained with audio are scored with audio."""
     from types import SimpleNamespace
 
     from mindaam.evaluation import gaze
@@ -124,7 +124,7 @@ def _add_videos(report, readers, predictor, prompting, shown, batch):
 
 
 def _prompting(model):
-    """The Prompting that a checkpoint's model was trained with; a bundled model's sentences are the readers' own."""
+    """The Prompting that a checkpoint was trained with; bundled models use the prompts of the readers."""
     from mindaam.data.prompts.prompting import Prompting
     from mindaam.training.prompting import checkpoint_prompting
 
@@ -132,5 +132,5 @@ def _prompting(model):
 
 
 def _write_report(path, report, table):
-    """The report as JSON or as its table, whole or not at all; OutputError when that is impossible."""
+    """Writes the report as JSON or as its table, completely or not at all; OutputError if that fails."""
     write_text(path, table if path.suffix == ".md" else json.dumps(report, indent=1) + "\n")

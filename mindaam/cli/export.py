@@ -1,4 +1,4 @@
-"""`mindaam export`: a model in, its graph as MindIR out, with a description for programs that do not have MindAAM."""
+"""`mindaam export`: writes a model as a MindIR graph, with a description for programs without MindAAM."""
 
 import re
 from pathlib import Path
@@ -9,18 +9,18 @@ from typer import Argument, Option
 from mindaam.cli.terminal import progress
 from mindaam.streams import print_line
 
-MODEL = "A model, its .safetensors checkpoint, or a run's folder."
-OUT = "The graph; its description, FILE.json, comes beside it."
-SIZE = "Height and width of the pictures, multiples of the patch; the model's own by default."
-FRAMES = "Not for pictures: for a window of so many frames of a film, without sound."
-SENTENCE = "A sentence whose embedding the description carries; may be repeated. By default people look freely."
+MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run."
+OUT = "The graph; its description is written to FILE.json."
+SIZE = "Height and width of the input, multiples of the patch size (default: those of the model)."
+FRAMES = "Export for windows of T frames of a video, without audio, instead of images."
+SENTENCE = "A prompt whose embedding is stored in the description; repeatable (default: free viewing)."
 
 
 def export(
     model: Annotated[str, Argument(metavar="MODEL", help=MODEL)],
     out: Annotated[Path, Option("-o", "--out", metavar="FILE.mindir", help=OUT)],
     size: Annotated[str | None, Option(metavar="HxW", help=SIZE)] = None,
-    batch: Annotated[int, Option(metavar="B", help="Pictures at once.")] = 1,
+    batch: Annotated[int, Option(metavar="B", help="Batch size.")] = 1,
     frames: Annotated[int | None, Option(metavar="T", help=FRAMES)] = None,
     sentence: Annotated[list[str] | None, Option(metavar="TEXT", help=SENTENCE)] = None,
 ):
@@ -31,19 +31,19 @@ def export(
 
     shape = None if size is None else parse_size(size)
     check_target(out)
-    model = checkpoint_of(model) or model  # once: a run that goes on has another latest one a moment later
-    runtime.configure(mode="graph")  # before anything else imports MindSpore, which would then chatter
+    model = checkpoint_of(model) or model  # resolved once: a run in progress may write a newer one
+    runtime.configure(mode="graph")  # before MindSpore is imported, whose messages it suppresses
     from mindaam.inference.predictor import Predictor, choose_prompt
     from mindaam.zoo.export import export as write
     from mindaam.zoo.weights import model_prompts
 
     own = model_prompts(model)
-    sentences = list(dict.fromkeys(choose_prompt(text, own=own) for text in sentence or [None]))
+    prompts = list(dict.fromkeys(choose_prompt(text, own=own) for text in sentence or [None]))
     with progress(3, "loading the model") as shown:
         shown.step("loading the model")
         predictor = Predictor(model)
-        shown.step("encoding the sentences")
-        embeddings = dict(zip(sentences, predictor.embed(sentences), strict=True))
+        shown.step("encoding the prompts")
+        embeddings = dict(zip(prompts, predictor.embed(prompts), strict=True))
         shown.step("compiling the graph")
         written = write(predictor.model, out, embeddings, size=shape, batch=batch, frames=frames, weights=model)
     print_line(f"written: {', '.join(map(str, written))}")
@@ -55,5 +55,5 @@ def parse_size(text):
 
     found = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
     if found is None:
-        raise ConfigError(f'"{text}" is no size; give height and width in pixels, such as --size 336x448')
+        raise ConfigError(f'"{text}" is not a size; give height and width in pixels, such as --size 336x448')
     return int(found[1]), int(found[2])

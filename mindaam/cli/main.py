@@ -1,7 +1,7 @@
-"""The `mindaam` command: its subcommands, and the one way in which all of them fail.
+"""The `mindaam` command: its subcommands, and their common error handling.
 
-Whatever a user can mend is one sentence on stderr and exit code 2; a bug keeps its traceback. The commands import the
-rooms that they use when they run, so that `mindaam --help` answers at once.
+An error that the user can correct is one sentence on stderr and exit code 2; a bug keeps its traceback. Commands import
+the packages that they use when they run, so that `mindaam --help` is fast.
 """
 
 import os
@@ -20,8 +20,8 @@ from mindaam.errors import ConfigError, MindAAMError
 from mindaam.runtime import quieten
 from mindaam.streams import guard, print_line, print_message, settle
 
-MISUSE = 2  # exit code of everything that a user can mend
-STOPPED = 130  # exit code after Ctrl-C, as shells expect it
+MISUSE = 2  # exit code of errors that the user can correct
+STOPPED = 130  # exit code after Ctrl-C, as in shells
 
 app = typer.Typer(name="mindaam", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 for command in (predict.predict, train.train, evaluate.evaluate, convert.convert, export.export):
@@ -41,14 +41,14 @@ def _version(asked: bool):
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ):
-    """Where people look in a photograph, given a sentence that says who is looking and why."""
+    """Predict where people look in images and videos, given a prompt that describes the viewer and the task."""
 
 
 def run(arguments=None):
-    """Runs the command line `arguments` (None: those of the process) and returns the exit code."""
+    """Runs the command line `arguments` (None: sys.argv) and returns the exit code."""
     try:
         _require_folder()
         with print_notices():
@@ -57,15 +57,16 @@ def run(arguments=None):
         print_message(error)
         return MISUSE
     except MemoryError:
-        print_message("what was asked for does not fit into memory; ask for less at once, or free some memory")
+        print_message("the command ran out of memory; process less at once, or free some memory")
         return MISUSE
-    except (KeyboardInterrupt, typer.Abort):  # older releases of typer; newer ones return the code
+    except (KeyboardInterrupt, typer.Abort):  # older typer versions; newer ones return the code
         code = STOPPED
     except Exception as error:
-        # Typer's usage errors; it brings its own copy of click or uses the installed one, depending on its version.
+        # Usage errors of typer, which includes its own copy of click or uses the installed one, depending on its
+        # version.
         if not hasattr(error, "format_message"):
             raise
-        print_message(error.format_message())  # empty where the help was shown instead
+        print_message(error.format_message())  # empty if the help was printed instead
         return MISUSE
     if code == STOPPED:
         print_message("stopped")
@@ -73,25 +74,25 @@ def run(arguments=None):
 
 
 def _require_folder():
-    """ConfigError where the folder in which the command runs is gone: names lead nowhere then, and MindSpore aborts."""
+    """ConfigError if the working directory no longer exists, where paths cannot be resolved and MindSpore aborts."""
     try:
         os.getcwd()
     except OSError as error:
-        raise ConfigError("the folder in which this runs is gone; change into one that is there") from error
+        raise ConfigError("the working directory no longer exists; change to another one") from error
 
 
 def _stop_as_by_ctrl_c():
-    """Has SIGTERM, and SIGHUP of a terminal that is closed, stop a command as Ctrl-C does: whole files of what was
-    done, and nothing beside them. A SIGHUP that is ignored, as under nohup, stays ignored."""
-    # MindSpore answers Ctrl-C with SIGTERM while it compiles: without this, the process would die on the spot, the
-    # terminal's cursor hidden and an empty output folder left.
+    """Makes SIGTERM, and SIGHUP of a closed terminal, stop a command like Ctrl-C: with complete files of the work done
+    and no temporary files. A SIGHUP that is ignored, as under nohup, stays ignored."""
+    # MindSpore reacts to Ctrl-C with SIGTERM while it compiles: without this, the process would die immediately, with
+    # the cursor of the terminal hidden and an empty output folder.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, _hung_up)
 
 
 def _hung_up(number, frame):
-    signal.signal(number, signal.SIG_IGN)  # the shell and the system may both send one; the second breaks nothing off
+    signal.signal(number, signal.SIG_IGN)  # the shell and the system may both send one; the second is ignored
     signal.default_int_handler(number, frame)
 
 
@@ -103,7 +104,7 @@ def main():
     _stop_as_by_ctrl_c()
     code = settle(run())
     if code == STOPPED:
-        # An import or a compilation of MindSpore that was broken off crashes when the interpreter is taken down.
+        # An interrupted import or compilation of MindSpore crashes when the interpreter exits.
         graphs.clear()
         os._exit(code)
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""`mindaam predict`: from images, videos and a prompt to overlays and maps."""
+"""`mindaam predict`: overlays and maps of images and videos for a prompt."""
 
 import os
 from collections import deque
@@ -14,21 +14,19 @@ from mindaam.files import prepare_folder
 from mindaam.streams import print_line, print_message
 
 KINDS = "Any of: overlay (heat map on the image), map (8-bit gray), npy (density that sums to 1)."
-CONDITION = "A named viewing condition instead of a prompt, or one of the prompts in the model's checkpoint."
-MODEL = "A model name, its .safetensors checkpoint, or a run folder."
-START, END = "Videos: first second.", "Videos: last second."
-EVERY, FPS = "Videos: only every Nth frame.", "Videos: at most this many frames per second."
-AUDIO = "Videos: auto (use the video's audio if the model takes audio), off, or an audio file to use instead."
-TRACK, GATE = "Videos: number of the audio track, from 0.", "Videos: plot the audio gate over time."
+CONDITION = "A built-in viewing condition, or a prompt name of the checkpoint, instead of --prompt."
+MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run."
+START, END = "Videos: start time in seconds.", "Videos: end time in seconds."
+EVERY, FPS = "Videos: every Nth frame only.", "Videos: at most this many frames per second."
+AUDIO = "Videos: auto (use the audio track if the model supports it), off, or an audio file to use instead."
+TRACK, GATE = "Videos: index of the audio track, from 0.", "Videos: plot the audio gate over time."
 
 
 def predict(
     inputs: Annotated[list[Path], Argument(metavar="INPUT", help="Images, videos, or folders of them.")],
-    out: Annotated[
-        Path, Option("-o", "--out", metavar="DIR", help="Folder for the results, created if it does not exist.")
-    ],
+    out: Annotated[Path, Option("-o", "--out", metavar="DIR", help="Output folder; created if it does not exist.")],
     model: Annotated[str | None, Option(metavar="NAME|PATH", help=MODEL)] = None,
-    prompt: Annotated[str | None, Option(metavar="TEXT", help="The viewer and the task, as free text.")] = None,
+    prompt: Annotated[str | None, Option(metavar="TEXT", help="Description of the viewer and the task.")] = None,
     condition: Annotated[str | None, Option(metavar="NAME", help=CONDITION)] = None,
     save: Annotated[str, Option(metavar="KINDS", help=KINDS)] = "overlay,map",
     start: Annotated[float, Option(metavar="SECONDS", help=START)] = 0.0,
@@ -39,7 +37,7 @@ def predict(
     audio_track: Annotated[int, Option(metavar="N", help=TRACK)] = 0,
     plot_gate: Annotated[bool, Option("--plot-gate", help=GATE)] = False,
 ):
-    """Predict where people look in images and videos, for a prompt or, by default, for free viewing."""
+    """Predict where people look in images and videos (default: free viewing)."""
     from mindaam.data.videos.reading import Pick, checked_pick
     from mindaam.inference import results
     from mindaam.inference.audio_choice import checked_request

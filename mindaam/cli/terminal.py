@@ -11,7 +11,7 @@ from mindaam.streams import plain, print_message
 
 @contextmanager
 def print_notices():
-    """Inside it, what the library warns of as a Notice is a sentence like any other, once for each."""
+    """A context in which each Notice of the library is printed once, like other messages."""
     with warnings.catch_warnings():
         usual = warnings.showwarning
 
@@ -27,17 +27,17 @@ def print_notices():
 
 
 class Quiet:
-    """Progress that is not shown."""
+    """Progress that is not displayed."""
 
     def step(self, name):
-        """The turn of the piece of work called `name`."""
+        """Starts the item called `name`."""
 
     def within(self, frames, seconds, length):
-        """In a film: `frames` done, up to its second `seconds` of `length` (None: unknown)."""
+        """Within a video: `frames` done, up to second `seconds` of `length` (None: unknown)."""
 
 
 class Bars:
-    """Progress as a bar of the pieces of work, and below it one for the film that is being done."""
+    """Progress as one bar of the items, and below it one of the current video."""
 
     def __init__(self, bars, total, start):
         self._bars, self._started = bars, False
@@ -45,7 +45,7 @@ class Bars:
         self._total, self._done, self._video, self._since = total, 0, None, 0.0
 
     def step(self, name):
-        """The turn of the piece of work called `name`."""
+        """Starts the item called `name`."""
         self._done += self._started
         self._started = True
         note = f"{self._done}/{self._total}"
@@ -55,7 +55,7 @@ class Bars:
             self._video = None
 
     def within(self, frames, seconds, length):
-        """In a film: `frames` done, up to its second `seconds` of `length` (None: unknown)."""
+        """Within a video: `frames` done, up to second `seconds` of `length` (None: unknown)."""
         if self._video is None:
             self._video, self._since = self._bars.add_task("", total=length, note=""), perf_counter()
             self._first = frames
@@ -67,9 +67,9 @@ class Bars:
 
 @contextmanager
 def progress(total, start):
-    """Progress over `total` pieces of work, on a terminal only; `start` says what happens before the first.
+    """Progress over `total` items, on a terminal only; `start` describes the work before the first.
 
-    Gives Bars, or Quiet where nobody would see them.
+    Yields Bars, or Quiet if stderr is not a terminal.
     """
     if not sys.stderr.isatty():
         yield Quiet()
@@ -77,7 +77,7 @@ def progress(total, start):
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    named = TextColumn("{task.description}", markup=False)  # a name may look like markup
+    named = TextColumn("{task.description}", markup=False)  # a name may contain markup
     columns = named, BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         yield Bars(bars, total, start)
@@ -85,7 +85,7 @@ def progress(total, start):
 
 @contextmanager
 def transfer_line(name):
-    """A line for a file that is coming in, on a terminal only; gives a function of (bytes so far, bytes in all)."""
+    """A progress line of a download, on a terminal only; yields a function of (bytes done, bytes in total)."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return
@@ -103,7 +103,7 @@ def transfer_line(name):
         tasks = []
 
         def report(done, total):
-            if not tasks:  # speed counts from here: what an earlier attempt brought is no speed
+            if not tasks:  # the speed excludes bytes of an earlier attempt
                 tasks.append(bar.add_task(plain(name), total=total, completed=done))
             bar.update(tasks[0], completed=done, total=total)
 

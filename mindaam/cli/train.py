@@ -8,29 +8,27 @@ from typer import Argument, Option
 
 from mindaam.streams import print_line, print_lines, print_message
 
-FINE_TUNING = "finetune"  # the bundled configuration for --from
-CONFIG = "The name of a bundled configuration, as corpus, or a YAML file; not needed with --from."
+FINE_TUNING = "finetune"  # the bundled configuration used with --from
+CONFIG = "A bundled configuration, such as corpus, or a YAML file; optional with --from."
 
 
 def train(
     config: Annotated[str | None, Argument(metavar="CONFIG", help=CONFIG)] = None,
-    overrides: Annotated[list[str] | None, Argument(metavar="KEY=VALUE", help="Changes to CONFIG.")] = None,
-    out: Annotated[Path | None, Option("-o", "--out", metavar="DIR", help="The run's folder (runs/NAME).")] = None,
-    tiny: Annotated[bool, Option("--tiny", help="Shrink everything to a smoke run of two minutes.")] = False,
-    resume: Annotated[bool, Option("--resume", help="Go on exactly where the run in DIR stopped.")] = False,
-    allow_changes: Annotated[bool, Option("--allow-changes", help="Resume under a changed configuration.")] = False,
-    skip_damaged: Annotated[
-        bool, Option("--skip-damaged", help="Of data sets, leave out damaged files, and list them.")
-    ] = False,
+    overrides: Annotated[list[str] | None, Argument(metavar="KEY=VALUE", help="Values that override CONFIG.")] = None,
+    out: Annotated[Path | None, Option("-o", "--out", metavar="DIR", help="Folder of the run (runs/NAME).")] = None,
+    tiny: Annotated[bool, Option("--tiny", help="Reduce everything to a smoke test of two minutes.")] = False,
+    resume: Annotated[bool, Option("--resume", help="Continue the run in DIR, bit for bit.")] = False,
+    allow_changes: Annotated[bool, Option("--allow-changes", help="Resume with a changed configuration.")] = False,
+    skip_damaged: Annotated[bool, Option("--skip-damaged", help="Skip and list damaged files of datasets.")] = False,
     start: Annotated[
-        str | None, Option("--from", metavar="NAME|PATH", help="Fine-tune this model, by finetune or CONFIG.")
+        str | None, Option("--from", metavar="NAME|PATH", help="Fine-tune this model, with finetune or CONFIG.")
     ] = None,
-    data: Annotated[Path | None, Option("--data", metavar="DIR", help="The folder of data, as data_root=DIR.")] = None,
+    data: Annotated[Path | None, Option("--data", metavar="DIR", help="Data folder, same as data_root=DIR.")] = None,
     dry_run: Annotated[
-        bool, Option("--dry-run", help="Show configuration, parameters, memory and operations, and stop.")
+        bool, Option("--dry-run", help="Print configuration, parameters, memory and operations, and exit.")
     ] = False,
 ):
-    """Train a model on gaze folders or on all data sets together, or run an experiment."""
+    """Train a model on gaze folders or on all datasets together, or run an experiment."""
     from mindaam.errors import ConfigError
     from mindaam.schema import read_yaml
 
@@ -41,7 +39,7 @@ def train(
         return
     for asked, flag in ((skip_damaged, "--skip-damaged"), (allow_changes, "--allow-changes")):
         if asked:
-            raise ConfigError(f"{flag} is for configurations with a corpus section, as corpus; leave it out")
+            raise ConfigError(f"{flag} applies to configurations with a corpus section, such as corpus; remove it")
     run = _kind(keys)
     if dry_run:
         print_lines(run.dry_run(config, changes, tiny=tiny))
@@ -55,7 +53,7 @@ def train(
 
 
 def _kind(keys):
-    """The module of the run that a configuration without a corpus section describes."""
+    """The task module of a configuration without a corpus section."""
     if "films" in keys:
         from mindaam.training.tasks import synthetic_videos as run
     elif "clips" in keys:
@@ -66,14 +64,14 @@ def _kind(keys):
 
 
 def _chosen(config, changes, start, data):
-    """The configuration's path and the changes to it: with --from, the recipe of fine-tuning."""
+    """Path of the configuration and the overrides; with --from, the recipe for fine-tuning."""
     from mindaam.errors import ConfigError
     from mindaam.places import recipe, recipes
 
-    if start is not None and config is not None and "=" in config:  # there is no CONFIG: this is a KEY=VALUE
+    if start is not None and config is not None and "=" in config:  # without CONFIG this is a KEY=VALUE
         config, changes = None, [config, *changes]
     if config is None and start is None:
-        raise ConfigError(f"which training? give --from MODEL, a YAML file, or one of {', '.join(recipes())}")
+        raise ConfigError(f"no configuration given; give --from MODEL, a YAML file, or one of {', '.join(recipes())}")
     config = recipe(config or FINE_TUNING)
     if start is not None:
         changes = [f"start={_quoted(start)}", *changes]
@@ -81,12 +79,12 @@ def _chosen(config, changes, start, data):
 
 
 def _quoted(text):
-    """Text as a YAML value, whatever is in it: a folder may be called 2024, or have a "#" in its name."""
+    """Text as a quoted YAML value: the name of a folder may be 2024, or contain "#"."""
     return json.dumps(str(text), ensure_ascii=False)
 
 
 def _on_corpus(config, changes, options, dry_run, **more):
-    """A run on pictures and films, with its report at the end; or what it would be, with `dry_run`."""
+    """A run on images and videos, with a report at the end; with `dry_run`, its description."""
     from mindaam.training import run
 
     if dry_run:
@@ -98,7 +96,7 @@ def _on_corpus(config, changes, options, dry_run, **more):
 
 
 def _report(trained):
-    """Draws report.html, with some held-out pictures; a report that cannot be drawn does not undo a training."""
+    """Writes report.html with some held-out images; if that fails, the training is still complete."""
     from mindaam.errors import MindAAMError
     from mindaam.evaluation.run_report import write_report
     from mindaam.training.tasks.corpus_scores import samples

@@ -1,4 +1,4 @@
-"""`mindaam zoo`: which weights there are, whether they are whole, how to get more, where they lie."""
+"""`mindaam zoo`: lists, verifies, downloads and locates weights."""
 
 import textwrap
 from typing import Annotated
@@ -10,19 +10,19 @@ from mindaam.cli.terminal import transfer_line
 from mindaam.streams import print_line, print_lines, print_message
 
 NAME = "A name from mindaam zoo list."
-HASH = "The SHA-256 that it must have; kept for next time."
-ACCEPT = "Take it without knowing its hash, and keep that for next time."
-URL = "Its https address, where the zoo has none."
-MIRROR = "An https address to try first; may be repeated ($MINDAAM_MIRRORS)."
-OFFLINE = "Use no network ($MINDAAM_OFFLINE)."
+HASH = "Expected SHA-256; recorded for later."
+ACCEPT = "Trust the file without a known hash, and record its hash."
+URL = "An https address, if the zoo has none."
+MIRROR = "An https address to try first; repeatable ($MINDAAM_MIRRORS)."
+OFFLINE = "Do not use the network ($MINDAAM_OFFLINE)."
 WIDTH = 80
 
-zoo_app = Typer(name="zoo", help="List, check and fetch weights.", no_args_is_help=True)
+zoo_app = Typer(name="zoo", help="List, verify and download weights.", no_args_is_help=True)
 
 
 @zoo_app.command("list")
-def list_files(name: Annotated[str | None, Argument(metavar="NAME", help="Show all about this one.")] = None):
-    """Show what there is; with a name, all that is known of it."""
+def list_files(name: Annotated[str | None, Argument(metavar="NAME", help="Show all details of this entry.")] = None):
+    """List all entries, or show the details of one."""
     from mindaam.zoo import listing
 
     if name is None:
@@ -30,18 +30,18 @@ def list_files(name: Annotated[str | None, Argument(metavar="NAME", help="Show a
         return
     for label, text in [("name", name), *listing.card(name)]:
         first = f"{label + ':':10}" if label else " " * 10
-        # addresses, paths and hashes stay in one piece, for copying
+        # addresses, paths and hashes are not broken, for copying
         lines = textwrap.wrap(text, WIDTH - 10, break_long_words=False, break_on_hyphens=False) or [""]
         print_lines(("\n" + " " * 10).join([first + lines[0], *lines[1:]]))
 
 
 @zoo_app.command()
 def verify(
-    names: Annotated[list[str] | None, Argument(metavar="NAME", help=NAME + " All that are here, if none.")] = None,
+    names: Annotated[list[str] | None, Argument(metavar="NAME", help=NAME + " Default: all installed files.")] = None,
     sha256: Annotated[str | None, Option(metavar="HASH", help=HASH)] = None,
     accept: Annotated[bool, Option("--accept", help=ACCEPT)] = False,
 ):
-    """Check files against their hashes, or say which hash is right."""
+    """Verify files against their hashes, or record the hash to trust."""
     from mindaam.errors import ConfigError
     from mindaam.zoo import index
 
@@ -62,7 +62,7 @@ def verify(
             whole += 1
     if not names:
         bad = len(wanted) - whole
-        print_line(f"{good} file{'s are' if good != 1 else ' is'} whole" + (f", {bad} not" if bad else ""))
+        print_line(f"{good} file{'s' if good != 1 else ''} verified" + (f", {bad} failed" if bad else ""))
     raise Exit(batch.code)
 
 
@@ -75,7 +75,7 @@ def fetch(
     mirror: Annotated[list[str] | None, Option(metavar="ADDRESS", help=MIRROR)] = None,
     offline: Annotated[bool, Option("--offline", help=OFFLINE)] = False,
 ):
-    """Fetch a file over https; a broken-off one is continued."""
+    """Download a file over https; an interrupted download is resumed."""
     from mindaam.zoo import fetch as fetching
 
     with transfer_line(name) as report:
@@ -97,14 +97,14 @@ def fetch(
 
 @zoo_app.command()
 def path(name: Annotated[str, Argument(metavar="NAME", help=NAME)]):
-    """Say where a file lies, after checking it."""
+    """Print the path of a file after verification."""
     from mindaam.zoo import index
 
     print_line(index.verified(name))
 
 
 def _table(rows):
-    """Rows of text in columns, the first row as their heads; nothing is cut, so that it can be piped."""
+    """Prints rows of text in columns, the first one as header; nothing is truncated, so that it can be piped."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for number, row in enumerate(rows):
         line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()

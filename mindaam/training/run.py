@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mindaam import runtime
 from mindaam.data.audio.cutting import RATE, cut_of
-from mindaam.data.datasets.opening import NothingHere
+from mindaam.data.datasets.finding import NothingHere
 from mindaam.data.packs.fitting import require_fit
 from mindaam.data.prompts.prompting import check as check_prompting
 from mindaam.data.prompts.prompting import no_prompt

@@ -96,7 +96,7 @@ def test_what_is_saved_is_the_report_twice_and_a_picture_a_set(root, tmp_path, c
 def test_nothing_is_saved_among_the_data(root):
     before = listing(root)
     for place in (root, root / "CAT2000" / "report"):
-        with pytest.raises(ConfigError, match="nothing is ever changed"):
+        with pytest.raises(ConfigError, match="is never modified"):
             run(root, "--save", place)
     assert listing(root) == before
 

@@ -93,7 +93,7 @@ def test_packs_are_checked_trained_on_and_scored_as_what_they_were_made_of(minda
     packs = imported.parent / "packs"
     code, out, err = mindaam("data", "pack", imported, packs, "--set", "one", "--size", SIZE[0])
     assert (code, err) == (0, "") and sorted(each.name for each in packs.iterdir()) == ["one.train", "one.val"]
-    assert f"{packs / 'one.train'}: 4 pictures" in out
+    assert f"{packs / 'one.train'}: 4 images" in out
     code, out, err = mindaam("data", "check", packs)
     assert code == 0 and "| one.train | pack | train 4 | none |" in out
     corpus = trained_on("--data", packs)
@@ -121,25 +121,25 @@ def test_where_a_pack_lies_beside_its_source_training_reads_the_one_and_evaluati
     out = mindaam("data", "check", imported, "--set", "one")[1]
     assert "| one.val | pack | val 1 | none |" in out and "| two |" not in out
     code, _, err = mindaam("data", "pack", imported, imported.parent / "again", "--set", "one")
-    assert code == 2 and "holds no one" in err and not (imported.parent / "again").exists()
+    assert code == 2 and "does not contain one" in err and not (imported.parent / "again").exists()
 
 
 def test_what_cannot_be_packed_is_refused_before_anything_is_written(mindaam, imported, tmp_path):
     packs = tmp_path / "packs"
     for arguments, says in (
-        ([], "where do the packs go? name a folder: mindaam data pack ROOT PACKS"),
-        ([packs, "-o", tmp_path / "other"], "--out is the same as PACKS, so give one of them"),
-        ([imported / "one" / "packs"], "in which nothing is changed; name another place for the packs"),
-        ([packs, "--set", "oen"], 'holds no oen: no pack, gaze folder or data set has that name (did you mean "one"?)'),
+        ([], "no output folder was given; give one: mindaam data pack ROOT PACKS"),
+        ([packs, "-o", tmp_path / "other"], "give either PACKS or --out"),
+        ([imported / "one" / "packs"], "which is never modified; choose another folder for the packs"),
+        ([packs, "--set", "oen"], 'no pack, gaze folder or dataset has that name (did you mean "one"?)'),
     ):
         code, out, err = mindaam("data", "pack", imported, *arguments)
         assert (code, out) == (2, "") and says in err and err.count("\n") == 1
     meta = json.loads((imported / "two" / "meta.json").read_text())
     (imported / "two" / "meta.json").write_text(json.dumps(meta | {"name": "one"}))
     code, _, err = mindaam("data", "pack", imported, packs, "--size", "32")
-    assert code == 2 and "would both be packed as one.train" in err and not packs.exists()
+    assert code == 2 and "would both be written to one.train" in err and not packs.exists()
     code, _, err = mindaam("evaluate", "--data", imported)
-    assert code == 2 and "are both called one in their meta.json" in err
+    assert code == 2 and "have the same name one in their meta.json" in err
     assert scored(mindaam("evaluate", "--data", imported, "--set", "two")[1]) == ["one"]
 
 

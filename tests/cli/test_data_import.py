@@ -38,11 +38,11 @@ def test_it_says_what_was_read_and_written_and_what_comes_next(mindaam, photos, 
     assert (code, err) == (0, "")
     lines = said.splitlines()
     assert lines[0] == "columns: subject from who, image from image, x from x, y from y"
-    assert lines[1] == f"{out}: 2 pictures, 2 fixations, 1 viewer"
+    assert lines[1] == f"{out}: 2 images, 2 fixations, 1 viewer"
     assert lines[2].startswith('free_viewing: "A viewer looks freely')
     assert lines[3:6] == [
-        "left out: 1 fixation outside its picture",
-        "left out: 1 picture without a fixation: c.jpg",
+        "skipped: 1 fixation outside its image",
+        "skipped: 1 image without a fixation: c.jpg",
         "splits: train 1, val 1",
     ]
     assert lines[6] == f"next: mindaam evaluate --data '{out}'"
@@ -91,8 +91,8 @@ def test_what_is_left_out_or_doubtful_is_told_in_a_line_each(mindaam, photos, tm
     code, said, err = mindaam(photos, tmp_path / "gaze.csv", "-o", tmp_path / "mine", "--origin", "top-left")
     assert (code, err) == (0, "")
     assert "\nwarning: 3 of 4 fixations lie at exactly 0, 0" in said
-    assert "\nleft out: 2 rows without gaze, where x or y is missing\n" in said
-    assert "\nleft out: 2 further samples of fixations that the row before has already\n" in said
+    assert "\nskipped: 2 rows without gaze, where x or y is missing\n" in said
+    assert "\nskipped: 2 further samples of the fixation of the previous row\n" in said
 
 
 def test_options_reach_the_folder(mindaam, photos, tmp_path):
@@ -110,7 +110,7 @@ def test_films(mindaam, tmp_path):
         make_clip(tmp_path / "films" / f"{name}.mp4", pictures(5))
     (tmp_path / "gaze.csv").write_text("film,x,y,start\na,1,2,40\nb,1,2,80\n")
     code, said, err = mindaam(tmp_path / "films", tmp_path / "gaze.csv", "-o", tmp_path / "mine")
-    assert (code, err) == (0, "") and "2 films, 2 fixations" in said and "no column of durations" in said
+    assert (code, err) == (0, "") and "2 videos, 2 fixations" in said and "no column of durations" in said
     assert "mindaam evaluate" not in said and "next: mindaam train corpus" in said
 
 
@@ -119,7 +119,7 @@ def test_films(mindaam, tmp_path):
     [
         (["--columns", "image"], "write --columns image=NAME"),
         (["--columns", "image=nothing"], 'no column "nothing"'),
-        (["--columns", '{"image"'], "--columns is no JSON"),
+        (["--columns", '{"image"'], "--columns is not valid JSON"),
         (["--columns", '{"image": 3}'], "--columns must give each role the name of a column"),
         (["--columns", "x=x", "--columns", "x=y"], 'two columns for x, "x" and "y"'),
         (["--columns", "xx=x,y=y"], 'unknown column role "xx"'),

@@ -20,7 +20,7 @@ def run(*arguments):
 def test_nothing_is_written_into_a_data_set(tmp_path, place):
     image_trees.build("osie", "official", tmp_path / "OSIE")
     before = sorted(os.walk(tmp_path))
-    with pytest.raises(OutputError, match="in which nothing is changed"):
+    with pytest.raises(OutputError, match="which is never modified"):
         run(tmp_path, "-o", tmp_path / place, "--size", "32")
     assert sorted(os.walk(tmp_path)) == before
 
@@ -31,12 +31,12 @@ def test_all_that_is_left_out_is_told(tmp_path, capsys):
     gaze.write_bytes(b"")
     assert run(tmp_path / "data", "-o", tmp_path / "packs", "--size", "32", "--skip-damaged") == 0
     told = capsys.readouterr().err
-    assert f"left out cat2000: {gaze.relative_to(tmp_path / 'data/CAT2000')}" in told and "empty (0 bytes)" in told
+    assert f"skipped cat2000: {gaze.relative_to(tmp_path / 'data/CAT2000')}" in told and "empty (0 bytes)" in told
 
 
 @pytest.mark.parametrize(
     ("size", "message"),
-    [("8", "too small"), ("32x8", "too small"), ("big", "is no size"), ("3x3x3", "is no size"), ("-32", "is no size")],
+    [("8", "too small"), ("32x8", "too small"), ("big", "not a size"), ("3x3x3", "not a size"), ("-32", "not a size")],
 )
 def test_a_size_that_cannot_be_is_refused_before_anything_is_read(tmp_path, size, message):
     with pytest.raises(ConfigError, match=message):

@@ -36,7 +36,7 @@ def test_without_names_every_set_is_shown_with_its_parts_and_scored_sentences():
 
 def test_in_a_pipe_each_text_is_one_line():
     lines = run("summe").splitlines()
-    assert lines[0] == "summe: high level, films with sound, task-driven"
+    assert lines[0] == "summe: high level, videos with audio, task-driven"
     assert lines[1:6] == [
         f"  {name:11}{corpus.parts('summe')[name.rstrip('*')]}"
         for name in ("stimulus", "domain", "elements", "task*", "bias*")
@@ -81,7 +81,7 @@ def test_on_a_terminal_texts_are_wrapped_beside_their_labels(monkeypatch, capsys
     data_prompts.prompts(["salicon"], everything=True)
     lines = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()
     assert all(len(line) <= 70 for line in lines)
-    assert lines[0].startswith("salicon") and "low level, pictures, free viewing" in lines[0]
+    assert lines[0].startswith("salicon") and "low level, images, free viewing" in lines[0]
     words = " ".join(" ".join(lines).split())
     for sentence in (corpus.prompt("salicon"), corpus.held_out("salicon", "G4"), corpus.pool("salicon", "G3")[3]):
         assert sentence in words
@@ -90,10 +90,10 @@ def test_on_a_terminal_texts_are_wrapped_beside_their_labels(monkeypatch, capsys
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["osei"], 'unknown data set "osei".*did you mean "osie"'),
+        (["osei"], 'unknown dataset "osei".*did you mean "osie"'),
         (["--granularity", "G5"], 'unknown granularity "G5"'),
         (["--level", "hgih"], 'unknown level "hgih".*did you mean "high"'),
-        (["osie", "--level", "low"], "none of osie is of level low"),
+        (["osie", "--level", "low"], "none of osie has the level low"),
     ],
 )
 def test_what_is_not_there_is_named_in_one_sentence(arguments, message):

@@ -85,13 +85,15 @@ def test_bad_input(mindaam, gaze, arguments, says):
     assert code == 2 and out == "" and err.startswith("mindaam: ") and err.count("\n") == 1 and says in err
 
 
-@pytest.mark.parametrize(("key", "module"), [("sets", "run"), ("films", "film_run"), ("clips", "sounding_object")])
+@pytest.mark.parametrize(
+    ("key", "module"), [("sets", "phases"), ("films", "synthetic_videos"), ("clips", "sounding_object")]
+)
 def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path, key, module):
     """The key `films` trains the temporal blocks, `clips` the sounding-object experiment, others the whole model."""
     calls = []
     fake = SimpleNamespace(train=lambda *args, **options: calls.append((args, options)))
-    monkeypatch.setitem(sys.modules, f"mindaam.training.{module}", fake)
-    monkeypatch.setattr(f"mindaam.training.{module}", fake, raising=False)
+    monkeypatch.setitem(sys.modules, f"mindaam.training.tasks.{module}", fake)
+    monkeypatch.setattr(f"mindaam.training.tasks.{module}", fake, raising=False)
     monkeypatch.setattr("mindaam.evaluation.synthetic_video_scores.report", lambda run: ["CC 0.9"])
     config = tmp_path / "c.yaml"
     config.write_text(f"{key}: {{}}\n")

@@ -120,7 +120,7 @@ def test_what_does_not_fit_into_memory_is_one_sentence(monkeypatch, capsys):
     monkeypatch.setattr("mindaam.inference.results.parse_kinds", fail)
     assert main.run(["predict", "x.jpg", "-o", "out"]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("mindaam: what was asked for does not fit into memory") and said.count("\n") == 1
+    assert said.startswith("mindaam: the command ran out of memory") and said.count("\n") == 1
 
 
 def test_a_folder_that_is_gone_is_one_sentence(tmp_path):
@@ -130,7 +130,7 @@ def test_a_folder_that_is_gone_is_one_sentence(tmp_path):
         ["bash", "-c", f'rmdir "$PWD" && exec "{sys.executable}" -m mindaam.cli.main predict x.jpg -o out'],
         cwd=place, capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-    assert done.returncode == 2 and done.stderr.endswith("is gone; change into one that is there\n")
+    assert done.returncode == 2 and done.stderr.endswith("no longer exists; change to another one\n")
     assert "Traceback" not in done.stderr
 
 

@@ -53,10 +53,10 @@ def test_the_large_ones_have_a_dry_run_too(mindaam, name):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["train"], "which training? give --from MODEL, a YAML file, or one of aam_dinov2_vits14, "),
-        (["train", "corpse"], 'there is no configuration corpse (did you mean "corpus"?); give a YAML file, or one of'),
+        (["train"], "no configuration given; give --from MODEL, a YAML file, or one of aam_dinov2_vits14, "),
+        (["train", "corpse"], 'configuration corpse does not exist (did you mean "corpus"?); give a YAML file'),
         (["train", CORPUS, "epoch=3"], 'unknown key "epoch" (did you mean "epochs"?)'),
-        (["train", "aam_dinov2_vits14", "--skip-damaged"], "--skip-damaged is for configurations with a corpus"),
+        (["train", "aam_dinov2_vits14", "--skip-damaged"], "--skip-damaged applies to configurations with a corpus"),
         (["train", "aam_dinov2_vits14", "--dry-run", "batch=3"], 'unknown key "batch"'),
         (["train", "--from", "aam_dinov2_vits14", "--data", "nowhere"], "nowhere is not a folder"),
         (["train", CORPUS, "--tiny", "--dry-run", "start=nothing.safetensors"], "nothing.safetensors"),

@@ -114,12 +114,12 @@ def test_a_card_says_all_and_cuts_nothing(mindaam, own, name):
 
 def test_verify_checks_what_is_there(mindaam, zoo, own):
     code, out, err = mindaam("verify")
-    assert (code, out, err) == (0, f"d: verified, {zoo / 'd.json'}\n1 file is whole\n", "")
+    assert (code, out, err) == (0, f"d: verified, {zoo / 'd.json'}\n1 file verified\n", "")
     (zoo / "d.json").write_bytes(b"[]")
     (own / "x").parent.mkdir()
     (own / "b.safetensors").write_bytes(WEIGHTS)
     code, out, err = mindaam("verify")
-    assert code == 2 and out == "0 files are whole, 2 not\n" and err.count("\n") == 2
+    assert code == 2 and out == "0 files verified, 2 failed\n" and err.count("\n") == 2
     assert "d.json was changed or damaged" in err and "nobody has vouched" in err
     (zoo / "d.json").unlink()
     assert "is missing; restore it" in mindaam("verify")[2]

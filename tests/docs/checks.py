@@ -56,7 +56,7 @@ def mindaam(words):
         while hasattr(found, "commands"):
             name = words.pop(0) if words else ""
             if name not in found.commands:
-                return f'there is no command "{name}"' if name else None
+                return f'command "{name}" does not exist' if name else None
             found = found.commands[name]
         if words:
             context = found.make_context(found.name, words, parent=context)

@@ -12,12 +12,12 @@ from tests.data.datasets import image_trees, video_trees
 from tests.docs.documents import ROOT
 from tests.training.small import make_gaze
 
-SECONDS = (0, 60, 61)  # at which film.mp4 shows a frame: README.md predicts from its 60th on
+SECONDS = (0, 60, 61)  # at which video.mp4 shows a frame: README.md predicts from its 60th on
 
 
 def make(folder, model):
-    """Writes it: photo.jpg, holiday/, film.mp4, examples/, FOLDER (gaze folders), ROOT (data sets), MYDIR (gaze folders
-    of one's own), my_films (a gaze folder of videos), models that were trained, and links to the checkout's scripts;
+    """Writes photo.jpg, holiday/, video.mp4, examples/, FOLDER (gaze folders), ROOT (datasets), MYDIR (gaze folders
+    of one's own), my_videos (a gaze folder of videos), models that were trained, and links to the checkout's scripts;
     returns the folder. model: the checkpoint that the trained models are copies of."""
     folder.mkdir()
     for name in ("ascend_scripts", "benchmarks"):
@@ -28,7 +28,7 @@ def make(folder, model):
         (folder / name).parent.mkdir(exist_ok=True)
         cv2.imwrite(str(folder / f"{name}.jpg"), picture)
     shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("*.mp4"))
-    make_clip(folder / "film.mp4", pictures(len(SECONDS)), times=SECONDS, options={"bf": "0"})
+    make_clip(folder / "video.mp4", pictures(len(SECONDS)), times=SECONDS, options={"bf": "0"})
     gaze = make_gaze(folder / "FOLDER")
     for copy in (gaze / "eyecrowd", gaze / "scene500", folder / "MYDIR" / "mine"):
         shutil.copytree(gaze / "osie", copy)
@@ -52,4 +52,4 @@ def _videos(folder):
         make_clip(sources / f"{name}.mp4", pictures(20), tone=0.8)
         lines += [f"{name}.mp4,{10 + 4 * number},20,{100 * number},100" for number in range(8)]
     (folder / "videos.csv").write_text("\n".join(lines) + "\n")
-    import_gaze(sources, folder / "videos.csv", folder / "my_films", Wanted(val=0.5))
+    import_gaze(sources, folder / "videos.csv", folder / "my_videos", Wanted(val=0.5))

@@ -41,11 +41,11 @@ def test_commands_within_sentences_exist(document):
     ("words", "problem"),
     [
         ("train corpus --tinny", "No such option"),
-        ("train corpse", "there is no configuration corpse"),
+        ("train corpse", "configuration corpse does not exist"),
         ("train corpus epoch=3", 'unknown key "epoch"'),
         ("train corpus data_root=x --tiny -o y", None),
         ("train --from aam_dinov2_vits14 --data MYDIR", None),
-        ("zoo fetsch wav2clip", 'there is no command "fetsch"'),
+        ("zoo fetsch wav2clip", 'command "fetsch" does not exist'),
         ("zoo fetch wav2clip --accept", None),
         ("evaluate --model x", "Missing option"),
         ("predict", None),

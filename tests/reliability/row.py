@@ -82,7 +82,7 @@ def refusal_fault(message, path, names=None):
     short = message.replace(f"{path.parent}/", "")
     if "\n" in short:
         return "a refusal of several lines"
-    if "did not foresee" in short:  # what a batch says of an exception that fell out of one of its files
+    if "internal error" in short:  # what a batch says of an exception that fell out of one of its files
         return "a refusal that is a fault of ours"
     if len(short) > LONGEST:
         return f"a refusal of {len(short)} characters"

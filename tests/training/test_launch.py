@@ -94,7 +94,7 @@ def test_a_dry_run_prints_the_command_and_starts_nothing(tmp_path, capsys, monke
         ("aam_dinov3_vitl16_paper sampling.clips=4", "sampling.clips: 4 cannot be shared evenly by 8 ranks"),
         ("corpus corpus={salicon:\xa01} sampling.batch_size=12", "batch_size: 12 cannot be shared evenly by 8"),
         ("aam_dinov3_vitl16_paper epocs=3", 'unknown key "epocs"'),
-        ("aam_dinov3", "there is no configuration aam_dinov3"),
+        ("aam_dinov3", "configuration aam_dinov3 does not exist"),
     ],
 )
 def test_what_so_many_ranks_cannot_train_is_said_before_any_starts(tmp_path, capsys, command, said):

@@ -14,7 +14,8 @@ import yaml
 
 from mindaam import runtime
 from mindaam.data.audio.cutting import Cut
-from mindaam.data.datasets.published import find_set, open_found
+from mindaam.data.datasets.opening import open_found
+from mindaam.data.datasets.published import find_set
 from mindaam.data.packs.packing import pack
 from mindaam.data.sampling.plan import SamplerState
 from mindaam.encoders.tables import is_table
@@ -131,11 +132,11 @@ def test_old_data_are_mixed_in_where_they_are(tmp_path, monkeypatch, place, says
     assert Line.said == [f"no old data are mixed in: {says}"]
 
     (tmp_path / "empty").mkdir()
-    for where, why in (("empty", "holds no pack, gaze folder or data set"), ("mine", "are trained on anyway")):
+    for where, why in (("empty", "contains no pack, gaze folder or dataset"), ("mine", "are trained on anyway")):
         monkeypatch.setenv("MINDAAM_GAZE", str(tmp_path / where))
         corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
         assert (list(corpus.train), weights) == (["cat2000"], {}) and why in Line.said.pop()
-    with pytest.raises(InputError, match="holds no pack"):
+    with pytest.raises(InputError, match="contains no pack"):
         open_data(load_corpus_config(FINE_TUNING, [*changes, f"mix.data_root={tmp_path / 'empty'}"]), False, Line())
 
     monkeypatch.setenv("MINDAAM_GAZE", str(old))

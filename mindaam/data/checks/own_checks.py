@@ -3,7 +3,8 @@
 import os
 
 from mindaam.data.checks.probing import damaged
-from mindaam.data.datasets import opening
+from mindaam.data.datasets.finding import base_name, gaze_folders, pack_folders, pack_name
+from mindaam.data.datasets.opening import open_gaze, untimely
 from mindaam.data.datasets.readers.gaze_files import STIMULI, split_lists
 from mindaam.data.datasets.readers.gaze_videos import SOUNDS
 from mindaam.data.datasets.readers.packed import open_packed
@@ -19,8 +20,8 @@ def examine_own(root, names=None, published=(), *, deep=False):
 
     names: of gaze folders and of what was packed, those wanted, None for all. published: names of the data sets that
     are there; where one name stands for several, a note says which is used."""
-    gaze = {opening.base_name(place): place for place in opening.gaze_folders(root)}
-    packs = {place: opening.pack_name(place)[0] or "" for place in opening.pack_folders(root)}
+    gaze = {base_name(place): place for place in gaze_folders(root)}
+    packs = {place: pack_name(place)[0] or "" for place in pack_folders(root)}
     reports = [_gaze_folder(name, place) for name, place in gaze.items() if names is None or name in names]
     for report in reports:
         if report["name"] in published:
@@ -47,7 +48,7 @@ def _gaze_folder(name, place):
         return report | {"problems": [str(error)]}
     for split in splits:
         try:
-            reader = opening.open_gaze(place, split)
+            reader = open_gaze(place, split)
         except InputError as error:
             report["problems"].append(str(error))
             continue
@@ -55,7 +56,7 @@ def _gaze_folder(name, place):
         report["problems"] += damaged({"": reader}).get("", {}).values()
         beside = 0 if reader.is_video else reader.outside
         report["notes"] += [f"{split}: {beside:,} fixations outside their pictures are left out"] * bool(beside)
-        report["notes"] += opening.untimely(split, reader)
+        report["notes"] += untimely(split, reader)
     report["notes"] += _links_out(place)
     return report
 
@@ -71,7 +72,7 @@ def _links_out(place):
 
 
 def _pack(place, deep):
-    report = {"name": opening.base_name(place), "kind": "pack", "folder": str(place), "splits": {}, "ground_truth": "",
+    report = {"name": base_name(place), "kind": "pack", "folder": str(place), "splits": {}, "ground_truth": "",
               "problems": [], "notes": []}  # fmt: skip
     try:
         reader = open_packed(place)

@@ -1,9 +1,9 @@
-"""Which of the eighteen published sets lie under a folder, in which layout, found by looking; and their readers.
+"""Which of the eighteen published datasets are under a folder, and in which layout, by the names of folders and files.
 
-`opening` finds them together with gaze folders and packs; nothing but it and `data check` needs this module.
+`finding` finds them together with gaze folders and packs.
 
-A set's folder is known by its name (`Record.folders`), in the folder given or up to two below it; its layout by the
-files in it. Released layouts that share one folder name the set in their patterns.
+The folder of a dataset has one of its names (`Record.folders`), in the given folder or up to two below it; its layout
+follows from the files in it. Released layouts that share one folder contain the dataset's name in their patterns.
 """
 
 import os
@@ -12,20 +12,22 @@ from typing import NamedTuple
 
 from mindaam.data.datasets.catalogue import catalogue, record
 from mindaam.data.datasets.ground_truth import GroundTruth, chosen_source
-from mindaam.data.datasets.readers import images, video_index, videos
+from mindaam.data.datasets.readers import images, video_index
 from mindaam.data.datasets.readers.gaze_files import META
 from mindaam.data.datasets.tree import Problem, Tree, prefix
-from mindaam.errors import InputError, nearest
-from mindaam.files import first_of, real
+from mindaam.errors import InputError
+from mindaam.files import real
 
 PACK = "pack.json"
-DEPTH = 2  # folders below the one given in which a set's folder is looked for
+DEPTH = 2  # folders below the one given in which a dataset is searched for
 
 
 class FoundSet(NamedTuple):
-    """A data set that lies on this disk: its Record, the Layout it is in, the Tree of its folder, what it holds of all
-    splits (Stimuli or Films), what is wrong with it (Problems), and what its densities would be made of ("fixations" or
-    "maps")."""
+    """A dataset on this disk.
+
+    record, layout: its Record and Layout; tree: the Tree of its folder; stimuli: Stimuli or Videos of all splits;
+    problems: Problems of its files; source: "fixations" or "maps", what its densities would be made of.
+    """
 
     record: object
     layout: object
@@ -40,24 +42,24 @@ class FoundSet(NamedTuple):
         return self.record.modality != "image"
 
     def labelled(self, split):
-        """What it holds of a split, in order, if the split has gaze."""
+        """The stimuli of a split, in order, if the split has gaze data."""
         unlabelled = self.layout.splits.unlabelled
         return [each for each in self.stimuli if each.split == split and each.split not in unlabelled]
 
     def splits(self):
-        """Names of its splits, in order of the stimuli's number."""
+        """Names of its splits, the largest first."""
         names = [each.split for each in self.stimuli if each.split is not None]
         return sorted(set(names), key=lambda name: (-names.count(name), name))
 
 
 def find_sets(root, keys=None):
-    """The data sets under a folder as FoundSets in the catalogue's order. keys: those looked for, None for all.
+    """The datasets in or under a folder as FoundSets in the catalogue's order. keys: those to find, None for all.
 
-    Raises InputError for a folder that is not there, ConfigError for an unknown key.
+    Raises InputError for a folder that does not exist, ConfigError for an unknown key.
     """
     root = Path(root)
     if not os.path.isdir(root):
-        raise InputError(f"{root} is not a folder; give the one that holds the data sets")
+        raise InputError(f"{root} is not a folder; give the folder of the datasets")
     records = list(catalogue().values()) if keys is None else [record(key) for key in keys]
     folders, found = list(_folders(root)), []
     for each in records:
@@ -69,30 +71,27 @@ def find_sets(root, keys=None):
 
 
 def find_set(root, key):
-    """The FoundSet of one data set at or under a folder.
-
-    Raises InputError when it is not there, saying where it was looked for.
-    """
+    """The FoundSet of one dataset in or under a folder. Raises InputError when it does not exist."""
     found = find_sets(root, [key])
     if not found:
         names = ", ".join(record(key).folders[:3])
         raise InputError(
-            f"{root} holds no {record(key).title}: no folder named {names}, up to {DEPTH} deep, has its files; see "
-            f"`mindaam data check {root}`"
+            f"{root} does not contain {record(key).title}: no folder named {names}, up to {DEPTH} deep, has its "
+            f"files; see `mindaam data check {root}`"
         )
     return found[0]
 
 
 def named_folders(root, records):
-    """{key: folders at `root` or up to DEPTH below it that bear the set's name}, whatever they hold; for reports."""
+    """{key: `root` and folders up to DEPTH below it that have the dataset's name}, with any content; for reports."""
     folders = list(_folders(Path(root)))
     return {each.key: [folder for folder in folders if _is_named(folder, each)] for each in records}
 
 
 def found_in(folder, record, *, named=True):
-    """The FoundSet of a record in just this folder, in the layout that fits best; None when no file of it is there.
+    """The FoundSet of a record in this folder alone, in the layout that fits best; None when it has no file of it.
 
-    named: whether the folder bears the set's name, which most layouts ask for.
+    named: whether the folder has the dataset's name, which most layouts require.
     """
     found = []
     for layout in record.layouts:
@@ -100,74 +99,37 @@ def found_in(folder, record, *, named=True):
         places = [prefix(pattern).rstrip("/") for pattern in stimulus_patterns(layout)]
         there = any([tree.listing(place) for place in places])
         if (there and (named or not layout.named)) or (named and tree.problems):
-            each = _indexed(record, layout, tree, chosen_source(GroundTruth(), record, layout))
-            # a broken link in any folder says nothing of a set whose name the folder does not bear
-            telling = each.problems if named else set(each.problems) - set(tree.problems)
-            found += [each] if each.stimuli or telling else []
+            each = indexed(record, layout, tree, chosen_source(GroundTruth(), record, layout))
+            # a broken link is no evidence of a dataset in a folder of another name
+            evident = each.problems if named else set(each.problems) - set(tree.problems)
+            found += [each] if each.stimuli or evident else []
     return _the_one(found) if found else None
 
 
-def _indexed(record, layout, tree, source):
-    """The FoundSet of one layout, perhaps with nothing in it."""
+def indexed(record, layout, tree, source):
+    """The FoundSet of one layout, which may be empty."""
     index = video_index.index if layout.frames or layout.films else images.index
     try:
         return FoundSet(record, layout, tree, *index(tree, layout, source), source)
-    except InputError as error:  # a list of a split, say, that is gone
+    except InputError as error:  # a list of a split, say, no longer exists
         there = any(next(tree.find(pattern), None) for pattern in stimulus_patterns(layout))
         return FoundSet(record, layout, tree, [], [Problem(".", str(error))] if there else [], source)
 
 
-def open_found(found, split, truth=None, *, skip_damaged=False):
-    """The reader of one split of a FoundSet: a ImageSet or VideoSet.
-
-    truth: GroundTruth. skip_damaged: leave out what has problems, rather than refuse. Raises InputError when the split
-    is not there or has no gaze, and when something in the set is damaged. Video files are decoded once to know their
-    frames (`videos.timeline_cache`).
-    """
-    found = made_of(found, truth)
-    stimuli = found.labelled(split)
-    if found.problems and not found.stimuli:  # a list of a split, say, is gone
-        raise InputError(found.problems[0].reason)
-    if not stimuli:
-        hint = nearest(split, found.splits())
-        raise InputError(
-            f"{found.tree.root}: {found.record.title} has no pictures or films with gaze in the split {split}{hint}; "
-            f"it has {', '.join(found.splits()) or 'none'}"
-        )
-    damaged = problems_in(found, split)
-    if damaged and not skip_damaged:
-        reasons = [f"{found.tree.root / each.path}: {each.reason}" for each in damaged]
-        raise InputError(f"{first_of(reasons)}; restore the files, or leave out what is damaged with --skip-damaged")
-    left_out = {problem.stimulus for problem in damaged}
-    stimuli = [each for each in stimuli if each.name not in left_out]
-    if not stimuli:
-        raise InputError(f"{found.tree.root}: nothing of {found.record.title}'s split {split} can be used")
-    reader = videos.VideoSet if found.is_video else images.ImageSet
-    if found.is_video:
-        stimuli = video_index.with_timelines(found.tree, found.layout, stimuli)
-    return reader(found.tree, found.record, found.layout, stimuli, split, truth)
-
-
 def made_of(found, truth=None):
-    """The FoundSet with the Problems that it has where densities are made as the GroundTruth says."""
+    """The FoundSet with the Problems that it has where densities are made as a GroundTruth requires."""
     source = chosen_source(truth or GroundTruth(), found.record, found.layout)
     return found if source == found.source else _reindexed(found, source)
 
 
-def open_again(reader, split):
-    """Another split of what a reader of a published set reads, found anew; InputError as of `open_found`."""
-    found = _indexed(reader.record, reader.layout, reader.tree, reader.source)
-    return open_found(found, split, reader.truth)
-
-
 def _reindexed(found, source):
-    new = _indexed(found.record, found.layout, found.tree, source)
+    new = indexed(found.record, found.layout, found.tree, source)
     mixed = [each for each in found.problems if each.path == "." and each not in new.problems]  # with another folder
     return new._replace(problems=[*new.problems, *mixed])
 
 
 def problems_in(found, split):
-    """The Problems that keep something of a split from being used, and those of the whole set."""
+    """The Problems that make something of a split unusable, and those of the whole dataset."""
     names = {each.name for each in found.labelled(split)}
     return [
         problem
@@ -177,13 +139,13 @@ def problems_in(found, split):
 
 
 def stimulus_patterns(layout):
-    """The patterns of a layout's images, frames or film files."""
+    """The patterns of a layout's images, frames or video files."""
     return layout.stimuli or layout.films or [layout.frames]
 
 
 def _folders(root):
-    """The folder and those up to DEPTH below it that are no gaze folders or packs, which may bear a set's name too;
-    hidden ones are left out, and links are followed, but not in circles."""
+    """The folder and those up to DEPTH below it, without gaze folders and packs, which may have a dataset's name too.
+    Hidden folders are skipped; links are followed, but not in circles."""
     level, seen = [root], {real(root)}
     if not _is_own(root):
         yield root
@@ -194,7 +156,7 @@ def _folders(root):
                 with os.scandir(folder) as entries:
                     names = sorted(each.path for each in entries if not each.name.startswith(".") and _is_dir(each))
             except OSError:
-                continue  # what may not be listed is a Problem of the set that lies there, if any does
+                continue  # what cannot be listed is a Problem of the dataset that is there, if any
             for path in map(Path, names):
                 if real(path) not in seen:
                     seen.add(real(path))
@@ -221,14 +183,14 @@ def _is_named(folder, record):
 
 
 def _the_one(found):
-    """Of several places or layouts in which a set was found, the one with most to use; the others are named in its
-    problems, unless they are the same files seen another way."""
+    """Of several places or layouts in which a dataset was found, the one with most usable stimuli; the others are named
+    in its problems, unless they are the same files in another layout."""
     best = max(found, key=lambda each: (_usable(each), -each.record.layouts.index(each.layout)))
     files = {best.tree.root / each.path for each in best.stimuli}
     problems = list(best.problems)
     for other in found:
         if other is not best and not files & {other.tree.root / each.path for each in other.stimuli} and other.stimuli:
-            kind = "the set is here twice" if other.layout == best.layout else "two layouts are mixed"
+            kind = "the dataset exists twice" if other.layout == best.layout else "two layouts are mixed"
             problems.append(
                 Problem(
                     ".",

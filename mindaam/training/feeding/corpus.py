@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from mindaam.data.checks.probing import damaged
 from mindaam.data.datasets.catalogue import catalogue
-from mindaam.data.datasets.opening import GAZE, TRAINING, NothingHere, find_data, not_here, read_data
+from mindaam.data.datasets.finding import GAZE, TRAINING, NothingHere, find_data, not_here
+from mindaam.data.datasets.opening import read_data
 from mindaam.data.prompts import corpus as corpus_prompts
 from mindaam.data.sampling.strata import Stratum
 from mindaam.errors import InputError, nearest
@@ -60,7 +61,7 @@ def open_corpus(root, names, unseen, truth, *, score_unseen=False, skip_damaged=
     if not corpus.train:
         why = f": {corpus.skipped[0]}" if corpus.skipped else ""
         raise (InputError if why else NothingHere)(
-            f"{root} holds no pack, gaze folder or data set to train on; see `mindaam data check {root}`{why}"
+            f"{root} contains no pack, gaze folder or dataset to train on; see `mindaam data check {root}`{why}"
         )
     return corpus
 

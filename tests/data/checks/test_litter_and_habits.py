@@ -9,7 +9,8 @@ from PIL import Image
 
 from mindaam.data.checks.checking import counted, examine
 from mindaam.data.datasets.catalogue import catalogue
-from mindaam.data.datasets.published import find_set, find_sets, open_found
+from mindaam.data.datasets.opening import open_found
+from mindaam.data.datasets.published import find_set, find_sets
 from mindaam.data.datasets.readers.sample import image_sample
 from mindaam.data.datasets.tree import Tree
 from tests.data.datasets import image_trees, video_trees

@@ -8,7 +8,8 @@ from scipy.io import savemat
 
 from mindaam.data.checks.probing import damaged, probe
 from mindaam.data.datasets.ground_truth import GroundTruth
-from mindaam.data.datasets.published import find_set, open_found
+from mindaam.data.datasets.opening import open_found
+from mindaam.data.datasets.published import find_set
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from tests.data.datasets import image_trees, video_trees
 from tests.data.datasets.readers.test_gaze_folder import HEADER, ROWS, make_pictures, write_json, write_rows

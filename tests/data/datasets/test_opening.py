@@ -5,20 +5,9 @@ import shutil
 
 import pytest
 
+from mindaam.data.datasets.finding import GAZE, PACKED, PUBLISHED, SCORING, SOURCES, TRAINING, find_data
 from mindaam.data.datasets.ground_truth import GroundTruth
-from mindaam.data.datasets.opening import (
-    GAZE,
-    PACKED,
-    PUBLISHED,
-    SCORING,
-    SOURCES,
-    TRAINING,
-    find_data,
-    open_named,
-    open_set,
-    open_splits,
-    other_split,
-)
+from mindaam.data.datasets.opening import open_named, open_set, open_splits, other_split, read_splits, splits_of
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.datasets.readers.packed import PackedImages
 from mindaam.data.packs.packing import pack
@@ -57,7 +46,7 @@ def test_packs_gaze_folders_and_published_sets_are_found_side_by_side(copied, pa
     assert names(root, ["b", "osie", "none"]) == [*published, ("b", PACKED)]
     assert names(root, without=["osie", "a"]) == [*gaze, ("b", PACKED)]
     [b] = find_data(root, ["b"])
-    assert b.splits() == ["train", "val"] and b.read(["val"])[0]["val"].entries == [("c.jpg", "free_viewing")]
+    assert splits_of(b) == ["train", "val"] and read_splits(b, ["val"])[0]["val"].entries == [("c.jpg", "free_viewing")]
 
 
 @pytest.mark.parametrize("kinds", [TRAINING, SCORING])
@@ -106,7 +95,7 @@ def test_packs_are_opened_by_name_and_split(packed):
     assert isinstance(open_set(root, "a", "val"), PackedImages)
     assert [(name, each.split, len(each)) for name, each in open_named(root)] == [("a", "train", 2), ("a", "val", 1)]
     for call in (lambda: open_set(root, "a", "test"), lambda: open_splits(root, ["a"], ["test"])):
-        assert refused(call).endswith("has no gaze of a in test; its splits are train, val")
+        assert refused(call).endswith("has no gaze data of a in test; its splits are train, val")
     other = other_split(open_set(root, "a", "val"), "train")
     assert (other.split, len(other)) == ("train", 2)
     for split in ("train", "val"):  # the packs of a renamed set still belong together
@@ -120,20 +109,20 @@ def test_what_is_not_there_is_one_sentence_with_what_to_do(packed, copied, tmp_p
     assert "is not a folder" in refused(open_splits, tmp_path / "none")
     root = packed("a", "train")
     message = refused(open_splits, root, kinds=SOURCES)
-    assert message == f"{root} holds packs and nothing else; name the folder that they were made of"
-    assert refused(open_splits, tmp_path).endswith(f"give {tmp_path / 'sources'}, which holds some")
-    assert 'holds no a2: no pack, gaze folder or data set has that name (did you mean "a"?)' in refused(
+    assert message == f"{root} contains packs and nothing else; give the folder that they were made from"
+    assert refused(open_splits, tmp_path).endswith(f"give {tmp_path / 'sources'}, which contains some")
+    assert 'does not contain a2: no pack, gaze folder or dataset has that name (did you mean "a"?)' in refused(
         open_splits, root, ["a2"]
     )
-    assert "holds no fiwi: no pack and no gaze folder of that name, and no folder named FiWI" in refused(
+    assert "does not contain fiwi: no pack and no gaze folder has that name, and no folder named FiWI" in refused(
         open_splits, root, ["fiwi"]
     )
     make_gaze_folder(root / "mine")
     assert refused(open_splits, root, ["mine"], ["tets"]).endswith(
-        "has no gaze of mine in tets; its splits are train, val"
+        "has no gaze data of mine in tets; its splits are train, val"
     )
     assert refused(open_splits, root, None, ["vall"]).endswith(
-        'has no gaze in vall (did you mean "val"?); its splits are train, val'
+        'has no gaze data in vall (did you mean "val"?); its splits are train, val'
     )
 
 
@@ -164,8 +153,8 @@ def test_a_gaze_folder_or_a_set_by_name(copied, tmp_path):
     assert isinstance(folder, GazeFolder) and folder.entries == [("c.jpg", "free_viewing")]
     assert len(open_set(tmp_path, "osie", "train")) == 3
     message = refused(open_set, tmp_path, "ossie", "train")
-    assert 'did you mean "osie"' in message and "no pack, gaze folder or data set has that name" in message
-    assert "holds no fiwi" in refused(open_set, tmp_path, "fiwi", "train")
+    assert 'did you mean "osie"' in message and "no pack, gaze folder or dataset has that name" in message
+    assert "does not contain fiwi" in refused(open_set, tmp_path, "fiwi", "train")
 
 
 def test_a_gaze_folder_of_a_set_s_name_comes_first(copied, tmp_path):
@@ -194,15 +183,15 @@ def test_all_splits_of_all_that_is_there(copied, tmp_path):
 
 
 def test_splits_that_are_not_there(copied, tmp_path):
-    assert "holds no pack, gaze folder or data set; `mindaam data check" in refused(open_splits, tmp_path)
+    assert "contains no pack, gaze folder or dataset; `mindaam data check" in refused(open_splits, tmp_path)
     copied("salicon")
-    assert "has no gaze in tset" in refused(open_splits, tmp_path, None, ["tset"])
-    assert "holds no osie" in refused(open_splits, tmp_path, ["salicon", "osie"])
+    assert "has no gaze data in tset" in refused(open_splits, tmp_path, None, ["tset"])
+    assert "does not contain osie" in refused(open_splits, tmp_path, ["salicon", "osie"])
     for split in ("train", "val"):
         remove(tmp_path / "SALICON/images" / split)
         remove(tmp_path / "SALICON/maps" / split)
         remove(tmp_path / "SALICON/fixations" / split)
-    assert "has no gaze in any split; its splits are test" in refused(open_splits, tmp_path)
+    assert "has no gaze data in any split; its splits are test" in refused(open_splits, tmp_path)
 
 
 def test_damage_stops_all_splits_unless_it_is_skipped(copied, tmp_path):
@@ -241,10 +230,10 @@ def test_a_split_of_which_nothing_is_left_does_not_keep_the_others_out(copied, t
     shutil.rmtree(folder / "maps/val")
     readers = open_splits(tmp_path, skip_damaged=True, report=lines.append)
     assert [reader.split for reader in readers] == ["train"]
-    assert "nothing of SALICON's split val can be used" in lines[-1]
+    assert "nothing in the split val of SALICON can be used" in lines[-1]
 
 
 def test_a_gaze_folder_is_asked_for_by_its_folder_s_name(tmp_path):
     make_gaze_folder(tmp_path / "copy", name="original")
     assert [(name, reader.name) for name, reader in open_named(tmp_path, ["copy"])] == [("copy", "original")] * 2
-    assert "holds no original" in refused(open_splits, tmp_path, ["original"])
+    assert "does not contain original" in refused(open_splits, tmp_path, ["original"])

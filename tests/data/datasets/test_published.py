@@ -9,14 +9,8 @@ from PIL import Image
 
 from mindaam.data.datasets.catalogue import record
 from mindaam.data.datasets.ground_truth import GroundTruth
-from mindaam.data.datasets.published import (
-    find_set,
-    find_sets,
-    found_in,
-    named_folders,
-    open_found,
-    problems_in,
-)
+from mindaam.data.datasets.opening import open_found
+from mindaam.data.datasets.published import find_set, find_sets, found_in, named_folders, problems_in
 from mindaam.data.datasets.readers.sample import image_sample
 from mindaam.errors import ConfigError, InputError
 from tests.data.datasets import video_trees
@@ -93,7 +87,11 @@ def test_folders_that_bear_a_name_but_hold_nothing(tmp_path):
 
 def test_a_set_that_is_not_there(tmp_path):
     message = refused(find_set, tmp_path, "osie")
-    assert str(tmp_path) in message and "no OSIE: no folder named OSIE, OSIE_256" in message and "data check" in message
+    assert (
+        str(tmp_path) in message
+        and "does not contain OSIE: no folder named OSIE, OSIE_256" in message
+        and "data check" in message
+    )
     assert "is not a folder" in refused(find_sets, tmp_path / "none")
     with pytest.raises(ConfigError, match='unknown data set "osi" .did you mean "osie"'):
         find_sets(tmp_path, ["osi"])
@@ -173,7 +171,7 @@ def test_tables_that_lack_a_picture(copied, tmp_path):
     split = next(each.split for each in found.stimuli if each.name.endswith("new.jpg"))
     readers = [open_found(found, split, GroundTruth(source=source)) for source in ("fixations", "maps")]
     place = readers[0].entries.index(("Targets/tower/new.jpg", "free_viewing"))
-    assert "allImages_*.mat lack the picture Targets/tower/new.jpg" in refused(readers[0].load, place)
+    assert "allImages_*.mat lack the picture Targets/tower/new.jpg" in refused(image_sample, readers[0], place)
     assert image_sample(readers[1], place).fixations is None
 
 
@@ -231,7 +229,7 @@ def test_nothing_left(copied, tmp_path):
         path.unlink()
     found = find_set(tmp_path, "mit1003")
     assert "(2 more)" in refused(open_found, found, "train")
-    assert "nothing of MIT1003's split train can be used" in refused(open_found, found, "train", skip_damaged=True)
+    assert "nothing in the split train of MIT1003 can be used" in refused(open_found, found, "train", skip_damaged=True)
     assert len(open_found(found, "train", GroundTruth(source="maps"))) == 3
 
 
@@ -344,4 +342,4 @@ def test_nothing_in_a_set_is_changed(copied, tmp_path):
 def test_a_set_twice_is_not_called_two_layouts(copied, tmp_path):
     copied("osie"), copied("osie", place="OSIE/OSIE")
     [problem] = find_set(tmp_path, "osie").problems
-    assert "the set is here twice" in problem.reason
+    assert "the dataset exists twice" in problem.reason

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mindaam.data.datasets import opening
+from mindaam.data.datasets.finding import find_data
+from mindaam.data.datasets.opening import read_splits, splits_of
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
 from mindaam.data.datasets.readers.sample import image_sample
@@ -53,9 +54,9 @@ def folder(tmp_path):
 
 def used(root):
     """All that a run reads of a gaze folder; says nothing but InputErrors."""
-    for data in opening.find_data(root.parent):
-        for split in data.splits():
-            readers, _ = data.read([split])
+    for data in find_data(root.parent):
+        for split in splits_of(data):
+            readers, _ = read_splits(data, [split])
             for reader in readers.values():
                 target_of(reader, root.parent / "packs")
                 for index in range(len(reader)):

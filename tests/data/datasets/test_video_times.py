@@ -11,8 +11,10 @@ from mindaam.data.audio.cutting import cut_of
 from mindaam.data.checks.checking import examine
 from mindaam.data.checks.own_checks import examine_own
 from mindaam.data.datasets import opening
+from mindaam.data.datasets.finding import find_data
 from mindaam.data.datasets.forms.video_forms import VideoFacts
-from mindaam.data.datasets.published import find_set, open_found
+from mindaam.data.datasets.opening import open_found
+from mindaam.data.datasets.published import find_set
 from mindaam.data.datasets.readers.gaze_files import gaze_csv
 from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
 from mindaam.data.datasets.readers.packed import open_packed
@@ -118,10 +120,10 @@ def test_a_folder_that_was_written_with_the_headers_count_is_read_rightly(folder
     (folder / "fixations.csv.gz").write_bytes(gzip.compress("\n".join(rows).encode()))
     reader = open_gaze_videos(folder)
     assert (reader.frames(0), reader.beyond) == (8, 2) and recorded(reader)["cut.mp4"] == {0: [1], 7: [3]}
-    line = "train: 2 fixations before the first frame of their video or after its last are left out"
+    line = "train: 2 fixations before the first frame of their video or after its last are skipped"
     assert examine_own(folder)[0]["notes"] == [line] and examine_own(folder)[0]["problems"] == []
-    [data] = opening.find_data(folder)
-    assert data.read(["train"])[1] == [line]
+    [data] = find_data(folder)
+    assert opening.read_splits(data, ["train"])[1] == [line]
     meta["films"]["cut.mp4"]["frames"] = 27
     (folder / "meta.json").write_text(json.dumps(meta))
     with pytest.raises(InputError, match="has 8 frames .* meta.json and its gaze are for 27"):

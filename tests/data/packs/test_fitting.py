@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from mindaam.data.datasets.ground_truth import GroundTruth
-from mindaam.data.datasets.published import find_set, open_found
+from mindaam.data.datasets.opening import open_found
+from mindaam.data.datasets.published import find_set
 from mindaam.data.datasets.readers.packed import open_packed
 from mindaam.data.packs.fitting import require_fit, require_truth
 from mindaam.data.packs.packing import pack

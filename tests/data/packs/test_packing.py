@@ -9,7 +9,8 @@ from PIL import Image
 
 from mindaam.data.audio.cutting import Cut
 from mindaam.data.datasets.ground_truth import GroundTruth
-from mindaam.data.datasets.published import find_set, open_found
+from mindaam.data.datasets.opening import open_found
+from mindaam.data.datasets.published import find_set
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.datasets.readers.packed import open_packed
 from mindaam.data.packs.packing import header_of, pack, target_of

@@ -65,7 +65,7 @@ def _case(path):
 def names(path):
     """What a refusal may name: the file, the assignment, the file that it stands on, or the model that it changes."""
     parts = [each.partition("=")[0].split(".")[0][:50] for each in _case(path)["assignments"]]
-    known = (path.name, "the configuration ", "must hold a mapping", 'model "')
+    known = (path.name, "the configuration ", "must be a mapping", 'model "')
     return (*known, *filter(None, parts), *(each[:30] for each in _case(path)["assignments"]))
 
 

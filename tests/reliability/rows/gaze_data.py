@@ -9,7 +9,8 @@ import sysconfig
 
 import numpy as np
 
-from mindaam.data.datasets.opening import find_data
+from mindaam.data.datasets.finding import find_data
+from mindaam.data.datasets.opening import read_splits, splits_of
 from mindaam.errors import InputError
 from mindaam.zoo.cache import cache_dir
 from tests.data import strangers
@@ -67,8 +68,8 @@ def attempt(path):
     with listening() as heard:
         try:
             for data in find_data(path.parent):
-                for split in data.splits():
-                    readers, _ = data.read([split])
+                for split in splits_of(data):
+                    readers, _ = read_splits(data, [split])
                     for reader in readers.values():
                         refusals += _read(reader)
         except InputError as error:

@@ -50,7 +50,7 @@ def test_unseen_sets_are_never_trained_on_and_wanted_ones_must_be_there(root):
 
 
 def test_an_empty_folder_is_one_sentence(tmp_path):
-    with pytest.raises(InputError, match="holds no pack, gaze folder or data set"):
+    with pytest.raises(InputError, match="contains no pack, gaze folder or dataset"):
         open_corpus(tmp_path, None, (), GroundTruth())
 
 
@@ -83,7 +83,7 @@ def test_a_set_whose_split_list_is_gone_is_named_or_left_out(tmp_path):
     root = make_corpus(tmp_path)
     video_trees.build("ledov", "official", root)
     (root / "LEDOV" / "namelist.mat").unlink()
-    with pytest.raises(InputError, match=r"namelist\.mat.*--skip-damaged leaves ledov out"):
+    with pytest.raises(InputError, match=r"namelist\.mat.*--skip-damaged skips ledov"):
         open_corpus(root, None, (), GroundTruth())
     corpus = open_corpus(root, None, (), GroundTruth(), skip_damaged=True)
     assert "ledov" not in corpus.train and any("namelist.mat" in line for line in corpus.skipped)
@@ -144,7 +144,7 @@ def test_unseen_sets_are_held_out_where_that_is_asked_for(tmp_path):
 
 
 def test_an_unseen_set_that_is_to_be_scored_must_be_there_with_a_split_for_it(root):
-    with pytest.raises(InputError, match="holds no avad"):
+    with pytest.raises(InputError, match="does not contain avad"):
         open_corpus(root, None, ("avad",), GroundTruth(), score_unseen=True)
     with pytest.raises(InputError, match="no gaze of osie in val or test, so it cannot be scored unseen"):
         open_corpus(root, None, ("osie",), GroundTruth(), score_unseen=True)

@@ -140,7 +140,7 @@ def test_the_place_of_the_data_comes_from_configuration_or_environment(monkeypat
 
 
 def test_an_unknown_folder_is_an_input_error(gaze):
-    with pytest.raises(InputError, match="holds no osio: no pack, gaze folder or data set has that name"):
+    with pytest.raises(InputError, match="does not contain osio: no pack, gaze folder or dataset has that name"):
         open_folders(config(gaze, ["osio"]), "train", None)
 
 

@@ -249,7 +249,7 @@ def test_another_configuration_does_not_continue_a_run(finished, gaze):
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"folders": {"osio": 4}}, InputError, "holds no osio: no pack, gaze folder or data set has that name"),
+        ({"folders": {"osio": 4}}, InputError, "does not contain osio: no pack, gaze folder or dataset has that name"),
         ({"batch_size": 5}, ConfigError, "osie has no complete batch"),
         ({"batch_size": 3, "folders": {"osie": 4, "taskfix": 2}}, ConfigError, "taskfix has no complete batch"),
         ({"model": "aam_dinov2_vits15"}, ConfigError, 'unknown model "aam_dinov2_vits15" .did you mean'),

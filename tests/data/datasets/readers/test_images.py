@@ -11,7 +11,8 @@ import pytest
 from mindaam.data import prompts, transforms
 from mindaam.data.datasets.catalogue import catalogue, record
 from mindaam.data.datasets.ground_truth import GroundTruth, pixels_per_degree
-from mindaam.data.datasets.published import find_set, open_found
+from mindaam.data.datasets.opening import open_found
+from mindaam.data.datasets.published import find_set
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.datasets.readers.images import table_names
 from mindaam.data.datasets.readers.sample import Sample, image_sample
@@ -96,7 +97,7 @@ def test_splits_are_the_publishers_or_a_share_by_name(made):
     blind = {name for name, entry in made.entries.items() if entry.split in made.found.layout.splits.unlabelled}
     assert sorted(listed) == sorted(made.entries.keys() - blind)
     for split in {made.entries[name].split for name in blind}:
-        with pytest.raises(InputError, match=f"no pictures or films with gaze in the split {split}"):
+        with pytest.raises(InputError, match=f"no images or videos with gaze data in the split {split}"):
             open_found(made.found, split)
 
 

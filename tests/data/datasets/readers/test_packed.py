@@ -10,7 +10,8 @@ from PIL import Image
 
 from mindaam.data import prompts, transforms
 from mindaam.data.audio.cutting import cut_of
-from mindaam.data.datasets.published import find_set, open_found
+from mindaam.data.datasets.opening import open_found
+from mindaam.data.datasets.published import find_set
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
 from mindaam.data.datasets.readers.packed import PackedImages, PackedVideos, open_packed

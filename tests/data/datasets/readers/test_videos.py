@@ -13,7 +13,8 @@ from mindaam.data import prompts, transforms
 from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.ground_truth import GroundTruth, pixels_per_degree
-from mindaam.data.datasets.published import find_set, open_found
+from mindaam.data.datasets.opening import open_found
+from mindaam.data.datasets.published import find_set
 from mindaam.data.datasets.readers.video_index import whole_video
 from mindaam.errors import InputError
 from mindaam.models.registry import model_config
@@ -111,7 +112,7 @@ def test_films_without_gaze_are_in_no_reader(made):
     listed = [film.name for _, _, film in made.each()]
     assert sorted(listed) == sorted(f.name for f in made.expected.films if f.fixations or f.maps)
     for split in made.found.layout.splits.unlabelled:
-        with pytest.raises(InputError, match=f"no pictures or films with gaze in the split {split}"):
+        with pytest.raises(InputError, match=f"no images or videos with gaze data in the split {split}"):
             open_found(made.found, split)
 
 
