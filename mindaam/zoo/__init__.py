@@ -1,6 +1,6 @@
 """Trained weights: found by the index, verified, read without executing anything, loaded strictly or not at all.
 
-`create_model`, `sentence_encoder` and `audio_encoder` are what most callers need; `load_reference` takes the authors'
+Most callers need `create_model`, `sentence_encoder` and `audio_encoder`; `load_reference` takes the authors'
 parameters as arrays. Each is fetched at its first use.
 """
 
@@ -26,5 +26,5 @@ def __getattr__(name):
 
 
 def __dir__():
-    """The public names beside what the module holds already."""
+    """The public names beside those of the module."""
     return sorted({*globals(), *_MODULES})

@@ -1,8 +1,8 @@
 """Weights into the user's folder: from a mirror or the publisher, checked before they get their name.
 
-lock -> is it there? -> an address at a time into `.part` -> size and SHA-256 -> to the disk -> its name.
+lock -> is it there? -> one address after another into `.part` -> size and SHA-256 -> fsync -> rename.
 Environment: MINDAAM_CACHE, the folder; MINDAAM_MIRRORS, https addresses to try first, separated by spaces;
-MINDAAM_OFFLINE, anything but 0 or nothing for no network at all.
+MINDAAM_OFFLINE, anything but 0 or empty for no network.
 """
 
 import os
@@ -33,13 +33,13 @@ def fetch(
 ):
     """Fetches the file of the record `name`, or the publisher's original of it, unless it is there; gives a Fetched.
 
-    url: its https address, where the index has none. sha256: its hash, where the index has none; accept takes the file
-    as it comes instead. Either is then pinned in the user's folder. mirrors: https addresses that have the zoo's
+    url: its https address, where the index has none. sha256: its hash, where the index has none; accept takes any file
+    instead. Either is then pinned in the user's folder. mirrors: https addresses that have the zoo's
     folders, tried first; None takes MINDAAM_MIRRORS. offline: no network; None takes MINDAAM_OFFLINE. context, report:
     as `transfer.transfer` takes them. notice: called with a sentence when there is something to wait for or to know.
     Raises ConfigError for an unknown name, an address that is not https, or a hash that contradicts the index;
-    CheckpointError when there is no way to the file, it cannot be had, or it is not the right one; OutputError when it
-    cannot be written. An unfinished file stays, and the next call goes on from there.
+    CheckpointError when there is no address, the transfer fails, or the file is not the right one; OutputError when it
+    cannot be written. An unfinished file stays, and the next call continues from there.
     """
     entry, notice = record(name), notice or (lambda text: None)
     wanted = entry.original or entry
@@ -105,7 +105,7 @@ def _present(name, wanted, path, expected, accept):
         return sha256_of(path)
     if expected is None:
         raise CheckpointError(
-            f"{path} is there, but nobody has vouched for it: give its hash with --sha256, or take it as it is with "
+            f"{path} exists but has no trusted hash yet: give its hash with --sha256, or accept it as it is with "
             f'"mindaam zoo fetch {name} --accept"'
         )
     size = wanted.bytes if expected == wanted.sha256 else None
@@ -119,15 +119,16 @@ def _insist(name, entry, addresses, trusted, offline):
         steps = [f"accept {entry.accept}"] if entry.accept else []
         steps += [entry.obtain] if entry.obtain else []
         steps += [f'run "{convert_command(name, "FILE")}"', f'run "mindaam zoo verify {name} --accept"']
-        raise CheckpointError(f"{name} has no address that is open to everybody: {', then '.join(steps)}")
+        raise CheckpointError(f"{name} has no public address: {', then '.join(steps)}")
     if not addresses:
         how = entry.obtain or "it travels with the package, so install that again, or name a mirror with --mirror"
         raise CheckpointError(f"{name} has no address: {how}")
     if offline:
-        raise CheckpointError(f"{name} is not here, and nothing is fetched offline; go online, or bring the file here")
+        remedy = "go online, or copy the file to the cache"
+        raise CheckpointError(f"{name} was not found, and offline mode fetches nothing; {remedy}")
     if not trusted:
         raise CheckpointError(
-            f"the hash of {name} is not known: give the publisher's with --sha256, or take the file as it comes with "
+            f"the hash of {name} is not known: give the publisher's with --sha256, or accept the file as it is with "
             f'"mindaam zoo fetch {name} --accept"'
         )
 
@@ -162,5 +163,5 @@ def _fetched(address, path, expected, size, **how):
         discard(part)
         if last or not continued:  # otherwise the earlier attempt may be to blame
             raise CheckpointError(
-                f"{shown(address)} gives a file with the SHA-256 {got}, expected {expected}; it was thrown away"
+                f"{shown(address)} gives a file with the SHA-256 {got}, expected {expected}; it was deleted"
             )

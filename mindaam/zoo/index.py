@@ -214,7 +214,7 @@ def vouch(name, sha256=None):
     there = [(entry, path_of(entry)) for entry in (known[name], known[name].original) if entry]
     there = [(entry, path, sha256_of(path)) for entry, path in there if os.path.isfile(path)]
     if not there:
-        raise CheckpointError(f"there is no {path_of(known[name])} to vouch for; put the file there first")
+        raise CheckpointError(f"{path_of(known[name])} does not exist; put the file there first")
     if wanted and wanted not in [got for _, _, got in there]:
         found = ", ".join(f"{path} has {got}" for _, path, got in there)
         raise CheckpointError(f"no file of {name} has the SHA-256 {wanted}: {found}; fetch it again")

@@ -59,7 +59,7 @@ def test_a_file_that_is_there_is_replaced_only_by_force(mindaam, folder):
     source, target = folder / "in.safetensors", folder / "out.safetensors"
     target.write_bytes(b"mine")
     code, out, err = mindaam("convert", "--kind", "dinov3", source, target)
-    assert code == 2 and out == "" and "is there already" in err and target.read_bytes() == b"mine"
+    assert code == 2 and out == "" and "already exists" in err and target.read_bytes() == b"mine"
     assert mindaam("convert", "--kind", "dinov3", source, target, "--force")[0] == 0
     assert read_metadata(target)["name"] == "tiny"
 
@@ -85,8 +85,8 @@ def test_names_are_allowed_one_by_one(mindaam, folder):
     [
         (["--kind", "dinov4", "in.safetensors", "out.safetensors"], 'did you mean "dinov3"'),
         (["--kind", "dinov3", "in.safetensors", "out.pth"], "does not end in .safetensors"),
-        (["--kind", "dinov3", "in.safetensors", "no/out.safetensors"], "there is no folder"),
-        (["--kind", "dinov3", "in.safetensors", "in.safetensors", "--force"], "is the file to be converted"),
+        (["--kind", "dinov3", "in.safetensors", "no/out.safetensors"], "does not exist; create it first"),
+        (["--kind", "dinov3", "in.safetensors", "in.safetensors", "--force"], "is the input; choose another name"),
         (["--kind", "dinov3", "nowhere.pth", "out.safetensors"], "cannot read nowhere.pth"),
         (["--kind", "dinov3", "cut.safetensors", "out.safetensors"], "cut short or damaged"),
         (["--kind", "dinov2", "in.safetensors", "out.safetensors"], "give --kind dinov3"),
@@ -109,7 +109,7 @@ def test_two_variants_of_the_same_sizes_are_asked_for(mindaam, folder, monkeypat
     monkeypatch.setattr(dinov3, "VARIANTS", {"land": TINY, "sea": TINY})
     command = ("convert", "--kind", "dinov3", folder / "in.safetensors", folder / "out.safetensors")
     code, _, err = mindaam(*command)
-    assert code == 2 and "as land and sea both have; say which it is with --name" in err
+    assert code == 2 and "as land and sea both have; choose one with --name" in err
     assert mindaam(*command, "--name", "sea")[0] == 0
     assert read_metadata(folder / "out.safetensors")["name"] == "sea"
 

@@ -120,7 +120,7 @@ def test_verify_checks_what_is_there(mindaam, zoo, own):
     (own / "b.safetensors").write_bytes(WEIGHTS)
     code, out, err = mindaam("verify")
     assert code == 2 and out == "0 files verified, 2 failed\n" and err.count("\n") == 2
-    assert "d.json was changed or damaged" in err and "nobody has vouched" in err
+    assert "d.json was changed or damaged" in err and "no trusted hash yet" in err
     (zoo / "d.json").unlink()
     assert "is missing; restore it" in mindaam("verify")[2]
 

@@ -121,7 +121,7 @@ def test_missing_empty_folder_and_foreign_files(tmp_path):
     (tmp_path / "empty.jpg").touch()
     assert "is empty" in refused(tmp_path / "empty.jpg")
     (tmp_path / "text.jpg").write_text("not a picture at all")
-    assert "not a picture" in refused(tmp_path / "text.jpg")
+    assert "not an image" in refused(tmp_path / "text.jpg")
     # A real picture in a format that is left out on purpose: Pillow would hand it to Ghostscript.
     Image.new("RGB", (4, 4)).save(tmp_path / "script.jpg", format="EPS")
     assert "a PostScript drawing" in refused(tmp_path / "script.jpg")
@@ -146,7 +146,7 @@ def test_a_truncated_file_is_an_error_not_half_a_picture(tmp_path, suffix, kept)
     Image.fromarray(noise).save(path)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
-    assert "damaged" in (message := refused(path)) or "not a picture" in message
+    assert "damaged" in (message := refused(path)) or "not an image" in message
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -222,7 +222,7 @@ def test_what_a_folder_holds_besides_is_counted_by_kind(tmp_path):
     assert media.skipped(alone, []) == "" and media.skipped(tmp_path / "none", []) == ""
     (alone / "b.m4a").touch()
     assert media.skipped(alone, []) == f"{alone}: skipped 1 audio (.m4a) file"
-    with pytest.raises(InputError, match=r"holds no pictures \(1 audio \(.m4a\) file\); put files such as"):
+    with pytest.raises(InputError, match=r"has no pictures \(1 audio \(.m4a\) file\); put files such as"):
         media.list_files(alone, media.IMAGE_SUFFIXES, "pictures")
     for number in range(12):
         (alone / f"x.s{number:02}").touch()
@@ -234,7 +234,7 @@ def test_what_a_folder_holds_besides_is_counted_by_kind(tmp_path):
 
 
 def test_a_listing_refuses_what_is_no_folder_of_such_files(tmp_path):
-    with pytest.raises(InputError, match="holds no pictures"):
+    with pytest.raises(InputError, match="has no pictures"):
         media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures")
     with pytest.raises(InputError, match="not a folder"):
         media.list_files(tmp_path / "none", media.IMAGE_SUFFIXES, "pictures")

@@ -36,7 +36,7 @@ def test_photos_of_files_and_folders_in_order(tmp_path):
     (tmp_path / "bare").mkdir()
     photos, problems = results.find_sources([c, tmp_path / "f", tmp_path / "gone.png", tmp_path / "bare"])
     assert photos == [c, a, b]
-    assert "gone.png" in str(problems[0]) and "no pictures or films" in str(problems[1]) and len(problems) == 2
+    assert "gone.png" in str(problems[0]) and "no images or videos" in str(problems[1]) and len(problems) == 2
 
 
 def test_what_folders_hold_besides_is_told_of_each(tmp_path):
@@ -61,7 +61,7 @@ def test_two_photos_with_one_result_are_refused(tmp_path):
     first, second = photo(tmp_path / "a/cat.jpg"), photo(tmp_path / "b/cat.png")
     with pytest.raises(OutputError, match="a/cat.jpg and .*b/cat.png would both be written to .*cat.map.png"):
         results.plan([first, second], tmp_path / "out", ["map"])
-    with pytest.raises(OutputError, match="named twice"):
+    with pytest.raises(OutputError, match="given twice"):
         results.plan([first, tmp_path / "b/../a/cat.jpg"], tmp_path / "out", ["npy"])
 
 

@@ -339,7 +339,7 @@ def test_a_changed_shape_type_or_name_is_refused(tmp_path, before, after):
     content = path.read_bytes()
     assert content.count(before.encode()) == 1
     path.write_bytes(content.replace(before.encode(), after.encode()))
-    with pytest.raises(CheckpointError, match="does not have the checksum"):
+    with pytest.raises(CheckpointError, match="does not match its checksum"):
         load(path)
 
 
@@ -381,13 +381,13 @@ def test_a_damaged_pointer_gives_the_newest_whole_one_and_says_so(tmp_path, cont
     (tmp_path / "latest").write_bytes(content)
     found = latest(tmp_path)
     assert found.path == paths[1] and 'the pointer "latest" is ' in found.note and "\n" not in found.note
-    assert found.note.endswith("step-00000003.safetensors is damaged or unreadable; going on from " + paths[1].name)
+    assert found.note.endswith("step-00000003.safetensors is damaged or unreadable; continuing from " + paths[1].name)
 
 
 def test_a_missing_pointer_gives_the_newest_and_says_so(tmp_path):
     paths = saved(tmp_path)
     (tmp_path / "latest").unlink()
-    note = 'the pointer "latest" is missing; going on from step-00000003.safetensors'
+    note = 'the pointer "latest" is missing; continuing from step-00000003.safetensors'
     assert latest(tmp_path) == Found(paths[2], note)
 
 

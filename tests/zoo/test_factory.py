@@ -185,7 +185,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(checkpoint, change, message):
     [
         ({"model": "aam_other"}, None, 'belongs to the model "aam_other"'),
         ({"model": NAME, "config": "{"}, None, "damaged"),
-        ({"model": NAME, "config": "{}", "place": "{}"}, None, "does not say which model it holds"),
+        ({"model": NAME, "config": "{}", "place": "{}"}, None, "does not name its model"),
         ({"model": NAME, "config": "{", "place": "{}"}, None, "damaged"),
         ({"model": NAME, "config": "[]"}, None, "not a table"),
         (None, "released", 'trained under the preset "paper"'),

@@ -148,7 +148,7 @@ def test_a_redirect_out_of_https_is_refused(site, zoo, target):
 
 def test_a_redirect_to_http_is_told(site, zoo):
     site.odd[FILE] = https_site.to("http://127.0.0.1:9/x?secret=1")
-    with pytest.raises(CheckpointError, match="leads on to http://127.0.0.1:9/x, which is not https"):
+    with pytest.raises(CheckpointError, match="redirects to http://127.0.0.1:9/x, which is not https"):
         fetch("a", context=site.context)
 
 
@@ -171,7 +171,7 @@ def test_a_circle_of_redirects_ends(site, zoo):
 
 BAD_MANNERS = {
     "404": (lambda h: h.say(404, b"none"), "no such file .404."),
-    "403": (lambda h: h.say(403), "refuses it .403.; a licence"),
+    "403": (lambda h: h.say(403), "refuses it .403.; it may require a license"),
     "500": (lambda h: h.say(500), "answers 500"),
     "a web page": (lambda h: h.say(200, b"<html>log in</html>", Content_Type="text/html; charset=utf-8"), "a web page"),
     "a web page in disguise": (lambda h: h.say(200, b"\n <!DOCTYPE html>".ljust(len(WEIGHTS))), "a web page"),
@@ -221,7 +221,7 @@ def test_a_pointer_in_the_place_of_weights_is_not_taken(site, zoo):
 def test_truncation_is_noticed_and_what_came_is_kept(site, zoo):
     full = https_site.broken_off(300_000)
     site.odd[FILE] = lambda h: full(h) if len(site.asked) == 1 else h.say(503)
-    with pytest.raises(CheckpointError, match="300000 bytes are kept, and the next attempt goes on from there"):
+    with pytest.raises(CheckpointError, match="300000 bytes are kept, and the next attempt continues from there"):
         fetch("a", context=site.context)
     assert left_behind(zoo) == ["a/a.safetensors.part", "a/a.safetensors.part.json"]
     site.odd.clear()
@@ -382,7 +382,9 @@ class FullDisk:
 
 def test_a_disk_that_fills_up_is_told_and_what_came_is_kept(site, zoo, monkeypatch):
     monkeypatch.setattr(transfer, "open", FullDisk, raising=False)
-    with pytest.raises(OutputError, match="No space left on device; make room or name another folder.*MINDAAM_CACHE"):
+    with pytest.raises(
+        OutputError, match="No space left on device; free some space.*MINDAAM_CACHE"
+    ):
         fetch("a", context=site.context)
     assert (zoo / "a/a.safetensors.part").read_bytes() == WEIGHTS[:100_000]
     monkeypatch.undo()
@@ -443,7 +445,7 @@ def test_a_lock_keeps_others_out_and_says_so(zoo):
 
 
 def test_offline_is_offline(site, zoo, monkeypatch):
-    with pytest.raises(CheckpointError, match="a is not here, and nothing is fetched offline"):
+    with pytest.raises(CheckpointError, match="a was not found, and offline mode fetches nothing"):
         fetch("a", offline=True, context=site.context)
     monkeypatch.setenv("MINDAAM_OFFLINE", "1")
     with pytest.raises(CheckpointError, match="offline"):
@@ -479,7 +481,7 @@ def test_a_file_of_unknown_hash_needs_a_word_from_the_user_before_anything_is_as
 
 def test_a_given_hash_is_checked_and_pinned(site, zoo):
     wrong = hashlib.sha256(b"").hexdigest()
-    with pytest.raises(CheckpointError, match=f"{HASH}, expected {wrong}; it was thrown away"):
+    with pytest.raises(CheckpointError, match=f"{HASH}, expected {wrong}; it was deleted"):
         fetch("b", sha256=wrong, context=site.context)
     assert left_behind(zoo) == []
     done = fetch("b", sha256=f"SHA256:{HASH.upper()}", context=site.context)
@@ -490,7 +492,7 @@ def test_a_given_hash_is_checked_and_pinned(site, zoo):
         index.verified("b")
     done.path.unlink()
     site.files[FILE] = OTHER  # from now on, the pin is as good as a hash in the index
-    with pytest.raises(CheckpointError, match="thrown away"):
+    with pytest.raises(CheckpointError, match="it was deleted"):
         fetch("b", context=site.context)
     assert fetch("b", accept=True, context=site.context).sha256 == hashlib.sha256(OTHER).hexdigest()
 
@@ -506,7 +508,7 @@ def test_a_hash_that_contradicts_the_index_is_an_error(site, zoo):
     with pytest.raises(ConfigError, match="64 hexadecimal digits"):
         fetch("b", sha256="beef", context=site.context)
     site.files[FILE] = OTHER
-    with pytest.raises(CheckpointError, match="thrown away"):  # nobody can accept what the index knows to be wrong
+    with pytest.raises(CheckpointError, match="it was deleted"):  # nobody can accept what the index knows to be wrong
         fetch("a", accept=True, context=site.context)
     assert site.files[FILE] == OTHER and left_behind(zoo) == []
 
@@ -517,7 +519,7 @@ def test_a_foreign_original_comes_with_the_command_that_converts_it(site, zoo):
     assert done.convert == f"mindaam convert --kind clip --name c {done.path} {zoo / 'c.safetensors'}"
     assert index.record("c").sha256 is None and not (zoo / "pins.json").exists()
     (zoo / "c.safetensors").write_bytes(b"converted")
-    with pytest.raises(CheckpointError, match="nobody has vouched"):
+    with pytest.raises(CheckpointError, match="no trusted hash yet"):
         index.verified("c")
     index.vouch("c")
     assert index.verified("c").read_bytes() == b"converted"
@@ -552,7 +554,7 @@ def test_what_travels_with_the_package_is_not_fetched_from_nowhere(site, zoo):
 def test_a_server_that_breaks_off_a_wrong_file_is_not_asked_for_ever(site, zoo):
     site.files[FILE] = OTHER
     site.odd[FILE] = https_site.broken_off(300_000)
-    with pytest.raises(CheckpointError, match="thrown away"):
+    with pytest.raises(CheckpointError, match="it was deleted"):
         fetch("a", context=site.context)
     assert len(site.asked) == 6 and left_behind(zoo) == []
 

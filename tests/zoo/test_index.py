@@ -171,7 +171,7 @@ def test_a_changed_index_is_read_anew(zoo):
 
 def test_a_file_that_nobody_vouches_for_is_not_used(zoo, own_folder):
     (zoo / "b.safetensors").write_bytes(b"from somewhere")
-    with pytest.raises(CheckpointError, match="nobody has vouched for it.*--sha256.*--accept"):
+    with pytest.raises(CheckpointError, match="no trusted hash yet.*--sha256.*--accept"):
         index.verified("b")
     wrong, right = "0" * 64, digest(b"from somewhere")
     with pytest.raises(CheckpointError, match=f"no file of b has the SHA-256 {wrong}.*{right}"):
@@ -215,7 +215,7 @@ def test_an_update_does_not_make_a_users_word_everybodys(zoo, own_folder):
 def test_damaged_pins_are_told(zoo, own_folder, text):
     own_folder.mkdir()
     (own_folder / "pins.json").write_text(text)
-    with pytest.raises(CheckpointError, match="pins.json.*pin your files anew"):
+    with pytest.raises(CheckpointError, match="pins.json.*pin your files again"):
         index.records()
 
 

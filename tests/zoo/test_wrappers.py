@@ -61,7 +61,7 @@ def test_of_several_the_average_is_taken_and_said(places, taken):
     found = unwrap(official, "dinov2", "x.pth")
     assert {array[0] for array in found.state.values()} == {places.index(taken)}
     left = ({place.split(".")[0] for place in places} - {taken.split(".")[0]}).pop()
-    assert f'"{taken}"' in found.note and f"{len(ENCODER)} other arrays are left out, of {left}" in found.note
+    assert f'"{taken}"' in found.note and f"{len(ENCODER)} other arrays are skipped, of {left}" in found.note
 
 
 def test_of_two_alike_neither_is_taken():

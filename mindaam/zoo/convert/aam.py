@@ -1,6 +1,6 @@
 """The authors' released checkpoint: every official name to its place in `models.aam.AAM`, by tables.
 
-The backbone's names are DINOv3's own below "backbone.", with one particularity: a layer that is adapted stands in the
+The backbone's names are DINOv3's own below "backbone.", with one particularity: an adapted layer is in the
 file twice, as "...attn.qkv.base.weight" and, by the wrapper's own name for the same tensor, as "...attn.qkv.weight".
 """
 
@@ -120,7 +120,7 @@ _IGNORED = {
 
 
 def _head_parts(name, array):
-    """{our name: array} of one official array of the head, or None for a name that the tables do not have."""
+    """{our name: array} of one official array of the head, or None for a name that is not in the tables."""
     if name in HEAD_DECODER:
         return {f"head.decoder.{ours}": part for ours, part in _decoder_parts(HEAD_DECODER[name], array).items()}
     if name not in _HEAD:
@@ -168,12 +168,12 @@ def _backbone(official):
     return Conversion(state, origin, ignored, tuple(source[name] for name in converted.unexpected))
 
 
-ALIAS_DIFFERS = "differs from"  # what the reason begins with when the two tensors of an alias are not the same
+ALIAS_DIFFERS = "differs from"  # beginning of the reason when the two tensors of an alias differ
 
 
 def _alias_reason(base, array, official):
     if np.array_equal(np.asarray(array), np.asarray(official[base]), equal_nan=True):
-        return "the same tensor stands under the name with .base."
+        return "the same tensor is under the name with .base."
     return f"{ALIAS_DIFFERS} {base}, which the released code reads last and so uses"
 
 

@@ -1,8 +1,8 @@
-"""What training programs put around a model's weights, and before their names, taken off by a list of words.
+"""Wrappers of training programs around a model's weights, and prefixes of their names, removed by a list of words.
 
 `torch.save({"model": ...})`, a teacher beside a student, an average beside what was averaged, wrappers for several
 devices or for compilation: all of them show as words before a name, since a reader joins the keys on the way to an
-array by dots. What is taken is where all of a kind's marks stand; nothing is taken by resemblance.
+array by dots. What is taken is where all of a kind's marks stand; nothing is taken by similarity.
 """
 
 from typing import NamedTuple
@@ -120,5 +120,5 @@ def _noted(plain, official, prefix):
     if not taken:
         return Unwrapped(state, "")
     left = sorted({name.partition(".")[0] for name in plain if not name.startswith(prefix)})
-    rest = f"; {len(plain) - len(state)} other arrays are left out, of {first_names(left)}" if left else ""
+    rest = f"; {len(plain) - len(state)} other arrays are skipped, of {first_names(left)}" if left else ""
     return Unwrapped(state, f"the weights are taken {' and '.join(taken)}{rest}")

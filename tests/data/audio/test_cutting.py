@@ -113,9 +113,9 @@ def test_the_released_scale_multiplies():
 
 
 def test_what_cannot_be_cut_is_refused():
-    with pytest.raises(InputError, match="about 1 frame or more.*got 0 frames"):
+    with pytest.raises(InputError, match="for 1 frame or more.*got 0 frames"):
         clip_audio(Wave(np.zeros(100), 16_000), PAPER, [], 25.0)
-    with pytest.raises(InputError, match="a track at 16000 samples a second.*and 44100"):
+    with pytest.raises(InputError, match="a track at 16000 samples per second.*and 44100"):
         clip_audio(Wave(np.zeros(100), 44_100), PAPER, [1.0], 25.0)
 
 

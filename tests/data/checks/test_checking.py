@@ -172,7 +172,7 @@ def test_a_picture_whose_header_is_gone_is_found_at_once(root):
     folder = pictures(root)
     picture = some(folder / "trainSet/Stimuli", "*.jpg")
     picture.write_bytes(b"no picture")
-    only(said(checked(root, "cat2000")), picture.relative_to(folder).as_posix(), "not a picture")
+    only(said(checked(root, "cat2000")), picture.relative_to(folder).as_posix(), "not an image")
 
 
 def test_a_blank_map_is_damaged_where_it_is_the_truth(root):

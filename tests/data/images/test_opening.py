@@ -143,7 +143,7 @@ def test_a_thumbnail_before_its_image_is_not_taken_for_it(tmp_path):
         ("a.ico", b"\0\0\x01\0\x01\0" + bytes(30), "an icon"),
         ("a.exr", b"v/1\x01" + bytes(30), "floating-point light"),
         ("cut.heic", b"\0", "a HEIC image"),
-        ("wide.tif", tiff(page(2, 1, 1, [16, 16]), strip=bytes(8)), "pixels of a kind that is not read"),
+        ("wide.tif", tiff(page(2, 1, 1, [16, 16]), strip=bytes(8)), "pixels of an unsupported kind"),
     ],
 )
 def test_other_kinds_are_called_by_their_name(tmp_path, monkeypatch, name, content, phrase):

@@ -30,7 +30,7 @@ def photos(tmp_path):
     folder.mkdir()
     for name, size in SIZES.items():
         Image.new("RGB", size, (200, 100, 50)).save(folder / name)
-    (folder / "notes.txt").write_text("not a picture")
+    (folder / "notes.txt").write_text("not an image")
     return folder
 
 
@@ -275,10 +275,10 @@ def test_names_that_differ_in_suffix_or_case_only(photos):
 
 def test_damaged_pictures_and_folders_without_any(photos):
     (photos / "b.png").write_bytes(b"no picture")
-    assert "b.png is not a picture" in refused(InputError, photos)
+    assert "b.png is not an image" in refused(InputError, photos)
     for name in SIZES:
         (photos / name).unlink()
-    assert "holds no pictures" in refused(InputError, photos)
+    assert "has no pictures" in refused(InputError, photos)
 
 
 def test_films_and_pictures_in_one_folder(photos):

@@ -151,7 +151,7 @@ def test_what_is_no_film_is_refused_in_a_sentence(tmp_path):
     for path, said in (
         (text, "is not a film"),
         (empty, "is empty"),
-        (sound, "sound only"),
+        (sound, "audio only"),
         (none, "none.mkv"),
         (tmp_path / "gone.mp4", "does not exist"),
         (tmp_path, "is a folder"),
@@ -248,7 +248,7 @@ def test_a_cover_picture_is_no_film(tmp_path):
             if packet.dts is not None:
                 packet.stream = sound
                 target.mux(packet)
-    with pytest.raises(InputError, match="sound only"):
+    with pytest.raises(InputError, match="audio only"):
         video_info(tmp_path / "cover.mp4")
 
 

@@ -253,7 +253,7 @@ def test_a_tiny_run_is_a_sound_configuration():
 
 
 def test_a_folder_without_photographs_is_refused(tmp_path):
-    with pytest.raises(InputError, match="holds no pictures"):
+    with pytest.raises(InputError, match="has no pictures"):
         clips_of(config(photographs=str(tmp_path)), "train")
 
 
