@@ -61,26 +61,30 @@ def prepare(commit, kept, names, jobs):
     """The folder with the data and `commit`'s runs of these names and what they start from; missing ones are made."""
     commit = git("rev-parse", "--verify", f"{commit}^{{commit}}")
     kept.mkdir(parents=True, exist_ok=True)
-    definition = repr((data.VERSION, {name: run for name, run in runs(Path()).items()}))
+    definition = repr((data.VERSION, runs(Path())))
     place = kept / f"{commit[:12]}-{hashlib.sha256(definition.encode()).hexdigest()[:8]}"
-    with open(kept / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be making the same
-        if not (place / "data").exists():
-            make_data(place)
-        found = started(place)
-        names = {*names, *(found[name].start for name in names if found[name].start)}
-        missing = [name for name in found if name in names and not (place / name / "done").exists()]
-        if missing:
+    starts = {name: run.start for name, run in runs(Path()).items()}
+    names = {*names, *(starts[name] for name in names if starts[name])}
+    if missing(place, names):
+        with open(kept / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be making the same
+            if not (place / "data").exists():
+                make_data(place)
             with worktree(commit) as folder:
                 tree = Tree(folder, place / "data")
                 require_own_package(tree)
                 for later in (False, True):  # those that start from another's model come second
-                    some = [name for name in missing if bool(found[name].start) == later]
+                    some = [name for name in missing(place, names) if bool(starts[name]) == later]
                     errors = perform({name: lambda name=name: begin(tree, place, name) for name in some}, jobs)
                     for name, error in errors.items():
                         if error:
                             raise RuntimeError(f"{name} of {commit}: {error}")
     return place
+
+
+def missing(place, names):
+    """Which of these runs of the earlier commit are not there, in the order of `runs`."""
+    return [name for name in runs(place) if name in names and not (place / name / "done").exists()]
 
 
 def make_data(place):
