@@ -1,5 +1,5 @@
-"""One picture a data set: some of its samples with the density over them and a dot a fixation, so that a person sees at
-a glance whether gaze and pictures belong together, and that x and y were not swapped."""
+"""One image per dataset: some of its samples with the density over them and a dot per fixation, to check that gaze and
+images belong together, and that x and y are not swapped."""
 
 import textwrap
 from dataclasses import replace
@@ -73,14 +73,14 @@ def drawn(sample, caption):
 
 
 def _readable(found, split):
-    """Yields (Sample, caption) of pictures or films spread over a split, those that cannot be read left out."""
+    """Yields (Sample, caption) of pictures or films spread over a split, without unreadable ones."""
     stimuli = found.labelled(split)
     reader = (VideoSet if found.is_video else ImageSet)(found.tree, found.record, found.layout, stimuli, split)
     for entry in sample_indices(len(stimuli), TRIES):
         try:
             yield _frame(reader, entry) if found.is_video else _image(reader, entry)
         except InputError:
-            continue  # what is wrong with it is in the report
+            continue  # its fault is in the report
 
 
 def _image(reader, entry):

@@ -1,7 +1,7 @@
-"""What the released validation does with truths and maps before its metrics (`metrics.RELEASED`), for its figures.
+"""Processing of ground truths and maps in the released validation, before its metrics (`metrics.RELEASED`).
 
-Nothing here is used by `mindaam evaluate`, whose protocol is `evaluation.gaze`. Sizes are (height, width); a truth is
-the grey picture of a data set, uint8 [H,W]. Its pictures are compared at the model's size, its films at their own.
+`mindaam evaluate` has another protocol, `evaluation.gaze`. Sizes are (height, width); a ground truth is the gray image
+of a dataset, uint8 [H,W]. Images are compared at the model's size, videos at their own.
 """
 
 import cv2

@@ -1,8 +1,8 @@
-"""How well a model's maps agree with recorded gaze in videos, with their audio, under right and wrong sentences.
+"""Agreement of a model's maps with recorded gaze in videos, with their audio, for right and mismatched prompts.
 
-A video is seen in clips as long as those of training, one after the other; the last one is shifted back so that it ends
-with the video, and its first frames are scored once. A frame counts if it has a truth of its own. Its map is compared
-as an image's is (`evaluation.gaze`), but for sAUC; a video's score is the mean over its frames.
+A video is predicted in clips as long as those of training, one after the other; the last one is shifted back so that it
+ends with the video, and its first frames are scored once. A frame counts if it has a ground truth of its own. Its map
+is compared as an image's is (`evaluation.gaze`), but for sAUC; a video's score is the mean over its frames.
 """
 
 import numpy as np
@@ -11,13 +11,13 @@ from mindaam.data import transforms
 from mindaam.data.prompts.prompting import Prompting
 from mindaam.evaluation.gaze import LONGEST_SIDE, mean_scores, score_map, swap_roles
 
-ALONE = 16  # frames at a time for a model that sees each by itself
+ALONE = 16  # frames at a time for a model that takes each by itself
 
 
 def clips_of(frames, length):
     """[(positions of a clip's frames, how many of its first ones an earlier clip has)] that cover a video.
 
-    A video shorter than a clip is filled up with its last frame; what is filled up is not scored, nor listed twice.
+    A video shorter than a clip is filled up with its last frame, which is scored once.
     """
     if frames <= length:
         return [(list(range(frames)), 0)]
@@ -29,10 +29,11 @@ def clips_of(frames, length):
 
 
 def score_video(model, embed, reader, entry, prompting=Prompting(), audio_encoding=None):  # noqa: B008 - an immutable tuple
-    """One row of `gaze.score_roles` a role for one video, the metrics' means over its frames; [] of one without truth.
+    """One row of `gaze.score_roles` per role for one video, means over its frames; [] of one without ground truth.
 
-    model: AAM in evaluation mode; embed: list of sentences -> [n,E]; reader: of videos; prompting: as in
-    `gaze.swap_roles`; hearing: `training.corpus_source.Hearing`, or None for silence. Raises InputError for damage.
+    model: AAM in evaluation mode; embed: list of prompts -> [n,E]; reader: of videos; prompting: as in
+    `gaze.swap_roles`; audio_encoding: `training.feeding.corpus_source.AudioEncoding`, or None without audio. Raises
+    InputError for damage.
     """
     settings, (name, condition) = model.config, reader.entries[entry]
     clip = settings.temporal is not None
@@ -71,7 +72,7 @@ def _frames_and_audio(model, reader, entry, positions, audio_encoding):
 
 
 def _truth(reader, entry, position):
-    """(density, fixations or None) of a frame at the size at which maps are compared."""
+    """(density, fixations or None) of a frame at the size of the comparison."""
     stored = reader.size(entry)
     size = transforms.fit_within(stored, LONGEST_SIDE)
     points = reader.fixations(entry, position)

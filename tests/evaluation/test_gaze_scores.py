@@ -189,7 +189,7 @@ def test_settings_choose_the_metrics_variant(viewing):
 def test_one_condition_has_nothing_to_swap(viewing):
     report = gaze.evaluate_model(baselines.uniform, [viewing])
     assert list(report["sets"]["osie"]["scores"]) == ["right", "generic", "held_out"]
-    assert "worth" not in gaze.markdown(report)
+    assert "CC of the right prompt" not in gaze.markdown(report)
 
 
 def test_without_a_train_split_there_is_no_shuffled_auc(tmp_path):
@@ -240,7 +240,7 @@ def test_the_table_has_a_row_for_each_set_role_and_condition(tasks, viewing):
     assert sum(line.startswith("| taskfix |") for line in lines) == 4
     assert sum(line.startswith("| taskfix: judge_emotion |") for line in lines) == 4
     assert sum(line.startswith("| osie") for line in lines) == 3
-    assert "taskfix: the right sentence is worth CC +0.0000 against others, +0.0000 against generic." in lines
+    assert "taskfix: CC of the right prompt +0.0000 against others, +0.0000 against generic." in lines
 
 
 def test_centre_bias_is_the_mean_training_density(tasks):
