@@ -43,7 +43,7 @@ def gathered(root, reports, leaks=None, own=()):
     }
 
 
-def is_sound(report):
+def is_complete(report):
     """Whether everything that was found is complete and usable, and something was."""
     here = [each["state"] == "complete" for each in report["sets"] if each["state"] != "not here"]
     here += [not each["problems"] for each in report["own"]]
@@ -175,10 +175,10 @@ def _statistics(found):
         for axis, cells in found["published"].items():
             for value, cell in cells.items():
                 here = found["here"][axis].get(value, {what: 0, f"{what}_share": 0.0})
-                told = PAPER.get(axis, {}).get(value)
+                share = PAPER.get(axis, {}).get(value)
                 rows.append(
                     [axis, WORDS.get(value, value), f"{here[what]:,}", f"{here[what + '_share']:.1%}"]
-                    + [f"{cell[what]:,}", f"{cell[what + '_share']:.1%}", "" if told is None else f"{told:.1f}%"]
+                    + [f"{cell[what]:,}", f"{cell[what + '_share']:.1%}", "" if share is None else f"{share:.1f}%"]
                 )
         head = ["by", "", "here", "share", "published", "share", "paper"]
         yield Table(f"Statistics by {title}", head, rows, [paper] if what == "stimuli" else notes)

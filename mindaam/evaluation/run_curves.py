@@ -1,6 +1,6 @@
 """Curves of a training run as SVG: numbers only, so that no name from the data ever reaches a drawing.
 
-Raw values lie pale behind a smoothed line. Long runs are drawn by bins of steps: the pale band then reaches from a
+Raw values are pale behind a smoothed line. Long runs are drawn by bins of steps: the pale band then reaches from a
 bin's smallest value to its largest.
 """
 
@@ -17,7 +17,7 @@ WIDTH = 10.0  # inches
 
 
 def series(rows, kind, column):
-    """(steps, values) of one kind of step, float arrays; rows whose value is no finite number are left out."""
+    """(steps, values) of one kind of step, float arrays; without rows whose value is not finite."""
     pairs = [(row["step"], row[column]) for row in rows if row["kind"] == kind and known(row, column) is not None]
     values = np.array(pairs, np.float64).reshape(-1, 2)
     return values[:, 0], values[:, 1]
@@ -46,7 +46,7 @@ def binned(steps, values):
 
 
 def losses(rows, changes):
-    """The total loss, pictures and clips apart, side by side. changes: steps at which a phase begins; SVG, or None."""
+    """The total loss, images and clips side by side. changes: steps at which a phase begins; SVG, or None."""
     kinds = [kind for kind in KINDS if len(series(rows, kind, "loss")[0])]
     if not kinds:
         return None
@@ -60,7 +60,7 @@ def losses(rows, changes):
 
 
 def terms(rows, columns, changes):
-    """One small drawing a term, both kinds in each; columns: {column: title}. SVG, or None where there are none."""
+    """One small plot per term, both kinds in each; columns: {column: title}. SVG, or None without any."""
     there = {column: [kind for kind in KINDS if len(series(rows, kind, column)[0])] for column in columns}
     there = {column: kinds for column, kinds in there.items() if kinds}
     if not there:

@@ -1,4 +1,4 @@
-"""Pieces of an HTML page that stands alone: no script, no network, everything that comes from data escaped."""
+"""Parts of a self-contained HTML page: no script, no network, all text from data escaped."""
 
 import base64
 import html
@@ -35,7 +35,7 @@ td.small { font-size: .82rem; color: var(--soft); min-width: 14rem }
 pre { overflow-x: auto; padding: .9rem 1.1rem; border: 1px solid var(--line); border-radius: 8px; background: #fafbfc;
   font-size: .82rem; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere }
 """
-# Nothing is fetched and nothing runs, even if a name from the data found a way past the escaping.
+# No fetches and no scripts, even if a name from the data evades the escaping.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
@@ -50,17 +50,17 @@ def name(text):
 
 
 def missing(text):
-    """A sentence that says what is not there."""
+    """A sentence about a missing part."""
     return f'<p class="missing">{escaped(text)}</p>'
 
 
 def section(title, *parts):
-    """A heading and what stands below it, HTML."""
+    """A heading and the HTML below it."""
     return f"<section><h2>{escaped(title)}</h2>{''.join(parts)}</section>"
 
 
 def tile(value, *lines):
-    """One figure to see at a glance, and what it is."""
+    """One figure and its description."""
     return (
         f'<div class="tile"><b>{escaped(value)}</b>{"".join(f"<span>{escaped(line)}</span>" for line in lines)}</div>'
     )
@@ -114,4 +114,4 @@ def document(title, body):
         f'content="{POLICY}"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escaped(title)}</title><style>{STYLE}</style></head><body>{body}</body></html>\n"
     )
-    return text.encode("utf-8", "replace")  # a file's name may hold what is no character
+    return text.encode("utf-8", "replace")  # a file's name may have invalid characters

@@ -1,7 +1,7 @@
-"""The page that a training run leaves behind, report.html: curves, scores, data, speed and everything that was set.
+"""report.html of a training run: curves, scores, data, speed and configuration.
 
-It stands alone and reads only what lies in the run's folder, so that it can be written at any moment, during a run and
-years later. Files that are missing or damaged are named in their places; everything else is shown.
+The page is self-contained and reads only the run's folder, so that it can be written at any time, during a run and
+years later. Missing or damaged files are listed in their sections; everything else is shown.
 """
 
 import io
@@ -26,10 +26,10 @@ TERMS = {
     "sim": "SIM",
     "entailment": "entailment",
     "distance": "distance",
-    "gate": "gate of the sound",
+    "gate": "audio gate",
 }
-TEXT = ("phase", "set", "kind")  # columns of metrics.csv that are no numbers
-PICTURES = ("pictures", "", None)  # kinds of steps of pictures; all others are of clips, silent or heard
+TEXT = ("phase", "set", "kind")  # columns of metrics.csv that are not numbers
+PICTURES = ("pictures", "", None)  # kinds of steps of images; all others are of clips, with or without audio
 SAMPLE_WIDTH = 480  # pixels
 
 
@@ -38,12 +38,12 @@ def write_report(folder, samples=None):
 
     Read are metrics.csv, epochs.csv, data.json, environment.json and config.yaml; any may be missing.
     samples: (caption, image uint8 RGB [H,W,3], prediction [h,w], truth [h,w] or None) each, densities of any scale and
-    size; they are drawn side by side. Raises InputError when there is no such folder, OutputError when the page cannot
-    be written.
+    size; they are drawn side by side. Raises InputError when the folder does not exist, OutputError when the page
+    cannot be written.
     """
     folder = Path(folder)
     if not os.path.isdir(folder):
-        raise InputError(f"there is no folder {folder} of a training run; check the path")
+        raise InputError(f"the run folder {folder} does not exist; check the path")
     metrics, metrics_problem = read_rows(folder / "metrics.csv", TEXT)
     epochs, epochs_problem = read_rows(folder / "epochs.csv", ("phase",))
     metrics = [{**row, "kind": "pictures" if row.get("kind") in PICTURES else "clips"} for row in metrics]
@@ -51,11 +51,11 @@ def write_report(folder, samples=None):
     title = real(folder).name
     body = [
         f"<h1>{name(title)}</h1>",
-        f'<p class="soft">{_place(metrics, epochs)}</p>',
+        f'<p class="soft">{_progress(metrics, epochs)}</p>',
         f'<div class="tiles">{"".join(_tiles(metrics, epochs, data))}</div>',
         section("How well it predicts", *_validation(epochs, epochs_problem, _unseen(folder / "config.yaml"))),
         *([section("Where it looks", *map(_sample, samples))] if samples else []),
-        section("How it learnt", *_curves(metrics, metrics_problem)),
+        section("How it learned", *_curves(metrics, metrics_problem)),
         section("What it was trained on", *_data(data, data_problem)),
         section("How fast it was", *_speed(metrics, metrics_problem)),
         section("Where it ran", _environment(folder / "environment.json")),
@@ -70,17 +70,17 @@ def write_report(folder, samples=None):
 # ---- sections ------------------------------------------------------------------------------------------------------
 
 
-def _place(metrics, epochs):
-    """Where the run is."""
+def _progress(metrics, epochs):
+    """The progress of the run."""
     if not metrics:
         return "no step yet"
     last = metrics[-1]
-    said = [f"step {last['step']:,.0f}"]
+    parts = [f"step {last['step']:,.0f}"]
     if epochs and epochs[-1].get("epoch") is not None:
-        said.append(f"{epochs[-1]['epoch']:,.0f} epochs scored")
+        parts.append(f"{epochs[-1]['epoch']:,.0f} epochs scored")
     if last.get("phase"):
-        said.append(f"phase {name(last['phase'])}")
-    return " · ".join(said)
+        parts.append(f"phase {name(last['phase'])}")
+    return " · ".join(parts)
 
 
 def _tiles(metrics, epochs, data):
@@ -115,8 +115,8 @@ def _validation(epochs, problem, unseen=()):
     mean = [known(row, "mean_CC") for row in epochs]
     curves = [[known(row, f"{each}_CC") for row in epochs] for each in sets]
     numbers = [row["epoch"] if known(row, "epoch") is not None else row["step"] for row in epochs]
-    told = "strong: the mean over the sets; pale: each set"
-    yield figure(run_curves.scores(numbers, mean, curves, best), "CC over the epochs", told)
+    caption = "strong: the mean over the datasets; pale: each dataset"
+    yield figure(run_curves.scores(numbers, mean, curves, best), "CC over the epochs", caption)
     row_of = epochs[-1 if best is None else best]
     head = [("set", "name"), ("CC over the epochs", ""), ("CC", "n"), ("SIM", "n"), ("KLD", "n")]
     head += [("its own best CC", "n"), ("in epoch", "n"), ("CC now", "n")]
@@ -136,8 +136,8 @@ def _validation(epochs, problem, unseen=()):
 def _score_row(title, prefix, values, row, epochs):
     best = max((i for i, value in enumerate(values) if value is not None), key=values.__getitem__, default=None)
     own = ["–", "–"] if best is None else [f"{values[best]:.4f}", _epoch(epochs[best])]
-    told = [_digits(known(row, prefix + metric)) for metric in ("CC", "SIM", "KLD")]
-    return [title, sparkline(values, best), *told, *own, _digits(values[-1])]
+    scores = [_digits(known(row, prefix + metric)) for metric in ("CC", "SIM", "KLD")]
+    return [title, sparkline(values, best), *scores, *own, _digits(values[-1])]
 
 
 def _mean(row, sets, metric):
@@ -173,16 +173,16 @@ def _data(data, problem):
         if not sets:
             continue
         rows = []
-        for each, told in sets.items():
-            told = _mapping(told)
-            frames = told.get("frames")
-            count = _count(told.get("count")) + (f" ({_count(frames)} frames)" if frames else "")
-            rest = [escaped(told.get(key) or "–") for key in ("modality", "split")]
+        for each, entry in sets.items():
+            entry = _mapping(entry)
+            frames = entry.get("frames")
+            count = _count(entry.get("count")) + (f" ({_count(frames)} frames)" if frames else "")
+            rest = [escaped(entry.get(key) or "–") for key in ("modality", "split")]
             rows.append(
-                [name(each), *rest, count, escaped(told.get("ground_truth") or "–"), name(told.get("licence") or "–")]
+                [name(each), *rest, count, escaped(entry.get("ground_truth") or "–"), name(entry.get("licence") or "–")]
             )
         head = [("set", "name"), ("kind", ""), ("split", ""), ("count", "n")]
-        head += [("ground truth", "small"), ("licence", "name")]
+        head += [("ground truth", "small"), ("license", "name")]
         yield f"<h3>{title}</h3>{table(head, rows)}"
     left_out = data.get("left_out")
     if isinstance(left_out, list) and left_out:
@@ -191,7 +191,7 @@ def _data(data, problem):
 
 
 def _speed(metrics, problem):
-    """A row a kind of step: how many, how long each, samples a second, waiting, memory."""
+    """One row per kind of step: number, seconds, samples per second, waiting, memory."""
     rows = []
     for kind in run_curves.KINDS:
         mine = [row for row in metrics if row["kind"] == kind]
@@ -205,12 +205,12 @@ def _speed(metrics, problem):
         held = f"{max(memory):,.0f}" if memory else "–"
         rows.append([kind, f"{len(mine):,}", f"{pace:.3g}", rate, share, held, _clock(sum(seconds))])
     if not rows:
-        yield missing(problem or "metrics.csv tells no seconds")
+        yield missing(problem or "metrics.csv has no seconds")
         return
-    head = [(title, "n") for title in ("steps", "seconds a step", "samples a second", "waiting for data")]
+    head = [(title, "n") for title in ("steps", "seconds per step", "samples per second", "waiting for data")]
     head = [("kind", ""), *head, ("most memory, MB", "n"), ("in all", "n")]
     yield table(head, rows)
-    yield '<p class="soft">Seconds and samples a second are medians, so that compilation does not count.</p>'
+    yield '<p class="soft">Seconds and samples per second are medians, so that compilation does not count.</p>'
 
 
 def _environment(path):
@@ -240,23 +240,23 @@ def _configuration(path):
 
 
 def _sample(sample):
-    """A photograph, the prediction over it and people's attention over it, side by side."""
+    """An image, the prediction over it and the recorded attention over it, side by side."""
     import cv2
 
-    caption, photograph, prediction, truth = sample
-    height = max(1, round(photograph.shape[0] * SAMPLE_WIDTH / photograph.shape[1]))
-    small = cv2.resize(np.ascontiguousarray(photograph), (SAMPLE_WIDTH, height), interpolation=cv2.INTER_AREA)
-    told, panels = "", [("picture", small)]
-    for title, density in (("predicted", prediction), ("people", truth)):
+    caption, original, prediction, truth = sample
+    height = max(1, round(original.shape[0] * SAMPLE_WIDTH / original.shape[1]))
+    small = cv2.resize(np.ascontiguousarray(original), (SAMPLE_WIDTH, height), interpolation=cv2.INTER_AREA)
+    score, panels = "", [("image", small)]
+    for title, density in (("predicted", prediction), ("ground truth", truth)):
         if density is not None:
             fitted = cv2.resize(np.asarray(density, np.float32), (SAMPLE_WIDTH, height), interpolation=cv2.INTER_LINEAR)
             panels.append((title, overlay(small, np.maximum(fitted, 0))))
     if truth is not None:
-        told = f" · CC {cc(np.asarray(prediction), np.asarray(truth)):.3f}"
+        score = f" · CC {cc(np.asarray(prediction), np.asarray(truth)):.3f}"
     shown = [f"<div>{image(_jpeg(panel), 'jpeg', title)}<small>{title}</small></div>" for title, panel in panels]
     return (
         f'<div class="samples"><figure><div class="trio">{"".join(shown)}</div>'
-        f"<figcaption>{name(caption)}{told}</figcaption></figure></div>"
+        f"<figcaption>{name(caption)}{score}</figcaption></figure></div>"
     )
 
 

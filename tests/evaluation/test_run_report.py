@@ -160,7 +160,7 @@ def test_damage_is_named_and_the_rest_is_shown(tmp_path):
     (tmp_path / "config.yaml").write_bytes(b"model: \xff\x00")
     page = Page(write_report(tmp_path))
     assert "2 rows of metrics.csv are cut or have no step" in page.said and "step 40" in page.said
-    assert "data.json is damaged" in page.said and "environment.json holds no mapping" in page.said
+    assert "data.json is damaged" in page.said and "environment.json is not a mapping" in page.said
     assert page.tags.count("img") == 4
 
 
@@ -219,7 +219,7 @@ def test_rows_that_do_not_fit_their_header_are_left_out(tmp_path):
     write_csv(tmp_path / "metrics.csv", ["step", "'=set", "loss"], rows)
     found, problem = read_rows(tmp_path / "metrics.csv", ("=set",))
     assert [(row["step"], row["=set"]) for row in found] == [(1, "a"), (4, "=1+1")]
-    assert problem == "2 rows of metrics.csv are cut or have no step, and are left out"
+    assert problem == "2 rows of metrics.csv are truncated or have no step, and are skipped"
 
 
 @pytest.mark.parametrize(

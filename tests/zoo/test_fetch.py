@@ -382,9 +382,7 @@ class FullDisk:
 
 def test_a_disk_that_fills_up_is_told_and_what_came_is_kept(site, zoo, monkeypatch):
     monkeypatch.setattr(transfer, "open", FullDisk, raising=False)
-    with pytest.raises(
-        OutputError, match="No space left on device; free some space.*MINDAAM_CACHE"
-    ):
+    with pytest.raises(OutputError, match="No space left on device; free some space.*MINDAAM_CACHE"):
         fetch("a", context=site.context)
     assert (zoo / "a/a.safetensors.part").read_bytes() == WEIGHTS[:100_000]
     monkeypatch.undo()
