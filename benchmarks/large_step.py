@@ -51,16 +51,17 @@ def step(frames, recompute):
     import mindspore as ms
 
     from mindaam.models.registry import build_model
-    from mindaam.training.feeding.corpus_source import CLIPS, PICTURES
-    from mindaam.training.step import TAKING_PART, CorpusObjective, CorpusStep, optimizers, prepare
+    from mindaam.training.feeding.corpus_source import CLIPS, IMAGES
+    from mindaam.training.step import TrainStep
     from mindaam.training.tasks.corpus_config import load_corpus_config
+    from mindaam.training.tasks.corpus_objective import TAKING_PART, CorpusObjective, optimizers, prepare
 
     clip = [f"model_changes.temporal.clip={frames}", f"sampling.clip={frames}", f"answered={frames}"] if frames else []
     config = load_corpus_config(configs_dir() / "train" / RECIPE, ["precision=float32", *clip])
     model = build_model(config.model, config.preset, changes=config.model_changes)
     prepare(model, config.precision, recompute)
-    kind, taking = (CLIPS if frames else PICTURES), optimizers(model, config)
-    cell = CorpusStep(model, CorpusObjective(model, config.loss, kind), [taking[name] for name in TAKING_PART[kind]])
+    kind, taking = (CLIPS if frames else IMAGES), optimizers(model, config)
+    cell = TrainStep(model, CorpusObjective(model, config.loss, kind), [taking[name] for name in TAKING_PART[kind]])
     draw, count, size = np.random.default_rng(0), max(frames, 1), tuple(model.config.image_size)
     truth = draw.random((count, 1, *size)).astype(np.float32)
     arrays = [

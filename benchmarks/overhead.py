@@ -32,6 +32,8 @@ def main():
     quieten()
     from scaling import images
 
+    from mindaam.training.checkpoint_content import save
+    from mindaam.training.ranks.distributed import ALONE
     from mindaam.training.run import train
 
     with tempfile.TemporaryDirectory() as place:
@@ -39,15 +41,15 @@ def main():
         if options.data is None:
             images(place / "data" / "made_up", 64, (800, 600), ".jpg")
         changes = [f"data_root={options.data or place / 'data'}", f"sampling.steps={options.steps}", "epochs=1"]
-        changes += ["validation={pictures: 1, films: 1}", *options.changes]
-        run = train(RECIPE, changes, out=place / "run").run
+        changes += ["validation={images: 1, videos: 1}", *options.changes]
+        folder, _, task, state = train(RECIPE, changes, out=place / "run")
         started = time.monotonic()
-        run.save()
+        save(folder, task, state, ALONE)
         checkpoint = time.monotonic() - started
         with open(place / "run" / "metrics.csv", newline="") as file:
             rows = list(csv.DictReader(file))
-    share = checkpoint / run.config.checkpoint_every
-    print(f"a checkpoint takes {checkpoint:.2f} s, one in {run.config.checkpoint_every} steps")
+    share = checkpoint / task.config.checkpoint_every
+    print(f"a checkpoint takes {checkpoint:.2f} s, one in {task.config.checkpoint_every} steps")
     print("| step | seconds | waiting for data | the rest beside the compiled step | with checkpoints, of a step |")
     print("|---|---|---|---|---|")
     for kind in dict.fromkeys(row["kind"] for row in rows):

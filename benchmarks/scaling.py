@@ -68,7 +68,7 @@ def trained(place, ranks, cores, options):
     out, changes = place / f"run{ranks}", [f"data_root={place / 'data'}", f"sampling.steps={options.steps}"]
     changes += [f"sampling.batch_size={options.batch}", f"sampling.clips={ranks}", "epochs=1"]
     changes += ["start=null", f"model_changes.image_size=[{options.side},{options.side}]"]
-    changes += ["validation={pictures: 1, films: 1}"]
+    changes += ["validation={images: 1, videos: 1}"]
     train = ["train", str(configs_dir() / "train" / "corpus.yaml"), *changes, "-o", str(out)]
     launch = ["-m", "mindaam.training.launch", "--workers", str(ranks), "--log-dir", str(place / f"logs{ranks}"), "--"]
     path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"

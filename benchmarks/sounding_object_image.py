@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import mindspore as ms
 import numpy as np
 
 from mindaam import runtime
@@ -17,10 +18,11 @@ from mindaam.data.synthetic.sounding_objects import RATE, Clip
 from mindaam.data.transforms import resize_image
 from mindaam.inference.render import overlay
 from mindaam.training.feeding.negative_samples import noise_like
-from mindaam.training.tasks.sounding_model import SoundingStep
-from mindaam.training.tasks.sounding_object import SoundingConfig, build, clips_of, predict
-from mindaam.training.tasks.synthetic_videos import restore
-from mindaam.zoo.checkpoints import read_metadata
+from mindaam.training.feeding.sounding_objects import clips_of
+from mindaam.training.tasks.sounding_object import SoundingObjectConfig, build
+from mindaam.training.tasks.sounding_object_scores import predict
+from mindaam.zoo.checkpoints import read_all
+from mindaam.zoo.model_files import checkpoint_of
 
 SIDE, GAP, LEFT, TOP = 144, 6, 140, 26  # of a frame, between frames, for the rows' names, for the times
 LEVEL = 30  # height of the strip with the loudness
@@ -39,15 +41,9 @@ def arguments():
 def main():
     """Writes the image."""
     options = arguments()
-    last = options.run / "last.safetensors"
-    stored = json.loads(read_metadata(last).get("config", "{}"))
-    if "clips" not in stored:
-        sys.exit(f"{last} is not of the sounding-object experiment: give the folder of a run of it")
-    config = SoundingConfig.model_validate(stored)
+    runtime.configure(mode="graph")
+    config, model = trained(options.run)
     specs, held = clips_of(config, "held")
-    runtime.configure(mode="graph", seed=config.seed)
-    model = build(config)
-    restore(last, SoundingStep(model, config.optimizer), config)
 
     half = len(specs) // 2
     pair = sorted((options.scene, options.scene + half), key=lambda index: specs[index].sounding)
@@ -67,6 +63,20 @@ def main():
         bands.append(row(name, one, maps[0], wave, chosen, width))
     write_jpeg(options.out, np.concatenate(bands), quality=80)
     print(f"{options.out}: {options.out.stat().st_size / 1000:.0f} kB")
+
+
+def trained(run):
+    """(SoundingObjectConfig, SoundingModel) of a run's folder."""
+    path = checkpoint_of(run)
+    arrays, metadata = read_all(path)
+    config = json.loads(metadata.get("config", "{}"))
+    if "clips" not in config:
+        sys.exit(f"{path} is not of the sounding-object experiment; give the folder of a run of it")
+    config = SoundingObjectConfig(**config)
+    model = build(config)
+    for parameter in model.trainable_params():
+        parameter.set_data(ms.Tensor(arrays[parameter.name]))
+    return config, model
 
 
 def text(image, words, corner, scale=0.5):

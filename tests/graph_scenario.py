@@ -24,26 +24,33 @@ from mindaam.encoders.wav2clip import AudioEncoder, Wav2CLIP
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
 from mindaam.schema import merge
-from mindaam.training.feeding.corpus_source import HEARD, AudioEncoding
-from mindaam.training.feeding.synthetic_videos import COARSER
-from mindaam.training.loop import Run
+from mindaam.training.checkpoint_content import first_state, trained_state
+from mindaam.training.feeding.corpus import open_data
+from mindaam.training.feeding.corpus_source import CLIPS_WITH_AUDIO, AudioEncoding
+from mindaam.training.feeding.sounding_objects import clips_of
+from mindaam.training.loop import after_step, forward_backward
 from mindaam.training.ranks.distributed import ALONE
 from mindaam.training.reporting.log import Progress
-from mindaam.training.run import open_data, start_model
-from mindaam.training.tasks.adapted_blocks import frozen_outputs
+from mindaam.training.starting import start_model
+from mindaam.training.step import TrainStep
+from mindaam.training.tasks.corpus import CorpusTask
 from mindaam.training.tasks.corpus_config import load_corpus_config
-from mindaam.training.tasks.phases_config import OptimizerConfig, TrainConfig
-from mindaam.training.tasks.phases_step import TrainStep
-from mindaam.training.tasks.sounding_model import SoundingStep
-from mindaam.training.tasks.sounding_object import batch, build, clips_of, predict
-from mindaam.training.tasks.synthetic_videos import FilmStep
+from mindaam.training.tasks.phases import optimizer_of
+from mindaam.training.tasks.phases_config import PhasesConfig
+from mindaam.training.tasks.phases_objective import PhaseObjective, frozen_outputs
+from mindaam.training.tasks.sounding_object import SoundingObjectTask, build
+from mindaam.training.tasks.sounding_object_scores import predict
+from mindaam.training.tasks.synthetic_videos import SyntheticVideosTask
 from tests.models import tiny, tiny_video
 from tests.training.corpus_root import make_corpus
 from tests.training.feeding.test_corpus_source import loudness
 from tests.training.small import CONFIG, MODEL, NAME, SIZE, TEXT_WIDTH, build_small
 from tests.training.tasks.test_sounding_object import config as sounding
+from tests.training.tasks.test_synthetic_videos import SMALL as SMALL_VIDEOS
+from tests.training.tasks.test_synthetic_videos import RandomVideos
+from tests.training.tasks.test_synthetic_videos import config as synthetic_videos
 
-TRAINING = TrainConfig(**CONFIG)
+TRAINING = PhasesConfig(**CONFIG)
 BACKBONE = {"width": 24, "heads": 3, "depth": 2, "taps": (0, 1)}
 
 
@@ -121,32 +128,32 @@ def phases():
     for phase, taps in zip(TRAINING.phases, (4, 2), strict=True):
         model = build_small(NAME, changes={**MODEL, "lora": {"rank": 2, "last_n_blocks": 2, "dropout": 0.5}})
         filled(model).set_train(True)
-        step = TrainStep(model, taps, phase, TRAINING).set_train(True)
+        optimizer = optimizer_of(model, phase, TRAINING.optimizer)
+        step = TrainStep(model, PhaseObjective(model, taps, TRAINING.loss), [optimizer]).set_train(True)
         truth = np.abs(noise(2, 1, *SIZE))
         truth /= truth.sum((2, 3), keepdims=True)
         for number in range(3):
             set_dropout_step(number)
-            settings = step.optimizer.settings(number, 1e-2).asnumpy()
-            yield run(step, settings, noise(2, taps, 7, 32), noise(2, TEXT_WIDTH), truth)
+            settings = optimizer.settings(number, 1e-2).asnumpy()[None]
+            yield run(step, settings, np.array(1, np.float32), True, noise(2, taps, 7, 32), noise(2, TEXT_WIDTH), truth)
         yield values(step)
     model = filled(build_model(tiny_video.NAME, "paper", changes=merge(tiny_video.CHANGES, {"temporal": {"clip": 4}})))
-    step = FilmStep(model, OptimizerConfig(weight_decay=0.1), 1.0).set_train(True)
-    truth = np.full((2, 1, *(side // COARSER for side in tiny_video.SIZE)), 1e-3, np.float32)
-    chosen = np.array([1, 2], np.int32)
-    maps = noise(4, sum(tiny_video.CHANGES["head"]["neck_widths"]), 2, 3)
-    for number in range(2):
-        settings = step.optimizer.settings(number, 3e-3).asnumpy()
-        yield run(step, settings, maps, noise(2, tiny.TEXT_WIDTH), truth, chosen)
-    yield values(step)
+    yield from two_steps(SyntheticVideosTask(synthetic_videos(**SMALL_VIDEOS), model, RandomVideos(), None))
     settings = sounding()
     model, clips = filled(build(settings)), clips_of(settings, "train")
-    step = SoundingStep(model, settings.optimizer).set_train(True)
-    for number in range(2):
-        yield run(step, step.optimizer.settings(number, 3e-3), *batch(clips, settings, number))
-    yield values(step)
+    yield from two_steps(SoundingObjectTask(settings, model, clips, None))
     model.set_train(False)
     for waves in (clips[1].wave, None):
         yield [each for each in predict(model, settings, clips[1], waves) if each is not None]
+
+
+def two_steps(task):
+    """The terms of a task's first two steps, then its parameters and optimizer state."""
+    state = first_state(task)
+    for part, _ in zip(task.parts(state.place), range(2), strict=False):
+        yield [forward_backward(task, state, part, 3e-3)[0]]
+        state = state._replace(number=state.number + 1, done=dict.fromkeys(task.optimizers, state.number + 1))
+    yield [parameter.asnumpy() for _, parameter in sorted(trained_state(task).items())]
 
 
 def corpus():
@@ -160,13 +167,15 @@ def corpus():
         data, _ = open_data(config, False, Progress(0, quiet=True))
         audio_encoding = AudioEncoding(loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False)
         runtime.configure(mode="graph", seed=config.seed)  # whatever was drawn before
-        training = Run(config, start_model(config), data, Path(place) / "run", ALONE, audio_encoding)
-        training.begin()
-        part = next(part for part in training.source.parts(training.state, 1) if part.kind == HEARD)
-        training.source.close()
+        task = CorpusTask(config, start_model(config), data, ALONE, audio_encoding)
+        state = first_state(task)
+        part = next(part for part in task.parts(state.place) if part.kind == CLIPS_WITH_AUDIO)
+        task.close()
         for _ in range(2):
-            training.part(part)
-        yield [parameter.asnumpy() for _, parameter in sorted(training._kept().items())]
+            terms, norm = forward_backward(task, state, part, task.rate(state.number, part.place))
+            means = dict(zip(task.terms, terms.tolist(), strict=True))
+            state = after_step(task, state, part, means, norm, Path(place), ALONE)
+        yield [parameter.asnumpy() for _, parameter in sorted(trained_state(task).items())]
 
 
 def values(step):

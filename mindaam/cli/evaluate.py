@@ -111,7 +111,7 @@ def _add_videos(report, readers, predictor, prompting, shown, batch):
     from mindaam.evaluation import gaze
     from mindaam.evaluation.videos import score_video
     from mindaam.training.feeding.corpus import modality
-    from mindaam.training.run import open_audio_encoding
+    from mindaam.training.starting import open_audio_encoding
 
     heard = [reader for reader in readers if modality(reader.name, reader) == "audio_video"]
     audio_encoding = open_audio_encoding(predictor.model.config, SimpleNamespace(say=print_message)) if heard else None

@@ -31,36 +31,19 @@ def train(
     """Train a model on gaze folders or on all datasets together, or run an experiment."""
     from mindaam.errors import ConfigError
     from mindaam.schema import read_yaml
+    from mindaam.training import run
 
     config, changes = _chosen(config, list(overrides or ()), start, data)
-    keys, options = read_yaml(config), {"tiny": tiny, "out": out, "resume": resume}
-    if "corpus" in keys:
-        _on_corpus(config, changes, options, dry_run, skip_damaged=skip_damaged, allow_changes=allow_changes)
-        return
-    for asked, flag in ((skip_damaged, "--skip-damaged"), (allow_changes, "--allow-changes")):
-        if asked:
-            raise ConfigError(f"{flag} applies to configurations with a corpus section, such as corpus; remove it")
-    run = _kind(keys)
+    if skip_damaged and "corpus" not in read_yaml(config):
+        raise ConfigError("--skip-damaged applies to configurations with a corpus section, such as corpus; remove it")
     if dry_run:
-        print_lines(run.dry_run(config, changes, tiny=tiny))
+        print_lines(run.dry_run(config, changes, tiny=tiny, say=print_message))
         return
-    trained = run.train(config, changes, **options)
-    if "films" in keys:
-        from mindaam.evaluation.synthetic_video_scores import report
-
-        for line in report(trained):
-            print_line(line)
-
-
-def _kind(keys):
-    """The task module of a configuration without a corpus section."""
-    if "films" in keys:
-        from mindaam.training.tasks import synthetic_videos as run
-    elif "clips" in keys:
-        from mindaam.training.tasks import sounding_object as run
-    else:
-        from mindaam.training.tasks import phases as run
-    return run
+    trained = run.train(
+        config, changes, tiny=tiny, out=out, resume=resume, skip_damaged=skip_damaged, allow_changes=allow_changes
+    )
+    if trained.finished and trained.is_first:
+        _conclude(trained)
 
 
 def _chosen(config, changes, start, data):
@@ -83,25 +66,22 @@ def _quoted(text):
     return json.dumps(str(text), ensure_ascii=False)
 
 
-def _on_corpus(config, changes, options, dry_run, **more):
-    """A run on images and videos, with a report at the end; with `dry_run`, its description."""
-    from mindaam.training import run
-
-    if dry_run:
-        print_lines(run.dry_run(config, changes, tiny=options["tiny"], say=print_message))
-        return
-    trained = run.train(config, changes, **options, **more)
-    if trained.finished and trained.run.world.is_first:
-        _report(trained)
-
-
-def _report(trained):
-    """Writes report.html with some held-out images; if that fails, the training is still complete."""
+def _conclude(trained):
+    """What follows a whole run: the corpus's report.html with some held-out images, or scores on synthetic videos. A
+    report that cannot be written does not undo a training."""
     from mindaam.errors import MindAAMError
-    from mindaam.evaluation.run_report import write_report
-    from mindaam.training.tasks.corpus_scores import samples
 
-    try:
-        print_line(f"report: {write_report(trained.folder, samples(trained.run))}")
-    except MindAAMError as error:
-        print_message(error)
+    task = trained.task
+    if task.config.TASK == "corpus":
+        from mindaam.evaluation.run_report import write_report
+        from mindaam.training.tasks.corpus_scores import samples
+
+        try:
+            print_line(f"report: {write_report(trained.folder, samples(task))}")
+        except MindAAMError as error:
+            print_message(error)
+    if task.config.TASK == "synthetic_videos":
+        from mindaam.evaluation.synthetic_video_scores import report
+
+        for line in report(trained.folder, task.model, task.held):
+            print_line(line)

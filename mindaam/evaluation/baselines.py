@@ -4,7 +4,7 @@ import numpy as np
 
 from mindaam.data import transforms
 from mindaam.data.datasets.readers.sample import prompt_of
-from mindaam.evaluation.gaze import LONGEST_SIDE
+from mindaam.metrics.comparison import LONGEST_SIDE
 
 
 def uniform(image, sentences):

@@ -23,8 +23,8 @@ from mindaam.data.datasets.opening import other_split
 from mindaam.data.prompts.prompting import Prompting, held_out, mismatched, prompts_for
 from mindaam.errors import InputError
 from mindaam.evaluation.markdown_text import plain, table_row
+from mindaam.metrics.comparison import LONGEST_SIDE, map_scores
 
-LONGEST_SIDE = 400
 METRICS = ("CC", "SIM", "KLD", "NSS", "AUC_Judd", "sAUC")
 ROLES = ("right", "others", "generic", "held_out", "mismatched")
 
@@ -40,11 +40,7 @@ def score_map(prediction, density, fixations=None, others=None, settings=metrics
     without sAUC. Returns {metric: float}; raises InputError for a map that is not finite.
     """
     prediction = transforms.resize_image(np.ascontiguousarray(prediction, np.float32), density.shape)
-    scores = {
-        "CC": metrics.cc(prediction, density, **settings.cc),
-        "SIM": metrics.sim(prediction, density, **settings.sim),
-        "KLD": metrics.kld(prediction, density, **settings.kld),
-    }
+    scores = dict(zip(METRICS[:3], map_scores(prediction, density, settings), strict=True))
     if fixations is not None:
         scores["NSS"] = metrics.nss(prediction, fixations, **settings.nss)
         scores["AUC_Judd"] = metrics.auc_judd(prediction, fixations, **settings.auc_judd)

@@ -9,7 +9,8 @@ import numpy as np
 
 from mindaam.data import transforms
 from mindaam.data.prompts.prompting import Prompting
-from mindaam.evaluation.gaze import LONGEST_SIDE, mean_scores, score_map, swap_roles
+from mindaam.evaluation.gaze import mean_scores, score_map, swap_roles
+from mindaam.metrics.comparison import LONGEST_SIDE
 
 ALONE = 16  # frames at a time for a model that takes each by itself
 

@@ -1,21 +1,23 @@
 """A run that goes on keeps the recipe that it was begun with, where the bundled one has changed since.
 
 A run's checkpoint holds its whole configuration. What it lacks are keys that were added later, whose defaults are what
-was done before. A value that the bundled files changed is taken from the checkpoint too, unless somebody names it: on
-the command line, or in a file of one's own. Such a one is compared as any other change is.
+was done before. A value that the bundled files changed is taken from the checkpoint too, unless it is given: on the
+command line, or in a file of one's own. Such a one is compared as any other change is.
 """
 
 import json
 from pathlib import Path
 
 from mindaam import yaml_files
+from mindaam.errors import CheckpointError
 from mindaam.files import lies_in
 from mindaam.places import configs_dir
 from mindaam.schema import mapping, override, validate
-from mindaam.training.tasks.corpus_config import CorpusConfig, begun_config
+from mindaam.training.config import with_new_names
 from mindaam.zoo.checkpoints import read_metadata
 from mindaam.zoo.run_checkpoints import table_in
 
+EARLIER = "corpus"  # of earlier versions' metadata: the task and its place in one entry
 # Values of the bundled recipes that changed when the key "rescale_positions" came: {key: (before, since)}
 SINCE = "rescale_positions"
 CHANGED = {
@@ -26,35 +28,60 @@ CHANGED = {
 }
 
 
-def as_begun(config, path, file, assignments):
-    """(CorpusConfig to go on with, lines that say what it keeps) of a run whose checkpoint is at `path`.
+def stored_run(path, metadata):
+    """(the task's name, its place as a dictionary) of a checkpoint that a run goes on from.
 
-    config: what the configuration `file` says today with `key=value` assignments over it. Raises as `begun_config`.
+    Raises CheckpointError for a checkpoint of no such run.
     """
-    theirs, ours = begun_config(path), config.model_dump(mode="json")
-    stored = table_in(path, read_metadata(path).get("config"))
+    if EARLIER in metadata:
+        return EARLIER, table_in(path, metadata[EARLIER], "the run's place")
+    if "task" not in metadata:
+        raise CheckpointError(f"{path} is of another kind of run; start in another folder")
+    return metadata["task"], table_in(path, metadata.get("place"), "the run's place")
+
+
+def begun_config(path, schema):
+    """The configuration of the run that a checkpoint is of, as a plain dict with all of today's keys.
+
+    schema: the RunConfig that it must be of. A key that came later has its default, which is what runs did before there
+    was the key. Raises CheckpointError for a checkpoint of another task, ConfigError for a key that is gone or a value
+    that is no longer accepted.
+    """
+    metadata = read_metadata(path)
+    if stored_run(path, metadata)[0] != schema.TASK:
+        raise CheckpointError(f"{path} is of another kind of run; start in another folder")
+    return validate(schema, table_in(path, metadata.get("config")), str(path)).model_dump(mode="json")
+
+
+def as_begun(config, path, file, assignments):
+    """(RunConfig to go on with, lines on what it keeps) of a run whose checkpoint is at `path`.
+
+    config: what the configuration `file` is today with `key=value` assignments over it. Raises as `begun_config`.
+    """
+    theirs, ours = begun_config(path, type(config)), config.model_dump(mode="json")
+    stored = with_new_names(table_in(path, read_metadata(path).get("config")), type(config).TASK)
     lacking = set(_keys(theirs)) - set(_keys(stored))
-    changed = {} if SINCE in stored else CHANGED
-    said, lines = named(file, assignments), []
+    changed = {} if SINCE in stored or SINCE not in ours else CHANGED
+    given, lines = named(file, assignments, type(config).TASK), []
     there = set(_keys(ours))
     for key in sorted(there & {*lacking, *changed}):
         then, today = _at(theirs, key), _at(ours, key)
-        if then == today or key in said or (key in changed and (then, today) != changed[key]):
+        if then == today or key in given or (key in changed and (then, today) != changed[key]):
             continue
         ours = _with(ours, key, then)
         shown = [json.dumps(each, ensure_ascii=False) for each in (then, today)]
         kept = f"{'.'.join(key)}: {shown[0]}"
-        lines.append(f"the run keeps {kept}, with which it was begun; the recipe now says {shown[1]}")
-    return validate(CorpusConfig, ours, str(file)), lines
+        lines.append(f"the run keeps {kept}, with which it was begun; the recipe now has {shown[1]}")
+    return validate(type(config), ours, str(file)), lines
 
 
-def named(file, assignments):
-    """The keys, tuples, that somebody gave: in assignments, or in files that are not the package's."""
-    found, file = set(_keys(override({}, assignments))), Path(file)
+def named(file, assignments, task):
+    """The keys, tuples, that are given: in assignments, or in files that are not the package's."""
+    found, file = set(_keys(with_new_names(override({}, assignments), task))), Path(file)
     while file is not None and not lies_in(file, configs_dir()):
         data = mapping(yaml_files.read(file), file)
         base = data.pop("base", None)
-        found |= set(_keys(data))
+        found |= set(_keys(with_new_names(data, task)))
         file = None if base is None else file.parent / str(base)
     return found
 

@@ -25,9 +25,9 @@ from mindaam.models.head import EPSILONS
 from mindaam.models.registry import model_config
 from mindaam.objectives.total import LossTerms, Weights, weighted
 from mindaam.schema import mapping, validate
+from mindaam.training.config import LossConfig
 from mindaam.training.optim.adamw import AdamW
 from mindaam.training.optim.groups import GroupsConfig, groups
-from mindaam.training.tasks.phases_config import LossConfig
 from mindaam.zoo.model_files import checkpoint_file
 from mindaam.zoo.weights import load_backbone, load_weights
 

@@ -28,7 +28,8 @@ def checkpoint_prompting(path):
     if holds_all(path):
         return Prompting(None, RELEASED, checkpoint_prompts(path).get("None"))
     try:
-        stored = json.loads(metadata["config"] if "corpus" in metadata else metadata.get(ENTRY, "{}"))
+        of_run = "corpus" in (*metadata, metadata.get("task"))  # an entry of its own in earlier versions
+        stored = json.loads(metadata["config"] if of_run else metadata.get(ENTRY, "{}"))
         told = {key: value for key, value in stored.items() if key in KEYS}
     except (AttributeError, KeyError, ValueError, RecursionError) as error:  # no text of a mapping
         raise CheckpointError(f"{path}: what its header says of sentences is damaged; fetch it again") from error

@@ -141,7 +141,7 @@ def run_arrays(path, metadata):
 
     Raises CheckpointError for a damaged file.
     """
-    arrays = load(path)[0] if "corpus" in metadata else read_safetensors(path)
+    arrays = load(path)[0] if "corpus" in metadata or "task" in metadata else read_safetensors(path)
     averages = {name.removeprefix(AVERAGE): array for name, array in arrays.items() if name.startswith(AVERAGE)}
     return {name: array for name, array in arrays.items() if not name.startswith((*MOMENTS, AVERAGE))} | averages
 

@@ -17,9 +17,9 @@ from mindaam import runtime
 from mindaam.data.media import read_image
 from mindaam.places import configs_dir
 from mindaam.schema import merge, read_yaml
-from mindaam.training.tasks import synthetic_videos
-from mindaam.training.tasks.sounding_model import SoundingStep
-from mindaam.training.tasks.sounding_object import build
+from mindaam.training import checkpoint_content
+from mindaam.training.ranks.distributed import ALONE
+from mindaam.training.tasks.sounding_object import SoundingObjectTask, build
 from mindaam.zoo import save_trained
 from tests.clips import make_clip, pictures
 from tests.models.tiny import NAME
@@ -120,11 +120,11 @@ def test_the_parts_of_scripts_can_be_imported(name, load):
 
 
 def sounding_run(folder):
-    """The folder of a run of the sounding-object experiment that has not learned anything yet."""
-    settings = sounding_config(picture=[32, 32], frames=4)
+    """The folder of an untrained run of the sounding-object experiment."""
+    settings = sounding_config(size=[32, 32], frames=4)
     runtime.configure(mode="graph", seed=0)
-    folder.mkdir()
-    synthetic_videos.save(folder / "last.safetensors", SoundingStep(build(settings), settings.optimizer), settings, 0)
+    task = SoundingObjectTask(settings, build(settings), None, None)
+    checkpoint_content.save(folder, task, checkpoint_content.first_state(task), ALONE)
     return folder
 
 

@@ -13,7 +13,7 @@ from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.packs.packing import pack
 from mindaam.inference import predictor
 from mindaam.places import configs_dir
-from mindaam.training import run
+from mindaam.training.tasks import corpus
 from tests.cli.running import runner
 from tests.fakes import FakeEncoder, FakeModel
 
@@ -46,9 +46,9 @@ def trained_on(mindaam, monkeypatch):
             opened.append(open_it(*arguments))
             raise Opened
 
-        open_it = run.open_data
+        open_it = corpus.open_data
         with monkeypatch.context() as patch, pytest.raises(Opened):
-            patch.setattr(run, "open_data", open_data)
+            patch.setattr(corpus, "open_data", open_data)
             mindaam("train", CORPUS, *options)
         return opened[0][0]
 

@@ -4,7 +4,6 @@ import csv
 import gzip
 import json
 import shutil
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -85,23 +84,43 @@ def test_bad_input(mindaam, gaze, arguments, says):
     assert code == 2 and out == "" and err.startswith("mindaam: ") and err.count("\n") == 1 and says in err
 
 
-@pytest.mark.parametrize(
-    ("key", "module"), [("sets", "phases"), ("films", "synthetic_videos"), ("clips", "sounding_object")]
-)
-def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path, key, module):
-    """The key `films` trains the temporal blocks, `clips` the sounding-object experiment, others the whole model."""
+@pytest.mark.parametrize("task", ["phases", "synthetic_videos", "sounding_object"])
+def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path, task):
+    """All tasks are run by `training.run`; after one on synthetic videos the command prints scores."""
     calls = []
-    fake = SimpleNamespace(train=lambda *args, **options: calls.append((args, options)))
-    monkeypatch.setitem(sys.modules, f"mindaam.training.tasks.{module}", fake)
-    monkeypatch.setattr(f"mindaam.training.tasks.{module}", fake, raising=False)
-    monkeypatch.setattr("mindaam.evaluation.synthetic_video_scores.report", lambda run: ["CC 0.9"])
+
+    def train(*args, **options):
+        calls.append((args, options))
+        config = SimpleNamespace(TASK=task)
+        return SimpleNamespace(
+            finished=True, is_first=True, folder=tmp_path, task=SimpleNamespace(config=config, model=1, held=2)
+        )
+
+    monkeypatch.setattr("mindaam.training.run.train", train)
+    monkeypatch.setattr("mindaam.evaluation.synthetic_video_scores.report", lambda *run: [f"CC {run[1]}.{run[2]}"])
     config = tmp_path / "c.yaml"
-    config.write_text(f"{key}: {{}}\n")
+    config.write_text("sets: {}\n")
     code, out, _ = mindaam("train", config, "batch_size=2", "seed=1", "--tiny", "--resume", "-o", tmp_path)
-    assert code == 0 and out == ("CC 0.9\n" if key == "films" else "")
+    assert code == 0 and out == ("CC 1.2\n" if task == "synthetic_videos" else "")
     (args, options) = calls[0]
     assert args[0] == config and args[1] == ["batch_size=2", "seed=1"]
-    assert options == {"tiny": True, "out": tmp_path, "resume": True}
+    assert options == {
+        "tiny": True, "out": tmp_path, "resume": True, "skip_damaged": False, "allow_changes": False
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "task"),
+    [
+        ("corpus", "corpus"), ("films", "synthetic_videos"), ("videos", "synthetic_videos"),
+        ("clips", "sounding_object"), ("folders", "phases"),
+    ],
+)  # fmt: skip
+def test_the_keys_of_a_configuration_decide_its_task(tmp_path, key, task):
+    from mindaam.training.run import task_of
+
+    (tmp_path / "c.yaml").write_text(f"{key}: {{}}\n")
+    assert task_of(tmp_path / "c.yaml").__name__ == f"mindaam.training.tasks.{task}"
 
 
 def test_a_set_of_videos_that_was_never_trained_on_is_scored_beside_images(mindaam, gaze):
@@ -136,7 +155,7 @@ def test_a_model_that_hears_is_scored_with_the_audio_of_sets_that_are_trained_wi
     code, _, err = mindaam("evaluate", "--data", tmp_path, "--split", "test", "--set", "avad")
     assert code == 0 and err.count("the weights of wav2clip are not here") == 1 and set(given) == {False}
     audio_encoding = AudioEncoding(lambda windows: FakeAudioEncoder().encode(windows, 16_000), cut_of(sound), False)
-    monkeypatch.setattr("mindaam.training.run.open_audio_encoding", lambda config, line: audio_encoding)
+    monkeypatch.setattr("mindaam.training.starting.open_audio_encoding", lambda config, line: audio_encoding)
     for split, name, heard in (("test", "avad", {True}), ("val", "dhf1k", {False})):
         given.clear()
         assert mindaam("evaluate", "--data", tmp_path, "--split", split, "--set", name)[0] == 0

@@ -25,12 +25,11 @@ from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.datasets.readers.sample import image_sample
 from mindaam.inference.predictor import Predictor
 from mindaam.models.registry import build_model
-from mindaam.training import run
-from mindaam.training.feeding.corpus import fingerprint, open_corpus, strata_of
-from mindaam.training.feeding.corpus_source import AudioEncoding
-from mindaam.training.loop import Run
-from mindaam.training.tasks import phases as phase_task
-from mindaam.training.tasks.corpus_config import load_corpus_config
+from mindaam.training import corpus_run, run
+from mindaam.training.corpus_config import load_corpus_config
+from mindaam.training.corpus_data import fingerprint, open_corpus, strata_of
+from mindaam.training.corpus_loop import Run
+from mindaam.training.corpus_source import Hearing
 from mindaam.zoo.checkpoints import write_safetensors
 from mindaam.zoo.export import export
 from tests.clips import make_clip
@@ -66,12 +65,12 @@ def draw(place):
     (place / "photos.csv").write_text("\n".join(rows) + "\n")
     rows = ["video,subject,condition,x,y,t_ms,duration_ms"]
     for number, name in enumerate("uvw"):
-        gray = [np.full((*PHOTO, 3), 40 + 10 * frame + number, np.uint8) for frame in range(FRAMES)]
-        for frame, image in enumerate(gray):
+        grey = [np.full((*PHOTO, 3), 40 + 10 * frame + number, np.uint8) for frame in range(FRAMES)]
+        for frame, image in enumerate(grey):
             image[10:26, 2 * frame : 2 * frame + 16, number % 3] = 230
         times = np.arange(int(FRAMES / 25 * 16000)) / 16000
         tone = (0.3 * np.sin(2 * np.pi * (200 + 100 * number + 400 * times) * times)).astype(np.float32)
-        make_clip(place / "clips" / f"{name}.mp4", gray, tone=tone[None], options={"crf": "10"})
+        make_clip(place / "clips" / f"{name}.mp4", grey, tone=tone[None], options={"crf": "10"})
         for start in range(0, 480, 60):
             x, y = 8 + start / 20, 18 + 2 * number
             rows.append(f"{name}.mp4,s1,free_viewing,{x:.1f},{y},{start},60")
@@ -96,7 +95,7 @@ def backbone():
     write_safetensors("backbone.safetensors", state, {"naming": "mindaam", "kind": "dinov2", "name": config.model})
 
 
-def halved(name, audio_encoding=None):
+def halved(name, hearing=None):
     """Makes the run `name` as it was left after three steps, in begun/; returns what became of it, as plain data."""
     folder, save = Path("gone_on") / name, Run.save
 
@@ -107,24 +106,24 @@ def halved(name, audio_encoding=None):
             shutil.copytree(folder, Path("begun") / name, ignore=best)
 
     Run.save = copied
-    run.train(CORPUS, RUNS[name], tiny=True, out=folder, audio_encoding=audio_encoding)
+    corpus_run.train(CORPUS, RUNS[name], tiny=True, out=folder, hearing=hearing)
     Run.save = save
     return {each: table(folder / each) for each in ("metrics.csv", "epochs.csv")}
 
 
 def phases():
     """Makes the run in phases as it was left after three steps; returns what became of it, as plain data."""
-    folder, save = Path("gone_on/phases"), phase_task.Run.save
+    folder, save = Path("gone_on/phases"), run.Run.save
 
     def copied(this, optimizer):
         save(this, optimizer)
         if this.place.total_step == STOP and this.place.step:
             shutil.copytree(folder, "begun/phases", ignore=shutil.ignore_patterns("features"))  # computed again
 
-    phase_task.Run.save = copied
+    run.Run.save = copied
     Path(PHASES.name).write_text(OWN)
-    phase_task.train(PHASES.name, RUNS["phases"], out=folder)
-    phase_task.Run.save = save
+    run.train(PHASES.name, RUNS["phases"], out=folder)
+    run.Run.save = save
     return {each: table(folder / each) for each in ("steps.csv", "epochs.csv")}
 
 
@@ -209,7 +208,7 @@ def main(out):
     with stand_ins("backbone.safetensors"):
         resumed = {
             "ema": halved("ema"),
-            "audio": halved("audio", AudioEncoding(constant, OFFSETS, released=False)),
+            "audio": halved("audio", Hearing(constant, OFFSETS, released=False)),
             "phases": phases(),
         }
         arrays |= predicted()

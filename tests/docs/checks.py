@@ -9,7 +9,6 @@ import typer
 from mindaam.cli.main import app
 from mindaam.errors import MindAAMError
 from mindaam.places import recipe
-from mindaam.schema import read_yaml
 from tests.docs.documents import ROOT
 
 MODULES = re.compile(r"mindaam(\.\w+)+")
@@ -69,21 +68,14 @@ def mindaam(words):
 
 def _training(params):
     """What is wrong with the configuration of `mindaam train` and the changes to it, or None."""
-    from mindaam.training.tasks import corpus_config, phases_config, sounding_object, synthetic_videos
+    from mindaam.training.run import task_of
 
     name, changes = params["config"] or "finetune", list(params["overrides"] or ())
     if name.isupper():  # a stand-in, as CONFIG
         return None
     try:
         path = recipe(name)
-        keys = read_yaml(path)
-        load = (
-            corpus_config.load_corpus_config if "corpus" in keys
-            else synthetic_videos.load_config if "films" in keys
-            else sounding_object.load_config if "clips" in keys
-            else phases_config.load_train_config
-        )  # fmt: skip
-        load(path, changes)
+        task_of(path).load(path, changes)
     except MindAAMError as error:
         return str(error)
     return None

@@ -14,8 +14,8 @@ def take():
 
     from mindaam import graphs, runtime
     from mindaam.decoder.decoder import HyperbolicDecoder
-    from mindaam.training import loop
     from mindaam.training.feeding import folders
+    from mindaam.training.tasks import corpus
 
     configure = runtime.configure
 
@@ -25,7 +25,7 @@ def take():
 
     runtime.configure = at_once
     graphs.run = lambda cell, *inputs, by=None: cell(*inputs)
-    loop.CorpusSource = partial(loop.CorpusSource, workers=0)
+    corpus.CorpusSource = partial(corpus.CorpusSource, workers=0)
     folders.WORKERS = 0
     HyperbolicDecoder.construct = mean_in_its_place
 

@@ -35,7 +35,7 @@ TEMPORAL = {"taps": [2, 3], "frames": 32, "heads": 2, "mlp_ratio": 1, "clip": 4}
 # What is laid over each bundled training: lengths only.
 SHORT_RUN = {
     "sampling": {"batch_size": 2, "clip": 4, "clips": 1, "steps": 2, "strides": [1]},
-    "answered": 2, "part": None, "epochs": 1, "validation": {"pictures": 1, "films": 1},
+    "answered": 2, "part": None, "epochs": 1, "validation": {"images": 1, "videos": 1},
 }  # fmt: skip
 SHORT = {
     "corpus": SHORT_RUN,
@@ -44,10 +44,10 @@ SHORT = {
         "batch_size": 2, "folders": {"osie": 2, "taskfix": 2}, "validation_pictures": 1,
     },
     "aam_dinov2_vits14_films": {
-        "model_changes": {"temporal": TEMPORAL}, "films": {"train": 1, "val": 1}, "frames": 32, "pairs": 1, "steps": 2,
+        "model_changes": {"temporal": TEMPORAL}, "videos": {"train": 1, "val": 1}, "frames": 32, "pairs": 1, "steps": 2,
     },
     "sounding_object": {
-        "clips": {"train": 8, "held": 4}, "frames": 4, "with_sound": 4, "silent": 1, "steps": 2, "gates_every": 1,
+        "clips": {"train": 8, "held": 4}, "frames": 4, "with_audio": 4, "silent": 1, "steps": 2, "gates_every": 1,
         "attack": {"p": 0.2, "weight": {"start": 0, "end": 0.1, "first": 0, "last": 1}},
     },
 }  # fmt: skip

@@ -244,7 +244,7 @@ def test_the_table_has_a_row_for_each_set_role_and_condition(tasks, viewing):
 
 
 def test_centre_bias_is_the_mean_training_density(tasks):
-    bias = baselines.CentreBias(tasks)
+    bias = baselines.CenterBias(tasks)
     own, other = prompt_of(tasks, 0), "A sentence of no condition."
     maps = dict(zip((own, other), bias(np.zeros((48, 64, 3), np.uint8), [own, other]), strict=True))
     assert maps[own].shape == (48, 64)

@@ -1,4 +1,4 @@
-"""A model's scores on films whose maps are there already."""
+"""A model's scores on synthetic videos whose feature maps are given."""
 
 import json
 from types import SimpleNamespace
@@ -17,18 +17,18 @@ class Follower:
 
     config = SimpleNamespace(temporal=SimpleNamespace(clip=4))
 
-    def infer_frames(self, maps, sentence, size, *, first, clip):
-        assert sentence.shape == (1, 3) and size == SIZE and clip == (len(maps) > 1)
+    def infer_frames(self, maps, embedding, size, *, first, clip):
+        assert embedding.shape == (1, 3) and size == SIZE and clip == (len(maps) > 1)
         maps = np.broadcast_to(maps.mean(0, keepdims=True), maps.shape) if clip else maps
         return SimpleNamespace(map=maps[first:])
 
 
 class Held:
-    """Three films of one bright place: it moves, it stays, and it flickers in the features though not in truth."""
+    """Three videos of one bright place: it moves, it stays, and it flickers in the features though not in the truth."""
 
     size, truth_size, frames = SIZE, SIZE, FRAMES
     specs = [SimpleNamespace(kind=kind) for kind in ("pan", "static", "static")]
-    sentences = np.ones((3, 3), np.float32)
+    embeddings = np.ones((3, 3), np.float32)
 
     def __init__(self):
         maps = np.full((3, FRAMES, *SIZE), 0.01, np.float32)
@@ -50,8 +50,8 @@ def test_frame_by_frame_and_in_windows():
     assert together["flicker_static"] < 0.2 * alone["flicker_static"]
 
 
-def test_a_report_is_told_and_kept(tmp_path):
-    lines = report(SimpleNamespace(folder=tmp_path, model=Follower(), held=Held()))
+def test_a_report_is_returned_and_written(tmp_path):
+    lines = report(tmp_path, Follower(), Held())
     kept = json.loads((tmp_path / "scores.json").read_text())
     assert list(kept) == ["frame by frame", "with the temporal blocks"] and len(lines) == 2
     assert lines[0].startswith("frame by frame: CC_moving 1.0000, CC_static ")

@@ -16,6 +16,7 @@ from mindaam.data.prompts import corpus
 from mindaam.data.prompts.prompting import Prompting, no_prompt
 from mindaam.evaluation import gaze
 from mindaam.evaluation.videos import clips_of, score_video
+from mindaam.metrics.comparison import LONGEST_SIDE
 from mindaam.models.registry import model_config
 from mindaam.training.feeding.corpus_source import AudioEncoding
 from tests.data.datasets import video_trees
@@ -52,7 +53,7 @@ def test_a_videos_score_is_the_mean_over_its_frames_with_a_truth(avad):
         shown = 1 / (1 + np.exp(-np.mean(seen, 0) * embedding[0]))
         for position in positions[done:]:
             if labelled[position]:
-                size = transforms.fit_within(avad.size(0), gaze.LONGEST_SIDE)
+                size = transforms.fit_within(avad.size(0), LONGEST_SIDE)
                 wanted.append(gaze.score_map(shown, avad.density(0, position, size))["CC"])
     assert 0 < len(wanted) == labelled.sum()
     assert rows[0]["CC"] == pytest.approx(np.mean(wanted), abs=1e-5) and "NSS" in rows[0] and "sAUC" not in rows[0]

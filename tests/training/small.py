@@ -134,7 +134,7 @@ def build_small(name, preset="paper", *, changes=None):
 
 
 def use_stand_ins(monkeypatch):
-    """`phases.train` with stand-ins for head and frozen encoders: nothing to load and little to compile."""
+    """Runs in phases with stand-ins for head and frozen encoders: nothing to load and little to compile."""
     monkeypatch.setattr(phases, "build_model", build_small)
     monkeypatch.setattr(phases, "load_backbone", fill_backbone)
     monkeypatch.setattr(phases, "sentence_encoder", lambda name: FakeSentenceEncoder())

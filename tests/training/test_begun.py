@@ -10,8 +10,9 @@ import yaml
 from mindaam.errors import CheckpointError, ConfigError
 from mindaam.places import configs_dir
 from mindaam.training import checkpoints, run
-from mindaam.training.begun import as_begun
-from mindaam.training.tasks.corpus_config import begun_config, load_corpus_config
+from mindaam.training.begun import as_begun, begun_config
+from mindaam.training.tasks import corpus
+from mindaam.training.tasks.corpus_config import CorpusConfig, load_corpus_config
 from mindaam.zoo.checkpoints import write_safetensors
 
 BEFORE = Path(__file__).parent / "runs_of_before"
@@ -35,7 +36,7 @@ def of_before(file, *changes):
 
 
 def goes_on(path, file, *assignments):
-    config = load_corpus_config(file, assignments, begun=begun_config(path))
+    config = load_corpus_config(file, assignments, begun=begun_config(path, CorpusConfig))
     return as_begun(config, path, file, assignments)
 
 
@@ -45,8 +46,8 @@ def test_a_run_of_the_papers_recipe_keeps_its_epochs_and_its_schedule(tmp_path):
     config, lines = goes_on(path, PAPER, "data_root=elsewhere")
     assert (config.epochs, config.schedule.afterwards, config.data_root) == (20, "stay", "elsewhere")
     assert config.granularities == {} and config.prompting.granularity("ledov", trained=True) == "G4"
-    assert len(lines) == 3 and "keeps epochs: 20, with which it was begun; the recipe now says 30" in lines[0]
-    ours, theirs = config.model_dump(mode="json"), begun_config(path)
+    assert len(lines) == 3 and "keeps epochs: 20, with which it was begun; the recipe now has 30" in lines[0]
+    ours, theirs = config.model_dump(mode="json"), begun_config(path, CorpusConfig)
     assert checkpoints.differences(theirs, ours, ("data_root",)) == []
 
 
@@ -54,7 +55,7 @@ def test_a_run_that_was_begun_before_is_the_one_that_goes_on(tmp_path):
     stored = json.loads((BEFORE / "aam_dinov3_vitl16_paper.json").read_text())
     path = begun(tmp_path, stored)
     config, _ = goes_on(path, PAPER, "data_root=ROOT", "seed=42")
-    assert checkpoints.differences(begun_config(path), config.model_dump(mode="json")) == []
+    assert checkpoints.differences(begun_config(path, CorpusConfig), config.model_dump(mode="json")) == []
 
 
 def test_a_run_of_the_released_recipe_keeps_its_eight_clips_and_its_positions(tmp_path):
@@ -63,7 +64,7 @@ def test_a_run_of_the_released_recipe_keeps_its_eight_clips_and_its_positions(tm
     config, lines = goes_on(path, RELEASED)
     assert (config.sampling.clips, config.rescale_positions, config.epochs) == (8, None, 500)
     assert config.granularities == {} and config.scored_share == 0.5 and len(lines) == 4
-    assert checkpoints.differences(begun_config(path), config.model_dump(mode="json")) == []
+    assert checkpoints.differences(begun_config(path, CorpusConfig), config.model_dump(mode="json")) == []
 
 
 def test_a_run_that_began_today_is_compared_as_it_is(tmp_path):
@@ -118,7 +119,7 @@ def test_training_goes_on_with_what_was_begun(tmp_path, monkeypatch, folder, epo
     def open_data(config, *others):
         raise Reached(config.epochs, config.schedule.afterwards, config.granularities)
 
-    monkeypatch.setattr(run, "open_data", open_data)
+    monkeypatch.setattr(corpus, "open_data", open_data)
     stored = (BEFORE / "aam_dinov3_vitl16_paper.json").read_text()
     checkpoints.save(tmp_path / "old", 1, {}, {"corpus": "{}", "config": stored})
     with pytest.raises(Reached) as reached:

@@ -9,19 +9,8 @@ from hypothesis import strategies as st
 from mindaam.errors import ConfigError
 from mindaam.places import configs_dir, recipes
 from mindaam.schema import merge, override, read_yaml
-from mindaam.training.tasks import sounding_object, synthetic_videos
+from mindaam.training.run import task_of
 from mindaam.training.tasks.corpus_config import load_corpus_config
-from mindaam.training.tasks.phases_config import load_train_config
-
-
-def loader(path):
-    """The function that loads a configuration of the kind at `path`."""
-    keys = read_yaml(path)
-    if "corpus" in keys:
-        return load_corpus_config
-    if "films" in keys:
-        return synthetic_videos.load_config
-    return sounding_object.load_config if "clips" in keys else load_train_config
 
 
 def keys(data, above=()):
@@ -32,7 +21,7 @@ def keys(data, above=()):
             yield from keys(value, (*above, key))
 
 
-LOADERS = {name: (path, loader(path)) for name, path in recipes().items()}
+LOADERS = {name: (path, task_of(path).load) for name, path in recipes().items()}
 VALUES = ["true", "-1", "0", "1.5", "1e14", "1.0e+300", ".nan", ".inf", "-.inf", "9" * 99, "2001-99-99", "null", "x"]
 VALUES += ["[.nan, 2]", "[0.9, 1]", "[[[[1]]]]", "[]", "{}", "{a: .nan}", "{temporal: 5}", "{temporal: {clip: x}}"]
 INSERTED = ["", ":", " ", "\n", "&a ", "*a", "!!int ", "{", "]", "-", "\t", "\0", "<<: ", "\\e", ".nan", "1e99", "é"]
@@ -61,7 +50,7 @@ def test_every_bundled_configuration_is_valid_and_so_is_its_smoke_run(name):
         ("aam_dinov2_vits14", "preset=papr"),
         ("aam_dinov2_vits14", "model=aam"),
         ("aam_dinov2_vits14", "model_changes.lora.rank=-1"),
-        ("corpus", "validation.pictures=-5"),
+        ("corpus", "validation.images=-5"),
         ("corpus", "epochs=1e14"),
         ("corpus", "epochs=1.0e+14"),
         ("corpus", "betas=[.nan, 2]"),
@@ -80,9 +69,11 @@ def test_every_bundled_configuration_is_valid_and_so_is_its_smoke_run(name):
         ("aam_dinov2_vits14_films", "shares.cut=.inf"),
         ("aam_dinov2_vits14_films", "model_changes.temporal=5"),
         ("aam_dinov2_vits14_films", "model_changes.temporal.clip=x"),
+        ("aam_dinov2_vits14_films", "change_weight=.nan"),
         ("aam_dinov2_vits14_films", "calm=.nan"),
         ("sounding_object", "clips.train=1.0e+14"),
         ("sounding_object", "model.width=1000000000"),
+        ("sounding_object", "size=[1000000000, 48]"),
         ("sounding_object", "picture=[1000000000, 48]"),
     ],
 )
@@ -96,8 +87,8 @@ def test_numbers_out_of_range_and_unknown_names_are_refused_at_once(recipe, chan
 def test_validation_of_one_kind_keeps_the_other():
     path, load = LOADERS["aam_dinov3_vitl16_paper"]
     data = {key: value for key, value in read_yaml(path).items() if key != "validation"}
-    assert load(path, ["validation={pictures: 7}"]).validation["pictures"] == 7
-    assert data and load(path).validation == {"pictures": 200, "films": 8}
+    assert load(path, ["validation={images: 7}"]).validation["images"] == 7
+    assert data and load(path).validation == {"images": 200, "videos": 8}
 
 
 def numbers(value):

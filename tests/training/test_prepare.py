@@ -6,10 +6,10 @@ import pytest
 
 from mindaam import runtime
 from mindaam.places import configs_dir
-from mindaam.training.feeding.corpus_source import PICTURES
-from mindaam.training.run import shaped_model
-from mindaam.training.step import SHARED, CorpusObjective, optimizers, prepare
+from mindaam.training.feeding.corpus_source import IMAGES
+from mindaam.training.starting import shaped_model
 from mindaam.training.tasks.corpus_config import load_corpus_config
+from mindaam.training.tasks.corpus_objective import SHARED, CorpusObjective, optimizers, prepare
 from tests.training.test_repeatable import Gradients
 
 BATCH = 2
@@ -26,7 +26,7 @@ def gradients(name, **options):
     shapes = (BATCH, 3, height, width), (BATCH, model.config.text.width), (BATCH, 1, height, width)
     inputs = [ms.Tensor(draw.random(shape, np.float32)) for shape in shapes]
     parameters = optimizers(model, config)[SHARED].parameters
-    cell = Gradients(CorpusObjective(model, config.loss, PICTURES), parameters).set_train(True)
+    cell = Gradients(CorpusObjective(model, config.loss, IMAGES), parameters).set_train(True)
     (_, terms), found = cell(ms.Tensor(1.0, ms.float32), *inputs)
     named = zip(parameters, found, strict=True)
     return terms.asnumpy(), {parameter.name: each.asnumpy() for parameter, each in named}

@@ -7,7 +7,8 @@ from mindaam.data.prompts.prompting import no_prompt
 from mindaam.errors import ConfigError
 from mindaam.places import configs_dir
 from mindaam.training.optim.schedule import rate_at
-from mindaam.training.run import shaped_model, with_none_prompt
+from mindaam.training.starting import shaped_model
+from mindaam.training.tasks.corpus import with_none_prompt
 from mindaam.training.tasks.corpus_config import load_corpus_config
 from mindaam.zoo.checkpoints import write_safetensors
 

@@ -10,15 +10,17 @@ import pytest
 from mindspore import nn
 
 from mindaam.data.audio.cutting import Cut
+from mindaam.data.sampling.plan import SamplerState
 from mindaam.encoders.dropout import set_dropout_step
 from mindaam.places import configs_dir
-from mindaam.training.feeding.corpus_source import HEARD, AudioEncoding
-from mindaam.training.loop import Run
+from mindaam.training.feeding.corpus import open_data
+from mindaam.training.feeding.corpus_source import AudioEncoding
 from mindaam.training.ranks import distributed
 from mindaam.training.reporting.log import Progress
-from mindaam.training.run import open_data, start_model
-from mindaam.training.step import TERMS, CorpusObjective
+from mindaam.training.starting import start_model
+from mindaam.training.tasks.corpus import CorpusTask
 from mindaam.training.tasks.corpus_config import load_corpus_config
+from mindaam.training.tasks.corpus_objective import TERMS, CorpusObjective
 from tests.training.corpus_root import make_corpus
 from tests.training.feeding.test_corpus_source import loudness
 
@@ -44,15 +46,15 @@ def test_a_step_of_each_kind_gives_the_same_however_often_it_ran(graph, tmp_path
     config = load_corpus_config(configs_dir() / "train" / "corpus.yaml", changes, tiny=True)
     corpus, _ = open_data(config, False, Progress(0, quiet=True))
     audio_encoding = AudioEncoding(loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False)
-    run = Run(config, start_model(config), corpus, tmp_path / "run", distributed.ALONE, audio_encoding)
-    found = {part.kind: part.arrays for part in islice(run.source.parts(run.state, 1), 40)}
-    run.source.close()
+    task = CorpusTask(config, start_model(config), corpus, distributed.ALONE, audio_encoding)
+    found = {part.kind: part.arrays for part in islice(task.parts(SamplerState()), 40)}
+    task.close()
     assert len(found) == 3
     set_dropout_step(0, 1, 0)
     for kind, arrays in found.items():
-        parameters = ms.ParameterTuple([p for name in run._taking_part(kind) for p in run.optimizers[name].parameters])
-        cell = Gradients(CorpusObjective(run.model, config.loss, kind), parameters).set_train(True)
-        inputs = [ms.Tensor(array) for array in arrays] + ([ms.Tensor(0.1, ms.float32)] if kind == HEARD else [])
+        parameters = ms.ParameterTuple([p for name in task.taking_part(kind) for p in task.optimizers[name].parameters])
+        cell = Gradients(CorpusObjective(task.model, config.loss, kind), parameters).set_train(True)
+        inputs = [ms.Tensor(array) for array in arrays]
         names, first = [TERMS, *(parameter.name for parameter in parameters)], None
         for number in range(TIMES):
             (_, terms), gradients = cell(ms.Tensor(1.0, ms.float32), *inputs)

@@ -1,5 +1,6 @@
 """Rescaled positions: every compiled step sees factors of its own, the ones that seed and step give, training alone."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import mindspore as ms
@@ -11,11 +12,13 @@ from mindaam.data.sampling.plan import SamplerState
 from mindaam.encoders.dinov3 import from_official
 from mindaam.places import recipe
 from mindaam.training import loop
-from mindaam.training.feeding.corpus_source import Part
-from mindaam.training.loop import Run
+from mindaam.training.checkpoint_content import State
 from mindaam.training.optim.adamw import AdamW
-from mindaam.training.step import TERMS, CorpusStep, prepare, rescale_positions
+from mindaam.training.step import TrainStep
+from mindaam.training.tasks.corpus import CorpusTask
 from mindaam.training.tasks.corpus_config import load_corpus_config
+from mindaam.training.tasks.corpus_objective import TERMS, prepare, rescale_positions
+from mindaam.training.tasks.task import Part
 from tests.encoders.dinov3_files import build, dinov3_in_numpy, official_state, pictures, tiny_settings
 
 SIZE = (32, 48)
@@ -48,7 +51,7 @@ def test_compiled_steps_see_the_factors_of_their_step_and_validation_none(graph)
     model = SimpleNamespace(backbone=backbone)
     prepare(model, rescale_positions=2.0)
     objective = Summed(backbone, chosen["width"])
-    cell = CorpusStep(objective, objective, [AdamW([([objective.weight], 0.0, 1.0)])])
+    cell = TrainStep(objective, objective, [AdamW([([objective.weight], 0.0, 1.0)])])
     image = pictures(*SIZE)
     still = ms.Tensor(np.array([[0.0, 1.0, 1.0]], np.float32))  # a rate of nothing: the weight stays
 
@@ -93,15 +96,15 @@ def test_a_step_of_a_run_is_taken_under_its_own_factors(monkeypatch):
 
     monkeypatch.setattr(loop.graphs, "run", graph_of)
     config = load_corpus_config(recipe("aam_dinov3_vitl16_released"))
-    run = SimpleNamespace(
-        config=config, model=model, number=7, total=9, done={"shared": 0}, scale=1.0, _sums=[],
-        _since=0.0, _waited=0.0, _computed=0.0, _taking_part=lambda kind: ["shared"],
+    task = SimpleNamespace(
+        config=config, model=model, step=lambda kind: (SimpleNamespace(set_train=lambda _: None), ["shared"]),
         optimizers={"shared": AdamW([([ms.Parameter(ms.Tensor([0.0]), name="x")], 0.0, 1.0)])},
-        steps={"pictures": SimpleNamespace(set_train=lambda _: None)},
     )  # fmt: skip
+    task.before_step = partial(CorpusTask.before_step, task)
     for number, part in ((7, 0), (7, 1), (8, 0)):  # both parts of a step are one batch, under one draw
-        run.number = number
-        Run.part(run, Part(SamplerState(), None, "pictures", part, False, ()))
+        loop.forward_backward(
+            task, State(number=number), Part(SamplerState(), "pictures", part, False, (), {}, 1, ()), 0.1
+        )
     wanted = [drawn(model, number, seed=config.seed) for number in (7, 7, 8)]
     assert all(np.array_equal(mine, theirs) for mine, theirs in zip(seen, wanted, strict=True))
     assert not np.array_equal(seen[0], seen[2])

@@ -4,7 +4,7 @@ import csv
 import json
 import os
 import signal
-from contextlib import nullcontext
+from functools import partial
 from types import SimpleNamespace
 
 import mindspore as ms
@@ -17,18 +17,22 @@ from mindaam.data.audio.cutting import Cut
 from mindaam.data.datasets.opening import open_found
 from mindaam.data.datasets.published import find_set
 from mindaam.data.packs.packing import pack
-from mindaam.data.sampling.plan import SamplerState
 from mindaam.encoders.tables import is_table
 from mindaam.errors import CheckpointError, ConfigError, InputError, TrainingError
 from mindaam.models.registry import build_model, model_config
 from mindaam.places import configs_dir
-from mindaam.training import checkpoints, run
-from mindaam.training.feeding.corpus_source import AudioEncoding
-from mindaam.training.loop import Run
+from mindaam.training import checkpoint_content, checkpoints, loop
+from mindaam.training.checkpoint_content import State
+from mindaam.training.feeding.corpus import open_data
+from mindaam.training.feeding.corpus_source import CLIPS_WITH_AUDIO, AudioEncoding
+from mindaam.training.loop import scored
 from mindaam.training.ranks.distributed import ALONE
-from mindaam.training.run import open_audio_encoding, open_data, require_films, train
-from mindaam.training.step import HEARD, PARTS, SHARED, SOUND, TEMPORAL, optimizers
+from mindaam.training.run import train
+from mindaam.training.starting import open_audio_encoding
+from mindaam.training.tasks import corpus as task_corpus
+from mindaam.training.tasks.corpus import CorpusTask, require_temporal
 from mindaam.training.tasks.corpus_config import CorpusConfig, load_corpus_config
+from mindaam.training.tasks.corpus_objective import PARTS, SHARED, SOUND, TEMPORAL, optimizers
 from mindaam.zoo.factory import create_model
 from tests.data.datasets import image_trees
 from tests.models.tiny_video import CHANGES, NAME
@@ -62,41 +66,42 @@ def test_every_trained_parameter_has_one_optimizer():
         assert all((decay > 0) == (p.ndim > 1) for p, decay in zip(each.parameters, each.decays, strict=True))
 
 
-def test_films_need_temporal_blocks_as_long_as_the_clips():
+def test_videos_need_temporal_blocks_as_long_as_the_clips():
     model = build_model(NAME, "paper", changes={**CHANGES, "audio": None, "temporal": None})
     with pytest.raises(ConfigError, match=r"no branch for them: give model_changes\.temporal"):
-        require_films(model, config())
+        require_temporal(model, config())
     model = build_model(NAME, "paper", changes=CHANGES)
     with pytest.raises(ConfigError, match=r"sampling\.clip is 5 and model_changes\.temporal\.clip 16"):
-        require_films(model, config(sampling={"clip": 5}))
+        require_temporal(model, config(sampling={"clip": 5}))
 
 
 def test_packs_that_do_not_hold_what_the_model_takes_are_refused_before_a_step(tmp_path, monkeypatch):
     image_trees.build("osie", "official", tmp_path / "OSIE")
     pack(open_found(find_set(tmp_path, "osie"), "train"), tmp_path / "packs/osie.train", (32, 32), workers=0)
     model = SimpleNamespace(config=model_config("aam_dinov2_vits14", "released"))
-    monkeypatch.setattr(run, "start_model", lambda config: model)
+    monkeypatch.setattr(task_corpus, "start_model", lambda config: model)
     with pytest.raises(InputError, match=r"32 x 32, resized by 'area', and .* 336 x 336 by 'antialiased'.*data pack"):
         train(RECIPE, [f"data_root={tmp_path / 'packs'}"], out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_without_held_out_splits_the_newest_model_is_kept(monkeypatch, tmp_path):
-    kept, log = [], SimpleNamespace(write=lambda row: None, epoch=lambda row: None)
-    monkeypatch.setattr("mindaam.training.loop.save_trained", lambda model, *_: kept.append(model.number))
+    kept, state = [], State(number=1)
+    logs, progress = SimpleNamespace(epoch=lambda row: None), SimpleNamespace(say=lambda line: None)
+    monkeypatch.setattr(loop, "save_trained", lambda model, *_: kept.append(model.number))
     model = SimpleNamespace(set_train=lambda on: None, number=0)
-    run = SimpleNamespace(
-        model=model, corpus=SimpleNamespace(val={}), world=ALONE, best=-1.0, audio_encoding=None, heard=(),
-        folder=tmp_path,
-        encode=None, config=config(), number=1, state=SamplerState(), epochs_log=log, events=log, say=lambda line: None,
-        _averaged=nullcontext,
+    task = SimpleNamespace(
+        model=model, corpus=SimpleNamespace(val={}), world=ALONE, audio_encoding=None, heard=(), encode=None,
+        config=config(), ema=None, header={},
     )  # fmt: skip
+    task.score = partial(CorpusTask.score, task)
     for model.number in (1, 2):
-        assert Run.score(run) == 0.0
+        state, score = scored(task, state, tmp_path, logs, ALONE, progress)
+        assert score == state.best == 0.0
     assert kept == [1, 2]
 
 
-def test_a_sound_encoder_that_is_not_here_is_said_once():
+def test_an_audio_encoder_that_is_not_here_is_stated_once():
     class Line:
         said = []
 
@@ -105,7 +110,7 @@ def test_a_sound_encoder_that_is_not_here_is_said_once():
 
     model = build_model(NAME, "paper", changes={**CHANGES, "audio": {**CHANGES["audio"], "name": "wav2clip"}})
     assert open_audio_encoding(model.config, Line()) is None
-    assert Line.said == ["films are trained and scored without their sound: the weights of wav2clip are not here"]
+    assert Line.said == ["videos are trained and scored without audio: the weights of wav2clip are not here"]
 
 
 @pytest.mark.parametrize(
@@ -159,31 +164,31 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(graph, tmp_pa
     whole = train(RECIPE, changes, tiny=True, out=tmp_path / "whole")
     assert whole.finished and len(rows(whole.folder)) == 6
     assert {row["kind"] for row in rows(whole.folder)} == {"pictures", "clips"}
-    part = Run.part
+    of_part = loop.forward_backward
 
-    def asked_in_the_fourth_step(run, this, to_stop=False):
-        if run.number == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return part(run, this, to_stop or run.number == 3)
+    def asked_in_step(number):
+        def asked(task, state, *others):
+            if state.number == number - 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return of_part(task, state, *others)
 
-    def killed_in_the_sixth_step(run, this, to_stop=False):
-        if run.number == 5:
+        return asked
+
+    def killed_in_the_sixth_step(task, state, *others):
+        if state.number == 5:
             raise KeyboardInterrupt
-        return part(run, this, to_stop)
+        return of_part(task, state, *others)
 
-    monkeypatch.setattr(Run, "part", asked_in_the_fourth_step)
+    monkeypatch.setattr(loop, "forward_backward", asked_in_step(4))
     halved = train(RECIPE, changes, tiny=True, out=tmp_path / "halved")
     assert not halved.finished and checkpoints.latest(halved.folder).path.name == "step-00000004.safetensors"
     with pytest.raises(ConfigError, match="--resume"):
         train(RECIPE, changes, tiny=True, out=halved.folder)
-    monkeypatch.setattr(Run, "part", killed_in_the_sixth_step)
+    monkeypatch.setattr(loop, "forward_backward", killed_in_the_sixth_step)
     with pytest.raises(KeyboardInterrupt):
         train(RECIPE, changes, tiny=True, out=halved.folder, resume=True)
 
-    def asked_in_the_last_step(run, this, to_stop=False):
-        return part(run, this, to_stop or run.number == 5)
-
-    monkeypatch.setattr(Run, "part", asked_in_the_last_step)  # too late to stop: the epoch is scored all the same
+    monkeypatch.setattr(loop, "forward_backward", asked_in_step(6))  # too late: the epoch is scored all the same
     resumed = train(RECIPE, changes, tiny=True, out=halved.folder, resume=True)
     assert resumed.finished and rows(resumed.folder) == rows(whole.folder)
     last = [checkpoints.load(checkpoints.latest(each.folder).path)[0] for each in (whole, resumed)]
@@ -217,7 +222,7 @@ def test_steps_of_pictures_leave_the_temporal_blocks_alone_and_learn(graph, tmp_
     root = make_corpus(tmp_path / "data")
     changes = [f"data_root={root}", f"corpus={{{', '.join(f'{name}: 1' for name in PICTURE_SETS)}}}"]
     changes += ["sampling.steps=30", "schedule={kind: constant, learning_rate: 0.003}"]
-    run = train(RECIPE, changes, tiny=True, out=tmp_path / "run").run
+    run = train(RECIPE, changes, tiny=True, out=tmp_path / "run").task
     losses = [float(row["loss"]) for row in rows(tmp_path / "run")]
     assert np.mean(losses[-6:]) < np.mean(losses[:6]) - 0.3
     trained = checkpoints.load(checkpoints.latest(tmp_path / "run").path)[0]
@@ -238,9 +243,9 @@ def test_the_sound_branch_learns_from_films_with_sound_and_a_loss_of_nothing_sto
     audio_encoding = AudioEncoding(
         loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False
     )  # as the model's `sound.tokens`
-    run = train(RECIPE, changes, tiny=True, out=tmp_path / "run", audio_encoding=audio_encoding).run
+    _, _, run, state = train(RECIPE, changes, tiny=True, out=tmp_path / "run", audio_encoding=audio_encoding)
     told = rows(tmp_path / "run")
-    assert [row["kind"] for row in told] == [HEARD] * 5 and run.done == {SHARED: 5, TEMPORAL: 5, SOUND: 5}
+    assert [row["kind"] for row in told] == [CLIPS_WITH_AUDIO] * 5 and state.done == {SHARED: 5, TEMPORAL: 5, SOUND: 5}
     assert {float(row["gate"]) > 0 for row in told} == {True, False}  # an attack, and none
     moved = [name for name in (p.name for p in run.optimizers[SOUND].parameters)]
     first = {
@@ -252,17 +257,15 @@ def test_the_sound_branch_learns_from_films_with_sound_and_a_loss_of_nothing_sto
 
     latest = checkpoints.latest(tmp_path / "run").path
     tensors, metadata = checkpoints.load(latest)
-    place = json.loads(metadata["corpus"])
+    place = json.loads(metadata["place"])
     assert place["heard"] == run.heard == ["diem"]
     with open(tmp_path / "run" / "epochs.csv", newline="") as file:
         assert [row["heard"] for row in csv.DictReader(file)] == ["1"]
-    scored = run.best
-    run.restore(latest)
-    assert run.best == scored
-    del place["heard"], metadata["score"]  # as of earlier versions, which scored in silence
+    assert checkpoint_content.restore(latest, run, tmp_path) == state and state.best > -1
+    del place["heard"], metadata["score"], metadata["place"]  # as of earlier versions, which scored without audio
     checkpoints.save(tmp_path / "before", 5, tensors, {**metadata, "corpus": json.dumps(place)})
-    run.restore(checkpoints.latest(tmp_path / "before").path)
-    assert run.best < 0 and run.number == 5
+    before = checkpoint_content.restore(checkpoints.latest(tmp_path / "before").path, run, tmp_path)
+    assert before.best < 0 and before == state._replace(best=before.best) and before.number == 5
 
     silence = audio_encoding._replace(encode=lambda waves: np.full((len(waves), 2), np.nan, np.float32))
     with pytest.raises(TrainingError, match=r"its gradient nan, at step 1 \(diem: .*failed_batch\.json"):

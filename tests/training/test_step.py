@@ -6,7 +6,8 @@ import pytest
 from mindspore import nn, ops
 
 from mindaam.training.optim.adamw import AdamW
-from mindaam.training.step import TERMS, CorpusStep
+from mindaam.training.step import TrainStep
+from mindaam.training.tasks.corpus_objective import TERMS
 
 START = np.arange(6, dtype=np.float32).reshape(2, 3)
 pytestmark = pytest.mark.usefixtures("graph")
@@ -27,7 +28,7 @@ class Product(nn.Cell):
 def made(**options):
     model = Product()
     optimizer = AdamW([([model.weight], 0.0, 1.0)])
-    return CorpusStep(model, model, [optimizer], **options), optimizer
+    return TrainStep(model, model, [optimizer], **options), optimizer
 
 
 def step(cell, x, scale=1.0, last=True, number=0):

@@ -9,7 +9,7 @@ from tests.training.survive import survive
 
 # a hundred steps, a checkpoint every 25
 CHANGES = ("sampling.batch_size=2", "sampling.steps=100", "epochs=1", "checkpoint_every=25",
-           "model_changes.lora.dropout=0.1", "validation={pictures: 1, films: 1}")  # fmt: skip
+           "model_changes.lora.dropout=0.1", "validation={images: 1, videos: 1}")  # fmt: skip
 
 
 @pytest.mark.slow  # each process compiles its graphs

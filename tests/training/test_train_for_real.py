@@ -9,7 +9,8 @@ from safetensors.numpy import load_file
 from mindaam import runtime
 from mindaam.cli.main import run as command
 from mindaam.places import configs_dir
-from mindaam.training.tasks.phases_config import load_train_config
+from mindaam.training import checkpoints
+from mindaam.training.tasks.phases_config import load_phases_config
 from mindaam.zoo import create_model
 from tests.training.small import FROZEN, NAME, make_gaze, write_config
 
@@ -40,7 +41,7 @@ def test_a_short_run_gives_a_model_that_can_be_used(tmp_path, capsys):
     assert "left" in told.err and "frozen 2/2: mean CC" in told.err and "best.safetensors" in told.err
     assert not told.out
 
-    steps = table(out / "steps.csv")
+    steps = table(out / "metrics.csv")
     assert len(steps) == 4 and all(np.isfinite(float(row["loss"])) for row in steps)
     assert len(table(out / "epochs.csv")) == 2
 
@@ -57,8 +58,8 @@ def test_the_bundled_configuration_shrinks_to_a_smoke_run(gaze_root, tmp_path):
     config, out = configs_dir() / "train" / f"{NAME}.yaml", tmp_path / "run"
     assert command(["train", str(config), f"data_root={gaze_root}", "--tiny", "-o", str(out)]) == 0
     assert [row["phase"] for row in table(out / "epochs.csv")] == [
-        phase.name for phase in load_train_config(config).phases
+        phase.name for phase in load_phases_config(config).phases
     ]
-    adapters = [array for name, array in load_file(out / "last.safetensors").items() if name.endswith("lora_b")]
+    adapters = [array for name, array in load_file(checkpoints.latest(out).path).items() if name.endswith("lora_b")]
     assert len(adapters) == 12 and all(array.any() for array in adapters)
     assert create_model(NAME, checkpoint=out / "best.safetensors").config.image_size == (56, 56)

@@ -11,22 +11,18 @@ from mindaam.errors import CheckpointError
 from mindaam.inference.predictor import _load
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
-from mindaam.schema import merge, read_yaml, validate
 from mindaam.training import checkpoints
 from mindaam.training.optim.ema import Ema
-from mindaam.training.run import shaped_model, start_model
+from mindaam.training.starting import shaped_model, start_model
 from mindaam.training.tasks.corpus_config import load_corpus_config
-from mindaam.training.tasks.phases_config import OptimizerConfig, TrainConfig
-from mindaam.training.tasks.phases_state import Place, save_last
-from mindaam.training.tasks.synthetic_videos import FilmStep, FilmTrainConfig
-from mindaam.training.tasks.synthetic_videos import restore as restore_film
-from mindaam.training.tasks.synthetic_videos import save as save_film
+from mindaam.training.tasks.phases_config import PhasesConfig
 from mindaam.zoo import weights
-from mindaam.zoo.checkpoints import read_metadata, write_safetensors
+from mindaam.zoo.checkpoints import write_safetensors
 from mindaam.zoo.factory import create_model
-from mindaam.zoo.run_checkpoints import MODEL, run_arrays
+from mindaam.zoo.run_checkpoints import MODEL
 from mindaam.zoo.weights import checkpoint_config, save_trained
 from tests.models.tiny import CHANGES, NAME
+from tests.training.old_runs import write_old_run
 from tests.training.small import CONFIG, fill_backbone
 
 CORPUS = {"model": NAME, "preset": "paper", "start": None, "model_changes": CHANGES}
@@ -122,32 +118,30 @@ def test_a_run_that_starts_from_a_bundled_model_is_found_again(trained, tmp_path
     assert create_model(NAME, saved(tmp_path, trained, config)).config.head == trained.config.head
 
 
-@pytest.mark.parametrize("before", [False, True], ids=["now", "before"])
+@pytest.mark.parametrize("before", [False, True], ids=["with its model", "without"])
 def test_a_phased_runs_last_file_is_a_model(trained, tmp_path, before):
-    config = TrainConfig.model_validate({**CONFIG, "model_changes": CHANGES})
-    save_last(path := tmp_path / "last.safetensors", trained, None, Place(1), config)
+    config = PhasesConfig.model_validate({**CONFIG, "model_changes": CHANGES})
+    path, arrays = tmp_path / "last.safetensors", {each.name: each.asnumpy() for each in trained.trained_parameters()}
+    metadata = {"place": json.dumps({"phase": 1}), "config": config.model_dump_json(), "model": config.model}
     if before:
-        metadata = {key: text for key, text in read_metadata(path).items() if key != MODEL}
-        arrays = run_arrays(path, metadata) | {"optimizer.first_moment.x": np.ones(2, np.float32)}
-        write_safetensors(path, arrays, metadata)
+        arrays |= {"optimizer.first_moment.x": np.ones(2, np.float32)}
+    else:
+        metadata[MODEL] = trained.config.model_dump_json()
+    write_safetensors(path, arrays, metadata)
     for given in (path, tmp_path, tmp_path / "last"):
         model = create_model(NAME, given)
         assert model.config == trained.config
         require_head(model, head(trained))
 
 
-def test_the_last_file_of_a_run_on_videos_is_a_model(trained, tmp_path):
-    model = build_model(NAME, "paper", changes=CHANGES | {"temporal": {"taps": [3], "frames": 4, "heads": 2,
-                                                                       "mlp_ratio": 1, "clip": 4}})  # fmt: skip
-    step = FilmStep(model, OptimizerConfig(weight_decay=0.0), 1.0)
-    assert step.optimizer.first[0].name.startswith("first_moment.")
-    data = merge(read_yaml(configs_dir() / "train" / "aam_dinov2_vits14_films.yaml"), {"frames": 20})
-    save_film(tmp_path / "last.safetensors", step, validate(FilmTrainConfig, data, "test"), 3, model)
+def test_the_last_file_of_an_old_run_on_videos_is_a_model(trained, tmp_path):
+    temporal = {"taps": [3], "frames": 4, "heads": 2, "mlp_ratio": 1, "clip": 4}
+    model = build_model(NAME, "paper", changes=CHANGES | {"temporal": temporal})
+    parameters = model.head.temporal.trainable_params()
+    write_old_run(tmp_path, model.trained_parameters(), parameters, {"films": {}, "steps": 9}, {"step": 3}, model)
     created = create_model(NAME, tmp_path)
     assert created.config == model.config
     require_head(created, head(model))
-    again = FilmStep(model, OptimizerConfig(weight_decay=0.0), 1.0)
-    assert restore_film(tmp_path / "last.safetensors", again, validate(FilmTrainConfig, data, "test")) == 3
 
 
 def test_a_run_starts_from_another_ones_checkpoint(trained, tmp_path):

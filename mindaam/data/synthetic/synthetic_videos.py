@@ -1,8 +1,8 @@
-"""Films made from photographs with recorded gaze: a camera moves over a picture, and the gaze moves along.
+"""Videos made from images with recorded gaze: a camera moves over an image, and the gaze moves along.
 
-No film with gaze may be trained on here, so these teach and measure a temporal model what they can: that attention
-follows a moving picture, that it starts anew at a cut, and that noise is not worth a look. They cannot say what a
-moving thing draws attention to. A film is made again from its `Spec` alone, to the bit.
+No video with gaze may be trained on here, so a temporal model is trained and tested on these: attention follows a
+moving camera, starts again at a cut, and ignores noise. They cannot show which moving objects draw attention. A video
+follows from its `Spec` alone, bit for bit.
 """
 
 from typing import NamedTuple
@@ -14,16 +14,16 @@ from mindaam.data.datasets.readers.sample import prompt_of
 from mindaam.data.transforms import as_seen
 
 KINDS = ("pan", "zoom", "shake", "cut", "static")
-RATE = 8.0  # frames a second that a pseudo-film is thought to have
-LEAST_MASS = 0.25  # of the picture's gaze that a window must hold to say where one looks in it
+RATE = 8.0  # frames per second of a synthetic video
+LEAST_MASS = 0.25  # of the image's gaze that a window must hold
 TRIES = 20
-# After a cut attention is broad and centred and settles within a few tenths of a second: our choice of numbers.
+# After a cut attention is broad and centered and settles within a few tenths of a second: our choice of numbers.
 BROAD_SHARE, SETTLING, BROAD_SIGMA = 0.7, 0.3, 0.25  # at the cut; seconds to fall to 1/e; of the frame's sides
-NOISY_FRAMES, NOISE, GAIN = 0.5, (5.0, 25.0), 0.15  # share of frames; sigma in grey levels; brightness 1 -+ GAIN
+NOISY_FRAMES, NOISE, GAIN = 0.5, (5.0, 25.0), 0.15  # share of frames; sigma in gray levels; brightness 1 -+ GAIN
 
 
 class Spec(NamedTuple):
-    """What a pseudo-film is made of: a gaze folder's name, its entries' numbers, the kind of film, a seed."""
+    """What a synthetic video is made of: a gaze folder's name, its entries' numbers, the kind of video, a seed."""
 
     folder: str
     entries: tuple
@@ -32,15 +32,15 @@ class Spec(NamedTuple):
 
 
 class SyntheticVideo(NamedTuple):
-    """frames: uint8 RGB [T,H,W,3]. densities: float32 [T,h,w], each sums to 1. cuts: frames at which a picture starts.
+    """frames: uint8 RGB [T,H,W,3]. densities: float32 [T,h,w], each sums to 1. cuts: frames where an image starts.
 
-    sentence: the one that the pictures' condition is scored with.
+    prompt: the one that the images' condition is scored with.
     """
 
     frames: np.ndarray
     densities: np.ndarray
     cuts: tuple
-    sentence: str
+    prompt: str
 
 
 def plan(folders, count, seed):
@@ -58,8 +58,10 @@ def plan(folders, count, seed):
 
 
 def make(spec, folders, frame_size, map_size, frames, resize="area"):
-    """The SyntheticVideo of a Spec: `frames` pictures of frame_size (H, W), with densities of map_size (h, w).
-    resize: how the camera brings a picture to its frames' scale, as `transforms.as_seen` names it."""
+    """The SyntheticVideo of a Spec: `frames` frames of frame_size (H, W), with densities of map_size (h, w).
+
+    resize: how an image is brought to its frames' scale, as `transforms.as_seen` names it.
+    """
     folder, draw = folders[spec.folder], np.random.default_rng(spec.seed)
     cuts = _cuts(draw, frames, len(spec.entries))
     shown, truths = [], []
@@ -76,9 +78,9 @@ def make(spec, folders, frame_size, map_size, frames, resize="area"):
 
 
 def camera(draw, kind, frames, density):
-    """The windows that a camera sees, [T,3]: centre x, y and size, as shares of the picture's sides.
+    """The windows of a camera, [T,3]: center x, y and size, as shares of the image's sides.
 
-    Of some random paths it is the first whose every window holds LEAST_MASS of the density, or else the best of them.
+    Of TRIES random paths it is the first whose every window holds LEAST_MASS of the density, or else the best.
     """
     best, most = None, -1.0
     for _ in range(TRIES):
@@ -92,7 +94,7 @@ def camera(draw, kind, frames, density):
 
 
 def mass(density, window):
-    """The share of a density [H,W] within a window (centre x, y, size)."""
+    """The share of a density [H,W] within a window (center x, y, size)."""
     x, y, size = window
     height, width = density.shape
     rows = slice(round((y - size / 2) * height), round((y + size / 2) * height))
@@ -100,30 +102,30 @@ def mass(density, window):
     return float(density[rows, columns].sum() / density.sum())
 
 
-def views(picture, path, size, resize="area"):
-    """What the windows [T,3] show of a picture [H,W] or [H,W,3], each float32 at `size` (height, width).
+def views(image, path, size, resize="area"):
+    """The windows [T,3] of an image [H,W] or [H,W,3], each float32 at `size` (height, width).
 
-    The picture is first brought, as `resize` says, to where the smallest window has as many pixels as the view; then
-    every window is sampled between pixels, so that a slow camera moves smoothly.
+    The image is first resized so that the smallest window has as many pixels as the view; then every window is sampled
+    between pixels, so that a slow camera moves smoothly. resize: as in `make`.
     """
     least = path[:, 2].min()
-    picture = as_seen(picture, tuple(max(1, round(side / least)) for side in size), resize).astype(np.float32)
-    return [_view(picture, window, size) for window in path]
+    image = as_seen(image, tuple(max(1, round(side / least)) for side in size), resize).astype(np.float32)
+    return [_view(image, window, size) for window in path]
 
 
-def _view(picture, window, size):
+def _view(image, window, size):
     x, y, share = window
-    (height, width), (rows, columns) = picture.shape[:2], size
-    across, down = share * width / columns, share * height / rows  # pixels of the picture a pixel of the view
-    # the centre of the view's pixel i lies at left + (i + 1/2) across, and that of the picture's pixel j at j + 1/2
+    (height, width), (rows, columns) = image.shape[:2], size
+    across, down = share * width / columns, share * height / rows  # pixels of the image per pixel of the view
+    # the center of the view's pixel i lies at left + (i + 1/2) across, and that of the image's pixel j at j + 1/2
     left, top = (x - share / 2) * width + across / 2 - 0.5, (y - share / 2) * height + down / 2 - 0.5
     matrix = np.float64([[across, 0, left], [0, down, top]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(picture, matrix, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(image, matrix, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 def settling(densities):
-    """Densities [h,w] after a cut: broad and centred at first, the picture's own soon."""
+    """Densities [h,w] after a cut: broad and centered at first, the image's own soon."""
     height, width = densities[0].shape
     rows, columns = ((np.arange(side) + 0.5) / side - 0.5 for side in (height, width))
     broad = np.exp(-0.5 * ((rows[:, None] / BROAD_SIGMA) ** 2 + (columns[None] / BROAD_SIGMA) ** 2))
@@ -133,7 +135,7 @@ def settling(densities):
 
 
 def noisy(draw, frames):
-    """Frames uint8 [H,W,3], some of them with a sensor's noise and another brightness, as in the dark."""
+    """Frames uint8 [H,W,3], some of them with sensor noise and another brightness, as in the dark."""
     changed = []
     for frame in frames:
         if draw.random() < NOISY_FRAMES:
@@ -144,10 +146,10 @@ def noisy(draw, frames):
     return changed
 
 
-def _cuts(draw, frames, pictures):
-    """The frames at which each picture starts: 0 first, the others in the middle of their share, more or less."""
-    share = frames / pictures
-    return (0, *(int(round(share * (number + draw.uniform(-0.25, 0.25)))) for number in range(1, pictures)))
+def _cuts(draw, frames, images):
+    """The frames at which each image starts: 0 first, each other at the start of its share, jittered by a quarter."""
+    share = frames / images
+    return (0, *(int(round(share * (number + draw.uniform(-0.25, 0.25)))) for number in range(1, images)))
 
 
 def _path(draw, kind, frames):
@@ -156,18 +158,18 @@ def _path(draw, kind, frames):
     if kind == "pan":
         sizes = np.full(frames, draw.uniform(0.5, 0.7))
         start, end = (draw.uniform(sizes[0] / 2, 1 - sizes[0] / 2, 2) for _ in range(2))
-    elif kind in ("zoom", "cut"):  # between two cuts the camera comes nearer, slowly
+    elif kind in ("zoom", "cut"):  # between two cuts the camera zooms in slowly
         near = draw.uniform(0.5, 0.7) if kind == "zoom" else draw.uniform(0.85, 1.0)
         sizes = 1.0 + (near - 1.0) * (moved if draw.random() < 0.5 or kind == "cut" else moved[::-1])
         start = end = draw.uniform(near / 2, 1 - near / 2, 2)
     else:
         sizes = np.full(frames, 0.85)
         start = end = np.full(2, 0.5)
-    centres = start + (end - start) * moved[:, None]
+    centers = start + (end - start) * moved[:, None]
     if kind == "shake":
-        centres = centres + _wandering(draw, frames)
+        centers = centers + _wandering(draw, frames)
     half = sizes[:, None] / 2
-    return np.concatenate([np.clip(centres, half, 1 - half), sizes[:, None]], 1)
+    return np.concatenate([np.clip(centers, half, 1 - half), sizes[:, None]], 1)
 
 
 def _eased(share):
@@ -176,6 +178,6 @@ def _eased(share):
 
 
 def _wandering(draw, frames):
-    """A hand's unrest [T,2], as shares of the picture's sides: zero at first, never more than a few per cent."""
+    """The shake of a hand [T,2], as shares of the image's sides: zero at first, never more than a few percent."""
     speed = np.cumsum(0.004 * draw.standard_normal((frames, 2)), 0)
     return 0.07 * np.tanh(np.cumsum(0.7 * (speed - speed[:1]), 0) / 0.07)

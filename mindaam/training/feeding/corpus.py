@@ -4,6 +4,7 @@ Nothing here imports MindSpore: the processes that decode pictures import this m
 """
 
 import hashlib
+import os
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +17,8 @@ from mindaam.data.prompts import corpus as corpus_prompts
 from mindaam.data.sampling.strata import Stratum
 from mindaam.errors import InputError, nearest
 from mindaam.files import first_of
+from mindaam.training.feeding.folders import data_root
 
-WORKERS = 2  # processes that decode
 VALIDATION = ("val", "test")  # the first of these splits that has gaze is a set's validation split
 
 
@@ -64,6 +65,49 @@ def open_corpus(root, names, unseen, truth, *, score_unseen=False, skip_damaged=
             f"{root} contains no pack, gaze folder or dataset to train on; see `mindaam data check {root}`{why}"
         )
     return corpus
+
+
+def open_data(config, skip_damaged, progress):
+    """The Corpus of a CorpusConfig and the weights of its sets, {name: weight}; progress: Progress."""
+
+    def report(done, total):
+        progress.passing(f"looking at the data: {done}/{total}")
+
+    names = None if config.corpus is None else tuple(config.corpus)
+    how = {"skip_damaged": skip_damaged, "report": report}
+    unseen = {"score_unseen": config.score_unseen}
+    corpus = open_corpus(data_root(config), names, config.unseen, config.ground_truth, **unseen, **how)
+    weights = {name: weight for name, weight in (config.corpus or {}).items() if name in corpus.train}
+    if config.mix is None:
+        return corpus, weights
+    missing = old_data_missing(config.mix)
+    if missing:
+        progress.say(f"no old data are mixed in: {missing}")
+        return corpus, weights
+    try:
+        old = open_corpus(data_root(config.mix), config.mix.sets, config.unseen, config.ground_truth, **how)
+    except NothingHere as error:
+        if config.mix.data_root is not None:  # a folder that is named must have some
+            raise
+        progress.say(f"no old data are mixed in: {error}")
+        return corpus, weights
+    if set(old.train) <= set(corpus.train):
+        progress.say(f"no old data are mixed in: all under {data_root(config.mix)} are trained on anyway")
+    mine, theirs = (sum(map(len, each.train.values())) for each in (corpus, old))
+    weight = config.mix.share / (1 - config.mix.share) * mine / theirs
+    weights |= {name: weight for name in old.train if name not in corpus.train}
+    mixed = Corpus({**old.train, **corpus.train}, {**old.val, **corpus.val}, [*corpus.skipped, *old.skipped])
+    return mixed, weights
+
+
+def old_data_missing(mix):
+    """Why a Mix that names no folder has nothing to mix in, or None; a folder that it names must be there."""
+    place = os.environ.get("MINDAAM_GAZE")
+    if mix.data_root is not None or (place and os.path.isdir(place)):
+        return None
+    if place:
+        return f"MINDAAM_GAZE names {place}, which is no folder"
+    return "neither mix.data_root nor MINDAAM_GAZE is set"
 
 
 def _probed(corpus, skip_damaged, report):

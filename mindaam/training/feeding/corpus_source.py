@@ -13,20 +13,22 @@ from mindaam.data.audio.cutting import Cut
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.loader import Loader
 from mindaam.data.prompts.prompting import prompts_for
-from mindaam.data.sampling.plan import ImageBatch, SamplerState, draw, make_plan, prompt_choice, steps_in
+from mindaam.data.sampling.plan import ImageBatch, draw, make_plan, prompt_choice, steps_in
 from mindaam.data.sampling.strata import unusable
 from mindaam.errors import InputError
 from mindaam.training.feeding.corpus import fingerprint, modality, strata_of
 from mindaam.training.feeding.negative_samples import noise_like
+from mindaam.training.tasks.task import Part
 
-PICTURES, CLIPS, HEARD = "pictures", "clips", "heard"  # kinds of steps
+IMAGES, CLIPS, CLIPS_WITH_AUDIO = "pictures", "clips", "heard"  # kinds of steps, as metrics.csv and events name them
 ANSWERED, ATTACK = 9, 10  # first words of the random generators, beyond those of `sampling`
 WORKERS = 2  # processes that decode
 
 
 class AudioEncoding(NamedTuple):
-    """How a run hears. encode: float32 [n,32000] at 16 kHz -> embeddings [n,A]; cut: the Cut by which these windows are
-    cut about a clip's frames; released: whether the fusion takes one embedding a frame, [T,A], rather than [T,K,A]."""
+    """How a run encodes audio. encode: float32 [n,32000] at 16 kHz -> embeddings [n,A]; cut: the Cut by which these
+    windows are cut about a clip's frames; released: whether the fusion takes one embedding a frame, [T,A], rather than
+    [T,K,A]."""
 
     encode: object
     cut: Cut
@@ -39,32 +41,22 @@ class AudioEncoding(NamedTuple):
         return np.ascontiguousarray(embedded[:, 0] if self.released else embedded, np.float32)
 
 
-class Part(NamedTuple):
-    """A part of a step. state: the step's place; batch: all that this rank sees in it; kind: of PICTURES, CLIPS, HEARD;
-    number: which part it is among those of all ranks; last: whether it is this rank's last. arrays: pictures [B,3,H,W],
-    sentences [B,E], truth [B,1,H,W]; of a clip also the frames that are answered [K], for which sentences and truth
-    are; of one with sound its embeddings, and which of its frames hear noise instead [T]."""
-
-    state: SamplerState
-    batch: object
-    kind: str
-    number: int
-    last: bool
-    arrays: tuple
-
-
 class CorpusSource:
-    """The parts of a run's steps, as this rank sees them. Close it after use.
+    """The Parts of a run's steps, as this rank takes them. Close it after use.
 
-    readers: {name: reader}; config: CorpusConfig; settings: ModelConfig; encode: list of sentences -> [n,E]; hearing:
-    Hearing, or None for a run that does not hear; world: (rank, ranks).
+    readers: {name: reader}; config: CorpusConfig; settings: ModelConfig; encode: list of prompts -> [n,E];
+    audio_encoding: AudioEncoding, or None for a run without audio; world: (rank, ranks).
+
+    The arrays of a Part are images [B,3,H,W], prompts [B,E], truth [B,1,H,W]; of a clip also the frames that are
+    decoded [K], for which prompts and truth are; of one with audio its embeddings, which of its frames have noise
+    instead [T], and the weight [] of the gate there.
     """
 
     def __init__(self, readers, config, settings, encode, *, audio_encoding=None, world=(0, 1), workers=WORKERS):
         self.readers, self.config, self.settings, self.encode = readers, config, settings, encode
         self.audio_encoding, self.world = audio_encoding, tuple(world)
         strata, self._members = strata_of(readers, config.warm_start)
-        self.left_out = [self._told(film) for film in unusable(strata, config.sampling)]
+        self.left_out = [self._unused(video) for video in unusable(strata, config.sampling)]
         self.fingerprint = fingerprint(strata)
         self.plan = make_plan(strata, config.sampling, known=catalogue())
         self._pools = {
@@ -86,7 +78,7 @@ class CorpusSource:
         found = {}
         for stratum in self.plan.strata:
             if stratum.modality == "image":
-                found[PICTURES] = sampling.batch_size // ranks // self._part_size(PICTURES)
+                found[IMAGES] = sampling.batch_size // ranks // self._part_size(IMAGES)
             else:
                 found[self._kind(stratum.set, films=True)] = sampling.clips // ranks
         return found
@@ -95,12 +87,12 @@ class CorpusSource:
         """Steps of so many epochs."""
         return sum(steps_in(self.plan, epoch) for epoch in range(epochs))
 
-    def parts(self, state, epochs):
-        """Yields the Parts of each step from `state` to the end of the last epoch, reading ahead."""
+    def parts(self, first, epochs):
+        """Yields the Parts of each step from the place `first` to the end of the last epoch, reading ahead."""
         coming = deque()
 
         def items():
-            for place in self._places(state, epochs):
+            for place in self._places(first, epochs):
                 coming.append((place, draw(self.plan, *place, *self.world)))
                 yield from self._items(coming[-1][1])
 
@@ -109,34 +101,34 @@ class CorpusSource:
             place, batch = coming.popleft()
             yield from self._parts(place, batch, first, reads)
 
-    def names(self, batch):
-        """The names of a batch's pictures or films."""
-        members = self._members[batch.set, batch.condition]
-        numbers = batch.entries if isinstance(batch, ImageBatch) else [clip.entry for clip in batch.clips]
-        return [self.readers[batch.set].entries[members[number]][0] for number in numbers]
-
     def close(self):
         """Ends the worker processes."""
         self._loader.close()
 
+    def _names(self, batch):
+        """The names of a batch's images or videos."""
+        members = self._members[batch.set, batch.condition]
+        numbers = batch.entries if isinstance(batch, ImageBatch) else [clip.entry for clip in batch.clips]
+        return tuple(self.readers[batch.set].entries[members[number]][0] for number in numbers)
+
     def _kind(self, name, *, films):
         if not films:
-            return PICTURES
-        return HEARD if self.audio_encoding and name in self._sounding else CLIPS
+            return IMAGES
+        return CLIPS_WITH_AUDIO if self.audio_encoding and name in self._sounding else CLIPS
 
     def _part_size(self, kind):
         """How many pictures, or clips, a part has."""
         share = self.config.sampling.batch_size // self.world[1]
-        return min(self.config.part or share, share) if kind == PICTURES else 1
+        return min(self.config.part or share, share) if kind == IMAGES else 1
 
-    def _told(self, film):
-        entry = self._members[film.set, film.condition][film.entry]
-        return f"{film.set}: {self.readers[film.set].entries[entry][0]}: {film.why}"
+    def _unused(self, video):
+        entry = self._members[video.set, video.condition][video.entry]
+        return f"{video.set}: {self.readers[video.set].entries[entry][0]}: {video.why}"
 
-    def _places(self, state, epochs):
-        while state.epoch < epochs:
-            yield state
-            state = state.advance(self.plan)
+    def _places(self, place, epochs):
+        while place.epoch < epochs:
+            yield place
+            place = place.advance(self.plan)
 
     def _items(self, batch):
         """What the workers are asked for: (set, entry, frames or None, size, resize, mirrored, Cut of sound)."""
@@ -145,49 +137,50 @@ class CorpusSource:
         if isinstance(batch, ImageBatch):
             pairs = zip(batch.entries, batch.mirrored, strict=True)
             return [(batch.set, members[entry], None, size, how, flip, None) for entry, flip in pairs]
-        cut = self.audio_encoding.cut if self._kind(batch.set, films=True) == HEARD else None
+        cut = self.audio_encoding.cut if self._kind(batch.set, films=True) == CLIPS_WITH_AUDIO else None
         return [(batch.set, members[clip.entry], clip.frames, size, how, clip.mirrored, cut) for clip in batch.clips]
 
     def _parts(self, place, batch, first, reads):
         pool = self._pools[batch.set, batch.condition]
         chosen = prompt_choice(self.plan, *place, len(pool), self.config.scored_share, *self.world)
         kind = self._kind(batch.set, films=not isinstance(batch, ImageBatch))
-        size = self._part_size(kind)
+        size, names = self._part_size(kind), self._names(batch)
         count = len(chosen) // size
         for number in range(count):
             read_now = [first if number == place_in == 0 else next(reads) for place_in in range(size)]
             mine = [pool[each] for each in chosen[number * size : (number + 1) * size]]
             whole = self.world[0] * count + number  # what is drawn for a part does not hang on who computes it
-            if kind == PICTURES:
-                arrays = self._pictures(read_now, mine)
-            else:
-                arrays = self._clip(place, whole, read_now[0], mine[0])
-            yield Part(place, batch, kind, whole, number == count - 1, arrays)
+            arrays = self._images(read_now, mine) if kind == IMAGES else self._clip(place, whole, read_now[0], mine[0])
+            labels, samples = {"set": batch.set, "kind": kind}, count * len(arrays[0])
+            yield Part(place, kind, whole, number == count - 1, arrays, labels, samples, names)
 
-    def _pictures(self, read_now, texts):
-        pictures = np.stack([self._normalized(image) for image, _, _ in read_now])
+    def _images(self, read_now, texts):
+        images = np.stack([self._normalized(image) for image, _, _ in read_now])
         truth = np.stack([density for _, density, _ in read_now])[:, None]
-        return pictures, self.encode(texts), truth
+        return images, self.encode(texts), truth
 
     def _clip(self, place, number, read_now, text):
         images, densities, audio = read_now
-        pictures = np.stack([self._normalized(image) for image in images])
+        frames = np.stack([self._normalized(image) for image in images])
         words = (self.plan.config.seed, *place, number)
-        count = min(self.config.answered, len(pictures))
-        answered = np.sort(np.random.default_rng((ANSWERED, *words)).choice(len(pictures), count, replace=False))
-        sentence = np.repeat(self.encode([text]), count, 0)
-        arrays = pictures, sentence, np.ascontiguousarray(densities[answered][:, None]), answered.astype(np.int32)
-        return arrays if audio is None else (*arrays, *self._heard(words, audio))
+        count = min(self.config.answered, len(frames))
+        answered = np.sort(np.random.default_rng((ANSWERED, *words)).choice(len(frames), count, replace=False))
+        prompt = np.repeat(self.encode([text]), count, 0)
+        arrays = frames, prompt, np.ascontiguousarray(densities[answered][:, None]), answered.astype(np.int32)
+        return arrays if audio is None else (*arrays, *self._audio(words, audio))
 
-    def _heard(self, words, audio):
-        """The embeddings of a clip's ClipAudio, and which frames hear noise: all of them or none."""
+    def _audio(self, words, audio):
+        """The embeddings of a clip's ClipAudio, which frames have noise instead (all of them or none), and the weight
+        of the gate under it."""
         draw_now, scale = np.random.default_rng((ATTACK, *words)), np.float32(self.audio_encoding.cut.scale)
         _, epoch, step, _ = words
-        attack = self.config.attack
-        noisy = attack is not None and draw_now.random() < attack.p.at(self.total(epoch) + step)
-        # noise takes the place of the sound itself, which is scaled afterwards
+        attack, steps_done = self.config.attack, self.total(epoch) + step
+        noisy = attack is not None and draw_now.random() < attack.p.at(steps_done)
+        # noise takes the place of the audio itself, which is scaled afterwards
         windows = noise_like(draw_now, audio.windows / scale) * scale if noisy else audio.windows
-        return self.audio_encoding.by_frame(audio, windows), np.full(len(audio.of_frame), noisy, np.float32)
+        attacked = np.full(len(audio.of_frame), noisy, np.float32)
+        weight = np.array(0.0 if attack is None else attack.weight.at(steps_done), np.float32)
+        return self.audio_encoding.by_frame(audio, windows), attacked, weight
 
     def _normalized(self, image):
         return transforms.normalize(image, self.settings.mean, self.settings.std)

@@ -1,4 +1,4 @@
-"""Which pictures are seen when: an epoch's plan follows from (seed, phase, epoch) alone, so a resume needs no state."""
+"""Which images are used when: an epoch's plan follows from (seed, phase, epoch) alone, so a resume needs no state."""
 
 from typing import NamedTuple
 
@@ -8,22 +8,22 @@ from mindaam.errors import ConfigError
 
 
 class Batch(NamedTuple):
-    """Pictures of one folder and one condition, each with its sentence; mirrored as a whole or not.
+    """Images of one folder and one condition, each with its prompt; mirrored as a whole or not.
 
-    folder: its key in the configuration; entries: indices into the GazeFolder's `entries`; swapped: sentences
-    of other conditions for the first half of the pictures, where the phase compares them, else empty.
+    folder: its key in the configuration; entries: indices into the GazeFolder's `entries`; swapped: prompts
+    of other conditions for the first half of the images, where the phase compares them, else empty.
     """
 
     folder: str
     condition: str
     entries: tuple
-    sentences: tuple
+    prompts: tuple
     mirrored: bool
     swapped: tuple = ()
 
 
 def draw_prompts(rng, folder, condition, count, scored_share):
-    """`count` sentences of a GazeFolder's condition: the scored one with probability `scored_share`, else any."""
+    """`count` prompts of a GazeFolder's condition: the scored one with probability `scored_share`, else any."""
     pool = folder.prompts.of(condition)
     return tuple(pool[0] if rng.random() < scored_share else pool[rng.integers(len(pool))] for _ in range(count))
 
@@ -31,8 +31,8 @@ def draw_prompts(rng, folder, condition, count, scored_share):
 def folder_batches(rng, key, folder, count, config):
     """The epoch's batches of one GazeFolder, shuffled.
 
-    key: the folder's name in the TrainConfig `config`; count: at most so many pictures a condition. Incomplete batches
-    are left out: all have one shape, so that one compiled graph serves them.
+    key: the folder's name in the PhasesConfig `config`; count: the most images per condition. Incomplete batches
+    are skipped: all have one shape, so that one compiled graph serves them.
     """
     batches, size = [], config.batch_size
     for condition in sorted({condition for _, condition in folder.entries}):
@@ -40,28 +40,28 @@ def folder_batches(rng, key, folder, count, config):
         chosen = rng.permutation(indices)[:count]
         for start in range(0, len(chosen) - size + 1, size):
             members = tuple(int(i) for i in chosen[start : start + size])
-            sentences = draw_prompts(rng, folder, condition, size, config.scored_share)
-            batches.append(Batch(key, condition, members, sentences, bool(rng.random() < 0.5)))
+            prompts = draw_prompts(rng, folder, condition, size, config.scored_share)
+            batches.append(Batch(key, condition, members, prompts, bool(rng.random() < 0.5)))
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
 def swap_conditions(rng, folder, batch, scored_share):
-    """The batch with sentences of other conditions, or as it is when the folder has but one.
+    """The batch with prompts of other conditions, or as it is when the folder has only one.
 
-    Half of the pictures get one: the head is run again for these, which takes time and memory.
+    Half of the images get one: the head is run again for these, which takes time and memory.
     """
     others = [condition for condition in folder.conditions if condition != batch.condition]
     if not others:
         return batch
     drawn = [others[rng.integers(len(others))] for _ in range((len(batch.entries) + 1) // 2)]
-    sentences = [draw_prompts(rng, folder, condition, 1, scored_share)[0] for condition in drawn]
-    return batch._replace(swapped=tuple(sentences))
+    prompts = [draw_prompts(rng, folder, condition, 1, scored_share)[0] for condition in drawn]
+    return batch._replace(swapped=tuple(prompts))
 
 
 def epoch_plan(folders, config, phase_index, epoch):
     """All batches of an epoch, the folders alternating evenly in proportion to their number of batches.
 
-    folders: {key: GazeFolder}; config: TrainConfig; epoch counts from 0 within its phase.
+    folders: {key: GazeFolder}; config: PhasesConfig; epoch counts from 0 within its phase.
     """
     rng = np.random.default_rng([config.seed, phase_index, epoch])
     counts, placed = config.counts(phase_index), []
@@ -82,7 +82,7 @@ def steps_per_epoch(folders, config, phase_index):
     idle = sorted(set(folders) - {batch.folder for batch in plan})
     if idle:
         raise ConfigError(
-            f"{idle[0]} has no complete batch: no condition gives {config.batch_size} pictures an epoch; "
+            f"{idle[0]} has no complete batch: no condition has {config.batch_size} images per epoch; "
             f"lower batch_size, or raise folders.{idle[0]} or pictures"
         )
     return len(plan)

@@ -1,6 +1,6 @@
-"""All that a run reads: gaze folders, sentences' embeddings, and pictures or the frozen features in their place.
+"""What a run in phases reads: gaze folders, prompt embeddings, and images or the frozen features in their place.
 
-Nothing here imports MindSpore: the processes that decode pictures import this module.
+Nothing here imports MindSpore: the processes that decode images import this module.
 """
 
 import os
@@ -16,38 +16,40 @@ from mindaam.errors import ConfigError, InputError
 from mindaam.training.feeding.features import FeatureCache
 from mindaam.zoo.index import record
 
-WORKERS = 2  # processes that decode pictures when features cannot be cached
+WORKERS = 2  # processes that decode images when features cannot be cached
 
 
 def data_root(config):
     """The folder that holds the gaze folders: the configuration's, else $MINDAAM_GAZE. ConfigError when neither is."""
     root = config.data_root or os.environ.get("MINDAAM_GAZE")
     if not root:
-        raise ConfigError("where is the gaze data? give data_root=FOLDER, or set the environment variable MINDAAM_GAZE")
+        raise ConfigError(
+            "no data folder was given; give data_root=FOLDER, or set the environment variable MINDAAM_GAZE"
+        )
     return Path(root)
 
 
 def open_folders(config, split, limit):
-    """The run's gaze folders, or data sets of pictures, by name, each with at most `limit` pictures (None: all).
+    """The run's gaze folders, or datasets of images, by name, each with at most `limit` images (None: all).
 
-    Raises ConfigError when the configuration names no place, InputError for what is missing or damaged, or of films.
+    Raises ConfigError when the configuration names no place, InputError for what is missing or damaged, or for videos.
     """
     root, folders = data_root(config), {}
     for name in config.folders:
         folder = open_set(root, name, split)
         if folder.is_video:
-            raise InputError(f"{folder.root} holds films; train on them with `mindaam train corpus`")
+            raise InputError(f"{folder.root} holds videos; train on them with `mindaam train corpus`")
         if folder.is_pack:
             raise InputError(
-                f"{folder.root} is a pack, which this recipe does not read; name the folder that it was made of, or "
+                f"{folder.root} is a pack, which this recipe does not read; give the folder that it was made from, or "
                 "train on the pack with `mindaam train corpus`"
             )
-        folders[name] = folder.only(sorted({picture for picture, _ in folder.entries})[:limit]) if limit else folder
+        folders[name] = folder.only(sorted({image for image, _ in folder.entries})[:limit]) if limit else folder
     return folders
 
 
 def decode(folder, index, size, how):
-    """One picture of a gaze folder as the model sees it, [H,W,3] in 0..255. A module's function, for processes."""
+    """One image of a gaze folder as the model takes it, [H,W,3] in 0..255. A module's function, for processes."""
     return as_seen(folder.image(index), size, how)
 
 
@@ -55,12 +57,12 @@ def feature_cache(name, folder, settings, place, *, mirrored, compute, report=No
     """The filled FeatureCache of one GazeFolder.
 
     settings: ModelConfig; place: the caches' folder; compute: as `FeatureCache.fill` takes it; report: called as
-    report(stem, variant, pictures done, pictures in all, seconds a picture).
+    report(stem, variant, images done, images in all, seconds per image).
     """
     index_of = {}
-    for index, (picture, _) in enumerate(folder.entries):
-        index_of.setdefault(picture, index)
-    pictures, size, encoder = sorted(index_of), tuple(settings.image_size), settings.encoder
+    for index, (image, _) in enumerate(folder.entries):
+        index_of.setdefault(image, index)
+    images, size, encoder = sorted(index_of), tuple(settings.image_size), settings.encoder
     recipe = {
         "encoder_sha256": record(encoder.name).sha256,
         "image_size": size,
@@ -71,63 +73,58 @@ def feature_cache(name, folder, settings, place, *, mirrored, compute, report=No
     }
     tokens = encoder.prefix + (size[0] // encoder.patch) * (size[1] // encoder.patch)
     stem, shape = f"{name}.{folder.split}", (len(encoder.taps), tokens, encoder.width)
-    cache = FeatureCache(place, stem, pictures, recipe, shape, mirrored)
+    cache = FeatureCache(place, stem, images, recipe, shape, mirrored)
 
-    def picture(row):
-        seen = decode(folder, index_of[pictures[row]], size, settings.resize)
-        return normalize(seen, settings.mean, settings.std)
+    def image(row):
+        decoded = decode(folder, index_of[images[row]], size, settings.resize)
+        return normalize(decoded, settings.mean, settings.std)
 
-    cache.fill(
-        compute,
-        picture,
-        report and (lambda *progress: report(stem, *progress)),
-    )
+    cache.fill(compute, image, report and (lambda *progress: report(stem, *progress)))
     return cache
 
 
 class Source:
-    """Batches of one split as arrays: what the model takes in, the sentences' embeddings, the densities.
+    """Batches of one split as arrays: what the model takes, the prompts' embeddings, the densities.
 
-    folders: {name: GazeFolder}; settings: ModelConfig; encode: list of sentences -> [n,E]; taps: how many taps' raw
-    outputs are read from `caches` {name: FeatureCache}, or 0 for normalised pictures decoded by worker processes.
-    Close it after use.
+    folders: {name: GazeFolder}; settings: ModelConfig; encode: list of prompts -> [n,E]; caches: {name: FeatureCache},
+    or None; decoded: whether normalized images are ever read, which worker processes decode. Close it after use.
     """
 
-    def __init__(self, folders, settings, encode, taps, caches):
-        self.folders, self.encode, self.taps, self.caches = folders, encode, taps, caches
+    def __init__(self, folders, settings, encode, caches, *, decoded):
+        self.folders, self.encode, self.caches = folders, encode, caches
         self.settings, self.size = settings, tuple(settings.image_size)
-        self.loader = None if taps else Loader(folders, decode, workers=WORKERS)
-        # all sentences now, and from then on out of the encoder's memory: `ahead` works in a thread, and MindSpore
+        self.loader = Loader(folders, decode, workers=WORKERS) if decoded else None
+        # all prompts now, and from then on out of the encoder's memory: `ahead` works in a thread, and MindSpore
         # cannot run one graph while another is being compiled
-        sentences = [folder.prompts.of(condition) for folder in folders.values() for condition in folder.conditions]
-        encode(sorted({text for each in sentences for text in each}))
+        prompts = [folder.prompts.of(condition) for folder in folders.values() for condition in folder.conditions]
+        encode(sorted({text for each in prompts for text in each}))
 
-    def inputs(self, batch):
-        """What the model takes in: raw outputs of the frozen taps [B,taps,1+N,D], or pictures [B,3,H,W]; float32."""
-        if self.taps:
+    def inputs(self, batch, taps):
+        """What the model takes: raw outputs of the first `taps` taps [B,taps,1+N,D], or, for 0, images [B,3,H,W]."""
+        if taps:
             entries = self.folders[batch.folder].entries
-            return self.caches[batch.folder].read([entries[i][0] for i in batch.entries], self.taps, batch.mirrored)
+            return self.caches[batch.folder].read([entries[i][0] for i in batch.entries], taps, batch.mirrored)
         decoded = self.loader([(batch.folder, i, self.size, self.settings.resize) for i in batch.entries])
-        pictures = np.stack([normalize(picture, self.settings.mean, self.settings.std) for picture in decoded])
-        return np.ascontiguousarray(pictures[..., ::-1]) if batch.mirrored else pictures
+        images = np.stack([normalize(image, self.settings.mean, self.settings.std) for image in decoded])
+        return np.ascontiguousarray(images[..., ::-1]) if batch.mirrored else images
 
     def densities(self, batch):
-        """Ground truth of a batch at the model's size, float32 [B,1,H,W], mirrored with its pictures."""
+        """Ground truth of a batch at the model's size, float32 [B,1,H,W], mirrored with its images."""
         folder = self.folders[batch.folder]
         stacked = np.stack([folder.density(i, self.size) for i in batch.entries])[:, None]
         return np.ascontiguousarray(stacked[..., ::-1]) if batch.mirrored else stacked
 
-    def arrays(self, batch):
-        """(inputs, sentences [B,E], truth [B,1,H,W]) of a batch, and its swapped sentences [S,E] if any; float32."""
-        arrays = self.inputs(batch), self.encode(list(batch.sentences)), self.densities(batch)
+    def arrays(self, batch, taps):
+        """(inputs, prompts [B,E], densities [B,1,H,W]) of a batch, and its swapped prompts [S,E] if any; float32."""
+        arrays = self.inputs(batch, taps), self.encode(list(batch.prompts)), self.densities(batch)
         return (*arrays, self.encode(list(batch.swapped))) if batch.swapped else arrays
 
-    def ahead(self, batches):
-        """Yields (batch, arrays) in order, reading each next one while the last is computed with."""
+    def ahead(self, batches, taps):
+        """Yields (batch, arrays) in order, reading the next one while the previous is in use."""
         with ThreadPoolExecutor(1) as pool:
             coming = None
             for batch in batches:
-                following = pool.submit(self.arrays, batch)
+                following = pool.submit(self.arrays, batch, taps)
                 if coming is not None:
                     yield coming[0], coming[1].result()
                 coming = (batch, following)
@@ -135,6 +132,6 @@ class Source:
                 yield coming[0], coming[1].result()
 
     def close(self):
-        """Ends the worker processes, if there are any."""
+        """Ends the worker processes, if any."""
         if self.loader:
             self.loader.close()

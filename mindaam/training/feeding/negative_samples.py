@@ -1,17 +1,17 @@
-"""Negative Sample Attack (E.2): some samples hear noise, and the gate has to learn that noise is nothing to go by."""
+"""Negative Sample Attack (E.2): the audio of some samples is replaced by noise, for which the gate has to close."""
 
 import numpy as np
 from pydantic import model_validator
 
 from mindaam.schema import CountOrNone, Number, Schema
 
-SILENT_LEVEL = 0.05  # standard deviation of the noise where a sample is silent: about that of soft speech
-SILENT = 1e-4  # -80 dB: below that a sample is as good as silent
+SILENT_LEVEL = 0.05  # standard deviation of the noise for a silent sample: about that of soft speech
+SILENT = 1e-4  # standard deviation, -80 dB, below which a sample counts as silent
 
 
 class Schedule(Schema):
-    """A value that goes linearly from `start` at step `first` to `end` at step `last`; in a file also one number, which
-    it then is throughout."""
+    """A value that goes linearly from `start` at step `first` to `end` at step `last`; in a file also one number, for a
+    constant."""
 
     start: Number
     end: Number
@@ -36,7 +36,7 @@ class Schedule(Schema):
 
 
 class Attack(Schema):
-    """p: how often a sample's sound is replaced by noise. weight: how much the mean gate over these samples counts."""
+    """p: probability that a sample's audio is replaced by noise. weight: of the mean gate over these samples."""
 
     p: Schedule = Schedule(start=0.2, end=0.2)
     weight: Schedule = Schedule(start=0.1, end=0.1)
@@ -52,34 +52,34 @@ class Attack(Schema):
 
 
 def noise_like(draw, waves):
-    """Gaussian noise in place of sounds [N,samples], each as loud as its sound, float32; it may reach beyond 1."""
-    # At one fixed level, loudness alone would tell noise from sound: the gate would close at that level and stay open
-    # for all other noise. With each sound's own level both are equally loud, and what is left to go by is structure.
+    """Gaussian noise in place of waves [N,samples], each as loud as its wave, float32; it may exceed 1."""
+    # At one fixed level, loudness alone would separate noise from audio: the gate would close at that level and stay
+    # open for all other noise. With each wave's own level both are equally loud, and they differ in structure only.
     levels = waves.std(1, dtype=np.float64, keepdims=True)
     levels = np.where(levels < SILENT, SILENT_LEVEL, levels).astype(np.float32)
     return levels * draw.standard_normal(waves.shape, np.float32)
 
 
 def attacked(draw, waves, p):
-    """Sounds [N,samples] float32 of which each is replaced by noise with probability p, and which were, bool [N].
+    """Waves [N,samples] float32 of which each is replaced by noise with probability p, and which were, bool [N].
 
-    draw: a seeded NumPy generator. The given array stays as it is.
+    draw: a seeded NumPy generator. The given array is not changed.
     """
     chosen = draw.random(len(waves)) < p
-    heard = waves.copy()
-    heard[chosen] = noise_like(draw, waves[chosen])
-    return heard, chosen
+    mixed = waves.copy()
+    mixed[chosen] = noise_like(draw, waves[chosen])
+    return mixed, chosen
 
 
 def swapped(waves):
-    """Every sample with the sound of the one before it, the first with the last one's."""
+    """Every sample with the wave of the one before it, the first with the last one's."""
     return np.roll(waves, 1, axis=0)
 
 
 def mean_gates(gate, draw, waves):
-    """{"true", "swapped", "noise"}: the mean gate on true sounds [N,samples], on other samples' sounds, on noise.
+    """{"true", "swapped", "noise"}: the mean gate on true waves [N,samples], on other samples' waves, on noise.
 
-    gate: a function of sounds [N,samples] that gives the gates of the N samples, any shape.
+    gate: a function of waves [N,samples] that returns the gates of the N samples, any shape.
     """
-    heard = {"true": waves, "swapped": swapped(waves), "noise": noise_like(draw, waves)}
-    return {name: float(np.mean(gate(each))) for name, each in heard.items()}
+    kinds = {"true": waves, "swapped": swapped(waves), "noise": noise_like(draw, waves)}
+    return {name: float(np.mean(gate(each))) for name, each in kinds.items()}

@@ -11,8 +11,9 @@ class AdamW(nn.Cell):
     """Decoupled weight decay, then Adam with bias correction.
 
     groups: a list of (parameters, weight decay, rate factor). owned: indices of the parameters that are moved here and
-    whose moments are kept, None for all; the gradients given are of all the same. The bias corrections are folded into
-    the step size and the epsilon that `settings` makes, in float64 on the host: in float32 1 - 0.999^t has four digits.
+    whose state is kept, None for all (not `sharded`); the gradients given are of all the same. The bias corrections
+    are folded into the step size and the epsilon that `settings` makes, in float64 on the host: in float32
+    1 - 0.999^t has four digits.
     So MindSpore's fused Adam kernel, which adds epsilon before the correction, gives m_hat / (sqrt(v_hat) + eps)
     exactly.
     """
@@ -22,6 +23,7 @@ class AdamW(nn.Cell):
         self.parameters = ParameterTuple([p for parameters, _, _ in groups for p in parameters])
         self.decays = [decay for parameters, decay, _ in groups for _ in parameters]
         self.factors = [factor for parameters, _, factor in groups for _ in parameters]
+        self.sharded = owned is not None
         self.owned = tuple(range(len(self.parameters))) if owned is None else tuple(owned)
         moved = ParameterTuple([self.parameters[i] for i in self.owned])
         self.first = moved.clone(prefix="first_moment", init="zeros")

@@ -1,6 +1,6 @@
 """What a run on pictures and films does, as validated data; `configs/train/corpus.yaml` and its variants are values."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -8,7 +8,6 @@ from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.prompts.prompting import Granularity, Prompting, TwoGranularities
 from mindaam.data.sampling.strata import SamplingConfig
-from mindaam.errors import CheckpointError
 from mindaam.models.registry import model_config
 from mindaam.schema import (
     Beta,
@@ -18,33 +17,28 @@ from mindaam.schema import (
     Fraction,
     Positive,
     Schema,
-    Seed,
     Share,
     merge,
-    override,
-    read_yaml,
     validate,
 )
+from mindaam.training.config import TINY_MODEL, LossConfig, RunConfig, read_data
 from mindaam.training.feeding.negative_samples import Attack
 from mindaam.training.optim.groups import GroupsConfig
 from mindaam.training.optim.schedule import ScheduleConfig
-from mindaam.training.tasks.phases_config import TINY, LossConfig
-from mindaam.zoo.checkpoints import read_metadata
-from mindaam.zoo.run_checkpoints import table_in
 
 # What `--tiny` lays over a configuration, beside pictures of few patches. Most of such a run is compilation.
 TINY_PATCHES = 4  # a side
 TINY_RUN = {
     "model_changes": {
-        "head": {**TINY["model_changes"]["head"], "start_groups": 8},
-        "lora": TINY["model_changes"]["lora"],
+        "head": {**TINY_MODEL["head"], "start_groups": 8},
+        "lora": TINY_MODEL["lora"],
         "temporal": {"taps": [2, 3], "frames": 16, "heads": 2, "mlp_ratio": 1, "clip": 4},
     },
     "sampling": {"batch_size": 2, "clip": 4, "steps": 5, "audio_visual_after": 0, "strides": [1, 2]},
     "answered": 2,
     "part": None,
     "epochs": 1,
-    "validation": {"pictures": 2, "films": 1},
+    "validation": {"images": 2, "videos": 1},
 }  # fmt: skip
 
 
@@ -72,7 +66,7 @@ class LossScale(Schema):
     every: Count = 1000
 
 
-class CorpusConfig(Schema):
+class CorpusConfig(RunConfig):
     """A run on pictures and films together.
 
     seed: of initial values and dropout, and of all that is drawn (order, clips, prompts, the attack on audio) unless
@@ -91,15 +85,17 @@ class CorpusConfig(Schema):
     step each block multiplies all coordinates by a factor of its own, log-uniform from 1/R to R; null for none.
     clip_norm: longest that all gradients together may be, null for any. attack: Negative Sample Attack, null for none.
     epochs, schedule, groups, betas, eps: of AdamW. keep_last, keep_best: checkpoints that are kept. validation:
-    pictures and films a set that are scored after each epoch. checkpoint_every: steps between two checkpoints within an
-    epoch.
+    images and videos per dataset that are scored after each epoch.
     """
+
+    TASK: ClassVar = "corpus"
+    RANKS: ClassVar = True
+    FREE: ClassVar = (*RunConfig.FREE, "shard_optimizer", "validation", "score_unseen")
 
     model: str
     start: str | None = None
     preset: str = "paper"
     model_changes: dict = {}
-    seed: Seed = 0
     data_root: str | None = None
     corpus: dict[str, Positive] | None
     unseen: tuple[str, ...] = ()
@@ -128,10 +124,7 @@ class CorpusConfig(Schema):
     rescale_positions: Annotated[Positive, Field(gt=1)] | None = None
     clip_norm: Positive | None = None
     ema: EmaConfig | None = None
-    checkpoint_every: Count = 100
-    keep_last: Count = 3
-    keep_best: CountOrNone = 1
-    validation: dict[Literal["pictures", "films"], CountOrNone] = {"pictures": 40, "films": 4}
+    validation: dict[Literal["images", "videos"], CountOrNone] = {"images": 40, "videos": 4}
 
     @field_validator("sampling")
     @classmethod
@@ -187,7 +180,7 @@ def load_corpus_config(path, assignments=(), *, tiny=False, begun=None, say=None
     Raises ConfigError for a missing file, an unknown key (naming the nearest), model or preset, or a value that does
     not fit, and for a model that cannot be, where none is to start from.
     """
-    data = override(merge(read_yaml(path), TINY_RUN if tiny else {}), assignments)
+    data = read_data(CorpusConfig, path, assignments, TINY_RUN if tiny else {}, say)
     sound = validate(CorpusConfig, data, str(path))  # what follows relies on sound values
     model_config(sound.model, sound.preset)  # a name that is of no model is a slip, even where `start` brings its own
     given = (data.get("sampling") or {}).get("seed") if begun else None
@@ -214,15 +207,3 @@ def _kind_of(start):
     name, config = checkpoint_config(checkpoint_file(start))
     known = {"model": name, "preset": (config or {}).get("preset")}
     return {key: value for key, value in known.items() if value is not None}
-
-
-def begun_config(path):
-    """The configuration of the run that a checkpoint is of, as a plain dict with all of today's keys.
-
-    A key that came later has its default, which is what runs did before there was the key. Raises CheckpointError for
-    a checkpoint of another kind of run, ConfigError for a key that is gone or a value that is no longer taken.
-    """
-    metadata = read_metadata(path)
-    if "corpus" not in metadata:
-        raise CheckpointError(f"{path} is of another kind of run; start in another folder")
-    return validate(CorpusConfig, table_in(path, metadata.get("config")), str(path)).model_dump(mode="json")

@@ -5,8 +5,8 @@ import numpy as np
 
 from mindaam.data.prompts.prompting import prompts_for
 from mindaam.data.transforms import as_seen, fit_within, normalize, resize_image
+from mindaam.metrics.comparison import LONGEST_SIDE, map_scores
 from mindaam.training.feeding.corpus import modality
-from mindaam.training.tasks.phases_scores import LONGEST_SIDE, map_scores
 
 METRICS = ("CC", "SIM", "KLD")
 
@@ -18,7 +18,7 @@ def held_out_scores(model, encode, name, reader, config, world, audio_encoding=N
     sound are scored with it, so that the best model is chosen with the branch that it is trained with; None without.
     """
     films = reader.is_video
-    count = config.validation["films" if films else "pictures"]
+    count = config.validation["videos" if films else "images"]
     sums = np.zeros(4)
     for entry in spread(len(reader), count)[world.rank :: world.size]:
         sentence = prompts_for(config.prompting, name, reader, reader.entries[entry][1])[0]
@@ -66,15 +66,15 @@ def clip_of(reader, entry, settings, audio_encoding=None):
     return images, [reader.density(entry, position, size) for position in positions], audio
 
 
-def samples(run, most=6):
-    """[(caption, picture uint8, map, truth)] of some held-out pictures under a Run's model, for its report."""
-    run.model.set_train(False)
-    found, readers = [], {name: each for name, each in run.corpus.val.items() if not each.is_video}
+def samples(task, most=6):
+    """[(caption, image uint8, map, truth)] of some held-out images under a CorpusTask's model, for its report."""
+    task.model.set_train(False)
+    found, readers = [], {name: each for name, each in task.corpus.val.items() if not each.is_video}
     for name, reader in list(readers.items())[:most]:
         for entry in spread(len(reader), max(1, most // len(readers))):
-            sentence = prompts_for(run.config.prompting, name, reader, reader.entries[entry][1])[0]
-            images, truths = picture_of(reader, entry, run.model.config)
-            seen = run.model.infer(images, run.encode([sentence])).map[0, 0]
+            sentence = prompts_for(task.config.prompting, name, reader, reader.entries[entry][1])[0]
+            images, truths = picture_of(reader, entry, task.model.config)
+            seen = task.model.infer(images, task.encode([sentence])).map[0, 0]
             picture = resize_image(reader.image(entry), truths[0].shape)
             found.append(
                 (f"{name}: {reader.entries[entry][0]}", picture, resize_image(seen, truths[0].shape), truths[0])

@@ -1,10 +1,11 @@
-"""What a training run does, as validated data; `configs/train/*.yaml` are its values."""
+"""The configuration of a run in phases, as validated data."""
+
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
 from mindaam.models.registry import model_config
 from mindaam.schema import (
-    Beta,
     Count,
     CountOrNone,
     Few,
@@ -13,21 +14,13 @@ from mindaam.schema import (
     Rate,
     RateOrNone,
     Schema,
-    Seed,
     Weight,
-    merge,
-    override,
-    read_yaml,
-    validate,
 )
+from mindaam.training.config import TINY_MODEL, LossConfig, OptimizerConfig, RunConfig, load_config
 
-# What `--tiny` lays over a configuration, each phase becoming one epoch long. Most of such a run is compilation.
+# What `--tiny` lays over a configuration, each phase becoming one epoch long. Compilation is most of such a run's time.
 TINY = {
-    "model_changes": {
-        "image_size": [56, 56],
-        "head": {"neck_widths": [8, 8, 16, 16], "start_width": 16, "stage_widths": [16, 8, 8]},
-        "lora": {"rank": 4},
-    },
+    "model_changes": {"image_size": [56, 56], **TINY_MODEL},
     "batch_size": 2,
     "checkpoint_every": 4,
     "validation_pictures": 2,
@@ -39,7 +32,7 @@ class PhaseConfig(Schema):
     """A stretch of training with one set of trained parameters and one cosine from `learning_rate` to `final_rate`.
 
     adapt: train the backbone's adapters beside the head; otherwise the whole backbone is frozen.
-    rate_factor_lora: the adapters' rate relative to the head's. folders: pictures a condition an epoch where they
+    rate_factor_lora: the adapters' rate relative to the head's. folders: images per condition and epoch where they
     differ from the run's. condition_weight: how much `objectives.condition_margin` counts, on batches of folders with
     several conditions.
     """
@@ -55,37 +48,19 @@ class PhaseConfig(Schema):
     condition_weight: Weight = 0.0
 
 
-class OptimizerConfig(Schema):
-    """AdamW. Biases, norms, curvatures and scales (the head's parameters of one axis or none) are not decayed."""
-
-    betas: tuple[Beta, Beta] = (0.9, 0.999)
-    eps: Positive = 1e-8
-    weight_decay: Weight
-
-
-class LossConfig(Schema):
-    """Weights of the terms of the total loss."""
-
-    kld: Weight = 1.0
-    cc: Weight = 1.0
-    similarity: Weight = 1.0
-    entailment: Weight = 1.0
-    distance: Weight = 0.4
-
-
-class TrainConfig(Schema):
+class PhasesConfig(RunConfig):
     """A whole run.
 
-    folders: gaze folder -> pictures a condition an epoch (all of them when the split has fewer).
-    scored_share: how often a sample gets the sentence that its condition is scored with, rather than a paraphrase.
-    checkpoint_every: steps between two checkpoints within an epoch.
-    validation_pictures, pictures: at most so many a folder, for smoke runs; null means all.
+    folders: gaze folder -> images per condition and epoch (all of them when the split has fewer).
+    scored_share: how often a sample gets the prompt that its condition is scored with, rather than a paraphrase.
+    validation_pictures, pictures: the most images per folder, for smoke tests; null means all.
     """
+
+    TASK: ClassVar = "phases"
 
     model: str
     preset: str = "paper"
     model_changes: dict = {}
-    seed: Seed = 0
     data_root: str | None = None
     folders: dict[str, Count]
     batch_size: Few
@@ -93,7 +68,6 @@ class TrainConfig(Schema):
     phases: tuple[PhaseConfig, ...] = Field(min_length=1)
     optimizer: OptimizerConfig
     loss: LossConfig = LossConfig()
-    checkpoint_every: Count = 100
     validation_pictures: Count | None = None
     pictures: Count | None = None
 
@@ -107,21 +81,33 @@ class TrainConfig(Schema):
         return self
 
     def counts(self, phase_index):
-        """{folder: pictures a condition an epoch} of one phase."""
+        """{folder: images per condition and epoch} of one phase."""
         return {**self.folders, **self.phases[phase_index].folders}
 
+    def phase_at(self, epoch):
+        """(the phase, the epoch within it) of an epoch of the run, all from 0; (number of phases, 0) at its end."""
+        for index, phase in enumerate(self.phases):
+            if epoch < phase.epochs:
+                return index, epoch
+            epoch -= phase.epochs
+        return len(self.phases), 0
 
-def load_train_config(path, assignments=(), *, tiny=False):
-    """The TrainConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks any of them to a smoke run.
+    def compared_with(self, theirs):
+        """As of every RunConfig, without the phases that were added at the end since."""
+        ours = super().compared_with(theirs)
+        return {**ours, "phases": ours["phases"][: len(theirs["phases"])]}
+
+
+def load_phases_config(path, assignments=(), *, tiny=False, begun=None, say=None):
+    """The PhasesConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke test. begun
+    and say, for other tasks, are not used.
 
     Raises ConfigError for a missing file, an unknown key (naming the nearest), a value that does not fit, or a model
     that cannot be.
     """
-    data = read_yaml(path)
+    config = load_config(PhasesConfig, path, assignments)
     if tiny:
-        validate(TrainConfig, override(data, assignments), str(path))  # what follows relies on sound phases
-        phases = [{**phase, "epochs": 1} for phase in override(data, assignments)["phases"]]
-        data = merge(data, {**TINY, "phases": phases})
-    config = validate(TrainConfig, override(data, assignments), str(path))
+        phases = [{**phase.model_dump(), "epochs": 1} for phase in config.phases]
+        config = load_config(PhasesConfig, path, assignments, {**TINY, "phases": phases})
     model_config(config.model, config.preset, config.model_changes)
     return config

@@ -1,59 +1,50 @@
-"""Scores during training: CC, SIM and KLD on the val splits, and what the right task's sentence is worth."""
+"""Scores of a run in phases: CC, SIM and KLD on the val splits, and CC under the prompts of the other conditions."""
 
 import mindspore as ms
 import numpy as np
 
-from mindaam import graphs, metrics
-from mindaam.data.transforms import fit_within, resize_image
+from mindaam import graphs
+from mindaam.data.transforms import fit_within
+from mindaam.metrics.comparison import LONGEST_SIDE, map_scores
 from mindaam.training.feeding.folder_batches import Batch
 
-LONGEST_SIDE = 400  # maps are compared at this size, as in the published baselines
+METRICS = ("CC", "SIM", "KLD", "CC_others")
 
 
-def map_scores(prediction, truth):
-    """(CC, SIM, KLD) of a map [h,w] against a density [H,W], at the density's size."""
-    resized = resize_image(prediction, truth.shape)
-    settings = metrics.PAPER
-    return (
-        metrics.cc(resized, truth, **settings.cc),
-        metrics.sim(resized, truth, **settings.sim),
-        metrics.kld(resized, truth, **settings.kld),
-    )
-
-
-def validate(model, blocks, source):
+def validate(model, blocks, source, taps):
     """Scores of every gaze folder: {folder: {"CC", "SIM", "KLD" and, with several conditions, "CC_others"}}.
 
-    blocks: the AdaptedBlocks that turn the source's inputs into features; source: the val split's Source. CC_others is
-    the mean CC under the sentences of the folder's other conditions.
+    blocks: the AdaptedBlocks that turn the source's inputs of `taps` into features; source: the val split's Source.
+    CC_others is the mean CC under the prompts of the folder's other conditions.
     """
-    return {name: _folder_scores(model, blocks, source, name, folder) for name, folder in source.folders.items()}
+    return {name: _folder_scores(model, blocks, source, taps, name, folder) for name, folder in source.folders.items()}
 
 
-def _folder_scores(model, blocks, source, name, folder):
+def _folder_scores(model, blocks, source, taps, name, folder):
     right, others = [], []
-    sentences = {condition: folder.prompts.of(condition)[0] for condition in folder.conditions}
-    pictures = {}
-    for index, (picture, condition) in enumerate(folder.entries):
-        pictures.setdefault(picture, {})[condition] = index
-    for indices in pictures.values():
+    prompts = {condition: folder.prompts.of(condition)[0] for condition in folder.conditions}
+    images = {}
+    for index, (image, condition) in enumerate(folder.entries):
+        images.setdefault(image, {})[condition] = index
+    for indices in images.values():
         batch = Batch(name, "", (next(iter(indices.values())),), (), False)
-        maps = _maps(model, graphs.run(blocks, ms.Tensor(source.inputs(batch))), source.encode, sentences)
+        features = graphs.run(blocks, ms.Tensor(source.inputs(batch, taps)))
+        maps = _maps(model, features, source.encode, prompts)
         for condition, index in indices.items():
             truth = folder.density(index, fit_within(folder.size(index), LONGEST_SIDE))
             right.append(map_scores(maps[condition], truth))
             others += [map_scores(maps[each], truth)[0] for each in maps if each != condition]
-    scores = dict(zip(("CC", "SIM", "KLD"), np.mean(right, 0).tolist(), strict=True))
+    scores = dict(zip(METRICS, np.mean(right, 0).tolist(), strict=False))
     return scores | ({"CC_others": float(np.mean(others))} if others else {})
 
 
-def _maps(model, features, encode, sentences):
-    """The map [h,w] of one picture's features under the sentence of each condition."""
+def _maps(model, features, encode, prompts):
+    """The map [h,w] of one image's features under the prompt of each condition."""
     size = tuple(model.config.image_size)
     features = ms.mutable(features)  # a plain tuple would be compiled in as a constant
     maps = {}
-    for condition, sentence in sentences.items():
-        outputs = graphs.run(model.head, features, ms.Tensor(encode([sentence])), model.grid(size), size)
+    for condition, prompt in prompts.items():
+        outputs = graphs.run(model.head, features, ms.Tensor(encode([prompt])), model.grid(size), size)
         maps[condition] = outputs[0].asnumpy()[0, 0]
     return maps
 
@@ -67,6 +58,6 @@ def line(scores):
     """Scores as text, 'osie CC 0.800 SIM 0.670 | ...'."""
     parts = []
     for name, each in scores.items():
-        swapped = f" (others' sentences {each['CC_others']:.3f})" if "CC_others" in each else ""
+        swapped = f" (mismatched prompts {each['CC_others']:.3f})" if "CC_others" in each else ""
         parts.append(f"{name} CC {each['CC']:.4f}{swapped} SIM {each['SIM']:.4f}")
     return " | ".join(parts)

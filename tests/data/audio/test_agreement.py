@@ -16,7 +16,7 @@ from mindaam.encoders.spectrogram import features
 from mindaam.inference.audio_stream import open_audio_stream
 from mindaam.inference.predictor import Predictor
 from mindaam.models.registry import model_config
-from mindaam.training import run
+from mindaam.training import starting
 from mindaam.training.feeding.corpus_source import read
 from mindaam.training.tasks.corpus_scores import clip_of
 from tests.clips import make_clip
@@ -80,7 +80,7 @@ def hearing_of(monkeypatch):
     def opened(settings, encoder):
         monkeypatch.setattr("mindaam.zoo.factory.is_installed", lambda name: True)
         monkeypatch.setattr("mindaam.zoo.factory.audio_encoder", lambda name, normalise: encoder)
-        return run.open_audio_encoding(settings, None)
+        return starting.open_audio_encoding(settings, None)
 
     return opened
 

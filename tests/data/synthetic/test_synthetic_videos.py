@@ -95,7 +95,7 @@ def test_the_plan_has_every_kind_and_cuts_within_one_condition():
 def test_a_cut_shows_another_picture_and_attention_settles():
     film = make(Spec("a", (0, 3), "cut", 5), FOLDERS, SIZE, MAP, 16)
     cut = film.cuts[1]
-    assert film.cuts[0] == 0 and 4 <= cut <= 12 and film.sentence == "They look at free."
+    assert film.cuts[0] == 0 and 4 <= cut <= 12 and film.prompt == "They look at free."
     spread = [density.max() for density in film.densities]
     assert spread[cut] < 0.6 * spread[cut - 1]
     assert all(np.diff(spread[cut : cut + 4]) > 0)

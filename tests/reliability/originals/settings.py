@@ -73,14 +73,6 @@ def model_text():
 
 def load_training(path, assignments=()):
     """The configuration at `path`, as `mindaam train` reads it."""
-    from mindaam.schema import read_yaml
-    from mindaam.training.tasks import corpus_config, phases_config, sounding_object, synthetic_videos
+    from mindaam.training.run import task_of
 
-    data = read_yaml(path)
-    if "corpus" in data:
-        return corpus_config.load_corpus_config(path, assignments)
-    if "films" in data:
-        return synthetic_videos.load_config(path, assignments)
-    if "clips" in data:
-        return sounding_object.load_config(path, assignments)
-    return phases_config.load_train_config(path, assignments)
+    return task_of(path).load(path, assignments)

@@ -2,19 +2,23 @@
 
 import json
 import shutil
-from contextlib import nullcontext
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.packs.packing import pack
+from mindaam.data.sampling.plan import SamplerState
 from mindaam.errors import ConfigError, InputError
 from mindaam.models.registry import model_config
 from mindaam.places import configs_dir
 from mindaam.schema import merge, read_yaml, validate
 from mindaam.training import loop
+from mindaam.training.checkpoint_content import State
 from mindaam.training.feeding.corpus import described, fingerprint, open_corpus, strata_of
+from mindaam.training.ranks.distributed import ALONE
+from mindaam.training.tasks import corpus as corpus_task
 from mindaam.training.tasks.corpus_config import TINY_RUN, CorpusConfig, load_corpus_config
 from tests.data.datasets import video_trees
 from tests.training.corpus_root import FILMS, PICTURES, make_corpus
@@ -152,17 +156,18 @@ def test_an_unseen_set_that_is_to_be_scored_must_be_there_with_a_split_for_it(ro
 
 def test_unseen_sets_have_no_say_in_which_model_is_the_best(tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr(loop, "held_out_scores", lambda model, encode, name, reader, *_: [reader, 0, 0, 1])
+    monkeypatch.setattr(corpus_task, "held_out_scores", lambda model, encode, name, reader, *_: [reader, 0, 0, 1])
     monkeypatch.setattr(loop, "save_trained", lambda *_: said.append("kept"))
-    run = SimpleNamespace(
-        _averaged=nullcontext, model=SimpleNamespace(set_train=lambda _: None), heard=(), audio_encoding=None,
-        encode=None,
-        config=config(unseen=["avad"]), world=loop.distributed.ALONE, best=-1.0, folder=tmp_path, number=3,
-        corpus=SimpleNamespace(val={"osie": 0.5, "avad": 0.9}), state=SimpleNamespace(epoch=1), say=said.append,
-        epochs_log=SimpleNamespace(write=said.append), events=SimpleNamespace(epoch=lambda _: None),
+    task = SimpleNamespace(
+        model=SimpleNamespace(set_train=lambda _: None), heard=(), audio_encoding=None, encode=None, ema=None,
+        config=config(unseen=["avad"]), world=ALONE, corpus=SimpleNamespace(val={"osie": 0.5, "avad": 0.9}), header={},
     )  # fmt: skip
-    assert loop.Run.score(run) == run.best == pytest.approx(0.5)
+    task.score = partial(corpus_task.CorpusTask.score, task)
+    state = State(number=3, place=SamplerState(1, 0))
+    more = tmp_path, SimpleNamespace(epoch=said.append), ALONE, SimpleNamespace(say=said.append)
+    state, score = loop.scored(task, state, *more)
+    assert score == state.best == pytest.approx(0.5)
     assert said[1]["avad_CC"] == pytest.approx(0.9) and "avad CC 0.9000" in said[2]
-    run.corpus.val = {"osie": 0.4, "avad": 1.0}
-    loop.Run.score(run)
+    task.corpus.val = {"osie": 0.4, "avad": 1.0}
+    assert loop.scored(task, state, *more)[0] == state
     assert said.count("kept") == 1

@@ -9,7 +9,7 @@ from mindaam.data.packs.packing import pack
 from mindaam.data.prompts import corpus as prompts
 from mindaam.data.sampling.plan import SamplerState
 from mindaam.training.feeding.corpus import open_corpus
-from mindaam.training.feeding.corpus_source import CLIPS, HEARD, PICTURES, AudioEncoding, CorpusSource, read
+from mindaam.training.feeding.corpus_source import CLIPS, CLIPS_WITH_AUDIO, IMAGES, AudioEncoding, CorpusSource, read
 from tests.training.corpus_root import make_corpus
 from tests.training.feeding.test_corpus import config
 
@@ -44,11 +44,15 @@ def opened(root, names=None, audio_encoding=None, world=(0, 1), workers=0, **cha
     )  # fmt: skip
 
 
-def parts(source, state=None, epochs=1):
+def parts(source, first=None, epochs=1):
     try:
-        return list(source.parts(state or SamplerState(), epochs))
+        return list(source.parts(first or SamplerState(), epochs))
     finally:
         source.close()
+
+
+def shown(part):
+    return part.place, part.labels, part.names
 
 
 def same(one, other):
@@ -59,7 +63,7 @@ def test_steps_have_one_set_each_its_own_sentences_and_arrays_of_one_shape(root)
     kinds = []
     for part in parts(opened(root)):
         pictures, sentences, truth, *answered = part.arrays
-        pool = encode(prompts.pool(part.batch.set, "G4"))
+        pool = encode(prompts.pool(part.labels["set"], "G4"))
         assert all((sentence == pool).all(1).any() for sentence in sentences)
         count = len(answered[0]) if answered else 2
         assert truth.shape == (count, 1, *SIZE) and sentences.shape == (count, 4)
@@ -67,31 +71,31 @@ def test_steps_have_one_set_each_its_own_sentences_and_arrays_of_one_shape(root)
         assert np.allclose(truth.sum((1, 2, 3)), 1, atol=1e-5)
         assert part.last and part.number == 0
         kinds.append(part.kind)
-    assert kinds.count(PICTURES) == 4 and kinds.count(CLIPS) == 6
+    assert kinds.count(IMAGES) == 4 and kinds.count(CLIPS) == 6
 
 
 def test_a_run_that_goes_on_in_the_middle_sees_what_it_would_have_seen(root):
     whole = parts(opened(root), epochs=2)
     for first in (3, 12):
-        rest = parts(opened(root), whole[first].state, epochs=2)
-        assert [part.batch for part in rest] == [part.batch for part in whole[first:]]
+        rest = parts(opened(root), whole[first].place, epochs=2)
+        assert [shown(part) for part in rest] == [shown(part) for part in whole[first:]]
         assert same(rest[0], whole[first])
 
 
 def test_processes_read_the_same(root):
     for one, two in zip(parts(opened(root)), parts(opened(root, workers=1)), strict=True):
-        assert one.batch == two.batch and same(one, two)
+        assert shown(one) == shown(two) and same(one, two)
 
 
 def test_a_batch_in_parts_is_the_batch(root):
     sampling = {"steps": 6, "batch_size": 4, "clips": 2}
     whole = parts(opened(root, sampling=sampling))
     cut = parts(opened(root, sampling=sampling, part=2))
-    assert opened(root, sampling=sampling, part=2).kinds() == {PICTURES: 2, CLIPS: 2}
+    assert opened(root, sampling=sampling, part=2).kinds() == {IMAGES: 2, CLIPS: 2}
     assert [part.last for part in cut] == [False, True] * 6
     at = 0
-    for step in (part for part in whole if part.kind == PICTURES):
-        while cut[at].state != step.state:
+    for step in (part for part in whole if part.kind == IMAGES):
+        while cut[at].place != step.place:
             at += 1
         for number, array in enumerate(step.arrays):
             assert np.array_equal(np.concatenate([cut[at].arrays[number], cut[at + 1].arrays[number]]), array)
@@ -105,7 +109,7 @@ def test_ranks_share_a_step_without_overlap(root):
     ranks = [parts(opened(root, sampling=sampling, part=2, world=(rank, 2))) for rank in range(2)]
     for number in range(6):
         mine = [each[number] for each in ranks]
-        together = [part for part in whole if part.state == mine[0].state]
+        together = [part for part in whole if part.place == mine[0].place]
         assert all(part.last for part in mine)
         for one, other in zip(mine, together, strict=True):
             assert one.number == other.number and same(one, other)
@@ -115,13 +119,13 @@ def test_films_with_sound_are_heard_and_some_hear_noise(root):
     audio_encoding = AudioEncoding(loudness, Cut(3, 0.5, "times", "polyphase", 1.0), released=False)
     changes = {"sampling": {"steps": 40}, "attack": {"p": 0.5, "weight": 0.1}}
     source = opened(root, ("dhf1k", "diem"), audio_encoding, **changes)
-    assert source.kinds() == {CLIPS: 1, HEARD: 1}
+    assert source.kinds() == {CLIPS: 1, CLIPS_WITH_AUDIO: 1}
     told = {"diem": [], "dhf1k": []}
     for part in parts(source):
-        told[part.batch.set].append(part)
+        told[part.labels["set"]].append(part)
     assert all(part.kind == CLIPS and len(part.arrays) == 4 for part in told["dhf1k"])
     heard = told["diem"]
-    assert all(part.kind == HEARD and part.arrays[4].shape == (4, 3, 2) for part in heard)
+    assert all(part.kind == CLIPS_WITH_AUDIO and part.arrays[4].shape == (4, 3, 2) for part in heard)
     noisy = np.array([part.arrays[5].mean() for part in heard])
     assert set(noisy) == {0.0, 1.0} and 0.2 < noisy.mean() < 0.8
     correlated = [np.abs(part.arrays[4][..., 1] / part.arrays[4][..., 0] ** 2).max() for part in heard]
@@ -137,10 +141,10 @@ def test_the_runs_seed_draws_order_clips_sentences_answered_frames_and_the_attac
         """What a run of a seed shows: pictures, clips, sentences, frames that are answered, clips that hear noise."""
         changes = {"seed": seed, "sampling": {"steps": 12}, "answered": 2, "attack": {"p": 0.5, "weight": 0.1}}
         seen = parts(opened(root, ("osie", "diem"), audio_encoding, **changes))
-        clips = [part for part in seen if part.kind == HEARD]
+        clips = [part for part in seen if part.kind == CLIPS_WITH_AUDIO]
         return (
-            [part.batch for part in seen if part.kind == PICTURES],
-            [part.batch for part in clips],
+            [(part.names, part.arrays[0].tolist()) for part in seen if part.kind == IMAGES],
+            [(part.names, part.arrays[0].tolist()) for part in clips],
             [part.arrays[1].tolist() for part in seen],
             [part.arrays[3].tolist() for part in clips],
             [part.arrays[5].tolist() for part in clips],
@@ -185,8 +189,8 @@ def test_packs_take_the_place_of_the_folders_that_they_were_made_from(root, tmp_
     audio_encoding = AudioEncoding(loudness, RELEASED, released=True)
     both = [parts(opened(place, ("osie", "diem"), audio_encoding)) for place in (root, tmp_path)]
     for one, other in zip(*both, strict=True):
-        assert one.batch == other.batch and np.array_equal(one.arrays[1], other.arrays[1])
+        assert shown(one) == shown(other) and np.array_equal(one.arrays[1], other.arrays[1])
         assert np.abs(one.arrays[0] - other.arrays[0]).max() < 0.25  # JPEG
         assert np.abs(one.arrays[2] - other.arrays[2]).sum((1, 2, 3)).max() < 0.02
-        if one.kind == HEARD:
+        if one.kind == CLIPS_WITH_AUDIO:
             np.testing.assert_allclose(one.arrays[4], other.arrays[4], atol=1e-3)

@@ -1,4 +1,4 @@
-"""Which pictures and sentences a run sees, and in which order."""
+"""Which images and prompts a run uses, and in which order."""
 
 import itertools
 import math
@@ -11,7 +11,7 @@ from mindaam.data import prompts
 from mindaam.data.datasets.set_prompts import SetPrompts
 from mindaam.errors import ConfigError
 from mindaam.training.feeding.folder_batches import draw_prompts, epoch_plan, steps_per_epoch
-from mindaam.training.tasks.phases_config import TrainConfig
+from mindaam.training.tasks.phases_config import PhasesConfig
 from tests.training.small import CONFIG
 
 TASKS = ("count_people", "judge_emotion", "describe_occasion")
@@ -33,12 +33,12 @@ FOLDERS = {
 
 def config(**changes):
     counts = {"osie": 100, "eyecrowd": 100, "taskfix": 9}
-    return TrainConfig(**{**CONFIG, "folders": counts, "batch_size": SIZE, **changes})
+    return PhasesConfig(**{**CONFIG, "folders": counts, "batch_size": SIZE, **changes})
 
 
 def test_a_batch_is_full_and_of_one_folder_and_condition():
     for batch in epoch_plan(FOLDERS, config(), 0, 0):
-        assert len(batch.entries) == len(batch.sentences) == len(set(batch.entries)) == SIZE
+        assert len(batch.entries) == len(batch.prompts) == len(set(batch.entries)) == SIZE
         entries = FOLDERS[batch.folder].entries
         assert {entries[i][1] for i in batch.entries} == {batch.condition}
 
@@ -109,7 +109,7 @@ def test_only_training_sentences_of_the_batchs_condition_are_drawn():
     for epoch in range(30):
         for batch in epoch_plan(FOLDERS, config(), 0, epoch):
             never.add(prompts.held_out_prompt(batch.folder, batch.condition))
-            seen.setdefault((batch.folder, batch.condition), set()).update(batch.sentences)
+            seen.setdefault((batch.folder, batch.condition), set()).update(batch.prompts)
     assert not never & set().union(*seen.values())
     for (folder, condition), sentences in seen.items():
         assert sentences == set(prompts.training_prompts(folder, condition))
@@ -129,11 +129,11 @@ def test_a_renamed_copy_of_a_folder_keeps_its_sentences():
     copy = {"mine": gaze_folder("taskfix", ["free_viewing"], 8)}
     plan = epoch_plan(copy, config(folders={"mine": 8}, scored_share=1.0), 0, 0)
     assert {batch.folder for batch in plan} == {"mine"}
-    assert {s for batch in plan for s in batch.sentences} == {prompts.training_prompts("taskfix", "free_viewing")[0]}
+    assert {s for batch in plan for s in batch.prompts} == {prompts.training_prompts("taskfix", "free_viewing")[0]}
 
 
 def test_a_folder_without_a_complete_batch_is_an_error():
-    with pytest.raises(ConfigError, match="taskfix has no complete batch.*10 pictures.*lower batch_size"):
+    with pytest.raises(ConfigError, match="taskfix has no complete batch.*10 images.*lower batch_size"):
         steps_per_epoch(FOLDERS, config(batch_size=10), 0)
 
 

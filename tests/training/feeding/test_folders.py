@@ -1,4 +1,4 @@
-"""What a run reads: pictures decoded by processes or cached features, sentences, densities."""
+"""What a run in phases reads: images decoded by processes or cached features, prompts, densities."""
 
 import subprocess
 import sys
@@ -59,15 +59,15 @@ def caches(folders, place, report=None):
     }
 
 
-def test_pictures_come_from_processes_as_if_decoded_here(folders):
-    source = Source(folders, SETTINGS, FakeSentenceEncoder().encode, 0, None)
+def test_images_come_from_processes_as_if_decoded_here(folders):
+    source = Source(folders, SETTINGS, FakeSentenceEncoder().encode, None, decoded=True)
     plan = [
         batch("osie", "free_viewing", ("c.png", "a.png"), folders),
         batch("taskfix", TASK, ("b.png", "d.png"), folders, mirrored=True),
         batch("osie", "free_viewing", ("b.png", "d.png"), folders),
     ]
     try:
-        seen = list(source.ahead(plan))
+        seen = list(source.ahead(plan, 0))
         assert len(source.loader._pool._processes) > 0
     finally:
         source.close()
@@ -79,29 +79,29 @@ def test_pictures_come_from_processes_as_if_decoded_here(folders):
         densities = np.stack([folder.density(i, SIZE) for i in each.entries])[:, None]
         np.testing.assert_array_equal(inputs, pictures[..., ::turn])
         np.testing.assert_array_equal(truth, densities[..., ::turn])
-        np.testing.assert_array_equal(sentences, FakeSentenceEncoder().encode(each.sentences))
+        np.testing.assert_array_equal(sentences, FakeSentenceEncoder().encode(each.prompts))
         for array in (inputs, sentences, truth):
             assert array.dtype == np.float32 and array.flags.c_contiguous
         np.testing.assert_allclose(truth.sum((1, 2, 3)), 1.0, rtol=1e-5)
 
 
-def test_features_come_from_the_cache_by_picture(folders, tmp_path):
+def test_features_come_from_the_cache_by_image(folders, tmp_path):
     told = []
     made = caches(folders, tmp_path, lambda *progress: told.append(progress[:4]))
     assert told[0] == ("osie.train", "plain", 4, 4) and len(told) == 4
-    source = Source(folders, SETTINGS, FakeSentenceEncoder().encode, 2, made)
+    source = Source(folders, SETTINGS, FakeSentenceEncoder().encode, made, decoded=False)
     for mirrored in (False, True):
         each = batch("taskfix", TASK, ("d.png", "b.png"), folders, mirrored)
-        inputs = source.inputs(each)
+        inputs = source.inputs(each, 2)
         assert inputs.shape == (2, 2, 7, 32) and inputs.dtype == np.float32
         for got, index in zip(inputs, each.entries, strict=True):
             pixels = picture(folders, "taskfix", index)[..., :: -1 if mirrored else 1]
             np.testing.assert_allclose(got, numbers(pixels[None])[:2], rtol=1e-3)
-    assert not np.allclose(inputs, source.inputs(each._replace(mirrored=False)), rtol=1e-2)
+    assert not np.allclose(inputs, source.inputs(each._replace(mirrored=False), 2), rtol=1e-2)
     source.close()
 
 
-def test_a_picture_is_computed_once_for_all_its_conditions(folders, tmp_path):
+def test_an_image_is_computed_once_for_all_its_conditions(folders, tmp_path):
     assert len(folders["taskfix"].entries) == 8
     assert caches(folders, tmp_path)["taskfix"].names == list(TRAIN)
 
@@ -116,15 +116,15 @@ def test_another_model_input_makes_other_features(folders, tmp_path):
     assert len(calls) == 4
 
 
-def test_all_sentences_are_known_before_the_first_batch(folders):
+def test_all_prompts_are_encoded_before_the_first_batch(folders):
     asked = []
     encode = lambda sentences: asked.append(list(sentences)) or FakeSentenceEncoder().encode(sentences)  # noqa: E731
-    Source(folders, SETTINGS, encode, 4, {}).close()
+    Source(folders, SETTINGS, encode, {}, decoded=False).close()
     expected = {s for f in folders.values() for c in f.conditions for s in training_prompts(f.name, c)}
     assert asked == [sorted(expected)] and training_prompts("taskfix", TASK)[0] in expected
 
 
-def test_a_limit_keeps_the_first_pictures_under_all_conditions(gaze):
+def test_a_limit_keeps_the_first_images_under_all_conditions(gaze):
     limited = open_folders(config(gaze), "train", 3)
     assert {name for name, _ in limited["taskfix"].entries} == {"a.png", "b.png", "c.png"}
     assert len(limited["taskfix"].entries) == 6 and len(limited["osie"].entries) == 3

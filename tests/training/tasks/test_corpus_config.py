@@ -9,7 +9,9 @@ import pytest
 from mindaam.errors import CheckpointError, ConfigError
 from mindaam.places import configs_dir
 from mindaam.training import checkpoints, run
-from mindaam.training.tasks.corpus_config import begun_config, load_corpus_config
+from mindaam.training.begun import begun_config
+from mindaam.training.tasks import corpus
+from mindaam.training.tasks.corpus_config import CorpusConfig, load_corpus_config
 from mindaam.zoo.checkpoints import write_safetensors
 
 BEFORE = (
@@ -48,7 +50,7 @@ def test_a_seed_that_is_none_is_refused(assignment):
 
 
 def test_a_run_begun_before_keeps_its_0(tmp_path):
-    theirs = begun_config(of_before(tmp_path, "corpus"))
+    theirs = begun_config(of_before(tmp_path, "corpus"), CorpusConfig)
     assert (theirs["seed"], theirs["sampling"]["seed"]) == (42, 0)
     ours = load_corpus_config(RECIPE, ["seed=42", "data_root=ROOT"], tiny=True, begun=theirs)
     assert ours.sampling.seed == 0
@@ -56,7 +58,7 @@ def test_a_run_begun_before_keeps_its_0(tmp_path):
 
 
 def test_what_is_asked_for_goes_before_what_was_begun(tmp_path):
-    theirs = begun_config(of_before(tmp_path, "corpus"))
+    theirs = begun_config(of_before(tmp_path, "corpus"), CorpusConfig)
     given = load_corpus_config(RECIPE, ["seed=42", "sampling.seed=42"], tiny=True, begun=theirs)
     assert given.sampling.seed == 42
     another = load_corpus_config(RECIPE, ["seed=43"], tiny=True, begun=theirs)  # for --allow-changes
@@ -70,7 +72,7 @@ def test_training_goes_on_with_the_seed_of_the_run(tmp_path, monkeypatch):
     def open_data(config, *others):
         raise Reached(config.sampling.seed)
 
-    monkeypatch.setattr(run, "open_data", open_data)
+    monkeypatch.setattr(corpus, "open_data", open_data)
     of_before(tmp_path / "old", "corpus")
     for folder, seed in (("old", 0), ("new", 42)):
         with pytest.raises(Reached, match=f"^{seed}$"):
@@ -79,18 +81,19 @@ def test_training_goes_on_with_the_seed_of_the_run(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["corpus", "aam_dinov3_vitl16_paper"])
 def test_keys_that_came_later_mean_what_was_done_before(tmp_path, name):
-    theirs, written = begun_config(of_before(tmp_path, name)), json.loads((BEFORE / f"{name}.json").read_text())
+    theirs = begun_config(of_before(tmp_path, name), CorpusConfig)
+    written = json.loads((BEFORE / f"{name}.json").read_text())
     added = [line for line in checkpoints.differences(written, theirs) if checkpoints.ABSENT not in line]
     assert added == []
     without = {key: value for key, value in written.items() if key != "recompute"}  # as if it came later
-    theirs = begun_config(begun(tmp_path / "earlier", json.dumps(without)))
+    theirs = begun_config(begun(tmp_path / "earlier", json.dumps(without)), CorpusConfig)
     assert theirs["recompute"] is False
 
 
 def test_what_no_run_on_the_corpus_wrote_is_refused(tmp_path):
     path = checkpoints.save(tmp_path, 1, {}, {"config": "{}"})
     with pytest.raises(CheckpointError, match="another kind of run"):
-        begun_config(path)
+        begun_config(path, CorpusConfig)
 
 
 def test_a_tiny_run_starts_from_nothing_with_a_model_of_the_same_kind(tmp_path):

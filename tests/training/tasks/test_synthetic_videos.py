@@ -1,4 +1,4 @@
-"""Training temporal blocks: only they move, they learn, and a run goes on where it stopped."""
+"""Training temporal blocks: only they move, they learn, and a run continues where it stopped."""
 
 import json
 from types import SimpleNamespace
@@ -8,28 +8,31 @@ import numpy as np
 import pytest
 
 from mindaam import runtime
-from mindaam.errors import ConfigError
+from mindaam.data.sampling.plan import SamplerState
+from mindaam.encoders.tables import stored_parameters
+from mindaam.errors import CheckpointError, ConfigError
 from mindaam.evaluation.synthetic_video_scores import report
 from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
 from mindaam.schema import merge, read_yaml, validate
+from mindaam.training import checkpoint_content, run
+from mindaam.training.feeding.synthetic_videos import COARSER, batch
+from mindaam.training.loop import forward_backward
+from mindaam.training.ranks.distributed import ALONE
 from mindaam.training.tasks import synthetic_videos
-from mindaam.training.tasks.phases_config import OptimizerConfig
-from mindaam.training.tasks.synthetic_videos import FilmStep, FilmTrainConfig, restore, save, window
+from mindaam.training.tasks.synthetic_videos import SyntheticVideosConfig, SyntheticVideosTask
 from tests.models.tiny_video import CHANGES, NAME, SIZE
 
-CONFIG = read_yaml(configs_dir() / "train" / "aam_dinov2_vits14_films.yaml")
+RECIPE = configs_dir() / "train" / "aam_dinov2_vits14_films.yaml"
 WIDTHS, GRID, FRAMES, CLIP = CHANGES["head"]["neck_widths"], (2, 3), 8, 4
+SMALL = {"frames": FRAMES, "pairs": 1, "steps": 25, "model_changes": {"temporal": {"clip": CLIP}}}
 
 
 def config(**changes):
-    return validate(FilmTrainConfig, merge(CONFIG, changes), "test")
+    return validate(SyntheticVideosConfig, merge(read_yaml(RECIPE), changes), "test")
 
 
-SMALL = {"frames": FRAMES, "pairs": 1, "steps": 6, "model_changes": {"temporal": {"clip": CLIP}}}
-
-
-def film_model():
+def small_model():
     ms.set_seed(1)
     model = build_model(NAME, "paper", changes=merge(CHANGES, {"temporal": {"clip": CLIP}}))
     for parameter in model.get_parameters():
@@ -39,14 +42,16 @@ def film_model():
     return model.set_train(False)
 
 
-class MadeUp:
-    """Films whose maps are noise and whose gaze is one blob."""
+class RandomVideos:
+    """Videos whose feature maps are noise and whose gaze is one blob."""
+
+    fingerprint = "noise"
 
     def __init__(self, count=3):
-        self.frames, self.truth_size = FRAMES, tuple(side // synthetic_videos.COARSER for side in SIZE)
+        self.frames, self.truth_size = FRAMES, tuple(side // COARSER for side in SIZE)
         draw = np.random.default_rng(0)
         self.maps = draw.standard_normal((count, FRAMES, sum(WIDTHS), *GRID)).astype(np.float32)
-        self.sentences = draw.standard_normal((count, CHANGES["text"]["width"])).astype(np.float32)
+        self.embeddings = draw.standard_normal((count, CHANGES["text"]["width"])).astype(np.float32)
         self.truths = np.full((count, FRAMES, *self.truth_size), 1e-4, np.float32)
         self.truths[:, :, 2:4, 3:5] = 1.0
         self.truths /= self.truths.sum((2, 3), keepdims=True)
@@ -59,80 +64,100 @@ class MadeUp:
         return self.maps[index, first : first + length]
 
 
-def taught(step, films, settings, numbers):
+def small_task(settings=None):
+    return SyntheticVideosTask(settings or config(**SMALL), small_model(), RandomVideos(), None)
+
+
+def trained(task, state, until):
+    """The losses of the steps from `state` up to the step `until`, at a fixed rate; and the State reached."""
     losses = []
-    for number in numbers:
-        loss, _ = step(step.optimizer.settings(number, 3e-3), *window(films, settings, CLIP, number))
-        losses.append(float(loss.asnumpy()))
-    return losses
+    for part in task.parts(state.place):
+        if state.number == until:
+            break
+        terms, _ = forward_backward(task, state, part, 3e-3)
+        losses.append(float(terms[0]))
+        done = {"temporal": state.number + 1}
+        state = state._replace(number=state.number + 1, place=task.following(part.place), done=done)
+    return losses, state
 
 
 @pytest.mark.slow  # graphs to compile
 def test_only_the_temporal_blocks_move_and_they_learn(graph):
-    model, films, settings = film_model(), MadeUp(), config(**SMALL)
-    before = {p.name: p.asnumpy().copy() for p in model.get_parameters()}
-    step = FilmStep(model, OptimizerConfig(weight_decay=0.0), 1.0).set_train(True)
-    losses = taught(step, films, settings, range(25))
+    task = small_task(config(**SMALL, optimizer={"weight_decay": 0.0}, change_weight=1.0))
+    before = {p.name: p.asnumpy().copy() for _, p in stored_parameters(task.model)}
+    losses, state = trained(task, checkpoint_content.first_state(task), 25)
+    assert state.place == (1, 0) and not list(task.parts(state.place))
     assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.02
-    moved = {p.name for p in model.get_parameters() if not np.array_equal(p.asnumpy(), before[p.name])}
+    moved = {p.name for _, p in stored_parameters(task.model) if not np.array_equal(p.asnumpy(), before[p.name])}
     assert moved and all(name.startswith("head.temporal.") for name in moved)
 
 
 @pytest.mark.slow  # graphs to compile
-def test_a_run_goes_on_where_it_stopped(graph, tmp_path):
-    films, settings, path = MadeUp(), config(**SMALL), tmp_path / "last.safetensors"
-    whole = FilmStep(film_model(), settings.optimizer, settings.calm).set_train(True)
-    expected = taught(whole, films, settings, range(4))[2:]
-    first = FilmStep(film_model(), settings.optimizer, settings.calm).set_train(True)
-    taught(first, films, settings, range(2))
-    save(path, first, settings, 2)
-    second = FilmStep(film_model(), settings.optimizer, settings.calm).set_train(True)
-    assert restore(path, second, settings) == 2
-    np.testing.assert_allclose(taught(second, films, settings, range(2, 4)), expected, rtol=1e-5)
-    with pytest.raises(ConfigError, match="another configuration"):
-        restore(path, second, config(**SMALL | {"steps": 9}))
-    assert restore(path, second, config(**SMALL | {"checkpoint_every": 7, "data_root": "elsewhere"})) == 2
+def test_a_run_continues_where_it_stopped(graph, tmp_path):
+    whole = small_task()
+    expected = trained(whole, checkpoint_content.first_state(whole), 4)[0][2:]
+    first = small_task()
+    _, state = trained(first, checkpoint_content.first_state(first), 2)
+    checkpoint_content.save(tmp_path, first, state, ALONE)
+    path = tmp_path / "checkpoints" / "step-00000002.safetensors"
+    second = small_task()
+    restored = checkpoint_content.restore(path, second, tmp_path)
+    assert restored.number == 2 and restored.place == SamplerState(0, 2)
+    assert trained(second, restored, 4)[0] == expected
+    with pytest.raises(CheckpointError, match="another configuration"):
+        checkpoint_content.restore(path, small_task(config(**SMALL | {"steps": 9})), tmp_path)
+    other = config(**SMALL | {"checkpoint_every": 7, "data_root": "elsewhere"})
+    assert checkpoint_content.restore(path, small_task(other), tmp_path).number == 2
 
 
-def test_a_steps_window_comes_from_seed_and_step():
-    films, settings = MadeUp(), config(**SMALL)
-    first, again, other = (window(films, settings, CLIP, number) for number in (3, 3, 5))
+def test_a_steps_window_follows_from_seed_and_step():
+    videos, settings = RandomVideos(), config(**SMALL)
+    first, again, other = (batch(videos, settings, CLIP, number)[0] for number in (3, 3, 5))
     for a, b in zip(first, again, strict=True):
-        np.testing.assert_array_equal(a.asnumpy(), b.asnumpy())
-    assert not np.array_equal(first[0].asnumpy(), other[0].asnumpy())
-    maps, sentence, truth, chosen = (each.asnumpy() for each in first)
-    assert maps.shape == (CLIP, sum(WIDTHS), *GRID) and sentence.shape[0] == truth.shape[0] == len(set(chosen)) == 2
-    assert truth.shape[1:] == (1, *films.truth_size) and chosen.max() < CLIP
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(first[0], other[0])
+    maps, embeddings, truth, chosen = first
+    assert maps.shape == (CLIP, sum(WIDTHS), *GRID) and embeddings.shape[0] == truth.shape[0] == len(set(chosen)) == 2
+    assert truth.shape[1:] == (1, *videos.truth_size) and chosen.max() < CLIP
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
-        ({"films": {"val": 0}}, "greater than or equal to 1"),
-        ({"pairs": 20}, "must rise"),
-        ({"frames": 8}, "must rise"),
+        ({"videos": {"val": 0}}, "greater than or equal to 1"),
+        ({"pairs": 20}, "does not hold"),
+        ({"frames": 8}, "does not hold"),
         ({"step": 5}, "steps"),
     ],
 )
-def test_configurations_that_cannot_be(changes, said):
-    with pytest.raises(ConfigError, match=said):
+def test_configurations_that_are_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
         config(**changes)
 
 
-def test_films_need_a_temporal_section():
+def test_earlier_keys_are_read_with_a_line_each(tmp_path):
+    path, lines = tmp_path / "old.yaml", []
+    text = RECIPE.read_text().replace("videos:", "films:").replace("change_weight:", "calm:")
+    path.write_text(text)
+    loaded = synthetic_videos.load(path, ["films.val=7"], tiny=True, say=lines.append)
+    assert loaded == synthetic_videos.load(RECIPE, ["videos.val=7"], tiny=True)
+    assert loaded.videos == {"train": 5, "val": 7} and run.task_of(path) is run.task_of(RECIPE) is synthetic_videos
+    assert len(lines) == 3 and '"films"' in lines[0] and '"videos"' in lines[0]
+
+
+def test_a_run_needs_a_temporal_section():
     from mindaam.zoo.index import verified
 
     with pytest.raises(ConfigError, match="temporal"):
-        synthetic_videos.film_model("aam_dinov2_vits14", verified("aam_dinov2_vits14"), {"temporal": None})
+        synthetic_videos.start_model("aam_dinov2_vits14", verified("aam_dinov2_vits14"), {"temporal": None})
 
 
 @pytest.mark.slow
 def test_a_tiny_run_on_real_gaze_folders(tmp_path, gaze_root):
-    recipe = configs_dir() / "train" / "aam_dinov2_vits14_films.yaml"
-    run = synthetic_videos.train(recipe, [f"data_root={gaze_root}"], tiny=True, out=tmp_path / "run")
-    lines = report(run)
+    done = run.train(RECIPE, [f"data_root={gaze_root}"], tiny=True, out=tmp_path / "run")
+    lines = report(done.folder, done.task.model, done.task.held)
     runtime.configure(mode="pynative")
-    files = {path.name for path in run.folder.iterdir()}
-    assert {"last.safetensors", "model.safetensors", "steps.csv", "scores.json"} <= files
-    scores = json.loads((run.folder / "scores.json").read_text())
+    files = {path.name for path in done.folder.iterdir()}
+    assert {"checkpoints", "latest", "model.safetensors", "metrics.csv", "scores.json"} <= files
+    scores = json.loads((done.folder / "scores.json").read_text())
     assert set(scores) == {"frame by frame", "with the temporal blocks"} and len(lines) == 2

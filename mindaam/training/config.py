@@ -1,0 +1,117 @@
+"""What every run's configuration has, and how a configuration is read."""
+
+from typing import ClassVar
+
+from pydantic import model_validator
+
+from mindaam.schema import (
+    Beta,
+    Count,
+    CountOrNone,
+    Positive,
+    Schema,
+    Seed,
+    Weight,
+    merge,
+    override,
+    read_yaml,
+    validate,
+)
+
+# What `--tiny` lays over `model_changes`
+TINY_MODEL = {
+    "head": {"neck_widths": [8, 8, 16, 16], "start_width": 16, "stage_widths": [16, 8, 8]},
+    "lora": {"rank": 4},
+}
+# {task: {a key's earlier name: its name today}}, sections joined by dots; both are read
+RENAMED = {
+    "corpus": {"validation.pictures": "validation.images", "validation.films": "validation.videos"},
+    "synthetic_videos": {"films": "videos", "calm": "change_weight"},
+    "sounding_object": {
+        "photographs": "images", "picture": "size", "with_sound": "with_audio",
+        "model.sound_width": "model.audio_width",
+    },
+}  # fmt: skip
+
+
+class OptimizerConfig(Schema):
+    """AdamW. Biases, norms, curvatures and scales (parameters of one axis or none) are not decayed."""
+
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    eps: Positive = 1e-8
+    weight_decay: Weight
+
+
+class LossConfig(Schema):
+    """Weights of the terms of the total loss."""
+
+    kld: Weight = 1.0
+    cc: Weight = 1.0
+    similarity: Weight = 1.0
+    entailment: Weight = 1.0
+    distance: Weight = 0.4
+
+
+class RunConfig(Schema):
+    """What the configurations of all tasks have.
+
+    seed: of all that is drawn. checkpoint_every: steps between two checkpoints within an epoch; keep_last, keep_best:
+    checkpoints that are kept, of the last and of those with the best scores.
+    """
+
+    TASK: ClassVar = ""  # the task's name in checkpoints
+    RANKS: ClassVar = False  # whether several ranks can share its steps
+    FREE: ClassVar = ("data_root", "checkpoint_every", "keep_last", "keep_best")  # keys that a resume may change
+
+    seed: Seed = 0
+    checkpoint_every: Count = 100
+    keep_last: Count = 3
+    keep_best: CountOrNone = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_new_names(cls, data):
+        return with_new_names(data, cls.TASK) if isinstance(data, dict) else data
+
+    def compared_with(self, theirs):
+        """Itself as plain values, to be compared with those of a run's checkpoint, `theirs`."""
+        return self.model_dump(mode="json")
+
+
+def load_config(schema, path, assignments=(), tiny=None, say=None):
+    """The RunConfig `schema` in a YAML file, as `read_data` reads it; ConfigError for a wrong one."""
+    return validate(schema, read_data(schema, path, assignments, tiny, say), str(path))
+
+
+def read_data(schema, path, assignments=(), tiny=None, say=None):
+    """The dictionary in a YAML file, `tiny` laid over it, and then `key=value` assignments.
+
+    say: called with a line for each key that has an earlier name. Raises ConfigError for what is no configuration.
+    """
+    data = merge(with_new_names(read_yaml(path), schema.TASK, say), tiny or {})
+    for assignment in assignments:
+        data = merge(data, with_new_names(override({}, [assignment]), schema.TASK, say))
+    return data
+
+
+def with_new_names(data, task, say=None):
+    """The dictionary `data` of a task's configuration, keys with earlier names under today's."""
+    for old, new in RENAMED.get(task, {}).items():
+        *sections, key = old.split(".")
+        data = _renamed(data, sections, key, new.rpartition(".")[2], say)
+    return data
+
+
+def _renamed(data, sections, old, new, say):
+    if sections:
+        inner = data.get(sections[0])
+        if not isinstance(inner, dict):
+            return data
+        return {**data, sections[0]: _renamed(inner, sections[1:], old, new, say)}
+    if old not in data:
+        return data
+    if say:
+        say(f'the key "{old}" is now called "{new}"; both are read')
+    # with both, the earlier name is of a file whose base has today's
+    rest = {key: value for key, value in data.items() if key != old}
+    return merge(rest, {new: data[old]})

@@ -1,0 +1,96 @@
+"""A run's folder: config.yaml, environment.json, data.json, metrics.csv, epochs.csv and other logs, events/.
+
+Checkpoints lie in it too (`training.checkpoints`), and what a task leaves behind.
+"""
+
+import json
+from pathlib import Path
+
+import yaml
+
+from mindaam.errors import ConfigError
+from mindaam.files import prepare_folder, write_text
+from mindaam.training import checkpoints, old_layouts
+from mindaam.training.reporting.events import Events
+from mindaam.training.reporting.log import CsvLog
+
+EPOCHS = "epochs.csv"
+LISTED = 10  # lines about data that are left out that are shown
+
+
+def run_folder(config_path, out, tiny):
+    """The Path of a run's folder: `out`, by default runs/<the configuration's name>."""
+    return Path(out) if out else Path("runs") / (Path(config_path).stem + ("_tiny" if tiny else ""))
+
+
+def to_resume(folder, resume):
+    """The checkpoint to continue from, zoo.run_checkpoints.Found, or None for a run that begins. A folder of an older
+    layout is converted.
+
+    Raises ConfigError when the folder holds a run and `resume` is False.
+    """
+    found = checkpoints.latest(folder)
+    older = found is None and old_layouts.holds_run(folder)
+    if (found or older) and not resume:
+        raise ConfigError(f"{folder} holds a run already; continue it with --resume, or name another folder with --out")
+    if older:
+        old_layouts.convert(folder)
+        found = checkpoints.latest(folder)
+    return found
+
+
+def write_description(folder, task, world, progress):
+    """Makes a run's folder and writes what it is: config.yaml, environment.json, data.json; shows what is left out."""
+    prepare_folder(folder)
+    resolved = yaml.safe_dump(json.loads(task.config.model_dump_json()), sort_keys=False, allow_unicode=True)
+    write_text(folder / "config.yaml", resolved)
+    write_json(folder / "environment.json", {**checkpoints.environment(), "ranks": world.size})
+    write_json(folder / "data.json", task.described())
+    for line in task.left_out[:LISTED]:
+        progress.say(f"left out: {line}")
+    if len(task.left_out) > LISTED:
+        progress.say(f"left out: {len(task.left_out) - LISTED} more, all in {folder / 'data.json'}")
+
+
+def write_json(path, content):
+    """Writes plain values as a JSON file, whole."""
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=1))
+
+
+class Logs:
+    """The CSV files and TensorBoard events of a run, on rank 0; on the others nothing is written.
+
+    number: steps done; what an earlier attempt wrote after them is dropped.
+    """
+
+    def __init__(self, folder, task, number, world, progress):
+        self.files, self.events = {}, None
+        if not world.is_first:
+            return
+        columns = ("step", "epoch", *task.columns, "rate", *task.terms, "norm", "samples", "seconds")
+        columns = (*columns, "waiting", "computing", "memory_mb")
+        logs = {"metrics.csv": tuple(dict.fromkeys(columns)), **task.logs}  # a task's epoch may be a label
+        self.files = {name: CsvLog(folder / name, each, number) for name, each in logs.items()}
+        self.events = Events(folder / "events", number, progress.say)
+
+    def step(self, row):
+        """A step's row, to metrics.csv and events."""
+        if self.events is not None:
+            self.write("metrics.csv", row)
+            self.events.step(row)
+
+    def epoch(self, row):
+        """An epoch's row, to epochs.csv and events."""
+        if self.events is not None:
+            self.write(EPOCHS, row)
+            self.events.epoch(row)
+
+    def write(self, name, row):
+        """A row of one of the task's other files."""
+        if self.events is not None:
+            self.files[name].write(row)
+
+    def close(self):
+        """Ends the events."""
+        if self.events is not None:
+            self.events.close()

@@ -1,0 +1,76 @@
+"""What a run starts from: the model, with the weights of another or of its encoder alone, and the audio encoder."""
+
+from mindaam.data.audio.cutting import RATE, cut_of
+from mindaam.errors import ConfigError
+from mindaam.models.registry import build_model, model_config
+from mindaam.schema import merge
+from mindaam.training.feeding.corpus_source import AudioEncoding
+from mindaam.zoo.model_files import checkpoint_file
+from mindaam.zoo.weights import checkpoint_config, load_backbone, load_weights
+
+TEMPORAL = "head.temporal."  # how the names of the temporal blocks' parameters begin
+
+
+def shaped_model(config):
+    """The AAM of a CorpusConfig without weights: what can be said of a model before they are here.
+
+    Raises ConfigError when positions are to be rescaled that its encoder does not compute.
+    """
+    return _shaped(config, None if config.start is None else checkpoint_file(config.start))[0]
+
+
+def start_model(config):
+    """The AAM of a CorpusConfig, its encoder's weights loaded, and those of the checkpoint to start from, if any."""
+    # the file is looked for once: a run that it belongs to may go on meanwhile
+    path = None if config.start is None else checkpoint_file(config.start)
+    model, temporal = _shaped(config, path)
+    if path is None:
+        load_backbone(model)
+    else:
+        # temporal blocks that the start does not have, or has in another form, begin anew
+        load_weights(model, path, apart=None if temporal == model.config.temporal else TEMPORAL)
+    return model
+
+
+def require_model(config):
+    """ConfigError or CheckpointError for a model or a start that cannot be, before any data are looked at."""
+    name, preset, theirs = _named(config, None if config.start is None else checkpoint_file(config.start))
+    model_config(name, preset, merge(theirs, config.model_changes))
+
+
+def _named(config, path):
+    """(name, preset, the configuration of the checkpoint at `path`, {} for None) of a CorpusConfig's model."""
+    if path is None:
+        return config.model, config.preset, {}
+    owner, found = checkpoint_config(path)
+    theirs = found or {}
+    return owner or config.model, merge(theirs, config.model_changes).get("preset", config.preset), theirs
+
+
+def _shaped(config, path):
+    """The AAM that starts from the checkpoint at `path`, or None, and the TemporalConfig that the latter has."""
+    name, preset, theirs = _named(config, path)
+    temporal = None if path is None else model_config(name, preset, theirs).temporal
+    model = build_model(name, preset, changes=merge(theirs, config.model_changes))
+    if config.rescale_positions is not None and not hasattr(model.backbone, "set_rescale"):
+        raise ConfigError(
+            f"rescale_positions: the encoder {model.config.encoder.name} learned its positions and has no coordinates "
+            "to rescale, as DINOv3 has; leave the key out"
+        )
+    return model, temporal
+
+
+def open_audio_encoding(settings, progress):
+    """The AudioEncoding of a ModelConfig, or None where its audio encoder's weights are not here, which
+    `progress.say` states."""
+    from mindaam.zoo.factory import audio_encoder, is_installed
+
+    if settings.audio is None:
+        return None
+    if not is_installed(settings.audio.name):
+        progress.say(f"videos are trained and scored without audio: the weights of {settings.audio.name} are not here")
+        return None
+    encoder = audio_encoder(settings.audio.name, settings.sound.normalise)
+    return AudioEncoding(
+        lambda windows: encoder.encode(windows, RATE), cut_of(settings.sound), settings.sound.fusion == "released"
+    )

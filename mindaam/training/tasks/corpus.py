@@ -1,0 +1,192 @@
+"""The task `corpus`: images and videos of many data sets together, each set under its own prompts."""
+
+import warnings
+
+import numpy as np
+
+from mindaam.data.packs.fitting import require_fit
+from mindaam.data.prompts.prompting import check as check_prompting
+from mindaam.data.prompts.prompting import no_prompt
+from mindaam.errors import ConfigError, Notice
+from mindaam.training.feeding.corpus import described, open_data
+from mindaam.training.feeding.corpus_source import CorpusSource
+from mindaam.training.optim.ema import Ema
+from mindaam.training.optim.schedule import rate_at
+from mindaam.training.prompting import checkpoint_prompting, header_entry
+from mindaam.training.ranks import distributed
+from mindaam.training.reporting.dry_run import describe
+from mindaam.training.run_folder import EPOCHS
+from mindaam.training.starting import open_audio_encoding, require_model, shaped_model, start_model
+from mindaam.training.step import TrainStep
+from mindaam.training.tasks.corpus_config import CorpusConfig, load_corpus_config
+from mindaam.training.tasks.corpus_objective import (
+    TAKING_PART,
+    TERMS,
+    CorpusObjective,
+    optimizers,
+    prepare,
+    rescale_positions,
+)
+from mindaam.training.tasks.corpus_scores import METRICS, audio_sets, held_out_scores
+from mindaam.training.tasks.task import Scored, Task
+from mindaam.zoo.factory import sentence_encoder
+from mindaam.zoo.model_files import checkpoint_file
+
+CONFIG, load = CorpusConfig, load_corpus_config
+
+
+def open_task(config, setup):
+    """The CorpusTask of a CorpusConfig under a Setup: data looked at, model with its weights, the same on all ranks."""
+    config = with_none_prompt(config)
+    require_model(config)
+    # ---- data ----
+    corpus, weights = open_data(config, setup.skip_damaged, setup.progress)
+    check_prompting(config.prompting, {**corpus.val, **corpus.train})
+    sampling = config.sampling.model_copy(update={"weights": {**config.sampling.weights, **weights}})
+    config = config.model_copy(update={"sampling": sampling})
+    videos = [reader.is_video for reader in corpus.train.values()]
+    problem = config.require_ranks(setup.world.size, pictures=not all(videos), films=any(videos))
+    if problem:
+        raise ConfigError(problem)
+    # ---- model ----
+    with warnings.catch_warnings():
+        if not setup.world.is_first:  # all read the same file, and one shows what there is to show
+            warnings.simplefilter("ignore", Notice)
+        model = start_model(config)
+    # a start brings its own, whatever the configuration names: what is written down is what is trained
+    config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
+    if any(videos) or any(reader.is_video for reader in corpus.val.values()):
+        require_temporal(model, config)
+    if not setup.tiny:  # a smoke run's images are of a size that nobody packs
+        for reader in (*corpus.train.values(), *corpus.val.values()):
+            require_fit(reader, model.config.image_size, model.config.resize)
+    prepare(model, config.precision, config.recompute, config.rescale_positions)
+    distributed.broadcast(model.trained_parameters(), setup.world)  # the frozen ones come from one file
+    audio_encoding = setup.audio_encoding or open_audio_encoding(model.config, setup.progress)
+    return CorpusTask(config, model, corpus, setup.world, audio_encoding)
+
+
+class CorpusTask(Task):
+    """The Task of a CorpusConfig.
+
+    model: AAM after `prepare`; corpus: feeding.corpus.Corpus; world: World; audio_encoding: AudioEncoding or None.
+    Beside what a Task has, `heard` are the names of the held-out sets that are scored with their audio.
+    """
+
+    terms, columns = TERMS, ("set", "kind")
+
+    def __init__(self, config, model, corpus, world, audio_encoding):
+        self.config, self.model, self.corpus, self.world = config, model, corpus, world
+        self.audio_encoding, self.heard = audio_encoding, audio_sets(corpus, audio_encoding)
+        self.encode = sentence_encoder(model.config.text.name).encode
+        self.source = CorpusSource(
+            corpus.train, config, model.config, self.encode, audio_encoding=audio_encoding,
+            world=(world.rank, world.size),
+        )  # fmt: skip
+        self.total, self.epochs = self.source.total(config.epochs), config.epochs
+        self.fingerprint, self.scoring = self.source.fingerprint, {"heard": self.heard}
+        self.left_out = [*corpus.skipped, *self.source.left_out]
+        scores = [f"{name}_{metric}" for name in corpus.val for metric in METRICS]
+        self.logs = {EPOCHS: ("step", "epoch", "heard", "mean_CC", *scores)}
+        self.header = header_entry(config)
+        self.optimizers = optimizers(model, config, world)
+        self.steps = {kind: self._compiled(kind, parts) for kind, parts in self.source.kinds().items()}
+        trained = [parameter for each in self.optimizers.values() for parameter in each.parameters]
+        self.ema = Ema(trained, config.ema.decay, config.ema.warmup) if config.ema else None
+        self.loss_scale = config.loss_scale if config.precision == "float16" else None
+
+    def parameters(self):
+        """As Task."""
+        return self.model.trained_parameters()
+
+    def step(self, kind):
+        """As Task."""
+        return self.steps[kind], self.taking_part(kind)
+
+    def taking_part(self, kind):
+        """The names of the optimizers that a kind of step moves."""
+        return [name for name in TAKING_PART[kind] if name in self.optimizers]
+
+    def parts(self, place):
+        """As Task."""
+        return self.source.parts(place, self.config.epochs)
+
+    def following(self, place):
+        """As Task."""
+        return place.advance(self.source.plan)
+
+    def rate(self, number, place):
+        """As Task."""
+        return rate_at(self.config.schedule, number, epoch=place.epoch, steps=self.total)
+
+    def before_step(self, number):
+        """As Task: how far positions are rescaled."""
+        rescale_positions(self.model, self.config, number)
+
+    def score(self, number, epoch):
+        """As Task: on the held-out splits, each rank a part of them; the score is the mean CC."""
+        self.model.set_train(False)
+        audio_encoding = dict.fromkeys(self.heard, self.audio_encoding)
+        rows = [
+            held_out_scores(self.model, self.encode, name, reader, self.config, self.world, audio_encoding.get(name))
+            for name, reader in self.corpus.val.items()
+        ]
+        sums = distributed.average(np.array(rows, np.float32).reshape(-1, 4), self.world)
+        scores = dict(zip(self.corpus.val, (sums[:, :3] / np.maximum(sums[:, 3:], 1e-9)).tolist(), strict=True))
+        # an unseen set that had a say in which model is kept would not be unseen
+        seen = [each[0] for name, each in scores.items() if name not in self.config.unseen]
+        mean = float(np.mean(seen)) if seen else 0.0
+        row = {"step": number, "epoch": epoch, "heard": len(self.heard), "mean_CC": mean}
+        for name, each in scores.items():
+            row |= dict(zip((f"{name}_{metric}" for metric in METRICS), each, strict=True))
+        of_sets = " | ".join(f"{name} CC {each[0]:.4f}" for name, each in scores.items())
+        return Scored(row, mean, f"epoch {epoch}: mean CC {mean:.4f} | {of_sets}", newest=not seen)
+
+    def finish(self, folder, best):
+        """As Task."""
+        return [f"done: {folder / 'best.safetensors'} has mean CC {best:.4f} on the held-out splits"]
+
+    def described(self):
+        """As Task."""
+        return described(self.corpus, self.left_out)
+
+    def close(self):
+        """As Task."""
+        self.source.close()
+
+    def _compiled(self, kind, parts):
+        optimizers = [self.optimizers[name] for name in self.taking_part(kind)]
+        together = [parameter for each in optimizers for parameter in each.parameters]
+        reduce = distributed.gradient_reducer(together, self.world) if self.world.size > 1 else None
+        return TrainStep(
+            self.model, CorpusObjective(self.model, self.config.loss, kind), optimizers, parts=parts, reduce=reduce,
+            clip_norm=self.config.clip_norm, guarded=self.config.precision == "float16",
+        )  # fmt: skip
+
+
+def dry_run(config):
+    """The text of --dry-run: neither data nor weights are read, but the header of `start`."""
+    return describe(shaped_model(config), config)
+
+
+def with_none_prompt(config):
+    """The CorpusConfig with the prompt that `none` means, where any set has none; it is written down like that."""
+    if config.none_prompt is not None or not config.prompting.has_none():
+        return config
+    theirs = None if config.start is None else checkpoint_prompting(checkpoint_file(config.start)).without
+    return config.model_copy(update={"none_prompt": theirs or no_prompt()})
+
+
+def require_temporal(model, config):
+    """ConfigError when the model has no temporal blocks for videos, or clips that they cannot take."""
+    temporal = model.config.temporal
+    if temporal is None:
+        raise ConfigError(
+            f"the corpus has videos and {config.model} no branch for them: give model_changes.temporal, or name the "
+            "sets of images in corpus"
+        )
+    if config.sampling.clip != temporal.clip:
+        raise ConfigError(
+            f"sampling.clip is {config.sampling.clip} and model_changes.temporal.clip {temporal.clip}: a clip in "
+            "training must be as long as in prediction"
+        )
