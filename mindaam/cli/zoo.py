@@ -76,7 +76,7 @@ def fetch(
     offline: Annotated[bool, Option("--offline", help=OFFLINE)] = False,
 ):
     """Download a file over https; an interrupted download is resumed."""
-    from mindaam.zoo import fetch as fetching
+    from mindaam.zoo.fetching import fetch as fetching
 
     with transfer_line(name) as report:
         done = fetching.fetch(

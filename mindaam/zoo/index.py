@@ -22,8 +22,8 @@ from mindaam.files import start_of, write_text
 from mindaam.places import model_zoo_dir
 from mindaam.schema import Schema, mapping, read_yaml, validate
 from mindaam.streams import plain, print_message
-from mindaam.zoo.cache import cache_dir, is_sha256, pin, pins
 from mindaam.zoo.checkpoints import sha256_of
+from mindaam.zoo.fetching.cache import cache_dir, is_sha256, pin, pins
 
 
 def _shown_as_it_is(text):

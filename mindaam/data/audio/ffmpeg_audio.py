@@ -13,7 +13,7 @@ import numpy as np
 
 from mindaam.data.audio.late_clock import set_back
 from mindaam.data.audio.libsndfile_audio import finite, open_intact
-from mindaam.data.videos.containers import (
+from mindaam.data.videos.decoding.containers import (
     FAULTS,
     FORMATS,
     LATE,

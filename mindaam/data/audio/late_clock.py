@@ -1,6 +1,6 @@
 """Recorders that set their clock back when a stream joins: by how much, so that audio and frames agree."""
 
-from mindaam.data.videos.containers import FAULTS, LATE, kind, packets
+from mindaam.data.videos.decoding.containers import FAULTS, LATE, kind, packets
 
 AHEAD = 64  # packets from the stream's first on among which the others' show the new clock too
 RESET = 0.5  # seconds back that show a restarted clock

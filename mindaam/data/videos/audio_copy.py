@@ -6,7 +6,7 @@ import av
 
 from mindaam.data.audio.ffmpeg_audio import OFF, open_audio
 from mindaam.data.audio.late_clock import set_back
-from mindaam.data.videos.containers import FAULTS, LATE, kind, packets
+from mindaam.data.videos.decoding.containers import FAULTS, LATE, kind, packets
 
 ENCODED_RATE = 48_000  # samples per second of audio that is encoded again
 PREROLL = 0.15  # seconds of AAC before the start that are copied too: its decoder needs them

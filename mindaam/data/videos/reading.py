@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mindaam.data.videos.colors import dynamic_range, shown_size, upright_rgb
-from mindaam.data.videos.containers import FAULTS, declared_length, packets
-from mindaam.data.videos.video_decoder import VideoDecoder
+from mindaam.data.videos.decoding.colors import dynamic_range, shown_size, upright_rgb
+from mindaam.data.videos.decoding.containers import FAULTS, declared_length, packets
+from mindaam.data.videos.decoding.video_decoder import VideoDecoder
 from mindaam.errors import ConfigError, InputError
 
 

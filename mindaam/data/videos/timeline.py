@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mindaam.data.videos.colors import upright_rgb
-from mindaam.data.videos.containers import FAULTS, JUMP, kind
-from mindaam.data.videos.decoding_order import KINDS
-from mindaam.data.videos.video_decoder import VideoDecoder
+from mindaam.data.videos.decoding.colors import upright_rgb
+from mindaam.data.videos.decoding.containers import FAULTS, JUMP, kind
+from mindaam.data.videos.decoding.decoding_order import KINDS
+from mindaam.data.videos.decoding.video_decoder import VideoDecoder
 from mindaam.errors import InputError
 
 ROUNDED = 2e-3  # seconds, more than the rounding of times in containers

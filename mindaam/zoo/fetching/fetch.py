@@ -14,10 +14,10 @@ from urllib.parse import quote
 from mindaam.errors import CheckpointError, ConfigError
 from mindaam.file_kinds import START, TEXT, stand_in
 from mindaam.files import start_of
-from mindaam.zoo.cache import cache_dir, locked, pin, prepared, publish
 from mindaam.zoo.checkpoints import sha256_of
+from mindaam.zoo.fetching.cache import cache_dir, locked, pin, prepared, publish
+from mindaam.zoo.fetching.transfer import check_address, discard, shown, transfer
 from mindaam.zoo.index import announced, check, cure, hash_of, path_of, record, refuse_stand_in
-from mindaam.zoo.transfer import check_address, discard, shown, transfer
 
 
 class Fetched(NamedTuple):

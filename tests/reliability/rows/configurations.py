@@ -6,7 +6,8 @@ import os
 
 import yaml
 
-from mindaam.zoo import cache, index
+from mindaam.zoo import index
+from mindaam.zoo.fetching import cache
 from tests.reliability.mutations import mutated
 from tests.reliability.originals import settings
 from tests.reliability.row import Row, require

@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mindaam.errors import CheckpointError, ConfigError, OutputError
-from mindaam.zoo import cache, index, transfer
-from mindaam.zoo.fetch import fetch
+from mindaam.zoo import index
+from mindaam.zoo.fetching import cache, transfer
+from mindaam.zoo.fetching.fetch import fetch
 from tests.zoo import https_site
 
 WEIGHTS = bytes(range(256)) * 3000  # 768000 bytes, three pieces
@@ -410,7 +411,7 @@ def test_a_folder_that_cannot_be_written_to_is_told(site, zoo, monkeypatch):
 RUN = """
     import pathlib, sys
     from mindaam.zoo import index
-    from mindaam.zoo.fetch import fetch
+    from mindaam.zoo.fetching.fetch import fetch
     index.model_zoo_dir = lambda: pathlib.Path(sys.argv[1])
     print(fetch("a", notice=lambda text: print(text)).path)
 """
@@ -432,7 +433,7 @@ def test_a_lock_keeps_others_out_and_says_so(zoo):
     order = []
     with cache.locked("a/b"):
         code = (
-            "from mindaam.zoo import cache\n"
+            "from mindaam.zoo.fetching import cache\n"
             "with cache.locked('a/b', lambda: print('waiting', flush=True)): print('in', flush=True)"
         )
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

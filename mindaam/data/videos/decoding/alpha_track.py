@@ -6,7 +6,7 @@ FFmpeg's own decoders ignore it. Where it cannot be decoded the frame counts as 
 import av
 import numpy as np
 
-from mindaam.data.videos.containers import FAULTS
+from mindaam.data.videos.decoding.containers import FAULTS
 
 CODECS = ("vp8", "vp9")
 SIDE_DATA = "matroska_block_additional"

@@ -9,7 +9,7 @@ import av
 
 from mindaam.data.kinds import file_start, is_image
 from mindaam.data.media import require_file
-from mindaam.data.videos.truncation import is_cut
+from mindaam.data.videos.decoding.truncation import is_cut
 from mindaam.errors import InputError
 
 # FFmpeg's names of containers.

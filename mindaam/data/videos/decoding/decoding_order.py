@@ -11,7 +11,7 @@ from itertools import islice, pairwise
 
 import av
 
-from mindaam.data.videos.containers import packets
+from mindaam.data.videos.decoding.containers import packets
 
 KINDS = ("avi", "asf")  # FFmpeg's names of containers without times of presentation
 # Containers that have them, but wrong ones in files that were copied from an AVI packet by packet.

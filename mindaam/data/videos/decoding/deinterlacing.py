@@ -2,7 +2,7 @@
 
 import av
 
-from mindaam.data.videos.containers import FAULTS
+from mindaam.data.videos.decoding.containers import FAULTS
 
 
 def progressive(frames):

@@ -7,9 +7,9 @@ from itertools import chain
 
 import av
 
-from mindaam.data.videos.alpha_track import alpha_track
-from mindaam.data.videos.colors import MAX_FRAME_PIXELS
-from mindaam.data.videos.containers import (
+from mindaam.data.videos.decoding.alpha_track import alpha_track
+from mindaam.data.videos.decoding.colors import MAX_FRAME_PIXELS
+from mindaam.data.videos.decoding.containers import (
     FAULTS,
     GUESSING,
     JUMP,
@@ -20,8 +20,15 @@ from mindaam.data.videos.containers import (
     packets,
     reached_by,
 )
-from mindaam.data.videos.decoding_order import AMISS, LOOKED_AT, ShownInTurn, is_amiss, lacks_times, may_be_amiss
-from mindaam.data.videos.deinterlacing import progressive
+from mindaam.data.videos.decoding.decoding_order import (
+    AMISS,
+    LOOKED_AT,
+    ShownInTurn,
+    is_amiss,
+    lacks_times,
+    may_be_amiss,
+)
+from mindaam.data.videos.decoding.deinterlacing import progressive
 from mindaam.errors import InputError
 
 THREADS = min(4, os.cpu_count() or 1)  # each needs the memory of some frames
@@ -73,23 +80,11 @@ class VideoDecoder:
         """Opens the video at its beginning, also when it is open already: some containers cannot seek back."""
         self.close()
         path, self.container = self.path, open_video(self.path)
-        streams = self.container.streams
-        pictures = [each for each in streams.video if not each.disposition & av.stream.Disposition.attached_pic]
-        if not pictures:
-            what = "audio only" if streams.audio else "neither video nor audio"
-            raise InputError(f"{path} holds {what}; give a video file with a video stream")
-        self.stream = pictures[0]
+        self.stream = _video_stream(path, self.container)
         context = self.stream.codec_context
-        if context is None:
-            raise InputError(f"{path} holds video of a kind that cannot be decoded; save the video as H.264 mp4")
-        if context.width * context.height > MAX_FRAME_PIXELS:
-            raise InputError(
-                f"{path} has frames of {context.width} x {context.height} pixels, more than "
-                f"{MAX_FRAME_PIXELS // 10**6} million; make the video smaller"
-            )
         self.stream.thread_type, context.thread_count = "AUTO", THREADS
         context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}  # a size may change in the middle
-        ahead, further = self._look_ahead()
+        ahead, further = _look_ahead(self.container, self.stream)
         self._turn, self._source = None, chain(ahead, further)
         if lacks_times(kind(self.container), context):
             self._turn = ShownInTurn()
@@ -100,23 +95,6 @@ class VideoDecoder:
         context.copy_opaque = self._turn is not None
         self.rate = _rate(self.stream)
         self.origin = (self.container.start_time or 0) / av.time_base
-
-    def _look_ahead(self):
-        """(the first packets, an iterator over those that follow); the first ones only where times may be wrong."""
-        latest, ahead, further, seen = None, [], packets(self.container), 0
-        if kind(self.container) not in AMISS or not self.stream.codec_context.has_b_frames:
-            return ahead, further
-        try:
-            while seen < LOOKED_AT and (packet := next(further, None)) is not None:
-                ahead.append(packet)
-                if packet.stream.index == self.stream.index:
-                    seen += 1
-                    if latest is not None and packet.pts is not None and packet.pts <= latest:
-                        break
-                    latest = packet.pts
-        except FAULTS as error:
-            further = _failing(error)
-        return ahead, further
 
     def shown(self, start=0.0):
         """Yields (frame, time): PyAV's frames from second `start` on, progressive, and the seconds at which each is
@@ -158,21 +136,7 @@ class VideoDecoder:
         if kind(self.container) in GUESSING or self._turn and self.stream.codec_context.has_b_frames:
             return False
         is_known = kind(self.container) != "mpegts" and self.container.duration  # from an index, not from a search
-        return bool(is_known) or not self._restarts()
-
-    def _restarts(self):
-        """Whether the video's clock restarts somewhere, as in concatenated videos, so that seconds are ambiguous."""
-        with open_video(self.path) as container:
-            latest = None
-            with suppress(*FAULTS):
-                for packet in packets(container, container.streams[self.stream.index]):
-                    if packet.dts is None:
-                        continue
-                    second = float(packet.dts * packet.time_base)
-                    if latest is not None and not latest - RESET <= second <= latest + JUMP:
-                        return True
-                    latest = second
-        return False
+        return bool(is_known) or not _restarts(self.path, self.stream.index)
 
     def _decoded(self):
         """Frames as they come out of the decoder; damage is recorded and skipped where possible."""
@@ -240,6 +204,57 @@ class VideoDecoder:
             time = self.last + 0.1 / self.rate
         self.last = time
         return time
+
+
+def _video_stream(path, container):
+    """The first video stream of a container that is not a cover image; InputError for one that cannot be decoded."""
+    streams = container.streams
+    found = [each for each in streams.video if not each.disposition & av.stream.Disposition.attached_pic]
+    if not found:
+        what = "audio only" if streams.audio else "neither video nor audio"
+        raise InputError(f"{path} has {what}; give a video file with a video stream")
+    context = found[0].codec_context
+    if context is None:
+        raise InputError(f"{path} has video of a kind that cannot be decoded; save the video as H.264 mp4")
+    if context.width * context.height > MAX_FRAME_PIXELS:
+        raise InputError(
+            f"{path} has frames of {context.width} x {context.height} pixels, more than "
+            f"{MAX_FRAME_PIXELS // 10**6} million; make the video smaller"
+        )
+    return found[0]
+
+
+def _look_ahead(container, stream):
+    """(the first packets, an iterator over those that follow); the first ones only where times may be wrong."""
+    latest, ahead, further, seen = None, [], packets(container), 0
+    if kind(container) not in AMISS or not stream.codec_context.has_b_frames:
+        return ahead, further
+    try:
+        while seen < LOOKED_AT and (packet := next(further, None)) is not None:
+            ahead.append(packet)
+            if packet.stream.index == stream.index:
+                seen += 1
+                if latest is not None and packet.pts is not None and packet.pts <= latest:
+                    break
+                latest = packet.pts
+    except FAULTS as error:
+        further = _failing(error)
+    return ahead, further
+
+
+def _restarts(path, index):
+    """Whether the video's clock restarts somewhere, as in concatenated videos, so that seconds are ambiguous."""
+    with open_video(path) as container:
+        latest = None
+        with suppress(*FAULTS):
+            for packet in packets(container, container.streams[index]):
+                if packet.dts is None:
+                    continue
+                second = float(packet.dts * packet.time_base)
+                if latest is not None and not latest - RESET <= second <= latest + JUMP:
+                    return True
+                latest = second
+    return False
 
 
 def _rate(stream):
