@@ -88,7 +88,7 @@ def test_names_are_allowed_one_by_one(mindaam, folder):
         (["--kind", "dinov3", "in.safetensors", "no/out.safetensors"], "does not exist; create it first"),
         (["--kind", "dinov3", "in.safetensors", "in.safetensors", "--force"], "is the input; choose another name"),
         (["--kind", "dinov3", "nowhere.pth", "out.safetensors"], "cannot read nowhere.pth"),
-        (["--kind", "dinov3", "cut.safetensors", "out.safetensors"], "cut short or damaged"),
+        (["--kind", "dinov3", "cut.safetensors", "out.safetensors"], "is truncated or damaged"),
         (["--kind", "dinov2", "in.safetensors", "out.safetensors"], "give --kind dinov3"),
         (["--kind", "dinov3", "--name", "twin", "in.safetensors", "out.safetensors"], "that is tiny, not twin"),
         (["in.safetensors", "out.safetensors"], "--kind"),

@@ -261,10 +261,10 @@ def test_a_sound_encoder_comes_from_its_verified_file(tmp_path, monkeypatch):
     wave = np.sin(np.arange(32_000, dtype=np.float32))[None]
     heard = factory.audio_encoder("wav2clip").encode(wave, 16_000)
     np.testing.assert_allclose(heard, AudioEncoder(arrays).encode(wave, 16_000), atol=1e-5)
-    with pytest.raises(ConfigError, match='sound encoder "wav2clop"'):
+    with pytest.raises(ConfigError, match='audio encoder "wav2clop"'):
         factory.audio_encoder("wav2clop")
 
 
 def test_a_sound_encoder_that_is_not_here_says_how_to_get_it():
-    with pytest.raises(CheckpointError, match='not here: "mindaam zoo fetch wav2clip"'):
+    with pytest.raises(CheckpointError, match='not installed: run "mindaam zoo fetch wav2clip"'):
         factory.audio_encoder()

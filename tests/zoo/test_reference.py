@@ -350,7 +350,7 @@ def put(tmp_path, monkeypatch):
         path = index.path_of(index.record(name))
         path.parent.mkdir(parents=True, exist_ok=True)
         write_safetensors(path, state, metadata)
-        index.vouch(name)
+        index.trust(name)
         return path
 
     return put

@@ -24,7 +24,7 @@ WITHIN = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_mo
 
 
 class Unwrapped(NamedTuple):
-    """state: {official name: array}; note: a line on what stood before the names and was left out, "" for nothing."""
+    """state: {official name: array}; note: a line on the removed prefixes and the skipped arrays, or ""."""
 
     state: dict
     note: str

@@ -171,7 +171,7 @@ def test_a_circle_of_redirects_ends(site, zoo):
 
 
 BAD_MANNERS = {
-    "404": (lambda h: h.say(404, b"none"), "no such file .404."),
+    "404": (lambda h: h.say(404, b"none"), "the file does not exist .404."),
     "403": (lambda h: h.say(403), "refuses it .403.; it may require a license"),
     "500": (lambda h: h.say(500), "answers 500"),
     "a web page": (lambda h: h.say(200, b"<html>log in</html>", Content_Type="text/html; charset=utf-8"), "a web page"),
@@ -396,7 +396,7 @@ def test_a_disk_that_fills_up_is_told_and_what_came_is_kept(site, zoo, monkeypat
 def test_a_disk_without_room_is_told_before_anything_comes(site, zoo, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(transfer.shutil, "disk_usage", lambda folder: usage(10**9, 10**9, 1000))
-    with pytest.raises(OutputError, match="1 MB are to come and 0 MB are free"):
+    with pytest.raises(OutputError, match="1 MB are missing and 0 MB are free"):
         fetch("a", context=site.context)
     assert "a/a.safetensors.part" not in left_behind(zoo)
 
@@ -520,7 +520,7 @@ def test_a_foreign_original_comes_with_the_command_that_converts_it(site, zoo):
     (zoo / "c.safetensors").write_bytes(b"converted")
     with pytest.raises(CheckpointError, match="no trusted hash yet"):
         index.verified("c")
-    index.vouch("c")
+    index.trust("c")
     assert index.verified("c").read_bytes() == b"converted"
     assert fetch("c", context=site.context).convert is None and len(site.asked) == 1
 
@@ -584,9 +584,9 @@ def test_an_endless_answer_is_cut_off(site, zoo):
             handler.wfile.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
 
     site.odd[FILE] = endless
-    with pytest.raises(CheckpointError, match="does not say how long"):
+    with pytest.raises(CheckpointError, match="does not send the length"):
         fetch("b", accept=True, context=site.context)
-    with pytest.raises(CheckpointError, match="gives more than"):
+    with pytest.raises(CheckpointError, match="sends more than"):
         fetch("a", context=site.context)
     assert sum(p.stat().st_size for p in zoo.rglob("*") if p.is_file()) <= len(WEIGHTS) + 1000
 
