@@ -30,7 +30,7 @@ from mindaam.training.feeding.corpus_source import CLIPS_WITH_AUDIO, AudioEncodi
 from mindaam.training.feeding.sounding_objects import clips_of
 from mindaam.training.loop import after_step, forward_backward
 from mindaam.training.ranks.distributed import ALONE
-from mindaam.training.reporting.log import Progress
+from mindaam.training.reporting.progress import Progress
 from mindaam.training.starting import start_model
 from mindaam.training.step import TrainStep
 from mindaam.training.tasks.corpus import CorpusTask

@@ -16,7 +16,7 @@ from mindaam.errors import ConfigError
 from mindaam.graph_keys import Unknown, graph_key
 from mindaam.models.registry import build_model
 from mindaam.schema import merge
-from mindaam.training.step import prepare
+from mindaam.training.tasks.corpus_objective import prepare
 from tests.conftest import ROOT
 from tests.models.tiny import CHANGES, NAME
 

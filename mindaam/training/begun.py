@@ -43,9 +43,9 @@ def stored_run(path, metadata):
 def begun_config(path, schema):
     """The configuration of the run that a checkpoint is of, as a plain dict with all of today's keys.
 
-    schema: the RunConfig that it must be of. A key that came later has its default, which is what runs did before there
-    was the key. Raises CheckpointError for a checkpoint of another task, ConfigError for a key that is gone or a value
-    that is no longer accepted.
+    schema: the RunConfig that it must be of. A key that was added later has its default, which is what was done before.
+    Raises CheckpointError for a checkpoint of another task, ConfigError for a key that no longer exists or a value that
+    is no longer accepted.
     """
     metadata = read_metadata(path)
     if stored_run(path, metadata)[0] != schema.TASK:

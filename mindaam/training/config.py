@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import model_validator
 
+from mindaam.errors import ConfigError
 from mindaam.schema import (
     Beta,
     Count,
@@ -26,6 +27,7 @@ TINY_MODEL = {
 # {task: {a key's earlier name: its name today}}, sections joined by dots; both are read
 RENAMED = {
     "corpus": {"validation.pictures": "validation.images", "validation.films": "validation.videos"},
+    "phases": {"pictures": "images", "validation_pictures": "validation_images"},
     "synthetic_videos": {"films": "videos", "calm": "change_weight"},
     "sounding_object": {
         "photographs": "images", "picture": "size", "with_sound": "with_audio",
@@ -76,6 +78,11 @@ class RunConfig(Schema):
     def compared_with(self, theirs):
         """Itself as plain values, to be compared with those of a run's checkpoint, `theirs`."""
         return self.model_dump(mode="json")
+
+
+def one_rank_only(path, ranks):
+    """The ConfigError for a task that cannot be shared by several ranks, started on so many."""
+    return ConfigError(f"{path} trains on one rank, and {ranks} were started; start it without msrun")
 
 
 def load_config(schema, path, assignments=(), tiny=None, say=None):

@@ -29,6 +29,7 @@ from mindaam.places import recipe
 from mindaam.runtime import RANKS_HERE
 from mindaam.schema import read_yaml
 from mindaam.streams import guard, print_message, settle
+from mindaam.training.config import one_rank_only
 from mindaam.training.ranks.supervision import Supervision
 from mindaam.training.tasks.corpus_config import load_corpus_config
 
@@ -131,18 +132,21 @@ def _no_logs(folder, error):
 
 
 def refuse_uneven(job):
-    """ConfigError when a Job's configuration is wrong, or asks for batches that its ranks cannot share: said before any
-    rank starts, as far as it can be told without looking at the data."""
+    """Raises ConfigError, before any rank starts, if a Job's configuration is wrong or its ranks cannot share a step,
+    as far as this is known without the data."""
     what, *words = job.command
     if what != "train" or not words or words[0].startswith("-") or "=" in words[0]:  # --from names no configuration
         return
     file = recipe(words[0])
+    ranks = job.workers * job.nodes
     if "corpus" not in read_yaml(file):
+        if ranks > 1:
+            raise one_rank_only(file, ranks)
         return
     changes = [each for each in words if "=" in each and not each.startswith("-")]
-    asked = load_corpus_config(file, changes).kinds_asked_for()
+    kinds = load_corpus_config(file, changes).expected_kinds()
     config = load_corpus_config(file, changes, tiny="--tiny" in job.command)
-    problem = config.require_ranks(job.workers * job.nodes, pictures="pictures" in asked, films="films" in asked)
+    problem = config.problem_with_ranks(ranks, images="images" in kinds, videos="videos" in kinds)
     if problem:
         raise ConfigError(problem)
 

@@ -42,7 +42,7 @@ def train_steps(task, state, folder, logs, world, progress, asked):
             "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         }  # fmt: skip
         logs.step(row)
-        progress.shown(f"epoch {part.place.epoch + 1}/{task.epochs} {part.source}", row)
+        progress.step(f"epoch {part.place.epoch + 1}/{task.epochs} {part.source}", row)
         for name, further in task.after_step(state.number).items():
             logs.write(name, further)
         # ---- score, checkpoint, stop; an epoch is scored even when asked to stop: a resume begins the next one ----

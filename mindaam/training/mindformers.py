@@ -32,7 +32,7 @@ from mindaam.zoo.model_files import checkpoint_file
 from mindaam.zoo.weights import load_backbone, load_weights
 
 RELEASE, MINDSPORE = "1.9", "2.9"  # a pair: each MindFormers release is for one MindSpore
-COLUMNS = ("pictures", "sentences", "truth")  # of the data set that `launch` takes
+COLUMNS = ("pictures", "sentences", "truth")  # of the dataset that `launch` takes
 
 
 def mindformers():
@@ -112,7 +112,7 @@ def register():
             self.changes, self.loss = _plain(changes), _plain(loss)
 
     class AAMForTraining(library.PreTrainedModel):
-        """AAM under its loss, on pictures, the form in which MindFormers trains a network."""
+        """AAM under its loss, on images, the form in which MindFormers trains a network."""
 
         config_class = AAMConfig
         base_model_prefix = "aam"
@@ -124,7 +124,7 @@ def register():
             self.weights, self.terms = Weights(**weights.model_dump()), LossTerms(EPSILONS[self.aam.config.epsilons])
 
         def construct(self, pictures, sentences, truth):
-            """pictures [B,3,H,W] normalised, sentences [B,E], truth [B,1,H,W] densities -> the loss, float32 []."""
+            """images [B,3,H,W] normalized, sentences [B,E], truth [B,1,H,W] densities -> the loss, float32 []."""
             prediction, image, text, anchor, curvature = self.aam(pictures, sentences)
             return weighted(self.terms(prediction, truth, image, text, anchor, curvature), self.weights)
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam import runtime
-from mindaam.errors import ConfigError
 from mindaam.schema import read_yaml
 from mindaam.training import checkpoint_content
 from mindaam.training.begun import as_begun, begun_config
+from mindaam.training.config import one_rank_only
 from mindaam.training.loop import train_steps
 from mindaam.training.ranks import distributed
-from mindaam.training.reporting.log import Progress
+from mindaam.training.reporting.progress import Progress
 from mindaam.training.run_folder import Logs, run_folder, to_resume, write_description
 from mindaam.training.stopping import StopRequest
 from mindaam.training.tasks.task import Setup
@@ -34,7 +34,7 @@ def train(
 ):  # fmt: skip
     """Runs or continues the training that a YAML file describes; returns Trained.
 
-    assignments: "key=value" changes; tiny: shrink it to a smoke run; out: the run's folder, by default
+    assignments: "key=value" changes; tiny: shrink it to a smoke test; out: the run's folder, by default
     runs/<configuration's name>; resume: go on from its latest checkpoint, or start when there is none; skip_damaged:
     leave out what is damaged, and list it, rather than refuse to start; allow_changes: resume under another
     configuration; audio_encoding: the AudioEncoding of videos with audio, None for the model's own encoder.
@@ -56,7 +56,7 @@ def train(
     runtime.configure(mode="graph", seed=config.seed)
     world = distributed.start()
     if world.size > 1 and not config.RANKS:
-        raise ConfigError(f"{config_path} trains on one rank, and {world.size} were started; start it without msrun")
+        raise one_rank_only(config_path, world.size)
     progress = Progress(0, quiet=not world.is_first)
     for note in filter(None, notes):
         progress.say(note)

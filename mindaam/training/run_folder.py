@@ -11,11 +11,11 @@ import yaml
 from mindaam.errors import ConfigError
 from mindaam.files import prepare_folder, write_text
 from mindaam.training import checkpoints, old_layouts
+from mindaam.training.reporting.csv_log import CsvLog
 from mindaam.training.reporting.events import Events
-from mindaam.training.reporting.log import CsvLog
 
 EPOCHS = "epochs.csv"
-LISTED = 10  # lines about data that are left out that are shown
+LISTED = 10  # lines about data that are skipped that are shown
 
 
 def run_folder(config_path, out, tiny):
@@ -32,7 +32,7 @@ def to_resume(folder, resume):
     found = checkpoints.latest(folder)
     older = found is None and old_layouts.holds_run(folder)
     if (found or older) and not resume:
-        raise ConfigError(f"{folder} holds a run already; continue it with --resume, or name another folder with --out")
+        raise ConfigError(f"{folder} contains a run; continue it with --resume, or choose another folder with --out")
     if older:
         old_layouts.convert(folder)
         found = checkpoints.latest(folder)
@@ -40,16 +40,16 @@ def to_resume(folder, resume):
 
 
 def write_description(folder, task, world, progress):
-    """Makes a run's folder and writes what it is: config.yaml, environment.json, data.json; shows what is left out."""
+    """Makes a run's folder and writes what it is: config.yaml, environment.json, data.json; shows what is skipped."""
     prepare_folder(folder)
     resolved = yaml.safe_dump(json.loads(task.config.model_dump_json()), sort_keys=False, allow_unicode=True)
     write_text(folder / "config.yaml", resolved)
     write_json(folder / "environment.json", {**checkpoints.environment(), "ranks": world.size})
     write_json(folder / "data.json", task.described())
     for line in task.left_out[:LISTED]:
-        progress.say(f"left out: {line}")
+        progress.say(f"skipped: {line}")
     if len(task.left_out) > LISTED:
-        progress.say(f"left out: {len(task.left_out) - LISTED} more, all in {folder / 'data.json'}")
+        progress.say(f"skipped: {len(task.left_out) - LISTED} more, all in {folder / 'data.json'}")
 
 
 def write_json(path, content):
@@ -75,22 +75,22 @@ class Logs:
 
     def step(self, row):
         """A step's row, to metrics.csv and events."""
-        if self.events is not None:
-            self.write("metrics.csv", row)
+        self.write("metrics.csv", row)
+        if self.events:
             self.events.step(row)
 
     def epoch(self, row):
         """An epoch's row, to epochs.csv and events."""
-        if self.events is not None:
-            self.write(EPOCHS, row)
+        self.write(EPOCHS, row)
+        if self.events:
             self.events.epoch(row)
 
     def write(self, name, row):
-        """A row of one of the task's other files."""
-        if self.events is not None:
+        """A row of a CSV file."""
+        if self.events:
             self.files[name].write(row)
 
     def close(self):
-        """Ends the events."""
-        if self.events is not None:
+        """Closes the events."""
+        if self.events:
             self.events.close()

@@ -27,7 +27,7 @@ def start_model(config):
     if path is None:
         load_backbone(model)
     else:
-        # temporal blocks that the start does not have, or has in another form, begin anew
+        # temporal blocks that the start does not have, or has in another form, begin again
         load_weights(model, path, apart=None if temporal == model.config.temporal else TEMPORAL)
     return model
 

@@ -69,7 +69,7 @@ class TrainStep(nn.Cell):
 
     def construct(self, settings, scale, last, *arrays):
         """settings [n,3]: the optimizers', in their order, as one tensor: a tuple would be compiled in as a constant,
-        anew at every step. scale [] on the loss; last: whether this part is the step's last; arrays: as the objective
+        again at every step. scale [] on the loss; last: whether this part is the step's last; arrays: as the objective
         takes them. Returns the terms of this part [n], and the length [] of all gradients together, 0 before the
         last."""
         (loss, terms), gradients = self.gradient(scale, *arrays)

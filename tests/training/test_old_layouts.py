@@ -9,7 +9,7 @@ import pytest
 from mindaam.errors import CheckpointError, ConfigError
 from mindaam.training import checkpoint_content
 from mindaam.training.ranks.distributed import ALONE
-from mindaam.training.reporting.log import Progress
+from mindaam.training.reporting.progress import Progress
 from mindaam.training.run_folder import Logs, to_resume
 from mindaam.training.tasks.sounding_object import SoundingObjectTask, build
 from tests.training.old_runs import write_old_run
@@ -48,7 +48,7 @@ def test_an_old_run_is_resumed(tmp_path, make):
     moved = task.optimizers[optimizer].parameters
     model = task.model if hasattr(task.model, "config") else None
     state = write_old_run(tmp_path, task.parameters(), moved, old_config(task.config), {"step": 2}, model)
-    with pytest.raises(ConfigError, match="holds a run already"):
+    with pytest.raises(ConfigError, match="contains a run"):
         to_resume(tmp_path, False)
     found, again = to_resume(tmp_path, True), make()
     restored = checkpoint_content.restore(found.path, again, tmp_path)

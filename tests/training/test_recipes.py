@@ -45,26 +45,26 @@ def test_the_released_recipe_is_one_clip_of_32_frames_on_one_rank_and_rescales_p
     assert (config.sampling.clips, config.sampling.clip, config.answered) == (1, 32, 32)
     assert config.model_changes["temporal"] == {"clip": 32} and config.rescale_positions == 2.0
     assert config.scored_share == 1.0  # one sentence a set
-    assert config.require_ranks(1) is None
-    assert "or train on one rank" in config.require_ranks(8)
+    assert config.problem_with_ranks(1) is None
+    assert "or train on one rank" in config.problem_with_ranks(8)
     assert [recipe(name).rescale_positions for name in ALL[:4]] == [None] * 4
 
 
 @pytest.mark.parametrize(
     ("changes", "kinds"),
     [
-        ((), {"films"}),
-        (["corpus={salicon: 1}"], {"pictures"}),
-        (["corpus={salicon: 1, dhf1k: 2, mine: 1}"], {"pictures", "films"}),
+        ((), {"videos"}),
+        (["corpus={salicon: 1}"], {"images"}),
+        (["corpus={salicon: 1, dhf1k: 2, mine: 1}"], {"images", "videos"}),
         (["model_changes={temporal: null, audio: null}"], set()),
     ],
 )
 def test_what_a_recipe_asks_for_is_known_before_the_data_are(changes, kinds):
-    assert recipe("aam_dinov3_vitl16_released", *changes).kinds_asked_for() == kinds
+    assert recipe("aam_dinov3_vitl16_released", *changes).expected_kinds() == kinds
 
 
 def test_a_recipe_for_whatever_is_there_asks_for_nothing():
-    assert recipe("corpus").kinds_asked_for() == set()
+    assert recipe("corpus").expected_kinds() == set()
 
 
 def test_positions_that_are_learned_cannot_be_rescaled():

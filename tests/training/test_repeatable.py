@@ -16,7 +16,7 @@ from mindaam.places import configs_dir
 from mindaam.training.feeding.corpus import open_data
 from mindaam.training.feeding.corpus_source import AudioEncoding
 from mindaam.training.ranks import distributed
-from mindaam.training.reporting.log import Progress
+from mindaam.training.reporting.progress import Progress
 from mindaam.training.starting import start_model
 from mindaam.training.tasks.corpus import CorpusTask
 from mindaam.training.tasks.corpus_config import load_corpus_config

@@ -1,6 +1,6 @@
-"""What a run on the corpus reads: the readers of all its data sets, the plan of its steps, and the steps' arrays.
+"""What a run on the corpus reads: the readers of all its datasets, the plan of its steps, and the steps' arrays.
 
-Nothing here imports MindSpore: the processes that decode pictures import this module.
+Nothing here imports MindSpore: the processes that decode images import this module.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ VALIDATION = ("val", "test")  # the first of these splits that has gaze is a set
 
 
 class Corpus(NamedTuple):
-    """The readers of a run: train and val by the sets' names; skipped: lines that say what was left out and why."""
+    """The readers of a run: train and val by the sets' names; skipped: lines that say what was skipped and why."""
 
     train: dict
     val: dict
@@ -31,7 +31,7 @@ class Corpus(NamedTuple):
 
 
 def open_corpus(root, names, unseen, truth, *, score_unseen=False, skip_damaged=False, report=None):
-    """The Corpus under a folder: packs (`NAME.SPLIT/pack.json`), gaze folders and data sets of the catalogue.
+    """The Corpus under a folder: packs (`NAME.SPLIT/pack.json`), gaze folders and datasets of the catalogue.
 
     names: the sets wanted, None for all that are there; unseen: sets that are never trained on, and held out only with
     `score_unseen`, whether they have a split to train on or not; truth: GroundTruth. report: called as report(done, in
@@ -117,7 +117,7 @@ def _probed(corpus, skip_damaged, report):
         for name, reasons in damaged(readers, report=report).items():
             if not skip_damaged:
                 first = first_of(list(reasons.values()), f" in {name}")
-                raise InputError(f"{first}; --skip-damaged leaves out what is damaged")
+                raise InputError(f"{first}; --skip-damaged skips what is damaged")
             skipped += [f"{name}: {why}" for why in reasons.values()]
             left = {entry for entry, _ in readers[name].entries} - set(reasons)
             if left:
@@ -128,10 +128,10 @@ def _probed(corpus, skip_damaged, report):
 
 
 def _readers(root, names, unseen, truth, skip_damaged):
-    """Yields (name, {split: reader}, lines that say what was left out) of what is trained or scored on."""
+    """Yields (name, {split: reader}, lines that say what was skipped) of what is trained or scored on."""
 
     def splits_of(data, there):
-        # a gaze folder without the split train is no part of the run; a data set without it is validated on
+        # a gaze folder without the split train is no part of the run; a dataset without it is validated on
         known = data.kind != GAZE or "train" in there
         return [split for split in ("train", *VALIDATION) if split in there and known]
 
@@ -141,7 +141,7 @@ def _readers(root, names, unseen, truth, skip_damaged):
 
 
 def _unseen(root, names, truth, skip_damaged):
-    """({name: reader of its held-out split}, lines on what was left out) of sets that are scored alone; InputError for
+    """({name: reader of its held-out split}, lines on what was skipped) of sets that are scored alone; InputError for
     one that is not there, or has no such split."""
     found, lines = {}, []
     for name in names:

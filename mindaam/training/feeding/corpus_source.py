@@ -1,6 +1,6 @@
 """The steps of a run as arrays: what the plan draws, read ahead by other processes, cut into parts.
 
-Nothing here imports MindSpore: the processes that decode pictures import this module.
+Nothing here imports MindSpore: the processes that decode images import this module.
 """
 
 from collections import deque
@@ -117,7 +117,7 @@ class CorpusSource:
         return CLIPS_WITH_AUDIO if self.audio_encoding and name in self._sounding else CLIPS
 
     def _part_size(self, kind):
-        """How many pictures, or clips, a part has."""
+        """How many images, or clips, a part has."""
         share = self.config.sampling.batch_size // self.world[1]
         return min(self.config.part or share, share) if kind == IMAGES else 1
 
@@ -187,10 +187,10 @@ class CorpusSource:
 
 
 def read(reader, entry, frames, size, how, mirrored, cut):
-    """A picture [H,W,3] with its density [H,W], or a clip [T,H,W,3] with its densities [T,H,W], mirrored if asked, and
+    """An image [H,W,3] with its density [H,W], or a clip [T,H,W,3] with its densities [T,H,W], mirrored if asked, and
     the ClipAudio of a clip by a Cut, None without one. A module's function, for processes.
 
-    Raises InputError for what is damaged, and for a film without the sound that is asked for.
+    Raises InputError for what is damaged, and for a video without the sound that is asked for.
     """
     audio = None
     if frames is None:

@@ -83,6 +83,6 @@ def steps_per_epoch(folders, config, phase_index):
     if idle:
         raise ConfigError(
             f"{idle[0]} has no complete batch: no condition has {config.batch_size} images per epoch; "
-            f"lower batch_size, or raise folders.{idle[0]} or pictures"
+            f"lower batch_size, or raise folders.{idle[0]} or images"
         )
     return len(plan)

@@ -49,7 +49,7 @@ def part_of(path):
 
 
 def groups(model, config):
-    """A list of Group in the order of PARTS that has every trained parameter once; empty groups are left out.
+    """A list of Group in the order of PARTS that has every trained parameter once; empty groups are skipped.
 
     model: AAM; config: GroupsConfig. Parameters of one axis or none are the biases, norms, curvatures and scales: those
     are "undecayed". Anchors and embeddings of time and place have two axes or more and are decayed.

@@ -135,11 +135,6 @@ def average(values, world):
     return float(array) if array.ndim == 0 else array
 
 
-def agree(flag, world):
-    """Whether any rank's `flag` is true: how all of them stop at the same step. Every rank must ask."""
-    return average(float(bool(flag)), world) > 0
-
-
 def barrier(world):
     """Returns when all ranks have come here. On a CPU, none may be later than MS_NODE_TIMEOUT seconds."""
     average(0.0, world)

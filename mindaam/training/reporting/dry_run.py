@@ -243,7 +243,7 @@ def _arithmetic_text(model, config):
     lines = _flops_lines(found, named)
     lines.append(["GB moved (estimate)", *(f"{moved[kind] / GIGA:,.1f}" for kind in found)])
     for devices in DEVICES:
-        shared = config.require_ranks(devices) is None
+        shared = config.problem_with_ranks(devices) is None
         each = seconds(model, config, load_of(config, devices)) if shared else {}
         label = f"seconds on {devices} Ascend 910B3 (estimate)"
         lines.append([label, *(f"{each[kind]:.3g}" if shared else "cannot be shared" for kind in found)])

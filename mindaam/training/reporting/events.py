@@ -1,8 +1,8 @@
-"""What a run tells TensorBoard: event files in a folder, written by tensorboardX.
+"""The TensorBoard events of a run: files in a folder, written by tensorboardX.
 
 A step is one event with all its numbers, written at once and in order, without a thread or a queue: it takes less than
-a tenth of a millisecond. When a run goes on from a checkpoint, its new file starts with a mark that tells TensorBoard
-to forget what an earlier attempt had written after that checkpoint.
+a tenth of a millisecond. When a run continues from a checkpoint, its new file starts with a mark by which TensorBoard
+drops the events that an earlier attempt wrote after that checkpoint.
 """
 
 import math
@@ -12,16 +12,16 @@ from pathlib import Path
 from mindaam.files import cannot_write, prepare_folder
 from mindaam.streams import print_message
 
-FLUSHED_EVERY = 30.0  # seconds; what a killed run loses of its curves at most
-PLACE = ("step", "epoch", "phase", "set", "kind")  # of a row: where it belongs, not what was measured
+FLUSHED_EVERY = 30.0  # seconds; the most that a killed run loses of its curves
+PLACE = ("step", "epoch", "phase", "set", "kind")  # of a row: its place, not a measurement
 
 
 class Events:
     """The event files of a run: `step` and `epoch` take the rows of metrics.csv and epochs.csv; close it after use.
 
-    folder: made when it is not there. resume_step: the last step whose events stay, 0 for a run from the start; the
-    events of an earlier attempt after it are shown no more. say: called with one line when tensorboardX is missing or
-    cannot be used; nothing is written then, and all else goes on. Raises OutputError when the files cannot be written.
+    folder: created if it does not exist. resume_step: the last step whose events stay, 0 for a run from the start; the
+    events of an earlier attempt after it are no longer shown. say: called with one line when tensorboardX is missing or
+    cannot be used; then no events are written. Raises OutputError when the files cannot be written.
     """
 
     def __init__(self, folder, resume_step, say=None):
@@ -36,20 +36,20 @@ class Events:
             return
         self._event, self._summary = event_pb2.Event, summary_pb2.Summary
         prepare_folder(self.folder)
-        # The files' names carry the second in which they were made: attempts within one must not share a file, and
+        # The files' names hold the second in which they were created: attempts within one must not share a file, and
         # TensorBoard reads files in the order of their names.
         number = sum(1 for _ in self.folder.glob("events.out.tfevents.*"))
         try:
             self._writer = event_file_writer.EventsWriter(str(self.folder / "events"), f".{number:06d}")
         except OSError as error:
             raise cannot_write(self.folder, error) from error
-        # the first step after the one that is resumed from, and all after it, are forgotten
+        # the first step after the resumed one, and all after it, are dropped
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         self._write(step=resume_step + 1 if resume_step else 0, session_log=start)
         self._flush()
 
     def step(self, row):
-        """A step's row: "step", "kind" ("pictures" or "clips") and numbers, shown as `kind/name`."""
+        """A step's row: "step", "kind" (of the task's steps) and numbers, shown as `kind/name`."""
         self._scalars(row, lambda name: f"{row.get('kind', 'train')}/{name}")
 
     def epoch(self, row):
@@ -59,7 +59,7 @@ class Events:
             self._flush()
 
     def close(self):
-        """Brings everything to the disk and closes the file; a second call does nothing."""
+        """Writes everything to the disk and closes the file; a second call does nothing."""
         if self._writer is None:
             return
         writer, self._writer = self._writer, None
@@ -69,7 +69,7 @@ class Events:
             raise cannot_write(self.folder, error) from error
 
     def _scalars(self, row, tag_of):
-        """One event of a row's numbers; what is empty or no number is left out."""
+        """One event of a row's numbers; empty cells and texts are skipped."""
         if self._writer is None:
             return
         numbers = {tag_of(name): _number(value) for name, value in row.items() if name not in PLACE}
@@ -104,7 +104,7 @@ def _score_tag(name):
 
 
 def _number(value):
-    """A float, or None for what is none. NaN stays: TensorBoard marks it."""
+    """A float, or None for a text. NaN stays: TensorBoard marks it."""
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""The task `corpus`: images and videos of many data sets together, each set under its own prompts."""
+"""The task `corpus`: images and videos of many datasets together, each set under its own prompts."""
 
 import warnings
 
@@ -45,7 +45,7 @@ def open_task(config, setup):
     sampling = config.sampling.model_copy(update={"weights": {**config.sampling.weights, **weights}})
     config = config.model_copy(update={"sampling": sampling})
     videos = [reader.is_video for reader in corpus.train.values()]
-    problem = config.require_ranks(setup.world.size, pictures=not all(videos), films=any(videos))
+    problem = config.problem_with_ranks(setup.world.size, images=not all(videos), videos=any(videos))
     if problem:
         raise ConfigError(problem)
     # ---- model ----
@@ -57,7 +57,7 @@ def open_task(config, setup):
     config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
     if any(videos) or any(reader.is_video for reader in corpus.val.values()):
         require_temporal(model, config)
-    if not setup.tiny:  # a smoke run's images are of a size that nobody packs
+    if not setup.tiny:  # a smoke test's images are of a size that nobody packs
         for reader in (*corpus.train.values(), *corpus.val.values()):
             require_fit(reader, model.config.image_size, model.config.resize)
     prepare(model, config.precision, config.recompute, config.rescale_positions)
@@ -96,39 +96,32 @@ class CorpusTask(Task):
         self.loss_scale = config.loss_scale if config.precision == "float16" else None
 
     def parameters(self):
-        """As Task."""
         return self.model.trained_parameters()
 
     def step(self, kind):
-        """As Task."""
         return self.steps[kind], self.taking_part(kind)
 
-    def taking_part(self, kind):
-        """The names of the optimizers that a kind of step moves."""
+    def taking_part(self, kind):  # the names of the optimizers that a kind of step moves
         return [name for name in TAKING_PART[kind] if name in self.optimizers]
 
     def parts(self, place):
-        """As Task."""
         return self.source.parts(place, self.config.epochs)
 
     def following(self, place):
-        """As Task."""
         return place.advance(self.source.plan)
 
     def rate(self, number, place):
-        """As Task."""
         return rate_at(self.config.schedule, number, epoch=place.epoch, steps=self.total)
 
     def before_step(self, number):
-        """As Task: how far positions are rescaled."""
         rescale_positions(self.model, self.config, number)
 
     def score(self, number, epoch):
-        """As Task: on the held-out splits, each rank a part of them; the score is the mean CC."""
+        """On the held-out splits, each rank a part of them; the score is the mean CC."""
         self.model.set_train(False)
-        audio_encoding = dict.fromkeys(self.heard, self.audio_encoding)
+        encodings = dict.fromkeys(self.heard, self.audio_encoding)
         rows = [
-            held_out_scores(self.model, self.encode, name, reader, self.config, self.world, audio_encoding.get(name))
+            held_out_scores(self.model, self.encode, name, reader, self.config, self.world, encodings.get(name))
             for name, reader in self.corpus.val.items()
         ]
         sums = distributed.average(np.array(rows, np.float32).reshape(-1, 4), self.world)
@@ -137,21 +130,17 @@ class CorpusTask(Task):
         seen = [each[0] for name, each in scores.items() if name not in self.config.unseen]
         mean = float(np.mean(seen)) if seen else 0.0
         row = {"step": number, "epoch": epoch, "heard": len(self.heard), "mean_CC": mean}
-        for name, each in scores.items():
-            row |= dict(zip((f"{name}_{metric}" for metric in METRICS), each, strict=True))
+        row |= {f"{name}_{metric}": each[i] for name, each in scores.items() for i, metric in enumerate(METRICS)}
         of_sets = " | ".join(f"{name} CC {each[0]:.4f}" for name, each in scores.items())
         return Scored(row, mean, f"epoch {epoch}: mean CC {mean:.4f} | {of_sets}", newest=not seen)
 
     def finish(self, folder, best):
-        """As Task."""
         return [f"done: {folder / 'best.safetensors'} has mean CC {best:.4f} on the held-out splits"]
 
     def described(self):
-        """As Task."""
         return described(self.corpus, self.left_out)
 
     def close(self):
-        """As Task."""
         self.source.close()
 
     def _compiled(self, kind, parts):

@@ -1,4 +1,4 @@
-"""What a run on pictures and films does, as validated data; `configs/train/corpus.yaml` and its variants are values."""
+"""The configuration of the task `corpus`; `configs/train/corpus.yaml` and its variants are values of it."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -26,7 +26,7 @@ from mindaam.training.feeding.negative_samples import Attack
 from mindaam.training.optim.groups import GroupsConfig
 from mindaam.training.optim.schedule import ScheduleConfig
 
-# What `--tiny` lays over a configuration, beside pictures of few patches. Most of such a run is compilation.
+# What `--tiny` lays over a configuration, beside images of few patches. Most of such a run is compilation.
 TINY_PATCHES = 4  # a side
 TINY_RUN = {
     "model_changes": {
@@ -43,15 +43,15 @@ TINY_RUN = {
 
 
 class EmaConfig(Schema):
-    """An exponential moving average of what is trained, which is scored and kept in its place; see `ema.Ema`."""
+    """An exponential moving average of the trained weights, scored and saved in their place; see `optim.ema`."""
 
     decay: Share = 0.999
     warmup: CountOrNone = 10
 
 
 class Mix(Schema):
-    """Old data beside one's own, so that nothing is forgotten. data_root: its folder, null for $MINDAAM_GAZE where that
-    is set and there; sets: of it, null for all that are there; share: of the steps, which show it."""
+    """Further datasets against forgetting. data_root: their folder, null for $MINDAAM_GAZE if it is set and exists;
+    sets: of it, null for all; share: of the steps that show them."""
 
     data_root: str | None = None
     sets: tuple[str, ...] | None = None
@@ -59,32 +59,32 @@ class Mix(Schema):
 
 
 class LossScale(Schema):
-    """Of float16, whose small gradients are lost: the loss is multiplied by `start`, which is halved after a step whose
-    gradients overflow (it is left out), and doubled after `every` steps in a row that do not."""
+    """For float16, in which small gradients vanish: the loss is multiplied by `start`, which is halved after a step
+    whose gradients overflow (the step is skipped), and doubled after `every` steps in a row without overflow."""
 
     start: Positive = 65536.0
     every: Count = 1000
 
 
 class CorpusConfig(RunConfig):
-    """A run on pictures and films together.
+    """A run on images and videos of many datasets.
 
-    seed: of initial values and dropout, and of all that is drawn (order, clips, prompts, the attack on audio) unless
-    `sampling.seed` is a number. corpus: {set: weight}, a weight multiplies how often a set is drawn; null for all sets
-    under data_root. unseen: sets that are never trained on, to be tested zero-shot; score_unseen: after each epoch,
-    too, without a say in which model is the best. mix: old data beside. start: what to start from, a bundled model's
-    name, or the path of a checkpoint or of a run, null for the encoder alone. granularity: of the sentences, G1 to G4,
-    or none for no prompt. granularities: {set: one of these, or {trained, scored}} where a set differs. none_prompt:
-    the sentence that `none` means, null for what it means to `start`, else the first of G1; what it came to is written
-    down. warm_start: epochs in which only sets of free viewing are drawn, so that the anchor finds its place. answered:
-    frames of a clip that are decoded and compared a step. part: pictures that go through the model at once, null for
-    all of a rank's; a batch of more is summed up from several parts. precision: of the backbone, everything behind it
-    is float32. recompute: the backbone's values are computed again on the way back, which takes a third more time and
-    much less memory. shard_optimizer: each of several ranks keeps the moments of a part of the parameters, which saves
-    memory and costs time. rescale_positions: R of an encoder with rotary positions, DINOv3, in training alone: in each
-    step each block multiplies all coordinates by a factor of its own, log-uniform from 1/R to R; null for none.
-    clip_norm: longest that all gradients together may be, null for any. attack: Negative Sample Attack, null for none.
-    epochs, schedule, groups, betas, eps: of AdamW. keep_last, keep_best: checkpoints that are kept. validation:
+    start: what to start from, the name of a bundled model, or the path of a checkpoint or of a run; null for the
+    pretrained encoder alone. corpus: {dataset: weight}, how often it is drawn; null for all under data_root. unseen:
+    datasets that are never trained on, for zero-shot tests; score_unseen: score them after each epoch, too, without
+    effect on which model is best. mix: further datasets against forgetting.
+    granularity: of the prompts, G1 to G4, or none for no prompt; granularities: {dataset: one of these, or {trained,
+    scored}}; none_prompt: the prompt that `none` stands for, null for that of `start`, else the first of G1; the
+    resolved one is stored. seed: of initial values, dropout and all that is drawn (order, clips, prompts, the attack on
+    audio) unless `sampling.seed` is a number. warm_start: epochs with free viewing only, in which the anchor settles.
+    answered: frames of a clip that are decoded and compared per step. part: images that go through the model at once,
+    null for all of a rank's; a larger batch is accumulated from several parts. scored_share: how often a sample has the
+    prompt that it is scored with rather than a paraphrase. epochs, schedule, groups, betas, eps: of AdamW; clip_norm:
+    maximal norm of the gradient, null for none; attack: Negative Sample Attack, null for none; ema: null for none.
+    precision: of the backbone, all else is float32; recompute: recompute the backbone in the backward pass, a third
+    slower with much less memory; shard_optimizer: distribute the optimizer state over the ranks, slower with less
+    memory. rescale_positions: R of an encoder with rotary positions (DINOv3), in training only: in each step each block
+    multiplies all coordinates by a factor of its own, log-uniform from 1/R to R; null for none. validation: numbers of
     images and videos per dataset that are scored after each epoch.
     """
 
@@ -149,45 +149,44 @@ class CorpusConfig(RunConfig):
         """The Prompting of its granularities."""
         return Prompting(self.granularity, self.granularities, self.none_prompt)
 
-    def kinds_asked_for(self):
-        """Of {"pictures", "films"} what the configuration says will be trained on, whatever the data turn out to be:
-        by the sets that it names, or, where it takes all that are there, by a branch for films of its own."""
+    def expected_kinds(self):
+        """The kinds among {"images", "videos"} that the configuration expects in the data, before they are read: those
+        of the datasets in `corpus`, or, without, videos if it has temporal blocks of its own."""
         if self.corpus is None:
-            return {"films"} if self.model_changes.get("temporal") else set()
+            return {"videos"} if self.model_changes.get("temporal") else set()
         known = [catalogue()[name].modality for name in self.corpus if name in catalogue()]
-        return {"pictures" if each == "image" else "films" for each in known}
+        return {"images" if each == "image" else "videos" for each in known}
 
-    def require_ranks(self, ranks, *, pictures=True, films=True):
-        """ConfigError-worthy text when a step cannot be shared by so many ranks, else None; pictures, films: whether
-        the corpus has any."""
-        shared = [("batch_size", self.sampling.batch_size)] * pictures + [("clips", self.sampling.clips)] * films
+    def problem_with_ranks(self, ranks, *, images=True, videos=True):
+        """A sentence if a step cannot be shared by so many ranks, else None; images, videos: whether there are any."""
+        shared = [("batch_size", self.sampling.batch_size)] * images + [("clips", self.sampling.clips)] * videos
         for key, value in shared:
             if value % ranks:
                 cure = "make it a multiple of that" + (", or train on one rank (train_1p.sh)" if value == 1 else "")
                 return f"sampling.{key}: {value} cannot be shared evenly by {ranks} ranks; {cure}"
         share = self.sampling.batch_size // ranks
-        if pictures and self.part and share % min(self.part, share):
-            return f"part: {share} pictures a rank are no multiple of {self.part}"
+        if images and self.part and share % min(self.part, share):
+            return f"part: {share} images per rank are not a multiple of {self.part}"
         return None
 
 
 def load_corpus_config(path, assignments=(), *, tiny=False, begun=None, say=None):
-    """The CorpusConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke run.
+    """The CorpusConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke test.
 
-    A tiny run starts from nothing, since the weights of `start` do not fit a tiny model, which is then of the kind that
-    `start` is; say: called with a line that says so. begun: of a run that goes on, its `begun_config`. Under the same
-    `seed`, where no `sampling.seed` is given, the run's own stays: it was 0 before it followed from `seed`.
-    Raises ConfigError for a missing file, an unknown key (naming the nearest), model or preset, or a value that does
-    not fit, and for a model that cannot be, where none is to start from.
+    A tiny run starts from nothing, since the weights of `start` do not fit a tiny model, which is then of the same
+    architecture; `say` is called with a line on that. begun: `begun_config` of a resumed run. With the same `seed`, and
+    unless `sampling.seed` is given, the run keeps its own: it was 0 before it followed from `seed`.
+    Raises ConfigError for a missing file, an unknown key (naming the nearest), model or preset, a value that does not
+    fit, and a model that is not possible, if there is none to start from.
     """
     data = read_data(CorpusConfig, path, assignments, TINY_RUN if tiny else {}, say)
-    sound = validate(CorpusConfig, data, str(path))  # what follows relies on sound values
-    model_config(sound.model, sound.preset)  # a name that is of no model is a slip, even where `start` brings its own
+    valid = validate(CorpusConfig, data, str(path))  # what follows needs valid values
+    model_config(valid.model, valid.preset)  # refuses an unknown name, even if `start` has another
     given = (data.get("sampling") or {}).get("seed") if begun else None
     if begun and given is None and data.get("seed", 0) == begun["seed"]:
         data = merge(data, {"sampling": {"seed": begun["sampling"]["seed"]}})
     if tiny and data.get("start") is not None:
-        data |= {**_kind_of(data["start"]), "start": None}
+        data |= {**_architecture_of(data["start"]), "start": None}
         if say:
             say("--tiny: the model is tiny and starts from nothing; the weights to start from are not loaded")
     if tiny and "model" in data:
@@ -199,7 +198,7 @@ def load_corpus_config(path, assignments=(), *, tiny=False, begun=None, say=None
     return config
 
 
-def _kind_of(start):
+def _architecture_of(start):
     """{"model", "preset"} of a checkpoint, as far as its header names them; CheckpointError for an unusable one."""
     from mindaam.zoo.model_files import checkpoint_file
     from mindaam.zoo.weights import checkpoint_config

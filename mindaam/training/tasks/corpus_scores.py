@@ -1,4 +1,4 @@
-"""Scores during a run on the corpus: CC, SIM and KLD on some pictures, or on a clip of some films, of each held-out
+"""Scores during a run on the corpus: CC, SIM and KLD on some images, or on a clip of some videos, of each held-out
 split, compared at a longest side of 400 pixels as the published baselines are."""
 
 import numpy as np
@@ -14,19 +14,18 @@ METRICS = ("CC", "SIM", "KLD")
 def held_out_scores(model, encode, name, reader, config, world, audio_encoding=None):
     """[sum of CC, of SIM, of KLD, number of maps] over this rank's part of a reader's split.
 
-    model: AAM in evaluation mode; config: CorpusConfig; world: World; hearing: the run's Hearing, by which films with
-    sound are scored with it, so that the best model is chosen with the branch that it is trained with; None without.
+    model: AAM in evaluation mode; config: CorpusConfig; world: World; audio_encoding: the run's AudioEncoding, so that
+    the best model is chosen with the audio branch that it is trained with; None to score without audio.
     """
-    films = reader.is_video
-    count = config.validation["videos" if films else "images"]
+    count = config.validation["videos" if reader.is_video else "images"]
     sums = np.zeros(4)
     for entry in spread(len(reader), count)[world.rank :: world.size]:
-        sentence = prompts_for(config.prompting, name, reader, reader.entries[entry][1])[0]
-        if films:
+        prompt = prompts_for(config.prompting, name, reader, reader.entries[entry][1])[0]
+        if reader.is_video:
             images, truths, audio = clip_of(reader, entry, model.config, audio_encoding)
         else:
-            (images, truths), audio = picture_of(reader, entry, model.config), None
-        maps = model.infer(images, encode([sentence]), audio, clip=films).map
+            (images, truths), audio = image_of(reader, entry, model.config), None
+        maps = model.infer(images, encode([prompt]), audio, clip=reader.is_video).map
         for each, truth in zip(maps, truths, strict=True):
             sums += [*map_scores(each[0], truth), 1.0]
     return sums
@@ -37,16 +36,16 @@ def spread(length, count):
     return np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int)).tolist()
 
 
-def picture_of(reader, entry, settings):
-    """A picture as the model takes it [1,3,H,W], and its truth in a list."""
+def image_of(reader, entry, settings):
+    """An image as the model takes it [1,3,H,W], and its truth in a list."""
     seen = as_seen(reader.image(entry), tuple(settings.image_size), settings.resize)
     truth = reader.density(entry, fit_within(reader.size(entry), LONGEST_SIDE))
     return normalize(seen, settings.mean, settings.std)[None], [truth]
 
 
 def audio_sets(corpus, audio_encoding):
-    """The names of a Corpus's held-out sets that are scored with their sound: those that are trained with it; a set
-    that is only scored, as what it is. None under no Hearing."""
+    """The names of a Corpus's held-out sets that are scored with their audio: those that are trained with it; a set
+    that is only scored, as what it is. None without an AudioEncoding."""
     if audio_encoding is None:
         return []
     readers = {name: corpus.train.get(name, reader) for name, reader in corpus.val.items()}
@@ -54,8 +53,8 @@ def audio_sets(corpus, audio_encoding):
 
 
 def clip_of(reader, entry, settings, audio_encoding=None):
-    """The clip in a film's middle as the model takes it [T,3,H,W], the truths of its frames, and the embeddings of its
-    audio, [T,K,A], or [T,A] as released; None of a film without, or without a Hearing."""
+    """The clip in a video's middle as the model takes it [T,3,H,W], the truths of its frames, and the embeddings of its
+    audio, [T,K,A], or [T,A] as released; None of a video without audio, or without an AudioEncoding."""
     length, frames = settings.temporal.clip, reader.frames(entry)
     positions = np.minimum(max(0, (frames - length) // 2) + np.arange(length), frames - 1).tolist()
     cut = None if audio_encoding is None else audio_encoding.cut
@@ -72,11 +71,11 @@ def samples(task, most=6):
     found, readers = [], {name: each for name, each in task.corpus.val.items() if not each.is_video}
     for name, reader in list(readers.items())[:most]:
         for entry in spread(len(reader), max(1, most // len(readers))):
-            sentence = prompts_for(task.config.prompting, name, reader, reader.entries[entry][1])[0]
-            images, truths = picture_of(reader, entry, task.model.config)
-            seen = task.model.infer(images, task.encode([sentence])).map[0, 0]
-            picture = resize_image(reader.image(entry), truths[0].shape)
+            prompt = prompts_for(task.config.prompting, name, reader, reader.entries[entry][1])[0]
+            images, truths = image_of(reader, entry, task.model.config)
+            seen = task.model.infer(images, task.encode([prompt])).map[0, 0]
+            image = resize_image(reader.image(entry), truths[0].shape)
             found.append(
-                (f"{name}: {reader.entries[entry][0]}", picture, resize_image(seen, truths[0].shape), truths[0])
+                (f"{name}: {reader.entries[entry][0]}", image, resize_image(seen, truths[0].shape), truths[0])
             )
     return found

@@ -13,7 +13,7 @@ from mindaam.training.optim.adamw import AdamW
 from mindaam.training.optim.groups import PARTS, GroupsConfig, for_adamw, groups
 from mindaam.training.optim.schedule import cosine
 from mindaam.training.reporting.dry_run import outline
-from mindaam.training.reporting.log import clock
+from mindaam.training.reporting.progress import clock
 from mindaam.training.step import TrainStep
 from mindaam.training.tasks import phases_scores
 from mindaam.training.tasks.phases_config import PhasesConfig, load_phases_config
@@ -41,8 +41,8 @@ def dry_run(config):
 
 def open_task(config, setup):
     """The Phases of a PhasesConfig: data opened, encoder loaded, frozen features computed where they are not cached."""
-    train = open_folders(config, "train", config.pictures)
-    val = open_folders(config, "val", config.validation_pictures)
+    train = open_folders(config, "train", config.images)
+    val = open_folders(config, "val", config.validation_images)
     epoch_steps = [steps_per_epoch(train, config, index) for index in range(len(config.phases))]
     model = build_model(config.model, config.preset, changes=config.model_changes)
     load_backbone(model)

@@ -23,8 +23,8 @@ TINY = {
     "model_changes": {"image_size": [56, 56], **TINY_MODEL},
     "batch_size": 2,
     "checkpoint_every": 4,
-    "validation_pictures": 2,
-    "pictures": 8,
+    "validation_images": 2,
+    "images": 8,
 }
 
 
@@ -53,7 +53,7 @@ class PhasesConfig(RunConfig):
 
     folders: gaze folder -> images per condition and epoch (all of them when the split has fewer).
     scored_share: how often a sample gets the prompt that its condition is scored with, rather than a paraphrase.
-    validation_pictures, pictures: the most images per folder, for smoke tests; null means all.
+    validation_images, images: the most images per folder, for smoke tests; null means all.
     """
 
     TASK: ClassVar = "phases"
@@ -68,8 +68,8 @@ class PhasesConfig(RunConfig):
     phases: tuple[PhaseConfig, ...] = Field(min_length=1)
     optimizer: OptimizerConfig
     loss: LossConfig = LossConfig()
-    validation_pictures: Count | None = None
-    pictures: Count | None = None
+    validation_images: Count | None = None
+    images: Count | None = None
 
     @model_validator(mode="after")
     def _has_data(self):
@@ -99,13 +99,13 @@ class PhasesConfig(RunConfig):
 
 
 def load_phases_config(path, assignments=(), *, tiny=False, begun=None, say=None):
-    """The PhasesConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke test. begun
-    and say, for other tasks, are not used.
+    """The PhasesConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke test.
 
+    say: called with a line for each key under an earlier name; begun: not used.
     Raises ConfigError for a missing file, an unknown key (naming the nearest), a value that does not fit, or a model
     that cannot be.
     """
-    config = load_config(PhasesConfig, path, assignments)
+    config = load_config(PhasesConfig, path, assignments, say=say)
     if tiny:
         phases = [{**phase.model_dump(), "epochs": 1} for phase in config.phases]
         config = load_config(PhasesConfig, path, assignments, {**TINY, "phases": phases})

@@ -14,8 +14,8 @@ from mindaam.data.sampling.plan import SamplerState
 class Setup(NamedTuple):
     """What a task is opened with, beside its configuration.
 
-    folder: of the run; world: ranks.distributed.World; progress: reporting.log.Progress; tiny: whether this is a smoke
-    run; skip_damaged: leave damaged data out and list them; audio_encoding: AudioEncoding, None for the model's own.
+    folder: of the run; world: World; progress: Progress; tiny: whether this is a smoke test; skip_damaged: skip damaged
+    data and list them; audio_encoding: AudioEncoding, None for the model's own.
     """
 
     folder: Path
@@ -63,7 +63,7 @@ class Scored(NamedTuple):
 class Task(Protocol):
     """What is learned, from which data. Places are SamplerStates (epoch, step), the place of the step that comes next.
 
-    A task derives from it and leaves out what it has not: what has a body here does nothing.
+    A task derives from it and omits what it does not need: what has a body here does nothing.
 
     config: its RunConfig; model: the Cell whose parameters are trained.
     terms: what its objectives return, "loss" first and "cc" among them: columns of metrics.csv; columns: the labels of
@@ -72,7 +72,7 @@ class Task(Protocol):
     their state. fingerprint: of the data, which a resume must find again; scoring: plain values on which scores depend
     beside the configuration: a best score counts after a resume only under the same.
     ema: Ema or None; loss_scale: LossScale or None; header: {str: str}, further entries of a saved model's header.
-    left_out: lines on data that are left out.
+    left_out: lines on data that are skipped.
     """
 
     config: object

@@ -1,5 +1,7 @@
 """Pseudo-films: the gaze moves with the picture, sums to one, settles after a cut, and comes again from its spec."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,7 +26,7 @@ SIZE, MAP = (60, 80), (30, 40)
 
 
 class Blobs:
-    """A gaze folder whose pictures are bright exactly where their gaze is."""
+    """A gaze folder whose images are bright exactly where their gaze is."""
 
     def __init__(self, count=6, conditions=("free", "task")):
         self.entries = [(f"{number}.png", condition) for condition in conditions for number in range(count)]
@@ -38,32 +40,33 @@ class Blobs:
 
     def density(self, index):
         y, x = np.mgrid[:150, :200]
-        centre = 60 + 5 * (index % 6), 110 - 4 * (index % 6)
-        return np.exp(-((y - centre[0]) ** 2 + (x - centre[1]) ** 2) / (2 * 9.0**2)).astype(np.float32)
+        center = 60 + 5 * (index % 6), 110 - 4 * (index % 6)
+        return np.exp(-((y - center[0]) ** 2 + (x - center[1]) ** 2) / (2 * 9.0**2)).astype(np.float32)
 
-    def sentence(self, index):
-        return f"They look at {self.entries[index][1]}."
+    @property
+    def prompts(self):
+        return SimpleNamespace(of=lambda condition: [f"They look at {condition}."])
 
 
 FOLDERS = {"a": Blobs(), "b": Blobs(count=3, conditions=("free",))}
 
 
 def centroid(values):
-    """The centre (y, x) of a map, as shares of its sides."""
+    """The center (y, x) of a map, as shares of its sides."""
     rows, columns = ((np.arange(side) + 0.5) / side for side in values.shape)
     return np.array([(values.sum(1) * rows).sum(), (values.sum(0) * columns).sum()]) / values.sum()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_gaze_moves_with_the_picture(kind, monkeypatch):
+def test_gaze_moves_with_the_image(kind, monkeypatch):
     monkeypatch.setattr(synthetic_videos, "BROAD_SHARE", 0.0)
     monkeypatch.setattr(synthetic_videos, "noisy", lambda draw, frames: frames)
     for seed in range(4):
         film = make(Spec("a", (0, 2) if kind == "cut" else (0,), kind, seed), FOLDERS, SIZE, MAP, 9)
-        centres = [(centroid(f[..., 0].astype(float)), centroid(d)) for f, d in zip(*film[:2], strict=True)]
-        for seen, looked in centres:
+        centers = [(centroid(f[..., 0].astype(float)), centroid(d)) for f, d in zip(*film[:2], strict=True)]
+        for seen, looked in centers:
             assert np.abs(seen - looked).max() < 0.5 / MAP[0]
-    moved = np.abs(centres[0][1] - centres[-1][1]).max()
+    moved = np.abs(centers[0][1] - centers[-1][1]).max()
     assert moved < 1e-6 if kind == "static" else moved > 1e-3
 
 

@@ -109,7 +109,7 @@ def test_the_bundled_configurations_fit_their_models(name):
     if settings.start is None:
         assert model.temporal.clip == settings.sampling.clip
     for ranks in (1, 2, 4, 8) if "vitl16" in name and "released" not in name else (1,):
-        assert settings.require_ranks(ranks) is None
+        assert settings.problem_with_ranks(ranks) is None
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -123,11 +123,11 @@ def test_each_bundled_configuration_can_be_tried_tiny(name):
 
 
 def test_steps_that_ranks_cannot_share_are_refused():
-    assert "batch_size: 2 cannot be shared evenly by 4 ranks" in config().require_ranks(4)
-    assert "clips: 1 cannot be shared" in config(sampling={"batch_size": 4}).require_ranks(2)
-    assert config(sampling={"batch_size": 4}).require_ranks(2, films=False) is None
-    assert config(sampling={"clips": 3}).require_ranks(3, pictures=False) is None
-    assert "no multiple of 4" in config(sampling={"batch_size": 12, "clips": 2}, part=4).require_ranks(2)
+    assert "batch_size: 2 cannot be shared evenly by 4 ranks" in config().problem_with_ranks(4)
+    assert "clips: 1 cannot be shared" in config(sampling={"batch_size": 4}).problem_with_ranks(2)
+    assert config(sampling={"batch_size": 4}).problem_with_ranks(2, videos=False) is None
+    assert config(sampling={"clips": 3}).problem_with_ranks(3, images=False) is None
+    assert "not a multiple of 4" in config(sampling={"batch_size": 12, "clips": 2}, part=4).problem_with_ranks(2)
     with pytest.raises(ConfigError, match="must be a multiple of part 3"):
         config(part=3)
 

@@ -260,7 +260,7 @@ def test_a_finished_run_takes_phases_that_are_added_at_its_end(gaze, tmp_path):
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(finished, gaze):
-    with pytest.raises(ConfigError, match="holds a run already; continue it with --resume, or name another folder"):
+    with pytest.raises(ConfigError, match="contains a run; continue it with --resume, or choose another folder"):
         start(gaze, finished)
 
 

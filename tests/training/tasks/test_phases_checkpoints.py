@@ -11,7 +11,7 @@ from mindaam.errors import CheckpointError, TrainingError
 from mindaam.training import checkpoint_content, checkpoints
 from mindaam.training.checkpoint_content import State
 from mindaam.training.ranks.distributed import ALONE
-from mindaam.training.reporting.log import Progress
+from mindaam.training.reporting.progress import Progress
 from mindaam.training.tasks.phases import open_task
 from mindaam.training.tasks.phases_config import PhasesConfig
 from mindaam.training.tasks.task import Setup
@@ -120,7 +120,7 @@ def test_another_configuration_is_refused_by_its_keys(made, saved):
 def test_other_data_are_refused(made, saved):
     path, _ = saved
     with pytest.raises(CheckpointError, match="was trained on other data"):
-        checkpoint_content.restore(path, made(1, pictures=3), path.parent.parent, allow_changes=True)
+        checkpoint_content.restore(path, made(1, images=3), path.parent.parent, allow_changes=True)
 
 
 def test_a_value_that_is_not_finite_is_never_saved(made, saved):

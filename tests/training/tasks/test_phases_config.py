@@ -33,7 +33,7 @@ def test_assignments_change_values(tmp_path):
         ("batch_size=0", '"batch_size"'),
         ("batch_size=many", '"batch_size"'),
         ("seed=-1", '"seed"'),
-        ("pictures=0", '"pictures"'),
+        ("images=0", '"images"'),
         ("scored_share=1.5", '"scored_share"'),
         ("folders={osie: 0}", "greater than or equal to 1"),
         ("phases=[]", '"phases"'),
@@ -72,15 +72,15 @@ def test_tiny_shrinks_any_configuration(tmp_path):
     path = write_config(tmp_path, model_changes=changes, phases=[{**FROZEN, "epochs": 9}, {**ADAPTED, "epochs": 9}])
     config = load_phases_config(path, tiny=True)
     assert [phase.epochs for phase in config.phases] == [1, 1]
-    assert config.batch_size == TINY["batch_size"] and config.pictures == TINY["pictures"]
+    assert config.batch_size == TINY["batch_size"] and config.images == TINY["images"]
     assert config.model_changes["lora"] == {"last_n_blocks": 4, "rank": 4}  # its own changes stay
     assert config.model_changes["head"]["gaussians"] == 2 and config.model_changes["image_size"] == [56, 56]
     assert config.folders == CONFIG["folders"]
 
 
 def test_assignments_go_over_tiny(tmp_path):
-    config = load_phases_config(write_config(tmp_path), ["batch_size=1", "pictures=3"], tiny=True)
-    assert (config.batch_size, config.pictures) == (1, 3)
+    config = load_phases_config(write_config(tmp_path), ["batch_size=1", "images=3"], tiny=True)
+    assert (config.batch_size, config.images) == (1, 3)
 
 
 def test_a_configuration_can_start_from_another(tmp_path):
@@ -100,3 +100,10 @@ def test_phases_may_be_added_at_the_end_only(tmp_path):
     for phases, same in (([FROZEN, ADAPTED, FROZEN], True), ([FROZEN], False), ([ADAPTED, FROZEN, ADAPTED], False)):
         ours = load_phases_config(write_config(tmp_path, phases=phases)).compared_with(theirs)
         assert (ours == theirs) == same
+
+
+def test_keys_under_earlier_names_are_read(tmp_path):
+    lines = []
+    config = load_phases_config(write_config(tmp_path, pictures=5), ["validation_pictures=3"], say=lines.append)
+    assert (config.images, config.validation_images) == (5, 3)
+    assert len(lines) == 2 and '"pictures" is now called "images"' in lines[0]

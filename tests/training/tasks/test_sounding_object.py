@@ -225,7 +225,7 @@ def test_a_killed_run_continues_bit_for_bit(graph, tmp_path, monkeypatch, capsys
     assert "true sound" in capsys.readouterr().err
     with pytest.raises(CheckpointError, match="another configuration"):
         start(tmp_path / "died", "attack.p=0", resume=True)
-    with pytest.raises(ConfigError, match="holds a run already"):
+    with pytest.raises(ConfigError, match="contains a run"):
         start(tmp_path / "died")
 
 
