@@ -162,7 +162,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, quick, monkeypatch):
     [
         ({"size": (30, 42)}, "30x42 cannot be cut into patches of 14 pixels; .* such as 28x42"),
         ({"size": (0, 14)}, "0x14 cannot be cut .* such as 14x14"),
-        ({"batch": 0}, "a batch of 0 has no picture"),
+        ({"batch": 0}, "--batch 0 is out of range"),
         ({"frames": 4}, f"{NAME} takes every frame by itself"),
     ],
 )
