@@ -110,8 +110,8 @@ def open_zip(folder, order):
 
 def write_pack(folder, records):
     """The same ZIP with an index beside it."""
-    from mindaam.data.packs.shard_writer import PackWriter
-    from mindaam.data.packs.shards import Header
+    from mindaam.data.packs.contents import Header
+    from mindaam.data.packs.pack_writer import PackWriter
 
     header = Header(dataset="made", layout="made", split="train", size=(448, 448), source="fixations")
     with PackWriter(folder, header) as writer:
@@ -121,7 +121,7 @@ def write_pack(folder, records):
 
 def open_pack(folder, order):
     """By the index beside it."""
-    from mindaam.data.packs.shards import Pack
+    from mindaam.data.packs.pack import Pack
 
     return Pack(folder).encoded
 

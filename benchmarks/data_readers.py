@@ -22,9 +22,10 @@ from data_formats import apart
 from mindaam.data import media, transforms
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.loader import Loader
+from mindaam.data.packs.contents import Header
+from mindaam.data.packs.pack import Pack
+from mindaam.data.packs.pack_writer import PackWriter
 from mindaam.data.packs.shard_codec import encode_record
-from mindaam.data.packs.shard_writer import PackWriter
-from mindaam.data.packs.shards import Header, Pack
 
 STORED, SIZE = (768, 1024), (448, 448)
 BASELINE = "folder of JPEGs"

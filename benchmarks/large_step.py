@@ -53,11 +53,11 @@ def step(frames, recompute):
     from mindaam.models.registry import build_model
     from mindaam.training.feeding.corpus_source import CLIPS, IMAGES
     from mindaam.training.step import TrainStep
-    from mindaam.training.tasks.corpus_config import load_corpus_config
+    from mindaam.training.tasks.corpus_config import CorpusConfig
     from mindaam.training.tasks.corpus_objective import TAKING_PART, CorpusObjective, optimizers, prepare
 
     clip = [f"model_changes.temporal.clip={frames}", f"sampling.clip={frames}", f"answered={frames}"] if frames else []
-    config = load_corpus_config(configs_dir() / "train" / RECIPE, ["precision=float32", *clip])
+    config = CorpusConfig.load(configs_dir() / "train" / RECIPE, ["precision=float32", *clip])
     model = build_model(config.model, config.preset, changes=config.model_changes)
     prepare(model, config.precision, recompute)
     kind, taking = (CLIPS if frames else IMAGES), optimizers(model, config)

@@ -42,9 +42,10 @@ def main():
             images(place / "data" / "made_up", 64, (800, 600), ".jpg")
         changes = [f"data_root={options.data or place / 'data'}", f"sampling.steps={options.steps}", "epochs=1"]
         changes += ["validation={images: 1, videos: 1}", *options.changes]
-        folder, _, task, state = train(RECIPE, changes, out=place / "run")
+        trained = train(RECIPE, changes, out=place / "run")
+        task = trained.task
         started = time.monotonic()
-        save(folder, task, state, ALONE)
+        save(trained.folder, task, trained.state, ALONE)
         checkpoint = time.monotonic() - started
         with open(place / "run" / "metrics.csv", newline="") as file:
             rows = list(csv.DictReader(file))

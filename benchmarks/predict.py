@@ -18,7 +18,7 @@ from common import EXAMPLES, ROOT, in_fresh_process, machine, peak_mb
 
 IMAGES = sorted(EXAMPLES.glob("*.jpg"))
 LIMITS = {"import_s": 0.3, "first_s": 25.0, "steady_s": 1.0, "peak_mb": 2500.0}
-PROMPTS = "Someone counts the people.", "Someone judges how everybody in this picture seems to feel."
+PROMPTS = "Someone counts the people.", "Someone judges how everybody in this image seems to feel."
 
 
 def main():

@@ -76,7 +76,7 @@ def fault_of(path):
     except OSError as error:
         if error.errno in _TROUBLE:
             return _TROUBLE[error.errno]
-        return "is a link that leads nowhere" if os.path.islink(path) else None
+        return "is a broken link" if os.path.islink(path) else None
     return None if kind == stat.S_IFREG else _KINDS.get(kind, "is not a file")
 
 

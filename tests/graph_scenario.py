@@ -34,18 +34,19 @@ from mindaam.training.reporting.progress import Progress
 from mindaam.training.starting import start_model
 from mindaam.training.step import TrainStep
 from mindaam.training.tasks.corpus import CorpusTask
-from mindaam.training.tasks.corpus_config import load_corpus_config
+from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.training.tasks.phases import optimizer_of
 from mindaam.training.tasks.phases_config import PhasesConfig
 from mindaam.training.tasks.phases_objective import PhaseObjective, frozen_outputs
 from mindaam.training.tasks.sounding_object import SoundingObjectTask, build
 from mindaam.training.tasks.sounding_object_scores import predict
 from mindaam.training.tasks.synthetic_videos import SyntheticVideosTask
+from mindaam.training.tasks.task import Setup
 from tests.models import tiny, tiny_video
 from tests.training.corpus_root import make_corpus
 from tests.training.feeding.test_corpus_source import loudness
 from tests.training.small import CONFIG, MODEL, NAME, SIZE, TEXT_WIDTH, build_small
-from tests.training.tasks.test_sounding_object import config as sounding
+from tests.training.sounding import config as sounding
 from tests.training.tasks.test_synthetic_videos import SMALL as SMALL_VIDEOS
 from tests.training.tasks.test_synthetic_videos import RandomVideos
 from tests.training.tasks.test_synthetic_videos import config as synthetic_videos
@@ -116,11 +117,11 @@ def encoders():
 def models():
     """An image by one model, a video with its sound and without by another."""
     model = filled(build_model(tiny.NAME, "paper", changes=tiny.CHANGES))
-    yield list(model.infer(tiny.pictures(1), tiny.sentences(1))[:-1])
+    yield list(model.infer(tiny.images(1), tiny.prompts(1))[:-1])
     model = filled(build_model(tiny_video.NAME, "released", changes=tiny_video.CHANGES))
     frames = noise(3, 3, *tiny_video.SIZE)
     for audio in (noise(3, tiny_video.AUDIO_WIDTH), None):
-        yield list(model.infer(frames, tiny.sentences(1), audio, clip=True)[:-1])
+        yield list(model.infer(frames, tiny.prompts(1), audio, clip=True)[:-1])
 
 
 def phases():
@@ -163,7 +164,7 @@ def corpus():
         changes += ["model_changes.lora.dropout=0.1", "sampling.steps=40", "ema.decay=0.9", "precision=float16"]
         changes += ["loss_scale.start=128"]
         changes += ["model_changes.audio={name: wav2clip, width: 2, attention_width: 8, heads: 2, dropout: 0.1}"]
-        config = load_corpus_config(configs_dir() / "train" / "corpus.yaml", changes, tiny=True)
+        config = CorpusConfig.load(configs_dir() / "train" / "corpus.yaml", changes, tiny=True)
         data, _ = open_data(config, False, Progress(0, quiet=True))
         audio_encoding = AudioEncoding(loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False)
         runtime.configure(mode="graph", seed=config.seed)  # whatever was drawn before
@@ -174,7 +175,7 @@ def corpus():
         for _ in range(2):
             terms, norm = forward_backward(task, state, part, task.rate(state.number, part.place))
             means = dict(zip(task.terms, terms.tolist(), strict=True))
-            state = after_step(task, state, part, means, norm, Path(place), ALONE)
+            state = after_step(task, state, part, means, norm, Setup(Path(place), ALONE, None))
         yield [parameter.asnumpy() for _, parameter in sorted(trained_state(task).items())]
 
 

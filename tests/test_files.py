@@ -54,7 +54,7 @@ def test_links_are_followed_as_far_as_they_lead(tmp_path):
     assert files.lies_in(deep, tmp_path) and not files.lies_in(tmp_path, tmp_path / "folder")
     assert files.fault_of(deep) is None and files.fault_of(tmp_path / "missing") is None
     assert files.fault_of(tmp_path / "itself") == "is a link that leads in a circle"
-    assert files.fault_of(tmp_path / "dangling") == "is a link that leads nowhere"
+    assert files.fault_of(tmp_path / "dangling") == "is a broken link"
     assert files.read_small(deep, 1) == b"x"
 
 

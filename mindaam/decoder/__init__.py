@@ -1,1 +1,1 @@
-"""The hyperbolic decoder; it knows nothing of encoders."""
+"""The hyperbolic decoder; it does not import encoders."""

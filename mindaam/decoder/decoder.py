@@ -1,12 +1,12 @@
-"""The hyperbolic decoder: backbone features of four depths, a sentence and two points in; logits of attention out."""
+"""The hyperbolic decoder: backbone features of four depths, a prompt and two points in; logits of attention out."""
 
 from mindspore import nn, ops
 
 from mindaam.decoder.gaussian_head import GaussianHead
-from mindaam.decoder.normalization import GroupNorm
-from mindaam.decoder.scale_modulation import pointwise
 from mindaam.decoder.stage import SkipFusion, UpStage
 from mindaam.decoder.variant import PAPER
+from mindaam.kernels.convolutions import pointwise
+from mindaam.kernels.normalization import GroupNorm
 
 
 class HyperbolicDecoder(nn.Cell):
@@ -42,12 +42,12 @@ class HyperbolicDecoder(nn.Cell):
         """Deepest feature [B,C,h,w] -> [B,start_width,h,w]."""
         return ops.silu(self.start_norm(self.start(deepest)))
 
-    def construct(self, features, sentence, text_point, image_point, curvature):
-        """Features: four maps [B,C_i,h,w]; sentence [B,E]; points [B,n]; curvature [] -> logits [B,1,8h,8w]."""
+    def construct(self, features, prompt, text_point, image_point, curvature):
+        """Features: four maps [B,C_i,h,w]; prompt [B,E]; points [B,n]; curvature [] -> logits [B,1,8h,8w]."""
         shallow, low, middle, deepest = features
         skips = (middle, low, shallow)
         feature = self.begin(deepest)
         for i in range(len(self.stages)):
-            feature = self.stages[i](feature, sentence, text_point, image_point, curvature)
+            feature = self.stages[i](feature, prompt, text_point, image_point, curvature)
             feature = self.fusions[i](feature, skips[i])
-        return self.head(feature, sentence, text_point, curvature)
+        return self.head(feature, prompt, text_point, curvature)

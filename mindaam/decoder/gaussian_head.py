@@ -2,24 +2,24 @@
 
 from mindspore import nn, ops
 
-from mindaam.decoder.modulation import POINT_NORM_BOUND, curvature_of, log_scale
-from mindaam.decoder.normalization import image_mean
+from mindaam.decoder.lorentz_maps import curvature_of, lorentz_map
 from mindaam.decoder.scale_modulation import ScaleModulation
 from mindaam.decoder.variant import PAPER
-from mindaam.geometry.cells import LorentzDistance, LorentzDistanceToOrigin, LorentzLog0, LorentzMap
+from mindaam.geometry.cells import LorentzDistance, LorentzDistanceToOrigin, LorentzLog0
+from mindaam.kernels.reductions import image_mean
 
 
-def axis_gaussians(length, centre, width):
-    """exp(-(x - centre)^2 / (2 width^2)) at `length` positions x from 0 to 1; centre, width [B,G] -> [B,G,length]."""
-    positions = ops.arange(length).astype(centre.dtype) / (length - 1)
-    offset = (positions - centre.expand_dims(-1)) / width.expand_dims(-1)
+def axis_gaussians(length, center, width):
+    """exp(-(x - center)^2 / (2 width^2)) at `length` positions x from 0 to 1; center, width [B,G] -> [B,G,length]."""
+    positions = ops.arange(length).astype(center.dtype) / (length - 1)
+    offset = (positions - center.expand_dims(-1)) / width.expand_dims(-1)
     return ops.exp(-0.5 * offset * offset)
 
 
 class GaussianHead(nn.Cell):
     """logits = conv(F) + 0.5 sum_g amp_g N_g(x, y) + (0.2 + 0.5 clip(r, 0, 1)) * struct, equation 31.
 
-    Centres and widths come from the sentence; amplitudes from the tangent vectors of a second image point (made from
+    Centers and widths come from the prompt; amplitudes from the tangent vectors of a second image point (made from
     the last decoder feature) and of the text point, their distance and their depths.
     """
 
@@ -30,12 +30,7 @@ class GaussianHead(nn.Cell):
         self.shape_hidden = nn.Dense(text_width, hidden)
         self.shape_out = nn.Dense(hidden, 4 * gaussians)
         self.to_tangent = nn.Dense(channels, point_width, has_bias=False)
-        self.map = LorentzMap(
-            log_scale(point_width),
-            curvature=1.0 if variant.own_curvatures else None,
-            norm_bound=POINT_NORM_BOUND,
-            eps=variant.eps,
-        )
+        self.map = lorentz_map(point_width, variant)
         self.log0, self.distance = LorentzLog0(variant.eps), LorentzDistance(variant.eps)
         self.to_origin = LorentzDistanceToOrigin(variant.eps)
         joint = 2 * point_width + 3
@@ -45,9 +40,9 @@ class GaussianHead(nn.Cell):
         self.amplitude_out = nn.Dense(2 * hidden, gaussians)
         self.modulation = ScaleModulation(1, text_width, point_width, low=0.2, slope=0.5, variant=variant)
 
-    def shapes(self, sentence):
-        """Sentence [B,E] -> centres x, y in (0, 1) and widths x, y in (0.05, 0.55), each [B,G]."""
-        raw = self.shape_out(ops.relu(self.shape_hidden(sentence))).reshape(-1, self.gaussians, 4)
+    def shapes(self, prompt):
+        """Prompt [B,E] -> centers x, y in (0, 1) and widths x, y in (0.05, 0.55), each [B,G]."""
+        raw = self.shape_out(ops.relu(self.shape_hidden(prompt))).reshape(-1, self.gaussians, 4)
         x, y, width_x, width_y = ops.unstack(ops.sigmoid(raw), axis=-1)
         return x, y, 0.5 * width_x + 0.05, 0.5 * width_y + 0.05
 
@@ -71,19 +66,19 @@ class GaussianHead(nn.Cell):
         hidden = self.act(self.amplitude_hidden(self.amplitude_norm(joint)))
         return ops.sigmoid(self.amplitude_out(hidden))
 
-    def gaussian_bias(self, size, sentence, amplitudes):
+    def gaussian_bias(self, size, prompt, amplitudes):
         """Sum of the Gaussians [B,1,H,W]; they are separable, so one small matrix product draws them all."""
-        x, y, width_x, width_y = self.shapes(sentence)
+        x, y, width_x, width_y = self.shapes(prompt)
         rows = axis_gaussians(size[0], y, width_y) * amplitudes.expand_dims(-1)
         columns = axis_gaussians(size[1], x, width_x)
         return ops.bmm(rows.swapaxes(1, 2), columns).expand_dims(1)
 
-    def construct(self, feature, sentence, text_point, curvature):
-        """feature [B,C,H,W], sentence [B,E], text_point [B,n] -> logits [B,1,H,W]."""
+    def construct(self, feature, prompt, text_point, curvature):
+        """feature [B,C,H,W], prompt [B,E], text_point [B,n] -> logits [B,1,H,W]."""
         structure = self.structure(feature)
         amplitudes = self.amplitudes(self.joint(feature, text_point, curvature))
-        bias = self.gaussian_bias(feature.shape[2:], sentence, amplitudes)
+        bias = self.gaussian_bias(feature.shape[2:], prompt, amplitudes)
         # The released head measures this depth in its own curvature, not in the scale gate's.
         depth_curvature = curvature_of(self.map, curvature)
-        modulated = self.modulation(structure, sentence, text_point, curvature, depth_curvature)
+        modulated = self.modulation(structure, prompt, text_point, curvature, depth_curvature)
         return structure + 0.5 * bias + modulated

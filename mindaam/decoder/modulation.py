@@ -1,30 +1,14 @@
-"""Small Cells by which a sentence, or its point in hyperbolic space, modulates feature maps."""
+"""Small Cells by which a prompt, or its point in hyperbolic space, modulates feature maps."""
 
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
-from mindaam.decoder.normalization import image_mean
+from mindaam.decoder.lorentz_maps import curvature_of, lorentz_map
 from mindaam.decoder.variant import PAPER
-from mindaam.geometry.cells import LorentzMap, LorentzPairwiseDistance
-from mindaam.kernels.activations import softplus
+from mindaam.geometry.cells import LorentzPairwiseDistance
 from mindaam.kernels.broadcasting import spread
-
-POINT_NORM_BOUND = 8.0  # tangent vectors longer than this are shortened: sinh(8) is 1490, still exact in float32
-
-
-def log_scale(width):
-    """The usual start of a map's learnable log-scale: ln(width**-0.5), so that a normal vector gets norm 1."""
-    return float(np.log(width**-0.5))
-
-
-def depth(distance):
-    """Specialisation depth r: the distance of points to the origin [B], limited to [0, 1], [B,1]."""
-    return ops.clamp(distance, 0.0, 1.0).expand_dims(-1)
-
-
-def curvature_of(lorentz_map, given):
-    """The curvature that a map works in: its own if it has one (released), else the given one."""
-    return lorentz_map.curvature() if lorentz_map.owns_curvature else given
+from mindaam.kernels.elementwise import softplus
+from mindaam.kernels.reductions import image_mean
 
 
 def per_channel(values):
@@ -33,26 +17,26 @@ def per_channel(values):
 
 
 def times(feature, factors):
-    """feature [B,C,H,W] times factors a channel, a position or a picture, [B,C,1,1], [B,1,H,W] or [B,1,1,1]."""
+    """feature [B,C,H,W] times factors per channel, position or image, [B,C,1,1], [B,1,H,W] or [B,1,1,1]."""
     return feature * spread(factors, feature.shape)
 
 
 class SentenceFiLM(nn.Cell):
-    """Feature-wise modulation u(1 + gamma) + beta, [gamma, beta] = W SiLU(sentence)."""
+    """Feature-wise modulation u(1 + gamma) + beta, [gamma, beta] = W SiLU(prompt)."""
 
     def __init__(self, text_width, channels):
         super().__init__()
         self.to_modulation = nn.Dense(text_width, 2 * channels)
         self.split = ops.Split(axis=1, output_num=2)
 
-    def construct(self, feature, sentence):
-        """feature [B,C,H,W], sentence [B,E] -> [B,C,H,W]."""
-        gamma, beta = self.split(self.to_modulation(ops.silu(sentence)))
+    def construct(self, feature, prompt):
+        """feature [B,C,H,W], prompt [B,E] -> [B,C,H,W]."""
+        gamma, beta = self.split(self.to_modulation(ops.silu(prompt)))
         return times(feature, per_channel(1 + gamma)) + spread(per_channel(beta), feature.shape)
 
 
 class SqueezeExcitation(nn.Cell):
-    """Channel weights sigmoid(W2 relu(W1 mean(x))) from the picture's mean."""
+    """Channel weights sigmoid(W2 relu(W1 mean(x))) from the image's mean."""
 
     def __init__(self, channels, hidden=8):
         super().__init__()
@@ -90,12 +74,7 @@ class ScaleGate(nn.Cell):
         self.predict = nn.Dense(hidden, scales)
         anchors = np.random.default_rng(scales).standard_normal((scales, point_width)).astype(np.float32)
         self.anchors = Parameter(Tensor(anchors), name="anchors")
-        self.map = LorentzMap(
-            log_scale(point_width),
-            curvature=1.0 if variant.own_curvatures else None,
-            norm_bound=POINT_NORM_BOUND,
-            eps=variant.eps,
-        )
+        self.map = lorentz_map(point_width, variant)
 
     def anchor_weights(self, point, curvature):
         """Softmax over the scales of the negative distance from the condition to each anchor, [B,S]."""
@@ -103,9 +82,9 @@ class ScaleGate(nn.Cell):
         anchors = self.map(self.anchors, curvature)
         return ops.softmax(-self.distances(point, anchors, curvature), -1)
 
-    def construct(self, sentence, point, curvature):
-        """Sentence [B,E], condition point [B,n] or None -> weights [B,S], positive."""
-        base = softplus(self.predict(self.act(self.hide(self.norm(sentence)))))
+    def construct(self, prompt, point, curvature):
+        """Prompt [B,E], condition point [B,n] or None -> weights [B,S], positive."""
+        base = softplus(self.predict(self.act(self.hide(self.norm(prompt)))))
         if point is None:
             return base
         return base * (1 + self.anchor_weights(point, curvature))

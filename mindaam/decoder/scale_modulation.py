@@ -3,28 +3,21 @@ global operators (3.3, E.1), weighted by the condition's distance to the scale a
 
 from mindspore import nn, ops
 
-from mindaam.decoder.modulation import (
-    POINT_NORM_BOUND,
-    DepthGate,
-    ScaleGate,
-    curvature_of,
-    depth,
-    log_scale,
-    per_channel,
-    times,
-)
-from mindaam.decoder.normalization import image_mean
+from mindaam.decoder.lorentz_maps import curvature_of, depth, lorentz_map
+from mindaam.decoder.modulation import DepthGate, ScaleGate, per_channel, times
 from mindaam.decoder.variant import PAPER
 from mindaam.geometry import lorentz
-from mindaam.geometry.cells import LorentzDistanceToOrigin, LorentzLog0, LorentzMap
+from mindaam.geometry.cells import LorentzDistanceToOrigin, LorentzLog0
 from mindaam.kernels.broadcasting import spread
+from mindaam.kernels.convolutions import depthwise, pointwise
+from mindaam.kernels.reductions import image_mean
 
 ROW_NORM_BOUND = 10.0  # of the released code only
 SMALLEST_LENGTH = 1e-6  # of a vector whose length is divided by
 
 
 def clip_rows(tangent, bound=ROW_NORM_BOUND):
-    """Shortens each picture row of each channel to norm `bound` (released quirk: the axis is W, not channels)."""
+    """Shortens each image row of each channel to norm `bound` (released quirk: the axis is W, not channels)."""
     norm = ops.clamp(lorentz.norm(tangent), min=SMALLEST_LENGTH)
     return tangent * ops.clamp(bound / norm, max=1.0)
 
@@ -34,23 +27,17 @@ class PixelGate(nn.Cell):
 
     Norms are bounded at every lift. Without a condition it is one lift and one reading. All of these maps are radial:
     they change a vector's length, never its direction. So the length alone, a vector of one coordinate, is lifted and
-    read, and the channels are multiplied by the quotient: a third of the work. The released picture edges are not
+    read, and the channels are multiplied by the quotient: a third of the work. The released image edges are not
     radial; under them the whole vectors make the trip.
     """
 
     def __init__(self, channels, variant=PAPER):
         super().__init__()
         self.undo_scale = variant.undo_scale
-        self.picture_edges = variant.picture_edges
+        self.image_edges = variant.image_edges
         self.gate = DepthGate(channels)
         self.to_origin, self.log0 = LorentzDistanceToOrigin(variant.eps), LorentzLog0(variant.eps, axis=1)
-        self.map = LorentzMap(
-            log_scale(channels),
-            curvature=1.0 if variant.own_curvatures else None,
-            norm_bound=POINT_NORM_BOUND,
-            eps=variant.eps,
-            axis=1,
-        )
+        self.map = lorentz_map(channels, variant, axis=1)
         if self.undo_scale:
             # A scale that is divided out again changes nothing and has no gradient but rounding noise, which Adam
             # would blow up to a random walk.
@@ -59,7 +46,7 @@ class PixelGate(nn.Cell):
     def lift(self, tangent, curvature):
         """Tangent map [B,C,H,W] -> points."""
         point = self.map(tangent, curvature)
-        return lorentz.sanitize(point, curvature) if self.picture_edges else point
+        return lorentz.sanitize(point, curvature) if self.image_edges else point
 
     def read(self, point, curvature):
         """Points -> tangent map [B,C,H,W]."""
@@ -68,7 +55,7 @@ class PixelGate(nn.Cell):
 
     def round_trip(self, tangent, curvature):
         """Lift and read [B,C,H,W]."""
-        if self.picture_edges:
+        if self.image_edges:
             return self.read(self.lift(tangent, curvature), curvature)
         length = ops.clamp(lorentz.norm(tangent, axis=1), min=SMALLEST_LENGTH)
         return times(tangent, self.read(self.lift(length, curvature), curvature) / length)
@@ -80,18 +67,9 @@ class PixelGate(nn.Cell):
         if point is None:
             return tangent
         gate = self.gate(self.to_origin(point, curvature).expand_dims(-1))
-        if self.picture_edges:
+        if self.image_edges:
             tangent = clip_rows(tangent)
         return self.round_trip(times(tangent, 1 + gate), curvature)
-
-
-def _depthwise(channels, dilation):
-    return nn.Conv2d(channels, channels, 3, pad_mode="pad", padding=dilation, dilation=dilation, group=channels)
-
-
-def pointwise(channels_in, channels_out, has_bias=True):
-    """1x1 convolution."""
-    return nn.Conv2d(channels_in, channels_out, 1, has_bias=has_bias)
 
 
 class ScaleOperators(nn.Cell):
@@ -100,9 +78,9 @@ class ScaleOperators(nn.Cell):
     def __init__(self, channels, variant=PAPER):
         super().__init__()
         self.pixel_gate = PixelGate(channels, variant)
-        self.local_depthwise = _depthwise(channels, 1)
+        self.local_depthwise = depthwise(channels)
         self.local_mix = pointwise(channels, channels)
-        self.dilated_depthwise = _depthwise(channels, 2)
+        self.dilated_depthwise = depthwise(channels, dilation=2)
         self.dilated_mix = pointwise(channels, channels)
         self.global_mix = pointwise(channels, channels)
 
@@ -137,13 +115,13 @@ class ScaleModulation(nn.Cell):
             depth_curvature = curvature_of(self.scale_gate.map, curvature)
         return (self.low + self.slope * depth(self.to_origin(point, depth_curvature))).reshape(-1, 1, 1, 1)
 
-    def construct(self, feature, sentence, point, curvature, depth_curvature=None):
-        """feature [B,C,H,W], sentence [B,E], point [B,n] or None -> R [B,C,H,W].
+    def construct(self, feature, prompt, point, curvature, depth_curvature=None):
+        """feature [B,C,H,W], prompt [B,E], point [B,n] or None -> R [B,C,H,W].
 
         depth_curvature: that in which lambda's depth is measured, when it is not the scale gate's.
         """
         local, dilated, pooled = self.operators(feature, point, curvature)
-        weights = self.scale_gate(sentence, point, curvature).expand_dims(-1).expand_dims(-1)
+        weights = self.scale_gate(prompt, point, curvature).expand_dims(-1).expand_dims(-1)
         strength = self.strength(point, curvature, depth_curvature)
         if self.mixes:
             mixed = self.mix(self.weigh(weights, local, dilated, pooled))

@@ -1,4 +1,4 @@
-"""Spatial focusing: where does the picture point the way from the condition to this instance? (equations 13, 14)"""
+"""Spatial focusing: where the image agrees with the direction from condition to instance (equations 13, 14)."""
 
 from mindspore import nn, ops
 
@@ -12,7 +12,7 @@ SMALLEST_LENGTH = 1e-6  # if image and text coincide there is no direction; the 
 
 def unit(vector, axis):
     """Vector / max(|vector|, 1e-6) along `axis`; its gradient is finite at 0."""
-    square = (vector * vector).sum(axis, keepdims=True)
+    square = lorentz.dot(vector, vector, axis)
     return vector * ops.rsqrt(ops.clamp(square, min=SMALLEST_LENGTH**2))
 
 
@@ -39,9 +39,9 @@ class SpatialFocus(nn.Cell):
     def construct(self, feature, text_point, image_point, curvature):
         """feature [B,C,H,W], points [B,n] -> A [B,1,H,W] in (0, 1)."""
         batch, channels, height, width = feature.shape
-        wanted = unit(self.project(self.direction(image_point, text_point, curvature)), -1)
-        along = ops.bmm(wanted.expand_dims(1), feature.reshape(batch, channels, height * width))
-        square = ops.clamp(lorentz.sum_over(feature * feature, 1), min=SMALLEST_LENGTH**2)
+        target = unit(self.project(self.direction(image_point, text_point, curvature)), -1)
+        along = ops.bmm(target.expand_dims(1), feature.reshape(batch, channels, height * width))
+        square = ops.clamp(lorentz.dot(feature, feature, 1), min=SMALLEST_LENGTH**2)
         cosine = along.reshape(batch, 1, height, width) * ops.rsqrt(square)
         temperature = GAMMA * self.half_aperture(text_point, curvature)
         return ops.sigmoid(cosine / temperature.reshape(-1, 1, 1, 1))

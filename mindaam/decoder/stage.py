@@ -3,10 +3,11 @@
 from mindspore import nn, ops
 
 from mindaam.decoder.modulation import SentenceFiLM, SqueezeExcitation, times
-from mindaam.decoder.normalization import GroupNorm
-from mindaam.decoder.scale_modulation import ScaleModulation, pointwise
+from mindaam.decoder.scale_modulation import ScaleModulation
 from mindaam.decoder.spatial_focus import SpatialFocus
 from mindaam.decoder.variant import PAPER
+from mindaam.kernels.convolutions import pointwise
+from mindaam.kernels.normalization import GroupNorm
 
 GROUPS = 8
 
@@ -14,8 +15,8 @@ GROUPS = 8
 class UpStage(nn.Cell):
     """Doubles the resolution and lets the condition act: F_out = F + R * (1 + A), equations 11-15.
 
-    F is the up-sampled feature after the sentence's FiLM, R the weighted multi-scale response, A the spatial focus.
-    With `behaviour.spatial_focus` off it is the released stage, ReLU(F + R) with R mixed by a 1x1 convolution.
+    F is the up-sampled feature after the prompt's FiLM, R the weighted multi-scale response, A the spatial focus.
+    With `variant.spatial_focus` off it is the released stage, ReLU(F + R) with R mixed by a 1x1 convolution.
     """
 
     def __init__(self, channels_in, channels_out, text_width, point_width, variant=PAPER):
@@ -30,10 +31,10 @@ class UpStage(nn.Cell):
         if self.focused:
             self.focus = SpatialFocus(channels_out, point_width, variant)
 
-    def construct(self, feature, sentence, text_point, image_point, curvature):
-        """feature [B,Cin,h,w], sentence [B,E], points [B,n] (text_point may be None, released) -> [B,Cout,2h,2w]."""
-        feature = self.film(self.norm(self.up(feature)), sentence)
-        response = self.modulation(feature, sentence, text_point, curvature)
+    def construct(self, feature, prompt, text_point, image_point, curvature):
+        """feature [B,Cin,h,w], prompt [B,E], points [B,n] (text_point may be None, released) -> [B,Cout,2h,2w]."""
+        feature = self.film(self.norm(self.up(feature)), prompt)
+        response = self.modulation(feature, prompt, text_point, curvature)
         if not self.focused:
             return ops.relu(feature + response)
         return feature + times(response, 1 + self.focus(feature, text_point, image_point, curvature))

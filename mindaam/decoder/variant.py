@@ -5,23 +5,25 @@ from typing import NamedTuple
 from mindaam.geometry import lorentz
 
 
-class Variant(NamedTuple):
+class DecoderVariant(NamedTuple):
     """How the decoder treats its geometry.
 
     eps: the clamps of the Lorentz operations.
     own_curvatures: each map of the decoder learns a curvature of its own; otherwise all use the one that is handed in.
     undo_scale: the learnable scale of exp0 is divided out again after log0, so that a round trip changes nothing.
-    picture_edges: the released code's per-pixel quirks: the first picture column is raised to at least
-        1/sqrt(c) + 1e-4, and tangent norms are clipped along picture rows.
+    image_edges: the released code's per-pixel quirks: the first image column is raised to at least
+        1/sqrt(c) + 1e-4, and tangent norms are clipped along image rows.
     spatial_focus: equations 13-15; otherwise the responses are mixed by a 1x1 convolution and a stage ends in ReLU.
     """
 
     eps: lorentz.Epsilons
     own_curvatures: bool
     undo_scale: bool
-    picture_edges: bool
+    image_edges: bool
     spatial_focus: bool
 
 
-PAPER = Variant(lorentz.PAPER, own_curvatures=False, undo_scale=True, picture_edges=False, spatial_focus=True)
-RELEASED = Variant(lorentz.RELEASED, own_curvatures=True, undo_scale=False, picture_edges=True, spatial_focus=False)
+PAPER = DecoderVariant(lorentz.PAPER, own_curvatures=False, undo_scale=True, image_edges=False, spatial_focus=True)
+RELEASED = DecoderVariant(
+    lorentz.RELEASED, own_curvatures=True, undo_scale=False, image_edges=True, spatial_focus=False
+)

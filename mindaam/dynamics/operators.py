@@ -1,7 +1,7 @@
 """The operators of the Fokker-Planck dynamics (paper 3.4), one function each.
 
-A density u [B,P,T] says how much attention each of P positions has in each of T frames; over the positions it sums to
-1. Time is the last axis: drift, diffusion and correction act along time at one position, and only the projection looks
+A density u [B,P,T] is how much attention each of P positions has in each of T frames; its sum over the positions is 1.
+Time is the last axis: drift, diffusion and correction act along time at one position, and only the projection acts
 across positions. Each operator is one forward Euler step of length dt of its part of
 
     du/dt = drift(u) + diffusion(u) + lambda (u_obs - u).
@@ -11,10 +11,9 @@ Given a row-stochastic kernel, 0 <= dt <= 1, dt nu <= 1/2 and dt lambda <= 1, al
 
 from mindspore import ops
 
-from mindaam.kernels.activations import softplus
+from mindaam.kernels.attention import times_transposed
+from mindaam.kernels.elementwise import softplus
 
-# A @ B^T in one operator: transposing the keys first costs several times the product.
-_times_transposed = ops.BatchMatMul(transpose_b=True)
 SMALLEST_MASS = 1e-6  # added to the mass that is divided by: a frame in which nothing is positive stays zero
 
 
@@ -24,7 +23,7 @@ def transition_kernel(queries, keys, temperature):
     queries, keys [...,T,d] -> [...,T,T]; each row is positive and sums to 1.
     """
     sharpness = queries.shape[-1] ** -0.5 / temperature
-    return ops.softmax(_times_transposed(queries * sharpness, keys), -1)
+    return ops.softmax(times_transposed(queries * sharpness, keys), -1)
 
 
 def drift(u, kernel, dt):

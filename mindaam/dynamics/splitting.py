@@ -4,7 +4,7 @@ from mindaam.dynamics.operators import correction, diffusion, drift, project
 
 
 def lie_trotter_step(u, u_obs, kernel, nu, lam, variant):
-    """Equation 17, one step of length behaviour.dt: u(t + dt) = project(correction(diffusion(drift(u)))).
+    """Equation 17, one step of length variant.dt: u(t + dt) = project(correction(diffusion(drift(u)))).
 
     u, u_obs: densities [B,P,T]. kernel: [B,P,T,T], row-stochastic. nu, lam: diffusivity and relaxation rate [B,P,T].
     Returns densities [B,P,T].
@@ -21,7 +21,7 @@ def lie_trotter_step(u, u_obs, kernel, nu, lam, variant):
 
 
 def evolve(u_obs, kernel, nu, lam, variant):
-    """Starts from what is observed and takes behaviour.steps steps with the same kernel and rates; [B,P,T]."""
+    """Starts from what is observed and takes variant.steps steps with the same kernel and rates; [B,P,T]."""
     u = u_obs
     for _ in range(variant.steps):
         u = lie_trotter_step(u, u_obs, kernel, nu, lam, variant)

@@ -8,6 +8,8 @@ from mindaam.dynamics.operators import diffusivity, transition_kernel
 from mindaam.dynamics.splitting import evolve
 from mindaam.dynamics.variant import COUPLINGS, ENDS, PAPER
 from mindaam.kernels.broadcasting import spread
+from mindaam.kernels.convolutions import depthwise, pointwise
+from mindaam.kernels.reductions import mean_of_second
 
 CONTRAST_LIMITS = (-1.0, 4.0)  # a position's attention against the mean one: wiped out at worst, five times at best
 
@@ -66,13 +68,6 @@ def to_clip(tokens, height, width):
     return tokens.reshape((batch, height, width, frames, channels)).transpose((0, 3, 4, 1, 2))
 
 
-def mean_of_heads(kernels):
-    """[N,heads,T,T] -> [N,T,T]; as a product with a row of 1/heads, on a CPU many times quicker than a mean."""
-    count, heads, frames, _ = kernels.shape
-    row = ops.full((count, 1, heads), 1.0 / heads, dtype=kernels.dtype)
-    return ops.bmm(row, kernels.reshape((count, heads, frames * frames))).reshape((count, frames, frames))
-
-
 class TemporalAttention(nn.Cell):
     """Self-attention over the frames at each position; its weights are the dynamics' transition kernel too."""
 
@@ -91,7 +86,7 @@ class TemporalAttention(nn.Cell):
         queries, keys, values = ops.unstack(self.qkv(tokens).reshape(apart).transpose((2, 0, 3, 1, 4)), 0)
         kernels = transition_kernel(queries, keys, self.temperature)
         mixed = ops.matmul(kernels, values).transpose((0, 2, 1, 3)).reshape(tokens.shape)
-        return self.proj(mixed), mean_of_heads(kernels).reshape((batch, positions, frames, frames))
+        return self.proj(mixed), mean_of_second(kernels).reshape((batch, positions, frames, frames))
 
 
 class FeedForward(nn.Cell):
@@ -111,27 +106,27 @@ class FeedForward(nn.Cell):
 
 class SpatialMixer(nn.Cell):
     """Frame by frame, x + GELU(1x1(depthwise 3x3(x))); the 1x1 starts at zero, so that an untrained block only adds
-    the time embedding and the gate to what a frame is by itself."""
+    the time embedding and the gate to each frame."""
 
     def __init__(self, channels):
         super().__init__()
-        self.depthwise = nn.Conv2d(channels, channels, 3, pad_mode="pad", padding=1, group=channels)
-        self.pointwise = nn.Conv2d(channels, channels, 1, has_bias=True, weight_init="zeros", bias_init="zeros")
+        self.depthwise = depthwise(channels)
+        self.pointwise = pointwise(channels, channels, weight_init="zeros", bias_init="zeros")
         self.act = nn.GELU(approximate=False)
 
     def construct(self, clip):
         """[B,T,C,h,w] -> [B,T,C,h,w]."""
         batch, frames, channels, height, width = clip.shape
-        pictures = clip.reshape((batch * frames, channels, height, width))
-        return clip + self.act(self.pointwise(self.depthwise(pictures))).reshape(clip.shape)
+        images = clip.reshape((batch * frames, channels, height, width))
+        return clip + self.act(self.pointwise(self.depthwise(images))).reshape(clip.shape)
 
 
 class FokkerPlanckBlock(nn.Cell):
     """Features of a clip, mixed along time by Fokker-Planck dynamics of an attention density (paper 3.4).
 
-    channels: width of the features. behaviour: the switches. frames: time points of the learned time embedding, which
+    channels: width of the features. variant: the switches. frames: time points of the learned time embedding, which
     is resampled for clips of another length. heads, mlp_ratio: of the temporal attention and its feed-forward.
-    Raises ValueError for ends or a coupling that there is not, and channels that are not a multiple of the heads.
+    Raises ValueError for unknown ends, an unknown coupling, and channels that are not a multiple of the heads.
     """
 
     def __init__(self, channels, variant=PAPER, frames=64, heads=8, mlp_ratio=4):
@@ -145,7 +140,7 @@ class FokkerPlanckBlock(nn.Cell):
         )
         self.attention_norm = nn.LayerNorm((channels,), epsilon=1e-5)
         self.attention = TemporalAttention(channels, heads, variant.temperature)
-        self.observation = nn.Conv2d(channels, 1, 1, has_bias=True)
+        self.observation = pointwise(channels, 1)
         self.nu_head = nn.Dense(channels, 1)
         self.lam_head = nn.Dense(channels, 1)
         self.alpha_logit = Parameter(Tensor(0.0, ms.float32), name="alpha_logit")
@@ -167,7 +162,7 @@ class FokkerPlanckBlock(nn.Cell):
         return ops.softmax(logits.reshape((batch, frames, height * width)), -1).swapaxes(1, 2)
 
     def rates(self, normed):
-        """Normalised tokens [B,P,T,C] -> diffusivity nu >= 0 and relaxation rate lambda in (0, 1), [B,P,T] each."""
+        """Normalized tokens [B,P,T,C] -> diffusivity nu >= 0 and relaxation rate lambda in (0, 1), [B,P,T] each."""
         variant = self.variant
         nu = diffusivity(self.nu_head(normed), variant.dt, variant.cfl_bound)
         return nu.squeeze(-1), ops.sigmoid(self.lam_head(normed)).squeeze(-1)

@@ -6,7 +6,7 @@ ENDS = ("zero_flux", "untouched")
 COUPLINGS = ("density", "contrast", "none")
 
 
-class Variant(NamedTuple):
+class DynamicsVariant(NamedTuple):
     """How densities evolve along a clip, and how they act on its features.
 
     temperature: tau_F of the transition kernel (equation 18).
@@ -38,7 +38,7 @@ class Variant(NamedTuple):
     feature_attention: bool = True
 
 
-RELEASED = Variant(
+RELEASED = DynamicsVariant(
     temperature=2.0,
     dt=1.0,
     steps=1,

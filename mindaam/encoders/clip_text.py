@@ -1,6 +1,6 @@
-"""The text tower of CLIP ViT-L/14 (Radford et al. 2021): a sentence to 768 numbers.
+"""The text tower of CLIP ViT-L/14 (Radford et al. 2021): a prompt to 768 numbers.
 
-A sentence's embedding is the last hidden state of its end mark, projected: not normalised.
+A sentence embedding is the last hidden state of its end mark, projected: not normalized.
 """
 
 import mindspore as ms
@@ -59,7 +59,7 @@ class ClipText(nn.Cell):
     def construct(self, ids):
         """ids [B,context] int32, padded with zeros behind the end mark, to embeddings [B,D].
 
-        The end mark is the highest token number, its first occurrence; what stands behind it changes nothing.
+        The end mark is the highest token number, its first occurrence; what follows it changes nothing.
         """
         x = self.token_embedding(ids) + self.positional_embedding
         for layer in self.layers:
@@ -71,7 +71,7 @@ class ClipText(nn.Cell):
 
 
 class ClipSentenceEncoder:
-    """Sentences to embeddings, each computed once.
+    """Prompts to embeddings, each computed once.
 
     weights: ClipText's arrays by our names, as `from_official(...).state` has them. merges_path: the tokenizer's merges
     file. Raises CheckpointError when names or shapes of the weights do not fit, or the merges file is unusable.
@@ -85,22 +85,22 @@ class ClipSentenceEncoder:
             self.model = ClipText(width=self.width)
         self.model.set_train(False)
         load_weights(self.model, weights)
-        # compiled whatever the mode, after loading, as MiniLM is; causal, so padding to one length costs no accuracy
+        # compiled in every mode, after loading, as MiniLM is; causal, so padding to one length costs no accuracy
         self._run = ms.jit(self.model.construct)
         self._known = {}
 
     @turn()
-    def encode(self, sentences):
-        """Embeddings of a list of sentences: float32 [n,768], in their order.
+    def encode(self, prompts):
+        """Embeddings of a list of prompts: float32 [n,768], in their order.
 
-        The empty sentence is allowed. Raises InputError for one of more than 77 tokens.
+        The empty prompt is allowed. Raises InputError for one of more than 77 tokens.
         """
-        for sentence in sentences:
-            if sentence not in self._known:
-                self._known[sentence] = self._embed(self.tokenizer.encode(sentence))
-        if not len(sentences):
+        for prompt in prompts:
+            if prompt not in self._known:
+                self._known[prompt] = self._embed(self.tokenizer.encode(prompt))
+        if not len(prompts):
             return np.zeros((0, self.width), np.float32)
-        return np.stack([self._known[sentence] for sentence in sentences])
+        return np.stack([self._known[prompt] for prompt in prompts])
 
     def _embed(self, ids):
         padded = np.zeros((1, CONTEXT), np.int32)
@@ -108,7 +108,7 @@ class ClipSentenceEncoder:
         return graphs.run(self.model, ms.Tensor(padded), by=self._run).asnumpy()[0]
 
 
-# --- The published checkpoint: official name -> ours; three of ours share an official array between them, in order.
+# --- The published checkpoint: official name -> names here; three parameters may share an official array, in order.
 
 
 def _module(official, ours):
@@ -132,11 +132,11 @@ _OFFICIAL_LAYER = {
     **_module("mlp.c_proj", "fc2"),
 }
 _LAYERS = "transformer.resblocks."
-# What a published file holds besides, and why it is not needed; everything of the picture tower begins alike.
+# What else a published file contains, and why it is not needed; all names of the image tower have one beginning.
 _IGNORED = {
-    "visual.": "belongs to the picture tower; sentences alone are encoded here",
-    "logit_scale": "scales the similarity of pictures and sentences, which nothing here compares",
-    "input_resolution": "is a setting of the picture tower",
+    "visual.": "belongs to the image tower; only prompts are encoded here",
+    "logit_scale": "scales the similarity of images and prompts, which are not compared here",
+    "input_resolution": "is a setting of the image tower",
     "context_length": "is a setting, not a weight",
     "vocab_size": "is a setting, not a weight",
 }
@@ -146,7 +146,7 @@ _IGNORED_IN_LAYER = {"attn_mask": "hides later tokens, which is built in here"}
 def from_official(state):
     """All arrays of a CLIP ViT-L/14 by their official names, to a Conversion, float32.
 
-    The picture tower and what belongs to it is ignored: sentences alone are encoded here.
+    The image tower and what belongs to it is ignored: only prompts are encoded here.
     """
     converted, origin, ignored, unexpected = {}, {}, {}, []
     for name, array in state.items():

@@ -1,8 +1,8 @@
-"""CLIP's tokenizer (Radford et al. 2021): a sentence to the numbers of its word pieces, by byte-pair encoding.
+"""CLIP's tokenizer (Radford et al. 2021): a prompt to the numbers of its word pieces, by byte-pair encoding.
 
 Text is repaired and lower-cased and cut into words; a word's UTF-8 bytes are then joined pair by pair, in the order of
 the merges file, and what is left of it are its tokens. A token's number is its line: 256 bytes, the same bytes as the
-end of a word, one token a merge, and the two marks that enclose a sentence.
+end of a word, one token per merge, and the two marks that enclose a prompt.
 """
 
 import gzip
@@ -27,7 +27,7 @@ _LONGEST = 10_000  # characters; joining the pieces of one word takes time with 
 
 
 class ClipTokenizer:
-    """Sentences to token numbers, by a merges file (gzip).
+    """Prompts to token numbers, by a merges file (gzip).
 
     vocabulary: {token: number}, 49408 of them. Raises CheckpointError when the file is missing, damaged or another.
     """
@@ -42,25 +42,23 @@ class ClipTokenizer:
         self._ranks = {pair: rank for rank, pair in enumerate(merges)}
 
     def encode(self, text):
-        """Token numbers of a sentence, from the start mark to the end mark: a list of 2 to 77 ints, not padded.
+        """Token numbers of a prompt, from the start mark to the end mark: a list of 2 to 77 ints, not padded.
 
-        A mark inside the sentence is that mark. Raises InputError for what is no text, and for more than 77 tokens.
+        A mark inside the prompt is that mark. Raises InputError for anything but text, and for more than 77 tokens.
         """
         if not isinstance(text, str):
-            raise InputError(f"a sentence must be text, not {type(text).__name__}")
+            raise InputError(f"a prompt must be text, not {type(text).__name__}")
         if len(text) > _LONGEST:
-            raise InputError(
-                f"the sentence has {len(text)} characters, far more than the text encoder takes; shorten it"
-            )
+            raise InputError(f"the prompt has {len(text)} characters, far more than the text encoder takes; shorten it")
         pieces = [piece for word in _WORD.findall(_cleaned(text)) for piece in self._pieces(word)]
         if len(pieces) + 2 > CONTEXT:
             raise InputError(
-                f"the sentence has {len(pieces) + 2} tokens and the text encoder takes {CONTEXT} at most; shorten it"
+                f"the prompt has {len(pieces) + 2} tokens and the text encoder takes {CONTEXT} at most; shorten it"
             )
         return [self.vocabulary[piece] for piece in (_MARKS[0], *pieces, _MARKS[1])]
 
     def _pieces(self, word):
-        """A word's tokens: the pair that stands first in the merges file is joined wherever it occurs, and again."""
+        """A word's tokens: the pair that comes first in the merges file is joined wherever it occurs, repeatedly."""
         if word in _MARKS:
             return [word]
         pieces = [self._letters[byte] for byte in word.encode()]

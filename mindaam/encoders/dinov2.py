@@ -1,6 +1,6 @@
-"""DINOv2 vision transformer (Oquab et al. 2023): a picture to tokens at several depths.
+"""DINOv2 vision transformer (Oquab et al. 2023): an image to tokens at several depths.
 
-The positional table is learned on one square grid. For another picture size it is resized bicubically, once, outside
+The positional table is learned on one square grid. For another image size it is resized bicubically, once, outside
 any graph, and kept as a table: `set_image_size`. MindSpore's own bicubic resize is wrong on a CPU, so it is in NumPy.
 """
 
@@ -11,7 +11,7 @@ from mindspore.common.initializer import Normal, initializer
 
 from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.tables import add_table
-from mindaam.encoders.vit import Block, dense
+from mindaam.encoders.vit import Block, PatchEmbed
 
 # What `DINOv2` takes for each published model without register tokens and with a plain perceptron.
 VARIANTS = {
@@ -26,13 +26,13 @@ _CUBIC = -0.75  # the free constant of the cubic convolution kernel that DINOv2'
 def bicubic_matrix(source, target):
     """[target, source] float64 matrix that resizes one axis: cubic convolution (Keys 1981) with a = -0.75.
 
-    Pixel centres lie at half-integers, samples beyond an edge repeat it, and nothing is smoothed when shrinking.
+    Pixel centers lie at half-integers, samples beyond an edge repeat it, and nothing is smoothed when shrinking.
     """
-    centre = (np.arange(target) + 0.5) * source / target - 0.5
-    first = np.floor(centre).astype(int)
+    center = (np.arange(target) + 0.5) * source / target - 0.5
+    first = np.floor(center).astype(int)
     matrix = np.zeros((target, source))
     for offset in (-1, 0, 1, 2):
-        d = np.abs(centre - (first + offset))
+        d = np.abs(center - (first + offset))
         near = ((_CUBIC + 2) * d - (_CUBIC + 3)) * d * d + 1
         far = _CUBIC * (((d - 5) * d + 8) * d - 4)
         column = np.clip(first + offset, 0, source - 1)
@@ -55,31 +55,12 @@ def resize_positions(table, grid):
     return np.concatenate([table[0, :1], resized.reshape(grid[0] * grid[1], -1)])[None].astype(np.float32)
 
 
-class PatchEmbed(nn.Cell):
-    """Non-overlapping patches to tokens, [B,3,H,W] to [B,N,D], row by row.
-
-    A convolution whose stride is its kernel is one matrix product; MindSpore's convolution is far slower on a CPU.
-    """
-
-    def __init__(self, patch, width):
-        super().__init__()
-        self.patch = patch
-        self.proj = dense(3 * patch * patch, width)
-
-    def construct(self, images):
-        """[B,3,H,W] to [B,(H/patch)(W/patch),D]."""
-        batch, channels, height, width = images.shape
-        rows, columns = height // self.patch, width // self.patch
-        split = images.reshape((batch, channels, rows, self.patch, columns, self.patch)).transpose((0, 2, 4, 1, 3, 5))
-        return self.proj(split.reshape((batch, rows * columns, channels * self.patch * self.patch)))
-
-
 class DINOv2(nn.Cell):
     """DINOv2 ViT backbone; the defaults are ViT-S/14 at 336 x 336.
 
     image_size: (H, W), both multiples of `patch`. taps: the blocks whose outputs are handed on, ascending.
     table_grid: side of the square grid that the positional table was learned on.
-    Raises ValueError for a size that is not a multiple of the patch, or a tap that is no block.
+    Raises ValueError for a size that is not a multiple of the patch, or a tap that is not a block.
     """
 
     def __init__(
@@ -100,13 +81,13 @@ class DINOv2(nn.Cell):
         self.set_image_size(image_size)
 
     def set_image_size(self, image_size):
-        """Prepares the positional table for pictures of (H, W) pixels; free when neither size nor `pos_embed` changed.
+        """Prepares the positional table for images of (H, W) pixels; free when neither size nor `pos_embed` changed.
 
-        Call it outside any graph: after loading weights, and before pictures of another size.
+        Call it outside any graph: after loading weights, and before images of another size.
         """
         height, width = image_size = tuple(int(side) for side in image_size)
         if min(image_size) < self.patch or height % self.patch or width % self.patch:
-            raise ValueError(f"picture size {height}x{width} is not a multiple of the patch, {self.patch}")
+            raise ValueError(f"image size {height}x{width} is not a multiple of the patch, {self.patch}")
         table = self.pos_embed.asnumpy()
         if self._table is None or not np.array_equal(table, self._table):
             self._table = table.copy()
@@ -125,15 +106,14 @@ class DINOv2(nn.Cell):
         return resize_positions(self._table, (image_size[0] // self.patch, image_size[1] // self.patch))
 
     def embed(self, images):
-        """Normalised pictures [B,3,H,W] to tokens [B,1+N,D] with their positions, the class token first."""
-        patches = self.patch_embed(images)
+        """Normalized images [B,3,H,W] to tokens [B,1+N,D] with their positions, the class token first."""
         cls_token = ops.broadcast_to(self.cls_token, (images.shape[0], 1, self.width))
-        return ops.concat((cls_token, patches), 1) + self.positions
+        return ops.concat((cls_token, self.patch_embed(images)), 1) + self.positions
 
     def run_blocks(self, tokens, first, last):
         """Runs blocks first..last-1 on tokens [B,1+N,D].
 
-        Returns (outputs of the tapped blocks among them, each [B,1+N,D] and not normalised; tokens after the last).
+        Returns (outputs of the tapped blocks among them, each [B,1+N,D] and not normalized; tokens after the last).
         """
         tapped = ()
         for index in range(first, last):
@@ -144,11 +124,11 @@ class DINOv2(nn.Cell):
 
     def finish(self, tapped):
         """One tap's raw output [B,1+N,D] through the final norm, without the class token: [B,N,D]."""
-        _, patches = ops.split(self.norm(tapped), (1, tapped.shape[1] - 1), 1)
-        return patches
+        _, tokens = ops.split(self.norm(tapped), (1, tapped.shape[1] - 1), 1)
+        return tokens
 
     def construct(self, images):
-        """Normalised pictures [B,3,H,W] float32 to one [B,N,D] a tap, N = (H/patch)(W/patch) row by row."""
+        """Normalized images [B,3,H,W] float32 to one [B,N,D] per tap, N = (H/patch)(W/patch) row by row."""
         tapped, _ = self.run_blocks(self.embed(images), 0, self.depth)
         features = ()
         for tokens in tapped:
@@ -156,7 +136,7 @@ class DINOv2(nn.Cell):
         return features
 
 
-# Official names: what stands once, and what each block has. Norms are called gamma and beta in MindSpore.
+# Official names: what occurs once, and what each block has. Norms are called gamma and beta in MindSpore.
 _ONCE = {
     **{name: name for name in ("cls_token", "pos_embed", "patch_embed.proj.weight", "patch_embed.proj.bias")},
     "norm.weight": "norm.gamma",

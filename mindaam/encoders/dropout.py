@@ -1,9 +1,9 @@
-"""Dropout whose masks follow from two numbers, so that a run that goes on from a checkpoint draws what it would have
-drawn: MindSpore's own draws from a stream that no checkpoint can hold.
+"""Dropout whose masks follow from two numbers, so that a run resumed from a checkpoint draws what it would have
+drawn: MindSpore's own draws from a stream that a checkpoint cannot contain.
 
 A mask's entry is a hash of its row, its column, the layer's place and the step's two numbers: a few multiplications and
-remainders, on every device alike. Entries behave as independent ones do, as far as their counts in rows, columns and
-pairs of rows tell (tests/encoders/test_dropout.py).
+remainders, on every device alike. Entries behave as independent ones do, by their counts in rows, columns and
+pairs of rows (tests/encoders/test_dropout.py).
 """
 
 from weakref import WeakSet
@@ -16,7 +16,7 @@ from mindaam.encoders.tables import add_table
 from mindaam.kernels.broadcasting import spread
 
 _moment = np.zeros(2, np.float32)  # what all masks of a step follow from, in [0, 1)
-_layers = WeakSet()  # every Dropout that there is: each has a table of its own, which a compiled graph reads
+_layers = WeakSet()  # every Dropout: each has a table of its own, which a compiled graph reads
 
 
 def set_dropout_step(*words):

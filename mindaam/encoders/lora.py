@@ -34,12 +34,12 @@ class LoRADense(nn.Cell):
         """[...,in] to [...,out]."""
         y = self.base(x)
         flat = self.dropout(x).reshape((-1, x.shape[-1]))
-        # the scale goes on the narrow product: rank numbers a row instead of `out`
+        # the narrow product is scaled: rank numbers a row instead of `out`
         narrow = self.matmul(flat, self.lora_a) * self.scale
         return y + self.matmul(narrow, self.lora_b).reshape(y.shape)
 
     def merged(self):
-        """The base layer with the product folded into its weight, in place; the wrapper then adds nothing more."""
+        """The base layer with the product folded into its weight, in place; the wrapper then adds zero."""
         product = self.lora_b.asnumpy().astype(np.float64) @ self.lora_a.asnumpy().astype(np.float64)
         weight = self.base.weight.asnumpy() + self.scale * product
         self.base.weight.set_data(ms.Tensor(weight.astype(np.float32)))
@@ -52,7 +52,7 @@ _TARGETS = ("qkv", "proj")  # of each block's attention
 
 
 def _exchange(attention, target, layer, path):
-    """Puts `layer` in the place of attention.<target>, its parameters named after that place, whatever made them."""
+    """Puts `layer` in the place of attention.<target>, its parameters named after that place."""
     setattr(attention, target, layer)
     for name, parameter in layer.parameters_and_names():
         parameter.name = f"{path}.{name}"

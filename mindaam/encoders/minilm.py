@@ -1,6 +1,6 @@
 """MiniLM-L6, a BERT for sentences (Wang et al. 2020; sentence-transformers/all-MiniLM-L6-v2): text to 384 numbers.
 
-A sentence's embedding is the mean of the last hidden state over its tokens, as it is: not normalised.
+A sentence embedding is the mean of the last hidden state over its tokens, as it is: not normalized.
 """
 
 from functools import lru_cache
@@ -14,6 +14,7 @@ from mindaam import graphs
 from mindaam.encoders.tables import stored_parameters
 from mindaam.encoders.vit import Mlp, dense
 from mindaam.errors import CheckpointError, InputError
+from mindaam.kernels.attention import times_transposed
 from mindaam.places import model_zoo_dir
 from mindaam.turns import turn
 
@@ -24,7 +25,7 @@ _EPS = 1e-12
 
 
 class Embeddings(nn.Cell):
-    """Word, position and (always the first) segment embeddings, summed and normalised."""
+    """Word, position and (always the first) segment embeddings, summed and normalized."""
 
     def __init__(self, vocabulary, positions, width):
         super().__init__()
@@ -49,7 +50,6 @@ class SelfAttention(nn.Cell):
         self.heads, self.head_width = heads, width // heads
         self.query, self.key, self.value = dense(width, width), dense(width, width), dense(width, width)
         self.dense = dense(width, width)
-        self.scores = ops.BatchMatMul(transpose_b=True)
         self.mix = ops.BatchMatMul()
 
     def _split(self, x):
@@ -58,7 +58,7 @@ class SelfAttention(nn.Cell):
     def construct(self, x, mask):
         """x [B,N,D]; mask, added to the scores, of a shape that fits [B,heads,N,N]. Returns [B,N,D]."""
         q, k, v = self._split(self.query(x)), self._split(self.key(x)), self._split(self.value(x))
-        attention = ops.softmax(self.scores(q * self.head_width**-0.5, k) + mask, -1)
+        attention = ops.softmax(times_transposed(q * self.head_width**-0.5, k) + mask, -1)
         return self.dense(self.mix(attention, v).transpose((0, 2, 1, 3)).reshape(x.shape))
 
 
@@ -115,8 +115,8 @@ _PARTS = {
 def from_official(state):
     """BERT arrays by their usual names, to MiniLM's parameter names (float32).
 
-    The pooler and the position numbers, which a mean-pooled embedding does not use, are dropped; a name that is not
-    known is kept, so that a strict loader sees it.
+    The pooler and the position numbers, which a mean-pooled embedding does not use, are dropped; an unknown name
+    is kept, so that a strict loader reports it.
     """
     renamed = {}
     for name, array in state.items():
@@ -137,7 +137,7 @@ def from_official(state):
 
 
 class SentenceEncoder:
-    """Sentences to embeddings, each computed once.
+    """Prompts to embeddings, each computed once.
 
     weights: BERT arrays by official name. tokenizer_path: the model's tokenizer.json.
     Raises CheckpointError when names or shapes of the weights do not fit MiniLM-L6.
@@ -150,23 +150,23 @@ class SentenceEncoder:
         self.model = MiniLM(width=self.width)
         self.model.set_train(False)
         load_weights(self.model, from_official(weights))
-        # Compiled whatever the mode: 1-2 s once a length, then 20 ms a sentence, against 0.5 s operator by operator.
+        # Compiled in every mode: 1-2 s once per length, then 20 ms per prompt, against 0.5 s operator by operator.
         # The graph takes the weights as they are now, which is why it is made after loading them.
         self._run = ms.jit(self.model.construct)
         self._known = {}
 
     @turn()
-    def encode(self, sentences):
-        """Embeddings of a list of sentences: float32 [n,384], in their order.
+    def encode(self, prompts):
+        """Embeddings of a list of prompts: float32 [n,384], in their order.
 
-        The empty sentence is allowed. Raises InputError for one of more than 256 tokens.
+        The empty prompt is allowed. Raises InputError for one of more than 256 tokens.
         """
-        for sentence in sentences:
-            if sentence not in self._known:
-                self._known[sentence] = self._embed(_tokens(sentence, self.tokenizer).ids)
-        if not len(sentences):
+        for prompt in prompts:
+            if prompt not in self._known:
+                self._known[prompt] = self._embed(_tokens(prompt, self.tokenizer).ids)
+        if not len(prompts):
             return np.zeros((0, self.width), np.float32)
-        return np.stack([self._known[sentence] for sentence in sentences])
+        return np.stack([self._known[prompt] for prompt in prompts])
 
     def _embed(self, ids):
         length = next(bucket for bucket in _BUCKETS if bucket >= len(ids))
@@ -176,23 +176,23 @@ class SentenceEncoder:
 
 
 def check_prompt(text, tokenizer=None):
-    """Raises InputError for a sentence that says nothing to the encoder, or more than it can take.
+    """Raises InputError for a prompt that the encoder cannot take.
 
-    That is: an empty one, one of more than 256 tokens, and one without a single word or number that the tokenizer
-    knows (emoji, punctuation, an unknown script). tokenizer: None for the bundled one.
+    That is: an empty one, one of more than 256 tokens, and one without a single word or number of the tokenizer's
+    vocabulary (emoji, punctuation, an unknown script). tokenizer: None for the bundled one.
     """
     if not isinstance(text, str):
-        raise InputError(f"a sentence must be text, not {type(text).__name__}")
+        raise InputError(f"a prompt must be text, not {type(text).__name__}")
     if not text.strip():
-        raise InputError("the sentence is empty; say in a few words who is looking and why")
+        raise InputError("the prompt is empty; describe the viewer and the task in a few words")
     if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise InputError("the sentence is not valid UTF-8 text; retype it")
+        raise InputError("the prompt is not valid UTF-8 text; retype it")
     tokenizer = tokenizer or load_tokenizer(str(model_zoo_dir() / "encoders" / "minilm_l6.tokenizer.json"))
     tokens = _tokens(text, tokenizer).tokens
     if not any(token not in ("[CLS]", "[SEP]", "[UNK]") and any(map(str.isalnum, token)) for token in tokens):
         shown = " ".join(text.split())
         shown = shown if len(shown) <= 40 else shown[:40] + "..."
-        raise InputError(f'the sentence "{shown}" holds no word that the text encoder knows; write it in English words')
+        raise InputError(f'the prompt "{shown}" has no word known to the text encoder; write it in English words')
 
 
 @lru_cache(maxsize=4)
@@ -202,7 +202,7 @@ def load_tokenizer(path):
 
     try:
         tokenizer = Tokenizer.from_file(path)
-    except Exception as error:  # the library raises bare Exceptions for a missing and for a damaged file alike
+    except Exception as error:  # the library raises bare Exceptions for missing and damaged files
         raise CheckpointError(f"the tokenizer {path} cannot be read: {error}; restore it") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -213,7 +213,7 @@ def _tokens(text, tokenizer):
     encoding = tokenizer.encode(text)
     if len(encoding.ids) > MAX_TOKENS:
         raise InputError(
-            f"the sentence has {len(encoding.ids)} tokens and the text encoder takes {MAX_TOKENS} at most; shorten it"
+            f"the prompt has {len(encoding.ids)} tokens and the text encoder takes {MAX_TOKENS} at most; shorten it"
         )
     return encoding
 

@@ -1,4 +1,4 @@
-"""From sound to what Wav2CLIP sees: resampling, power spectrogram, logarithm, standardisation. NumPy throughout.
+"""From audio to the input of Wav2CLIP: resampling, power spectrogram, logarithm, standardization. NumPy throughout.
 
 The steps and constants are those of Wav2CLIP (Wu et al. 2022) as the Attend to Anything Model uses it.
 """
@@ -8,7 +8,7 @@ from math import ceil, gcd
 
 import numpy as np
 
-RATE = 16_000  # samples a second that the encoder takes
+RATE = 16_000  # samples per second that the encoder takes
 WINDOW, HOP = 512, 353
 _FLOOR = np.float32(1e-7)
 _STD_FLOOR = np.float32(1e-9)
@@ -16,7 +16,7 @@ _CROSSINGS, _ROLLOFF = 6, 0.99  # the resampling filter: zero crossings on a sid
 
 
 def resample(waves, rate, new_rate):
-    """Sound [..., samples] float32 at `rate` as [..., ceil(samples * new_rate / rate)] at `new_rate`, both integers.
+    """Audio [..., samples] float32 at `rate` as [..., ceil(samples * new_rate / rate)] at `new_rate`, both integers.
 
     Band-limited: a sinc under a Hann window, six zero crossings wide on each side.
     """
@@ -37,7 +37,7 @@ def resample(waves, rate, new_rate):
 
 @lru_cache(maxsize=8)
 def _filters(old, new):
-    """Filters float32 [new, 2 margin + 1], one a phase, and the margin: the samples that one takes before its own.
+    """Filters float32 [new, 2 margin + 1], one a phase, and the margin: the samples that a filter takes before its own.
 
     Only the taps that can be other than zero: rates without a common divisor have as many phases as the new rate.
     """
@@ -51,13 +51,13 @@ def _filters(old, new):
 
 
 def spectrogram(waves):
-    """Power spectrogram of sound [B,samples] at 16 kHz: float32 [B,257,F], F = 1 + samples // 353.
+    """Power spectrogram of audio [B,samples] at 16 kHz: float32 [B,257,F], F = 1 + samples // 353.
 
-    Frames of 512 samples under a periodic Hann window, centred, mirrored at the ends: needs more than 256 samples.
+    Frames of 512 samples under a periodic Hann window, centered, mirrored at the ends: needs more than 256 samples.
     """
     half = WINDOW // 2
     if waves.ndim != 2 or waves.shape[1] <= half:
-        raise ValueError(f"sound must be [B,samples] with more than {half} samples, got {list(waves.shape)}")
+        raise ValueError(f"audio must be [B,samples] with more than {half} samples, got {list(waves.shape)}")
     padded = np.pad(waves.astype(np.float64), [(0, 0), (half, half)], mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW, axis=1)[:, ::HOP]
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
@@ -65,14 +65,14 @@ def spectrogram(waves):
     return np.ascontiguousarray((spectrum.real**2 + spectrum.imag**2).astype(np.float32).swapaxes(1, 2))
 
 
-def standardise(log_power, over):
+def standardize(log_power, over):
     """Log spectrograms [B,257,F] less their mean, by their standard deviation.
 
-    over: "batch", one mean for all rows, as released: a frame's result then depends on the other frames' sound;
+    over: "batch", one mean for all rows, as released: a frame's result then depends on the other frames' audio;
     "window", one a row.
     """
     if over not in ("batch", "window"):
-        raise ValueError(f'standardise over "batch" or "window", not {over!r}')
+        raise ValueError(f'standardize over "batch" or "window", not {over!r}')
     axes = (0, 1, 2) if over == "batch" else (1, 2)
     mean = log_power.mean(axes, np.float64, keepdims=True)
     std = log_power.std(axes, np.float64, ddof=1, keepdims=True)
@@ -80,6 +80,6 @@ def standardise(log_power, over):
 
 
 def features(waves, rate, over):
-    """Sound float32 [B,samples] at `rate` -> standardised log spectrograms float32 [B,1,257,F]."""
+    """Audio float32 [B,samples] at `rate` -> standardized log spectrograms float32 [B,1,257,F]."""
     power = spectrogram(resample(np.asarray(waves, np.float32), rate, RATE))
-    return standardise(np.log(power + _FLOOR), over)[:, None]
+    return standardize(np.log(power + _FLOOR), over)[:, None]

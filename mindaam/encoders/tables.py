@@ -1,9 +1,9 @@
-"""Tables: what a compiled graph reads besides weights. They follow from weights or are drawn anew; nothing stores them.
+"""Tables: what a compiled graph reads beside weights. They follow from weights or are drawn again, and are not stored.
 
 A table is a Parameter that its Cell owns, never a tensor hung on the Cell past its bookkeeping: a graph takes a Tensor
 for a constant, and one from MindSpore's compile cache finds what it reads by name among the Cell's parameters. So that
-it is no part of a checkpoint, of what is counted or of what is trained, its name says what it is, and whoever walks
-over weights walks over `stored_parameters`.
+it is no part of a checkpoint, of what is counted or of what is trained, its name marks it, and code that
+lists weights uses `stored_parameters`.
 """
 
 MARK = "table_"  # how the last part of a table's name begins
@@ -13,7 +13,7 @@ def add_table(cell, name, array, beside):
     """Gives `cell` a table and returns it, a Parameter without gradient.
 
     name: unique within the Cell. array: its float32 values. beside: a parameter that the Cell itself owns; the table
-    is named after the same place, whenever in the model's life it is made, or None in a Cell's `__init__`.
+    is named after the same place, at any time, or None in a Cell's `__init__`.
     """
     import mindspore as ms
 

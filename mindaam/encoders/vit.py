@@ -1,72 +1,14 @@
-"""Building blocks of the transformer encoders, written with the operators that are quick on a CPU and legal in a graph.
-
-Attention is written out (scores, softmax, weighted sum): MindSpore has no fused attention kernel on a CPU.
-"""
-
-import math
+"""Building blocks of the transformer encoders."""
 
 import mindspore as ms
 from mindspore import nn, ops
 from mindspore.common.initializer import TruncatedNormal, initializer
 
+from mindaam.encoders.rotary import rotate
+from mindaam.kernels.attention import AttentionCore
 from mindaam.kernels.broadcasting import spread
-
-# log(Phi(x) / Phi(-x)) = x P(x^2): the log-odds of the normal distribution function, so Phi(x) = sigmoid(x P(x^2)).
-# The coefficients of P are a minimax fit of x Phi(x); beyond x^2 = 30 the sigmoid has long been 0 or 1.
-_LOG_ODDS = (1.59574534, 0.0727311096, -1.15587812e-4, -9.45633753e-5, 5.59975145e-6, -1.13295995e-7)
-_FIT_END = 30.0
-_LOG_DENSITY_AT_0 = -0.5 * math.log(2.0 * math.pi)
-_TINY = 1e-30
-
-
-class ExactGelu(nn.Cell):
-    """GELU by the normal distribution function, x Phi(x), to 1.2e-6, with its exact derivative Phi(x) + x phi(x).
-
-    The error function's kernel is the slowest elementwise operator of a ViT on a CPU; a polynomial and a sigmoid cost
-    a third of it. The gradient is written by hand, because the automatic one walks back through each of those steps
-    and keeps all their results alive.
-    """
-
-    def construct(self, x):
-        """Any shape, float32, to the same shape."""
-        c0, c1, c2, c3, c4, c5 = _LOG_ODDS
-        u = ops.minimum(x * x, _FIT_END)
-        return x * ops.sigmoid(x * (c0 + u * (c1 + u * (c2 + u * (c3 + u * (c4 + u * c5))))))
-
-    def bprop(self, x, out, dout):
-        """Gradient from input and output: Phi is their quotient, which loses no digits, whatever the sign of x."""
-        square = x * x
-        phi = 0.5 + x * (out - 0.5 * x) / (square + _TINY)  # 1/2 at zero
-        return (dout * (phi + x * ops.exp(square * -0.5 + _LOG_DENSITY_AT_0)),)
-
-
-class AttentionCore(nn.Cell):
-    """softmax(q k^T) v with a gradient written by hand, a quarter faster than the automatic one on a CPU.
-
-    The softmax's gradient needs, for each query, the sum over all keys of weight times gradient. That equals the sum
-    over the head's channels of output times gradient: N times fewer numbers to add up.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.times = ops.BatchMatMul()
-        self.times_transposed = ops.BatchMatMul(transpose_b=True)
-        self.transposed_times = ops.BatchMatMul(transpose_a=True)
-
-    def construct(self, q, k, v):
-        """q, k, v [B,heads,N,d], q already scaled; returns (mixed values [B,heads,N,d], weights [B,heads,N,N])."""
-        weights = ops.softmax(self.times_transposed(q, k), -1)
-        return self.times(weights, v), weights
-
-    def bprop(self, q, k, v, out, dout):
-        """Gradients for q, k, v; the weights are returned for this and take no gradient of their own."""
-        mixed, weights = out
-        d_mixed = dout[0]
-        total = (mixed * d_mixed).sum(-1, keepdims=True)
-        # d_mixed v^T - total as one product with a channel more: a broadcast subtraction over N x N is slow
-        d_weights = self.times_transposed(ops.concat((d_mixed, total), -1), ops.concat((v, -ops.ones_like(total)), -1))
-        d_scores = weights * d_weights
-        return self.times(d_scores, k), self.transposed_times(d_scores, q), self.transposed_times(weights, d_mixed)
+from mindaam.kernels.convolutions import patches
+from mindaam.kernels.elementwise import ExactGelu
 
 
 def dense(width_in, width_out):
@@ -75,13 +17,17 @@ def dense(width_in, width_out):
     return nn.Dense(width_in, width_out, weight_init=weight, bias_init="zeros")
 
 
-def rotate(x, cos, sin):
-    """Rotary positions (Su et al. 2021): turns the channel pairs (c, c + d/2) of x [...,N,d], one angle each per token.
+class PatchEmbed(nn.Cell):
+    """Non-overlapping patches to tokens, [B,3,H,W] to [B,N,D], row by row."""
 
-    cos, sin: [N,d], or of x's shape; the first half of `sin` carries the minus sign, so that nothing is negated here.
-    """
-    low, high = ops.split(x, x.shape[-1] // 2, -1)
-    return x * cos + ops.concat((high, low), -1) * sin
+    def __init__(self, patch, width):
+        super().__init__()
+        self.patch = patch
+        self.proj = dense(3 * patch * patch, width)
+
+    def construct(self, images):
+        """[B,3,H,W] to [B,(H/patch)(W/patch),D]."""
+        return self.proj(patches(images, self.patch))
 
 
 class Attention(nn.Cell):
@@ -142,7 +88,7 @@ class SwiGlu(nn.Cell):
 
 
 class LayerScale(nn.Cell):
-    """A learned factor a channel on a residual branch."""
+    """A learned factor per channel on a residual branch."""
 
     def __init__(self, width, initial):
         super().__init__()

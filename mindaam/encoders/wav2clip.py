@@ -1,4 +1,4 @@
-"""Wav2CLIP (Wu et al. 2022): two seconds of sound to 512 numbers, by a ResNet-18 over its spectrogram. Frozen."""
+"""Wav2CLIP (Wu et al. 2022): two seconds of audio to 512 numbers, by a ResNet-18 over its spectrogram. Frozen."""
 
 import mindspore as ms
 import numpy as np
@@ -13,7 +13,7 @@ from mindaam.turns import turn
 
 WIDTHS, DEPTH = (64, 128, 256, 512), 2  # channels of the four stages, blocks in each
 WIDTH = 512
-_AT_ONCE = 8  # windows of sound that the network takes in one call, always: on a CPU one alone takes half as long
+_AT_ONCE = 8  # windows of audio that the network takes in one call, always: on a CPU one alone takes half as long
 
 
 def _convolution(channels_in, channels_out, side, stride):
@@ -43,7 +43,7 @@ class Block(nn.Cell):
 
 
 class Wav2CLIP(nn.Cell):
-    """Standardised log spectrograms [B,1,257,F] -> embeddings [B,512], not normalised."""
+    """Standardized log spectrograms [B,1,257,F] -> embeddings [B,512], not normalized."""
 
     def __init__(self):
         super().__init__()
@@ -72,66 +72,66 @@ class Wav2CLIP(nn.Cell):
 
 
 class AudioEncoder:
-    """Windows of sound, one a film's frame, to embeddings.
+    """Windows of audio, one per frame of a video, to embeddings.
 
-    weights: Wav2CLIP's arrays by our names, as `from_official(...).state` has them. normalise: "window" standardises
-    each window's spectrogram by itself; "batch" all together, as released, so that one frame's sound changes another's
+    weights: Wav2CLIP's arrays by our names, as `from_official(...).state` has them. normalize: "window" standardizes
+    each window's spectrogram by itself; "batch" all together, as released, so that one frame's audio changes another's
     embedding. Raises CheckpointError when names or shapes of the weights do not fit.
     """
 
     width = WIDTH
 
-    def __init__(self, weights, normalise="window"):
-        self.normalise = normalise
+    def __init__(self, weights, normalize="window"):
+        self.normalize = normalize
         self.model = Wav2CLIP().set_train(False)
         load_weights(self.model, weights)
-        self._run = ms.jit(self.model.construct)  # compiled whatever the mode, after loading
+        self._run = ms.jit(self.model.construct)  # compiled in every mode, after loading
 
     @turn()
     def encode(self, waves, rate):
-        """waves: float32 [T,samples] in -1..1, mono, at `rate` samples a second -> float32 [T,512], in their order.
+        """waves: float32 [T,samples] in -1..1, mono, at `rate` samples per second -> float32 [T,512], in their order.
 
-        Raises InputError for another shape, sound that is shorter than 16 ms or not finite, and a rate that is no
+        Raises InputError for another shape, audio that is shorter than 16 ms or not finite, and a rate that is not a
         positive integer.
         """
         waves = np.asarray(waves, np.float32)
         if rate < 1 or rate != int(rate):
-            raise InputError(f"sound needs a whole number of samples a second, got {rate}")
+            raise InputError(f"audio needs a whole number of samples per second, got {rate}")
         rate = int(rate)
         shortest = spectrogram.WINDOW // 2 * rate // spectrogram.RATE + 1
         if waves.ndim != 2 or waves.shape[1] <= shortest:
             raise InputError(
-                f"sound must be [T,samples] of more than {shortest} samples at {rate} Hz, got {list(waves.shape)}"
+                f"audio must be [T,samples] of more than {shortest} samples at {rate} Hz, got {list(waves.shape)}"
             )
         if not np.isfinite(waves).all():
-            raise InputError("the sound has samples that are not finite; decode it again")
+            raise InputError("the audio contains samples that are not finite; decode it again")
         if not len(waves):
             return np.zeros((0, self.width), np.float32)
-        seen = spectrogram.features(waves, rate, self.normalise)
-        seen = np.pad(seen, [(0, -len(seen) % _AT_ONCE)] + [(0, 0)] * 3)  # a shape of its own would be compiled anew
+        seen = spectrogram.features(waves, rate, self.normalize)
+        seen = np.pad(seen, [(0, -len(seen) % _AT_ONCE)] + [(0, 0)] * 3)  # a shape of its own would be compiled again
         parts = [seen[start : start + _AT_ONCE] for start in range(0, len(seen), _AT_ONCE)]
         found = [graphs.run(self.model, ms.Tensor(part), by=self._run).asnumpy() for part in parts]
         return np.concatenate(found)[: len(waves)]
 
 
-# --- The published checkpoints: official name -> ours. The file of Wav2CLIP, which is one of its training, and the
+# --- The published checkpoints: official name -> name here. The file of Wav2CLIP, which is one of its training, and the
 # authors' code begin their names differently and are alike after that.
 
 _BEGINNINGS = (("audio_encoder.", "audio_transform."), ("encoder.", "transform."))
 _NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
 _LAYERS = [f"sequential.{place}.{part}" for place in (0, 3) for part in ("weight", "bias")]
-_COUNTER = "counts training steps; nothing reads it afterwards"
+_COUNTER = "counts training steps; not used afterwards"
 _OF_TRAINING = {
-    "audio_encoder.fc.weight": "is a classifier that the embedding does not pass",
-    "audio_encoder.fc.bias": "is a classifier that the embedding does not pass",
+    "audio_encoder.fc.weight": "is a classifier behind the embedding",
+    "audio_encoder.fc.bias": "is a classifier behind the embedding",
     "loss_fn_i.logit_scale": "is the temperature of the training loss",
     "loss_fn_a.logit_scale": "is the temperature of the training loss",
-    **{f"image_transform.{name}": "takes CLIP's picture embeddings, in training only" for name in _LAYERS},
+    **{f"image_transform.{name}": "takes CLIP's image embeddings, in training only" for name in _LAYERS},
 }
 
 
 def _tables(encoder, transform):
-    """{official name: ours} and {official name: why nothing takes it} of the names with these beginnings."""
+    """{official name: name here} and {official name: why it is not needed} of the names with these beginnings."""
     norms, names = {"bn1": "norm1"}, {"conv1.weight": "conv1.weight"}
     for index in range(len(WIDTHS) * DEPTH):
         stage, place = divmod(index, DEPTH)

@@ -1,5 +1,5 @@
-"""One image per dataset: some of its samples with the density over them and a dot per fixation, to check that gaze and
-images belong together, and that x and y are not swapped."""
+"""One image per dataset: samples with the density as an overlay and a dot per fixation, for a visual check that gaze
+and images match and that x and y are not swapped."""
 
 import textwrap
 from dataclasses import replace
@@ -17,15 +17,15 @@ from mindaam.errors import InputError
 from mindaam.inference import render
 
 SAMPLES = 3  # of a set
-TRIES = 8  # pictures or films of a split that are tried
-WIDTH, HEIGHT = 560, 480  # largest size of a drawn picture
+TRIES = 8  # images or videos of a split that are tried
+WIDTH, HEIGHT = 560, 480  # largest size of a drawn image
 DOTS = 300  # fixations drawn at most
 MARGIN, TEXT = 12, 15
 PAPER, INK = (255, 255, 255), (30, 30, 30)
 
 
 def sheet(found):
-    """Samples of a FoundSet, uint8 RGB [H,W,3]: left each picture with its fixations, right under its density too.
+    """Samples of a FoundSet, uint8 RGB [H,W,3]: left each image with its fixations, right under its density too.
 
     Samples come from its splits in turn. None when nothing of the set can be read.
     """
@@ -38,7 +38,7 @@ def sheet(found):
 
 
 def samples(found, most=SAMPLES):
-    """[(Sample of a picture or frame, caption)] from the splits with gaze in turn, at most `most`."""
+    """[(Sample of an image or frame, caption)] from the splits with gaze in turn, at most `most`."""
     splits = [split for split in found.splits() if found.labelled(split)]
     queues, chosen = [_readable(found, split) for split in splits], []
     while queues and len(chosen) < most:
@@ -51,7 +51,7 @@ def samples(found, most=SAMPLES):
 
 
 def drawn(sample, caption):
-    """One sample as uint8 RGB [H,W,3]: picture with fixations, picture with density and fixations, caption below."""
+    """One sample as uint8 RGB [H,W,3]: image with fixations, image with density and fixations, caption below."""
     stored = sample.image.shape[:2]
     scale = min(WIDTH / stored[1], HEIGHT / stored[0])
     size = max(1, round(stored[0] * scale)), max(1, round(stored[1] * scale))
@@ -66,37 +66,37 @@ def drawn(sample, caption):
     canvas.paste(Image.fromarray(image), (MARGIN, MARGIN))
     canvas.paste(Image.fromarray(heat), (size[1] + 2 * MARGIN, MARGIN))
     pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(TEXT - 1)
-    for entry, line in enumerate(lines):
+    for place, line in enumerate(lines):
         shown = line.encode("utf-8", "replace").decode()
-        pen.text((MARGIN, size[0] + 2 * MARGIN + entry * (TEXT + 4) - 4), shown, fill=INK, font=font)
+        pen.text((MARGIN, size[0] + 2 * MARGIN + place * (TEXT + 4) - 4), shown, fill=INK, font=font)
     return np.asarray(canvas)
 
 
 def _readable(found, split):
-    """Yields (Sample, caption) of pictures or films spread over a split, without unreadable ones."""
+    """Yields (Sample, caption) of images or videos spread over a split, those that cannot be read skipped."""
     stimuli = found.labelled(split)
     reader = (VideoSet if found.is_video else ImageSet)(found.tree, found.record, found.layout, stimuli, split)
-    for entry in sample_indices(len(stimuli), TRIES):
+    for place in sample_indices(len(stimuli), TRIES):
         try:
-            yield _frame(reader, entry) if found.is_video else _image(reader, entry)
+            yield _frame(reader, place) if found.is_video else _picture(reader, place)
         except InputError:
-            continue  # its fault is in the report
+            continue  # what is wrong with it is in the report
 
 
-def _image(reader, entry):
-    sample = image_sample(reader, entry)
+def _picture(reader, place):
+    sample = image_sample(reader, place)
     return sample, _caption(reader, sample, "")
 
 
-def _frame(reader, entry):
+def _frame(reader, place):
     """The frame in the middle of those that have a truth of their own."""
-    labelled = np.flatnonzero(reader.labelled(entry))
+    labelled = np.flatnonzero(reader.labelled(place))
     if not len(labelled):
-        raise InputError(f"{reader.films[entry].name} has no frame with a truth")
+        raise InputError(f"{reader.videos[place].name} has no frame with a truth")
     position = int(labelled[len(labelled) // 2])
-    clip = reader.clip(entry, [position])
+    clip = reader.clip(place, [position])
     points = None if clip.fixations is None else clip.fixations[0]
-    number = f", frame {int(reader.films[entry].numbers[position])}"
+    number = f", frame {int(reader.videos[place].numbers[position])}"
     sample = replace(clip, image=clip.image[0], density=clip.density[0], fixations=points)
     return sample, _caption(reader, sample, number)
 
@@ -110,7 +110,7 @@ def _caption(reader, sample, frame):
 
 
 def _dotted(image, points, color):
-    """The picture with a dot at each of the points [n,2] (x, y)."""
+    """The image with a dot at each of the points [n,2] (x, y)."""
     dotted = image.copy()
     for x, y in np.floor(points).astype(int).tolist():
         cv2.circle(dotted, (x, y), 4, (0, 0, 0), -1, cv2.LINE_AA)

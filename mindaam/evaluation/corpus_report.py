@@ -1,4 +1,4 @@
-"""The report on the data sets of a folder as text: what is complete, what is wrong, what may be done with it.
+"""The report on the datasets of a folder as text: what is complete, what is wrong, what may be done with it.
 
 `gathered` puts it together as plain values, for JSON; `tables` and `markdown` say it to people.
 """
@@ -14,10 +14,10 @@ SHOWN = 10  # problems of a set, and pairs of near-duplicates, that the text nam
 # Table 10 of the AAM paper, in percent.
 PAPER = {
     "modality": {"image": 88.0, "video": 11.3, "audio_video": 0.7},
-    "scene of pictures": {"natural": 88.3},
-    "scene of films": {"professional media": 49.6, "daily": 43.0, "sports": 4.1, "meetings": 3.3},
+    "scene of images": {"natural": 88.3},
+    "scene of videos": {"professional media": 49.6, "daily": 43.0, "sports": 4.1, "meetings": 3.3},
 }
-WORDS = {"image": "pictures", "video": "films", "audio_video": "films with sound"}
+WORDS = {"image": "images", "video": "videos", "audio_video": "videos with audio"}
 
 
 class Table(NamedTuple):
@@ -52,7 +52,7 @@ def is_complete(report):
 
 def markdown(report):
     """The report as Markdown."""
-    parts = [f"# Data sets in {plain(report['root'])}"]
+    parts = [f"# Datasets in {plain(report['root'])}"]
     for table in tables(report):
         parts.append(f"## {plain(table.title)}")
         if table.rows:
@@ -68,7 +68,7 @@ def tables(report):
         _overview(report),
         *([_own(report["own"])] if report["own"] else []),
         *map(_details, found),
-        *map(_unrecognised, (each for each in report["sets"] if each["state"] == "unrecognised")),
+        *map(_unrecognized, (each for each in report["sets"] if each["state"] == "unrecognized")),
         _near_duplicates(report["near_duplicates"]),
         *_statistics(report["statistics"]),
         _licences(report),
@@ -105,13 +105,13 @@ def _own(found):
 
 
 def _legend(deep, rows):
-    notes = ["found / published: pictures or films with gaze"]
+    notes = ["found / published: images or videos with gaze"]
     if any(row[4].endswith("*") for row in rows):
-        notes.append("* this layout was taken from a description: nobody has run its reader on the real files yet")
+        notes.append("* this layout is from a description; its reader has not been tested on the real files")
     if deep:
         notes.append("every file was opened and decoded")
     else:
-        notes.append("every file was listed, and a sample of each set opened; --deep opens all of them completely")
+        notes.append("every file was listed, and a subset of each dataset opened; --deep decodes all files")
     return notes
 
 
@@ -126,7 +126,7 @@ def _details(each):
         f"ground truth: {truth['sentence']}",
         f"published: {_published(each)}",
         f"opened: {_looked(each['looked'])}",
-        *(f"mended: {mend}" for mend in each["mends"]),
+        *(f"fixed: {mend}" for mend in each["mends"]),
         *(f"note: {note}" for note in each["notes"]),
     ]
     ordered = sorted(each["problems"], key=lambda problem: problem["severity"] != "damaged")
@@ -137,15 +137,15 @@ def _details(each):
     return Table(title, ["severity", "file", "what is wrong"] if rows else [], rows, notes)
 
 
-def _unrecognised(each):
+def _unrecognized(each):
     patterns = [f"{name}: {', '.join(paths)}" for name, paths in each["expected"].items()]
-    notes = [f"{folder} bears the set's name but has the files of no known layout" for folder in each["folders"]]
-    return Table(f"{each['title']}: unrecognised", [], [], [*notes, *(f"expected in {each}" for each in patterns)])
+    notes = [f"{folder} has the name of the dataset, but its files match no known layout" for folder in each["folders"]]
+    return Table(f"{each['title']}: unrecognized", [], [], [*notes, *(f"expected in {each}" for each in patterns)])
 
 
 def _near_duplicates(found):
     if found is None:
-        return Table("Near-duplicates", [], [], ["not looked for; --duplicates compares all pictures with each other"])
+        return Table("Near-duplicates", [], [], ["not checked; --duplicates compares all images with each other"])
     pairs = [("two splits", pair) for pair in found["leaks"]] + [("one split", pair) for pair in found["doubles"]]
     rows = [
         [kind, " ".join(pair["first"]), " ".join(pair["second"]), "mirrored" if pair["mirrored"] else ""]
@@ -154,31 +154,31 @@ def _near_duplicates(found):
     if len(pairs) > SHOWN:
         rows.append(["", f"{len(pairs) - SHOWN:,} more in report.json (--save)", "", ""])
     notes = [
-        f"{found['compared']:,} pictures and frames compared, {found['flat']:,} without contrast left out, "
+        f"{found['compared']:,} images and frames compared, {found['flat']:,} without contrast skipped, "
         f"{len(found['unreadable']):,} could not be read",
-        f"{len(found['leaks']):,} pairs lie in two splits and would leak; {len(found['doubles']):,} lie in one",
+        f"{len(found['leaks']):,} pairs are in two splits and would leak; {len(found['doubles']):,} are in one split",
         "copies that were resized, recompressed or mirrored are found, crops are not",
     ]
     return Table("Near-duplicates", ["where", "first", "second", ""] if rows else [], rows, notes)
 
 
 def _statistics(found):
-    """Two tables: shares by pictures and films, and by pictures and frames."""
+    """Two tables: shares by images and videos, and by images and frames."""
     total = sum(cell["instances"] for cell in found["published"]["modality"].values())
     notes = [
-        f"pictures and frames published: {total:,}; the paper's 1.75 million instances seem to be these",
-        f"{found['fixations']:,} fixations were counted in what was opened",
+        f"images and frames published: {total:,}; probably the 1.75 million instances of the paper",
+        f"{found['fixations']:,} fixations in the opened files",
     ]
-    paper = "paper: Table 10, which does not say what is counted; pictures and films come nearest to it"
-    for what, title in (("stimuli", "pictures and films"), ("instances", "pictures and frames")):
+    paper = "paper: Table 10, which does not define its counts; images and videos are the closest match"
+    for what, title in (("stimuli", "images and videos"), ("instances", "images and frames")):
         rows = []
         for axis, cells in found["published"].items():
             for value, cell in cells.items():
                 here = found["here"][axis].get(value, {what: 0, f"{what}_share": 0.0})
-                share = PAPER.get(axis, {}).get(value)
+                stated = PAPER.get(axis, {}).get(value)
                 rows.append(
                     [axis, WORDS.get(value, value), f"{here[what]:,}", f"{here[what + '_share']:.1%}"]
-                    + [f"{cell[what]:,}", f"{cell[what + '_share']:.1%}", "" if share is None else f"{share:.1f}%"]
+                    + [f"{cell[what]:,}", f"{cell[what + '_share']:.1%}", "" if stated is None else f"{stated:.1f}%"]
                 )
         head = ["by", "", "here", "share", "published", "share", "paper"]
         yield Table(f"Statistics by {title}", head, rows, [paper] if what == "stimuli" else notes)
@@ -187,8 +187,8 @@ def _statistics(found):
 def _licences(report):
     rows = [[row["title"], row["licence"], row["redistribution"], row["use"]] for row in report["licences"]]
     sources = [f"{row['title']}: {'; '.join([row['source'], *row['remarks']])}" for row in report["licences"]]
-    head = ["set", "licence", "passing on", "training and shipping"]
-    return Table("Licences", head, rows, [report["licences_advice"], *sources])
+    head = ["dataset", "license", "redistribution", "training and distribution"]
+    return Table("Licenses", head, rows, [report["licences_advice"], *sources])
 
 
 def _worst(each):
@@ -207,7 +207,7 @@ def _by_split(counts):
         of = "" if cell["published"] is None else f" of {cell['published']:,}"
         unusable = cell["present"] - cell["usable"]
         said = f", {unusable:,} unusable" * bool(unusable) + ", without gaze" * (bool(split) and not cell["gaze"])
-        parts.append(f"{split or 'in none'} {cell['present']:,}{of}{said}")
+        parts.append(f"{split or 'no split'} {cell['present']:,}{of}{said}")
     return "; ".join(parts) or "nothing"
 
 
@@ -215,8 +215,8 @@ def _published(each):
     published, counts = each["published"], each["counts"]
     said = [f"the paper's Table {published['table']} counts {published['total']:,}"]
     if published["distributed"]:
-        said.append(f"the publisher gives out {published['distributed']:,}")
-    said.append(f"{counts['with_gaze']:,} with gaze are here")
+        said.append(f"the publisher distributes {published['distributed']:,}")
+    said.append(f"{counts['with_gaze']:,} with gaze data were found")
     said += [f"{counts['missing']:,} are missing"] * (counts["missing"] > 0)
     said += [f"{counts['more']:,} more than expected"] * (counts["more"] > 0)
     if counts["frames"] is not None and published["frames"]:
@@ -231,7 +231,7 @@ def _looked(looked):
         said.append(f"{looked['fixations']:,} fixations, {looked['outside']:,} of them ({share:.1%}) outside")
     if looked["on_maps"] is not None:
         said.append(
-            f"the published maps, standardised, are {looked['on_maps']:.2f} at fixations "
+            f"the published maps, standardized, are {looked['on_maps']:.2f} at fixations "
             f"({looked['on_maps_swapped']:.2f} with x and y swapped)"
         )
     return "; ".join(said)

@@ -16,12 +16,12 @@ FLAT = 1e-8  # a map with a smaller range is written as all 0
 
 
 def picture_truth(gray, size):
-    """A picture's density at `size`, float32 in 0..1: bilinear and rounded to uint8, as Pillow does."""
+    """An image's density at `size`, float32 in 0..1: bilinear and rounded to uint8, as Pillow does."""
     return transforms.resize_antialiased(gray, size).astype(np.float32) / np.float32(255)
 
 
 def picture_fixations(gray, size):
-    """A picture's fixation map at `size`, float32 in 0..1: the nearest pixel, so that shrinking loses fixations."""
+    """An image's fixation map at `size`, float32 in 0..1: the nearest pixel, so that shrinking loses fixations."""
     nearest = Image.fromarray(gray).resize(size[::-1], Image.Resampling.NEAREST)
     return np.asarray(nearest, np.float32) / np.float32(255)
 
@@ -33,7 +33,7 @@ def frame_truth(gray, size):
 
 
 def picture_map(probability, size):
-    """A picture's map [h,w] at the truth's size, bilinear with half-pixel centres."""
+    """An image's map [h,w] at the truth's size, bilinear with half-pixel centers."""
     return fit(probability, size)
 
 

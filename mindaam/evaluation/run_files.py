@@ -1,4 +1,4 @@
-"""The files of a run folder as plain values, as far as they are readable; no function raises."""
+"""The files of a training run's folder as plain values, as much of them as there is: nothing here raises."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from mindaam.data.tables import misfit, unguarded
 
 
 def read_text(path):
-    """(text, None), or (None, a sentence with the reason)."""
+    """(text, None), or (None, the reason why it could not be read)."""
     try:
         return path.read_text(encoding="utf-8", errors="replace"), None
     except FileNotFoundError:
@@ -19,9 +19,9 @@ def read_text(path):
 
 
 def read_rows(path, texts):
-    """(rows, sentence or None): a CSV's rows that have a step, as dicts of text and of floats, None for NaN.
+    """(rows, sentence or None): a CSV's rows that have a step, as dicts of text and of floats, None if not a number.
 
-    Rows with fewer or more cells than the header are skipped: a number may be truncated, or in the wrong column.
+    Rows with fewer or more cells than the header are skipped: a number may be truncated, or be in the wrong column.
     """
     text, problem = read_text(path)
     if text is None:
@@ -38,15 +38,15 @@ def read_rows(path, texts):
             left_out += not whole
     except csv.Error as error:
         problem = f"{path.name} is damaged after {len(rows)} rows: {error}"
-    if left_out:  # a row that is truncated because the run was killed, say
-        problem = f"{left_out} rows of {path.name} are truncated or have no step, and are skipped"
+    if left_out:  # a row that was truncated when the run was killed, say
+        problem = f"{left_out} rows of {path.name} are cut or have no step, and are skipped"
     if not rows:
         problem = problem or f"{path.name} has no rows yet"
     return rows, problem
 
 
 def read_json(path):
-    """(dict, None), or ({}, a sentence with the reason)."""
+    """(dict, None), or ({}, the reason why it could not be read)."""
     text, problem = read_text(path)
     if text is None:
         return {}, problem
@@ -54,7 +54,7 @@ def read_json(path):
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
         return {}, f"{path.name} is damaged: {error}"
-    return (data, None) if isinstance(data, dict) else ({}, f"{path.name} is not a mapping")
+    return (data, None) if isinstance(data, dict) else ({}, f"{path.name} holds no mapping")
 
 
 def _float(text):
@@ -65,7 +65,7 @@ def _float(text):
 
 
 def known(row, column):
-    """A row's number in a column, or None where it is missing or not finite."""
+    """A row's number in a column, or None if it is missing or not finite."""
     value = row.get(column)
     return value if value is not None and math.isfinite(value) else None
 

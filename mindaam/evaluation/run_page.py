@@ -1,4 +1,4 @@
-"""Parts of a self-contained HTML page: no script, no network, all text from data escaped."""
+"""Pieces of an HTML page that stands alone: no script, no network, everything that comes from data escaped."""
 
 import base64
 import html
@@ -35,7 +35,7 @@ td.small { font-size: .82rem; color: var(--soft); min-width: 14rem }
 pre { overflow-x: auto; padding: .9rem 1.1rem; border: 1px solid var(--line); border-radius: 8px; background: #fafbfc;
   font-size: .82rem; line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere }
 """
-# No fetches and no scripts, even if a name from the data evades the escaping.
+# Nothing is fetched and nothing runs, even if a name from the data found a way past the escaping.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
@@ -50,17 +50,17 @@ def name(text):
 
 
 def missing(text):
-    """A sentence about a missing part."""
+    """A sentence that says what is not there."""
     return f'<p class="missing">{escaped(text)}</p>'
 
 
 def section(title, *parts):
-    """A heading and the HTML below it."""
+    """A heading and what stands below it, HTML."""
     return f"<section><h2>{escaped(title)}</h2>{''.join(parts)}</section>"
 
 
 def tile(value, *lines):
-    """One figure and its description."""
+    """One figure to see at a glance, and what it is."""
     return (
         f'<div class="tile"><b>{escaped(value)}</b>{"".join(f"<span>{escaped(line)}</span>" for line in lines)}</div>'
     )
@@ -97,12 +97,12 @@ def sparkline(values, marked=None, width=150, height=30):
         return ""
     low, high = min(value for _, value in known), max(value for _, value in known)
     step, span = (width - 8) / max(len(values) - 1, 1), (high - low) or 1.0
-    spots = {i: (4 + i * step, height - 4 - (height - 8) * (value - low) / span) for i, value in known}
-    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots.values())
+    place = {i: (4 + i * step, height - 4 - (height - 8) * (value - low) / span) for i, value in known}
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in place.values())
     line = f'<polyline points="{points}" fill="none" stroke="#8a94a6" stroke-width="1.5"/>'
     dot = ""
-    if marked in spots:
-        x, y = spots[marked]
+    if marked in place:
+        x, y = place[marked]
         dot = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#b5367a"/>'
     return f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}">{line}{dot}</svg>'
 
@@ -114,4 +114,4 @@ def document(title, body):
         f'content="{POLICY}"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escaped(title)}</title><style>{STYLE}</style></head><body>{body}</body></html>\n"
     )
-    return text.encode("utf-8", "replace")  # a file's name may have invalid characters
+    return text.encode("utf-8", "replace")  # a file's name may hold what is no character

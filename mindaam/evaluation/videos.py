@@ -68,7 +68,7 @@ def _frames_and_audio(model, reader, entry, positions, audio_encoding):
     cut = None if audio_encoding is None else audio_encoding.cut
     sample = reader.clip(entry, positions, tuple(settings.image_size), resize=settings.resize, audio=cut)
     frames = (transforms.normalize(each, settings.mean, settings.std)[None] for each in sample.image)
-    maps = np.concatenate([model.film.maps(model.image_features(frame)) for frame in frames])
+    maps = np.concatenate([model.video.maps(model.image_features(frame)) for frame in frames])
     return maps, None if sample.audio is None else audio_encoding.by_frame(sample.audio)
 
 

@@ -1,4 +1,4 @@
-"""Sound meets sight: pixels attend to a frame's sound, which then modulates them as far as it is relevant (E.2)."""
+"""Audio-visual fusion: pixels attend to a frame's audio, which then modulates them as far as it is relevant (E.2)."""
 
 import mindspore as ms
 from mindspore import Parameter, nn, ops
@@ -6,10 +6,11 @@ from mindspore.common.initializer import TruncatedNormal, XavierUniform, initial
 
 from mindaam.encoders.dropout import Dropout
 from mindaam.kernels.broadcasting import spread
+from mindaam.kernels.reductions import mean_of_second
 
 FORMS = ("paper", "released")
 PLACE = 1000  # of its dropout: beyond those of the adapters
-GATE_BIAS = -1.0  # at the start the gate stands at sigmoid(-1) = 0.27: sound has to earn its say
+GATE_BIAS = -1.0  # at the start the gate is sigmoid(-1) = 0.27, so that audio has little effect before training
 
 # Names in the released checkpoint, in its av_fusion, and in the released AudioVisualFusion; the shapes are the same.
 OFFICIAL = {
@@ -37,7 +38,7 @@ OFFICIAL = {
 
 
 class CrossAttention(nn.Cell):
-    """Multi-head attention of pixels (queries) to sounds (keys and values), all of one width.
+    """Multi-head attention of pixels (queries) to audio tokens (keys and values), all of one width.
 
     The three input projections lie one below the other in `in_weight` [3W,W]: for queries, keys and values. `dropout`
     is the probability that an attention weight is dropped, while training only.
@@ -53,13 +54,13 @@ class CrossAttention(nn.Cell):
         self.out = nn.Dense(width, width, bias_init="zeros")
         self.dropout = Dropout(dropout, PLACE)
 
-    def attend(self, pixels, sounds):
-        """Pixels [T,P,W], sounds [T,K,W] -> attended sound [T,P,W] before the output projection, for any K."""
+    def attend(self, pixels, audio):
+        """Pixels [T,P,W], audio [T,K,W] -> attended audio [T,P,W] before the output projection, for any K."""
         q_weight, k_weight, v_weight = ops.split(self.in_weight, pixels.shape[-1], 0)
         q_bias, k_bias, v_bias = ops.split(self.in_bias, pixels.shape[-1], 0)
         queries = self.by_heads(ops.dense(pixels, q_weight, q_bias))
-        keys = self.by_heads(ops.dense(sounds, k_weight, k_bias))
-        values = self.by_heads(ops.dense(sounds, v_weight, v_bias))
+        keys = self.by_heads(ops.dense(audio, k_weight, k_bias))
+        values = self.by_heads(ops.dense(audio, v_weight, v_bias))
         scores = ops.matmul(queries * queries.shape[-1] ** -0.5, keys.swapaxes(-1, -2))
         attended = ops.matmul(self.dropout(ops.softmax(scores, -1)), values)
         return attended.transpose((0, 2, 1, 3)).reshape(pixels.shape)
@@ -69,23 +70,17 @@ class CrossAttention(nn.Cell):
         frames, count, width = tokens.shape
         return tokens.reshape((frames, count, self.heads, width // self.heads)).transpose((0, 2, 1, 3))
 
-    def only_value(self, sounds):
-        """What `attend` gives each pixel when there is one sound, [T,1,W]: a softmax over one key is 1."""
-        width = sounds.shape[-1]
+    def only_value(self, audio):
+        """What `attend` returns for each pixel and one audio token, [T,1,W]: a softmax over one key is 1."""
+        width = audio.shape[-1]
         value_weight = ops.split(self.in_weight, width, 0)[2]
-        return ops.dense(sounds, value_weight, ops.split(self.in_bias, width, 0)[2])
+        return ops.dense(audio, value_weight, ops.split(self.in_bias, width, 0)[2])
 
-    def construct(self, pixels, sounds):
-        """Pixels [T,P,W], sounds [T,K,W] -> [T,P,W], or [T,1,W] where it is the same for all pixels (K = 1)."""
-        if sounds.shape[1] == 1 and not (self.training and self.dropout_rate):
-            return self.out(self.only_value(sounds))
-        return self.out(self.attend(pixels, sounds))
-
-
-def mean_token(tokens):
-    """[T,N,W] -> [T,1,W]; as a product with a row of 1/N, on a CPU many times quicker than a mean over that axis."""
-    frames, count, _ = tokens.shape
-    return tokens if count == 1 else ops.bmm(ops.full((frames, 1, count), 1.0 / count, dtype=tokens.dtype), tokens)
+    def construct(self, pixels, audio):
+        """Pixels [T,P,W], audio [T,K,W] -> [T,P,W], or [T,1,W] where it is the same for all pixels (K = 1)."""
+        if audio.shape[1] == 1 and not (self.training and self.dropout_rate):
+            return self.out(self.only_value(audio))
+        return self.out(self.attend(pixels, audio))
 
 
 class TwoLayers(nn.Cell):
@@ -102,24 +97,25 @@ class TwoLayers(nn.Cell):
 
 
 class AudioVisualFusion(nn.Cell):
-    """Equation 32 with a residual: x + what the sound adds to the projected pixels, as far as it is relevant.
+    """Equation 32 with a residual: x + what the audio adds to the projected pixels, as far as it is relevant.
 
-    q: the projected pixels; gamma, beta: FiLM from the sound that a pixel attends to, zero at the start; g: the gate,
-    how relevant the sound is to the picture; W: the way back to the feature's width.
+    q: the projected pixels; gamma, beta: FiLM from the audio that a pixel attends to, zero at the start; g: the gate,
+    how relevant the audio is to the image; W: the projection to the feature's width.
 
-    released: norm(x + W [q (1 + g tanh(gamma)) + g beta]), q of x: not the identity at g = 0, W and the norm act all
-    the same; one sound a frame. paper: x + W [g (q tanh(gamma) + beta)], q of norm(x), W without a bias: at g = 0, and
-    at the start, x itself; `tokens` sounds a frame, each with a learned position in time.
+    released: norm(x + W [q (1 + g tanh(gamma)) + g beta]), q of x; one audio token per frame. It is not the identity at
+    g = 0, since W and the norm remain. paper: x + W [g (q tanh(gamma) + beta)], q of norm(x), W without a bias; x
+    itself at g = 0, and at the start; `tokens` audio tokens per frame, each with a learned position in time.
 
-    channels: width of the feature map. audio_width: of the sound embeddings. width, heads: of the attention.
-    Raises ValueError for another form, several sounds under `released`, and heads that do not divide the width.
+    channels: width of the feature map. audio_width: of the audio embeddings. width, heads: of the attention.
+    Raises ValueError for another form, several audio tokens under `released`, and heads that do not divide the width.
     """
 
     def __init__(self, channels=768, audio_width=512, width=256, heads=8, dropout=0.1, form="released", tokens=1):
         super().__init__()
         if form not in FORMS or (form == "released" and tokens != 1):
-            raise ValueError(f'the form must be one of {FORMS}, with one sound a frame for "released"; got {form!r}, '
-                             f"{tokens}")  # fmt: skip
+            raise ValueError(
+                f'the form must be one of {FORMS}, with one token per frame for "released"; got {form!r}, {tokens}'
+            )
         self.paper = form == "paper"
         self.visual_proj = nn.Dense(channels, width)
         self.audio_proj = nn.Dense(audio_width, width)
@@ -133,29 +129,29 @@ class AudioVisualFusion(nn.Cell):
         self.out_proj = nn.Dense(width, channels, has_bias=not self.paper)
         self.norm = nn.LayerNorm((channels,), epsilon=1e-5)
 
-    def gate(self, pixels, sounds):
-        """Relevance g of each frame's sound, in (0, 1): projected pixels [T,P,W], sounds [T,K,W] -> [T,1,1]."""
-        return ops.sigmoid(self.relevance(ops.concat((mean_token(pixels), mean_token(sounds)), -1)))
+    def gate(self, pixels, audio):
+        """Relevance g of each frame's audio, in (0, 1): projected pixels [T,P,W], audio [T,K,W] -> [T,1,1]."""
+        return ops.sigmoid(self.relevance(ops.concat((mean_of_second(pixels), mean_of_second(audio)), -1)))
 
     def film_terms(self, attended):
-        """Attended sound [T,P or 1,W] -> tanh(gamma), beta, of its shape each."""
+        """Attended audio [T,P or 1,W] -> tanh(gamma), beta, of its shape each."""
         gamma, beta = ops.split(self.film(attended), attended.shape[-1], -1)
         return ops.tanh(gamma), beta
 
     def construct(self, feature, audio):
-        """Feature map [T,C,h,w] and sound embeddings, [T,K,A] (paper) or [T,A] (released) -> map, gate g [T,1,1]."""
+        """Feature map [T,C,h,w] and audio embeddings, [T,K,A] (paper) or [T,A] (released) -> map, gate g [T,1,1]."""
         frames, channels, height, width = feature.shape
         visual = feature.reshape((frames, channels, height * width)).swapaxes(1, 2)
         if self.paper:
-            pixels, sounds = self.visual_proj(self.norm(visual)), self.audio_proj(audio) + self.positions
+            pixels, tokens = self.visual_proj(self.norm(visual)), self.audio_proj(audio) + self.positions
         else:
-            pixels, sounds = self.visual_proj(visual), self.audio_proj(audio).expand_dims(1)
-        gate = self.gate(pixels, sounds)
-        gamma, beta = self.film_terms(self.attention(pixels, sounds))
+            pixels, tokens = self.visual_proj(visual), self.audio_proj(audio).expand_dims(1)
+        gate = self.gate(pixels, tokens)
+        gamma, beta = self.film_terms(self.attention(pixels, tokens))
         if self.paper:
-            heard = pixels * spread(gamma, pixels.shape) + spread(beta, pixels.shape)
-            fused = visual + self.out_proj(spread(gate, pixels.shape) * heard)
+            modulated = pixels * spread(gamma, pixels.shape) + spread(beta, pixels.shape)
+            fused = visual + self.out_proj(spread(gate, pixels.shape) * modulated)
         else:
-            heard = pixels * spread(1 + gate * gamma, pixels.shape) + spread(gate * beta, pixels.shape)
-            fused = self.norm(self.out_proj(heard) + visual)
+            modulated = pixels * spread(1 + gate * gamma, pixels.shape) + spread(gate * beta, pixels.shape)
+            fused = self.norm(self.out_proj(modulated) + visual)
         return fused.swapaxes(1, 2).reshape(feature.shape), gate

@@ -3,7 +3,7 @@
 The Cells that are named Lorentz... hold no parameters: points and the curvature are inputs, so gradients reach both.
 They compose with other Cells, compile and export. Points and tangent vectors are space parts; `c` is the magnitude of
 the negative curvature, a 0-d Tensor > 0, the same for all points; shapes are those of the coordinates on the last axis,
-[...,n], or on `axis` where a Cell takes one. They compute in float32 and answer in their input's type; input whose
+[...,n], or on `axis` where a Cell takes one. They compute in float32 and return their input's type; input whose
 shapes do not fit raises MindSpore's own error.
 """
 
@@ -87,7 +87,7 @@ class LorentzPairwiseDistance(nn.Cell):
 
 
 class LorentzDistanceToOrigin(nn.Cell):
-    """Geodesic distance of points to the origin (equation 3), the specialisation depth of the paper's 3.3."""
+    """Geodesic distance of points to the origin (equation 3), the specialization depth of the paper's 3.3."""
 
     def __init__(self, eps=lorentz.PAPER, axis=-1):
         super().__init__()
@@ -216,7 +216,7 @@ class LorentzMap(nn.Cell):
         self.exp0 = LorentzExp0(eps, axis)
 
     def curvature(self):
-        """The map's own curvature, a 0-d Tensor > 0; only for a map that was given one."""
+        """The map's own curvature, a 0-d Tensor > 0; only for a map that has one."""
         return ops.exp(self.curv())
 
     def construct(self, v, c=None):

@@ -5,7 +5,7 @@ no operation can leave the hyperboloid. A tangent vector at the origin has no ti
 one at x is kept as its space part v too, its time part is x.v / x0.
 Curvatures `c` are 0-d Tensors > 0; `axis` is the one that holds the n coordinates.
 
-Everything is computed in float32, whatever the input's type (squares of float16 overflow at 256), and handed back in
+Everything is computed in float32, for inputs of any type (squares of float16 overflow at 256), and handed back in
 the input's type. Formulas are chosen so that nothing is lost by cancellation near the origin or between close points;
 what is left to protect is in `Epsilons`. Clamps are `ops.clamp`, whose gradient is 1 inside and on the limit and 0
 outside, also where the incoming gradient is infinite; `ops.maximum` would halve it on the limit.
@@ -19,6 +19,7 @@ from mindspore import ops
 from mindaam.geometry.epsilons import PAPER
 from mindaam.geometry.epsilons import RELEASED as RELEASED
 from mindaam.geometry.epsilons import Epsilons as Epsilons
+from mindaam.kernels.reductions import sum_over
 
 # exp and exp0 go no further than asinh(2^15) = 11.09 (times 1/sqrt(c)); from the origin |x| is 2^15 / sqrt(c) there.
 MAX_RADIUS = math.asinh(2.0**15)
@@ -36,22 +37,14 @@ def _float(x):
     return x.astype(ms.float32)
 
 
-def sum_over(x, axis=-1):
-    """Sum over `axis`, kept as length 1.
-
-    Over the channels of maps [B,C,H,W] it is a product with ones: on a CPU five times quicker than reducing an axis
-    that is not the last.
-    """
-    if axis != 1 or x.ndim != 4:
-        return x.sum(axis=axis, keepdims=True)
-    batch, channels, height, width = x.shape
-    ones = ops.ones((batch, 1, channels), x.dtype)
-    return ops.bmm(ones, x.reshape(batch, channels, height * width)).reshape(batch, 1, height, width)
+def dot(x, y, axis=-1):
+    """x.y over `axis`, kept as length 1."""
+    return sum_over(x * y, axis)
 
 
 def norm(x, axis=-1):
     """Euclidean norm over `axis`, kept as length 1. Its gradient at 0 is 0, where a plain square root gives NaN."""
-    square = sum_over(x * x, axis)
+    square = dot(x, x, axis)
     positive = square > 0
     return ops.where(positive, ops.sqrt(ops.where(positive, square, 1.0)), 0.0)
 
@@ -66,13 +59,13 @@ def clip_norm(v, bound, axis=-1, eps=PAPER):
 def time(x, c, axis=-1):
     """Time part sqrt(1/c + |x|^2) of points (equation 1); `axis` is kept as length 1; range [1/sqrt(c), inf)."""
     values = _float(x)
-    return ops.sqrt(1.0 / _float(c) + (values * values).sum(axis=axis, keepdims=True)).astype(x.dtype)
+    return ops.sqrt(1.0 / _float(c) + dot(values, values, axis)).astype(x.dtype)
 
 
 def inner(x, y, c, axis=-1):
     """Lorentz product <x,y>_L = x.y - x0 y0 of points row by row (equation 2), `axis` dropped; range (-inf, -1/c]."""
     a, b = _float(x), _float(y)
-    product = (a * b).sum(axis=axis, keepdims=True) - time(a, c, axis) * time(b, c, axis)
+    product = dot(a, b, axis) - time(a, c, axis) * time(b, c, axis)
     return product.squeeze(axis).astype(x.dtype)
 
 
@@ -91,16 +84,16 @@ def _gap(x, y, c, axis):
     """
     x0, y0 = time(x, c, axis), time(y, c, axis)
     step = y - x
-    rise = (step * (x + y)).sum(axis=axis, keepdims=True) / (x0 + y0)
-    close = (step * step).sum(axis=axis, keepdims=True) < x0 * y0
+    rise = dot(step, x + y, axis) / (x0 + y0)
+    close = dot(step, step, axis) < x0 * y0
     return x0, y0, step, rise, close
 
 
 def _excess(x, y, c, gap, axis):
     """-c<x,y>_L - 1 = cosh(sqrt(c) d) - 1, keepdims, float32; rounding may leave it slightly below 0."""
     x0, y0, step, rise, close = gap
-    by_differences = 0.5 * c * ((step * step).sum(axis=axis, keepdims=True) - rise * rise)
-    by_products = c * (x0 * y0 - (x * y).sum(axis=axis, keepdims=True)) - 1.0
+    by_differences = 0.5 * c * (dot(step, step, axis) - rise * rise)
+    by_products = c * (x0 * y0 - dot(x, y, axis)) - 1.0
     return ops.where(close, by_differences, by_products)
 
 
@@ -164,12 +157,12 @@ def _tangent_square(x, v, c, axis):
     parallel, v - v0/(x0 + 1/sqrt(c)) x; far out that of the part across x, and of the part along it by sqrt(c) x0.
     """
     x0, unit = time(x, c, axis), 1.0 / ops.sqrt(c)
-    carried = v - (x * v).sum(axis=axis, keepdims=True) / (x0 * (x0 + unit)) * x
-    near = c * (carried * carried).sum(axis=axis, keepdims=True)
+    carried = v - dot(x, v, axis) / (x0 * (x0 + unit)) * x
+    near = c * dot(carried, carried, axis)
     ray = x / ops.clamp(norm(x, axis), min=unit)
-    along = (ray * v).sum(axis=axis, keepdims=True)
+    along = dot(ray, v, axis)
     across = v - along * ray
-    far = c * (across * across).sum(axis=axis, keepdims=True) + (along / x0) * (along / x0)
+    far = c * dot(across, across, axis) + (along / x0) * (along / x0)
     return ops.where(x0 < _FAR * unit, near, far)
 
 
@@ -199,13 +192,13 @@ def _far_excess(x, y, c, gap, axis):
     x0, y0, step, _, _ = gap
     unit = 1.0 / ops.sqrt(c)
     x_norm, y_norm = ops.clamp(norm(x, axis), min=unit), ops.clamp(norm(y, axis), min=unit)
-    rise = (step * (x + y)).sum(axis=axis, keepdims=True) / (x_norm + y_norm)  # |y| - |x|
+    rise = dot(step, x + y, axis) / (x_norm + y_norm)  # |y| - |x|
     x_reach, y_reach = x0 + x_norm, y0 + y_norm
     along = rise * (x_reach + y_reach) / (x0 + y0)
     nearer = x_norm < y_norm
     ray = ops.where(nearer, x / x_norm, y / y_norm)
     across = step - rise * ray
-    square = ops.where(nearer, x_norm / y_norm, y_norm / x_norm) * (across * across).sum(axis=axis, keepdims=True)
+    square = ops.where(nearer, x_norm / y_norm, y_norm / x_norm) * dot(across, across, axis)
     return 0.5 * (along * along / (x_reach * y_reach) + c * square)
 
 
@@ -253,9 +246,9 @@ def exterior_angle(x, y, c, eps=PAPER, axis=-1):
     x0, y0, step, rise, close = gap
     parent = ops.clamp(norm(a, axis), min=eps.angle_parent)
     ray = a / parent
-    along = (ray * a).sum(axis=axis, keepdims=True)
-    by_differences = x0 * (ray * step).sum(axis=axis, keepdims=True) - along * rise
-    by_products = x0 * (ray * b).sum(axis=axis, keepdims=True) - along * y0
+    along = dot(ray, a, axis)
+    by_differences = x0 * dot(ray, step, axis) - along * rise
+    by_products = x0 * dot(ray, b, axis) - along * y0
     excess = ops.clamp(_excess(a, b, c, gap, axis), min=eps.angle_excess)
     sinh = ops.sqrt(excess) * ops.sqrt(excess + 2.0)
     cosine = c * ops.where(close, by_differences, by_products) / (sinh + eps.angle / parent)
@@ -266,7 +259,7 @@ def exterior_angle(x, y, c, eps=PAPER, axis=-1):
 def sanitize(z, c):
     """The released decoder's guard: NaN -> 0, all to [-1e6, 1e6], and index 0 of the LAST axis to >= 1/sqrt(c) + 1e-4.
 
-    It was meant for a time part; on maps [B,C,H,W] it raises the picture's left column. Kept for released checkpoints.
+    It was meant for a time part; on maps [B,C,H,W] it raises the image's left column. Kept for released checkpoints.
     """
     values = _float(z)
     values = ops.where(ops.isnan(values), ops.zeros_like(values), values)

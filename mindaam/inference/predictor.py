@@ -140,7 +140,7 @@ class Predictor:
                 image = _as_image(frame.image if isinstance(frame, Frame) else frame)
                 note = None if audio_stream is None else audio_stream.note(_time_of(frame))
                 sizes.append(image.shape[:2])
-                yield self.model.film.maps(self.model.image_features(self._as_batch(self._seen(image)))), note
+                yield self.model.video.maps(self.model.image_features(self._as_batch(self._seen(image)))), note
 
         def answer(window, first):
             maps, notes = zip(*window, strict=True)

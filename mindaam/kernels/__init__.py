@@ -1,1 +1,5 @@
-"""Operators computed as a device wants them; the mathematics above calls them by name."""
+"""How a device computes an operator; the mathematics above calls these operators by name.
+
+Each kind of operator has one file, which imports MindSpore alone. Where two devices need two forms, both are in that
+file, and `device.on_cpu` selects one of them while a graph is built.
+"""

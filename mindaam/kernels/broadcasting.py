@@ -1,22 +1,15 @@
-"""Broadcasting, as a CPU likes it."""
+"""Broadcasting."""
 
-import mindspore as ms
 from mindspore import ops
-from mindspore.ops import constexpr
 
-
-@constexpr
-def _on_cpu():
-    return ms.get_context("device_target") == "CPU"
+from mindaam.kernels.device import on_cpu
 
 
 def spread(x, shape):
     """x repeated to `shape`, to be added to or multiplied with something of that shape; the results are the same.
 
-    On a CPU an elementwise kernel whose inputs differ in shape reads through tables of indices, 16 bytes a number of
-    its result, that it fills at its first run and keeps for good: two to five times slower, and in a large graph most
-    of its memory. Elsewhere x itself, which the device broadcasts for nothing.
+    On a CPU an elementwise kernel whose inputs differ in shape reads through tables of indices, 16 bytes per number of
+    its result, which it fills at its first run and keeps: two to five times slower, and most of the memory of a large
+    graph. Other devices broadcast x itself at no cost.
     """
-    if _on_cpu():
-        return ops.broadcast_to(x, shape)
-    return x
+    return ops.broadcast_to(x, shape) if on_cpu() else x

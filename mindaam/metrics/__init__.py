@@ -1,4 +1,4 @@
-"""Metrics of saliency maps in NumPy, exact, one function each; `settings` names the choices between variants."""
+"""Metrics of saliency maps in NumPy, exact, one function each; `settings` has the choices between variants."""
 
 from mindaam.metrics.density import cc, kld, sim
 from mindaam.metrics.fixation import auc_judd, auc_shuffled, nss

@@ -11,7 +11,7 @@ from mindaam.metrics.maps import as_map, fit
 
 MIT_EPS = 2.2204e-16
 
-NORMALISATIONS = ("range", "sum")
+NORMALIZATIONS = ("range", "sum")
 KLD_FORMS = ("ratio", "difference")
 
 
@@ -31,16 +31,16 @@ def cc(prediction, truth, *, floor=0.0, resize="bilinear"):
     return float((p * q).sum() / np.sqrt(max((p * p).sum(), floor)) / np.sqrt(max((q * q).sum(), floor)))
 
 
-def sim(prediction, truth, *, normalise="range", eps=MIT_EPS, resize="bilinear"):
+def sim(prediction, truth, *, normalize="range", eps=MIT_EPS, resize="bilinear"):
     """Similarity, sum min(P, Q): the mass that the two densities share, in [0, 1].
 
-    prediction, truth: [H,W]. normalise: "range" stretches each map to 0..1 before it is scaled to sum 1; "sum" only
+    prediction, truth: [H,W]. normalize: "range" stretches each map to 0..1 before it is scaled to sum 1; "sum" only
     cuts negative values off and scales to sum 1. eps: the least sum that a map is divided by.
     """
-    if normalise not in NORMALISATIONS:
-        raise unknown("normalisation", normalise, NORMALISATIONS)
+    if normalize not in NORMALIZATIONS:
+        raise unknown("normalization", normalize, NORMALIZATIONS)
     p, q = _pair(prediction, truth, resize)
-    if normalise == "range":
+    if normalize == "range":
         p, q = _stretched(p), _stretched(q)
     return float(np.minimum(_density(np.maximum(p, 0), eps), _density(np.maximum(q, 0), eps)).sum())
 
@@ -68,7 +68,7 @@ def _pair(prediction, truth, resize):
 
 
 def _stretched(values):
-    """Range 0..1; a constant map becomes ones, so that it stands for the uniform density."""
+    """Range 0..1; a constant map becomes ones, so that it becomes the uniform density."""
     spread = np.ptp(values)
     return (values - values.min()) / spread if spread > 0 else np.ones_like(values)
 

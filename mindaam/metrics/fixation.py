@@ -1,6 +1,6 @@
-"""How well a map tells the fixated places from the rest: NSS, AUC-Judd and the shuffled AUC.
+"""How well a map separates fixated places from the rest: NSS, AUC-Judd and the shuffled AUC.
 
-Each function takes one prediction [H,W] and fixations [n,2] (x, y) in pixels of the map, or of a picture of `size`
+Each function takes one prediction [H,W] and fixations [n,2] (x, y) in pixels of the map, or of an image of `size`
 (height, width) to which the map is then resized. A fixation beside the map counts for the pixel of the border; one that
 is not finite is refused with an InputError. Everything is computed in float64. The keywords are the choices on which
 published implementations differ; their defaults are those of `settings.MIT`.
@@ -15,7 +15,7 @@ TIES = ("together", "ranked")
 
 
 def nss(prediction, fixations, size=None, *, ddof=0, eps=0.0, distinct=False, empty=np.nan, resize="bilinear"):
-    """Normalised scanpath saliency: mean over the fixations of (P - mean P) / std P; 0 for a constant map.
+    """Normalized scanpath saliency: mean over the fixations of (P - mean P) / std P; 0 for a constant map.
 
     ddof: 0 for the population's standard deviation, 1 for the unbiased one. eps: added to it. distinct: count a pixel
     once however many fixations it holds, as with a binary fixation map. empty: the value without fixations.
@@ -32,7 +32,7 @@ def nss(prediction, fixations, size=None, *, ddof=0, eps=0.0, distinct=False, em
 def auc_judd(prediction, fixations, size=None, *, jitter=1e-7, seed=0, ties="together", resize="bilinear"):
     """Area under the ROC curve whose thresholds are the values at the fixated pixels; NaN without fixations.
 
-    jitter: uniform noise of this share of the map's range breaks ties, drawn anew from `seed` at each call.
+    jitter: uniform noise of this share of the map's range breaks ties, drawn again from `seed` at each call.
     ties: at a threshold that several fixated pixels have, "together" counts every pixel that reaches it, in both rates;
     "ranked" counts the fixated ones one by one, so that the area depends on the ties' order and can leave [0, 1].
     """
@@ -43,7 +43,7 @@ def auc_judd(prediction, fixations, size=None, *, jitter=1e-7, seed=0, ties="tog
     if not mask.any():
         return float("nan")
     if mask.all():
-        return 0.5  # no other pixel to tell the fixated ones from
+        return 0.5  # no other pixel to compare the fixated ones with
     if jitter:
         # RandomState, because its stream is frozen: the published baselines were computed with it.
         values = values + jitter * (np.ptp(values) or 1.0) * np.random.RandomState(seed).random_sample(values.shape)
@@ -54,9 +54,9 @@ def auc_judd(prediction, fixations, size=None, *, jitter=1e-7, seed=0, ties="tog
 
 
 def auc_shuffled(prediction, fixations, others, size=None, *, resize="bilinear"):
-    """Chance that a fixated place has the larger value than a place fixated in other pictures; ties count half.
+    """Chance that a fixated place has the larger value than a place fixated in other images; ties count half.
 
-    others: [m,2] (x, y), fixations of other pictures brought to this picture's pixels. The centre bias, which they
+    others: [m,2] (x, y), fixations of other images brought to this image's pixels. The center bias, which they
     share, earns nothing: 0.5 is chance level. NaN when either list is empty.
     """
     values, points = _prepared(prediction, fixations, size, resize)

@@ -1,6 +1,6 @@
 """What every metric needs first: a map as float64, at the right size, and the fixated pixels on it.
 
-Fixations are points float [n,2], (x, y) in pixels of the picture, x right and y down from the top left corner: the
+Fixations are points float [n,2], (x, y) in pixels of the image, x right and y down from the top left corner: the
 point (x, y) lies in the pixel of column floor(x) and row floor(y).
 """
 
@@ -24,7 +24,7 @@ def as_map(values, what):
 def as_points(fixations):
     """The fixations as float64 [n,2], n >= 0; InputError when they are something else, or not all finite.
 
-    A blink that a recording keeps as NaN is no fixation: it has to be left out by who knows that it is one.
+    A blink that a recording keeps as NaN is no fixation: the caller removes it.
     """
     points = _real(fixations, "list of fixations")
     if points.size == 0:
@@ -38,7 +38,7 @@ def as_points(fixations):
     if not finite.all():
         raise InputError(
             f"{(~finite).sum()} of {len(points)} fixations are not finite numbers, the first at index "
-            f"{int(np.argmin(finite))}; leave blinks and lost gaze out"
+            f"{int(np.argmin(finite))}; remove blinks and missing gaze"
         )
     return points
 
@@ -50,9 +50,9 @@ def points_of(mask):
 
 
 def fit(values, size, resize="bilinear"):
-    """The map [H,W] at `size` (height, width): unchanged if it has that size, else resized as `resize` says.
+    """The map [H,W] at `size` (height, width): unchanged if it has that size, else resized by `resize`.
 
-    "bilinear" samples between pixel centres with the borders repeated and without averaging when the map shrinks,
+    "bilinear" samples between pixel centers with the borders repeated and without averaging when the map shrinks,
     which is what PyTorch's `interpolate(align_corners=False)` does; None refuses with an InputError.
     """
     if resize not in RESIZES:
@@ -66,12 +66,12 @@ def fit(values, size, resize="bilinear"):
 
 def _blend(source, target):
     """The matrix [target,source] of linear interpolation along one axis; each row sums to 1."""
-    centres = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
-    left = np.minimum(centres.astype(int), max(source - 2, 0))
+    centers = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
+    left = np.minimum(centers.astype(int), max(source - 2, 0))
     right = np.minimum(left + 1, source - 1)
     matrix = np.zeros((target, source))
-    np.add.at(matrix, (np.arange(target), left), 1 - (centres - left))
-    np.add.at(matrix, (np.arange(target), right), centres - left)
+    np.add.at(matrix, (np.arange(target), left), 1 - (centers - left))
+    np.add.at(matrix, (np.arange(target), right), centers - left)
     return matrix
 
 
@@ -96,7 +96,7 @@ def _pixels(shape, points):
 def _real(values, what):
     """An array as float64; InputError for rows of different lengths, and for anything but real numbers."""
     if np.ma.is_masked(values):
-        raise InputError(f"the {what} has masked values; leave them out or fill them")
+        raise InputError(f"the {what} has masked values; remove or fill them")
     try:
         values = np.asarray(values)
     except ValueError as error:

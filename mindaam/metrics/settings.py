@@ -28,7 +28,7 @@ def _choices(**keywords):
 # The MIT/Tuebingen benchmark's formulas.
 MIT = Settings(
     cc=_choices(floor=0.0, resize="bilinear"),
-    sim=_choices(normalise="range", eps=MIT_EPS, resize="bilinear"),
+    sim=_choices(normalize="range", eps=MIT_EPS, resize="bilinear"),
     kld=_choices(form="ratio", eps=MIT_EPS, resize="bilinear"),
     nss=_choices(ddof=0, eps=0.0, distinct=False, empty=float("nan"), resize="bilinear"),
     auc_judd=_choices(jitter=1e-7, seed=0, ties="together", resize="bilinear"),
@@ -36,12 +36,12 @@ MIT = Settings(
 )
 
 # The paper's appendix A.1: SIM between maps that sum to 1, with nothing subtracted first; otherwise MIT's.
-PAPER = MIT._replace(sim=_choices(normalise="sum", eps=MIT_EPS, resize="bilinear"))
+PAPER = MIT._replace(sim=_choices(normalize="sum", eps=MIT_EPS, resize="bilinear"))
 
 # What the authors' released code computes.
 RELEASED = Settings(
     cc=_choices(floor=1e-12, resize=None),
-    sim=_choices(normalise="sum", eps=1e-12, resize=None),
+    sim=_choices(normalize="sum", eps=1e-12, resize=None),
     kld=_choices(form="difference", eps=1e-12, resize=None),
     nss=_choices(ddof=1, eps=MIT_EPS, distinct=True, empty=0.0, resize="bilinear"),
     auc_judd=_choices(jitter=0.0, seed=0, ties="ranked", resize=None),

@@ -1,4 +1,4 @@
-"""How well maps follow a film, and how calm they are: per-frame CC, and flicker where nothing moves."""
+"""How well maps follow a video, and how steady they are: per-frame CC, and flicker of static scenes."""
 
 import numpy as np
 
@@ -25,9 +25,10 @@ def total_variation(maps, others):
 
 
 def summary(rows):
-    """{"CC_moving", "CC_cut", "CC_static", "flicker_static"}: means over films.
+    """{"CC_moving", "CC_cut", "CC_static", "flicker_static"}: means over videos.
 
-    rows: a (kind, maps [T,h,w], truths [T,h,w]) a film. Pans, zooms and shake move; flicker is that of static films.
+    rows: one (kind, maps [T,h,w], ground truth [T,h,w]) per video. Pans, zooms and shake move; flicker is of static
+    videos.
     """
     groups = {"moving": ("pan", "zoom", "shake"), "cut": ("cut",), "static": ("static",)}
     scores = {}
@@ -40,11 +41,11 @@ def summary(rows):
 
 
 def _densities(maps):
-    """Maps [T,h,w] scaled to sum 1 each; InputError for maps that are not finite, or sum to nothing."""
+    """Maps [T,h,w] scaled to sum 1 each; InputError for maps that are not finite, or sum to zero."""
     maps = np.asarray(maps)
     if maps.ndim != 3 or not np.isfinite(maps).all():
-        raise InputError("the maps of a film must be finite numbers [T,h,w]")
+        raise InputError("the maps of a video must be finite numbers [T,h,w]")
     sums = maps.sum((1, 2), keepdims=True, dtype=np.float64)
     if (sums <= 0).any():
-        raise InputError("a map of a film sums to nothing, and cannot be a density")
+        raise InputError("a map of a video sums to zero and is not a density")
     return maps / sums

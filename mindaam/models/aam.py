@@ -56,7 +56,7 @@ def build_backbone(config):
 
 
 class AAM(nn.Cell):
-    """Pixels, or a film and its sound, and a sentence that says who is looking and why -> a map of where people look.
+    """Pixels, or a video and its audio, and a prompt with the viewer and the task -> a map of where people look.
 
     `backbone` is frozen but for its adapters; `head` is trained. `config` is the ModelConfig that it was built from.
     """
@@ -71,91 +71,91 @@ class AAM(nn.Cell):
             )
         self.head = AttentionHead(config)
         self.update_parameters_name()
-        self.film = VideoHead(self)
+        self.video = VideoHead(self)
 
     def trained_parameters(self):
         """What training changes and a checkpoint holds: the head's parameters and the adapters'."""
         return [parameter for _, parameter in stored_parameters(self.head)] + lora_parameters(self.backbone)
 
     def grid(self, size):
-        """Patches (h, w) of a picture of size (H, W)."""
+        """Patches (h, w) of an image of size (H, W)."""
         return size[0] // self.config.encoder.patch, size[1] // self.config.encoder.patch
 
-    def construct(self, images, sentences, audio=None, clip=False):
-        """Normalised pictures [B,3,H,W], sentence embeddings [B,E] -> map, image, text, anchor points, curvature.
+    def construct(self, images, prompts, audio=None, clip=False):
+        """Normalized images [B,3,H,W], sentence embeddings [B,E] -> map, image, text, anchor points, curvature.
 
-        clip: the pictures are the frames of one film; audio: their sound's embeddings, as `infer` takes them.
+        clip: the images are the frames of one video; audio: embeddings of their audio, as `infer` takes them.
         """
         size = images.shape[2:]
-        return self.head(self.backbone(images), sentences, self.grid(size), size, audio, clip)
+        return self.head(self.backbone(images), prompts, self.grid(size), size, audio, clip)
 
     @turn()
     def image_features(self, images):
-        """Backbone features of normalised pictures, float32 NumPy [B,3,H,W]: four [B,N,D] arrays and the size (H, W).
+        """Backbone features of normalized images, float32 NumPy [B,3,H,W]: four [B,N,D] arrays and the size (H, W).
 
-        They serve any number of sentences. Raises InputError when the size is not a multiple of the patch.
+        They are used for any number of prompts. Raises InputError when the size is not a multiple of the patch.
         """
-        images = self._pictures(images)
+        images = self._images(images)
         size = images.shape[2:]
         self.backbone.set_image_size(size)
         return tuple(tap.asnumpy() for tap in graphs.run(self.backbone, ms.Tensor(images))), size
 
     @turn()
     def infer_features(self, features, sentence_embeddings, audio_embeddings=None, *, clip=False):
-        """The head alone: `image_features` of B pictures and embeddings [B,E] or [1,E] -> Attention of NumPy arrays.
+        """The head alone: `image_features` of B images and embeddings [B,E] or [1,E] -> Attention of NumPy arrays.
 
         audio_embeddings and clip as in `infer`.
         """
         taps, size = features
         batch = taps[0].shape[0]
-        sentences = self._sentences(sentence_embeddings, batch)
+        prompts = self._prompts(sentence_embeddings, batch)
         audio = self._audio(audio_embeddings, batch, clip)
         if clip:
-            maps, gate = self.film.along(self.film.maps(features), audio)
-            return Attention(*self.film.decode(maps, sentences, size), gate)
+            maps, gate = self.video.along(self.video.maps(features), audio)
+            return Attention(*self.video.decode(maps, prompts, size), gate)
         features = ms.mutable(tuple(ms.Tensor(tap) for tap in taps))  # a plain tuple would be compiled in as a constant
-        outputs = graphs.run(self.head, features, ms.Tensor(sentences), self.grid(size), size)
+        outputs = graphs.run(self.head, features, ms.Tensor(prompts), self.grid(size), size)
         return Attention(*(output.asnumpy() for output in outputs))
 
     @turn()
     def infer_frames(self, maps, sentence_embedding, size, audio_embeddings=None, *, first=0, clip=True):
-        """Attention of the frames of one film from the `first` on, when the maps of all are there already.
+        """Attention of the frames of one video from the `first` on, given the maps of all.
 
-        maps: `film.maps` of the frames, one after the other [T,sum of C_i,h,w]; sentence_embedding: [1,E]; size (H, W);
-        audio_embeddings: of all frames; clip: the frames bear on one another. Errors as in `infer`.
+        maps: `video.maps` of the frames in order, [T,sum of C_i,h,w]; sentence_embedding: [1,E]; size (H, W);
+        audio_embeddings: of all frames; clip: the frames affect one another. Errors as in `infer`.
         """
-        sentences = self._sentences(sentence_embedding, len(maps))
+        prompts = self._prompts(sentence_embedding, len(maps))
         audio = self._audio(audio_embeddings, len(maps), clip)
-        maps, gate = self.film.along(maps, audio) if clip else (maps, None)
+        maps, gate = self.video.along(maps, audio) if clip else (maps, None)
         return Attention(
-            *self.film.decode(maps[first:], sentences[first:], size), None if gate is None else gate[first:]
+            *self.video.decode(maps[first:], prompts[first:], size), None if gate is None else gate[first:]
         )
 
     @turn()
     def infer(self, images, sentence_embeddings, audio_embeddings=None, *, clip=False):
-        """Attention of pictures under sentences, in NumPy.
+        """Attention for images under prompts, in NumPy.
 
-        images: normalised float32 [B,3,H,W], H and W multiples of the patch; sentence_embeddings: [B,E], or [1,E] for
-        all of them. clip: the pictures are the frames of one film, in order, and bear on one another; then
-        audio_embeddings may give each frame's sound, [B,K,A] for the `sound.tokens` K windows of a frame, or [B,A]
+        images: normalized float32 [B,3,H,W], H and W multiples of the patch; sentence_embeddings: [B,E], or [1,E] for
+        all of them. clip: the images are the frames of one video, in order, and affect one another; then
+        audio_embeddings may give each frame's audio, [B,K,A] for the `sound.tokens` K windows of a frame, or [B,A]
         where `sound.fusion` is "released". Returns Attention: map [B,1,H,W] in 0..1, image_point, text_point,
-        anchor_point [B,128], curvature [], gate [B] or None. Raises InputError for other shapes, for sound without a
-        film, and for a branch that this model does not have.
+        anchor_point [B,128], curvature [], gate [B] or None. Raises InputError for other shapes, for audio without a
+        video, and for a branch that this model does not have.
         """
-        images = self._pictures(images)
-        self._sentences(sentence_embeddings, len(images))  # refused before the backbone's long work
+        images = self._images(images)
+        self._prompts(sentence_embeddings, len(images))  # refused before the backbone runs
         self._audio(audio_embeddings, len(images), clip)
         features = self.image_features(images)
         return self.infer_features(features, sentence_embeddings, audio_embeddings, clip=clip)
 
-    def _pictures(self, images):
-        """Pictures as float32 [B,3,H,W]; InputError for another shape, or sides that are no multiples of the patch."""
+    def _images(self, images):
+        """Images as float32 [B,3,H,W]; InputError for another shape, or sides that are no multiples of the patch."""
         images, patch = np.ascontiguousarray(images, np.float32), self.config.encoder.patch
         if images.ndim != 4 or images.shape[1] != 3 or any(side < patch or side % patch for side in images.shape[2:]):
-            raise InputError(f"pictures must be [B,3,H,W] with H and W multiples of {patch}, got {list(images.shape)}")
+            raise InputError(f"images must be [B,3,H,W] with H and W multiples of {patch}, got {list(images.shape)}")
         return images
 
-    def _sentences(self, embeddings, batch):
+    def _prompts(self, embeddings, batch):
         """Sentence embeddings as float32 [batch,E]; InputError unless they are [1,E] or [batch,E]."""
         embeddings, width = np.asarray(embeddings, np.float32), self.config.text.width
         if embeddings.ndim != 2 or embeddings.shape[0] not in (1, batch) or embeddings.shape[1] != width:
@@ -165,22 +165,22 @@ class AAM(nn.Cell):
         return np.ascontiguousarray(np.broadcast_to(embeddings, (batch, width)))
 
     def _audio(self, embeddings, batch, clip):
-        """Sound embeddings as float32, or None; InputError when they or films are not for this model."""
+        """Audio embeddings as float32, or None; InputError when this model takes neither them nor videos."""
         config = self.config
         for wanted, branch, what in (
-            (embeddings is not None, config.audio, "sound"),
-            (clip, config.temporal, "films"),
+            (embeddings is not None, config.audio, "audio"),
+            (clip, config.temporal, "videos"),
         ):
             if wanted and branch is None:
-                raise InputError(f"the model {config.name} has no branch for {what}; give it single pictures")
+                raise InputError(f"the model {config.name} has no branch for {what}; give it single images")
         if embeddings is None:
             return None
         if not clip:
-            raise InputError("sound goes with the frames of one film; say clip=True, or leave the sound out")
+            raise InputError("audio belongs to the frames of one video; set clip=True, or remove the audio")
         embeddings = np.asarray(embeddings, np.float32)
         windows = () if config.sound.fusion == "released" else (config.sound.tokens,)
         wanted = (batch, *windows, config.audio.width)
         if embeddings.shape != wanted:
             shape = ",".join(map(str, wanted))
-            raise InputError(f"sound embeddings must be [{shape}], frame by frame, got {list(embeddings.shape)}")
+            raise InputError(f"audio embeddings must be [{shape}], frame by frame, got {list(embeddings.shape)}")
         return np.ascontiguousarray(embeddings)

@@ -1,7 +1,7 @@
 """What a model is made of, as validated data; `configs/models/*.yaml` and `configs/presets/*.yaml` are its values.
 
-Every number has an upper bound, several times that of any published model: a checkpoint brings its configuration along,
-and what a stranger's says is allocated.
+Every number has an upper bound, several times that of any published model: a checkpoint contains its configuration, and
+memory is allocated as an untrusted one specifies.
 """
 
 from typing import Annotated, Literal
@@ -16,7 +16,7 @@ Count = Annotated[int, Field(gt=0, le=256)]  # of heads, blocks, tokens beside t
 Side = Annotated[int, Field(gt=0, le=4096)]  # pixels
 Mean = Annotated[float, Field(ge=0, le=255)]
 Spread = Annotated[float, Field(ge=1e-4, le=255)]
-MOST_PATCHES = 1 << 16  # of one picture: 4096 x 4096 pixels in patches of 16
+MOST_PATCHES = 1 << 16  # of one image: 4096 x 4096 pixels in patches of 16
 
 
 class EncoderConfig(Schema):
@@ -43,18 +43,18 @@ class EncoderConfig(Schema):
 
 
 class TextConfig(Schema):
-    """The frozen sentence encoder and the width of its embeddings."""
+    """The frozen text encoder and the width of its embeddings."""
 
     name: Name
     width: Width
 
 
 class TemporalConfig(Schema):
-    """Fokker-Planck blocks along a film's frames, one at each of some of the four depths.
+    """Fokker-Planck blocks along a video's frames, one at each of some of the four depths.
 
     taps: those depths, 0 (shallow) to 3 (deep). frames: time points of the learned time embedding, which is resampled
-    for films of another length. heads, mlp_ratio: of the attention along time and of its feed-forward. steps: how many
-    Lie-Trotter steps of length 1/steps are taken, all with the same kernel and rates. clip: frames that the model sees
+    for videos of another length. heads, mlp_ratio: of the attention along time and of its feed-forward. steps: how many
+    Lie-Trotter steps of length 1/steps are taken, all with the same kernel and rates. clip: frames that the model takes
     at once, in training and in prediction.
     """
 
@@ -73,7 +73,7 @@ class TemporalConfig(Schema):
 
 
 class AudioConfig(Schema):
-    """The frozen sound encoder, the width of its embeddings, and the fusion's attention, on the deepest feature."""
+    """The frozen audio encoder, the width of its embeddings, and the fusion's attention, on the deepest feature."""
 
     name: Name
     width: Width
@@ -89,12 +89,12 @@ class AudioConfig(Schema):
 
 
 class SoundConfig(Schema):
-    """How a film's sound reaches a model with an audio section: the switches in which `paper` and `released` differ.
+    """How a video's audio reaches a model with an audio section: the switches in which `paper` and `released` differ.
 
-    fusion: the form of the fusion. tokens: windows of sound a frame, `spacing` seconds apart, the middle one at the
-    frame. resampling: to the encoder's rate, by a polyphase filter or by the released windowed sinc. normalise: the
-    spectrogram of each window by itself, or of all windows of a clip together. slicing: windows lie about the times at
-    which frames are shown, or about frame numbers over the frame rate. scale: a factor on every sample.
+    fusion: the form of the fusion. tokens: windows of audio per frame, `spacing` seconds apart, the middle one at the
+    frame. resampling: to the encoder's rate, by a polyphase filter or by the released windowed sinc.
+    Spectrograms are normalized per window, or over all windows of a clip together. slicing: windows are cut about the
+    times at which frames are shown, or about frame numbers over the frame rate. scale: a factor on every sample.
     """
 
     fusion: Literal["paper", "released"]
@@ -124,7 +124,7 @@ class LoRAConfig(Schema):
 
 
 class HeadConfig(Schema):
-    """Widths of the neck and the decoder; every decoder width is a multiple of 8 (its group normalisation)."""
+    """Widths of the neck and the decoder; every decoder width is a multiple of 8 (its group normalization)."""
 
     neck_widths: tuple[Width, Width, Width, Width]
     start_width: Width
@@ -143,7 +143,7 @@ class HeadConfig(Schema):
 class ModelConfig(Schema):
     """One model: its parts and the switches in which `paper` and `released` differ.
 
-    temporal, audio: None for a model of single pictures, and of silent ones.
+    temporal, audio: None for a model of single images, and for one without audio.
     """
 
     name: Name
@@ -186,9 +186,9 @@ class ModelConfig(Schema):
         return self
 
     @model_validator(mode="after")
-    def _films_fit(self):
+    def _videos_fit(self):
         if self.audio and not self.temporal:
-            raise ValueError("an audio section needs a temporal one: sound belongs to a film")
+            raise ValueError("an audio section needs a temporal one: audio belongs to a video")
         if self.temporal:
             widths = [self.head.neck_widths[tap] for tap in self.temporal.taps]
             if any(width % self.temporal.heads for width in widths):

@@ -1,155 +1,143 @@
-"""How much a model computes, on paper: multiply-adds of its matrix products and convolutions, from its configuration.
+"""How much a model computes: multiply-adds of its matrix products and convolutions, counted from its Cells.
+
+Each weight is multiplied once at every place of the map, token sequence or vector that its layer is applied to. Sizes
+are read from the model; the products of two activations follow from the sizes of both.
 
 One multiply-add is two floating-point operations (FLOP). Norms, activations, softmax, resizing and the hyperbolic maps
-are left out: about a hundredth of the arithmetic, though not of the time, since memory bounds them. The encoders of
-sentences and sound are left out too: a sentence, and a film's sound, is encoded once and kept.
+are not counted: about a hundredth of the arithmetic, though not of the time, since memory bounds them. The encoders of
+prompts and audio are not counted either: their embeddings are computed once and kept.
 """
 
 FLOP = 2  # of a multiply-add
-SQUEEZE, GATE, SCALES, HIDDEN = 8, 64, 3, 128  # hidden widths of the decoder's small layers
-KERNEL = 9  # places of a 3x3 convolution
 PARTS = ("backbone", "adapters", "neck", "temporal", "fusion", "hierarchy", "decoder")
+WEIGHTS = ("weight", "in_weight")  # how the paths of parameters that are multiplied end
+ADAPTERS = ("lora_a", "lora_b")
 
 
-def forward_flops(config, frames=None, answered=None, sound=None):
+def forward_flops(model, frames=None, decoded=None, audio=None):
     """FLOP of one forward pass by part, {part: int} with all of PARTS.
 
-    config: ModelConfig. frames: None for one picture, else the frames of a clip, for all of which the result is.
-    answered: frames of the clip that are decoded, by default all. sound: whether the clip has any, by default when the
-    model has a branch for it. Raises ValueError for a clip without a temporal section.
+    model: AAM. frames: None for one image, else the frames of a clip. decoded: frames of the clip that are decoded, by
+    default all. audio: whether the clip has any, by default when the model has a branch for it. Raises ValueError for a
+    clip without a temporal section.
     """
-    blocks = _backbone(config)
-    rest = _head(config, frames, answered, sound)
-    count = frames or 1
+    count, depth, one = frames or 1, len(model.backbone.blocks), _backbone(model)
     return {
-        "backbone": count * (blocks["embedding"] + config.encoder.depth * (blocks["weights"] + blocks["attention"])),
-        "adapters": count * config.lora.last_n_blocks * blocks["adapters"],
-        **rest,
+        "backbone": count * (one["embedding"] + depth * (one["weights"] + one["attention"])),
+        "adapters": count * model.config.lora.last_n_blocks * one["adapters"],
+        **_head(model, frames, decoded, audio),
     }
 
 
-def training_flops(config, frames=None, answered=None, sound=None, *, adapted=None, recompute=False):
-    """FLOP of one training step on one picture, or on one clip, forward and backward, by part as `forward_flops`.
+def training_flops(model, frames=None, decoded=None, audio=None, *, adapted=None, recompute=False):
+    """FLOP of one training step on one image, or on one clip, forward and backward, by part as `forward_flops`.
 
-    adapted: of the last how many blocks the adapters are trained, by default all that have them; below the first of
+    adapted: the number of last blocks whose adapters are trained, by default all that have them; below the first of
     them no gradient flows, and the backbone costs its forward pass alone. recompute: these blocks are computed a second
     time for the backward pass.
 
     Where gradients flow, a layer costs its forward pass twice more: for the gradients of its inputs and of its weights.
-    A frozen layer saves the second. So does the neck the first, when no gradient goes on into the backbone. The losses
-    and the optimizer, which are a few operations a value, are left out.
+    A frozen layer saves the second. So does the neck the first, when no gradient flows on into the backbone. The losses
+    and the optimizer, which are a few operations per value, are not counted.
     """
-    adapted = config.lora.last_n_blocks if adapted is None else min(adapted, config.lora.last_n_blocks)
-    count, depth, blocks = frames or 1, config.encoder.depth, _backbone(config)
-    again = 1 if recompute else 0
-    through = adapted * ((2 + again) * blocks["weights"] + (3 + again) * blocks["attention"])
-    below = blocks["embedding"] + (depth - adapted) * (blocks["weights"] + blocks["attention"])
-    adapters = adapted * (3 + again) + (config.lora.last_n_blocks - adapted)
-    rest = {part: 3 * flop for part, flop in _head(config, frames, answered, sound).items()}
+    having, one = model.config.lora.last_n_blocks, _backbone(model)
+    adapted = having if adapted is None else min(adapted, having)
+    count, frozen, again = frames or 1, len(model.backbone.blocks) - adapted, int(recompute)
+    below = one["embedding"] + frozen * (one["weights"] + one["attention"])
+    through = adapted * ((2 + again) * one["weights"] + (3 + again) * one["attention"])
+    adapters = (adapted * (3 + again) + having - adapted) * one["adapters"]
+    head = {part: 3 * flop for part, flop in _head(model, frames, decoded, audio).items()}
     if not adapted:
-        rest["neck"] = rest["neck"] * 2 // 3
-    return {"backbone": count * (below + through), "adapters": count * adapters * blocks["adapters"], **rest}
+        head["neck"] = head["neck"] * 2 // 3
+    return {"backbone": count * (below + through), "adapters": count * adapters, **head}
 
 
-def _backbone(config):
-    """FLOP a picture of the patch embedding, and of a block: its dense layers, its attention, its adapters."""
-    encoder, patches = config.encoder, _patches(config)
-    tokens, width = encoder.prefix + patches, encoder.width
-    adapters = config.lora.rank * (width + 3 * width + width + width)  # of qkv, D to 3D, and of proj, D to D
+def _size(cell, endings=WEIGHTS):
+    """How many numbers of a Cell, or of the Cells in it, are multiplied at each of its places."""
+    return sum(each.size for path, each in cell.parameters_and_names() if path.rpartition(".")[2] in endings)
+
+
+def _patches(model):
+    height, width = model.grid(model.config.image_size)
+    return height * width
+
+
+def _backbone(model):
+    """FLOP per image: of the patch embedding, and of a block's dense layers, its attention and its adapters."""
+    patches, block = _patches(model), model.backbone.blocks[-1]  # the last block has adapters if any has
+    tokens, width = model.config.encoder.prefix + patches, model.config.encoder.width
     return {
-        "embedding": FLOP * patches * 3 * encoder.patch**2 * width,
-        # queries, keys, values, output: 4 D^2; a perceptron of four times the width: 8 D^2
-        "weights": FLOP * tokens * 12 * width * width,
+        "embedding": FLOP * patches * _size(model.backbone.patch_embed),
+        "weights": FLOP * tokens * _size(block),
         "attention": FLOP * 2 * tokens * tokens * width,  # scores, and the weighted sum of values
-        "adapters": FLOP * tokens * adapters,
+        "adapters": FLOP * tokens * _size(block, ADAPTERS),
     }
 
 
-def _head(config, frames, answered, sound):
-    """{part: FLOP} of all that stands on the backbone."""
-    if frames is not None and config.temporal is None:
-        raise ValueError(f"the model {config.name} has no temporal section, so it sees no clips")
-    count = frames or 1
-    decoded = min(answered or count, count)
-    heard = frames is not None and config.audio is not None and sound is not False
-    widths = config.head.neck_widths
+def _head(model, frames, decoded, audio):
+    """{part: FLOP} of everything behind the backbone."""
+    if frames is not None and model.config.temporal is None:
+        raise ValueError(f"the model {model.config.name} has no temporal section, so it takes no clips")
+    head, patches, count = model.head, _patches(model), frames or 1
+    fused = frames is not None and head.fusion is not None and audio is not False
+    decoded = min(decoded or count, count)
     return {
-        "neck": FLOP * count * _patches(config) * config.encoder.width * sum(widths),
-        "temporal": FLOP * _temporal(config, frames) if frames else 0,
-        "fusion": FLOP * frames * _fusion(config) if heard else 0,
-        "hierarchy": FLOP * decoded * config.head.point_width * (widths[-1] + config.text.width),
-        "decoder": FLOP * decoded * _decoder(config),
+        "neck": FLOP * count * patches * _size(head.neck),
+        "temporal": FLOP * sum(_temporal(block, frames, patches) for block in head.temporal) if frames else 0,
+        "fusion": FLOP * frames * _fusion(model, patches) if fused else 0,
+        "hierarchy": FLOP * decoded * _size(head.hierarchy),
+        "decoder": FLOP * decoded * _decoder(model, patches),
     }
 
 
-def _patches(config):
-    height, width = config.image_size
-    return (height // config.encoder.patch) * (width // config.encoder.patch)
+def _temporal(block, frames, patches):
+    """Multiply-adds of a FokkerPlanckBlock on a clip."""
+    heads, (_, points, channels) = block.attention.heads, block.time_embedding.shape
+    each = _size(block) + 2 * frames * channels  # the transition kernel, and the weighted sum of values
+    each += frames * heads if heads > 1 else 0  # the mean of the heads' kernels
+    if block.variant.dynamics:
+        each += block.variant.steps * frames  # drift
+    else:
+        each -= sum(map(_size, (block.observation, block.nu_head, block.lam_head)))  # not computed
+    resampled = frames * points * channels if frames != points else 0
+    return frames * patches * each + resampled
 
 
-def _temporal(config, frames):
-    """Multiply-adds of the temporal blocks on a clip."""
-    temporal, total = config.temporal, 0
-    dynamics = config.dynamics != "attention"
-    for tap in temporal.taps:
-        width = config.head.neck_widths[tap]
-        mixing = 4 * width * width + 2 * frames * width  # queries, keys, values, output; kernel and weighted sum
-        mixing += frames * temporal.heads  # the mean of the heads' kernels
-        feed = width * width + 2 * temporal.mlp_ratio * width * width  # the attention's second output, feed-forward
-        spatial = width * width + KERNEL * width
-        density = (3 * width + temporal.steps * frames) if dynamics else 0  # observation, nu, lambda; drift
-        total += frames * _patches(config) * (mixing + feed + spatial + density)
-        total += frames * temporal.frames * width if frames != temporal.frames else 0  # its time embedding, resampled
-    return total
+def _fusion(model, patches):
+    """Multiply-adds of the AudioVisualFusion on a frame, as in training."""
+    fusion, tokens = model.head.fusion, model.config.sound.tokens
+    attention, width = fusion.attention, fusion.attention.out.in_channels
+    total = patches * (_size(fusion.visual_proj) + _size(fusion.out_proj)) + tokens * _size(fusion.audio_proj)
+    total += _size(fusion.relevance) + (patches + (tokens if tokens > 1 else 0)) * width  # means of pixels and tokens
+    if tokens == 1 and not attention.dropout_rate:  # the attention is the value of one token, the same for all pixels
+        return total + width * width + _size(attention.out) + _size(fusion.film)
+    total += (patches + 2 * tokens) * width * width + 2 * patches * tokens * width  # in_weight; scores, weighted sum
+    return total + patches * (_size(attention.out) + _size(fusion.film))
 
 
-def _fusion(config):
-    """Multiply-adds of the audio-visual fusion on a frame."""
-    audio, tokens, patches = config.audio, config.sound.tokens, _patches(config)
-    channels, width = config.head.neck_widths[-1], audio.attention_width
-    projected = patches * channels * width * 2 + tokens * audio.width * width  # in and out; sounds
-    relevance = 2 * width * width + width
-    # of one sound the attention is its value alone, unless a weight may be dropped, and FiLM is the same everywhere;
-    # counted as in training
-    by_pixel = patches if tokens > 1 or audio.dropout else 1
-    keyed = width * width * (2 * patches + 2 * tokens) + 2 * patches * tokens * width
-    attention = keyed if by_pixel > 1 else 2 * width * width
-    means = (patches + (tokens if tokens > 1 else 0)) * width
-    return projected + attention + by_pixel * 3 * width * width + relevance + means
+def _decoder(model, patches):
+    """Multiply-adds of the decoder on a frame: dense layers once, convolutions at each place of their maps."""
+    decoder, total = model.head.decoder, 0
+    for path, weight in decoder.parameters_and_names():
+        if path.endswith(".weight"):
+            total += weight.size * (_places(path, patches) if weight.ndim == 4 else 1)
+    for i, stage in enumerate(decoder.stages):
+        if stage.focused:  # the direction times the feature at every place
+            total += patches * 4 ** (i + 1) * stage.focus.project.out_channels
+    height, width = model.config.image_size
+    blur = height * width * (height + width) if model.config.smoothing else 0
+    return total + patches * 4 ** len(decoder.stages) * decoder.head.gaussians + blur
 
 
-def _decoder(config):
-    """Multiply-adds of the decoder on a frame."""
-    head, patches = config.head, _patches(config)
-    total = patches * head.neck_widths[-1] * head.start_width
-    widths, skips = (head.start_width, *head.stage_widths), head.neck_widths[-2::-1]
-    text, point, places = config.text.width, head.point_width, patches
-    for i in range(len(head.stage_widths)):
-        before, after = widths[i], widths[i + 1]
-        total += places * before * after * 4  # a 2x2 transposed convolution: each place gives four
-        places *= 4
-        total += text * 2 * after + _modulation(config, after, places, mix=not config.spatial_focus)
-        if config.spatial_focus:
-            total += point * after + places * after  # the direction, and its product with every place
-        total += places * after * after + patches * skips[i] * after  # the skip at its own small size
-        total += 2 * after * SQUEEZE
-    height, width = config.image_size
-    blur = height * width * (height + width) if config.smoothing else 0
-    return total + _gaussian_head(config, widths[-1], places) + blur
+def _places(path, patches):
+    """Places of the map that a convolution of the decoder is applied to; each of the three stages has four times more.
 
-
-def _modulation(config, channels, places, *, mix):
-    """Multiply-adds of a ScaleModulation on a frame; mix: with the 1x1 convolution behind it."""
-    text = config.text.width
-    gate = text * HIDDEN + HIDDEN * SCALES
-    depth = GATE + GATE * channels
-    local = 2 * places * (KERNEL * channels + channels * channels) + channels * channels
-    return gate + depth + local + (places * channels * channels if mix else 0)
-
-
-def _gaussian_head(config, channels, places):
-    text, point, gaussians = config.text.width, config.head.point_width, config.head.gaussians
-    shapes = text * HIDDEN + HIDDEN * 4 * gaussians
-    joint = channels * point + (2 * point + 3) * 2 * HIDDEN + 2 * HIDDEN * gaussians
-    drawn = places * gaussians
-    return places * KERNEL * channels + shapes + joint + drawn + _modulation(config, 1, places, mix=True)
+    An up-sampling is applied to the map before its stage; a skip connection is reduced at its own size.
+    """
+    part, *rest = path.split(".")
+    if "global_mix" in rest:
+        return 1
+    if part == "start" or "from_skip" in rest:
+        return patches
+    doublings = 3 if part == "head" else int(rest[0]) + ("up" not in rest)
+    return patches * 4**doublings

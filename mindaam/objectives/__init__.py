@@ -1,1 +1,1 @@
-"""What training minimises: the task loss, and the order and nearness of the hyperbolic points."""
+"""What training minimizes: the task loss, and the order and nearness of the hyperbolic points."""

@@ -1,79 +1,64 @@
-"""How far a predicted map is from where people looked: KLD, CC and SIM as losses (equations 24-26).
+"""How far a predicted map is from the ground truth: KLD, CC and SIM as losses (equations 24-26).
 
-A map holds one density per picture, shaped [B,1,H,W] or [B,H,W]; it need not sum to 1, each term normalises what it
-needs. Every term is computed in float32 whatever the input's precision, because sums over a hundred thousand pixels
-do not fit half precision. The reductions are those of the released code: over a picture first, then the mean over
-the pictures, so that a picture counts the same whatever its mass.
+A map is one density per image, shaped [B,1,H,W] or [B,H,W]; its sum need not be 1, each term normalizes what it
+needs. Every term is computed in float32 for inputs of any precision, because sums over a hundred thousand pixels do not
+fit half precision. The reductions are those of the released code: over each image first, then the mean over the images,
+so that each image has the same weight.
 """
 
 import mindspore as ms
 from mindspore import ops
 
-from mindaam.kernels.broadcasting import spread
+from mindaam.kernels.elementwise import minimum
+from mindaam.kernels.reductions import image_sum, per_image
 
 # Below this a sum, a density or a variance counts as zero. float32 resolves 1e-12 far from 1, so nothing is lost, and
 # log and the square root keep finite values and gradients.
 EPS = 1e-12
 
 
-def _rows(prediction, truth):
-    """Both maps as float32 matrices [B*H,W], a line of pixels a row, and H.
-
-    Rows, because a CPU sums a matrix along its last axis many times faster than a batch over two axes, and because sums
-    of a row each keep two digits that one sum over a flattened map loses.
-    Raises ValueError when the shapes differ or are not those of a batch of maps.
-    """
+def _pair(prediction, truth):
+    """Both maps as float32. Raises ValueError when the shapes differ or are not those of a batch of maps."""
     if prediction.shape != truth.shape or prediction.ndim not in (3, 4):
         raise ValueError(
             f"a loss needs two maps of one shape [B,1,H,W] or [B,H,W], got {prediction.shape} and {truth.shape}; "
             "resize the prediction to the truth first"
         )
-    height, width = prediction.shape[-2:]
-    prediction, truth = prediction.reshape((-1, width)), truth.reshape((-1, width))
-    return ops.cast(prediction, ms.float32), ops.cast(truth, ms.float32), height
+    return ops.cast(prediction, ms.float32), ops.cast(truth, ms.float32)
 
 
-def _total(rows, height):
-    """Sum over the pixels of each map, [B*H,W] -> [B]."""
-    return ops.sum(ops.sum(rows, 1).reshape((-1, height)), 1)
-
-
-def _each_pixel(values, rows, height):
-    """One value a map, [B], repeated for each of its pixels, the shape of `rows` [B*H,W]."""
-    return spread(ops.tile(values.reshape((-1, 1)), (1, height)).reshape((-1, 1)), rows.shape)
-
-
-def _density(rows, height):
+def _density(maps):
     """Each map divided by its sum; an empty map stays zero."""
-    return rows / _each_pixel(ops.clamp(_total(rows, height), min=EPS), rows, height)
+    return maps / per_image(ops.clamp(image_sum(maps), min=EPS), maps.shape)
 
 
-def _centred(rows, height):
+def _centered(maps):
     """Each map minus its mean."""
-    return rows - _each_pixel(_total(rows, height) / (height * rows.shape[1]), rows, height)
+    height, width = maps.shape[-2:]
+    return maps - per_image(image_sum(maps) / (height * width), maps.shape)
 
 
 def kld_per_map(prediction, truth):
-    """Kullback-Leibler divergence of the prediction P from the truth Q, sum Q log(Q/P): 0 or more, one a map.
+    """Kullback-Leibler divergence of the prediction P from the truth Q, sum Q log(Q/P), >= 0, per map.
 
-    prediction, truth: [B,1,H,W] or [B,H,W], values >= 0. Returns float32 [B]. An empty truth costs 0.
+    prediction, truth: [B,1,H,W] or [B,H,W], values >= 0. Returns float32 [B]; 0 for an empty truth.
     """
-    prediction, truth, height = _rows(prediction, truth)
-    p, q = _density(prediction, height), _density(truth, height)
-    return _total(q * (ops.log(ops.clamp(q, min=EPS)) - ops.log(ops.clamp(p, min=EPS))), height)
+    prediction, truth = _pair(prediction, truth)
+    p, q = _density(prediction), _density(truth)
+    return image_sum(q * (ops.log(ops.clamp(q, min=EPS)) - ops.log(ops.clamp(p, min=EPS))))
 
 
 def cc_per_map(prediction, truth):
-    """Pearson correlation over the pixels of each map, in [-1, 1]; a constant map gives about 0.
+    """Pearson correlation over the pixels of each map, in [-1, 1]; about 0 for a constant map.
 
     prediction, truth: [B,1,H,W] or [B,H,W]. Returns float32 [B].
     """
-    prediction, truth, height = _rows(prediction, truth)
-    p, q = _centred(prediction, height), _centred(truth, height)
-    # Each variance is clamped before its root, so that a flat map gives a finite gradient instead of a NaN.
-    spread_p = ops.sqrt(ops.clamp(_total(p * p, height), min=EPS))
-    spread_q = ops.sqrt(ops.clamp(_total(q * q, height), min=EPS))
-    return _total(p * q, height) / (spread_p * spread_q)
+    prediction, truth = _pair(prediction, truth)
+    p, q = _centered(prediction), _centered(truth)
+    # Each variance is clamped before its root, so that a flat map gives a finite gradient instead of NaN.
+    deviation_p = ops.sqrt(ops.clamp(image_sum(p * p), min=EPS))
+    deviation_q = ops.sqrt(ops.clamp(image_sum(q * q), min=EPS))
+    return image_sum(p * q) / (deviation_p * deviation_q)
 
 
 def similarity_per_map(prediction, truth):
@@ -81,11 +66,9 @@ def similarity_per_map(prediction, truth):
 
     prediction, truth: [B,1,H,W] or [B,H,W]. Returns float32 [B].
     """
-    prediction, truth, height = _rows(prediction, truth)
-    p = _density(ops.relu(prediction), height)
-    q = _density(ops.relu(truth), height)
-    # min(p, q), whose own gradient is ten times slower on a CPU.
-    return _total(q - ops.relu(q - p), height)
+    prediction, truth = _pair(prediction, truth)
+    p, q = _density(ops.relu(prediction)), _density(ops.relu(truth))
+    return image_sum(minimum(q, p))
 
 
 def kld(prediction, truth):

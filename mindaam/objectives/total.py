@@ -1,7 +1,7 @@
 """The loss that trains a model: the task plus the order and the nearness of its hyperbolic points.
 
-L = L_task + 1.0 L_HAE + 0.4 L_dist: L_HAE keeps general attention above the sentence and the sentence above the
-picture (equations 9-10), L_dist is the mean distance of each picture's point from its own sentence's point.
+L = L_task + 1.0 L_HAE + 0.4 L_dist: L_HAE keeps general attention above the prompt and the prompt above the
+image (equations 9-10), L_dist is the mean distance of each image's point from its own prompt's point.
 """
 
 from typing import NamedTuple

@@ -58,45 +58,40 @@ def as_begun(config, path, file, assignments):
 
     config: what the configuration `file` is today with `key=value` assignments over it. Raises as `begun_config`.
     """
-    theirs, ours = begun_config(path, type(config)), config.model_dump(mode="json")
-    stored = with_new_names(table_in(path, read_metadata(path).get("config")), type(config).TASK)
-    lacking = set(_keys(theirs)) - set(_keys(stored))
-    changed = {} if SINCE in stored or SINCE not in ours else CHANGED
-    given, lines = named(file, assignments, type(config).TASK), []
-    there = set(_keys(ours))
-    for key in sorted(there & {*lacking, *changed}):
-        then, today = _at(theirs, key), _at(ours, key)
+    schema, data = type(config), config.model_dump(mode="json")
+    stored = with_new_names(table_in(path, read_metadata(path).get("config")), schema.TASK)
+    theirs, ours = _values(begun_config(path, schema)), _values(data)
+    changed = {} if SINCE in stored or SINCE not in data else CHANGED
+    lacking, given, lines = theirs.keys() - _values(stored).keys(), named(file, assignments, schema.TASK), []
+    for key in sorted(ours.keys() & {*lacking, *changed}):
+        then, today = theirs[key], ours[key]
         if then == today or key in given or (key in changed and (then, today) != changed[key]):
             continue
-        ours = _with(ours, key, then)
-        shown = [json.dumps(each, ensure_ascii=False) for each in (then, today)]
-        kept = f"{'.'.join(key)}: {shown[0]}"
-        lines.append(f"the run keeps {kept}, with which it was begun; the recipe now has {shown[1]}")
-    return validate(type(config), ours, str(file)), lines
+        data = _with(data, key, then)
+        before, now = (json.dumps(each, ensure_ascii=False) for each in (then, today))
+        lines.append(f"the run keeps {'.'.join(key)}: {before}, with which it was begun; the recipe now has {now}")
+    return validate(schema, data, str(file)), lines
 
 
 def named(file, assignments, task):
     """The keys, tuples, that are given: in assignments, or in files that are not the package's."""
-    found, file = set(_keys(with_new_names(override({}, assignments), task))), Path(file)
+    found, file = set(_values(with_new_names(override({}, assignments), task))), Path(file)
     while file is not None and not lies_in(file, configs_dir()):
         data = mapping(yaml_files.read(file), file)
         base = data.pop("base", None)
-        found |= set(_keys(with_new_names(data, task)))
+        found |= set(_values(with_new_names(data, task)))
         file = None if base is None else file.parent / str(base)
     return found
 
 
-def _keys(data, above=()):
+def _values(data):
+    """{(section, ..., key): value} of a nest of dictionaries, the sections themselves among them."""
+    found = {}
     for key, value in data.items():
-        yield (*above, key)
+        found[key,] = value
         if isinstance(value, dict):
-            yield from _keys(value, (*above, key))
-
-
-def _at(data, key):
-    for part in key:
-        data = data[part]
-    return data
+            found |= {(key, *below): each for below, each in _values(value).items()}
+    return found
 
 
 def _with(data, key, value):

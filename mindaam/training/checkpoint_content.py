@@ -122,7 +122,7 @@ def _set_parameters(path, parameters, tensors):
         if tensors[name].shape != tuple(parameter.shape):
             raise CheckpointError(
                 f"{path}: {name} is {list(tensors[name].shape)} and {list(parameter.shape)} in this configuration's "
-                "model; go back to the other configuration, or start in another folder"
+                "model; use the other configuration, or start in another folder"
             )
         parameter.set_data(ms.Tensor(tensors[name], parameter.dtype))
 

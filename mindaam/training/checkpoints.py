@@ -1,4 +1,4 @@
-"""Checkpoints of a run: the newest and the best files, a pointer to one that is whole, and what each says of its run.
+"""Checkpoints of a run: the newest and the best files, a pointer to one that is whole, and the run that each is of.
 
 A run's folder holds `checkpoints/step-00000123.safetensors` and `latest`, a text file with the name of one of them.
 Both are written beside, forced to the disk and renamed, the pointer last: whenever the process is killed, `latest`
@@ -103,7 +103,7 @@ def environment():
 
 
 def _require_finite(tensors, step):
-    """TrainingError that names the first array with a value that is no number: gradients overflow under finite losses.
+    """TrainingError that names the first array with NaN or infinity: gradients can overflow under a finite loss.
 
     It is first by name, so that ranks and runs name the same one.
     """
@@ -136,7 +136,7 @@ def _prune(stored, step, keep_last, keep_best):
 
 
 def _score(path):
-    """The score in a file's metadata, -inf when it has none; None for a damaged file, as far as the header tells."""
+    """The score in a file's metadata, -inf when it has none; None for a damaged file, as far as its header shows."""
     try:
         score = float(glance(path).metadata.get(SCORE, _NO_SCORE))
     except (CheckpointError, OSError, ValueError):
@@ -185,7 +185,7 @@ def _version(package):
 
 
 def _revision(root):
-    """The revision of the git checkout right at `root`, None elsewhere; git is asked to write nothing."""
+    """The revision of the git checkout right at `root`, None elsewhere; git writes nothing."""
     if not (root / ".git").exists():  # the folder that a package is installed in may lie in another project's checkout
         return None
     variables = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}  # as hooks set them

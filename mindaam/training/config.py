@@ -62,6 +62,7 @@ class RunConfig(Schema):
     """
 
     TASK: ClassVar = ""  # the task's name in checkpoints
+    TINY: ClassVar = {}  # what `--tiny` lays over a configuration
     RANKS: ClassVar = False  # whether several ranks can share its steps
     FREE: ClassVar = ("data_root", "checkpoint_every", "keep_last", "keep_best")  # keys that a resume may change
 
@@ -75,6 +76,41 @@ class RunConfig(Schema):
     def _with_new_names(cls, data):
         return with_new_names(data, cls.TASK) if isinstance(data, dict) else data
 
+    @classmethod
+    def load(cls, path, assignments=(), *, tiny=False, begun=None, say=None):
+        """The configuration in a YAML file with `key=value` assignments over it.
+
+        tiny: shrink it to a smoke test; begun: `begun_config` of a resumed run; say: called with a line for each key
+        under an earlier name, and for what `tiny` leaves out. Raises ConfigError for a missing file, an unknown key
+        (naming the nearest), a value that does not fit, or a model that is not possible.
+        """
+
+        def assigned(data, say=None):
+            for assignment in assignments:
+                data = merge(data, with_new_names(override({}, [assignment]), cls.TASK, say))
+            return data
+
+        data = with_new_names(read_yaml(path), cls.TASK, say)
+        if tiny:
+            data = merge(data, cls.tiny_changes(assigned(data), str(path)))
+        data = assigned(data, say)
+        config = validate(cls, data, str(path))
+        config = validate(cls, config.completed(data, tiny, begun, say), str(path))
+        config.require_model()
+        return config
+
+    @classmethod
+    def tiny_changes(cls, data, source):
+        """What `--tiny` lays over the dictionary `data` in the file `source`."""
+        return cls.TINY
+
+    def completed(self, data, tiny, begun, say):
+        """The dictionary `data`, which this configuration is made of, with what follows from other values."""
+        return data
+
+    def require_model(self):
+        """Raises ConfigError for a model that is not possible."""
+
     def compared_with(self, theirs):
         """Itself as plain values, to be compared with those of a run's checkpoint, `theirs`."""
         return self.model_dump(mode="json")
@@ -83,22 +119,6 @@ class RunConfig(Schema):
 def one_rank_only(path, ranks):
     """The ConfigError for a task that cannot be shared by several ranks, started on so many."""
     return ConfigError(f"{path} trains on one rank, and {ranks} were started; start it without msrun")
-
-
-def load_config(schema, path, assignments=(), tiny=None, say=None):
-    """The RunConfig `schema` in a YAML file, as `read_data` reads it; ConfigError for a wrong one."""
-    return validate(schema, read_data(schema, path, assignments, tiny, say), str(path))
-
-
-def read_data(schema, path, assignments=(), tiny=None, say=None):
-    """The dictionary in a YAML file, `tiny` laid over it, and then `key=value` assignments.
-
-    say: called with a line for each key that has an earlier name. Raises ConfigError for what is no configuration.
-    """
-    data = merge(with_new_names(read_yaml(path), schema.TASK, say), tiny or {})
-    for assignment in assignments:
-        data = merge(data, with_new_names(override({}, [assignment]), schema.TASK, say))
-    return data
 
 
 def with_new_names(data, task, say=None):

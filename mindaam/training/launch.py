@@ -6,9 +6,9 @@ Every start writes its logs to a new folder, DIR/start_001 and so on, and of sev
 system, each to DIR/node_R/start_001: ranks that outlive their launcher keep the files that they write to.
 
 msrun starts the workers and kills those of its machine when one fails, but then waits for its scheduler: half a minute
-when a rank died at work, ten minutes when it died before all had met. Here nobody waits: the last lines of the dead
-rank's log are shown and the job ends. SIGTERM and Ctrl-C reach the ranks, which save and leave; a second one kills.
-Of several machines each watches over its own ranks, and learns through MindSpore's scheduler that another is lost.
+when a rank died at work, ten minutes when it died before all had met. Here the last lines of the dead rank's log are
+shown and the job ends at once. SIGTERM and Ctrl-C reach the ranks, which save and end; a second one kills. With several
+machines, each supervises its own ranks, and MindSpore's scheduler reports the loss of another.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from mindaam.schema import read_yaml
 from mindaam.streams import guard, print_message, settle
 from mindaam.training.config import one_rank_only
 from mindaam.training.ranks.supervision import Supervision
-from mindaam.training.tasks.corpus_config import load_corpus_config
+from mindaam.training.tasks.corpus_config import CorpusConfig
 
 PORT = 8118  # msrun's own default, for several machines, which must agree on one
 LATE = "3600"  # seconds that a rank may be waited for in a collective on a CPU; MindSpore's own limit is 30
@@ -79,15 +79,15 @@ class Job(NamedTuple):
         ours[RANKS_HERE] = str(self.workers)  # on a CPU each takes its share of the cores
         ours["PYTHONUNBUFFERED"] = "1"  # a dead rank's last lines are in its log
         if ours.get("GLOG_v") not in ("0", "1", "2"):
-            ours["GLOG_v"] = "3"  # msrun says which worker failed at the level of errors
+            ours["GLOG_v"] = "3"  # msrun logs which worker failed at the level of errors
         if ours.get("DEVICE_TARGET", "CPU") == "CPU" and self.nodes == 1:
-            # it is also how soon the scheduler misses a machine; of one machine, nobody needs it for that
+            # it is also how soon the scheduler misses a machine, which matters with several only
             ours.setdefault("MS_NODE_TIMEOUT", LATE)
         return ours
 
 
 def free_port():
-    """A TCP port of this machine that nobody listens on now."""
+    """A free TCP port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -144,8 +144,8 @@ def refuse_uneven(job):
             raise one_rank_only(file, ranks)
         return
     changes = [each for each in words if "=" in each and not each.startswith("-")]
-    kinds = load_corpus_config(file, changes).expected_kinds()
-    config = load_corpus_config(file, changes, tiny="--tiny" in job.command)
+    kinds = CorpusConfig.load(file, changes).expected_kinds()
+    config = CorpusConfig.load(file, changes, tiny="--tiny" in job.command)
     problem = config.problem_with_ranks(ranks, images="images" in kinds, videos="videos" in kinds)
     if problem:
         raise ConfigError(problem)
@@ -166,7 +166,7 @@ def run(job):
             job.arguments(), env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     supervision = Supervision(job, msrun.pid)
-    previous = {number: signal.signal(number, supervision.ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    previous = {number: signal.signal(number, supervision.interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         while msrun.poll() is None and supervision.look():
             time.sleep(supervision.INTERVAL)

@@ -18,12 +18,14 @@ from mindaam.zoo.weights import save_trained
 SMALLEST_SCALE = 2.0**-10
 
 
-def train_steps(task, state, folder, logs, world, progress, asked):
+def train_steps(task, state, setup, logs, request):
     """Takes a task's steps from the place reached to the end of the run; returns (State, whether it came to its end).
 
-    state: checkpoint_content.State; logs: run_folder.Logs; asked: StopRequest, which ends the run after its step, with
-    a checkpoint, on whichever rank it was asked. Raises TrainingError when the loss or its gradient is not finite.
+    state: checkpoint_content.State; setup: Setup; logs: run_folder.Logs; request: StopRequest, which ends the run after
+    its step, with a checkpoint, whichever rank received it. Raises TrainingError when the loss or its gradient is not
+    finite.
     """
+    folder, world, progress = setup.folder, setup.world, setup.progress
     watch, terms = Stopwatch(), []
     for part in task.parts(state.place):
         watch.lap("waiting")
@@ -33,9 +35,9 @@ def train_steps(task, state, folder, logs, world, progress, asked):
         if not part.last:
             continue
         # ---- the step is done on this rank: means over its parts and over all ranks ----
-        *means, stopping = distributed.average([*np.mean(terms, 0), float(asked.to_stop)], world).tolist()
+        *means, stopping = distributed.average([*np.mean(terms, 0), float(request.to_stop)], world).tolist()
         means, terms = dict(zip(task.terms, means, strict=True)), []
-        state = after_step(task, state, part, means, norm, folder, world)
+        state = after_step(task, state, part, means, norm, setup)
         row = {
             "step": state.number, "epoch": part.place.epoch + 1, "rate": rate, **means, "norm": norm,
             "samples": part.samples * world.size, **watch.step(), **part.labels,
@@ -45,10 +47,10 @@ def train_steps(task, state, folder, logs, world, progress, asked):
         progress.step(f"epoch {part.place.epoch + 1}/{task.epochs} {part.source}", row)
         for name, further in task.after_step(state.number).items():
             logs.write(name, further)
-        # ---- score, checkpoint, stop; an epoch is scored even when asked to stop: a resume begins the next one ----
+        # ---- score, checkpoint, stop; an epoch is scored even before a stop: a resume begins the next one ----
         ended, score = state.place.step == 0, None
         if ended:
-            state, score = scored(task, state, folder, logs, world, progress)
+            state, score = scored(task, state, setup, logs)
             task.enter(state.place)
             watch = Stopwatch()
         if ended or stopping > 0 or state.number % task.config.checkpoint_every == 0:
@@ -62,22 +64,21 @@ def train_steps(task, state, folder, logs, world, progress, asked):
 def forward_backward(task, state, part, rate, watch=None):
     """One call of a compiled step: (its terms, a NumPy array, and the length of all gradients together, a float). With
     the last of its parts the parameters move."""
+    watch = watch or Stopwatch()
     cell, moved = task.step(part.kind)
     settings = [task.optimizers[name].settings(state.done.get(name, 0), rate).asnumpy() for name in moved]
     set_dropout_step(task.config.seed, state.number, part.number)
     task.before_step(state.number)
     settings, scale = ms.Tensor(np.stack(settings)), ms.Tensor(state.scale, ms.float32)
     arrays = [ms.Tensor(array) for array in part.arrays]
-    if watch:
-        watch.lap()
+    watch.lap()
     terms, norm = graphs.run(cell.set_train(True), settings, scale, part.last, *arrays)
     terms, norm = terms.asnumpy(), float(norm.asnumpy())
-    if watch:
-        watch.lap("computing")
+    watch.lap("computing")
     return terms, norm
 
 
-def after_step(task, state, part, means, norm, folder, world):
+def after_step(task, state, part, means, norm, setup):
     """The State after a step: counts, loss scale, bounded scalars, averages. means: {term: float}; norm: float.
 
     Raises TrainingError, the step kept in failed_batch.json, when the loss is not finite on any rank, or its gradients
@@ -88,14 +89,14 @@ def after_step(task, state, part, means, norm, folder, world):
     overflow = not np.isfinite(norm)
     # a loss may be finite under gradients that are not: these end the run before they are in a checkpoint
     if lost or (overflow and (task.loss_scale is None or state.scale <= SMALLEST_SCALE)):
-        raise failed(task, state, part, means, norm, folder, world)
+        raise failed(task, state, part, means, norm, setup)
     if overflow:  # the step changed nothing
         return after._replace(scale=state.scale / 2, calm=0)
     cell, moved = task.step(part.kind)
     done = {name: state.done.get(name, 0) + (name in moved) for name in task.optimizers}
     for name in moved:
         if task.optimizers[name].sharded:
-            sharding.gather_owned(task.optimizers[name].parameters, world)
+            sharding.gather_owned(task.optimizers[name].parameters, setup.world)
     cell.project()
     if task.ema:
         graphs.run(task.ema, task.ema.setting(max(done.values()) - 1))
@@ -108,20 +109,19 @@ def after_step(task, state, part, means, norm, folder, world):
     return after._replace(scale=state.scale * 2, calm=0)
 
 
-def failed(task, state, part, means, norm, folder, world):
+def failed(task, state, part, means, norm, setup):
     """The TrainingError for a step that is not finite, which is kept for replay."""
-    place = folder / (f"failed_batch_{world.rank}.json" if world.size > 1 else "failed_batch.json")
-    write_json(
-        place, {"state": part.place, "rank": world.rank, **part.labels, "names": list(part.names), "terms": means}
-    )
+    rank, several = setup.world.rank, setup.world.size > 1
+    place = setup.folder / (f"failed_batch_{rank}.json" if several else "failed_batch.json")
+    write_json(place, {"state": part.place, "rank": rank, **part.labels, "names": list(part.names), "terms": means})
     return TrainingError(
         f"the loss is {means['loss']}, its gradient {norm}, at step {state.number + 1} ({part.source}: "
-        f"{', '.join(part.names[:3])}); the run stopped, {place} has the batch: go on from the last checkpoint with "
+        f"{', '.join(part.names[:3])}); the run stopped, {place} has the batch: continue from the last checkpoint with "
         "--resume --allow-changes and a smaller learning rate"
     )
 
 
-def scored(task, state, folder, logs, world, progress):
+def scored(task, state, setup, logs):
     """Scores an epoch's model, and keeps it in best.safetensors when it is the best so far; returns (State, score), the
     score None for a task that scores nothing."""
     with task.ema.applied() if task.ema else nullcontext():
@@ -130,10 +130,10 @@ def scored(task, state, folder, logs, world, progress):
             return state, None
         if found.newest or found.score > state.best:
             state = state._replace(best=found.score)
-            if world.is_first:
-                save_trained(task.model, folder / "best.safetensors", task.header)
+            if setup.world.is_first:
+                save_trained(task.model, setup.folder / "best.safetensors", task.header)
     logs.epoch(found.row)
-    progress.say(found.line)
+    setup.progress.say(found.line)
     return state, found.score
 
 

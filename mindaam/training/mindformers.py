@@ -123,9 +123,9 @@ def register():
             self.aam = AAM(model_config(config.name, config.preset, config.changes))
             self.weights, self.terms = Weights(**weights.model_dump()), LossTerms(EPSILONS[self.aam.config.epsilons])
 
-        def construct(self, pictures, sentences, truth):
-            """images [B,3,H,W] normalized, sentences [B,E], truth [B,1,H,W] densities -> the loss, float32 []."""
-            prediction, image, text, anchor, curvature = self.aam(pictures, sentences)
+        def construct(self, images, embeddings, truth):
+            """images [B,3,H,W] normalized, embeddings [B,E], truth [B,1,H,W] densities -> the loss, float32 []."""
+            prediction, image, text, anchor, curvature = self.aam(images, embeddings)
             return weighted(self.terms(prediction, truth, image, text, anchor, curvature), self.weights)
 
     kinds = library.MindFormerModuleType
@@ -167,12 +167,12 @@ def build_network(config):
 
     try:
         return build_model(config.model)
-    except ValueError as error:  # what MindFormers' registry says of a class that it does not know
+    except ValueError as error:  # of MindFormers' registry, for an unknown class
         raise ConfigError(f"MindFormers cannot build the model: {' '.join(str(error).split())}") from error
 
 
 def build_schedule(config, steps):
-    """MindFormers' schedule of a `load_config`, a Cell from step to rate; steps: of the run, where it says -1."""
+    """MindFormers' schedule of a `load_config`, a Cell from step to rate; steps: of the run, if it is -1 there."""
     mindformers()
     from mindformers.core.lr import build_lr
 
@@ -185,7 +185,7 @@ def build_schedule(config, steps):
 def build_optimizer(config, network, steps):
     """MindFormers' optimizer over the trained parameters of AAMForTraining, in the groups of `parameter_groups`.
 
-    Its own rule for what is decayed knows no parameters without an axis, so curvatures and scales would be decayed.
+    Its own rule for what is decayed ignores parameters without an axis, so curvatures and scales would be decayed.
     """
     mindformers()
     from mindformers.core.optim import build_optim

@@ -1,4 +1,4 @@
-"""Which sentences a checkpoint's model was trained with, and so is to be scored with."""
+"""Which prompts the model of a checkpoint was trained with, and so is scored with."""
 
 import json
 
@@ -14,15 +14,14 @@ KEYS = tuple(StoredPrompting.model_fields)
 
 def header_entry(config):
     """{name: text} of the header's entry for a model that was trained by a CorpusConfig."""
-    told = config.model_dump(mode="json", include=set(KEYS))
-    return {ENTRY: json.dumps(told, ensure_ascii=False)}
+    return {ENTRY: json.dumps(config.model_dump(mode="json", include=set(KEYS)), ensure_ascii=False)}
 
 
 def checkpoint_prompting(path):
     """The Prompting of a checkpoint: that of its run, of a model that a run made, or of the released code.
 
-    A model whose header says nothing, as one from before, has the sentences that readers have by themselves. Raises
-    CheckpointError for an unusable file or a damaged header, ConfigError for a granularity that there is not.
+    A model without an entry in its header, as of earlier versions, has the readers' own prompts. Raises CheckpointError
+    for an unusable file or a damaged header, ConfigError for an unknown granularity.
     """
     metadata = read_metadata(path)
     if holds_all(path):
@@ -30,7 +29,7 @@ def checkpoint_prompting(path):
     try:
         of_run = "corpus" in (*metadata, metadata.get("task"))  # an entry of its own in earlier versions
         stored = json.loads(metadata["config"] if of_run else metadata.get(ENTRY, "{}"))
-        told = {key: value for key, value in stored.items() if key in KEYS}
-    except (AttributeError, KeyError, ValueError, RecursionError) as error:  # no text of a mapping
-        raise CheckpointError(f"{path}: what its header says of sentences is damaged; fetch it again") from error
-    return validate(StoredPrompting, told, str(path)).read()
+        entry = {key: value for key, value in stored.items() if key in KEYS}
+    except (AttributeError, KeyError, ValueError, RecursionError) as error:  # not the text of a mapping
+        raise CheckpointError(f"{path}: the entry on prompts in its header is damaged; fetch it again") from error
+    return validate(StoredPrompting, entry, str(path)).read()

@@ -18,7 +18,7 @@ from mindaam.training.tasks.task import Setup
 
 
 class Trained(NamedTuple):
-    """A run that ended, or was asked to. finished: whether it came to its end; task: its Task, with model and data;
+    """A run that ended. finished: whether it came to its end; task: its Task, with model and data;
     state: its checkpoint_content.State; is_first: whether this is rank 0."""
 
     folder: Path
@@ -43,12 +43,12 @@ def train(
     """
     # ---- configuration and place -----------------------------------------------------------------------------------
     notes, module = [], task_of(config_path)
-    config = module.load(config_path, assignments, tiny=tiny, say=notes.append)
+    config = module.CONFIG.load(config_path, assignments, tiny=tiny, say=notes.append)
     folder = run_folder(config_path, out, tiny)
     found = to_resume(folder, resume)
     if found:
         begun = begun_config(found.path, module.CONFIG)
-        config = module.load(config_path, assignments, tiny=tiny, begun=begun)
+        config = module.CONFIG.load(config_path, assignments, tiny=tiny, begun=begun)
         config, kept = as_begun(config, found.path, config_path, assignments)
         notes += [*kept, found.note]
 
@@ -62,9 +62,10 @@ def train(
         progress.say(note)
 
     # ---- data and model; the place reached -------------------------------------------------------------------------
-    task = module.open_task(config, Setup(folder, world, progress, tiny, skip_damaged, audio_encoding))
-    progress = Progress(task.total, quiet=not world.is_first)
-    with closing(task), StopRequest() as asked:
+    setup = Setup(folder, world, progress, tiny, skip_damaged, audio_encoding)
+    task = module.open_task(config, setup)
+    setup = setup._replace(progress=Progress(task.total, quiet=not world.is_first))
+    with closing(task), StopRequest() as request:
         state = checkpoint_content.first_state(task)
         if found:
             state = checkpoint_content.restore(found.path, task, folder, allow_changes)
@@ -74,14 +75,14 @@ def train(
 
         # ---- steps -------------------------------------------------------------------------------------------------
         if world.is_first:
-            write_description(folder, task, world, progress)
-        with closing(Logs(folder, task, state.number, world, progress)) as logs:
-            state, finished = train_steps(task, state, folder, logs, world, progress, asked)
+            write_description(task, setup)
+        with closing(Logs(task, state.number, setup)) as logs:
+            state, finished = train_steps(task, state, setup, logs, request)
 
         # ---- what is left behind -----------------------------------------------------------------------------------
         if finished and world.is_first:
             for line in task.finish(folder, state.best):
-                progress.say(line)
+                setup.progress.say(line)
         distributed.barrier(world)  # the others do not leave while rank 0 still writes
     return Trained(folder, finished, task, state, world.is_first)
 
@@ -92,7 +93,7 @@ def dry_run(config_path, assignments=(), *, tiny=False, say=None):
     Raises ConfigError, or CheckpointError for what the run would start from.
     """
     module = task_of(config_path)
-    config = module.load(config_path, assignments, tiny=tiny, say=say)
+    config = module.CONFIG.load(config_path, assignments, tiny=tiny, say=say)
     runtime.configure(mode="pynative", seed=config.seed)
     return module.dry_run(config)
 

@@ -39,12 +39,13 @@ def to_resume(folder, resume):
     return found
 
 
-def write_description(folder, task, world, progress):
+def write_description(task, setup):
     """Makes a run's folder and writes what it is: config.yaml, environment.json, data.json; shows what is skipped."""
+    folder, progress = setup.folder, setup.progress
     prepare_folder(folder)
     resolved = yaml.safe_dump(json.loads(task.config.model_dump_json()), sort_keys=False, allow_unicode=True)
     write_text(folder / "config.yaml", resolved)
-    write_json(folder / "environment.json", {**checkpoints.environment(), "ranks": world.size})
+    write_json(folder / "environment.json", {**checkpoints.environment(), "ranks": setup.world.size})
     write_json(folder / "data.json", task.described())
     for line in task.left_out[:LISTED]:
         progress.say(f"skipped: {line}")
@@ -63,15 +64,15 @@ class Logs:
     number: steps done; what an earlier attempt wrote after them is dropped.
     """
 
-    def __init__(self, folder, task, number, world, progress):
+    def __init__(self, task, number, setup):
         self.files, self.events = {}, None
-        if not world.is_first:
+        if not setup.world.is_first:
             return
         columns = ("step", "epoch", *task.columns, "rate", *task.terms, "norm", "samples", "seconds")
         columns = (*columns, "waiting", "computing", "memory_mb")
         logs = {"metrics.csv": tuple(dict.fromkeys(columns)), **task.logs}  # a task's epoch may be a label
-        self.files = {name: CsvLog(folder / name, each, number) for name, each in logs.items()}
-        self.events = Events(folder / "events", number, progress.say)
+        self.files = {name: CsvLog(setup.folder / name, each, number) for name, each in logs.items()}
+        self.events = Events(setup.folder / "events", number, setup.progress.say)
 
     def step(self, row):
         """A step's row, to metrics.csv and events."""

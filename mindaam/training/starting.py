@@ -12,28 +12,26 @@ TEMPORAL = "head.temporal."  # how the names of the temporal blocks' parameters 
 
 
 def shaped_model(config):
-    """The AAM of a CorpusConfig without weights: what can be said of a model before they are here.
-
-    Raises ConfigError when positions are to be rescaled that its encoder does not compute.
-    """
+    """The AAM of a CorpusConfig without weights. Raises ConfigError if positions are to be rescaled that its encoder
+    does not compute."""
     return _shaped(config, None if config.start is None else checkpoint_file(config.start))[0]
 
 
 def start_model(config):
     """The AAM of a CorpusConfig, its encoder's weights loaded, and those of the checkpoint to start from, if any."""
-    # the file is looked for once: a run that it belongs to may go on meanwhile
+    # the file is looked up once: the run that it belongs to may continue meanwhile
     path = None if config.start is None else checkpoint_file(config.start)
     model, temporal = _shaped(config, path)
     if path is None:
         load_backbone(model)
     else:
-        # temporal blocks that the start does not have, or has in another form, begin again
+        # temporal blocks that the start lacks, or has in another form, keep their initial values
         load_weights(model, path, apart=None if temporal == model.config.temporal else TEMPORAL)
     return model
 
 
 def require_model(config):
-    """ConfigError or CheckpointError for a model or a start that cannot be, before any data are looked at."""
+    """Raises ConfigError or CheckpointError, before any data are read, for a model or a start that is not possible."""
     name, preset, theirs = _named(config, None if config.start is None else checkpoint_file(config.start))
     model_config(name, preset, merge(theirs, config.model_changes))
 
@@ -68,7 +66,9 @@ def open_audio_encoding(settings, progress):
     if settings.audio is None:
         return None
     if not is_installed(settings.audio.name):
-        progress.say(f"videos are trained and scored without audio: the weights of {settings.audio.name} are not here")
+        progress.say(
+            f"videos are trained and scored without audio: the weights of {settings.audio.name} are not installed"
+        )
         return None
     encoder = audio_encoder(settings.audio.name, settings.sound.normalise)
     return AudioEncoding(

@@ -1,4 +1,4 @@
-"""Being asked to stop: SIGTERM, as schedulers of clusters send it, or SIGHUP, as a terminal that is closed, ends a run
+"""Requests to stop: SIGTERM, which schedulers of clusters send, and SIGHUP, which a closed terminal sends, end a run
 after its step, with a checkpoint."""
 
 import signal

@@ -1,8 +1,8 @@
-"""A model for programs without MindAAM: its graph with the weights as MindIR, and a JSON file that describes its inputs
-and outputs.
+"""A model for programs that do not have MindAAM: its graph with the weights as MindIR, and beside it, in a JSON file,
+all that must be known to feed it.
 
 FILE.mindir is one file. From 1 GB of weights on MindSpore writes FILE_graph.mindir and a folder FILE_variables, which
-belong together; the JSON file lists them.
+belong together; the JSON file names what there is.
 """
 
 import json
@@ -23,7 +23,7 @@ from mindaam.zoo.checkpoints import sha256_of
 from mindaam.zoo.index import records
 from mindaam.zoo.model_files import checkpoint_file
 
-MOST = 1024  # pictures or frames of a graph
+MOST = 1024  # images or frames of a graph
 SUFFIX = ".mindir"
 RESIZING = {
     "area": (
@@ -47,41 +47,41 @@ _MINDSPORE_TAKES = re.compile(r"[0-9A-Za-z@_.:-]+")  # names of files
 
 
 def check_target(target):
-    """Raises OutputError when `target` and the JSON file beside it cannot be written, before the work."""
+    """Raises OutputError when `target` and the JSON file beside it cannot be written: before the work, not after it."""
     target = Path(target)
     if target.suffix != SUFFIX or not _MINDSPORE_TAKES.fullmatch(target.stem):
         raise OutputError(
-            f"{target} is not a valid name: it must end in {SUFFIX} and have only letters without accents, "
+            f"{target} is no name for the result: it must end in {SUFFIX} and hold only letters without accents, "
             "digits and the signs @ _ . : -"
         )
     if not os.path.isdir(target.parent):
-        raise OutputError(f"the folder {target.parent} does not exist; create it first")
+        raise OutputError(f"there is no folder {target.parent} to write {target.name} to; make it first")
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise OutputError(f"cannot write to the folder {target.parent}; choose another place")
     note, names = target.with_suffix(".json"), _split_names(target)
     for path in (target, names.graph, note):
         if os.path.isdir(path):
-            raise OutputError(f"{path} is a folder; choose another name")
-    if os.path.exists(names.variables):  # a folder cannot be replaced atomically, and may have other content
+            raise OutputError(f"{path} is a folder, and a file of that name is to be written; choose another name")
+    if os.path.exists(names.variables):  # a folder is not replaced in one go, and may be anybody's
         raise OutputError(f"{names.variables} already exists; remove it, or choose another name for the result")
     if os.path.exists(note) and not _is_description(note):
-        raise OutputError(f"{note} already exists and does not describe a graph; choose another name for the result")
+        raise OutputError(f"{note} already exists and describes no graph; choose another name for the result")
     for path in (target, names.graph):
-        if os.path.exists(path) and not os.path.exists(note):  # of an earlier export, or another file
+        if os.path.exists(path) and not os.path.exists(note):  # of an earlier export, or anybody's
             raise OutputError(f"{path} already exists, without {note.name}; remove it, or choose another name")
 
 
 def export(model, target, sentences, *, size=None, batch=1, frames=None, weights=None):
     """Writes a model's graph of fixed shapes as MindIR, and a description beside it; both appear whole or not at all.
 
-    model: an AAM of `create_model`. target: FILE.mindir; FILE.json is the description; files of an earlier export are
-    replaced. sentences: {prompt: embedding [E]} in the description.
-    size: (H, W), multiples of the patch; None is the model's own. batch: images at once. frames: the graph is of a
-    video window of so many frames under one prompt, without audio, instead of single images.
+    model: an AAM, as `create_model` gives it. target: FILE.mindir; FILE.json is the description, and what was there of
+    an earlier export is replaced. sentences: {text: embedding [E]}, those that the description carries.
+    size: (H, W), multiples of the patch; None is the model's own. batch: images at once. frames: the graph is one of
+    a video's window of so many frames under one sentence, without sound, in the place of single images.
     weights: the name or the path that the model came from, as `model_files.checkpoint_of` takes it, for hash and
     license.
-    Returns the paths written, the graph's first. Raises ConfigError for invalid shapes, InputError for
-    embeddings of another width, OutputError when a file cannot be written.
+    Returns the paths written, the graph's first. Raises ConfigError for shapes that cannot be, InputError for
+    embeddings of another width, OutputError for a place that cannot be written to.
     """
     target, config = Path(target), model.config
     check_target(target)
@@ -89,7 +89,7 @@ def export(model, target, sentences, *, size=None, batch=1, frames=None, weights
     shapes = _shapes(config, size, batch, frames)
     description = _describe(config, shapes, frames, sentences, weights)
     try:
-        # MindSpore itself leaves half a file when the disk is full
+        # MindSpore's own way of writing leaves half a file when the disk is full
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".mindaam-") as beside:
             _write_graph(model, Path(beside, target.name), shapes, film=frames is not None)
             return _publish(Path(beside), target, description)
@@ -102,7 +102,7 @@ def _checked_size(config, size):
     if any(side < patch or side % patch for side in size):
         near = "x".join(str(max(1, round(side / patch)) * patch) for side in size)
         raise ConfigError(
-            f"pictures of {size[0]}x{size[1]} cannot be cut into patches of {patch} pixels; give multiples of {patch}, "
+            f"images of {size[0]}x{size[1]} cannot be cut into patches of {patch} pixels; give multiples of {patch}, "
             f"such as {near}"
         )
     return tuple(size)
@@ -111,18 +111,18 @@ def _checked_size(config, size):
 def _shapes(config, size, batch, frames):
     """{"image", "sentence", "map": shape} of the graph."""
     if not 1 <= batch <= MOST:
-        raise ConfigError(f"--batch {batch} is out of range; give 1 to {MOST}")
+        raise ConfigError(f"a batch of {batch} has no image, or too many; give 1 to {MOST}")
     if frames is None:
         return {"image": (batch, 3, *size), "sentence": (batch, config.text.width), "map": (batch, 1, *size)}
     if config.temporal is None:
-        raise ConfigError(f"the model {config.name} takes every frame by itself; remove --frames")
+        raise ConfigError(f"the model {config.name} processes frames independently: remove --frames")
     if batch != 1 or not 1 <= frames <= MOST:
-        raise ConfigError(f"the graph of a video has one window of 1 to {MOST} frames; leave --batch at 1")
+        raise ConfigError(f"a video's graph is of one window of 1 to {MOST} frames: leave the batch at 1")
     return {"image": (frames, 3, *size), "sentence": (1, config.text.width), "map": (frames, 1, *size)}
 
 
 def _describe(config, shapes, frames, sentences, weights):
-    """The description for a program, as a table for JSON, except for values that the finished files give."""
+    """What a program needs to know, as a table for JSON, but for what is only known of the finished files."""
     ports = _ports(shapes, frames)
     return {
         "model": config.name,
@@ -144,14 +144,14 @@ def _describe(config, shapes, frames, sentences, weights):
 
 def _ports(shapes, frames):
     """Name, shape, type and meaning of the graph's two inputs and its output, in its order."""
-    fitted = "resized to {} x {} regardless of the aspect ratio, and normalized".format(*shapes["image"][2:])
-    image = f"whole RGB images, {fitted}"
+    fitted = "resized to {} x {} ignoring the aspect ratio, and normalized".format(*shapes["image"][2:])
+    image = f"RGB images, whole, {fitted}"
     if frames is not None:
-        image = f"{frames} consecutive frames of a video, RGB, {fitted}; fill up a shorter video with its last frame"
+        image = f"{frames} frames in a row of a video, RGB, {fitted}; fill up a shorter video with its last frame"
     meanings = {
         "image": f"{image}; channels first, pixels row by row",
-        "sentence": "embedding of the prompt for the viewer and the task, "
-        + ("one per image" if frames is None else "one for all frames"),
+        "sentence": "embedding of the sentence that says the viewer and the task, "
+        + ("one an image" if frames is None else "one for all frames"),
         "map": "where people look, each pixel in 0..1 by itself",
     }
     return [
@@ -172,7 +172,7 @@ def _numbers(text, embedding, config):
 
 
 def _provenance(config, weights):
-    """Hash of the checkpoint, and the licenses of it and of its encoder; None where the index has none."""
+    """Hash of the checkpoint, and the licenses of it and of the encoder below it; None for what the index lacks."""
     known = records()
     encoder = known.get(config.encoder.name)
     digest = None if weights is None else sha256_of(checkpoint_file(weights))
@@ -186,14 +186,14 @@ def _provenance(config, weights):
 
 
 def _write_graph(model, path, shapes, film):
-    """MindSpore's export, to `path` or the names that MindSpore derives from it."""
+    """MindSpore's export, to `path` or the names that it makes of it."""
     import mindspore as ms
 
     from mindaam.models.map_graph import MapGraph
 
     own, inputs = model.backbone.image_size, [ms.Tensor(np.zeros(shapes[each], np.float32)) for each in shapes][:2]
     with tempfile.TemporaryDirectory() as plain:
-        # it fails for a path with a space or an accent, so it gets a link to the folder
+        # it takes no path with a space or an accent in it, so it is told another one for the same folder
         os.symlink(path.parent.resolve(), os.path.join(plain, "to"))
         try:
             graph = MapGraph(model, shapes["image"][2:], film)
@@ -203,7 +203,7 @@ def _write_graph(model, path, shapes, film):
 
 
 def _publish(beside, target, description):
-    """Completes the description and moves the files of the folder `beside` to their final paths; returns these."""
+    """Completes the description and gives the files in the folder `beside` their places; returns these."""
     names = _split_names(target)
     parts = [target] if (beside / target.name).exists() else [names.graph, names.variables]
     made = sorted(beside.rglob("*"))
@@ -217,16 +217,16 @@ def _publish(beside, target, description):
     note = beside / "description"
     note.write_text(f"{{\n{rows}\n}}\n", encoding="utf-8")
     mode = stat.S_IMODE(note.stat().st_mode)
-    for path in made:  # MindSpore makes them readable for their owner only
+    for path in made:  # MindSpore lets nobody but their owner read them
         path.chmod(mode | (mode & 0o444) >> 2 if path.is_dir() else mode)
     for part in parts:
         take_place(beside / part.name, part)
-    take_place(note, target.with_suffix(".json"))  # last: where it exists, the graph does too
+    take_place(note, target.with_suffix(".json"))  # last: whoever finds it finds the graph
     return [*parts, target.with_suffix(".json")]
 
 
 class _Split(NamedTuple):
-    """Files of MindSpore instead of one file when there is 1 GB of weights or more."""
+    """What MindSpore writes in the place of one file when there is 1 GB of weights or more."""
 
     graph: Path
     variables: Path
@@ -237,7 +237,7 @@ def _split_names(target):
 
 
 def _is_description(path):
-    """Whether a file is that of an earlier export, which may be replaced."""
+    """Whether a file is an earlier export's, which may be replaced."""
     try:
         with opened(path) as stream:
             content = json.loads(stream.read())

@@ -24,7 +24,7 @@ from mindaam.zoo import save_trained
 from tests.clips import make_clip, pictures
 from tests.models.tiny import NAME
 from tests.models.tiny_video import CHANGES as FILM_CHANGES
-from tests.training.tasks.test_sounding_object import config as sounding_config
+from tests.training.sounding import config as sounding_config
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "benchmarks"
@@ -208,14 +208,14 @@ def test_the_fokker_planck_step_is_measured():
 def test_a_large_step_is_measured(load, monkeypatch, frames):
     from mindaam.training.tasks import corpus_config
 
-    real = corpus_config.load_corpus_config
+    real = corpus_config.CorpusConfig.load
     tiny = ["model=aam_dinov3_vits16", f"model_changes={json.dumps({**FILM_CHANGES, 'audio': None})}"]
     tiny += [f"model_changes.temporal.clip={frames or 4}"]
 
     def load_tiny(path, changes):
         return real(path, [*tiny, *changes])
 
-    monkeypatch.setattr(corpus_config, "load_corpus_config", load_tiny)
+    monkeypatch.setattr(corpus_config.CorpusConfig, "load", load_tiny)
     compiled, again, memory = load("large_step").step(frames, False)
     assert compiled > 0 and again > 0 and memory > 0
 

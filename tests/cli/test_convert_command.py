@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from mindaam.encoders import dinov3
+from mindaam.encoders import dinov3, dinov3_checkpoints
 from mindaam.zoo.checkpoints import read_metadata, read_safetensors, write_safetensors
 from tests.cli.running import runner
 from tests.encoders.dinov3_files import official_state, tiny_settings
@@ -38,7 +38,7 @@ def test_a_checkpoint_becomes_a_file_and_a_report(mindaam, folder):
     assert (code, err) == (0, "")
     metadata, state = read_metadata(target), read_safetensors(target)
     assert metadata["kind"] == "dinov3" and metadata["name"] == "tiny" and metadata["naming"] == "mindaam"
-    expected = dinov3.from_official(read_safetensors(source)).state
+    expected = dinov3_checkpoints.from_official(read_safetensors(source)).state
     assert set(state) == set(expected)
     assert all(np.array_equal(state[name], expected[name]) for name in expected)
     lines = out.splitlines()

@@ -107,8 +107,8 @@ def test_names_that_are_no_text_do_not_stop_the_report(root, tmp_path, capsys):
     with open(folder + b"/\xff\xfe.jpg", "wb") as stream:
         stream.write(b"x")
     assert run(root, "--save", tmp_path / "out") == 1
-    assert "the map has no picture" in capsys.readouterr().out
-    assert "the map has no picture" in (tmp_path / "out/report.md").read_text(encoding="utf-8")
+    assert "the map has no image" in capsys.readouterr().out
+    assert "the map has no image" in (tmp_path / "out/report.md").read_text(encoding="utf-8")
 
 
 def test_on_a_terminal_tables_are_drawn(root, monkeypatch, capsys):

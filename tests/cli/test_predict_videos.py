@@ -68,7 +68,7 @@ def test_parts(mindaam, film, tmp_path, options, times):  # noqa: F811
 def spoil(kind, film):
     """Puts a bad film in the place of the good one."""
     if kind == "text":
-        film.write_text("no film\n" * 40)
+        film.write_text("no video\n" * 40)
     elif kind == "cut in its header":
         film.write_bytes(film.read_bytes()[:200])
     elif kind == "empty":

@@ -34,7 +34,7 @@ from mindaam.zoo.checkpoints import write_safetensors
 from mindaam.zoo.export import export
 from tests.clips import make_clip
 from tests.compat.made import CORPUS, OFFSETS, PHASES, PROMPT, RUNS, audio_embeddings, constant, stand_ins
-from tests.models.tiny import SIZE, pictures, sentences, tiny_model
+from tests.models.tiny import SIZE, images, prompts, tiny_model
 
 PHOTO, FRAMES = (48, 64), 12
 OWN = """model: aam_dinov2_vits14
@@ -149,8 +149,8 @@ def read_data():
                 if hasattr(reader, "clip"):
                     sample = reader.clip(0, range(0, 12, 4))
                     if root == "packs":
-                        assert reader.pack.sound_rate(reader.entries[0][0]) == 16000
-                        arrays[f"{key}/sound"] = reader.pack.sound(reader.entries[0][0], -100, 8000)
+                        assert reader.pack.audio_rate(reader.entries[0][0]) == 16000
+                        arrays[f"{key}/sound"] = reader.pack.audio(reader.entries[0][0], -100, 8000)
                     arrays[f"{key}/times"] = sample.times
                     facts[key]["frames"] = [reader.frames(each) for each in range(len(reader))]
                     arrays[f"{key}/fixations"] = sample.fixations[1]
@@ -184,12 +184,12 @@ def exported():
     """The values of a tiny model's graph, which is written to export/."""
     runtime.configure(mode="graph")
     Path("export").mkdir()
-    export(tiny_model(), Path("export/tiny.mindir"), {PROMPT: sentences(1)[0]})
+    export(tiny_model(), Path("export/tiny.mindir"), {PROMPT: prompts(1)[0]})
     graph = ms.nn.GraphCell(ms.load("export/tiny.mindir"))
     packed = gzip.compress(Path("export/tiny.mindir").read_bytes(), mtime=0)  # a quarter of it
     Path("export/tiny.mindir.gz").write_bytes(packed)
     Path("export/tiny.mindir").unlink()
-    return {"export": graph(ms.Tensor(pictures(1, SIZE)), ms.Tensor(sentences(1))).asnumpy()[0, 0]}
+    return {"export": graph(ms.Tensor(images(1, SIZE)), ms.Tensor(prompts(1))).asnumpy()[0, 0]}
 
 
 def main(out):

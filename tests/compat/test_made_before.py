@@ -26,7 +26,7 @@ from mindaam.training.feeding.corpus_source import AudioEncoding
 from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.zoo.weights import checkpoint_config
 from tests.compat import made
-from tests.models.tiny import SIZE, pictures, sentences
+from tests.models.tiny import SIZE, images, prompts
 
 FACTS = json.loads((made.FOLDER / "facts.json").read_text(encoding="utf-8"))
 ON_CORPUS = ("ema", "audio")
@@ -85,7 +85,7 @@ def test_a_checkpoint_hears_the_same(values):
     found = Predictor(made.FOLDER / "begun/audio/best.safetensors", mode="pynative")
     frames = [np.roll(values["photo"], 5 * number, 1) for number in range(4)]
     images = np.concatenate([found._as_batch(found._seen(frame)) for frame in frames])
-    maps = found.model.film.maps(found.model.image_features(images))
+    maps = found.model.video.maps(found.model.image_features(images))
     size, audio = images.shape[2:], made.audio_embeddings(4)
     said = found.model.infer_frames(maps, found.embed([made.PROMPT]), size, audio, first=3)  # all would take longer
     np.testing.assert_allclose(said.map[:, 0, ::4, ::4], values["audio/heard"][3:], **TOLERANCE)
@@ -127,7 +127,7 @@ def test_samples_are_the_same(corpus, values):
             assert [reader.frames(each) for each in range(len(reader))] == facts["frames"]
             np.testing.assert_allclose(sample.times, values[f"{key}/times"], rtol=1e-9)
         if f"{key}/sound" in values:
-            audio = reader.pack.sound(reader.entries[0][0], -100, 8000)
+            audio = reader.pack.audio(reader.entries[0][0], -100, 8000)
             np.testing.assert_allclose(audio, values[f"{key}/sound"], rtol=0, atol=1e-7)
 
 
@@ -197,6 +197,6 @@ def test_an_export_runs(graph, values, tmp_path):
     (tmp_path / note["graph"]).write_bytes(gzip.decompress(stored))
     found = ms.nn.GraphCell(ms.load(str(tmp_path / note["graph"])))
     given = np.float32([note["sentences"][0]["embedding"]])
-    np.testing.assert_allclose(given, sentences(1), rtol=1e-6)
-    image = pictures(1, SIZE)
+    np.testing.assert_allclose(given, prompts(1), rtol=1e-6)
+    image = images(1, SIZE)
     np.testing.assert_allclose(found(ms.Tensor(image), ms.Tensor(given)).asnumpy()[0, 0], values["export"], **TOLERANCE)

@@ -8,7 +8,7 @@ import pytest
 from mindspore import Tensor, ops
 
 from mindaam.decoder.decoder import HyperbolicDecoder
-from mindaam.decoder.modulation import depth
+from mindaam.decoder.lorentz_maps import depth
 from mindaam.decoder.scale_modulation import clip_rows
 from mindaam.decoder.variant import RELEASED
 from mindaam.errors import CheckpointError

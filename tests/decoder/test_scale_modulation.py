@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from mindspore import Tensor, ops
 
-from mindaam.decoder.modulation import POINT_NORM_BOUND, ScaleGate
+from mindaam.decoder.lorentz_maps import NORM_BOUND
+from mindaam.decoder.modulation import ScaleGate
 from mindaam.decoder.scale_modulation import PixelGate, ScaleModulation, clip_rows
 from mindaam.decoder.variant import PAPER, RELEASED
 from mindaam.geometry import lorentz
@@ -39,7 +40,7 @@ def test_a_round_trip_changes_nothing_within_the_norm_bound():
     cell, maps = gate(), pixels().asnumpy()
     back = cell.round_trip(Tensor(maps), CURVATURE).asnumpy()
     length = np.linalg.norm(maps, axis=1, keepdims=True)
-    bound = POINT_NORM_BOUND * CHANNELS**0.5  # the learnable scale starts at CHANNELS^-0.5
+    bound = NORM_BOUND * CHANNELS**0.5  # the learnable scale starts at CHANNELS^-0.5
     inside = (length < 0.999 * bound) & (np.sqrt(float(CURVATURE)) * length / CHANNELS**0.5 < lorentz.MAX_RADIUS)
     assert 0 < inside.sum() < inside.size
     assert (np.abs(back - maps) <= 2e-5 * length)[np.broadcast_to(inside, maps.shape)].all()

@@ -75,7 +75,7 @@ def _training(params):
         return None
     try:
         path = recipe(name)
-        task_of(path).load(path, changes)
+        task_of(path).CONFIG.load(path, changes)
     except MindAAMError as error:
         return str(error)
     return None

@@ -8,7 +8,6 @@ from mindspore import ParameterTuple, Tensor, nn, ops
 from mindaam.dynamics.temporal_block import (
     OFFICIAL,
     FokkerPlanckBlock,
-    mean_of_heads,
     resample,
     to_clip,
     to_tokens,
@@ -244,11 +243,6 @@ def test_resampling_in_time_is_linear(frames):
     table = np.arange(8.0, dtype=np.float32).reshape(1, 8, 1)
     times = np.clip((np.arange(frames) + 0.5) * 8 / frames - 0.5, 0, 7)
     np.testing.assert_allclose(resample(Tensor(table), frames).asnumpy()[0, :, 0], times, atol=1e-5)
-
-
-def test_mean_of_heads():
-    kernels = np.random.default_rng(3).random((6, 3, 4, 4)).astype(np.float32)
-    np.testing.assert_allclose(mean_of_heads(Tensor(kernels)).asnumpy(), kernels.mean(1), rtol=1e-6)
 
 
 def test_heads_must_divide_the_channels():

@@ -157,7 +157,7 @@ def test_each_sentence_is_computed_once(encoder, monkeypatch):
 
 
 def test_a_sentence_that_is_too_long_is_refused(encoder):
-    with pytest.raises(InputError, match="the sentence has 78 tokens"):
+    with pytest.raises(InputError, match="the prompt has 78 tokens"):
         encoder.encode(["look " * 76])
 
 

@@ -97,7 +97,7 @@ def test_words_are_cut_one_by_one_whatever_the_case_and_the_white_space(words):
 
 def test_seventy_seven_tokens_are_accepted_and_the_next_refused():
     assert len(TOKENIZER.encode("look " * 75)) == CONTEXT
-    with pytest.raises(InputError, match="the sentence has 78 tokens and the text encoder takes 77 at most"):
+    with pytest.raises(InputError, match="the prompt has 78 tokens and the text encoder takes 77 at most"):
         TOKENIZER.encode("look " * 76)
 
 

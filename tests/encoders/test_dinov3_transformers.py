@@ -8,7 +8,8 @@ transformers = pytest.importorskip("transformers", minversion="4.56")
 
 import mindspore as ms  # noqa: E402
 
-from mindaam.encoders.dinov3 import VARIANTS, from_huggingface  # noqa: E402
+from mindaam.encoders.dinov3 import VARIANTS  # noqa: E402
+from mindaam.encoders.dinov3_checkpoints import from_huggingface  # noqa: E402
 from tests.encoders.dinov3_files import build, narrow, pictures, tiny_settings  # noqa: E402
 
 # The configurations of the published models where they differ from one another, written down from transformers.

@@ -116,19 +116,19 @@ def test_a_caller_cannot_spoil_the_cache(encoder):
 
 def test_the_longest_sentence_is_accepted_and_the_next_refused(encoder):
     assert encoder.encode(["look " * (MAX_TOKENS - 2)]).shape == (1, 384)
-    with pytest.raises(InputError, match="the sentence has 257 tokens and the text encoder takes 256 at most"):
+    with pytest.raises(InputError, match="the prompt has 257 tokens and the text encoder takes 256 at most"):
         encoder.encode(["look " * (MAX_TOKENS - 1)])
 
 
 @pytest.mark.parametrize(
     ("sentence", "message"),
     [
-        ("", "the sentence is empty"),
-        (" \n\t", "the sentence is empty"),
-        ("\N{EYES} \N{GRINNING FACE}", "holds no word"),
-        ("?! ...", "holds no word"),
-        ("\N{ZERO WIDTH SPACE}", "holds no word"),
-        ("a" * 10 + " b" * 5000, "the sentence has 5.* tokens"),
+        ("", "the prompt is empty"),
+        (" \n\t", "the prompt is empty"),
+        ("\N{EYES} \N{GRINNING FACE}", "has no word"),
+        ("?! ...", "has no word"),
+        ("\N{ZERO WIDTH SPACE}", "has no word"),
+        ("a" * 10 + " b" * 5000, "the prompt has 5.* tokens"),
         ("broken \udcff byte", "not valid UTF-8"),
         (None, "must be text, not NoneType"),
     ],

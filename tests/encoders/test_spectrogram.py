@@ -60,7 +60,7 @@ def test_a_window_of_its_own_knows_nothing_of_the_others():
 
 
 def test_the_spread_is_the_unbiased_one():
-    got = spectrogram.standardise(np.float32([[[-1, 1]]]), "batch")
+    got = spectrogram.standardize(np.float32([[[-1, 1]]]), "batch")
     np.testing.assert_allclose(got, [[[-(2**-0.5), 2**-0.5]]], rtol=1e-6)
 
 
@@ -72,7 +72,7 @@ def test_what_cannot_be_computed_is_refused():
     with pytest.raises(ValueError, match="more than 256 samples"):
         spectrogram.spectrogram(np.zeros((1, 256), np.float32))
     with pytest.raises(ValueError, match="'clip'"):
-        spectrogram.standardise(np.zeros((1, 257, 3), np.float32), "clip")
+        spectrogram.standardize(np.zeros((1, 257, 3), np.float32), "clip")
 
 
 @pytest.mark.parametrize("tone", [60.0, 440.0, 6000.0])

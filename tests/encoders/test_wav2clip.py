@@ -106,7 +106,7 @@ def test_what_is_no_sound_is_refused(encoder, waves, message):
 
 @pytest.mark.parametrize("rate", [0, -16000, 16000.5])
 def test_a_rate_that_is_none_is_refused(encoder, rate):
-    with pytest.raises(InputError, match="whole number of samples a second"):
+    with pytest.raises(InputError, match="whole number of samples per second"):
         encoder.encode(np.zeros((1, 4000)), rate)
 
 

@@ -1,13 +1,14 @@
-"""Whether tiny runs of all tasks give the same to the bit as those of an earlier commit on this machine:
+"""Compares tiny training runs of all tasks bit for bit with those of an earlier commit, on the same machine:
 
     python -m tests.equal_bits [--before COMMIT] [--keep DIR] [--only NAME]...     # or: make equal-bits
 
-COMMIT is checked out into a temporary folder, and both trees train on the same drawn data with the same stand-ins for
-weights: phases, corpus (images and videos with audio), videos, sounding, and ranks (the corpus, shared by two). For
-each run there is NAME, the whole run; NAME-resumed, where the present tree goes on from its own half; NAME-continued,
-where it goes on from the earlier commit's, or refuses that in one sentence if its layout is an old one. Compared are
-all values of the logs but time and memory, every trained tensor and all optimizer state in the checkpoints, the models
-that a run leaves with their metadata, and its scores. The exit code is 1 when anything differs.
+COMMIT is checked out into a temporary folder, and both trees train on the same synthetic data with the same stand-in
+weights: phases, corpus (images and videos with audio), videos, sounding, and ranks (the corpus, shared by two). A run
+has three forms. NAME is the whole run. NAME-resumed continues a copy of it that ends halfway. NAME-continued is the
+present tree continuing the earlier commit's half; it may refuse an old layout in one sentence. Compared are all values
+of the logs except time and memory, every trained tensor and all optimizer state in the checkpoints, the models that a
+run writes with their metadata, and its scores. The exit code is 1 when anything differs. DIR keeps the earlier commit's
+runs for the next call.
 """
 
 import argparse
@@ -23,8 +24,8 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 from tests.equal_bits import data
-from tests.equal_bits.comparing import Verdict, compare
-from tests.equal_bits.reading import read
+from tests.equal_bits.comparing import Verdict, compare, same_start
+from tests.equal_bits.reading import durations, read
 from tests.equal_bits.running import POINTER, Refused, Tree, require_own_package, train
 from tests.equal_bits.runs import runs
 
@@ -88,7 +89,7 @@ def missing(place, names):
 
 
 def make_data(place):
-    """Writes the data beside their place and renames them, vouched for."""
+    """Writes the data to a folder beside their place, pins the hashes of the weights, and renames the folder."""
     beside = place / "data.part"
     shutil.rmtree(beside, ignore_errors=True)
     data.make(beside)
@@ -128,8 +129,8 @@ def after(before, place, wanted, jobs):
                 tasks[f"{name}-{kind}"] = lambda name=name, kind=kind, origin=origin: train(
                     tree, found[name], place / f"{name}-{kind}", origin / name / "half"
                 )
-    said = perform(tasks, jobs)
-    return {name: verdicts(found, before, place, name, said[name]) for name in wanted}
+    errors = perform(tasks, jobs)
+    return {name: verdicts(found, before, place, name, errors[name]) for name in wanted}
 
 
 def verdicts(found, before, place, name, error):
@@ -141,7 +142,11 @@ def verdicts(found, before, place, name, error):
     if error:
         return [Verdict("run", 0, str(error))]
     mine = (place / name / "run",) if kind else (place / name / "run", place / name / "half")
-    return compare(read(run, theirs / "run", theirs / "half"), read(run, *mine))
+    found = compare(read(run, theirs / "run", theirs / "half"), read(run, *mine))
+    if kind:
+        half = (place / whole if kind == RESUMED else theirs) / "half"
+        found.append(same_start(durations(half), durations(place / name / "run"), run.half))
+    return found
 
 
 def perform(tasks, jobs):
@@ -154,7 +159,7 @@ def perform(tasks, jobs):
     def one(name, task):
         whole, _, kind = name.partition("-")
         if kind == RESUMED and futures[whole].result():
-            return RuntimeError("what it goes on from failed")
+            return RuntimeError("the run that it continues failed")
         print(f"{name} ...", flush=True)
         try:
             task()
@@ -172,9 +177,9 @@ def show(found):
     rows = [(name, each) for name, several in found.items() for each in several]
     width, kind = (max(map(len, texts)) for texts in ([name for name, _ in rows], [each.what for _, each in rows]))
     for name, each in rows:
-        told = "equal" if each.difference is None else f"DIFFERS: {each.difference}"
+        result = "equal" if each.difference is None else f"DIFFERS: {each.difference}"
         note = f"  ({each.note})" if each.note else ""
-        print(f"{name:{width}}  {each.what:{kind}}  {each.compared:6}  {told}{note}")
+        print(f"{name:{width}}  {each.what:{kind}}  {each.compared:6}  {result}{note}")
     return all(each.difference is None for _, each in rows)
 
 

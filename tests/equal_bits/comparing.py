@@ -32,8 +32,19 @@ def compare(before, after):
     return [each if each.compared else each._replace(difference="nothing to compare") for each in found]
 
 
+def same_start(half, whole, step):
+    """The Verdict on a run that continued `half`, whose durations {step: text} up to `step` it must have: a run that
+    began again computes the same values in another time."""
+    ours, theirs = ({each: text for each, text in some.items() if each <= step} for some in (half, whole))
+    return _same(
+        "continued, not repeated",
+        {f"step {each}, seconds": text for each, text in ours.items()},
+        {f"step {each}, seconds": text for each, text in theirs.items()},
+    )
+
+
 def _tables(before, after, name=LOSSES):
-    """The columns of a table of `before`, each looked for in the table of that name of `after`, then in the others."""
+    """The columns of a table of `before`, each searched in the table of that name of `after`, then in the others."""
     rows, tables = before.get(name, {}), [after.get(name, {}), *after.values()]
     columns = list(next(iter(rows.values()), {}))
     ours, theirs, missing = {}, {}, []

@@ -98,6 +98,13 @@ def table(path):
     return {int(row["step"]): {key: text for key, text in row.items() if key not in TIMING} for row in rows}
 
 
+def durations(folder):
+    """{step: seconds as text} of a run's log."""
+    path = next(folder / name for name in ("metrics.csv", "steps.csv") if (folder / name).exists())
+    with open(path, newline="") as file:
+        return {int(row["step"]): row["seconds"] for row in csv.DictReader(file)}
+
+
 def flat(value, path=""):
     """{path: value} of all that is nested in JSON."""
     if isinstance(value, dict | list):

@@ -1,4 +1,4 @@
-"""One tree's runs through its command line, each in a fresh process, and the halves that resumed ones go on from."""
+"""Runs of one tree through its command line, each in a fresh process, and copies of them that end halfway."""
 
 import os
 import shutil
@@ -42,9 +42,9 @@ def require_own_package(tree):
 
 def train(tree, run, place, first_half=None):
     """Carries out a Run in the folder `place`, which gets config.yaml, output.txt, run/ and, where the run was begun
-    here, half/: a copy of run/ as a kill behind the step run.half would leave it.
+    here, half/: a copy of run/ as a kill after the step run.half leaves it.
 
-    first_half: a half/ to go on from. Raises Refused, or RuntimeError with the end of the output of a run that fails.
+    first_half: a half/ to continue. Raises Refused, or RuntimeError with the end of the output of a run that fails.
     """
     place.mkdir(parents=True)
     out, half = place / "run", None if first_half else place / "half"
@@ -61,11 +61,11 @@ def train(tree, run, place, first_half=None):
             _wait(job, out, half, run.half)
         finally:
             _kill(job)
-    said = (place / "output.txt").read_text(errors="replace")
-    if job.returncode == 2 and said.strip().rpartition("\n")[2].startswith("mindaam: "):
-        raise Refused(said.strip().rpartition("\n")[2])
+    output = (place / "output.txt").read_text(errors="replace")
+    if job.returncode == 2 and output.strip().rpartition("\n")[2].startswith("mindaam: "):
+        raise Refused(output.strip().rpartition("\n")[2])
     if job.returncode:
-        raise RuntimeError(f"exit code {job.returncode}: {said[-2000:]}")
+        raise RuntimeError(f"exit code {job.returncode}: {output[-2000:]}")
     if half and not half.exists():
         _cut(out, half, run.half)
 

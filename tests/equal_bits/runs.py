@@ -9,7 +9,7 @@ from tests.equal_bits.data import MODEL, SMALL
 
 
 class Run(NamedTuple):
-    """One training. configuration: of its YAML file; half: the step of the checkpoint that a resume goes on from;
+    """One training. configuration: of its YAML file; half: the step of the checkpoint that a resumed run continues;
     models, scores: files that it leaves; ranks: how many share it; start: the run whose best model it starts from."""
 
     configuration: dict

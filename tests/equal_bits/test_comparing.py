@@ -7,8 +7,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from tests.equal_bits.__main__ import show
-from tests.equal_bits.comparing import compare
-from tests.equal_bits.reading import flat, moment, read
+from tests.equal_bits.comparing import compare, same_start
+from tests.equal_bits.reading import durations, flat, moment, read
 from tests.equal_bits.runs import Run
 
 RUN = Run({}, 4, ("best.safetensors",), ("scores.json",))
@@ -109,6 +109,14 @@ def test_the_table_shows_every_kind_and_what_differs(tmp_path, capsys):
     assert show({"videos": compare(before, before)}) and not show({"videos": compare(before, other)})
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("videos ") and last.endswith("DIFFERS: /kinds/noise/0: 0.5 -> 0.25")
+
+
+def test_a_resumed_run_that_began_again_is_found(tmp_path):
+    folder, *rest = finished(tmp_path / "new")
+    new(folder, *rest)
+    assert durations(folder) == {2: "3", 4: "1"}
+    assert same_start(durations(folder), {2: "3", 4: "9"}, 2).difference is None
+    assert same_start(durations(folder), {2: "2", 4: "1"}, 2).difference == "step 2, seconds: 3 -> 2"
 
 
 def test_names_of_optimizer_state():

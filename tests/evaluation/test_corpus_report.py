@@ -36,7 +36,7 @@ def test_the_first_table_has_a_row_for_each_of_the_eighteen_sets(root):
     rows = {row[0]: row[1:] for row in table.rows}
     assert rows["CAT2000"] == ["incomplete", "3 / 2,000", "none", "official *", "fixations", "research only"]
     assert rows["OSIE"][:2] == ["not here", "0 / 700"]
-    assert rows["AVAD"][0] == "unrecognised"
+    assert rows["AVAD"][0] == "unrecognized"
     assert any("taken from a description" in note for note in table.notes)
 
 
@@ -74,13 +74,13 @@ def test_near_duplicates_are_listed_those_that_leak_first(root):
     [table] = [each for each in corpus_report.tables(report_on(root, leaks)) if each.title == "Near-duplicates"]
     assert table.rows[0] == ["two splits", "osie train a.jpg", "osie val b.jpg", "mirrored"]
     assert table.rows[1][0] == "one split"
-    assert "12 pictures and frames compared" in table.notes[0]
-    assert "not looked for" in corpus_report.markdown(report_on(root))
+    assert "12 images and frames compared" in table.notes[0]
+    assert "not checked" in corpus_report.markdown(report_on(root))
 
 
 def test_the_licences_of_all_eighteen_sets_are_told_and_nothing_is_promised(root):
     text = corpus_report.markdown(report_on(root))
-    part = text[text.index("## Licences") :]
+    part = text[text.index("## Licenses") :]
     assert all(f"| {each.title} |" in part for each in catalogue().values())
     assert "We are no lawyers" in part and RESEARCH in part
 
@@ -96,8 +96,8 @@ def test_a_licence_says_what_it_leaves_open():
 
 def test_statistics_stand_beside_the_papers(root):
     tables = {table.title: table for table in corpus_report.tables(report_on(root))}
-    row = tables["Statistics by pictures and films"].rows[0]
-    assert row == ["modality", "pictures", "3", "60.0%", "24,093", "86.7%", "88.0%"]
+    row = tables["Statistics by images and videos"].rows[0]
+    assert row == ["modality", "images", "3", "60.0%", "24,093", "86.7%", "88.0%"]
 
 
 def test_a_sheet_shows_three_different_samples(root):

@@ -77,12 +77,12 @@ def write_run(folder, names=("osie", "fiwi"), steps=40):
 def test_a_whole_run_is_on_the_page_and_the_page_stands_alone(tmp_path):
     page = Page(write_report(write_run(tmp_path / "my run")))
     assert "my run" in page.said and "step 40 · 3 epochs scored" in page.said
-    assert "0.7000 best mean CC epoch 2, 2 sets" in page.said
+    assert "0.7000 best mean CC epoch 2, 2 datasets" in page.said
     assert "those of epoch 2, the best by mean CC" in page.said
     assert "0.7250 3 0.7250" in page.said  # a set's own best, its epoch, and now
     assert "mean 0.7000 0.4000 0.8000 0.7000 2 0.6950" in page.said
-    assert "1,234 (5 frames)" in page.said and "1 left out" in page.said and "model: tiny # <b>" in page.said
-    assert "pictures 20 2 4.00 – 900 0 min 40 s" in page.said
+    assert "1,234 (5 frames)" in page.said and "1 skipped" in page.said and "model: tiny # <b>" in page.said
+    assert "images 20 2 4.00 – 900 0 min 40 s" in page.said
     assert "fiwi from step 20" in page.said
     assert "script" not in page.tags and "link" not in page.tags
     sources = [value for key, value in page.attributes if key in ("src", "href")]
@@ -160,13 +160,13 @@ def test_damage_is_named_and_the_rest_is_shown(tmp_path):
     (tmp_path / "config.yaml").write_bytes(b"model: \xff\x00")
     page = Page(write_report(tmp_path))
     assert "2 rows of metrics.csv are cut or have no step" in page.said and "step 40" in page.said
-    assert "data.json is damaged" in page.said and "environment.json is not a mapping" in page.said
+    assert "data.json is damaged" in page.said and "environment.json holds no mapping" in page.said
     assert page.tags.count("img") == 4
 
 
 def test_values_of_strange_types_in_the_json_files_do_not_stop_the_page(tmp_path):
     (tmp_path / "data.json").write_text('{"train": {"a": null, "b": {"count": "7"}}, "held_out": [], "left_out": 3}')
-    assert "pictures and films" in Page(write_report(tmp_path)).said
+    assert "images and videos" in Page(write_report(tmp_path)).said
 
 
 def test_unscored_sets_and_infinite_scores_have_no_best(tmp_path):
@@ -177,7 +177,7 @@ def test_unscored_sets_and_infinite_scores_have_no_best(tmp_path):
 
 
 def test_a_missing_folder_is_an_error_of_the_user(tmp_path):
-    with pytest.raises(InputError, match="no folder"):
+    with pytest.raises(InputError, match="does not exist"):
         write_report(tmp_path / "none")
 
 
@@ -219,7 +219,7 @@ def test_rows_that_do_not_fit_their_header_are_left_out(tmp_path):
     write_csv(tmp_path / "metrics.csv", ["step", "'=set", "loss"], rows)
     found, problem = read_rows(tmp_path / "metrics.csv", ("=set",))
     assert [(row["step"], row["=set"]) for row in found] == [(1, "a"), (4, "=1+1")]
-    assert problem == "2 rows of metrics.csv are truncated or have no step, and are skipped"
+    assert problem == "2 rows of metrics.csv are cut or have no step, and are skipped"
 
 
 @pytest.mark.parametrize(

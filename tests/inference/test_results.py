@@ -32,7 +32,7 @@ def test_kinds():
 
 def test_photos_of_files_and_folders_in_order(tmp_path):
     b, a, c = photo(tmp_path / "f/b.png"), photo(tmp_path / "f/a.png"), photo(tmp_path / "c.jpg")
-    (tmp_path / "f/notes.txt").write_text("no picture")
+    (tmp_path / "f/notes.txt").write_text("no image")
     (tmp_path / "bare").mkdir()
     photos, problems = results.find_sources([c, tmp_path / "f", tmp_path / "gone.png", tmp_path / "bare"])
     assert photos == [c, a, b]

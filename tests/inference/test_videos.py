@@ -118,7 +118,7 @@ def test_an_error_leaves_nothing(film, out, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         write_video(job(film, out), predictor(), "people look")
     assert not list(out.iterdir())
-    (text := film.with_name("text.mp4")).write_text("no film\n" * 30)
-    with pytest.raises(InputError, match="not a film"):
+    (text := film.with_name("text.mp4")).write_text("no video\n" * 30)
+    with pytest.raises(InputError, match="not a video"):
         write_video(job(text, out), predictor(), "people look")
     assert not list(out.iterdir())

@@ -40,9 +40,9 @@ def test_values_by_hand():
     p, q = np.array([[1.0, 3.0], [2.0, 2.0]]), np.array([[1.0, 2.0], [0.0, 1.0]])
     assert cc(p, q) == pytest.approx(0.5)
     # p in range 0..1 is 0, 1, .5, .5 -> 0, .5, .25, .25; q is .25, .5, 0, .25
-    assert sim(p, q, normalise="range") == pytest.approx(0.75)
+    assert sim(p, q, normalize="range") == pytest.approx(0.75)
     # without: p is .125, .375, .25, .25
-    assert sim(p, q, normalise="sum") == pytest.approx(0.125 + 0.375 + 0.25)
+    assert sim(p, q, normalize="sum") == pytest.approx(0.125 + 0.375 + 0.25)
     want = 0.25 * np.log(0.25 / 0.125) + 0.5 * np.log(0.5 / 0.375) + 0.25 * np.log(1)
     assert kld(p, q, form="ratio") == pytest.approx(want)
     assert kld(p, q, form="difference") == pytest.approx(want)
@@ -50,8 +50,8 @@ def test_values_by_hand():
 
 def test_range_and_sum_differ_by_a_pedestal():
     q = np.arange(12.0).reshape(3, 4)
-    assert sim(q + 100, q, normalise="range") == pytest.approx(1)
-    assert sim(q + 100, q, normalise="sum") < 0.8
+    assert sim(q + 100, q, normalize="range") == pytest.approx(1)
+    assert sim(q + 100, q, normalize="sum") < 0.8
 
 
 @examples
@@ -119,7 +119,7 @@ def test_negative_densities_and_unknown_choices_are_named():
     with pytest.raises(InputError, match="negative"):
         kld(-q, q)
     with pytest.raises(ConfigError, match='did you mean "range"'):
-        sim(q, q, normalise="ranged")
+        sim(q, q, normalize="ranged")
     with pytest.raises(ConfigError, match='did you mean "ratio"'):
         kld(q, q, form="ration")
     with pytest.raises(ConfigError, match="bilinear"):

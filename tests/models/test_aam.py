@@ -7,7 +7,7 @@ import pytest
 from mindaam import runtime
 from mindaam.errors import ConfigError, InputError
 from mindaam.models.registry import build_model
-from tests.models.tiny import CHANGES, NAME, SIZE, TEXT_WIDTH, pictures, sentences, tiny_model
+from tests.models.tiny import CHANGES, NAME, SIZE, TEXT_WIDTH, images, prompts, tiny_model
 
 OTHER_SIZE = (42, 28)
 E = TEXT_WIDTH
@@ -46,7 +46,7 @@ def assert_same(got, expected):
 
 
 def test_shapes_types_and_ranges(model):
-    answer = model.infer(pictures(), sentences())
+    answer = model.infer(images(), prompts())
     assert answer.map.shape == (2, 1, *SIZE) and answer.map.std() > 0
     assert (answer.map >= 0).all() and (answer.map <= 1).all()
     for point in (answer.image_point, answer.text_point, answer.anchor_point):
@@ -58,45 +58,45 @@ def test_shapes_types_and_ranges(model):
 
 
 def test_features_serve_any_number_of_sentences(model):
-    features = model.image_features(pictures())
+    features = model.image_features(images())
     for seed in (1, 2):
-        assert_same(model.infer_features(features, sentences(seed=seed)), model.infer(pictures(), sentences(seed=seed)))
+        assert_same(model.infer_features(features, prompts(seed=seed)), model.infer(images(), prompts(seed=seed)))
 
 
 def test_one_sentence_serves_all_pictures(paper):
-    one = sentences(1)
-    assert_same(paper.infer(pictures(), one), paper.infer(pictures(), np.repeat(one, 2, 0)))
-    assert_same(paper.infer(pictures(), one.tolist()), paper.infer(pictures().astype(np.float64), one))
+    one = prompts(1)
+    assert_same(paper.infer(images(), one), paper.infer(images(), np.repeat(one, 2, 0)))
+    assert_same(paper.infer(images(), one.tolist()), paper.infer(images().astype(np.float64), one))
 
 
-def test_pictures_of_a_batch_do_not_mix(model):
-    images, texts = pictures(), sentences()
-    answer = model.infer(images, texts)
-    images[0], texts[0] = -images[0], -texts[0]
-    changed = model.infer(images, texts)
+def test_images_of_a_batch_do_not_mix(model):
+    batch, texts = images(), prompts()
+    answer = model.infer(batch, texts)
+    batch[0], texts[0] = -batch[0], -texts[0]
+    changed = model.infer(batch, texts)
     for name in ("map", "image_point", "text_point"):
         before, after = getattr(answer, name), getattr(changed, name)
         np.testing.assert_allclose(after[1], before[1], rtol=1e-5, atol=1e-6)
         assert np.abs(after[0] - before[0]).max() > 1e-3
 
 
-def test_picture_and_sentence_both_matter(model):
-    answer = model.infer(pictures(), sentences())
-    other_sentence, other_picture = model.infer(pictures(), -sentences()), model.infer(-pictures(), sentences())
-    for other in (other_sentence, other_picture):
+def test_image_and_prompt_both_matter(model):
+    answer = model.infer(images(), prompts())
+    other_prompt, other_image = model.infer(images(), -prompts()), model.infer(-images(), prompts())
+    for other in (other_prompt, other_image):
         assert np.abs(other.map - answer.map).max() > 1e-3
-    np.testing.assert_array_equal(other_picture.text_point, answer.text_point)
-    np.testing.assert_array_equal(other_sentence.image_point, answer.image_point)
+    np.testing.assert_array_equal(other_image.text_point, answer.text_point)
+    np.testing.assert_array_equal(other_prompt.image_point, answer.image_point)
 
 
 @pytest.mark.slow  # another size to compile
 def test_another_size_and_back(paper):
-    usual = paper.infer(pictures(), sentences())
-    other = paper.infer(pictures(size=OTHER_SIZE), sentences())
+    usual = paper.infer(images(), prompts())
+    other = paper.infer(images(size=OTHER_SIZE), prompts())
     assert other.map.shape == (2, 1, *OTHER_SIZE) and np.isfinite(other.map).all()
-    features = paper.image_features(pictures())
-    paper.image_features(pictures(size=OTHER_SIZE))  # features remember their own size
-    assert_same(paper.infer_features(features, sentences()), usual)
+    features = paper.image_features(images())
+    paper.image_features(images(size=OTHER_SIZE))  # features remember their own size
+    assert_same(paper.infer_features(features, prompts()), usual)
 
 
 @pytest.mark.parametrize(
@@ -106,24 +106,24 @@ def test_another_size_and_back(paper):
         np.zeros((1, 3, 0, 14)), np.zeros((1, 3, 7, 7)),
     ],
 )  # fmt: skip
-def test_pictures_of_a_wrong_shape_are_refused(paper, images):
+def test_images_of_a_wrong_shape_are_refused(paper, images):
     with pytest.raises(InputError, match=r"\[B,3,H,W\].*14") as error:
-        paper.infer(images, sentences(1))
+        paper.infer(images, prompts(1))
     assert str(list(images.shape)) in str(error.value)
 
 
 @pytest.mark.parametrize("shape", [(E,), (3, E), (2, E + 1), (0, E), (1, 1, E)])
 def test_sentences_of_a_wrong_shape_are_refused(paper, shape):
     with pytest.raises(InputError, match="sentence embeddings") as error:
-        paper.infer(pictures(), np.zeros(shape, np.float32))
+        paper.infer(images(), np.zeros(shape, np.float32))
     assert str(list(shape)) in str(error.value)
 
 
 def test_branches_that_the_model_does_not_have_are_refused(paper):
-    with pytest.raises(InputError, match="sound"):
-        paper.infer(pictures(), sentences(), np.zeros((2, 8), np.float32))
-    with pytest.raises(InputError, match="films"):
-        paper.infer(pictures(), sentences(), clip=True)
+    with pytest.raises(InputError, match="audio"):
+        paper.infer(images(), prompts(), np.zeros((2, 8), np.float32))
+    with pytest.raises(InputError, match="videos"):
+        paper.infer(images(), prompts(), clip=True)
 
 
 def test_presets_differ_only_in_values():
@@ -165,10 +165,10 @@ def test_a_model_without_adapters_and_an_unknown_encoder():
 
 
 def test_pynative_equals_graph_mode(paper):
-    compiled = paper.infer(pictures(size=OTHER_SIZE), sentences())
+    compiled = paper.infer(images(size=OTHER_SIZE), prompts())
     runtime.configure(mode="pynative")
     try:
-        direct = paper.infer(pictures(size=OTHER_SIZE), sentences())
+        direct = paper.infer(images(size=OTHER_SIZE), prompts())
     finally:
         runtime.configure(mode="graph")
     assert_same(direct, compiled)
@@ -176,16 +176,16 @@ def test_pynative_equals_graph_mode(paper):
 
 @pytest.mark.slow  # a backward pass; the released gradients are among the quick ones
 def test_gradients_of_a_training_step_are_finite(paper, pynative_mode):
-    images, texts = ms.Tensor(pictures()), ms.Tensor(sentences())
-    factors = ms.Tensor(pictures(seed=5)[:, :1])
+    batch, texts = ms.Tensor(images()), ms.Tensor(prompts())
+    factors = ms.Tensor(images(seed=5)[:, :1])
     paper.backbone.set_image_size(SIZE)
 
-    def total(images, texts):
-        saliency, image, text, anchor, curvature = paper(images, texts)
+    def total(batch, texts):
+        saliency, image, text, anchor, curvature = paper(batch, texts)
         return (saliency * factors).sum() + image.sum() + text.sum() + anchor.sum() + curvature
 
     parameters = paper.trained_parameters()
-    for parameter, gradient in zip(parameters, ms.grad(total, None, parameters)(images, texts), strict=True):
+    for parameter, gradient in zip(parameters, ms.grad(total, None, parameters)(batch, texts), strict=True):
         values, name = gradient.asnumpy(), parameter.name
         assert np.isfinite(values).all(), name
         # lora_a waits for lora_b, which starts at 0; the undone scale of a round trip matters at its norm bound only.

@@ -72,7 +72,7 @@ def test_steps_of_a_film_with_sound():
         expect(f"fpd{tap}", mixed[tap].swapaxes(0, 1).expand_dims(0))
     for tap in (0, 1):
         assert mixed[tap] is maps[tap]
-    expect("av_fusion", head.with_sound(mixed, Tensor(sound))[0][3])
+    expect("av_fusion", head.with_audio(mixed, Tensor(sound))[0][3])
 
 
 # --- losses and gradients

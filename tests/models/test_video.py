@@ -10,14 +10,14 @@ from mindaam import runtime
 from mindaam.errors import ConfigError, InputError
 from mindaam.models.registry import build_model, model_config
 from mindaam.schema import merge
-from tests.models.tiny import pictures, sentences, tiny_model
-from tests.models.tiny_video import AUDIO_WIDTH, CHANGES, NAME, SIZE, tiny_film_model
+from tests.models.tiny import images, prompts, tiny_model
+from tests.models.tiny_video import AUDIO_WIDTH, CHANGES, NAME, SIZE, tiny_video_model
 
 FRAMES = 5
 
 
 def film(frames=FRAMES, seed=0):
-    return pictures(frames, SIZE, seed)
+    return images(frames, SIZE, seed)
 
 
 def sound(frames=FRAMES, seed=3, preset="released"):
@@ -29,12 +29,12 @@ def sound(frames=FRAMES, seed=3, preset="released"):
 @functools.cache
 def answer(preset="released", *, clip=True, heard=False):
     """The plain film's answer, which many tests compare with."""
-    return tiny_film_model(preset).infer(film(), sentences(1), sound(preset=preset) if heard else None, clip=clip)
+    return tiny_video_model(preset).infer(film(), prompts(1), sound(preset=preset) if heard else None, clip=clip)
 
 
 @pytest.fixture
 def released():
-    return tiny_film_model("released")
+    return tiny_video_model("released")
 
 
 def assert_same(got, expected):
@@ -59,19 +59,19 @@ def test_a_film_has_a_map_and_a_point_a_frame(preset):
 def test_frames_bear_on_one_another_only_in_a_film(released):
     changed = film()
     changed[-1] = -changed[-1]
-    apart, other = answer(clip=False).map, released.infer(changed, sentences(1)).map
+    apart, other = answer(clip=False).map, released.infer(changed, prompts(1)).map
     np.testing.assert_allclose(other[:-1], apart[:-1], rtol=0, atol=1e-5)
-    together, other = answer().map, released.infer(changed, sentences(1), clip=True).map
+    together, other = answer().map, released.infer(changed, prompts(1), clip=True).map
     assert np.abs(other[0] - together[0]).max() > 1e-4
     assert np.abs(together - apart).max() > 1e-3
 
 
 def along_video(preset, maps, audio=None):
     """The two deepest maps of a film [T,C,h,w] after time and sound."""
-    head = tiny_film_model(preset).head
+    head = tiny_video_model(preset).head
     mixed = head.along_video(tuple(ms.Tensor(each) for each in maps))
     if audio is not None:
-        mixed, _ = head.with_sound(mixed, ms.Tensor(audio))
+        mixed, _ = head.with_audio(mixed, ms.Tensor(audio))
     return [each.asnumpy() for each in mixed[2:]]
 
 
@@ -132,7 +132,7 @@ def test_films_of_any_length(frames):
 
 @pytest.mark.slow  # another graph to compile
 def test_each_frame_may_have_its_own_sentence(released):
-    texts = np.repeat(sentences(1), FRAMES, 0)
+    texts = np.repeat(prompts(1), FRAMES, 0)
     texts[2] = -texts[2]
     changed, rest = released.infer(film(), texts, clip=True), [0, 1, 3, 4]
     np.testing.assert_allclose(changed.map[rest], answer().map[rest], rtol=0, atol=1e-5)
@@ -151,8 +151,8 @@ def test_pynative_equals_graph_mode_and_features_serve_films_too(released, clip,
     direct, audio = answer(clip=clip, heard=heard), sound() if heard else None
     runtime.configure(mode="graph")
     try:
-        compiled = released.infer(film(), sentences(1), audio, clip=clip)
-        apart = released.infer_features(released.image_features(film()), sentences(1), audio, clip=clip)
+        compiled = released.infer(film(), prompts(1), audio, clip=clip)
+        apart = released.infer_features(released.image_features(film()), prompts(1), audio, clip=clip)
     finally:
         runtime.configure(mode="pynative")
     assert_same(compiled, direct)
@@ -162,8 +162,8 @@ def test_pynative_equals_graph_mode_and_features_serve_films_too(released, clip,
 @pytest.mark.parametrize(
     ("audio", "clip", "message"),
     [
-        (sound(), False, "sound goes with the frames of one film; say clip=True"),
-        (sound(FRAMES - 1), True, rf"sound embeddings must be \[{FRAMES},{AUDIO_WIDTH}\].*got \[{FRAMES - 1},"),
+        (sound(), False, "audio belongs to the frames of one video; set clip=True"),
+        (sound(FRAMES - 1), True, rf"audio embeddings must be \[{FRAMES},{AUDIO_WIDTH}\].*got \[{FRAMES - 1},"),
         (sound()[:, :-1], True, rf"must be \[{FRAMES},{AUDIO_WIDTH}\]"),
         (sound()[0], True, rf"must be \[{FRAMES},{AUDIO_WIDTH}\]"),
         (sound(preset="paper"), True, rf"must be \[{FRAMES},{AUDIO_WIDTH}\]"),
@@ -171,18 +171,18 @@ def test_pynative_equals_graph_mode_and_features_serve_films_too(released, clip,
 )
 def test_sound_that_does_not_fit_is_refused(released, audio, clip, message):
     with pytest.raises(InputError, match=message):
-        released.infer(film(), sentences(1), audio, clip=clip)
+        released.infer(film(), prompts(1), audio, clip=clip)
 
 
 def test_under_paper_each_frame_has_several_sounds():
     with pytest.raises(InputError, match=rf"must be \[{FRAMES},5,{AUDIO_WIDTH}\]"):
-        tiny_film_model("paper").infer(film(), sentences(1), sound(), clip=True)
+        tiny_video_model("paper").infer(film(), prompts(1), sound(), clip=True)
 
 
 def test_branches_are_what_the_configuration_says():
     deaf = build_model(NAME, "released", changes={**CHANGES, "audio": None})
-    with pytest.raises(InputError, match="no branch for sound"):
-        deaf.infer(film(), sentences(1), sound(), clip=True)
+    with pytest.raises(InputError, match="no branch for audio"):
+        deaf.infer(film(), prompts(1), sound(), clip=True)
     assert deaf.head.fusion is None and len(deaf.head.temporal) == 2
     assert not [name for name, _ in tiny_model().parameters_and_names() if ".temporal." in name or ".fusion." in name]
 
@@ -197,9 +197,9 @@ def test_one_depth_may_go_along_time():
 
 @pytest.mark.parametrize("preset", ["released", pytest.param("paper", marks=pytest.mark.slow)])
 def test_gradients_reach_every_parameter(preset):
-    model, heard = tiny_film_model(preset), sound(preset=preset)
-    arguments = ms.Tensor(film()), ms.Tensor(np.repeat(sentences(1), FRAMES, 0)), ms.Tensor(heard)
-    weights = ms.Tensor(pictures(FRAMES, SIZE, seed=5)[:, :1])
+    model, heard = tiny_video_model(preset), sound(preset=preset)
+    arguments = ms.Tensor(film()), ms.Tensor(np.repeat(prompts(1), FRAMES, 0)), ms.Tensor(heard)
+    weights = ms.Tensor(images(FRAMES, SIZE, seed=5)[:, :1])
     model.backbone.set_image_size(SIZE)
 
     def total(images, texts, audio):

@@ -27,11 +27,11 @@ def tiny_model(preset="paper"):
     return model.set_train(False)
 
 
-def pictures(batch=2, size=SIZE, seed=0):
-    """Normalised pictures."""
+def images(batch=2, size=SIZE, seed=0):
+    """Normalized images."""
     return np.random.default_rng(seed).standard_normal((batch, 3, *size)).astype(np.float32)
 
 
-def sentences(rows=2, seed=1):
+def prompts(rows=2, seed=1):
     """Sentence embeddings."""
     return np.random.default_rng(seed).standard_normal((rows, TEXT_WIDTH)).astype(np.float32)

@@ -27,7 +27,7 @@ CHANGES = {
 
 
 @functools.cache
-def tiny_film_model(preset="released"):
+def tiny_video_model(preset="released"):
     """An AAM in evaluation mode whose head is stirred; shared by the tests, which must not change its weights."""
     model = build_model(NAME, preset, changes=CHANGES)
     stirred(model.head)

@@ -12,7 +12,7 @@ from mindaam.places import configs_dir
 from mindaam.training import checkpoints, run
 from mindaam.training.begun import as_begun, begun_config
 from mindaam.training.tasks import corpus
-from mindaam.training.tasks.corpus_config import CorpusConfig, load_corpus_config
+from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.zoo.checkpoints import write_safetensors
 
 BEFORE = Path(__file__).parent / "runs_of_before"
@@ -31,12 +31,12 @@ def begun(tmp_path, config, **metadata):
 
 def of_before(file, *changes):
     """What a run that began with this file before its values changed has written down."""
-    data = load_corpus_config(file, changes).model_dump(mode="json")
+    data = CorpusConfig.load(file, changes).model_dump(mode="json")
     return {key: value for key, value in data.items() if key not in NEW}
 
 
 def goes_on(path, file, *assignments):
-    config = load_corpus_config(file, assignments, begun=begun_config(path, CorpusConfig))
+    config = CorpusConfig.load(file, assignments, begun=begun_config(path, CorpusConfig))
     return as_begun(config, path, file, assignments)
 
 
@@ -68,7 +68,7 @@ def test_a_run_of_the_released_recipe_keeps_its_eight_clips_and_its_positions(tm
 
 
 def test_a_run_that_began_today_is_compared_as_it_is(tmp_path):
-    stored = load_corpus_config(PAPER, ["epochs=20"]).model_dump(mode="json")
+    stored = CorpusConfig.load(PAPER, ["epochs=20"]).model_dump(mode="json")
     config, lines = goes_on(begun(tmp_path, stored), PAPER)
     assert (config.epochs, lines) == (30, [])
 
@@ -77,7 +77,7 @@ def test_a_run_that_began_today_is_compared_as_it_is(tmp_path):
 def test_what_is_said_on_the_command_line_is_not_replaced(tmp_path, assignment):
     path = begun(tmp_path, of_before(PAPER, "epochs=20", "schedule.afterwards=stay"))
     config, lines = goes_on(path, PAPER, assignment)
-    today = load_corpus_config(PAPER, [assignment]).model_dump()
+    today = CorpusConfig.load(PAPER, [assignment]).model_dump()
     assert checkpoints.differences(today, config.model_dump(), ("granularities",)) == [
         line for key, line in (
             ("epochs", "epochs: 30 -> 20"), ("schedule", 'schedule.afterwards: "climb" -> "stay"')

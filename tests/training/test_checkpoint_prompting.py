@@ -9,10 +9,10 @@ from mindaam.data.prompts.prompting import RELEASED, Prompting
 from mindaam.errors import CheckpointError, ConfigError
 from mindaam.places import recipe
 from mindaam.training.prompting import checkpoint_prompting, header_entry
-from mindaam.training.tasks.corpus_config import load_corpus_config
+from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.zoo.checkpoints import write_safetensors
 
-CONFIG = load_corpus_config(recipe("aam_dinov3_vitl16_released"), ["none_prompt=Whatever."])
+CONFIG = CorpusConfig.load(recipe("aam_dinov3_vitl16_released"), ["none_prompt=Whatever."])
 
 
 def checkpoint(tmp_path, **entries):

@@ -304,7 +304,7 @@ def test_a_second_sigterm_ends_ranks_that_do_not_leave(job, tmp_path, capfd):
     deaf = SAVES.replace('lambda *_: (print("saved"), sys.exit(0))', "signal.SIG_IGN")
     signals(tmp_path, 2)
     assert job(deaf, deaf)[0] == supervision.STOPPED
-    assert "stopped before all ranks had left" in capfd.readouterr().err
+    assert "stopped before all ranks had exited" in capfd.readouterr().err
 
 
 def test_a_rank_that_cannot_save_when_it_is_asked_to_is_shown(job, tmp_path, capfd):
@@ -318,7 +318,7 @@ def test_ranks_that_sigterm_finds_before_they_can_save_are_stopped(job, tmp_path
     early = 'import time; print("ready", flush=True); time.sleep(600)'
     signals(tmp_path, 1)
     assert job(early, early)[0] == supervision.STOPPED
-    assert "stopped before all ranks had left" in capfd.readouterr().err
+    assert "stopped before all ranks had exited" in capfd.readouterr().err
 
 
 def real(what, folder):

@@ -12,8 +12,9 @@ from mindaam.training.ranks.distributed import ALONE
 from mindaam.training.reporting.progress import Progress
 from mindaam.training.run_folder import Logs, to_resume
 from mindaam.training.tasks.sounding_object import SoundingObjectTask, build
+from mindaam.training.tasks.task import Setup
 from tests.training.old_runs import write_old_run
-from tests.training.tasks.test_sounding_object import config as sounding_config
+from tests.training.sounding import config as sounding_config
 from tests.training.tasks.test_synthetic_videos import small_task
 
 OLD_NAMES = {
@@ -57,7 +58,7 @@ def test_an_old_run_is_resumed(tmp_path, make):
         np.testing.assert_array_equal(one.asnumpy(), other.asnumpy())
     for each in (*again.optimizers[optimizer].first, *again.optimizers[optimizer].second):
         np.testing.assert_array_equal(each.asnumpy(), state[each.name])
-    Logs(tmp_path, again, restored.number, ALONE, Progress(0, quiet=True)).close()
+    Logs(again, restored.number, Setup(tmp_path, ALONE, Progress(0, quiet=True))).close()
     with open(tmp_path / "metrics.csv", newline="") as file:
         assert [(row["step"], row["loss"]) for row in csv.DictReader(file)] == [("1", "0.2"), ("2", "0.2")]
     assert to_resume(tmp_path, True).path == found.path and (tmp_path / "last.safetensors").exists()

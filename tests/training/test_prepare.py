@@ -8,7 +8,7 @@ from mindaam import runtime
 from mindaam.places import configs_dir
 from mindaam.training.feeding.corpus_source import IMAGES
 from mindaam.training.starting import shaped_model
-from mindaam.training.tasks.corpus_config import load_corpus_config
+from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.training.tasks.corpus_objective import SHARED, CorpusObjective, optimizers, prepare
 from tests.training.test_repeatable import Gradients
 
@@ -18,7 +18,7 @@ BATCH = 2
 def gradients(name, **options):
     """(terms [7], {name: gradient}) of one step with `prepare`'s options, always from the same start."""
     changes = ["data_root=nowhere", f"model={name}"]
-    config = load_corpus_config(configs_dir() / "train" / "corpus.yaml", changes, tiny=True)
+    config = CorpusConfig.load(configs_dir() / "train" / "corpus.yaml", changes, tiny=True)
     runtime.configure(mode="graph", seed=0)
     model = shaped_model(config)
     prepare(model, **options)

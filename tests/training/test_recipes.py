@@ -9,7 +9,7 @@ from mindaam.places import configs_dir
 from mindaam.training.optim.schedule import rate_at
 from mindaam.training.starting import shaped_model
 from mindaam.training.tasks.corpus import with_none_prompt
-from mindaam.training.tasks.corpus_config import load_corpus_config
+from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.zoo.checkpoints import write_safetensors
 
 RECIPES = configs_dir() / "train"
@@ -17,7 +17,7 @@ ALL = ["corpus", "finetune", "aam_dinov3_vitl16_paper", "aam_dinov3_vitl16_paper
 
 
 def recipe(name, *changes):
-    return load_corpus_config(RECIPES / f"{name}.yaml", changes)
+    return CorpusConfig.load(RECIPES / f"{name}.yaml", changes)
 
 
 def rates(config):

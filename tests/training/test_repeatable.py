@@ -19,7 +19,7 @@ from mindaam.training.ranks import distributed
 from mindaam.training.reporting.progress import Progress
 from mindaam.training.starting import start_model
 from mindaam.training.tasks.corpus import CorpusTask
-from mindaam.training.tasks.corpus_config import load_corpus_config
+from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.training.tasks.corpus_objective import TERMS, CorpusObjective
 from tests.training.corpus_root import make_corpus
 from tests.training.feeding.test_corpus_source import loudness
@@ -43,7 +43,7 @@ def test_a_step_of_each_kind_gives_the_same_however_often_it_ran(graph, tmp_path
     changes = [f"data_root={make_corpus(tmp_path / 'data')}", "corpus={osie: 1, dhf1k: 1, diem: 1}"]
     changes += ["model_changes.lora.dropout=0.1", "model_changes.image_size=[70,42]", "sampling.steps=40"]
     changes += ["model_changes.audio={name: wav2clip, width: 2, attention_width: 8, heads: 2, dropout: 0.1}"]
-    config = load_corpus_config(configs_dir() / "train" / "corpus.yaml", changes, tiny=True)
+    config = CorpusConfig.load(configs_dir() / "train" / "corpus.yaml", changes, tiny=True)
     corpus, _ = open_data(config, False, Progress(0, quiet=True))
     audio_encoding = AudioEncoding(loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False)
     task = CorpusTask(config, start_model(config), corpus, distributed.ALONE, audio_encoding)

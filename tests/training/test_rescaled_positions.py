@@ -9,14 +9,14 @@ import pytest
 from mindspore import nn, ops
 
 from mindaam.data.sampling.plan import SamplerState
-from mindaam.encoders.dinov3 import from_official
+from mindaam.encoders.dinov3_checkpoints import from_official
 from mindaam.places import recipe
 from mindaam.training import loop
 from mindaam.training.checkpoint_content import State
 from mindaam.training.optim.adamw import AdamW
 from mindaam.training.step import TrainStep
 from mindaam.training.tasks.corpus import CorpusTask
-from mindaam.training.tasks.corpus_config import load_corpus_config
+from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.training.tasks.corpus_objective import TERMS, prepare, rescale_positions
 from mindaam.training.tasks.task import Part
 from tests.encoders.dinov3_files import build, dinov3_in_numpy, official_state, pictures, tiny_settings
@@ -95,7 +95,7 @@ def test_a_step_of_a_run_is_taken_under_its_own_factors(monkeypatch):
         return ms.Tensor(np.zeros(len(TERMS), np.float32)), ms.Tensor(0.0, ms.float32)
 
     monkeypatch.setattr(loop.graphs, "run", graph_of)
-    config = load_corpus_config(recipe("aam_dinov3_vitl16_released"))
+    config = CorpusConfig.load(recipe("aam_dinov3_vitl16_released"))
     task = SimpleNamespace(
         config=config, model=model, step=lambda kind: (SimpleNamespace(set_train=lambda _: None), ["shared"]),
         optimizers={"shared": AdamW([([ms.Parameter(ms.Tensor([0.0]), name="x")], 0.0, 1.0)])},

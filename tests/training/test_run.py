@@ -31,8 +31,9 @@ from mindaam.training.run import train
 from mindaam.training.starting import open_audio_encoding
 from mindaam.training.tasks import corpus as task_corpus
 from mindaam.training.tasks.corpus import CorpusTask, require_temporal
-from mindaam.training.tasks.corpus_config import CorpusConfig, load_corpus_config
+from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.training.tasks.corpus_objective import PARTS, SHARED, SOUND, TEMPORAL, optimizers
+from mindaam.training.tasks.task import Setup
 from mindaam.zoo.factory import create_model
 from tests.data.datasets import image_trees
 from tests.models.tiny_video import CHANGES, NAME
@@ -96,7 +97,7 @@ def test_without_held_out_splits_the_newest_model_is_kept(monkeypatch, tmp_path)
     )  # fmt: skip
     task.score = partial(CorpusTask.score, task)
     for model.number in (1, 2):
-        state, score = scored(task, state, tmp_path, logs, ALONE, progress)
+        state, score = scored(task, state, Setup(tmp_path, ALONE, progress), logs)
         assert score == state.best == 0.0
     assert kept == [1, 2]
 
@@ -110,12 +111,15 @@ def test_an_audio_encoder_that_is_not_here_is_stated_once():
 
     model = build_model(NAME, "paper", changes={**CHANGES, "audio": {**CHANGES["audio"], "name": "wav2clip"}})
     assert open_audio_encoding(model.config, Line()) is None
-    assert Line.said == ["videos are trained and scored without audio: the weights of wav2clip are not here"]
+    assert Line.said == ["videos are trained and scored without audio: the weights of wav2clip are not installed"]
 
 
 @pytest.mark.parametrize(
     ("place", "says"),
-    [(None, "neither mix.data_root nor MINDAAM_GAZE is set"), ("gone", "MINDAAM_GAZE names gone, which is no folder")],
+    [
+        (None, "neither mix.data_root nor MINDAAM_GAZE is set"),
+        ("gone", "MINDAAM_GAZE names gone, which is not a folder"),
+    ],
 )
 def test_old_data_are_mixed_in_where_they_are(tmp_path, monkeypatch, place, says):
     class Line:
@@ -132,27 +136,31 @@ def test_old_data_are_mixed_in_where_they_are(tmp_path, monkeypatch, place, says
     image_trees.build("cat2000", "official", mine / "CAT2000")
     image_trees.build("osie", "official", old / "OSIE")
     changes = [f"data_root={mine}"]
-    corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
+    corpus, weights = open_data(CorpusConfig.load(FINE_TUNING, changes), False, Line())
     assert (list(corpus.train), weights) == (["cat2000"], {})
-    assert Line.said == [f"no old data are mixed in: {says}"]
+    [line] = Line.said
+    assert line.startswith("no old data are added: ") and line.endswith(says)
 
     (tmp_path / "empty").mkdir()
-    for where, why in (("empty", "contains no pack, gaze folder or dataset"), ("mine", "are trained on anyway")):
+    for where, why in (
+        ("empty", "contains no pack, gaze folder or dataset"),
+        ("mine", "already part of the training data"),
+    ):
         monkeypatch.setenv("MINDAAM_GAZE", str(tmp_path / where))
-        corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
+        corpus, weights = open_data(CorpusConfig.load(FINE_TUNING, changes), False, Line())
         assert (list(corpus.train), weights) == (["cat2000"], {}) and why in Line.said.pop()
     with pytest.raises(InputError, match="contains no pack"):
-        open_data(load_corpus_config(FINE_TUNING, [*changes, f"mix.data_root={tmp_path / 'empty'}"]), False, Line())
+        open_data(CorpusConfig.load(FINE_TUNING, [*changes, f"mix.data_root={tmp_path / 'empty'}"]), False, Line())
 
     monkeypatch.setenv("MINDAAM_GAZE", str(old))
-    corpus, weights = open_data(load_corpus_config(FINE_TUNING, changes), False, Line())
+    corpus, weights = open_data(CorpusConfig.load(FINE_TUNING, changes), False, Line())
     assert set(corpus.train) == {"cat2000", "osie"} and weights["osie"] > 0 and len(Line.said) == 1
     with pytest.raises(InputError, match="gone is not a folder"):  # one that is named must be there
-        open_data(load_corpus_config(FINE_TUNING, [*changes, "mix.data_root=gone"]), False, Line())
+        open_data(CorpusConfig.load(FINE_TUNING, [*changes, "mix.data_root=gone"]), False, Line())
 
 
 def test_an_unknown_set_is_named(tmp_path):
-    with pytest.raises(InputError, match=r'does not hold salicom \(did you mean "salicon"\?\)'):
+    with pytest.raises(InputError, match=r'does not contain salicom \(did you mean "salicon"\?\)'):
         train(RECIPE, [f"data_root={make_corpus(tmp_path / 'data')}", "corpus={salicom: 1}"], tiny=True, out=tmp_path)
 
 
@@ -243,7 +251,8 @@ def test_the_sound_branch_learns_from_films_with_sound_and_a_loss_of_nothing_sto
     audio_encoding = AudioEncoding(
         loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False
     )  # as the model's `sound.tokens`
-    _, _, run, state = train(RECIPE, changes, tiny=True, out=tmp_path / "run", audio_encoding=audio_encoding)
+    trained = train(RECIPE, changes, tiny=True, out=tmp_path / "run", audio_encoding=audio_encoding)
+    run, state = trained.task, trained.state
     told = rows(tmp_path / "run")
     assert [row["kind"] for row in told] == [CLIPS_WITH_AUDIO] * 5 and state.done == {SHARED: 5, TEMPORAL: 5, SOUND: 5}
     assert {float(row["gate"]) > 0 for row in told} == {True, False}  # an attack, and none

@@ -10,7 +10,7 @@ from mindaam import runtime
 from mindaam.cli.main import run as command
 from mindaam.places import configs_dir
 from mindaam.training import checkpoints
-from mindaam.training.tasks.phases_config import load_phases_config
+from mindaam.training.tasks.phases_config import PhasesConfig
 from mindaam.zoo import create_model
 from tests.training.small import FROZEN, NAME, make_gaze, write_config
 
@@ -58,7 +58,7 @@ def test_the_bundled_configuration_shrinks_to_a_smoke_run(gaze_root, tmp_path):
     config, out = configs_dir() / "train" / f"{NAME}.yaml", tmp_path / "run"
     assert command(["train", str(config), f"data_root={gaze_root}", "--tiny", "-o", str(out)]) == 0
     assert [row["phase"] for row in table(out / "epochs.csv")] == [
-        phase.name for phase in load_phases_config(config).phases
+        phase.name for phase in PhasesConfig.load(config).phases
     ]
     adapters = [array for name, array in load_file(checkpoints.latest(out).path).items() if name.endswith("lora_b")]
     assert len(adapters) == 12 and all(array.any() for array in adapters)

@@ -41,7 +41,7 @@ def parts(preset):
 
 
 def test_the_shapes_are_those_of_the_model():
-    model = tiny_video.tiny_film_model()
+    model = tiny_video.tiny_video_model()
     actual = {parameter.name: tuple(parameter.shape) for parameter in model.trained_parameters()}
     require_agreement("x", model.config, model_config(tiny_video.NAME, "released"), actual)
     _, _, shapes = parts("released")

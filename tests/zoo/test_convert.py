@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mindaam.encoders import dinov2, dinov3
+from mindaam.encoders import dinov2, dinov3, dinov3_checkpoints
 from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError, ConfigError, OutputError
@@ -188,9 +188,9 @@ def test_what_is_allowed_is_told_and_no_error():
 @pytest.mark.parametrize("naming", ["meta", "huggingface"])
 @pytest.mark.parametrize("name", dinov3.VARIANTS)
 def test_a_dinov3_variant_is_told_by_its_sizes(name, naming):
-    state, convert = blank(official_shapes(**dinov3.VARIANTS[name])), dinov3.from_official
+    state, convert = blank(official_shapes(**dinov3.VARIANTS[name])), dinov3_checkpoints.from_official
     if naming == "huggingface":
-        state, convert = to_huggingface(state), dinov3.from_huggingface
+        state, convert = to_huggingface(state), dinov3_checkpoints.from_huggingface
         # without the keys no matrices are joined, which would take memory
         state = {each: array for each, array in state.items() if "attention.k_proj" not in each}
     assert set(unwrap(state, "dinov3", "x.pth").state) == set(state)
@@ -232,7 +232,7 @@ def test_what_must_be_filled_is_what_the_cell_has(kind, tiny, monkeypatch):
 
 
 def test_sizes_that_no_variant_has_are_refused_with_the_table(tiny):
-    state = dinov3.from_official(tiny).state
+    state = dinov3_checkpoints.from_official(tiny).state
     state["cls_token"] = np.zeros((1, 1, 23), np.float32)
     with pytest.raises(
         CheckpointError, match=r"width 23, depth 3, .* no known dinov3 model has \(tiny: width 64, depth 3"
@@ -244,7 +244,7 @@ def test_sizes_that_no_variant_has_are_refused_with_the_table(tiny):
 
 
 def test_a_name_must_be_that_of_the_sizes(tiny):
-    state = dinov3.from_official(tiny).state
+    state = dinov3_checkpoints.from_official(tiny).state
     assert kinds.variant_of("dinov3", state, "x.pth", "tiny") == "tiny"
     with pytest.raises(CheckpointError, match="that is tiny, not large"):
         kinds.variant_of("dinov3", state, "x.pth", "large")
@@ -315,7 +315,7 @@ def test_every_form_of_a_file_gives_the_same_arrays(tiny, tmp_path, form):
         write_safetensors(source, state)
     converted = files.convert(source, "dinov3")
     report.insist(converted.report, source, converted.name)
-    expected = dinov3.from_official(tiny).state
+    expected = dinov3_checkpoints.from_official(tiny).state
     assert converted.name == "tiny" and set(converted.state) == set(expected)
     for name, array in expected.items():
         np.testing.assert_array_equal(converted.state[name], array)
@@ -330,7 +330,7 @@ def test_a_missing_block_is_missing_and_an_extra_one_unexpected(tiny, tmp_path):
     assert files.convert(source, "dinov3").report.unexpected == ("blocks.1.mlp.fc3.weight",)
     allowed = files.convert(source, "dinov3", allow=["blocks.1.mlp.fc3.weight"])
     report.insist(allowed.report, source, "tiny")
-    assert set(allowed.state) == set(dinov3.from_official(tiny).state)
+    assert set(allowed.state) == set(dinov3_checkpoints.from_official(tiny).state)
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_arrays_that_cannot_be_weights_are_refused(tiny, tmp_path, name, array, 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_odd_arrays_are_the_files_fault_and_no_bug(tiny, monkeypatch, data):
-    wanted = {name: array.shape for name, array in dinov3.from_official(tiny).state.items()}
+    wanted = {name: array.shape for name, array in dinov3_checkpoints.from_official(tiny).state.items()}
     monkeypatch.setattr(kinds, "parameters_of", lambda kind, name: wanted)
     whole = data.draw(st.sampled_from([tiny, to_huggingface(tiny)]))
     shape = st.lists(st.sampled_from([0, 1, 2, 64, 192]), max_size=4)

@@ -18,10 +18,10 @@ from mindaam.errors import ConfigError, InputError, OutputError
 from mindaam.models.config import ModelConfig
 from mindaam.zoo import index
 from mindaam.zoo.export import RESIZING, check_target, export
-from tests.models.tiny import NAME, SIZE, TEXT_WIDTH, pictures, sentences, tiny_model
-from tests.models.tiny_video import tiny_film_model
+from tests.models.tiny import NAME, SIZE, TEXT_WIDTH, images, prompts, tiny_model
+from tests.models.tiny_video import tiny_video_model
 
-TEXTS = {"someone who looks for “café”": sentences(1)[0]}
+TEXTS = {"someone who looks for “café”": prompts(1)[0]}
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_the_graph_says_what_the_model_says(tmp_path):
     folder.mkdir()
     written = export(tiny_model(), folder / "x.mindir", TEXTS, batch=2)
     assert written == [folder / "x.mindir", folder / "x.json"] and sorted(folder.iterdir()) == sorted(written)
-    found, wanted = run(written[0], pictures(), sentences()), tiny_model().infer(pictures(), sentences()).map
+    found, wanted = run(written[0], images(), prompts()), tiny_model().infer(images(), prompts()).map
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
     assert np.ptp(wanted) > 0.1 and np.abs(wanted[0] - wanted[1]).max() > 0.01
 
@@ -59,10 +59,10 @@ def test_the_graph_says_what_the_model_says(tmp_path):
 @pytest.mark.slow  # graphs to compile
 @pytest.mark.parametrize("preset", ["paper", "released"])
 def test_the_graph_of_a_films_window_says_what_the_model_says(tmp_path, preset):
-    model, size = tiny_film_model(preset), (48, 32)
+    model, size = tiny_video_model(preset), (48, 32)
     path, _ = export(model, tmp_path / "film.mindir", TEXTS, size=size, frames=5)
-    film = pictures(5, size)
-    np.testing.assert_allclose(run(path, film, sentences(1)), model.infer(film, sentences(1), clip=True).map, rtol=1e-5)
+    film = images(5, size)
+    np.testing.assert_allclose(run(path, film, prompts(1)), model.infer(film, prompts(1), clip=True).map, rtol=1e-5)
 
 
 @pytest.mark.slow  # graphs to compile
@@ -74,9 +74,9 @@ def test_weights_that_mindspore_splits_off_come_along(tmp_path, monkeypatch):
     assert os.access(variables, os.X_OK) and variables.stat().st_mode & 0o077 == note.stat().st_mode & 0o077 | 0o011
     said = json.loads(note.read_text())
     assert said["graph"] == "x_graph.mindir" and set(said["files"]) == {"x_graph.mindir", "x_variables/data_0"}
-    found = run(graph, pictures(1), sentences(1))
-    np.testing.assert_allclose(found, tiny_model().infer(pictures(1), sentences(1)).map, rtol=1e-5)
-    with pytest.raises(OutputError, match="x_variables already exists; remove it"):
+    found = run(graph, images(1), prompts(1))
+    np.testing.assert_allclose(found, tiny_model().infer(images(1), prompts(1)).map, rtol=1e-5)
+    with pytest.raises(OutputError, match="x_variables is there already; remove it"):
         check_target(tmp_path / "x.mindir")
 
 
@@ -117,7 +117,7 @@ def test_the_licence_of_a_checkpoint_is_told_by_its_hash(tmp_path, quick):
 
 
 def test_a_films_window_has_one_sentence(tmp_path, quick):
-    _, note = export(tiny_film_model(), tmp_path / "x.mindir", TEXTS, frames=7)
+    _, note = export(tiny_video_model(), tmp_path / "x.mindir", TEXTS, frames=7)
     said = json.loads(note.read_text())
     assert quick == [[(7, 3, 32, 48), (1, TEXT_WIDTH)]] and said["outputs"][0]["shape"] == [7, 1, 32, 48]
     assert "7 frames" in said["inputs"][0]["meaning"] and "one for all frames" in said["inputs"][1]["meaning"]
@@ -162,8 +162,8 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, quick, monkeypatch):
     [
         ({"size": (30, 42)}, "30x42 cannot be cut into patches of 14 pixels; .* such as 28x42"),
         ({"size": (0, 14)}, "0x14 cannot be cut .* such as 14x14"),
-        ({"batch": 0}, "--batch 0 is out of range"),
-        ({"frames": 4}, f"{NAME} takes every frame by itself"),
+        ({"batch": 0}, "a batch of 0 has no picture"),
+        ({"frames": 4}, f"{NAME} processes frames independently"),
     ],
 )
 def test_shapes_that_cannot_be_are_refused(tmp_path, quick, options, message):
@@ -175,7 +175,7 @@ def test_shapes_that_cannot_be_are_refused(tmp_path, quick, options, message):
 @pytest.mark.parametrize("options", [{"frames": 0}, {"frames": 4, "batch": 2}])
 def test_a_window_is_of_a_frame_or_more_and_one_at_a_time(tmp_path, quick, options):
     with pytest.raises(ConfigError, match="one window of 1 to"):
-        export(tiny_film_model(), tmp_path / "x.mindir", TEXTS, **options)
+        export(tiny_video_model(), tmp_path / "x.mindir", TEXTS, **options)
 
 
 def test_an_embedding_of_another_width_is_refused(tmp_path, quick):
@@ -189,9 +189,9 @@ def test_an_embedding_of_another_width_is_refused(tmp_path, quick):
         ("x.onnx", "must end in .mindir"),
         (".mindir", "must end in .mindir"),
         ("café.mindir", "letters without accents"),
-        ("none/x.mindir", "does not exist; create it first"),
+        ("none/x.mindir", "there is no folder"),
         ("folder.mindir", "folder.mindir is a folder"),
-        ("package.mindir", "package.json already exists and does not describe a graph"),
+        ("package.mindir", "package.json is there already and describes no graph"),
     ],
 )
 def test_a_place_that_cannot_be_written_to_is_refused(tmp_path, quick, name, message):
@@ -205,6 +205,6 @@ def test_a_place_that_cannot_be_written_to_is_refused(tmp_path, quick, name, mes
 
 def test_a_graph_without_its_description_is_not_replaced(tmp_path):
     (tmp_path / "a.mindir").write_bytes(b"mine")
-    with pytest.raises(OutputError, match=r"a\.mindir already exists, without a\.json"):
+    with pytest.raises(OutputError, match=r"a\.mindir is there already, without a\.json"):
         check_target(tmp_path / "a.mindir")
     assert (tmp_path / "a.mindir").read_bytes() == b"mine"

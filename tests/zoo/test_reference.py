@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import mindaam
-from mindaam.encoders import clip_text, dinov3
-from mindaam.encoders.dinov3 import rope_angles
+from mindaam.encoders import clip_text, dinov3, dinov3_checkpoints
 from mindaam.encoders.lora import merge_lora
+from mindaam.encoders.rotary import rope_angles
 from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError
 from mindaam.models.registry import build_model, model_config
@@ -360,7 +360,7 @@ def put(tmp_path, monkeypatch):
 def test_an_encoder_of_the_zoo_comes_under_the_released_head(shrunken, official, folded, put, renamed):
     layers = {name: array for name, array in official.items() if name.startswith("backbone.") and ".lora_" not in name}
     plain = {name.removeprefix("backbone.").replace(".base.", "."): array for name, array in layers.items()}
-    state = dinov3.from_official(plain).state
+    state = dinov3_checkpoints.from_official(plain).state
     header = {"naming": "mindaam", "kind": "dinov3", "name": "dinov3_vits16"}
     path = put("dinov3_vits16", *((state, header) if renamed else (plain, None)))
     model = mindaam.create_model(NAME, preset="released")

@@ -14,7 +14,7 @@ from mindaam.places import configs_dir
 from mindaam.training import checkpoints
 from mindaam.training.optim.ema import Ema
 from mindaam.training.starting import shaped_model, start_model
-from mindaam.training.tasks.corpus_config import load_corpus_config
+from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.training.tasks.phases_config import PhasesConfig
 from mindaam.zoo import weights
 from mindaam.zoo.checkpoints import write_safetensors
@@ -146,7 +146,7 @@ def test_the_last_file_of_an_old_run_on_videos_is_a_model(trained, tmp_path):
 
 def test_a_run_starts_from_another_ones_checkpoint(trained, tmp_path):
     saved(tmp_path / "run", trained, **{MODEL: trained.config.model_dump_json()})
-    config = load_corpus_config(configs_dir() / "train" / "finetune.yaml", [f"start={tmp_path / 'run'}"])
+    config = CorpusConfig.load(configs_dir() / "train" / "finetune.yaml", [f"start={tmp_path / 'run'}"])
     model = start_model(config)
     assert model.config == trained.config == shaped_model(config).config
     require_head(model, head(trained), 1.0)  # adapters are still apart, and averaged
@@ -166,7 +166,7 @@ def test_a_run_starts_from_a_whole_model(trained, tmp_path):
     model = build_model(NAME, "released", changes=CHANGES)
     state = {name: each.asnumpy() for name, each in stored_parameters(model)}
     write_safetensors(path := tmp_path / "all.safetensors", state, {"naming": "mindaam", "kind": "aam", "name": NAME})
-    config = load_corpus_config(
+    config = CorpusConfig.load(
         configs_dir() / "train" / "finetune.yaml", [f"start={path}", f"model_changes={json.dumps(CHANGES)}"]
     )
     started = start_model(config)

@@ -1,4 +1,4 @@
-"""Is a data set that lies on this disk complete and usable, and what is in it: `examine` one, then `statistics` of all.
+"""Is a dataset that lies on this disk complete and usable, and what is in it: `examine` one, then `statistics` of all.
 
 Reports are dicts of plain values, as JSON has them. Nothing in the data folders is changed; how many frames video files
 have is found once, by decoding them, and kept in the user's cache.
@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from mindaam.data.checks.content_checks import look_at_image, look_at_video, reason_of, sample_indices, together
-from mindaam.data.datasets.readers.images import ImageSet, in_tables, table_names
+from mindaam.data.datasets.readers.image_index import in_tables, table_names
+from mindaam.data.datasets.readers.images import ImageSet
 from mindaam.data.datasets.readers.video_index import with_timelines
 from mindaam.data.datasets.readers.videos import VideoSet
 from mindaam.data.datasets.tree import DAMAGED, NOTE, Problem, Tree, fill
@@ -20,14 +21,14 @@ from mindaam.errors import InputError
 
 PICTURES, FILMS = 200, 40  # of a set that are opened unless all are
 THREADS = min(4, os.cpu_count() or 1)
-ENOUGH = 10  # pictures or films from which on it is judged whether fixations lie better on maps with x and y swapped
+ENOUGH = 10  # images or videos from which on it is judged whether fixations lie better on maps with x and y swapped
 BETTER, ERRORS = 2.0, 3.0  # how many times better, and how many standard errors, they then must lie
-MANY_OUTSIDE = 0.1  # share of a set's fixations outside their pictures that raises it too, if swapping helps
+MANY_OUTSIDE = 0.1  # share of a set's fixations outside their images that raises it too, if swapping helps
 
 
 def examine(found, *, deep=False, progress=None):
-    """The report of one data set. found: FoundSet. deep: open every file completely, rather than a sample; progress: a
-    function that is called with the set's title before each picture or film that is opened."""
+    """The report of one dataset. found: FoundSet. deep: open every file completely, rather than a sample; progress: a
+    function that is called with the set's title before each image or video that is opened."""
     record, layout = found.record, found.layout
     reader = (VideoSet if found.is_video else ImageSet)(found.tree, record, layout, found.stimuli, None)
     listed = [each._replace(reason=each.reason.removeprefix(f"{found.tree.root} ")) for each in found.problems]
@@ -60,22 +61,22 @@ def examine(found, *, deep=False, progress=None):
 
 
 def to_open(found, deep=False):
-    """How many pictures or films `examine` opens at most."""
+    """How many images or videos `examine` opens at most."""
     return len(found.stimuli) if deep else min(len(found.stimuli), FILMS if found.is_video else PICTURES)
 
 
 def absent(record, folders=()):
-    """The report of a data set that was not found; folders: those that bear its name but hold none of its layouts."""
+    """The report of a dataset that was not found; folders: those that bear its name but hold none of its layouts."""
     return {
         **described(record),
-        "state": "unrecognised" if folders else "not here",
+        "state": "unrecognized" if folders else "not here",
         "folders": [str(folder) for folder in folders],
         "expected": {layout.name: layout.stimuli or layout.films or [layout.frames] for layout in record.layouts},
     }
 
 
 def described(record):
-    """What a report says of a data set whether it is here or not."""
+    """What a report says of a dataset whether it is here or not."""
     return {
         "key": record.key,
         "title": record.title,
@@ -94,7 +95,7 @@ def described(record):
 def counted(found, unusable):
     """Counts of what is here against what is published. unusable: a bool for each of the stimuli.
 
-    present, usable: in all and by split; frames: of all films; expected: how many with gaze the publisher gives out;
+    present, usable: in all and by split; frames: of all videos; expected: how many with gaze the publisher gives out;
     with_gaze: how many of these splits are here; missing, more: the difference, none where it is what the paper counts.
     What has no split by its fields counts there alone, for it is another set's: ETMD and SumMe come in one folder.
     """
@@ -146,7 +147,7 @@ def statistics(reports, records):
 
     reports: of `examine` and `absent`; records: the Records of all sets. Returns {"here": shares, "published": shares,
     "fixations": those counted in what was opened}; shares are {axis: {value: {"stimuli", "instances", "stimuli_share",
-    "instances_share"}}}, instances are pictures and frames, shares 0..1. Scenes of pictures and of films are two axes,
+    "instances_share"}}}, instances are images and frames, shares 0..1. Scenes of images and of videos are two axes,
     as in the paper's Table 10.
     """
     published = [
@@ -164,7 +165,7 @@ def statistics(reports, records):
 
 
 def _looked(found, reader, chosen, gaze, deep, progress):
-    """The Look at all pictures or films in the places `chosen`. gaze: whether fixations in tables can be read."""
+    """The Look at all images or videos in the places `chosen`. gaze: whether fixations in tables can be read."""
 
     def labelled(place):
         return _has_gaze(found, found.stimuli[place])
@@ -201,7 +202,7 @@ def _has_gaze(found, stimulus):
 
 
 def _of_table(reader, found):
-    """(Problems of fixations in tables, whether fixations can be read): the tables may be damaged, lack pictures, or
+    """(Problems of fixations in tables, whether fixations can be read): the tables may be damaged, lack images, or
     have some that are not here. They are read now, before threads ask for them."""
     if not in_tables(found.layout):
         return [], True
@@ -221,7 +222,7 @@ def _of_table(reader, found):
     alone = sorted(str(name) for name in table if name not in known)
     if alone:
         some = ", ".join(alone[:3]) + (", ..." if len(alone) > 3 else "")
-        count = "1 picture that is" if len(alone) == 1 else f"{len(alone)} pictures that are"
+        count = "1 image that is" if len(alone) == 1 else f"{len(alone)} images that are"
         problems.append(Problem(pattern, f"has fixations of {count} not here ({some})", NOTE))
     return problems, True
 
@@ -235,13 +236,13 @@ def _swapped(look, source):
         gain = fits[:, 1] - fits[:, 0]
         if gain.mean() > ERRORS * gain.std() / len(gain) ** 0.5:
             reason = (
-                f"x and y seem to be swapped: the published maps, standardised, are {straight:.2f} at fixations as "
+                f"x and y seem to be swapped: the published maps, standardized, are {straight:.2f} at fixations as "
                 f"they are and {turned:.2f} with x and y swapped"
             )
             return [Problem(".", reason, severity)]
     if look.outside > MANY_OUTSIDE * look.fixations and look.outside_swapped < look.outside / 2:
         reason = (
-            f"x and y seem to be swapped: {look.outside} of {look.fixations} fixations lie outside their pictures, "
+            f"x and y seem to be swapped: {look.outside} of {look.fixations} fixations lie outside their images, "
             f"{look.outside_swapped} would with x and y swapped"
         )
         return [Problem(".", reason, severity)]
@@ -284,9 +285,9 @@ def _kind(reason):
 
 def _shares(rows):
     """rows: (modality, scene, level, stimuli, instances) a set."""
-    axes = {"modality": {}, "scene of pictures": {}, "scene of films": {}, "level": {}}
+    axes = {"modality": {}, "scene of images": {}, "scene of videos": {}, "level": {}}
     for modality, scene, level, stimuli, instances in rows:
-        scenes = "scene of pictures" if modality == "image" else "scene of films"
+        scenes = "scene of images" if modality == "image" else "scene of videos"
         for axis, value in (("modality", modality), (scenes, scene), ("level", level)):
             cell = axes[axis].setdefault(value, {"stimuli": 0, "instances": 0})
             cell["stimuli"] += stimuli

@@ -1,4 +1,4 @@
-"""What is inside the files of one picture or film: does everything open, do sizes agree, where do fixations lie.
+"""What is inside the files of one image or video: does everything open, do sizes agree, where do fixations lie.
 
 Nothing is decoded that a header tells, unless everything is asked for ("deep").
 """
@@ -9,22 +9,24 @@ import numpy as np
 
 from mindaam.data import media
 from mindaam.data.datasets import ground_truth
-from mindaam.data.datasets.readers.images import in_tables
+from mindaam.data.datasets.readers.image_index import in_tables
+from mindaam.data.datasets.readers.video_frames import read_frames
+from mindaam.data.datasets.readers.video_gaze import frame_map, read_frame_map
 from mindaam.data.datasets.readers.video_index import whole_video
 from mindaam.data.datasets.tree import DAMAGED, NOTE, Problem
 from mindaam.errors import InputError, unforeseen
 
-FRAMES = 5  # of a film, spread over it, of which maps and fixations are opened unless all are
+FRAMES = 5  # of a video, spread over it, of which maps and fixations are opened unless all are
 ASPECT = 0.02  # relative difference of two aspect ratios that rounding to whole pixels may leave
-STRAY = 0.5  # share of a picture's or film's fixations outside it from which on they cannot be meant for it
+STRAY = 0.5  # share of an image's or video's fixations outside it from which on they cannot be meant for it
 
 
 class Look(NamedTuple):
-    """What was seen of one picture or film.
+    """What was seen of one image or video.
 
-    problems: Problems. pictures: pictures or frames that were opened. fixations: how many were read; outside: of these,
-    how many lie outside the picture; outside_swapped: how many would if x and y were swapped. fits: how well fixations
-    lie on the published maps, [(mean standardised map value at them, the same with x and y swapped)].
+    problems: Problems. images: images or frames that were opened. fixations: how many were read; outside: of these,
+    how many lie outside the image; outside_swapped: how many would if x and y were swapped. fits: how well fixations
+    lie on the published maps, [(mean standardized map value at them, the same with x and y swapped)].
     """
 
     problems: tuple = ()
@@ -44,9 +46,9 @@ def together(looks):
 
 
 def look_at_image(reader, index, *, labelled=True, gaze=True, deep=False):
-    """The Look at one picture of a ImageSet.
+    """The Look at one image of a ImageSet.
 
-    labelled: whether it should have a truth; gaze: whether its fixations can be read; deep: decode the picture too.
+    labeled: whether it should have a truth; gaze: whether its fixations can be read; deep: decode the image too.
     What is wrong with maps where densities are made of fixations is a note, and the other way round.
     """
     stimulus, problems = reader.stimuli[index], []
@@ -56,7 +58,7 @@ def look_at_image(reader, index, *, labelled=True, gaze=True, deep=False):
         return Look(tuple(problems), 1)
     published, weight = None, _weights(reader)
     if stimulus.map is not None:
-        published = attempt(stimulus.map, lambda: reader.published_map(index), weight["maps"])
+        published = attempt(stimulus.map, lambda: media.read_map(reader.map_path(index)), weight["maps"])
         if published is not None:
             problems += disagreeing(stimulus.map, stimulus.name, published.shape, size, weight["maps"])
     fixations = reader.layout.fixations
@@ -72,8 +74,8 @@ def look_at_image(reader, index, *, labelled=True, gaze=True, deep=False):
 
 
 def look_at_video(reader, index, *, labelled=True, deep=False):
-    """The Look at one film of a VideoSet: at some frames spread over it, or at all of them when deep; as above."""
-    film, problems = reader.films[index], []
+    """The Look at one video of a VideoSet: at some frames spread over it, or at all of them when deep; as above."""
+    film, problems = reader.videos[index], []
     attempt = _Attempts(reader.tree, film.name, problems)
     count = reader.frames(index)
     opened_places = list(range(count)) if deep else sample_indices(count, FRAMES)
@@ -81,7 +83,7 @@ def look_at_video(reader, index, *, labelled=True, deep=False):
     if size is None:
         return Look(tuple(problems))
     opened = attempt(film.path, lambda: _frames_opened(reader, index, opened_places, deep)) or 0
-    attempt(film.sound or film.path, lambda: _heard(reader, index, deep))
+    attempt(film.audio or film.path, lambda: _heard(reader, index, deep))
     if not labelled:
         return Look(tuple(problems), opened)
     weight, places = _weights(reader), opened_places
@@ -102,16 +104,16 @@ def look_at_video(reader, index, *, labelled=True, deep=False):
     if film.gazed.any() and not problems:
         some = None if len(places) == count else len(places)
         problems += straying(film.path, film.name, look, size, weight["fixations"], some)
-    late = reader.beyond_of(index) if film.gaze else 0
+    late = reader.video_gaze(index).beyond
     if late:
-        reason = f"{late} fixations are on frames before the first or after the last; they are left out"
+        reason = f"{late} fixations are on frames before the first or after the last; they are skipped"
         problems.append(Problem(film.path, reason, NOTE, film.name))
-    fits = (_mean(look.fits),) if look.fits else ()  # frames of one film are no independent witnesses
+    fits = (_mean(look.fits),) if look.fits else ()  # frames of one video are no independent witnesses
     return look._replace(problems=tuple(dict.fromkeys(problems)), pictures=opened, fits=fits)
 
 
 def judged(points, size, published=None):
-    """The Look that counts fixations [n,2] (x, y) on a picture of `size` (H, W); published: its map [h,w], or None."""
+    """The Look that counts fixations [n,2] (x, y) on an image of `size` (H, W); published: its map [h,w], or None."""
     points = np.asarray(points, np.float32).reshape(-1, 2)
     inside, turned = ground_truth.inside(points, size), ground_truth.inside(points[:, ::-1], size)
     fits = ()
@@ -122,7 +124,7 @@ def judged(points, size, published=None):
 
 
 def straying(path, stimulus, look, size, severity=DAMAGED, frames=None):
-    """The Problems of a picture's or film's fixations as counted by a Look: none at all, or outside the picture.
+    """The Problems of an image's or video's fixations as counted by a Look: none at all, or outside the image.
 
     frames: of how many frames they are, None for all of them. severity: of what makes them useless.
     """
@@ -133,19 +135,19 @@ def straying(path, stimulus, look, size, severity=DAMAGED, frames=None):
     if not look.outside:
         return []
     lie = "lies" if look.outside == 1 else "lie"
-    counted = f"{look.outside} of {look.fixations} fixations {lie} outside the picture, which is {size[1]}x{size[0]}"
+    counted = f"{look.outside} of {look.fixations} fixations {lie} outside the image, which is {size[1]}x{size[0]}"
     if look.outside > STRAY * look.fixations:
         likely = look.outside_swapped < look.outside
         why = "x and y seem to be swapped" if likely else "they seem to be for another size"
         return [Problem(path, f"{counted}: {why}; restore the file", severity, stimulus)]
-    return [Problem(path, f"{counted}; they are left out", NOTE, stimulus)]
+    return [Problem(path, f"{counted}; they are skipped", NOTE, stimulus)]
 
 
 def disagreeing(path, stimulus, found, size, severity=DAMAGED):
-    """The Problems of a map of size `found` (H, W) on a picture of `size`: another shape, or only another size."""
+    """The Problems of a map of size `found` (H, W) on an image of `size`: another shape, or only another size."""
     if tuple(found) == tuple(size):
         return []
-    sizes = f"the map is {found[1]}x{found[0]}, the picture {size[1]}x{size[0]}"
+    sizes = f"the map is {found[1]}x{found[0]}, the image {size[1]}x{size[0]}"
     rounding = max(ASPECT, 1 / min(*found, *size))
     if abs(found[1] * size[0] / (found[0] * size[1]) - 1) > rounding:
         return [Problem(path, f"sizes disagree: {sizes}; restore the original files", severity, stimulus)]
@@ -194,46 +196,51 @@ def _map(reader, index, place, mapped):
     """A frame's map if it is one of those `mapped`; None where it is blank: then the nearest other frame's is taken,
     which is no fault."""
     try:
-        return reader.published_map(index, place) if place in mapped else None
+        if place not in mapped:
+            return None
+        return read_frame_map(reader.tree, reader.layout, reader.videos[index], place)
     except media.BlankMap:
         return None
 
 
 def _map_file(reader, film, place):
-    """The path of a frame's map under the set's folder, or of the film where it has none."""
-    fields = {**film.fields, "frame": int(film.labels[place])}
-    return reader.tree.first(reader.layout.maps, fields) or film.path
+    """The path of a frame's map under the dataset's folder, or of the video where it has none."""
+    return frame_map(reader.tree, reader.layout, film, place) or film.path
 
 
 def _heard(reader, index, deep):
-    """Opens a film's sound if it has any; deep: decodes it to its end. InputError for one that is damaged."""
+    """Opens a video's sound if it has any; deep: decodes it to its end. InputError for one that is damaged."""
     from mindaam.data.audio.audio_track import AudioTrack
 
     if reader.has_audio(index):
-        with AudioTrack(reader.sound_path(index), rate=None) as track:
+        with AudioTrack(reader.audio_path(index), rate=None) as track:
             if deep:
                 for _ in track.pieces():
                     pass  # it is decoded, and not kept
 
 
 def _frames_opened(reader, index, positions, deep):
-    """How many frames were opened: decoded when deep or in a film file, by their headers otherwise."""
-    film, frames = reader.films[index], reader.layout.frames
+    """How many frames were opened: decoded when deep or in a video file, by their headers otherwise."""
+    film, frames = reader.videos[index], reader.layout.frames
     if not frames:
         groups = [positions] if deep else [[place] for place in sorted({*positions[:1], *positions[-1:]})]
-        return sum(1 for group in groups for _ in reader.images(index, group))
+        return sum(1 for group in groups for _ in _frames(reader, index, group))
     if deep:
-        return sum(1 for _ in reader.images(index, positions))
+        return sum(1 for _ in _frames(reader, index, positions))
     size = reader.size(index)
     for position in positions:
         name = reader.tree.first([frames], {**film.fields, "frame": int(film.numbers[position])})
         found = media.image_size(reader.tree.path(name))
         if found != size:
             raise InputError(
-                f"{reader.tree.path(name)}: sizes disagree: the frame is {found[1]}x{found[0]}, the film's first "
+                f"{reader.tree.path(name)}: sizes disagree: the frame is {found[1]}x{found[0]}, the video's first "
                 f"{size[1]}x{size[0]}; restore the original frames"
             )
     return len(positions)
+
+
+def _frames(reader, index, positions):
+    return read_frames(reader.tree, reader.layout, reader.videos[index], positions, reader.shape(index))
 
 
 def _mean(fits):
@@ -241,7 +248,7 @@ def _mean(fits):
 
 
 def _at(standard, points, size):
-    """Mean of a map [h,w] at fixations [n,2] of a picture of `size`."""
+    """Mean of a map [h,w] at fixations [n,2] of an image of `size`."""
     scale = np.array([standard.shape[1] / size[1], standard.shape[0] / size[0]])
     columns, rows = np.minimum(points * scale, [standard.shape[1] - 1, standard.shape[0] - 1]).astype(int).T
     return float(standard[rows, columns].mean())

@@ -1,16 +1,17 @@
-"""Near-duplicates across the splits of all data sets together: what a model was trained on must not come in a test."""
+"""Near-duplicates across the splits of all datasets together: what a model was trained on must not come in a test."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from mindaam.data.checks.checking import THREADS
 from mindaam.data.checks.near_duplicates import fingerprint, fingerprint_file, near_duplicates
+from mindaam.data.datasets.readers.video_frames import read_frames
 from mindaam.data.datasets.readers.videos import VideoSet
 from mindaam.data.datasets.tree import Tree
 
 
 class Seen(NamedTuple):
-    """A picture, or one of the three frames of a film that are looked at. fingerprint: None for a flat one."""
+    """An image, or one of the three frames of a video that are looked at. fingerprint: None for a flat one."""
 
     key: str
     split: str
@@ -19,9 +20,9 @@ class Seen(NamedTuple):
 
 
 def compared(sets, progress=None):
-    """The report of `leaks` on all pictures and films of some FoundSets, with {"unreadable": [[set, name]]}.
+    """The report of `leaks` on all images and videos of some FoundSets, with {"unreadable": [[set, name]]}.
 
-    progress: a function that is called with the set's title before each picture or film.
+    progress: a function that is called with the set's title before each image or video.
     """
     seen, unreadable = [], []
     for found in sets:
@@ -32,9 +33,9 @@ def compared(sets, progress=None):
 
 
 def fingerprints(found, progress=None):
-    """(Seen of all pictures or films of a FoundSet that are in a split, names of those that cannot be read).
+    """(Seen of all images or videos of a FoundSet that are in a split, names of those that cannot be read).
 
-    Of a film the first, the middle and the last frame are taken. progress: called with the set's title before each.
+    Of a video the first, the middle and the last frame are taken. progress: called with the set's title before each.
     """
     chosen = [each for each in found.stimuli if each.split is not None]
     look = _of_film if found.is_video else _of_picture
@@ -58,10 +59,10 @@ def fingerprints(found, progress=None):
 
 
 def leaks(seen):
-    """The report of near-duplicates among Seen pictures.
+    """The report of near-duplicates among Seen images.
 
-    Returns {"compared", "flat": those that show nothing and were left out, "leaks": pairs in two splits, "doubles":
-    pairs in one split}; a pair is {"first": [set, split, name], "second": [...], "mirrored": whether}. A film pairs
+    Returns {"compared", "flat": those that show nothing and were skipped, "leaks": pairs in two splits, "doubles":
+    pairs in one split}; a pair is {"first": [set, split, name], "second": [...], "mirrored": whether}. A video pairs
     with another once, never with itself. Splits of the same name are one, whatever the set.
     """
     pairs = {}
@@ -92,4 +93,5 @@ def _of_film(found, film):
         paths = [reader.tree.first([found.layout.frames], each) for each in fields]
         return [fingerprint_file(reader.tree.path(path)) for path in paths if path is not None]
     # one at a time: between two places everything would be decoded
-    return [fingerprint(image) for place in places for _, image in reader.images(0, [place])]
+    frames = (read_frames(reader.tree, reader.layout, film, [place], reader.shape(0)) for place in places)
+    return [fingerprint(image) for read in frames for _, image, _ in read]

@@ -1,7 +1,7 @@
-"""What the data sets' licences say may be done with them, straight from the catalogue. No legal advice."""
+"""What the datasets' licenses say may be done with them, straight from the catalogue. No legal advice."""
 
 RESEARCH = "for research only: do not ship a model trained on it commercially"
-OPEN = "may be trained on and shipped, with the attribution that the licence asks for"
+OPEN = "may be trained on and shipped, with the attribution that the license asks for"
 DISPUTED = "the sources disagree (see the remarks): ask the publisher before anything but research"
 UNKNOWN = "nothing is stated: ask the publisher before anything but research"
 ADVICE = (
@@ -12,8 +12,8 @@ OPEN_NAMES = ("mit", "cc by 4.0", "cc by-sa 4.0", "cc0", "bsd", "apache")
 
 
 def matrix(records):
-    """A row for each Record: {"key", "title", "licence", "redistribution", "use", "source", "remarks"}; remarks are the
-    notes of the catalogue that speak of a licence."""
+    """A row for each Record: {"key", "title", "license", "redistribution", "use", "source", "remarks"}; remarks are the
+    notes of the catalogue that speak of a license."""
     rows = []
     for record in records:
         remarks = [note for note in record.notes if "licence" in note]
@@ -33,7 +33,7 @@ def matrix(records):
 
 
 def use(name):
-    """What a licence of this name leaves open: one of RESEARCH, OPEN and UNKNOWN."""
+    """What a license of this name leaves open: one of RESEARCH, OPEN and UNKNOWN."""
     name = name.casefold()
     if "research" in name or "non-commercial" in name or "noncommercial" in name:
         return RESEARCH

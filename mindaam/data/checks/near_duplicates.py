@@ -1,8 +1,8 @@
-"""Near-duplicates among pictures: the same photograph at another size, in other quality, or mirrored.
+"""Near-duplicates among images: the same image at another size, in other quality, or mirrored.
 
-A picture's hash is 64 bits: which of its 64 lowest spatial frequencies are above their median (the "pHash" of C.
+An image's hash is 64 bits: which of its 64 lowest spatial frequencies are above their median (the "pHash" of C.
 Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010). Hashes only propose pairs; a pair
-counts when the two pictures, shrunk to 32x32, also look alike, because pages of text, say, share many bits.
+counts when the two images, shrunk to 32x32, also look alike, because pages of text, say, share many bits.
 """
 
 from typing import NamedTuple
@@ -13,17 +13,17 @@ import numpy as np
 from mindaam.data import media
 from mindaam.data.images.opening import loaded, opened
 
-SIDE = 32  # of the shrunk picture
+SIDE = 32  # of the shrunk image
 LOW = 8  # frequencies an axis
 BITS = LOW * LOW
 DISTANCE = 8  # bits that two near-duplicates may differ in; resized and recompressed copies differ in 4 at most
-ALIKE = 0.95  # correlation of their shrunk pictures, at least; of such copies it is above 0.97
-CONTRAST = 4.0  # standard deviation of the shrunk picture, of 255 grey levels, below which it shows nothing
+ALIKE = 0.95  # correlation of their shrunk images, at least; of such copies it is above 0.97
+CONTRAST = 4.0  # standard deviation of the shrunk image, of 255 gray levels, below which it shows nothing
 BLOCK = 1_000_000  # pairs compared at a time
 
 
 class Fingerprint(NamedTuple):
-    """What is kept of a picture: its hash and that of its mirror image, and the shrunk grey picture, uint8 [32,32]."""
+    """What is kept of an image: its hash and that of its mirror image, and the shrunk gray image, uint8 [32,32]."""
 
     hash: int
     mirrored: int
@@ -39,7 +39,7 @@ class Pair(NamedTuple):
 
 
 def fingerprint(image):
-    """The Fingerprint of a picture, uint8 [H,W,3] RGB or [H,W] grey; None for one that is flat, which resembles all
+    """The Fingerprint of an image, uint8 [H,W,3] RGB or [H,W] gray; None for one that is flat, which resembles all
     that are."""
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
     small = cv2.resize(np.ascontiguousarray(gray), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
@@ -49,7 +49,7 @@ def fingerprint(image):
 
 
 def fingerprint_file(path):
-    """The Fingerprint of a picture file, None for a flat one; InputError for what `media.read_image` refuses.
+    """The Fingerprint of an image file, None for a flat one; InputError for what `media.read_image` refuses.
 
     Of a JPEG only the coarse frequencies are decoded, which is several times quicker.
     """
@@ -78,10 +78,10 @@ def near_pairs(hashes, others=None, distance=DISTANCE):
 
 
 def near_duplicates(prints):
-    """Pairs of near-duplicates among Fingerprints (None for pictures that have none), sorted.
+    """Pairs of near-duplicates among Fingerprints (None for images that have none), sorted.
 
-    Of pictures with one and the same hash each is paired with the first only, which stands for them all: a thousand
-    copies of one picture are a thousand pairs, not half a million.
+    Of images with one and the same hash each is paired with the first only, which stands for them all: a thousand
+    copies of one image are a thousand pairs, not half a million.
     """
     there = np.array([place for place, each in enumerate(prints) if each is not None], np.int64)
     hashes, first, which = np.unique(
@@ -93,21 +93,21 @@ def near_duplicates(prints):
     pairs = {}
     for mirrored, found in proposed:
         for one, two in np.sort(there[found], axis=1).tolist():
-            new = one != two and (one, two) not in pairs  # a symmetric picture is its own mirror image
+            new = one != two and (one, two) not in pairs  # a symmetric image is its own mirror image
             if new and alike(prints[one].small, prints[two].small, mirrored):
                 pairs[one, two] = Pair(one, two, mirrored)
     return [pairs[key] for key in sorted(pairs)]
 
 
 def alike(first, second, mirrored=False):
-    """Whether two shrunk pictures, uint8 [32,32], look the same but for brightness and contrast."""
+    """Whether two shrunk images, uint8 [32,32], look the same but for brightness and contrast."""
     second = second[:, ::-1] if mirrored else second
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1]) >= ALIKE
 
 
 def _hash(small):
     low = cv2.dct(small.astype(np.float32))[:LOW, :LOW].ravel()
-    # The first, the picture's brightness, is far above all others; it says nothing about the median.
+    # The first, the image's brightness, is far above all others; it says nothing about the median.
     bits = low > np.median(low[1:])
     bits[0] = small.mean() > 127.5
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
@@ -138,7 +138,7 @@ def _in_band(hashes, others, band, distance, within):
 
 
 def bits_set(values):
-    """Number of bits that are one in each of uint64 [n], by adding neighbours in ever wider fields."""
+    """Number of bits that are one in each of uint64 [n], by adding neighbors in ever wider fields."""
     one, two, four = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
     values = values - ((values >> np.uint64(1)) & one)
     values = (values & two) + ((values >> np.uint64(2)) & two)

@@ -15,22 +15,22 @@ from mindaam.files import lies_in, real
 
 def examine_own(root, names=None, published=(), *, deep=False):
     """A report on each gaze folder and pack at or right under a folder: {"name", "kind", "folder", "splits": {split:
-    entries}, "ground_truth", "problems": [text], "notes": [text]}. Fixations and headers of all pictures are read, and
-    two frames a film; deep: packs are compared with their hashes too.
+    entries}, "ground_truth", "problems": [text], "notes": [text]}. Fixations and headers of all images are read, and
+    two frames a video; deep: packs are compared with their hashes too.
 
-    names: of gaze folders and of what was packed, those wanted, None for all. published: names of the data sets that
+    names: of gaze folders and of what was packed, those wanted, None for all. published: names of the datasets that
     are there; where one name stands for several, a note says which is used."""
     gaze = {base_name(place): place for place in gaze_folders(root)}
     packs = {place: pack_name(place)[0] or "" for place in pack_folders(root)}
     reports = [_gaze_folder(name, place) for name, place in gaze.items() if names is None or name in names]
     for report in reports:
         if report["name"] in published:
-            report["notes"].append("the data set of that name here is not used: the gaze folder comes first")
+            report["notes"].append("the dataset of that name here is not used: the gaze folder comes first")
     for place, name in packs.items():
         if names is None or name in names:
             report = _pack(place, deep)
             if name in gaze or name in published:
-                report["notes"].append(_instead("gaze folder" if name in gaze else "data set", name))
+                report["notes"].append(_instead("gaze folder" if name in gaze else "dataset", name))
             reports.append(report)
     return reports
 
@@ -55,7 +55,7 @@ def _gaze_folder(name, place):
         report["splits"][split], report["ground_truth"] = len(reader), reader.ground_truth
         report["problems"] += damaged({"": reader}).get("", {}).values()
         beside = 0 if reader.is_video else reader.outside
-        report["notes"] += [f"{split}: {beside:,} fixations outside their pictures are left out"] * bool(beside)
+        report["notes"] += [f"{split}: {beside:,} fixations outside their images are skipped"] * bool(beside)
         report["notes"] += untimely(split, reader)
     report["notes"] += _links_out(place)
     return report

@@ -1,6 +1,6 @@
 """Can everything that a run is to read be read? Looked up before it starts, rather than found out hours later.
 
-Headers of pictures are read, fixations in full, and of films two frames with their truth; only `mindaam data check
+Headers of images are read, fixations in full, and of videos two frames with their truth; only `mindaam data check
 --deep`, and packing, decode everything.
 """
 
@@ -15,7 +15,7 @@ TINY = (16, 16)  # at which frames are handed on
 
 
 def damaged(readers, *, workers=2, report=None):
-    """What cannot be read of {name: reader}, as {name: {entry's name: why}}; sets that are sound are left out.
+    """What cannot be read of {name: reader}, as {name: {entry's name: why}}; sets that are sound are skipped.
 
     Packs, which were read when they were written, are not looked at. report: called as report(done, in all).
     """
@@ -46,7 +46,7 @@ def probe(reader, index):
 
 
 def _misshapen(reader, index):
-    """Why a map is not one of its picture: another shape. None when it is."""
+    """Why a map is not one of its image: another shape. None when it is."""
     path = reader.map_path(index)
     found, size = media.image_size(path, upright=False), reader.size(index)
     wrong = [each for each in disagreeing("", None, found, size) if each.severity == DAMAGED]
@@ -54,10 +54,10 @@ def _misshapen(reader, index):
 
 
 def _astray(reader, index):
-    """Why fixations are not those of their picture: most lie outside. None when they are."""
+    """Why fixations are not those of their image: most lie outside. None when they are."""
     fixations = reader.fixations(index)  # InputError when none is inside
     recorded, size = reader.recorded(index), reader.size(index)
     if len(recorded) <= 2 * len(fixations):
         return None
     wrong = straying("", None, judged(recorded, size), size)
-    return f"{reader.picture_path(index)}: {wrong[0].reason}"
+    return f"{reader.image_path(index)}: {wrong[0].reason}"

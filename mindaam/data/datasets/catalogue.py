@@ -1,8 +1,8 @@
-"""What is known about the corpus's eighteen data sets, as validated data; `sets/*.yaml` are its values.
+"""What is known about the corpus's eighteen datasets, as validated data; `sets/*.yaml` are its values.
 
-A set has one record: who published it, what it shows, its licence, how many files it should have, how large a degree is
+A set has one record: who published it, what it shows, its license, how many files it should have, how large a degree is
 on its screen, and in which layouts it is found. A layout is patterns: paths under the set's folder in which `{field}`
-stands for part of one name, `{frame:05}` for a frame's number and `{ext}` for the suffix of a picture.
+stands for part of one name, `{frame:05}` for a frame's number and `{ext}` for the suffix of an image.
 """
 
 from functools import cache
@@ -20,7 +20,7 @@ LEVELS = ("low", "mid", "high")
 
 
 class Licence(Schema):
-    """name: of the licence. redistribution: what may be passed on. source: who says so."""
+    """name: of the license. redistribution: what may be passed on. source: who says so."""
 
     name: str
     redistribution: str
@@ -28,10 +28,10 @@ class Licence(Schema):
 
 
 class Viewing(Schema):
-    """How the set was recorded. px_per_degree: pixels a degree of visual angle has on a picture `width` pixels wide
-    (None: as wide as each picture is stored), or None where nobody says, and then a picture is taken to be 30 degrees
-    wide. screen: (width, height) in pixels of the screen in whose middle each picture was shown as large as fits, where
-    pictures differ in size: px_per_degree is the screen's then. source: where the figures are documented, or what they
+    """How the set was recorded. px_per_degree: pixels a degree of visual angle has on an image `width` pixels wide
+    (None: as wide as each image is stored), or None where nobody says, and then an image is taken to be 30 degrees
+    wide. screen: (width, height) in pixels of the screen in whose middle each image was shown as large as fits, where
+    images differ in size: px_per_degree is the screen's then. source: where the figures are documented, or what they
     were worked out from."""
 
     viewers: int | None = None
@@ -43,7 +43,7 @@ class Viewing(Schema):
 
 
 class Published(Schema):
-    """Counts that the set should have. stimuli: pictures or films by split, and in all; frames: of all films. table:
+    """Counts that the set should have. stimuli: images or videos by split, and in all; frames: of all videos. table:
     of the paper, which gives the total that is compared; distributed: how many the publisher really gives out, where
     that is another number; source: of the counts by split."""
 
@@ -57,7 +57,7 @@ class Published(Schema):
 
 class Fixations(Schema):
     """form: a name in `picture_forms` or `film_forms`; path: its file's pattern; options: keywords of its reader.
-    of_screen: the form gives fractions of the screen of `Viewing`, not pixels of the picture."""
+    of_screen: the form gives fractions of the screen of `Viewing`, not pixels of the image."""
 
     form: str
     path: str
@@ -97,14 +97,16 @@ class Layout(Schema):
 
     documented: where this layout is described. tried: "real" when somebody has read the real set with it, "described"
     when it was taken from a description or another reader's source. named: the folder must bear one of the set's
-    `folders` names; False where the patterns name the set themselves. stimuli: patterns of pictures; frames: pattern of
-    the pictures of films (with {frame}); films: patterns of film files: just one of the three. maps: patterns of
+    `folders` names; False where the patterns name the set themselves. stimuli: patterns of images; frames: pattern of
+    the images of videos (with {frame}); videos: patterns of video files: just one of the three. maps: patterns of
     published density maps, the first that exists is taken; fixations: where they are and in which form. sound: pattern
-    of a sound file beside frames. rate: frames a second of `frames`, where the files that `rates` names do not say.
-    skip_frames: at a film's beginning, which have no useful gaze. first_frame: number of the first map of a film file.
+    of an audio file beside frames. rate: frames a second of `frames`, where the files that `rates` names do not say.
+    skip_frames: at a video's beginning, which have no useful gaze. first_frame: number of the first map of a video
+    file.
     mends: bugs of the released code that reading this layout mends. ground_truth: what densities are made of by default
-    in this layout, where it is not the record's, as when its pictures were squeezed and degrees mean nothing in them.
-    counted: what published counts count, filled in with the fields, where films are stored in pieces (None: each film).
+    in this layout, where it is not the record's, as when its images were squeezed and degrees mean nothing in them.
+    counted: what published counts count, filled in with the fields, where videos are stored in pieces (None: each
+    video).
     """
 
     name: str
@@ -136,7 +138,7 @@ class Layout(Schema):
 
 
 class Record(Schema):
-    """One data set.
+    """One dataset.
 
     key: its name here; folders: names under which its folder is known, without regard to case; scene: as in the
     statistics of the corpus; level: of Table 11; condition: the viewing condition's name; ground_truth: which of
@@ -163,7 +165,7 @@ class Record(Schema):
 
 @cache
 def catalogue():
-    """{key: Record} of all sets: pictures, then films, then films with sound."""
+    """{key: Record} of all sets: images, then videos, then videos with sound."""
     places = sorted(
         (place for place in files(__package__).joinpath("sets").iterdir() if place.name.endswith(".yaml")),
         key=lambda place: place.name,
@@ -176,5 +178,5 @@ def catalogue():
 def record(key):
     """The Record of a set; ConfigError for an unknown name."""
     if key not in catalogue():
-        raise unknown("data set", key, catalogue())
+        raise unknown("dataset", key, catalogue())
     return catalogue()[key]

@@ -24,7 +24,7 @@ from typing import NamedTuple
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.published import DEPTH, PACK, FoundSet, find_sets
 from mindaam.data.datasets.readers.gaze_files import META
-from mindaam.data.packs.shards import Pack
+from mindaam.data.packs.pack import Pack
 from mindaam.errors import InputError, nearest
 
 PACKED, GAZE, PUBLISHED = "pack", "gaze folder", "dataset"

@@ -8,7 +8,7 @@ from pydantic import Field
 from mindaam.data import transforms
 from mindaam.schema import Schema
 
-# Where nobody says how many pixels a degree has, pictures are taken to be 30 degrees wide.
+# Where nobody says how many pixels a degree has, images are taken to be 30 degrees wide.
 ASSUMED_DEGREES_WIDE = 30.0
 
 
@@ -28,26 +28,26 @@ def chosen_source(wanted, record, layout):
 
 
 def pixels_per_degree(viewing, size):
-    """Pixels a degree of visual angle has on a picture stored at `size` (height, width). viewing: catalogue.Viewing."""
+    """Pixels a degree of visual angle has on an image stored at `size` (height, width). viewing: catalogue.Viewing."""
     height, width = size
     if viewing.px_per_degree is None:
         return width / ASSUMED_DEGREES_WIDE
-    if viewing.screen is not None:  # on which the picture was shown as large as fits
+    if viewing.screen is not None:  # on which the image was shown as large as fits
         return viewing.px_per_degree / min(viewing.screen[0] / width, viewing.screen[1] / height)
     return viewing.px_per_degree * (width / viewing.width if viewing.width else 1.0)
 
 
 def blurred(fixations, stored, size, degree):
-    """Fixations float32 [n,2] of a picture stored at `stored` (H, W), as a density of `size` (H, W) that sums to 1.
+    """Fixations float32 [n,2] of an image stored at `stored` (H, W), as a density of `size` (H, W) that sums to 1.
 
-    degree: the blur's sigma in pixels of the stored picture.
+    degree: the blur's sigma in pixels of the stored image.
     """
     sigma = (degree * size[0] / stored[0], degree * size[1] / stored[1])
     return transforms.fixation_density(transforms.scale_fixations(fixations, stored, size), size, sigma)
 
 
 def inside(fixations, size):
-    """Those of the fixations [n,2] that lie in a picture of `size` (H, W) and are finite, float32."""
+    """Those of the fixations [n,2] that lie in an image of `size` (H, W) and are finite, float32."""
     fixations = np.asarray(fixations, np.float32).reshape(-1, 2)
     kept = np.isfinite(fixations).all(1)
     kept &= (fixations >= 0).all(1) & (fixations[:, 0] < size[1]) & (fixations[:, 1] < size[0])
@@ -60,6 +60,6 @@ def describe(truth, source, viewing):
         return "the published density maps"
     sigma = f"fixations blurred with a Gaussian of sigma {truth.sigma_degrees:g} degree"
     if viewing.px_per_degree is None:
-        return f"{sigma}, pictures taken to be {ASSUMED_DEGREES_WIDE:g} degrees wide ({viewing.source})"
+        return f"{sigma}, images taken to be {ASSUMED_DEGREES_WIDE:g} degrees wide ({viewing.source})"
     at = f" on {viewing.width} pixels' width" if viewing.width else " of the screen" if viewing.screen else ""
     return f"{sigma} = {truth.sigma_degrees * viewing.px_per_degree:g} pixels{at} ({viewing.source})"

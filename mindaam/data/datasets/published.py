@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from mindaam.data.datasets.catalogue import catalogue, record
 from mindaam.data.datasets.ground_truth import GroundTruth, chosen_source
-from mindaam.data.datasets.readers import images, video_index
+from mindaam.data.datasets.readers import image_index, video_index
 from mindaam.data.datasets.readers.gaze_files import META
 from mindaam.data.datasets.tree import Problem, Tree, prefix
 from mindaam.errors import InputError
@@ -108,7 +108,7 @@ def found_in(folder, record, *, named=True):
 
 def indexed(record, layout, tree, source):
     """The FoundSet of one layout, which may be empty."""
-    index = video_index.index if layout.frames or layout.films else images.index
+    index = video_index.index if layout.frames or layout.films else image_index.index
     try:
         return FoundSet(record, layout, tree, *index(tree, layout, source), source)
     except InputError as error:  # a list of a split, say, no longer exists
@@ -202,7 +202,7 @@ def _the_one(found):
 
 
 def _usable(found):
-    if found.layout.fixations and not found.is_video and images.table_is_missing(found.tree, found.layout):
+    if found.layout.fixations and not found.is_video and image_index.table_is_missing(found.tree, found.layout):
         return 0
     damaged = {problem.stimulus for problem in found.problems if problem.severity == "damaged"}
     return sum(each.split is not None and each.name not in damaged for each in found.stimuli)

@@ -62,7 +62,7 @@ def _check(place, texts, condition):
     except ConfigError:
         hint = nearest(condition, prompts.conditions())
         raise InputError(
-            f'{place}: nothing says who looks and why in the condition "{condition}"{hint}; add "sentences": '
+            f'{place}: the condition "{condition}" has no prompt{hint}; add "sentences": '
             f'{{"{condition}": ["A viewer ...", "the same in other words", ...]}} to meta.json'
         ) from None
     if texts.apart.get(condition) in trained:

@@ -1,4 +1,4 @@
-"""Which split a picture or film belongs to, by the rule of its layout (`catalogue.Splits`)."""
+"""Which split an image or video belongs to, by the rule of its layout (`catalogue.Splits`)."""
 
 import csv
 import hashlib
@@ -23,12 +23,12 @@ def assign(tree, rule, stimuli):
 def names_in(tree, pattern, column=0):
     """The names that a list file, or several, give: a dict of the name as it stands to its row, in order.
 
-    Rows are cut at commas, or else at spaces; empty ones are passed over. Raises InputError for a list that is not
+    Rows are cut at commas, or else at spaces; empty ones are skipped. Raises InputError for a list that is not
     there or is no text.
     """
     matches, names = list(tree.find(pattern)), {}
     if not matches:
-        raise InputError(f"{tree.root} lacks {pattern}, which lists a split; copy the data set again")
+        raise InputError(f"{tree.root} lacks {pattern}, which lists a split; copy the dataset again")
     for match in matches:
         for row in rows(tree.path(match.path)):
             if len(row) > column:

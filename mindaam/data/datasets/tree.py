@@ -1,8 +1,8 @@
-"""A data set's folder as patterns see it. Folders are listed only as deep as a pattern goes, so that links that lead in
+"""A dataset's folder as patterns see it. Folders are listed only as deep as a pattern goes, so that links that lead in
 circles do no harm; nothing is ever written.
 
 A pattern is a path under the folder: `{field}` stands for part of one name, `{frame:05}` for a number, `{ext}` for the
-suffix of a picture or film, `*` for any part of a name. A field that comes twice is the same text both times. The
+suffix of an image or video, `*` for any part of a name. A field that comes twice is the same text both times. The
 letters of a suffix may be large or small.
 """
 
@@ -18,18 +18,18 @@ from mindaam.data.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from mindaam.files import fault_of, lies_in
 
 SUFFIX = "|".join(re.escape(suffix[1:]) for suffix in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))
-LISTINGS = 512  # folders whose names are kept; a film's frames, maps and fixations are three
+LISTINGS = 512  # folders whose names are kept; a video's frames, maps and fixations are three
 DIGITS = 15  # of a frame's number, at most
 FOLDER = -1  # in place of a file's size
 LAST = chr(0x10FFFF)  # comes after all letters
-# What systems leave behind in folders that somebody looked into or unpacked; hidden names are passed over anyway.
+# What systems leave behind in folders that somebody looked into or unpacked; hidden names are skipped anyway.
 LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin")
 
 DAMAGED, NOTE = "damaged", "note"
 
 
 class Problem(NamedTuple):
-    """What is wrong with a file of a data set: its path under the set's folder, the reason, and the stimulus concerned.
+    """What is wrong with a file of a dataset: its path under the set's folder, the reason, and the stimulus concerned.
 
     severity: "damaged" where something cannot be used, "note" where it can. stimulus: its name, or None where the
     whole set is meant or nothing in particular.
@@ -144,7 +144,7 @@ class Tree:
                 yield from self._inner(_join(folder, name), rest, {**fields, **found.groupdict()})
 
     def _starting(self, folder, text):
-        """The names in a folder that begin with a text. Bisected, as thousands of pictures look for theirs."""
+        """The names in a folder that begin with a text. Bisected, as thousands of images look for theirs."""
         names = self._listed(folder)[1]
         return names[bisect_left(names, text) : bisect_left(names, text + LAST)]
 

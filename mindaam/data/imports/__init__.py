@@ -1,1 +1,1 @@
-"""Tables of fixations and folders of pictures or films, made into gaze folders."""
+"""Tables of fixations and folders of images or videos, made into gaze folders."""

@@ -17,7 +17,7 @@ _DOTTED = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")  # 1.234, as people write it w
 
 
 class Row(NamedTuple):
-    """A fixation as the table has it. line: in the file, from 1. stimulus: what it calls the picture or film. t_ms:
+    """A fixation as the table has it. line: in the file, from 1. stimulus: what it calls the image or video. t_ms:
     its start, duration_ms: how long it was; None where the table does not say. order: as text, or empty."""
 
     line: int
@@ -47,7 +47,7 @@ def read_table(path, named=None):
     """The Table in a text file as `table_text.read_cells` takes it. named: {role: column} of columns to be taken.
 
     Where the cut is no comma, numbers may have a decimal comma. Times are in the unit that their column's name has. A
-    row without x or y has no gaze and is left out, and so is gaze on no stimulus, unless it is most of it, which is
+    row without x or y has no gaze and is skipped, and so is gaze on no stimulus, unless it is most of it, which is
     refused; a duration or start that is missing is None. Of rows one after the
     other that say the same of viewer, stimulus, condition, place, duration and number of the fixation, as samples of a
     tracker do, the first is taken. Raises InputError for a file that is no such table, has no column for the image, x
@@ -74,7 +74,7 @@ def read_table(path, named=None):
         first = next(row for row in seen if row.stimulus in NAMELESS)
         raise InputError(
             f"{path}, line {first.line}: the column image is empty, as in {len(seen) - len(rows)} of {len(seen)} rows; "
-            "each row must name its picture or film"
+            "each row must name its image or video"
         )
     kept = [row for place, row in enumerate(rows) if not place or not _same(rows[place - 1], row)]
     return Table(kept, columns, len(read) - len(seen), len(rows) - len(kept), len(seen) - len(rows))
@@ -102,7 +102,7 @@ def _row(path, line, cells, places, scales, commas):
     if x is None or y is None:
         return None
     if texts.get("condition") == "" and texts["image"] not in NAMELESS:
-        raise InputError(f"{path}, line {line}: the column condition is empty; mend the row or take it out")
+        raise InputError(f"{path}, line {line}: the column condition is empty; correct or remove the row")
     times = {}
     for role, (factor, divisor) in scales.items():
         value = _number(path, line, role, texts[role], commas)
@@ -110,7 +110,7 @@ def _row(path, line, cells, places, scales, commas):
             times[role.rpartition("_")[0]] = factor * value / divisor
     start, duration = times.get("t"), times.get("duration")
     if duration is not None and duration < 0:
-        raise InputError(f"{path}, line {line}: a duration of {duration:g} ms cannot be; mend the row or take it out")
+        raise InputError(f"{path}, line {line}: a duration of {duration:g} ms is invalid; correct or remove the row")
     subject, condition, order = texts.get("subject", ""), texts.get("condition"), texts.get("order", "")
     return Row(line, texts["image"], x, y, subject, condition, start, duration, order)
 
@@ -124,7 +124,8 @@ def _number(path, line, role, text, commas):
     except ValueError:
         hint = "; cells are cut at commas here, so write a decimal point" if not commas and "," in text else ""
         raise InputError(
-            f'{path}, line {line}: {role} is "{shown(text)}", which is no number in plain digits{hint}; mend the row '
+            f'{path}, line {line}: {role} is "{shown(text)}", which is not a number in plain digits{hint}; mend the '
+            "row "
             "or take it out"
         ) from None
     if commas:

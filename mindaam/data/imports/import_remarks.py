@@ -13,7 +13,7 @@ MANY = 10  # pairs of rows from which their distance in time can be told
 
 
 def remarks(read, kind):
-    """Sentences about a Table of images or films (`kind`), those of what may be wrong beginning with "warning: "."""
+    """Sentences about a Table of images or videos (`kind`), those of what may be wrong beginning with "warning: "."""
     return [*_units(read.columns), *_lost(read.rows), *_samples(read, kind)]
 
 
@@ -26,7 +26,7 @@ def _units(columns):
     named = [column for role in PLACES if parted(column := columns[role])[1] in SCREEN]
     if named:
         yield (
-            f"warning: {' and '.join(named)} count pixels of the screen, which are those of a picture or film only "
+            f"warning: {' and '.join(named)} count pixels of the screen, which are those of an image or video only "
             "where it was shown in the top left corner, as large as it is stored"
         )
 
@@ -35,13 +35,13 @@ def _lost(rows):
     lost = sum(row.x == 0 and row.y == 0 for row in rows)
     if lost >= max(FEW, LOST * len(rows)):
         yield (
-            f"warning: {lost} of {len(rows)} fixations lie at exactly 0, 0, where trackers put lost gaze; if that is "
-            "what they are, take these rows out of the table and import it again"
+            f"warning: {lost} of {len(rows)} fixations lie at exactly 0, 0, where trackers put missing gaze; if so, "
+            "remove these rows from the table and import it again"
         )
 
 
 def _samples(read, kind):
-    """Whether rows seem to be samples of a tracker; those of films may be, where no durations are given."""
+    """Whether rows seem to be samples of a tracker; those of videos may be, where no durations are given."""
     if kind != "images" and all(row.duration_ms is None for row in read.rows):
         return
     pairs = [

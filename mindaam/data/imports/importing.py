@@ -1,4 +1,4 @@
-"""One's own recordings as a gaze folder: pictures or films, and a table of fixations, checked and written anew.
+"""One's own recordings as a gaze folder: images or videos, and a table of fixations, checked and written again.
 
 Nothing in the folders that are read is changed. `fixation_csv` reads the table, `docs/your-own-data.md` describes what
 is written.
@@ -29,9 +29,9 @@ class Wanted(NamedTuple):
     """How a table is to be read and a folder written.
 
     columns: {role: column} where names do not say. condition: of all rows, None: the table's column, else free viewing.
-    sentences: as `prompts_of` takes them. px_per_degree: pixels of the pictures that a degree has, None: unknown.
-    val: share of the pictures that go into the split val. fractions: x and y are parts of the width and height. link:
-    links to the pictures instead of copies. origin: the corner of the picture that x and y count from, of ORIGINS.
+    sentences: as `prompts_of` takes them. px_per_degree: pixels of the images that a degree has, None: unknown.
+    val: share of the images that go into the split val. fractions: x and y are parts of the width and height. link:
+    links to the images instead of copies. origin: the corner of the image that x and y count from, of ORIGINS.
     """
 
     columns: dict = {}
@@ -45,7 +45,7 @@ class Wanted(NamedTuple):
 
 
 class Stimulus(NamedTuple):
-    """A picture or film: its path, (height, width), and of a film its Timeline."""
+    """An image or video: its path, (height, width), and of a video its Timeline."""
 
     path: Path
     size: tuple
@@ -53,12 +53,12 @@ class Stimulus(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """What is written: name of the folder; kind, "images" or "films"; stimuli {name: Stimulus} and sounds {name: Path}
+    """What is written: name of the folder; kind, "images" or "videos"; stimuli {name: Stimulus} and sounds {name: Path}
     of those with gaze; fixations; sentences {condition: its own}; conditions {condition: the sentence it is scored
     with}; splits {split: names}. And what is told of it: columns {role: column of the table}, outside: how many
-    fixations were beside their picture or film, beyond: how many, of the others, were before their film's first frame
+    fixations were beside their image or video, beyond: how many, of the others, were before their video's first frame
     or after its last, without: names of what has no fixation, missing: how many rows had no x or y, again: how many
-    repeated the row before them, untimed: how many of films had no start, remarks: sentences on what may be wrong,
+    repeated the row before them, untimed: how many of videos had no start, remarks: sentences on what may be wrong,
     passed_over: what else lies in the folder, counted by kind in one line, or nothing."""
 
     name: str
@@ -82,19 +82,19 @@ class Gathered(NamedTuple):
 
 
 def import_gaze(folder, table, out, wanted=Wanted()):  # noqa: B008 - an immutable tuple
-    """Writes the gaze folder `out` from a folder of pictures or of films and a CSV table; returns what was Gathered.
+    """Writes the gaze folder `out` from a folder of images or of videos and a CSV table; returns what was Gathered.
 
-    It is written whole or not at all. Raises InputError for pictures, films or a table that cannot be used, ConfigError
-    for options that do not fit, OutputError when `out` is there already or cannot be written.
+    It is written whole or not at all. Raises InputError for images, videos or a table that cannot be used, ConfigError
+    for options that do not fit, OutputError when `out` already exists or cannot be written.
     """
     folder, table, out = Path(folder), Path(table), Path(os.path.abspath(out))
     if os.path.lexists(out):
         raise OutputError(f"{out} exists already; name a new folder, or remove it first")
     if lies_in(out, folder):
-        raise OutputError(f"{out} lies in the folder {folder}, in which nothing is changed; name another place")
+        raise OutputError(f"{out} lies in the folder {folder}, in which nothing is changed; choose another folder")
     fault = fault_of_label(out.name)
     if fault:
-        raise OutputError(f'"{shown(out.name)}" {fault}, and a gaze folder is known by its name; name another place')
+        raise OutputError(f'"{shown(out.name)}" {fault}, and a gaze folder is known by its name; choose another folder')
     _check(wanted)
     gathered = gather(folder, table, out.name, wanted)
     write_folder(out, gathered, table.name, wanted)
@@ -148,16 +148,16 @@ def _used(folder, paths, table):
 
 
 def find_stimuli(folder):
-    """({name: Path} of the pictures or films right in a folder, "images" or "films").
+    """({name: Path} of the images or videos right in a folder, "images" or "videos").
 
     Raises InputError when there are none or both, and for names that differ in nothing but their suffix or case.
     """
-    found = media.list_files(folder, (*media.IMAGE_SUFFIXES, *media.VIDEO_SUFFIXES), "pictures and no films")
+    found = media.list_files(folder, (*media.IMAGE_SUFFIXES, *media.VIDEO_SUFFIXES), "images and no videos")
     films = [path for path in found if path.suffix.lower() in media.VIDEO_SUFFIXES]
     if films and len(films) < len(found):
         picture = next(path for path in found if path not in films)
         raise InputError(
-            f"{folder} holds films and pictures, such as {films[0].name} and {picture.name}; import each kind by itself"
+            f"{folder} holds videos and images, such as {films[0].name} and {picture.name}; import each kind by itself"
         )
     stems = {}
     for path in found:
@@ -191,13 +191,13 @@ def prompts_of(conditions, given):
             )
         if not sentence or fault_of_text(" ".join(sentence.split())):
             fault = "has characters that cannot be read" if sentence else "is empty"
-            raise ConfigError(f'the sentence of the condition "{condition}" {fault}; say who looks and why')
+            raise ConfigError(f'the sentence of the condition "{condition}" {fault}; describe the viewer and the task')
         own.setdefault(condition, []).append(sentence)
     return own
 
 
 def split_by_hash(names, val):
-    """{"train": names, "val": names}, `val` of them (0..1) in val, by a hash of their stems; empty splits left out.
+    """{"train": names, "val": names}, `val` of them (0..1) in val, by a hash of their stems; empty splits skipped.
 
     Of two names or more each split gets one at least, unless val is 0 or 1.
     """
@@ -211,7 +211,7 @@ def split_by_hash(names, val):
 
 def _check(wanted):
     if not 0 <= wanted.val <= 1:
-        raise ConfigError(f"{wanted.val:g} cannot be a share of the pictures; give --val between 0 and 1")
+        raise ConfigError(f"{wanted.val:g} cannot be a share of the images; give --val between 0 and 1")
     if wanted.px_per_degree is not None and not 0 < wanted.px_per_degree < 1e6:
         raise ConfigError(f"a degree cannot be {wanted.px_per_degree:g} pixels wide; give --px-per-degree more than 0")
     if wanted.origin not in ORIGINS:
@@ -229,7 +229,7 @@ def _conditions(table, fixations):
         fault = fault_of_text(condition)
         if fault:
             where = f'{table}, line {line}: the condition "{shown(condition)}"'
-            raise InputError(f"{where} {fault}; mend it in all rows")
+            raise InputError(f"{where} {fault}; correct it in all rows")
     return list(first)
 
 
@@ -271,7 +271,7 @@ def _measured(folder, paths, kind):
 
 
 def _require_end(path, known):
-    """InputError for a film that was cut short, as an interrupted copy is: the gaze after it would be lost."""
+    """InputError for a video that was truncated, as an interrupted copy is: the gaze after it would be lost."""
     from mindaam.data.videos.numbered import numbered_frames
     from mindaam.data.videos.reading import VideoBroken
 
@@ -280,7 +280,7 @@ def _require_end(path, known):
             pass
     except VideoBroken as error:
         raise InputError(
-            f"{path} is damaged or truncated at second {error.time:.1f}; copy or save the film again, or take its rows "
+            f"{path} is damaged or truncated at second {error.time:.1f}; copy or save it again, or take its rows "
             "out of the table"
         ) from error
 
@@ -296,6 +296,6 @@ def _scored(name, own, condition):
         return SetPrompts(name, own).of(condition)[0]
     except ConfigError:
         raise InputError(
-            f'nothing says who looks and why in the condition "{condition}"; give --sentence "{condition}=A viewer '
+            f'the condition "{condition}" has no prompt; give --sentence "{condition}=A viewer '
             '..." once, or several times in different words'
         ) from None

@@ -29,7 +29,7 @@ def read_cells(path, fits):
     """(names, separator, rows) of a table: the header's cells, blanks about them cut off, and a list of (line, cells).
 
     UTF-8, or UTF-16 or UTF-32 with a byte order mark; cut at commas, semicolons or tabs, or where a line "sep=;" says.
-    Empty lines are passed over, and before the header lines that begin with "#" and lines of fewer than three cells.
+    Empty lines are skipped, and before the header lines that begin with "#" and lines of fewer than three cells.
     fits: whether a list of names has what a header must have; a comment that has it is the header where the first line
     that is none lacks it. Raises InputError for what is no such text, and for a row that is not as long as its header.
     """
@@ -104,7 +104,7 @@ def _names(lines, number, declared):
 def _advice(cells, names, separator):
     if separator == "," and len(cells) > len(names):
         return "where numbers have a decimal comma, cut the cells at semicolons or write a decimal point"
-    return "mend the row or take it out"
+    return "correct or remove the row"
 
 
 def _text(path):

@@ -4,13 +4,13 @@ import shlex
 
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.ground_truth import chosen_source
-from mindaam.data.packs.shards import Header
+from mindaam.data.packs.contents import Header
 from mindaam.errors import InputError
 
 
 def require_fit(reader, image_size, resize):
-    """InputError for a pack of pictures of another size, or resized otherwise, than a model takes; it names the command
-    that packs them anew.
+    """InputError for a pack of images of another size, or resized otherwise, than a model takes; it names the command
+    that packs them again.
 
     reader: of any kind, what is no pack passes; or a pack's Header. image_size: the model's (height, width); resize: as
     its configuration names it.
@@ -23,8 +23,8 @@ def require_fit(reader, image_size, resize):
         return
     where = "the pack" if pack is None else pack.folder
     raise InputError(
-        f"{where} has pictures of {header.size[0]} x {header.size[1]}, resized by {header.resize!r}, and the model "
-        f"takes {size[0]} x {size[1]} by {resize!r}; pack {header.dataset} anew: {_command(header, pack, size, resize)}"
+        f"{where} has images of {header.size[0]} x {header.size[1]}, resized by {header.resize!r}, and the model "
+        f"takes {size[0]} x {size[1]} by {resize!r}; pack it again: {_command(header, pack, size, resize)}"
     )
 
 
@@ -41,7 +41,7 @@ def require_truth(header, truth, where):
     else:
         return
     raise InputError(
-        f"{where}: {asked}, but the pack's densities are {header.ground_truth}; pack {header.dataset} anew with "
+        f"{where}: {asked}, but the pack's densities are {header.ground_truth}; pack {header.dataset} again with "
         f"--truth {wanted or header.source} --sigma {truth.sigma_degrees:g}, or change ground_truth"
     )
 
@@ -71,7 +71,7 @@ def _command(header, pack, size, resize):
 
 
 def _every(pack):
-    """Of films each Nth frame was packed; 1 of pictures."""
+    """Of videos each Nth frame was packed; 1 of images."""
     first, second = pack.entry(0), pack.entry(min(1, len(pack) - 1))
     same_film = first.frame is not None and (first.name, first.condition) == (second.name, second.condition)
     return max(1, second.frame - first.frame) if same_film else 1

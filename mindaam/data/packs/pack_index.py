@@ -29,16 +29,16 @@ def read_index(path, contents):
     there are not, bytes beyond a shard's end.
     """
     if file_sha256(path) != contents.index.sha256:
-        raise InputError(f"{path} is damaged; copy it again, or pack the data set again")
+        raise InputError(f"{path} is damaged; copy it again, or pack the dataset again")
     try:
         _require_plain(path)
         with np.load(path, allow_pickle=False) as arrays:
             index = {name: arrays[name] for name in arrays}
     except _DAMAGE as error:
-        raise InputError(f"{path} cannot be read ({error}); pack the data set again") from error
+        raise InputError(f"{path} cannot be read ({error}); pack the dataset again") from error
     wrong = _wrong(index, contents)
     if wrong:
-        raise InputError(f"{path} is damaged ({wrong}); copy it again, or pack the data set again")
+        raise InputError(f"{path} is damaged ({wrong}); copy it again, or pack the dataset again")
     return index
 
 
@@ -88,7 +88,7 @@ def _wrong_records(index, contents):
             return f'the name "{shown(text)}" has control characters in it'
     framed = index["frame"] >= 0
     if framed.any() and not (framed.all() and (np.abs(index["time"]) < MAX_SECOND).all()):
-        return "a frame of a video has no number or no time"
+        return "a frame of a video lacks its number or its time"
     if (places["length"][:, [IMAGE, DENSITY]] < 1).any():
         return "a record lacks its image or its density"
     if (places["length"][:, FIXATIONS] % PAIR)[places["length"][:, FIXATIONS] >= 0].any():

@@ -1,4 +1,4 @@
-"""Packing a split of a data set: every picture or frame is decoded, resized and written once, with its truth."""
+"""Packing a split of a dataset: every image or frame is decoded, resized and written once, with its truth."""
 
 import os
 from dataclasses import replace
@@ -9,25 +9,25 @@ from typing import NamedTuple
 from mindaam.data import transforms
 from mindaam.data.audio.audio_track import AudioTrack
 from mindaam.data.loader import Loader
-from mindaam.data.packs.shard_writer import PackWriter
-from mindaam.data.packs.shards import Header
+from mindaam.data.packs.contents import Header
+from mindaam.data.packs.pack_writer import PackWriter
 from mindaam.errors import ConfigError, InputError, OutputError, unforeseen
 
 CLIP = 32  # frames that are decoded together
 
 
 class Packed(NamedTuple):
-    """What a pack got. records: pictures, or frames; left_out: [(name, why)] of what was damaged."""
+    """What a pack got. records: images, or frames; left_out: [(name, why)] of what was damaged."""
 
     records: int
     left_out: list
 
 
 def target_of(reader, folder):
-    """Where the pack of a reader's split goes: folder/NAME.SPLIT. OutputError when something is there already."""
+    """Where the pack of a reader's split goes: folder/NAME.SPLIT. OutputError when something already exists."""
     target = Path(folder) / f"{reader.name}.{reader.split}"
     if os.path.lexists(target):
-        raise OutputError(f"{target} is there already; name another folder for the packs, or remove it")
+        raise OutputError(f"{target} already exists; choose another folder for the packs, or remove it")
     return target
 
 
@@ -35,7 +35,7 @@ def header_of(reader, size, quality=92, resize="area"):
     """The Header of a pack of a reader's split. reader: ImageSet, VideoSet or GazeFolder; size: (height, width);
     resize: as in `pack`. ConfigError for a way of resizing that there is none."""
     if resize not in transforms.RESIZING:
-        raise ConfigError(f"pictures cannot be resized by {resize!r}; use one of {', '.join(transforms.RESIZING)}")
+        raise ConfigError(f"images cannot be resized by {resize!r}; use one of {', '.join(transforms.RESIZING)}")
     return Header(
         dataset=reader.name,
         layout=reader.layout_name,
@@ -56,14 +56,14 @@ def pack(
 ):
     """Writes the pack of a reader's split into a new folder, all of it or nothing; returns what it got, Packed.
 
-    reader: ImageSet, VideoSet or GazeFolder; size: (height, width) of the packed pictures; resize: how they are
-    brought to it, as `transforms.as_seen` names it; every: of films only each Nth frame; sound: whether films' sound
+    reader: ImageSet, VideoSet or GazeFolder; size: (height, width) of the packed images; resize: how they are
+    brought to it, as `transforms.as_seen` names it; every: of videos only each Nth frame; sound: whether videos' sound
     goes with them; skip_damaged: leave out what cannot be read, rather than refuse; workers: processes that decode;
     report: called as report(entries done, entries in all, name). Raises InputError for damaged data, ConfigError for
     what cannot be asked for, OutputError for a folder that cannot be written.
     """
     if every < 1:
-        raise ConfigError(f"every {every}th frame cannot be packed; give --every 1 or more")
+        raise ConfigError(f"--every must be 1 or more, not {every}")
     is_video = reader.is_video
     left_out, count = [], 0
     with PackWriter(folder, header_of(reader, size, quality, resize)) as writer:
@@ -74,12 +74,12 @@ def pack(
             if report:
                 report(entry + 1, len(reader), reader.entries[entry][0])
         if not count:
-            raise InputError(f"{reader.root}: nothing of {reader.name}'s split {reader.split} can be packed")
+            raise InputError(f"{reader.root}: nothing of the split {reader.split} can be packed")
     return Packed(count, left_out)
 
 
 def read_picture(reader, index, size, resize="area"):
-    """One picture, resized, with its density and fixations at that size: (image, density, fixations or None), or the
+    """One image, resized, with its density and fixations at that size: (image, density, fixations or None), or the
     InputError that it met. A module's function, for processes."""
     try:
         image = transforms.as_levels(transforms.as_seen(reader.image(index), size, resize))
@@ -107,11 +107,11 @@ def read_clip(reader, index, positions, size, resize="area"):
 
 
 def read_audio(reader, index):
-    """A film's sound, float32 [samples], and its samples a second; None without any, or the InputError that it met."""
+    """A video's sound, float32 [samples], and its samples a second; None without any, or the InputError that it met."""
     try:
         if not reader.has_audio(index):
             return None
-        with AudioTrack(reader.sound_path(index), rate=None) as track:
+        with AudioTrack(reader.audio_path(index), rate=None) as track:
             return track.rest(), track.rate
     except InputError as error:
         return error
@@ -120,7 +120,7 @@ def read_audio(reader, index):
 
 
 def _add_pictures(writer, reader, size, _every, _sound, skip_damaged, workers):
-    """Yields (entry, records added, problem or None) for each picture."""
+    """Yields (entry, records added, problem or None) for each image."""
     with Loader({"": reader}, read_picture, workers=workers) as load:
         how = writer.header.resize
         for index, read in enumerate(load(("", index, size, how) for index in range(len(reader)))):
@@ -134,7 +134,7 @@ def _add_pictures(writer, reader, size, _every, _sound, skip_damaged, workers):
 
 
 def _add_films(writer, reader, size, every, sound, skip_damaged, workers):
-    """Yields (entry, records added, problem or None) for each film; one that is damaged anywhere is left out whole."""
+    """Yields (entry, records added, problem or None) for each video; one that is damaged anywhere is skipped whole."""
     rates, how = {}, writer.header.resize
     with Loader({"": reader}, read_clip, workers=workers) as load:
         for index, entry in enumerate(reader.entries):
@@ -153,14 +153,14 @@ def _add_films(writer, reader, size, every, sound, skip_damaged, workers):
                     raise read
                 _add_clip(writer, entry, part, read)
             if wave is not None:
-                writer.add_sound(entry[0], *wave)
+                writer.add_audio(entry[0], *wave)
                 rates[entry[0]] = reader.file_rate(index)
             yield index, len(positions), None
     writer.header = writer.header.model_copy(update={"rates": rates})  # pack.json is written at the end
 
 
 def _first_problem(load, items, wave):
-    """What is wrong with a film, read from beginning to end, or with its sound, or None."""
+    """What is wrong with a video, read from beginning to end, or with its sound, or None."""
     reads = [wave], load(items)
     return next((str(read) for read in chain(*reads) if isinstance(read, InputError)), None)
 

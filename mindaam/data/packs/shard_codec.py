@@ -1,4 +1,4 @@
-"""The three parts of a packed record as bytes, and back: the picture, the density, the fixations."""
+"""The three parts of a packed record as bytes, and back: the image, the density, the fixations."""
 
 import struct
 
@@ -23,7 +23,7 @@ class Undecodable(Exception):
 
 
 def encode_record(image, density, fixations, quality):
-    """The parts of a record, (JPEG, PNG, pairs or None), of a picture, its density and its fixations or None.
+    """The parts of a record, (JPEG, PNG, pairs or None), of an image, its density and its fixations or None.
 
     A function by itself, so that several processes can encode for one writer. Arguments: as the functions below take
     them; InputError for a density that is none.
@@ -33,13 +33,13 @@ def encode_record(image, density, fixations, quality):
 
 
 def encode_image(image, quality):
-    """uint8 RGB [H,W,3] -> JPEG of that quality (1..100), colours at half the sides, as Pillow writes it by default."""
+    """uint8 RGB [H,W,3] -> JPEG of that quality (1..100), colors at half the sides, as Pillow writes it by default."""
     settings = [cv2.IMWRITE_JPEG_QUALITY, quality]
     return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)[1].tobytes()
 
 
 def decode_image(data, size):
-    """JPEG of `size` (height, width) -> uint8 RGB [H,W,3], to the bit what `media.read_image` reads; OpenCV needs a
+    """JPEG of `size` (height, width) -> uint8 RGB [H,W,3], bit for bit what `media.read_image` reads; OpenCV needs a
     sixth less time for it. Undecodable for what is none, or of another size, of which nothing is decoded."""
     if _jpeg_size(data) != tuple(size):
         raise Undecodable
@@ -47,7 +47,7 @@ def decode_image(data, size):
 
 
 def encode_density(density):
-    """float32 [H,W] >= 0 of a positive sum -> grey PNG of its square roots, their maximum being white.
+    """float32 [H,W] >= 0 of a positive sum -> gray PNG of its square roots, their maximum being white.
 
     Square roots, because gaze maps have few strong places and wide faint ones. It is stored at half the size and with
     8 bits, or finer, if that is too coarse: decoded at the original's size, CC is at least 0.9995 and SIM at least 0.99
@@ -67,7 +67,7 @@ def encode_density(density):
 
 def decode_density(data, size):
     """What `encode_density` made -> float32 [H,W] of `size` (height, width) that sums to 1. Undecodable for what is no
-    grey PNG, larger than any picture, or black."""
+    gray PNG, larger than any image, or black."""
     height, width = struct.unpack(">II", data[16:24]) if data[:8] == PNG and len(data) > 24 else (0, 0)
     levels = _decoded(data, cv2.IMREAD_UNCHANGED) if 0 < height * width <= MAX_PIXELS else None
     if levels is None or levels.ndim != 2 or not levels.any():

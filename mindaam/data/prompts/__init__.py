@@ -1,4 +1,4 @@
-"""The sentences that tell the model who is looking and why, for every condition of every gaze folder.
+"""The sentences that tell the model the viewer and the task, for every condition of every gaze folder.
 
 They are kept in `sentences.yaml`: a condition has a pool of paraphrases, of which the first is the one that it is
 scored with, and one held-out paraphrase that no training may use. A folder may add sentences of its own to a condition,

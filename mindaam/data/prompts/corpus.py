@@ -1,4 +1,4 @@
-"""The sentences of the corpus's eighteen data sets, at four granularities, as AAM conditions attention on them.
+"""The sentences of the corpus's eighteen datasets, at four granularities, as AAM conditions attention on them.
 
 A sentence follows the paper's template (Appendix B): stimulus + domain + elements + task + bias. Its granularity
 (Appendix F.2) is G1, nothing but that somebody looks; G2, which kind of medium they look at; G3, the set's protocol,
@@ -18,7 +18,7 @@ WITHOUT_TASK = ("G1", "G2")
 
 
 def sets():
-    """Keys of all data sets: pictures, then films, then films with sound, in the order of the paper's Tables 7-9."""
+    """Keys of all datasets: images, then videos, then videos with sound, in the order of the paper's Tables 7-9."""
     return list(_content()["sets"])
 
 
@@ -99,7 +99,7 @@ def mismatched_set(key):
 
 
 def mismatched(key, granularity="G4"):
-    """The wrong sentence for a set, to swap its condition: another task in another domain.
+    """The mismatched prompt for a set, to swap its condition: another task in another domain.
 
     Raises ConfigError for an unknown set or granularity, and for G1 and G2, which no set is wrong for.
     """
@@ -118,7 +118,7 @@ def _content():
 def _set(key):
     known = _content()["sets"]
     if key not in known:
-        raise unknown("data set", key, known)
+        raise unknown("dataset", key, known)
     return known[key]
 
 

@@ -72,7 +72,7 @@ def prompts_for(prompting, name, reader, condition, *, trained=False):
     """The sentences of a set's condition, the one that it is scored with first.
 
     The corpus's for its sets, unless the reader's folder brings sentences of its own or has another condition; no
-    prompt goes before all of these. name: of the set; reader: of pictures or films.
+    prompt goes before all of these. name: of the set; reader: of images or videos.
     """
     granularity = prompting.granularity(name, trained=trained)
     if granularity == NONE:
@@ -106,7 +106,7 @@ def check(prompting, readers):
     reader}) whose sentences are its own."""
     for name in prompting.sets:
         if name not in catalogue() and name not in readers:
-            raise unknown("data set in granularities", name, [*catalogue(), *readers])
+            raise unknown("dataset in granularities", name, [*catalogue(), *readers])
         asked = {prompting.granularity(name, trained=trained) for trained in (True, False)} - {NONE}
         reader = readers.get(name)
         if asked and reader is not None and not any(_in_corpus(name, reader, each) for each in reader.conditions):

@@ -1,4 +1,4 @@
-"""What is seen at which step: batches of one set and one condition, pictures and films in a fixed ratio.
+"""What is seen at which step: batches of one set and one condition, images and videos in a fixed ratio.
 
 Everything follows from the plan and (epoch, step): any step can be had without those before it, a resume needs two
 integers, and all ranks agree without a word. This is how it comes about:
@@ -6,9 +6,9 @@ integers, and all ranks agree without a word. This is how it comes about:
 - The members of a stratum (what one set has under one condition) are drawn in cycles, each a new permutation of them
   all, laid end to end for ever; its batch number i takes the places [i B, (i+1) B). So all batches have one size, the
   rest of a cycle opens the next one's first batch, and no member comes again before all have come as often.
-- Picture steps and film steps alternate by their share. Among pictures, and among films, batch i of a stratum with the
+- Image steps and video steps alternate by their share. Among images, and among videos, batch i of a stratum with the
   share r falls due at (i + 1/2) / r, and batches come in the order in which they fall due.
-- An epoch shows each picture once, times its set's weight; as many film steps go with them as the ratio asks for.
+- An epoch shows each image once, times its set's weight; as many video steps go with them as the ratio asks for.
   Rounding is carried on from epoch to epoch.
 """
 
@@ -30,7 +30,7 @@ ORDER, MIRRORS, CLIP, SENTENCES = range(4)
 
 
 class ImageBatch(NamedTuple):
-    """A rank's part of a picture step. entries: members' numbers in their stratum; mirrored: a bool for each."""
+    """A rank's part of an image step. entries: members' numbers in their stratum; mirrored: a bool for each."""
 
     set: str
     condition: str
@@ -39,7 +39,7 @@ class ImageBatch(NamedTuple):
 
 
 class ClipBatch(NamedTuple):
-    """A rank's part of a film step. clips: tuple of ClipDraw."""
+    """A rank's part of a video step. clips: tuple of ClipDraw."""
 
     set: str
     condition: str
@@ -47,7 +47,7 @@ class ClipBatch(NamedTuple):
 
 
 class _Kind(NamedTuple):
-    """The strata of pictures, or of films. strata: their numbers, int64 [n]; shares: of their steps, float64 [n]."""
+    """The strata of images, or of videos. strata: their numbers, int64 [n]; shares: of their steps, float64 [n]."""
 
     strata: np.ndarray
     shares: np.ndarray
@@ -96,7 +96,7 @@ def make_plan(strata, config, known=()):
     known: names of sets that the configuration may mention though no stratum is of them. A plan of no run, whose
     configuration has no seed, has the seed 0. Raises ConfigError for a
     stratum that cannot be drawn from, one that is listed twice, a set that nobody knows, or when nothing is there from
-    the first epoch on; InputError for labels that do not fit their film.
+    the first epoch on; InputError for labels that do not fit their video.
     """
     strata = tuple(sorted(strata, key=lambda stratum: (stratum.set, stratum.condition)))
     if config.seed is None:
@@ -106,7 +106,7 @@ def make_plan(strata, config, known=()):
     names = {stratum.set for stratum in strata} | set(known)
     for name in (*config.weights, *config.rules):
         if name not in names:
-            raise unknown("data set", name, names)
+            raise unknown("dataset", name, names)
     twice = [key for key, times in Counter((s.set, s.condition) for s in strata).items() if times > 1]
     if twice:
         raise ConfigError(f"{twice[0][0]} has {twice[0][1]} twice; put its members into one stratum")
@@ -142,7 +142,7 @@ def draw(plan, epoch, step, rank=0, world=1):
 
 
 def prompt_choice(plan, epoch, step, pool, scored_share=0.5, rank=0, world=1):
-    """The sentence of each picture or clip of a rank's part, a tuple of numbers in 0..pool-1.
+    """The sentence of each image or clip of a rank's part, a tuple of numbers in 0..pool-1.
 
     pool: how many sentences the step's condition may be trained with, the one that it is scored with first; that one
     is taken with probability `scored_share`, else any of them, itself included.
@@ -161,7 +161,7 @@ def _usable(stratum, left_out):
     reasons = [left_out.get((stratum.set, stratum.condition, entry)) for entry in range(len(stratum.members))]
     if all(reasons):
         raise ConfigError(
-            f"{stratum.set}, {stratum.condition}: no film can be drawn from (the first: {reasons[0]}); lower clip, "
+            f"{stratum.set}, {stratum.condition}: no video can be drawn from (the first: {reasons[0]}); lower clip, "
             "set short: repeat, or leave the set out"
         )
     return np.flatnonzero([reason is None for reason in reasons])
@@ -189,7 +189,7 @@ def _stretches(config, strata, usable):
 
 
 def _epoch_steps(image_share, pictures, films):
-    """Steps in which the wanted batches of pictures are shown, with their films; without pictures, those of films."""
+    """Steps in which the wanted batches of images are shown, with their videos; without images, those of videos."""
     wanted = films if not pictures else pictures / image_share if films else pictures
     return max(1, math.ceil(wanted - 1e-9))
 
@@ -215,10 +215,10 @@ def _run(stretch, image_share, first, end):
 
 
 def _pictures_before(stretch, image_share, steps):
-    """How many picture steps a stretch has before each of its `steps`, int64 [n]."""
+    """How many image steps a stretch has before each of its `steps`, int64 [n]."""
     if not len(stretch.pictures.strata) or not len(stretch.films.strata):
         return steps * bool(len(stretch.pictures.strata))
-    # Counted over the whole run, so that the ratio holds across stretches too: in any run of n steps, the picture
+    # Counted over the whole run, so that the ratio holds across stretches too: in any run of n steps, the image
     # steps differ from image_share * n by less than one.
     rounded = np.floor((stretch.before + steps) * image_share + 0.5) - math.floor(stretch.before * image_share + 0.5)
     return rounded.astype(np.int64)

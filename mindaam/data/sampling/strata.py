@@ -14,8 +14,8 @@ from mindaam.schema import Count, CountOrNone, Few, Fraction, Positive, Schema, 
 class Stratum(NamedTuple):
     """What one set offers under one condition.
 
-    modality: "image", "video" or "audio_video". members: how many pictures, or a tuple with the frames of each film.
-    labelled: of films, bool [frames] each, the frames whose gaze is known, or None for all. weight: multiplies the
+    modality: "image", "video" or "audio_video". members: how many images, or a tuple with the frames of each video.
+    labeled: of videos, bool [frames] each, the frames whose gaze is known, or None for all. weight: multiplies the
     set's. joins: the epoch, from 0, in which it is first drawn.
     """
 
@@ -28,15 +28,15 @@ class Stratum(NamedTuple):
     joins: int = 0
 
     def labels(self, entry):
-        """The labels of one film, bool [frames], or None when all of its frames are labelled."""
+        """The labels of one video, bool [frames], or None when all of its frames are labeled."""
         return None if self.labelled is None else self.labelled[entry]
 
 
 class SetRules(Schema):
-    """What is particular to one set. skip: first frames of its films that are not drawn. strides: where they differ.
+    """What is particular to one set. skip: first frames of its videos that are not drawn. strides: where they differ.
 
-    samples: clips a film gives for every one that a film of another set gives. mirror, reverse: whether its pictures
-    and films may be mirrored, its films shown backwards.
+    samples: clips a video gives for every one that a video of another set gives. mirror, reverse: whether its images
+    and videos may be mirrored, its videos shown backwards.
     """
 
     skip: CountOrNone = 0
@@ -47,12 +47,12 @@ class SetRules(Schema):
 
 
 class SamplingConfig(Schema):
-    """How a corpus is drawn. batch_size, clips: pictures and clips a step, over all ranks. clip: T, frames in a clip.
+    """How a corpus is drawn. batch_size, clips: images and clips a step, over all ranks. clip: T, frames in a clip.
 
-    image_share: picture steps among all, where there are both. weights: {set: how often it is drawn relative to its
-    size}. rules: {set: SetRules}. audio_visual_after: epochs before films with sound join. strides, mirror, reverse,
-    short: see `ClipRules`; films with sound are neither strided nor mirrored nor reversed. steps: in an epoch; None
-    for as many as show each picture once (without pictures: `samples` clips of each film), times its weight. seed: of
+    image_share: image steps among all, where there are both. weights: {set: how often it is drawn relative to its
+    size}. rules: {set: SetRules}. audio_visual_after: epochs before videos with sound join. strides, mirror, reverse,
+    short: see `ClipRules`; videos with sound are neither strided nor mirrored nor reversed. steps: in an epoch; None
+    for as many as show each image once (without images: `samples` clips of each video), times its weight. seed: of
     order, clips, prompts and the attack on audio; None for that of the run.
     """
 
@@ -75,7 +75,7 @@ class SamplingConfig(Schema):
         return self.rules.get(stratum.set, SetRules())
 
     def batch_of(self, stratum):
-        """How many pictures or clips of a stratum a step has, over all ranks."""
+        """How many images or clips of a stratum a step has, over all ranks."""
         return self.batch_size if stratum.modality == "image" else self.clips
 
     def joins(self, stratum):
@@ -84,7 +84,7 @@ class SamplingConfig(Schema):
 
 
 class Unusable(NamedTuple):
-    """A film that gives no clip: its number in the stratum of (set, condition), and why."""
+    """A video that gives no clip: its number in the stratum of (set, condition), and why."""
 
     set: str
     condition: str
@@ -93,12 +93,12 @@ class Unusable(NamedTuple):
 
 
 def clip_rules(stratum, config):
-    """The ClipRules of a stratum of films. Raises ConfigError when films with sound are to be strided."""
+    """The ClipRules of a stratum of videos. Raises ConfigError when videos with sound are to be strided."""
     own = config.rules_of(stratum)
     rules = ClipRules(config.clip, own.skip, short=config.short)
     if stratum.modality == "audio_video":
         if own.strides not in (None, (1,)):
-            raise ConfigError(f"rules.{stratum.set}.strides: films with sound have the stride 1; leave the key out")
+            raise ConfigError(f"rules.{stratum.set}.strides: videos with sound have the stride 1; leave the key out")
         return rules
     return rules._replace(
         strides=own.strides or config.strides,
@@ -108,7 +108,7 @@ def clip_rules(stratum, config):
 
 
 def unusable(strata, config):
-    """The films that give no clip, as a list of Unusable; a plan leaves them out."""
+    """The videos that give no clip, as a list of Unusable; a plan leaves them out."""
     found = []
     for stratum in strata:
         if stratum.modality != "image":
@@ -134,10 +134,10 @@ def check(stratum):
     if stratum.modality not in MODALITIES:
         raise unknown("modality", stratum.modality, MODALITIES)
     if isinstance(stratum.members, tuple) == (stratum.modality == "image"):
-        raise ConfigError(f"{where}: members must be a number of pictures, or a tuple with the frames of each film")
+        raise ConfigError(f"{where}: members must be a number of images, or a tuple with the frames of each video")
     if not stratum.members or (stratum.modality == "image" and stratum.members < 0):
         raise ConfigError(f"{where}: there is nothing to draw from; leave the set out")
     if not (0 < stratum.weight < math.inf and stratum.joins >= 0):
         raise ConfigError(f"{where}: the weight must be above 0, the epoch in which it joins 0 or more")
     if stratum.labelled is not None and tuple(map(len, stratum.labelled)) != stratum.members:
-        raise InputError(f"{where}: every film needs one label a frame; read the set again")
+        raise InputError(f"{where}: every video needs one label a frame; read the set again")

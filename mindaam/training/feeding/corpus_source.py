@@ -1,4 +1,4 @@
-"""The steps of a run as arrays: what the plan draws, read ahead by other processes, cut into parts.
+"""The steps of a run as arrays: what the plan draws, read ahead by other processes, divided into parts.
 
 Nothing here imports MindSpore: the processes that decode images import this module.
 """
@@ -27,8 +27,8 @@ WORKERS = 2  # processes that decode
 
 class AudioEncoding(NamedTuple):
     """How a run encodes audio. encode: float32 [n,32000] at 16 kHz -> embeddings [n,A]; cut: the Cut by which these
-    windows are cut about a clip's frames; released: whether the fusion takes one embedding a frame, [T,A], rather than
-    [T,K,A]."""
+    windows are cut about a clip's frames; released: whether the fusion takes one embedding per frame, [T,A], rather
+    than [T,K,A]."""
 
     encode: object
     cut: Cut
@@ -47,8 +47,8 @@ class CorpusSource:
     readers: {name: reader}; config: CorpusConfig; settings: ModelConfig; encode: list of prompts -> [n,E];
     audio_encoding: AudioEncoding, or None for a run without audio; world: (rank, ranks).
 
-    The arrays of a Part are images [B,3,H,W], prompts [B,E], truth [B,1,H,W]; of a clip also the frames that are
-    decoded [K], for which prompts and truth are; of one with audio its embeddings, which of its frames have noise
+    The arrays of a Part are images [B,3,H,W], prompts [B,E], densities [B,1,H,W]; of a clip also the frames that are
+    decoded [K], with their prompts and densities; of one with audio its embeddings, which of its frames have noise
     instead [T], and the weight [] of the gate there.
     """
 
@@ -65,9 +65,9 @@ class CorpusSource:
             )
             for each in strata
         }
-        self._sounding = {name for name, reader in readers.items() if modality(name, reader) == "audio_video"}
-        # all sentences now: MindSpore cannot run one graph while another is being compiled
-        encode(sorted({sentence for pool in self._pools.values() for sentence in pool}))
+        self._with_audio = {name for name, reader in readers.items() if modality(name, reader) == "audio_video"}
+        # all prompts now: MindSpore cannot run one graph while another is being compiled
+        encode(sorted({prompt for pool in self._pools.values() for prompt in pool}))
         packed = all(reader.is_pack for reader in readers.values())
         ahead = max(8, 2 * config.sampling.batch_size // self.world[1])
         self._loader = Loader(readers, read, workers=workers, ahead=ahead, threads=packed)
@@ -80,7 +80,7 @@ class CorpusSource:
             if stratum.modality == "image":
                 found[IMAGES] = sampling.batch_size // ranks // self._part_size(IMAGES)
             else:
-                found[self._kind(stratum.set, films=True)] = sampling.clips // ranks
+                found[self._kind(stratum.set, video=True)] = sampling.clips // ranks
         return found
 
     def total(self, epochs):
@@ -111,13 +111,13 @@ class CorpusSource:
         numbers = batch.entries if isinstance(batch, ImageBatch) else [clip.entry for clip in batch.clips]
         return tuple(self.readers[batch.set].entries[members[number]][0] for number in numbers)
 
-    def _kind(self, name, *, films):
-        if not films:
+    def _kind(self, name, *, video):
+        if not video:
             return IMAGES
-        return CLIPS_WITH_AUDIO if self.audio_encoding and name in self._sounding else CLIPS
+        return CLIPS_WITH_AUDIO if self.audio_encoding and name in self._with_audio else CLIPS
 
     def _part_size(self, kind):
-        """How many images, or clips, a part has."""
+        """Number of images, or of clips, of a part."""
         share = self.config.sampling.batch_size // self.world[1]
         return min(self.config.part or share, share) if kind == IMAGES else 1
 
@@ -131,33 +131,33 @@ class CorpusSource:
             place = place.advance(self.plan)
 
     def _items(self, batch):
-        """What the workers are asked for: (set, entry, frames or None, size, resize, mirrored, Cut of sound)."""
+        """The arguments of `read`, one tuple per image or clip."""
         members, size = self._members[batch.set, batch.condition], tuple(self.settings.image_size)
         how = self.settings.resize
         if isinstance(batch, ImageBatch):
             pairs = zip(batch.entries, batch.mirrored, strict=True)
             return [(batch.set, members[entry], None, size, how, flip, None) for entry, flip in pairs]
-        cut = self.audio_encoding.cut if self._kind(batch.set, films=True) == CLIPS_WITH_AUDIO else None
+        cut = self.audio_encoding.cut if self._kind(batch.set, video=True) == CLIPS_WITH_AUDIO else None
         return [(batch.set, members[clip.entry], clip.frames, size, how, clip.mirrored, cut) for clip in batch.clips]
 
     def _parts(self, place, batch, first, reads):
         pool = self._pools[batch.set, batch.condition]
         chosen = prompt_choice(self.plan, *place, len(pool), self.config.scored_share, *self.world)
-        kind = self._kind(batch.set, films=not isinstance(batch, ImageBatch))
+        kind = self._kind(batch.set, video=not isinstance(batch, ImageBatch))
         size, names = self._part_size(kind), self._names(batch)
         count = len(chosen) // size
         for number in range(count):
             read_now = [first if number == place_in == 0 else next(reads) for place_in in range(size)]
             mine = [pool[each] for each in chosen[number * size : (number + 1) * size]]
-            whole = self.world[0] * count + number  # what is drawn for a part does not hang on who computes it
+            whole = self.world[0] * count + number  # what is drawn for a part does not depend on the rank
             arrays = self._images(read_now, mine) if kind == IMAGES else self._clip(place, whole, read_now[0], mine[0])
             labels, samples = {"set": batch.set, "kind": kind}, count * len(arrays[0])
             yield Part(place, kind, whole, number == count - 1, arrays, labels, samples, names)
 
     def _images(self, read_now, texts):
         images = np.stack([self._normalized(image) for image, _, _ in read_now])
-        truth = np.stack([density for _, density, _ in read_now])[:, None]
-        return images, self.encode(texts), truth
+        densities = np.stack([density for _, density, _ in read_now])[:, None]
+        return images, self.encode(texts), densities
 
     def _clip(self, place, number, read_now, text):
         images, densities, audio = read_now
@@ -176,7 +176,7 @@ class CorpusSource:
         _, epoch, step, _ = words
         attack, steps_done = self.config.attack, self.total(epoch) + step
         noisy = attack is not None and draw_now.random() < attack.p.at(steps_done)
-        # noise takes the place of the audio itself, which is scaled afterwards
+        # noise replaces the audio itself, which is scaled afterwards
         windows = noise_like(draw_now, audio.windows / scale) * scale if noisy else audio.windows
         attacked = np.full(len(audio.of_frame), noisy, np.float32)
         weight = np.array(0.0 if attack is None else attack.weight.at(steps_done), np.float32)
@@ -187,10 +187,11 @@ class CorpusSource:
 
 
 def read(reader, entry, frames, size, how, mirrored, cut):
-    """An image [H,W,3] with its density [H,W], or a clip [T,H,W,3] with its densities [T,H,W], mirrored if asked, and
-    the ClipAudio of a clip by a Cut, None without one. A module's function, for processes.
+    """An image [H,W,3] with its density [H,W], or a clip [T,H,W,3] with its densities [T,H,W], and the ClipAudio of a
+    clip, None without `cut`. A module's function, for processes.
 
-    Raises InputError for what is damaged, and for a video without the sound that is asked for.
+    frames: of the clip, None for an image; how: to resize to `size`; mirrored: whether images and densities are; cut:
+    Cut of the audio, or None. Raises InputError for what is damaged, and for a video without the audio of `cut`.
     """
     audio = None
     if frames is None:
@@ -200,8 +201,8 @@ def read(reader, entry, frames, size, how, mirrored, cut):
         image, density, audio = sample.image, sample.density, sample.audio
         if cut is not None and audio is None:
             raise InputError(
-                f"{reader.root}: {sample.name} of {sample.dataset} has no sound, which the set is trained with; "
-                "restore it, or leave the set out of corpus"
+                f"{reader.root}: {sample.name} of {sample.dataset} has no audio, which the dataset is trained with; "
+                "restore it, or remove the dataset from corpus"
             )
     if mirrored:
         image, density = image[..., ::-1, :], density[..., ::-1]

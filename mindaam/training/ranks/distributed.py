@@ -16,7 +16,7 @@ from mindaam.errors import TrainingError
 
 ROLE = "MS_ROLE"  # msrun sets it to MS_WORKER for a rank, to MS_SCHED for the process that brings the ranks together
 PACK = 1 << 24  # numbers that one broadcast carries: few calls, and little memory beside the parameters
-ADDRESS = ("MS_SCHED_HOST", "MS_SCHED_PORT")  # where msrun says that process listens
+ADDRESS = ("MS_SCHED_HOST", "MS_SCHED_PORT")  # the address of that process, set by msrun
 
 
 class World(NamedTuple):
@@ -27,7 +27,7 @@ class World(NamedTuple):
 
     @property
     def is_first(self):
-        """Whether this is rank 0, which writes and says what concerns all."""
+        """Whether this is rank 0, which writes files and messages."""
         return self.rank == 0
 
 
@@ -37,7 +37,7 @@ ALONE = World(0, 1)
 def start():
     """Meets the other ranks when msrun started this process; returns its World, ALONE otherwise.
 
-    Call it once, right after `runtime.configure` and before any tensor exists, as Ascend's communication asks. All
+    Call it once, right after `runtime.configure` and before any tensor exists, as Ascend's communication requires. All
     ranks must call it: it waits for them. In msrun's scheduler it does not return, but ends the process with the job.
     Raises TrainingError when the ranks cannot be brought together.
     """

@@ -1,4 +1,4 @@
-"""The optimizer's state shared out over the ranks: each keeps, and moves, the moments of its own parameters only.
+"""The optimizer state distributed over the ranks: each keeps and updates that of its own parameters only.
 
 Gradients are averaged as ever, each rank moves what it owns, then all get what the others moved. It saves each rank
 2 (n - 1) / n of the trained parameters' bytes. The parameters travel in broadcasts through host memory, one rank after
@@ -43,8 +43,8 @@ def gather_owned(parameters, world):
 def collect(parameters, mine, world):
     """What every rank has for its own of `parameters`: a list of float32 arrays of the parameters' shapes.
 
-    mine: arrays of those that this rank owns, in order; every rank must ask. On ranks other than 0, what others have
-    is None.
+    mine: arrays of those that this rank owns, in order; every rank must call this. On ranks other than 0, what others
+    have is None.
     """
     owners = shard_plan([parameter.size for parameter in parameters], world.size)
     mine = iter(mine)

@@ -1,4 +1,4 @@
-"""Watches over the processes that msrun started: who lives, who died and of what, and that all of them end together."""
+"""Supervises the processes that msrun started: which live, which died and why, and that all of them end together."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ import psutil
 from mindaam.streams import plain, print_message
 
 SCHEDULER = "scheduler"
-DEATH = re.compile(rb"Worker process (\d+) exit with exception\. Error code: (-?\d+)")  # as msrun says it
+DEATH = re.compile(rb"Worker process (\d+) exit with exception\. Error code: (-?\d+)")  # in the log of msrun
 CHATTER = re.compile(rb"^\[(?:INFO|WARNING)\] DISTRIBUTED.*\n?", re.MULTILINE)  # of MindSpore when ranks meet and part
 STOPPED = 130  # exit code after a signal that killed the job before it could leave by itself
 PATIENCE = {SCHEDULER: 25.0}  # seconds after which one that ended without the others counts as a death,
@@ -23,15 +23,15 @@ TAIL_BYTES = 1 << 16  # of a log, in which those lines are looked for
 
 
 class Failure(NamedTuple):
-    """whose: a rank, or SCHEDULER; what: a sentence that says of what it died; code: the job's exit code."""
+    """member: a rank, or SCHEDULER; what: a sentence on why it died; code: the job's exit code."""
 
-    whose: int | str
+    member: int | str
     what: str
     code: int = 1
 
 
 def last_lines(path, count=SHOWN):
-    """The last lines of a log, without MindSpore's notes and warnings; one line that says so when there is none."""
+    """The last lines of a log, without MindSpore's notes and warnings; one line on that if there is none."""
     try:
         with open(path, "rb") as file:
             file.seek(max(file.seek(0, os.SEEK_END) - TAIL_BYTES, 0))
@@ -44,8 +44,8 @@ def last_lines(path, count=SHOWN):
 class Supervision:
     """The processes of one Job (training.launch) under the msrun of process number `pid`.
 
-    While `look` returns True the job runs. `ask` is the handler of SIGTERM and SIGINT. `end` says what happened and
-    gives the exit code; `kill` leaves no process of the job.
+    The job runs while `look` returns True. `interrupt` is the handler of SIGTERM and SIGINT. `end` prints what happened
+    and returns the exit code; `kill` leaves no process of the job.
     """
 
     INTERVAL = 0.1  # seconds between two looks
@@ -54,28 +54,28 @@ class Supervision:
         self.job, self.msrun = job, psutil.Process(pid)
         self.processes = {}  # rank, or SCHEDULER -> psutil.Process
         self.ended = {}  # the same -> when it was first seen to have ended
-        self.asked, self.told = 0, set()
+        self.interrupts, self.notified = 0, set()
         self.failure = None
         self.started = time.monotonic()
         self.shown = 0  # bytes of the first rank's log that were shown
 
-    def ask(self, *_):
-        """Asks the ranks to save and leave; called again, for an end at once."""
-        self.asked += 1
+    def interrupt(self, *_):
+        """Makes the ranks save and end; a second call ends the job at once."""
+        self.interrupts += 1
 
     def look(self):
-        """Looks once: passes on what was asked and the first rank's log; False when the job is to be ended."""
+        """Checks once: passes on interrupts and the first rank's log; False when the job is to be ended."""
         self._find()
         self._show()
-        if self.asked > 1:
+        if self.interrupts > 1:
             return False
-        if self.asked:
+        if self.interrupts:
             self._pass_on()
         self.failure = self.failure or self._death() or self._left_behind()
         return self.failure is None
 
     def end(self, code):
-        """Kills what is left, says what happened, and returns the job's exit code.
+        """Kills what is left, prints what happened, and returns the job's exit code.
 
         code: msrun's, None while it runs.
         """
@@ -84,13 +84,13 @@ class Supervision:
             self.kill()
         self._show()
         obeyed = self.failure is None or self.failure.code == STOPPED
-        if self.asked > 1 or (self.asked and code != 0 and obeyed):
-            print_message("stopped before all ranks had left by themselves; the run goes on from its last checkpoint")
+        if self.interrupts > 1 or (self.interrupts and code != 0 and obeyed):
+            print_message("stopped before all ranks had exited; the run can continue from its last checkpoint")
             return STOPPED
         if self.failure is None and code == 0:
             return 0
         failure = self.failure or Failure(SCHEDULER, f"msrun ended with exit code {code}")
-        log = self._scheduler_log() if failure.whose == SCHEDULER else self.job.log(failure.whose)
+        log = self._scheduler_log() if failure.member == SCHEDULER else self.job.log(failure.member)
         after = f"{time.monotonic() - self.started:.0f} s after the start"
         print_message(f"{failure.what}, {after}; the job was ended. The last lines of {log}:")
         for line in last_lines(log):
@@ -99,8 +99,8 @@ class Supervision:
 
     def kill(self):
         """Kills every process of the job: the ranks with theirs, the scheduler, msrun."""
-        for whose, process in self.processes.items():
-            if whose != SCHEDULER:  # msrun gives each rank a process group of its own, and its readers are in it
+        for member, process in self.processes.items():
+            if member != SCHEDULER:  # msrun gives each rank a process group of its own, and its readers are in it
                 _kill_group(process.pid)
         _kill_group(self.msrun.pid)
 
@@ -124,13 +124,13 @@ class Supervision:
         if not found:
             return None
         pid, code = int(found[1]), int(found[2])
-        known = {process.pid: whose for whose, process in self.processes.items()}
+        known = {process.pid: member for member, process in self.processes.items()}
         # one that failed before it was seen is one of those that never were
         rank = known.get(pid, next((each for each in self.job.ranks if each not in self.processes), self.job.ranks[0]))
         if code >= 0:
             return Failure(rank, f"rank {rank} ended with exit code {code}", code)
         name = signal.Signals(-code).name
-        if self.asked and name == "SIGTERM":  # it had not yet come to where it would save
+        if self.interrupts and name == "SIGTERM":  # it had not yet come to where it would save
             return Failure(rank, f"rank {rank} was stopped", STOPPED)
         memory = ", as the system does when memory is short" if name == "SIGKILL" else ""
         return Failure(rank, f"rank {rank} was killed by {name}{memory}")
@@ -138,19 +138,19 @@ class Supervision:
     def _left_behind(self):
         """A Failure when some ended long ago and msrun still waits for others, or None."""
         now = time.monotonic()
-        for whose, process in self.processes.items():
+        for member, process in self.processes.items():
             if not _lives(process):
-                self.ended.setdefault(whose, now)
-        for whose, when in self.ended.items():
-            if now - when > PATIENCE.get(whose, RANKS_PATIENCE):
-                name = "the scheduler" if whose == SCHEDULER else f"rank {whose}"
-                return Failure(whose, f"{name} ended {now - when:.0f} s before others of this job, which go on")
+                self.ended.setdefault(member, now)
+        for member, when in self.ended.items():
+            if now - when > PATIENCE.get(member, RANKS_PATIENCE):
+                name = "the scheduler" if member == SCHEDULER else f"rank {member}"
+                return Failure(member, f"{name} ended {now - when:.0f} s before others of this job, which continue")
         return None
 
     def _pass_on(self):
-        for whose, process in self.processes.items():
-            if whose != SCHEDULER and whose not in self.told:
-                self.told.add(whose)
+        for member, process in self.processes.items():
+            if member != SCHEDULER and member not in self.notified:
+                self.notified.add(member)
                 with contextlib.suppress(psutil.Error):
                     process.send_signal(signal.SIGTERM)
 

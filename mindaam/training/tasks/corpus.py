@@ -18,7 +18,7 @@ from mindaam.training.reporting.dry_run import describe
 from mindaam.training.run_folder import EPOCHS
 from mindaam.training.starting import open_audio_encoding, require_model, shaped_model, start_model
 from mindaam.training.step import TrainStep
-from mindaam.training.tasks.corpus_config import CorpusConfig, load_corpus_config
+from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.training.tasks.corpus_objective import (
     TAKING_PART,
     TERMS,
@@ -32,7 +32,7 @@ from mindaam.training.tasks.task import Scored, Task
 from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.model_files import checkpoint_file
 
-CONFIG, load = CorpusConfig, load_corpus_config
+CONFIG = CorpusConfig
 
 
 def open_task(config, setup):
@@ -57,7 +57,7 @@ def open_task(config, setup):
     config = config.model_copy(update={"model": model.config.name, "preset": model.config.preset})
     if any(videos) or any(reader.is_video for reader in corpus.val.values()):
         require_temporal(model, config)
-    if not setup.tiny:  # a smoke test's images are of a size that nobody packs
+    if not setup.tiny:  # a smoke test's images are of a size that packs do not have
         for reader in (*corpus.train.values(), *corpus.val.values()):
             require_fit(reader, model.config.image_size, model.config.resize)
     prepare(model, config.precision, config.recompute, config.rescale_positions)
@@ -126,7 +126,7 @@ class CorpusTask(Task):
         ]
         sums = distributed.average(np.array(rows, np.float32).reshape(-1, 4), self.world)
         scores = dict(zip(self.corpus.val, (sums[:, :3] / np.maximum(sums[:, 3:], 1e-9)).tolist(), strict=True))
-        # an unseen set that had a say in which model is kept would not be unseen
+        # an unseen set that affected which model is kept would not be unseen
         seen = [each[0] for name, each in scores.items() if name not in self.config.unseen]
         mean = float(np.mean(seen)) if seen else 0.0
         row = {"step": number, "epoch": epoch, "heard": len(self.heard), "mean_CC": mean}

@@ -19,9 +19,8 @@ from mindaam.schema import (
     Schema,
     Share,
     merge,
-    validate,
 )
-from mindaam.training.config import TINY_MODEL, LossConfig, RunConfig, read_data
+from mindaam.training.config import TINY_MODEL, LossConfig, RunConfig
 from mindaam.training.feeding.negative_samples import Attack
 from mindaam.training.optim.groups import GroupsConfig
 from mindaam.training.optim.schedule import ScheduleConfig
@@ -89,6 +88,7 @@ class CorpusConfig(RunConfig):
     """
 
     TASK: ClassVar = "corpus"
+    TINY: ClassVar = TINY_RUN
     RANKS: ClassVar = True
     FREE: ClassVar = (*RunConfig.FREE, "shard_optimizer", "validation", "score_unseen")
 
@@ -149,6 +149,28 @@ class CorpusConfig(RunConfig):
         """The Prompting of its granularities."""
         return Prompting(self.granularity, self.granularities, self.none_prompt)
 
+    def completed(self, data, tiny, begun, say):
+        """With the seed of a resumed run's data, which was 0 before it followed from `seed`, if the `seed` is the same
+        and `sampling.seed` is not given. A tiny run starts from nothing, since the weights of `start` do not fit a tiny
+        model, which is then of the same architecture."""
+        model_config(self.model, self.preset)  # refuses an unknown name, even if `start` has another
+        given = (data.get("sampling") or {}).get("seed")
+        if begun and given is None and self.seed == begun["seed"]:
+            data = merge(data, {"sampling": {"seed": begun["sampling"]["seed"]}})
+        if not tiny:
+            return data
+        if self.start is not None:
+            data = {**data, **_architecture_of(self.start), "start": None}
+            if say:
+                say("--tiny: the model is tiny and randomly initialized; the weights of `start` are not loaded")
+        side = TINY_PATCHES * model_config(data["model"]).encoder.patch
+        return merge({"model_changes": {"image_size": [side, side]}}, data)
+
+    def require_model(self):
+        """Raises ConfigError for a model that is not possible; what `start` brings is checked when it is opened."""
+        if self.start is None:
+            model_config(self.model, self.preset, self.model_changes)
+
     def expected_kinds(self):
         """The kinds among {"images", "videos"} that the configuration expects in the data, before they are read: those
         of the datasets in `corpus`, or, without, videos if it has temporal blocks of its own."""
@@ -168,34 +190,6 @@ class CorpusConfig(RunConfig):
         if images and self.part and share % min(self.part, share):
             return f"part: {share} images per rank are not a multiple of {self.part}"
         return None
-
-
-def load_corpus_config(path, assignments=(), *, tiny=False, begun=None, say=None):
-    """The CorpusConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke test.
-
-    A tiny run starts from nothing, since the weights of `start` do not fit a tiny model, which is then of the same
-    architecture; `say` is called with a line on that. begun: `begun_config` of a resumed run. With the same `seed`, and
-    unless `sampling.seed` is given, the run keeps its own: it was 0 before it followed from `seed`.
-    Raises ConfigError for a missing file, an unknown key (naming the nearest), model or preset, a value that does not
-    fit, and a model that is not possible, if there is none to start from.
-    """
-    data = read_data(CorpusConfig, path, assignments, TINY_RUN if tiny else {}, say)
-    valid = validate(CorpusConfig, data, str(path))  # what follows needs valid values
-    model_config(valid.model, valid.preset)  # refuses an unknown name, even if `start` has another
-    given = (data.get("sampling") or {}).get("seed") if begun else None
-    if begun and given is None and data.get("seed", 0) == begun["seed"]:
-        data = merge(data, {"sampling": {"seed": begun["sampling"]["seed"]}})
-    if tiny and data.get("start") is not None:
-        data |= {**_architecture_of(data["start"]), "start": None}
-        if say:
-            say("--tiny: the model is tiny and starts from nothing; the weights to start from are not loaded")
-    if tiny and "model" in data:
-        side = TINY_PATCHES * model_config(data["model"]).encoder.patch
-        data = merge({"model_changes": {"image_size": [side, side]}}, data)
-    config = validate(CorpusConfig, data, str(path))
-    if config.start is None:
-        model_config(config.model, config.preset, config.model_changes)
-    return config
 
 
 def _architecture_of(start):

@@ -8,7 +8,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
-from mindaam.encoders.vit import ExactGelu
+from mindaam.kernels.precision import compute_in
 from mindaam.models.head import EPSILONS
 from mindaam.objectives.sparsity import gate_sparsity
 from mindaam.objectives.total import LossTerms, Weights, weighted
@@ -32,10 +32,7 @@ def prepare(model, precision="float32", recompute=False, rescale_positions=None)
     if rescale_positions is not None:
         model.backbone.set_rescale(rescale_positions)
     if PRECISIONS[precision] is not None:
-        model.backbone.to_float(PRECISIONS[precision])
-        for _, cell in model.backbone.cells_and_names():
-            if isinstance(cell, (nn.LayerNorm, ExactGelu)):  # float16 has no number as small as these divide by
-                cell.to_float(ms.float32)
+        compute_in(model.backbone, PRECISIONS[precision])
     if recompute:
         for block in model.backbone.blocks:
             block.recompute()
@@ -67,7 +64,7 @@ class CorpusObjective(nn.Cell):
 
         answered: of a clip the K frames [K] that are decoded and compared, with K prompts and truths: the frames bear
         on one another in the temporal blocks, which are cheap, and only these go through the decoder, which is not.
-        audio: embeddings as `AttentionHead.with_sound` takes them; attacked [T]: 1 where they are of noise; sparsity
+        audio: embeddings as `AttentionHead.with_audio` takes them; attacked [T]: 1 where they are of noise; sparsity
         []: weight of the mean gate there.
         """
         features = ()
@@ -78,7 +75,7 @@ class CorpusObjective(nn.Cell):
         if self.kind != IMAGES:
             maps = self.head.along_video(maps)
         if self.kind == CLIPS_WITH_AUDIO:
-            maps, gates = self.head.with_sound(maps, audio)
+            maps, gates = self.head.with_audio(maps, audio)
             gate = gate_sparsity(gates, attacked)
         if self.kind != IMAGES:
             few = ()

@@ -37,15 +37,15 @@ def spread(length, count):
 
 
 def image_of(reader, entry, settings):
-    """An image as the model takes it [1,3,H,W], and its truth in a list."""
-    seen = as_seen(reader.image(entry), tuple(settings.image_size), settings.resize)
+    """An image as the model takes it [1,3,H,W], and its density in a list."""
+    image = as_seen(reader.image(entry), tuple(settings.image_size), settings.resize)
     truth = reader.density(entry, fit_within(reader.size(entry), LONGEST_SIDE))
-    return normalize(seen, settings.mean, settings.std)[None], [truth]
+    return normalize(image, settings.mean, settings.std)[None], [truth]
 
 
 def audio_sets(corpus, audio_encoding):
-    """The names of a Corpus's held-out sets that are scored with their audio: those that are trained with it; a set
-    that is only scored, as what it is. None without an AudioEncoding."""
+    """The names of a Corpus's held-out datasets that are scored with their audio: those that are trained with it; a
+    dataset that is only scored, by its own modality. None of them without an AudioEncoding."""
     if audio_encoding is None:
         return []
     readers = {name: corpus.train.get(name, reader) for name, reader in corpus.val.items()}
@@ -53,8 +53,8 @@ def audio_sets(corpus, audio_encoding):
 
 
 def clip_of(reader, entry, settings, audio_encoding=None):
-    """The clip in a video's middle as the model takes it [T,3,H,W], the truths of its frames, and the embeddings of its
-    audio, [T,K,A], or [T,A] as released; None of a video without audio, or without an AudioEncoding."""
+    """The clip in a video's middle as the model takes it [T,3,H,W], the densities of its frames, and the embeddings of
+    its audio, [T,K,A], or [T,A] as released; None for a video without audio, or without an AudioEncoding."""
     length, frames = settings.temporal.clip, reader.frames(entry)
     positions = np.minimum(max(0, (frames - length) // 2) + np.arange(length), frames - 1).tolist()
     cut = None if audio_encoding is None else audio_encoding.cut
@@ -73,9 +73,7 @@ def samples(task, most=6):
         for entry in spread(len(reader), max(1, most // len(readers))):
             prompt = prompts_for(task.config.prompting, name, reader, reader.entries[entry][1])[0]
             images, truths = image_of(reader, entry, task.model.config)
-            seen = task.model.infer(images, task.encode([prompt])).map[0, 0]
-            image = resize_image(reader.image(entry), truths[0].shape)
-            found.append(
-                (f"{name}: {reader.entries[entry][0]}", image, resize_image(seen, truths[0].shape), truths[0])
-            )
+            predicted = task.model.infer(images, task.encode([prompt])).map[0, 0]
+            shown = (resize_image(each, truths[0].shape) for each in (reader.image(entry), predicted))
+            found.append((f"{name}: {reader.entries[entry][0]}", *shown, truths[0]))
     return found

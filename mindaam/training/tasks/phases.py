@@ -16,13 +16,13 @@ from mindaam.training.reporting.dry_run import outline
 from mindaam.training.reporting.progress import clock
 from mindaam.training.step import TrainStep
 from mindaam.training.tasks import phases_scores
-from mindaam.training.tasks.phases_config import PhasesConfig, load_phases_config
+from mindaam.training.tasks.phases_config import PhasesConfig
 from mindaam.training.tasks.phases_objective import TERMS, AdaptedBlocks, PhaseObjective, cached_taps, frozen_outputs
 from mindaam.training.tasks.task import Part, Scored, Task
 from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.weights import load_backbone
 
-CONFIG, load = PhasesConfig, load_phases_config
+CONFIG = PhasesConfig
 KIND = "images"  # of all steps
 PLACE = ("phase", "epoch")  # columns: the phase's name, and the epoch within it, from 1
 
@@ -32,7 +32,7 @@ def dry_run(config):
     model = build_model(config.model, config.preset, changes=config.model_changes)
     # the outputs of blocks that no phase changes are computed once and cached, so a step costs less than this
     adapted = {phase.name: None if phase.adapt else 0 for phase in config.phases}
-    flops = {name: training_flops(model.config, adapted=blocks) for name, blocks in adapted.items()}
+    flops = {name: training_flops(model, adapted=blocks) for name, blocks in adapted.items()}
     whole = {
         name: {part: config.batch_size * flop for part, flop in each.items()} for name, each in flops.items()
     }  # fmt: skip

@@ -5,18 +5,8 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from mindaam.models.registry import model_config
-from mindaam.schema import (
-    Count,
-    CountOrNone,
-    Few,
-    Fraction,
-    Positive,
-    Rate,
-    RateOrNone,
-    Schema,
-    Weight,
-)
-from mindaam.training.config import TINY_MODEL, LossConfig, OptimizerConfig, RunConfig, load_config
+from mindaam.schema import Count, CountOrNone, Few, Fraction, Positive, Rate, RateOrNone, Schema, Weight, validate
+from mindaam.training.config import TINY_MODEL, LossConfig, OptimizerConfig, RunConfig
 
 # What `--tiny` lays over a configuration, each phase becoming one epoch long. Compilation is most of such a run's time.
 TINY = {
@@ -92,22 +82,17 @@ class PhasesConfig(RunConfig):
             epoch -= phase.epochs
         return len(self.phases), 0
 
+    @classmethod
+    def tiny_changes(cls, data, source):
+        """With phases of one epoch."""
+        phases = [{**phase.model_dump(), "epochs": 1} for phase in validate(cls, data, source).phases]
+        return {**TINY, "phases": phases}
+
+    def require_model(self):
+        """Raises ConfigError for a model that is not possible."""
+        model_config(self.model, self.preset, self.model_changes)
+
     def compared_with(self, theirs):
         """As of every RunConfig, without the phases that were added at the end since."""
         ours = super().compared_with(theirs)
         return {**ours, "phases": ours["phases"][: len(theirs["phases"])]}
-
-
-def load_phases_config(path, assignments=(), *, tiny=False, begun=None, say=None):
-    """The PhasesConfig in a YAML file with `key=value` assignments over it; `tiny` shrinks it to a smoke test.
-
-    say: called with a line for each key under an earlier name; begun: not used.
-    Raises ConfigError for a missing file, an unknown key (naming the nearest), a value that does not fit, or a model
-    that cannot be.
-    """
-    config = load_config(PhasesConfig, path, assignments, say=say)
-    if tiny:
-        phases = [{**phase.model_dump(), "epochs": 1} for phase in config.phases]
-        config = load_config(PhasesConfig, path, assignments, {**TINY, "phases": phases})
-    model_config(config.model, config.preset, config.model_changes)
-    return config

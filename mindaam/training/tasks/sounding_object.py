@@ -11,7 +11,6 @@ from pydantic import Field, model_validator
 
 from mindaam.files import write_text
 from mindaam.schema import Count, Few, Schema
-from mindaam.training.config import load_config
 from mindaam.training.feeding.negative_samples import Attack
 from mindaam.training.feeding.sounding_objects import batch, clips_of, fingerprint
 from mindaam.training.reporting.dry_run import outline
@@ -21,7 +20,6 @@ from mindaam.training.tasks.sounding_object_scores import gates_at, score, table
 
 WIDEST = 4096  # of the small model
 Side = Annotated[int, Field(ge=1, le=4096)]
-TINY = {"clips": {"train": 16, "held": 8}, "frames": 6, "model": {"reach": 2}, "steps": 6, "gates_every": 3}
 
 
 # ---- configuration ---------------------------------------------------------------------------------------------------
@@ -54,6 +52,13 @@ class SoundingObjectConfig(OneEpochConfig):
     """
 
     TASK: ClassVar = "sounding_object"
+    TINY: ClassVar = {
+        "clips": {"train": 16, "held": 8},
+        "frames": 6,
+        "model": {"reach": 2},
+        "steps": 6,
+        "gates_every": 3,
+    }
 
     images: str
     clips: dict[str, Few]
@@ -82,11 +87,6 @@ class SoundingObjectConfig(OneEpochConfig):
 
 
 CONFIG = SoundingObjectConfig
-
-
-def load(path, assignments=(), *, tiny=False, begun=None, say=None):
-    """The SoundingObjectConfig in a YAML file with `key=value` assignments over it; ConfigError for a wrong one."""
-    return load_config(SoundingObjectConfig, path, assignments, TINY if tiny else None, say)
 
 
 # ---- task ------------------------------------------------------------------------------------------------------------

@@ -7,11 +7,9 @@ which is not.
 
 from typing import ClassVar
 
-import mindspore as ms
 from mindspore import nn, ops
 from pydantic import Field, model_validator
 
-from mindaam import graphs
 from mindaam.data.synthetic.synthetic_videos import KINDS
 from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import ConfigError
@@ -19,7 +17,6 @@ from mindaam.models.flops import training_flops
 from mindaam.models.registry import build_model, model_config
 from mindaam.objectives import task
 from mindaam.schema import Few, Positive, Weight, merge
-from mindaam.training.config import load_config
 from mindaam.training.feeding.folders import open_folders
 from mindaam.training.feeding.synthetic_videos import COARSER, SyntheticVideoSet, batch
 from mindaam.training.reporting.dry_run import outline
@@ -28,16 +25,6 @@ from mindaam.zoo.checkpoints import sha256_of
 from mindaam.zoo.factory import sentence_encoder
 from mindaam.zoo.model_files import checkpoint_file
 from mindaam.zoo.weights import checkpoint_config, load_weights, save_trained
-
-PREFIX = "head.temporal."  # of the names of the parameters that are trained
-TINY = {
-    "model_changes": {"temporal": {"clip": 4}},
-    "videos": {"train": 5, "val": 5},
-    "frames": 6,
-    "pairs": 1,
-    "steps": 4,
-}
-
 
 # ---- configuration ---------------------------------------------------------------------------------------------------
 
@@ -53,6 +40,13 @@ class SyntheticVideosConfig(OneEpochConfig):
     """
 
     TASK: ClassVar = "synthetic_videos"
+    TINY: ClassVar = {
+        "model_changes": {"temporal": {"clip": 4}},
+        "videos": {"train": 5, "val": 5},
+        "frames": 6,
+        "pairs": 1,
+        "steps": 4,
+    }
 
     start: str
     model_changes: dict
@@ -82,53 +76,30 @@ class SyntheticVideosConfig(OneEpochConfig):
 CONFIG = SyntheticVideosConfig
 
 
-def load(path, assignments=(), *, tiny=False, begun=None, say=None):
-    """The SyntheticVideosConfig in a YAML file with `key=value` assignments over it; ConfigError for a wrong one."""
-    return load_config(SyntheticVideosConfig, path, assignments, TINY if tiny else None, say)
-
-
 # ---- model -----------------------------------------------------------------------------------------------------------
 
 
-def named_model(name, path, changes):
+def named_model(config, path):
     """(name, preset, changes to it) of the model that is trained, as `model_config` takes them.
 
-    name, path: of the checkpoint that the run starts from. Raises ConfigError without a temporal section.
+    path: the checkpoint that the run starts from. Raises ConfigError without a temporal section.
     """
     owner, theirs = checkpoint_config(path)
-    config = merge(theirs or {}, changes)
-    if not config.get("temporal"):
+    changes = merge(theirs or {}, config.model_changes)
+    if not changes.get("temporal"):
         raise ConfigError("training on synthetic videos needs model_changes.temporal: taps, frames, heads, clip")
-    return owner or name, config.get("preset", "paper"), config
+    return owner or config.start, changes.get("preset", "paper"), changes
 
 
-def shaped_model(name, path, changes):
+def shaped_model(config, path):
     """The AAM without weights, its temporal blocks alone trainable."""
-    name, preset, config = named_model(name, path, changes)
-    model = build_model(name, preset, changes=config)
+    name, preset, changes = named_model(config, path)
+    model = build_model(name, preset, changes=changes)
     for parameter in model.get_parameters():
         parameter.requires_grad = False
     for _, parameter in stored_parameters(model.head.temporal):
         parameter.requires_grad = True
     return model
-
-
-def start_model(name, path, changes):
-    """The AAM with the weights of its checkpoint, its temporal blocks at their initial values, even if it has some."""
-    model = shaped_model(name, path, changes)
-    load_weights(model, path, apart=PREFIX)
-    return model.set_train(False)
-
-
-def neck_maps(model):
-    """A function of one normalized image [1,3,H,W] -> its maps side by side [sum of C_i,h,w], for FeatureCache."""
-
-    def compute(image):
-        taps, size = model.image_features(image)
-        taps = ms.mutable(tuple(ms.Tensor(tap) for tap in taps))
-        return ops.concat(graphs.run(model.head.neck, taps, model.grid(size)), 1).asnumpy()[0]
-
-    return compute
 
 
 # ---- objective -------------------------------------------------------------------------------------------------------
@@ -177,10 +148,15 @@ def open_task(config, setup):
     """The SyntheticVideosTask of a SyntheticVideosConfig; setup: Setup. Raises ConfigError or InputError, each a
     sentence; the feature maps of all frames are computed here, or read from the run's folder."""
     source = checkpoint_file(config.start)
-    model_config(*named_model(config.start, source, config.model_changes))  # refused before any data are read
+    model_config(*named_model(config, source))  # refused before any data are read
     folders = {split: open_folders(config, split, None) for split in config.videos}
-    model = start_model(config.start, source, config.model_changes)
+    model = shaped_model(config, source)
+    load_weights(model, source, apart="head.temporal.")  # temporal blocks start from their initial values
+    model.set_train(False)
     encode, origin = sentence_encoder(model.config.text.name).encode, sha256_of(source)
+
+    def neck_maps(image):
+        return model.video.maps(model.image_features(image))[0]
 
     def videos(split):
         def report(variant, done, total, pace):
@@ -188,7 +164,7 @@ def open_task(config, setup):
 
         return SyntheticVideoSet(
             model.config, folders[split], split, config.videos[split], config.frames, config.seed + (split == "val"),
-            setup.folder / "maps", origin, neck_maps(model), encode, report,
+            setup.folder / "maps", origin, neck_maps, encode, report,
         )  # fmt: skip
 
     return SyntheticVideosTask(config, model, videos("train"), videos("val"))
@@ -223,7 +199,7 @@ class SyntheticVideosTask(OneEpochTask):
 
 def dry_run(config):
     """What such a run would do, as text; of the data and weights, only the header of `start` is read."""
-    model = shaped_model(config.start, checkpoint_file(config.start), config.model_changes)
+    model = shaped_model(config, checkpoint_file(config.start))
     # frames pass through backbone and neck once, before the steps
-    whole = training_flops(model.config, model.config.temporal.clip, 2 * config.pairs)
+    whole = training_flops(model, model.config.temporal.clip, 2 * config.pairs)
     return outline(model, config, {"videos": {part: whole[part] for part in ("temporal", "hierarchy", "decoder")}})

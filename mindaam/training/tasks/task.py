@@ -1,8 +1,8 @@
-"""The contract between the training core and what is learned: a run calls a Task, and knows nothing else of it.
+"""The contract between the training core and what is learned: all that a run calls of a Task.
 
-A task's module has, beside its Task, a `load(path, assignments, *, tiny, begun, say)` that gives its RunConfig, an
-`open_task(config, setup)` that gives its Task, and a `dry_run(config)` that gives the text of `--dry-run`. Nothing
-here needs MindSpore: what feeds a task makes Parts in processes that have none.
+A task's module has, beside its Task, CONFIG, its RunConfig; `open_task(config, setup)`, which gives its Task; and
+`dry_run(config)`, the text of `--dry-run`. Nothing here needs MindSpore: what feeds a task makes Parts in processes
+that have none.
 """
 
 from pathlib import Path

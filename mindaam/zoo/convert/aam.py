@@ -9,7 +9,7 @@ import re
 import numpy as np
 
 from mindaam.dynamics.temporal_block import OFFICIAL as TEMPORAL
-from mindaam.encoders import dinov3
+from mindaam.encoders import dinov3_checkpoints
 from mindaam.encoders.conversion import Conversion
 from mindaam.fusion.audio_visual import OFFICIAL as FUSION
 
@@ -154,7 +154,7 @@ def _backbone(official):
             ignored[name] = _alias_reason(f"{PREFIX}{prefix}.base.{leaf}", array, official)
         else:
             plain[rest], source[rest] = array, name
-    converted = dinov3.from_official(plain)
+    converted = dinov3_checkpoints.from_official(plain)
 
     def ours(name):
         found = _ADAPTED.fullmatch(name)

@@ -95,10 +95,10 @@ def _depth(state, prefix):
 
 
 def _dinov3(official):
-    from mindaam.encoders import dinov3
+    from mindaam.encoders import dinov3_checkpoints
 
     foreign = any(name.startswith(("embeddings.", "layer.")) for name in official)
-    return dinov3.from_huggingface(official) if foreign else dinov3.from_official(official)
+    return dinov3_checkpoints.from_huggingface(official) if foreign else dinov3_checkpoints.from_official(official)
 
 
 def _dinov3_sizes(state):

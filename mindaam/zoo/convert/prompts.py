@@ -14,14 +14,14 @@ from mindaam.files import opened
 
 LARGEST = 64 << 10  # bytes; the published file has 5,000
 GENERIC = "None"
-_FORM = 'only dictionaries {"data set": "prompt"} of plain texts are read from it, and nothing is run'
+_FORM = 'only dictionaries {"dataset": "prompt"} of plain texts are read from it, and nothing is run'
 
 
 def read_prompts(path):
-    """{data set: prompt} of a Python file of such dictionaries, in its order, "None" among them.
+    """{dataset: prompt} of a Python file of such dictionaries, in its order, "None" among them.
 
     Raises InputError, with the line, for a file that cannot be read, is too large, is no UTF-8 or no Python, holds
-    anything else than the above, gives a data set two different prompts, or none for "None".
+    anything else than the above, gives a dataset two different prompts, or none for "None".
     """
     found = {}
     for statement in _parsed(path).body:

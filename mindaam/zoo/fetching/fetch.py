@@ -99,7 +99,7 @@ def _announced_hash(name, wanted):
 
 
 def _present(name, wanted, path, expected, accept):
-    """The hash of a file that is there already, after a check."""
+    """The hash of a file that already exists, after a check."""
     if expected is None and accept:
         refuse_stand_in(path)
         return sha256_of(path)

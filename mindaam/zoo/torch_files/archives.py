@@ -95,7 +95,7 @@ def _find_directory(data):
     tail = bytes(data[-(_END.size + 0xFFFF) :])
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < _END.size:
-        raise ValueError("it has no end; it was probably cut off")
+        raise ValueError("it has no end record; it is probably truncated")
     _, disk, _, _, count, size, position, comment = _END.unpack_from(tail, at)
     at += len(data) - len(tail)
     if at + _END.size + comment != len(data) or disk not in (0, 0xFFFF):

@@ -81,7 +81,7 @@ def _follow(stream, length, machine):
     for _ in range(MOST):
         code = stream.read(1)
         if not code:
-            raise ValueError("it ends before it says so")
+            raise ValueError("it ends without a STOP instruction")
         if code not in _OPCODES:
             raise _Refused(f"its pickle has the instruction {code!r}, which nothing writes")
         name, argument = _OPCODES[code].name, _OPCODES[code].arg
@@ -149,7 +149,7 @@ class _Machine:
 
     def recall(self, index):
         if index not in self.memo:
-            raise ValueError("it recalls what it never kept")
+            raise ValueError("it reads an undefined memo entry")
         self.push(self.memo[index])
 
     def extend(self, values):
@@ -166,7 +166,7 @@ class _Machine:
 
     def find(self, module, name):
         if type(module) is not str or type(name) is not str or len(module) + len(name) > _LONGEST_NAME:
-            raise _Refused("it makes up the name of a global")
+            raise _Refused("it builds the name of a global at run time")
         found = Global(module, name)
         if str(found) not in _KNOWN and not _is_script(found):
             raise _Refused(
@@ -253,7 +253,7 @@ def _tensor(storage, offset, size, stride, _gradient=False, _hooks=None, metadat
     if type(storage) is not StorageRef or type(size) is not tuple or type(stride) is not tuple:
         raise _Refused("it describes a tensor by other things than a storage and numbers")
     if not _counts((offset, *size, *stride)):
-        raise _Refused("a tensor of it has a size, stride or offset that is negative, huge, or no number")
+        raise _Refused("a tensor of it has a size, stride or offset that is negative, huge, or not a number")
     if metadata:  # that its numbers are meant negated or conjugated
         raise _Refused("a tensor of it is to be computed from the numbers that are stored")
     return TensorRef(storage, offset, size, stride)

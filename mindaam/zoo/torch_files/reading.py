@@ -23,7 +23,7 @@ _DEEPEST = 64  # containers inside one another
 _MOST_TENSORS = 20_000
 _COST = 20  # of a container, in parts of it, of which all together may have MOST
 _LONGEST_NAME = 1000
-_PARTS = (TensorRef, Holder, dict, list, tuple)  # what tensors are or lie in; all else is passed over
+_PARTS = (TensorRef, Holder, dict, list, tuple)  # what tensors are or lie in; all else is skipped
 _AXES = 16
 _LONGEST_SIDE = 1 << 31
 _SPREAD = 1 << 20  # elements that a tensor may have even where its storage has fewer
@@ -36,9 +36,9 @@ def read_torch(path):
     TorchScript modules; a tensor that was saved alone has the name "". Where a dict has the key "state_dict" and a
     container under it, that alone is taken and leaves no trace in the names; epochs and optimizers beside it are not.
     Nothing is chosen where an average of the weights is beside it.
-    Numbers and texts are passed over. bfloat16, which NumPy does not have, becomes float32; other types stay. Tensors
+    Numbers and texts are skipped. bfloat16, which NumPy does not have, becomes float32; other types stay. Tensors
     that share a storage share memory; one that was expanded stays a view that repeats its numbers.
-    The file must not be cut short while the arrays are in use. Its numbers are not compared with a checksum.
+    The file must not be truncated while the arrays are in use. Its numbers are not compared with a checksum.
     Raises CheckpointError for a file that is missing, damaged, of another format, or that needs anything to be run.
     """
     data = _mapped(path)
@@ -78,7 +78,7 @@ def _mapped(path):
 def _other(start):
     """What a file is that is not PyTorch's, by how it begins, and what to do."""
     if start[257:262] == b"ustar":
-        return "is a tar archive, PyTorch's format before 2017, which is not read; save it anew in the zip format"
+        return "is a tar archive, PyTorch's format before 2017, which is not read; save it again in the zip format"
     named = stand_in(start) or foreign_weights(start)
     if named:
         return f"is {named}"

@@ -457,7 +457,7 @@ def test_what_has_no_sound(tmp_path):
         ("list.m3u", b"#EXTM3U\nfile:///etc/hosts\n"),
     ):
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(InputError, match=r"is not a film or sound file.*give a wav") as caught:
+        with pytest.raises(InputError, match=r"is not a video or audio file.*give a wav") as caught:
             AudioTrack(tmp_path / name)
         assert "\n" not in str(caught.value)
     (tmp_path / "empty.wav").touch()

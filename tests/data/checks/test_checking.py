@@ -114,8 +114,8 @@ def test_a_map_without_its_picture_is_named(root):
     picture.unlink()
     found = said(checked(root, "cat2000"))
     tail = f"{picture.parent.name}/{picture.stem}"
-    assert (f"trainSet/FIXATIONMAPS/{tail}.jpg", "the map has no picture") in found
-    assert (f"trainSet/FIXATIONLOCS/{tail}.mat", "the file of fixations has no picture") in found
+    assert (f"trainSet/FIXATIONMAPS/{tail}.jpg", "the map has no image") in found
+    assert (f"trainSet/FIXATIONLOCS/{tail}.mat", "the file of fixations has no image") in found
 
 
 @pytest.mark.parametrize(("layout", "severity"), [("official", "note"), ("released", "damaged")])
@@ -201,7 +201,7 @@ def test_fixations_outside_the_picture_are_counted_in_a_note(root):
     osie(root, [[(5, 5), (70, 5), (30, 20)], [(1, 1)]])
     report = checked(root, "osie")
     [(path, reason)] = said(report, "note")
-    assert path == "data/eye/fixations.mat" and reason.startswith("1 of 3 fixations lies outside the picture")
+    assert path == "data/eye/fixations.mat" and reason.startswith("1 of 3 fixations lies outside the image")
     assert report["looked"]["outside"] == 1 and said(report) == []
 
 
@@ -343,7 +343,7 @@ def test_a_link_that_leads_nowhere_is_named(root):
     picture.unlink()
     picture.symlink_to(root / "gone.jpg")
     found = dict(said(checked(root, "cat2000")))
-    assert "leads nowhere" in found[picture.relative_to(folder).as_posix()]
+    assert "is a broken link" in found[picture.relative_to(folder).as_posix()]
 
 
 def listing(root):
@@ -424,9 +424,10 @@ def test_sound_that_is_empty_damaged_or_missing_is_named(root):
     missing.unlink()
     report = checked(root, "diem")
     found = dict(said(report))
-    assert "the sound is empty" in found.pop(str(empty.relative_to(folder)))
+    assert "the audio file is empty" in found.pop(str(empty.relative_to(folder)))
     assert list(found) == [str(damaged.relative_to(folder))]
-    assert [reason for _, reason in said(report, "note")] == [f"the film has no sound ({missing.relative_to(folder)})"]
+    [(_, reason)] = said(report, "note")
+    assert reason == f"the video has no audio file ({missing.relative_to(folder)})"
 
 
 def test_a_film_that_cannot_be_opened_is_named_once(root):

@@ -55,7 +55,7 @@ def test_a_name_that_is_here_twice_gets_a_note_on_what_is_used(folder, tmp_path)
         "training reads the pack, evaluation the gaze folder mine that is here too"
     ]
     gaze, packed = examine_own(tmp_path, ["mine"], ["mine"])
-    assert gaze["notes"] == ["the data set of that name here is not used: the gaze folder comes first"]
+    assert gaze["notes"] == ["the dataset of that name here is not used: the gaze folder comes first"]
     assert examine_own(tmp_path, ["other"]) == []
 
 

@@ -31,7 +31,7 @@ def test_sound_sets_have_nothing_to_tell(tmp_path):
 def test_each_kind_of_damage_is_named(tmp_path):
     image_trees.build("cat2000", "official", tmp_path / "CAT2000")
     reader = opened(tmp_path, "cat2000")
-    picture, gaze = reader.picture_path(0), reader.tree.path(reader.stimuli[1].gaze)
+    picture, gaze = reader.image_path(0), reader.tree.path(reader.stimuli[1].gaze)
     picture.write_bytes(picture.read_bytes()[:9])
     savemat(gaze, {"fixLocs": np.zeros((54, 96), bool)})
     found = damaged({"cat2000": reader})["cat2000"]
@@ -50,7 +50,7 @@ def test_maps_are_looked_at_where_densities_are_made_of_them(tmp_path):
 def test_a_film_is_looked_into_at_both_ends(tmp_path):
     video_trees.build("ledov", "released", tmp_path)
     reader = opened(tmp_path, "ledov")
-    frames = sorted((reader.root / reader.films[0].path).iterdir())
+    frames = sorted((reader.root / reader.videos[0].path).iterdir())
     shutil.copy(__file__, frames[-1])
     assert str(frames[-1]) in probe(reader, 0)
 
@@ -60,7 +60,7 @@ def test_maps_of_another_shape_are_named(tmp_path):
     reader = opened(tmp_path, "cat2000", truth=GroundTruth(source="maps"))
     path = reader.map_path(0)
     Image.open(path).resize((50, 50)).save(path)
-    assert "sizes disagree: the map is 50x50, the picture 96x54" in probe(reader, 0) and str(path) in probe(reader, 0)
+    assert "sizes disagree: the map is 50x50, the image 96x54" in probe(reader, 0) and str(path) in probe(reader, 0)
     Image.open(reader.map_path(1)).resize((48, 27)).save(reader.map_path(1))
     assert probe(reader, 1) is None
 
@@ -69,9 +69,9 @@ def test_fixations_that_mostly_miss_their_picture_are_named(tmp_path):
     image_trees.build("osie", "official", tmp_path / "OSIE")
     reader = opened(tmp_path, "osie")
     assert probe(reader, 0) is None
-    path = reader.picture_path(0)
+    path = reader.image_path(0)
     Image.open(path).resize((30, 20)).save(path)
-    assert "lie outside the picture, which is 30x20" in probe(reader, 0)
+    assert "lie outside the image, which is 30x20" in probe(reader, 0)
 
 
 def test_a_picture_that_is_not_of_the_size_in_meta_json_is_named(tmp_path):
@@ -80,4 +80,4 @@ def test_a_picture_that_is_not_of_the_size_in_meta_json_is_named(tmp_path):
     write_rows(tmp_path, [HEADER, *ROWS])
     Image.new("RGB", (40, 60)).save(tmp_path / "stimuli/b.jpg")
     [(name, why)] = damaged({"": GazeFolder(tmp_path)})[""].items()
-    assert name == "b.jpg" and "40x60 but meta.json and its gaze are for 60x40" in why
+    assert name == "b.jpg" and "40x60 but meta.json and its gaze data are for 60x40" in why

@@ -101,7 +101,7 @@ def test_reports_say_what_densities_are_made_of():
     assert describe(truth, "fixations", stored) == f"{plain} = 24 pixels on 800 pixels' width (the paper)"
     screen = viewing(px_per_degree=40, screen=(1920, 1200))
     assert describe(truth, "fixations", screen) == f"{plain} = 40 pixels of the screen (the paper)"
-    assert describe(truth, "fixations", viewing()) == f"{plain}, pictures taken to be 30 degrees wide (the paper)"
+    assert describe(truth, "fixations", viewing()) == f"{plain}, images taken to be 30 degrees wide (the paper)"
     half = GroundTruth(sigma_degrees=0.5)
     assert "sigma 0.5 degree = 12 pixels on 800 pixels' width" in describe(half, "fixations", stored)
 

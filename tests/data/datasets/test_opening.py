@@ -196,7 +196,7 @@ def test_splits_that_are_not_there(copied, tmp_path):
 
 def test_damage_stops_all_splits_unless_it_is_skipped(copied, tmp_path):
     empty(copied("salicon") / "images/val/COCO_val2014_000000000133.jpg")
-    assert "the picture is empty" in refused(open_splits, tmp_path)
+    assert "the image is empty" in refused(open_splits, tmp_path)
     readers = open_splits(tmp_path, skip_damaged=True)
     assert {each.split: len(each) for each in readers} == {"train": 2, "val": 1}
 

@@ -93,7 +93,7 @@ def test_a_set_that_is_not_there(tmp_path):
         and "data check" in message
     )
     assert "is not a folder" in refused(find_sets, tmp_path / "none")
-    with pytest.raises(ConfigError, match='unknown data set "osi" .did you mean "osie"'):
+    with pytest.raises(ConfigError, match='unknown dataset "osi" .did you mean "osie"'):
         find_sets(tmp_path, ["osi"])
 
 
@@ -157,7 +157,7 @@ def test_tables_that_are_missing_matter_only_to_fixations(copied, tmp_path):
     for path in folder.glob("allImages_*.mat"):
         path.unlink()
     found = find_set(tmp_path, "figrim")
-    assert "the file with the fixations of all pictures is missing" in refused(open_found, found, "train")
+    assert "the file with the fixations of all images is missing" in refused(open_found, found, "train")
     assert "allImages_*.mat" in refused(open_found, found, "train")
     sample = image_sample(open_found(found, "train", GroundTruth(source="maps")), 0)
     assert sample.fixations is None and sample.density.sum(dtype=np.float64) == pytest.approx(1, abs=1e-5)
@@ -171,7 +171,7 @@ def test_tables_that_lack_a_picture(copied, tmp_path):
     split = next(each.split for each in found.stimuli if each.name.endswith("new.jpg"))
     readers = [open_found(found, split, GroundTruth(source=source)) for source in ("fixations", "maps")]
     place = readers[0].entries.index(("Targets/tower/new.jpg", "free_viewing"))
-    assert "allImages_*.mat lack the picture Targets/tower/new.jpg" in refused(image_sample, readers[0], place)
+    assert "allImages_*.mat lack the image Targets/tower/new.jpg" in refused(image_sample, readers[0], place)
     assert image_sample(readers[1], place).fixations is None
 
 
@@ -184,7 +184,7 @@ def cut(path):
 
 
 PICTURE_DAMAGE = {
-    "an empty picture": (lambda f: empty(f / "ALLSTIMULI/i1005219801.jpeg"), "i1005219801.jpeg", "picture is empty"),
+    "an empty image": (lambda f: empty(f / "ALLSTIMULI/i1005219801.jpeg"), "i1005219801.jpeg", "image is empty"),
     "an empty points file": (lambda f: empty(f / "ALLFIXATIONMAPS/i1005219801_fixPts.jpg"), "fixPts", "file of fix"),
     "an empty map": (lambda f: empty(f / "ALLFIXATIONMAPS/i1005219801_fixMap.jpg"), "fixMap", "map is empty"),
     "no points": (lambda f: os.unlink(f / "ALLFIXATIONMAPS/i1005219801_fixPts.jpg"), "i1005219801", "has no file of"),
@@ -208,19 +208,17 @@ def test_maps_and_gaze_without_their_picture_are_damage_of_the_set(copied, tmp_p
     (folder / "ALLSTIMULI/i1005219801.jpeg").unlink()
     found = find_set(tmp_path, "mit1003")
     assert sorted((each.path, each.reason) for each in found.problems) == [
-        ("ALLFIXATIONMAPS/i1005219801_fixMap.jpg", "the map has no picture"),
-        ("ALLFIXATIONMAPS/i1005219801_fixPts.jpg", "the file of fixations has no picture"),
+        ("ALLFIXATIONMAPS/i1005219801_fixMap.jpg", "the map has no image"),
+        ("ALLFIXATIONMAPS/i1005219801_fixPts.jpg", "the file of fixations has no image"),
     ]
-    assert "has no picture (1 more)" in refused(open_found, found, "train")
+    assert "has no image (1 more)" in refused(open_found, found, "train")
     assert len(open_found(found, "train", skip_damaged=True)) == 2
 
 
 def test_broken_links_are_damage_of_the_set(copied, tmp_path):
     folder = copied("mit1003")
     (folder / "ALLSTIMULI/x.jpeg").symlink_to(tmp_path / "gone.jpeg")
-    assert "ALLSTIMULI/x.jpeg: is a link that leads nowhere" in refused(
-        open_found, find_set(folder, "mit1003"), "train"
-    )
+    assert "ALLSTIMULI/x.jpeg: is a broken link" in refused(open_found, find_set(folder, "mit1003"), "train")
 
 
 def test_nothing_left(copied, tmp_path):
@@ -242,7 +240,7 @@ FILM_DAMAGE = {
     "an empty frame": (lambda f: empty(f / FRAMES / "0007.png"), "1 frame is empty (0 bytes): 7"),
     "empty frames": (lambda f: [empty(f / FRAMES / f"000{n}.png") for n in (6, 8)], "2 frames are empty (0 bytes): 6"),
     "a missing frame": (lambda f: remove(f / FRAMES / "0007.png"), "frames are missing from number 7 on"),
-    "no maps": (lambda f: remove(f / TRUTH / "maps"), "the film has no maps"),
+    "no maps": (lambda f: remove(f / TRUTH / "maps"), "the video has no maps"),
     "an empty map": (lambda f: empty(f / TRUTH / "maps/0008.png"), "the maps of 1 frame is empty (0 bytes): 8"),
     "a map too many": (lambda f: shutil.copy(f / TRUTH / "maps/0008.png", f / TRUTH / "maps/0010.png"),
                        "the maps of 1 frame is without the frame: 10"),
@@ -272,7 +270,7 @@ def test_truth_without_a_film_is_damage_of_the_set(copied, tmp_path):
     remove(folder / FRAMES)
     found = find_set(tmp_path, "dhf1k")
     assert {each.path for each in found.problems} == {f"{TRUTH}/maps", f"{TRUTH}/fixation"}
-    assert "that no film belongs to" in refused(open_found, found, "train")
+    assert "that no video belongs to" in refused(open_found, found, "train")
 
 
 @pytest.mark.parametrize("damage", [empty, cut])
@@ -294,8 +292,8 @@ def test_a_film_shorter_than_what_is_skipped(copied, tmp_path):
         for number in range(1, 5):
             shutil.copy(source / f"{number:04}.png", folder / f"annotation/0002/{kind}")
     found = find_set(tmp_path, "dhf1k")
-    assert [(each.path, each.reason) for each in found.problems] == [("video/002.AVI", "the film has no frames")]
-    assert "002.AVI: the film has no frames" in refused(open_found, found, "train")
+    assert [(each.path, each.reason) for each in found.problems] == [("video/002.AVI", "the video has no frames")]
+    assert "002.AVI: the video has no frames" in refused(open_found, found, "train")
     assert len(open_found(found, "train", skip_damaged=True)) == 2
 
 
@@ -304,7 +302,7 @@ def test_gaze_of_films_that_is_missing_matters_only_to_fixations(copied, tmp_pat
     (folder / "fixation/animal_alpaca01/Data.mat").unlink()
     found, maps = find_set(tmp_path, "ledov"), GroundTruth(source="maps")
     fixations = GroundTruth(source="fixations")
-    assert "the film has no fixations" in refused(open_found, found, "train", fixations)
+    assert "the video has no fixations" in refused(open_found, found, "train", fixations)
     clip = open_found(found, "train", maps).clip(0, [0, 1])
     assert [each.shape for each in clip.fixations] == [(0, 2), (0, 2)] and clip.density.shape == (2, 32, 48)
     assert len(open_found(found, "train", fixations, skip_damaged=True)) == 1

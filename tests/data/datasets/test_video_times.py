@@ -93,7 +93,7 @@ def test_every_frame_of_every_film_can_be_read_and_is_the_nth_that_is_shown(impo
         for positions in (range(reader.frames(index)), [reader.frames(index) - 1], [4, 1]):
             clip = reader.clip(index, positions)
             assert [number_of(image) for image in clip.image] == [shown[name][k] for k in positions]
-            np.testing.assert_array_equal(clip.times, timeline(reader.sound_path(index)).times[list(positions)])
+            np.testing.assert_array_equal(clip.times, timeline(reader.audio_path(index)).times[list(positions)])
     pack(reader, tmp_path / "pack", (48, 64), workers=0)
     packed = open_packed(tmp_path / "pack")
     assert [packed.frames(index) for index in range(len(packed))] == [8, 5, 8]
@@ -105,7 +105,7 @@ def test_audio_is_cut_about_the_times_of_prediction(imported):
     index = [name for name, _ in reader.entries].index("late.mkv")
     clip = reader.clip(index, [0, 4], audio=cut)
     assert clip.times.tolist() == pytest.approx([0.5, 0.66]) and clip.audio.of_frame.shape == (2, 5)
-    assert reader.file_rate(index) == video_info(reader.sound_path(index)).rate
+    assert reader.file_rate(index) == video_info(reader.audio_path(index)).rate
 
 
 def test_a_folder_that_was_written_with_the_headers_count_is_read_rightly(folder):
@@ -126,7 +126,7 @@ def test_a_folder_that_was_written_with_the_headers_count_is_read_rightly(folder
     assert opening.read_splits(data, ["train"])[1] == [line]
     meta["films"]["cut.mp4"]["frames"] = 27
     (folder / "meta.json").write_text(json.dumps(meta))
-    with pytest.raises(InputError, match="has 8 frames .* meta.json and its gaze are for 27"):
+    with pytest.raises(InputError, match="has 8 frames .* meta.json and its gaze data are for 27"):
         open_gaze_videos(folder)
 
 
@@ -169,7 +169,7 @@ def test_a_published_set_believes_no_header_either(tmp_path):
     assert any("on frames before the first or after the last" in each["reason"] for each in problems)
     reader = open_found(found, "train")
     assert reader.frames(0) == 6 - skipped and number_of(reader.clip(0, [5 - skipped]).image[0]) == 27
-    assert reader.beyond_of(0) > 0
+    assert reader.video_gaze(0).beyond > 0
 
 
 @pytest.mark.parametrize("rate", ["0", "-25", "nan", "inf", "x"])

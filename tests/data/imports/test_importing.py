@@ -227,19 +227,19 @@ def test_the_split_depends_on_names_alone():
         ("image,x,y\na.jpg,1,\na.jpg,nan,2\n", "x or y is missing in all of its 2 rows"),
         ("image,x,y\na.jpg,1\n", "line 2: the row has 2 cells, but the header 3 columns"),
         ("image,x,y\na.jpg,120,5,80,25\n", "line 2: the row has 5 cells, but the header 3 columns; where numbers have"),
-        ("image;x;y\na.jpg;1;2;3\n", "but the header 3 columns; mend the row or take it out"),
-        ('image,x,y\na.jpg,"1,5",2\n', 'x is "1,5", which is no number in plain digits; cells are cut at commas here'),
-        ("image,x,y\na.jpg,inf,2\n", 'line 2: x is "inf", which is no number'),
+        ("image;x;y\na.jpg;1;2;3\n", "but the header 3 columns; correct or remove the row"),
+        ('image,x,y\na.jpg,"1,5",2\n', 'x is "1,5", which is not a number in plain digits; cells are cut at commas'),
+        ("image,x,y\na.jpg,inf,2\n", 'line 2: x is "inf", which is not a number'),
         ("image,x,y\na.jpg,1e400,2\n", 'x is "1e400"'),
         ("image,x,y\na.jpg,1_000,2\n", 'x is "1_000"'),
-        ("image,x,y\na.jpg,١٢,2\n", "which is no number"),
+        ("image,x,y\na.jpg,١٢,2\n", "which is not a number"),
         ("image;x;y\na.jpg;1.234,5;2\n", 'x is "1.234,5"'),
         ("image;x;y\na.jpg;1,234;2.5\n", "does the comma part thousands? write 1234 or 1.234, in all rows alike"),
         ("image;x;y\na.jpg;1;2\na.jpg;1,234;2\n", 'line 3: is x "1,234" with a decimal comma'),
         ("image;x;y\na.jpg;567,8;2\na.jpg;1.234;2\n", "does the point part thousands? write 1234 or 1.234"),
         ("image,x,y,duration\na.jpg,1,2,inf\n", 'duration_ms is "inf"'),
-        ("image,x,y\na.jpg," + "9" * 5000 + ",2\n", '99...", which is no number'),
-        ('image,x,y\na.jpg,"1\n\x1b[2J",2\n', 'line 3: x is "1\\n\\x1b[2J", which is no number'),
+        ("image,x,y\na.jpg," + "9" * 5000 + ",2\n", '99...", which is not a number'),
+        ('image,x,y\na.jpg,"1\n\x1b[2J",2\n', 'line 3: x is "1\\n\\x1b[2J", which is not a number'),
         ('image,x,y\n"a\n.jpg",1,2\n', "has no a\\n.jpg"),
         ('image,x,y,note\na.jpg,1,2,"so\nb.jpg,1,2,\n', "line 3: the row is no CSV"),
         ('image,x,y\na.jpg,1,2\n"b.jpg",1,"2\n', "line 3: the row is no CSV"),
@@ -278,7 +278,7 @@ def test_damaged_pictures_and_folders_without_any(photos):
     assert "b.png is not an image" in refused(InputError, photos)
     for name in SIZES:
         (photos / name).unlink()
-    assert "has no pictures" in refused(InputError, photos)
+    assert "holds no images" in refused(InputError, photos)
 
 
 def test_films_and_pictures_in_one_folder(photos):
@@ -307,7 +307,7 @@ def test_options_that_do_not_fit(photos, wanted, says):
 
 @pytest.mark.parametrize("name", ["a\nb", "\udc80", ".hidden"])
 def test_a_name_that_no_gaze_folder_may_have(photos, tmp_path, name):
-    with pytest.raises(OutputError, match="known by its name; name another place") as caught:
+    with pytest.raises(OutputError, match="known by its name; choose another folder") as caught:
         import_gaze(photos, write(photos, TABLE), tmp_path / name)
     assert str(caught.value).isprintable()
 
@@ -383,9 +383,9 @@ def test_sounds_beside_films_are_brought_along(films):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("film,x,y\na,1,2\n", "has no starts of fixations on films"),
-        ("film,x,y,t_ms\na,1,2,.\na,1,2,\n", "has no starts of fixations on films"),
-        ("film,x,y,t_ms\na,1,2,99000\n", "1 of 1 fixations are not within their film's time, the first on line 2"),
+        ("film,x,y\na,1,2\n", "has no starts of fixations on videos"),
+        ("film,x,y,t_ms\na,1,2,.\na,1,2,\n", "has no starts of fixations on videos"),
+        ("film,x,y,t_ms\na,1,2,99000\n", "1 of 1 fixations are not within their video's time, the first on line 2"),
         ("film,x,y,t\n" + "".join(f"a,1,2,0.{k}\n" for k in range(4)) * 3, "--columns t_s=t"),
     ],
 )
@@ -408,7 +408,7 @@ def test_y_of_films_may_count_from_the_bottom(films):
 
 def test_a_damaged_film_is_named(films):
     (films / "b.mp4").write_bytes(b"no film")
-    assert "b.mp4 is not a film" in refused(InputError, films, FILM_TABLE)
+    assert "b.mp4 is not a video" in refused(InputError, films, FILM_TABLE)
 
 
 def test_a_film_that_was_cut_short_is_named_before_its_gaze_is_lost(films):

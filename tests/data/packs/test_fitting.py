@@ -8,9 +8,9 @@ from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.datasets.opening import open_found
 from mindaam.data.datasets.published import find_set
 from mindaam.data.datasets.readers.packed import open_packed
+from mindaam.data.packs.contents import Header
 from mindaam.data.packs.fitting import require_fit, require_truth
 from mindaam.data.packs.packing import pack
-from mindaam.data.packs.shards import Header
 from mindaam.errors import ConfigError, InputError
 from tests.data.datasets import image_trees, video_trees
 
@@ -54,7 +54,7 @@ def test_the_reader_of_a_pack_is_looked_at(tmp_path):
         pack(reader, tmp_path / how, SIZE, resize=how, workers=0)
         packed = open_packed(tmp_path / how)
         require_fit(packed, SIZE, how)
-        with pytest.raises(InputError, match=rf"{how} has pictures of 24 x 32, resized by '{how}'"):
+        with pytest.raises(InputError, match=rf"{how} has images of 24 x 32, resized by '{how}'"):
             require_fit(packed, SIZE, "bilinear")
     one, other = (open_packed(tmp_path / how).image(0) for how in ("area", "antialiased"))
     assert one.dtype == other.dtype and (one != other).any()

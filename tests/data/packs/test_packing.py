@@ -13,8 +13,8 @@ from mindaam.data.datasets.opening import open_found
 from mindaam.data.datasets.published import find_set
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.datasets.readers.packed import open_packed
+from mindaam.data.packs.pack import Pack
 from mindaam.data.packs.packing import header_of, pack, target_of
-from mindaam.data.packs.shards import Pack
 from mindaam.errors import ConfigError, InputError, OutputError
 from tests.data.datasets import image_trees, video_trees
 
@@ -46,7 +46,7 @@ def damaged_pictures(pictures_root, tmp_path):
     """A reader whose second picture was cut short after it was opened."""
     shutil.copytree(pictures_root / "MIT1003", tmp_path / "data/MIT1003")
     reader = reader_of(tmp_path / "data", "mit1003")
-    path = reader.picture_path(1)
+    path = reader.image_path(1)
     path.write_bytes(path.read_bytes()[:700])
     return reader
 
@@ -61,7 +61,7 @@ def test_the_target_is_named_after_set_and_split(pictures_root, tmp_path):
     reader = reader_of(pictures_root, "mit1003")
     assert target_of(reader, tmp_path) == tmp_path / "mit1003.train"
     (tmp_path / "mit1003.train").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(OutputError, match="is there already; name another folder for the packs"):
+    with pytest.raises(OutputError, match="already exists; choose another folder for the packs"):
         target_of(reader, tmp_path)
 
 
@@ -166,12 +166,12 @@ def test_every_second_frame(films_root, tmp_path):
     np.testing.assert_allclose(clip.density, original.density, atol=original.density.max() / 50)
     for place, points in enumerate(original.fixations):
         np.testing.assert_array_equal(clip.fixations[place], points)
-    assert packed.rate(0) == pytest.approx(reader.rate(0), rel=1e-9)
+    assert packed.file_rate(0) == pytest.approx(reader.file_rate(0), rel=1e-9)
 
 
 @pytest.mark.parametrize("every", [0, -1])
 def test_every_zeroth_frame_cannot_be(films_root, tmp_path, every):
-    with pytest.raises(ConfigError, match="give --every 1 or more"):
+    with pytest.raises(ConfigError, match="--every must be 1 or more"):
         pack(reader_of(films_root, "diem"), tmp_path / "pack", SIZE, every=every, workers=0)
     assert not (tmp_path / "pack").exists()
 
@@ -184,19 +184,19 @@ def test_sound_is_left_out_when_asked(films_root, tmp_path):
 
 
 def cut_frame(root, reader):
-    path = root / "data" / reader.films[0].path / "img_00009.jpg"
+    path = root / "data" / reader.videos[0].path / "img_00009.jpg"
     path.write_bytes(path.read_bytes()[:300])
     return "img_00009.jpg"
 
 
 def cut_map(root, reader):
-    path = next((root / "data").glob(f"annotations/DIEM/{reader.films[0].fields['video']}/maps/eyeMap_00014.jpg"))
+    path = next((root / "data").glob(f"annotations/DIEM/{reader.videos[0].fields['video']}/maps/eyeMap_00014.jpg"))
     path.write_bytes(path.read_bytes()[:200])
     return "eyeMap_00014.jpg"
 
 
 def no_sound(root, reader):
-    path = reader.sound_path(0)
+    path = reader.audio_path(0)
     path.write_bytes(b"RIFF nonsense")
     return path.name
 

@@ -157,7 +157,7 @@ def test_a_sentence_that_names_no_task_cannot_be_mismatched(granularity):
 
 def test_unknown_names_are_answered_with_the_nearest():
     for ask in (corpus.level, corpus.parts, corpus.prompt, corpus.mismatched, corpus.generic):
-        with pytest.raises(ConfigError, match='unknown data set "salicn".*did you mean "salicon"'):
+        with pytest.raises(ConfigError, match='unknown dataset "salicn".*did you mean "salicon"'):
             ask("salicn")
     for ask in (corpus.pool, corpus.prompt, corpus.held_out, corpus.mismatched):
         with pytest.raises(ConfigError, match='unknown granularity "g4".*G1, G2, G3, G4'):

@@ -1,12 +1,12 @@
-"""Clips: inside their film, with gaze in every frame, uniformly begun, reversed as a whole."""
+"""Clips: inside their film, with gaze in every frame, uniformly begun, reversed as a whole; windows answer all once."""
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mindaam.data.sampling.clips import ClipRules, draw_clip, problem, starts
-from mindaam.errors import InputError
+from mindaam.data.sampling.clips import ClipRules, draw_clip, problem, starts, windows
+from mindaam.errors import ConfigError, InputError
 
 COUNTS, LENGTHS, SKIPS = st.integers(1, 90), st.integers(1, 16), st.integers(0, 12)
 STRIDES = st.lists(st.integers(1, 4), min_size=1, max_size=4, unique=True).map(tuple)
@@ -98,16 +98,41 @@ def test_a_short_film_goes_on_with_its_last_frame_when_told():
 @pytest.mark.parametrize(
     ("count", "rules", "known", "why"),
     [
-        (20, ClipRules(16, 5), None, "a clip needs 16 frames after the first 5, and the film has 15"),
-        (30, ClipRules(16, 0, (2, 3)), None, "a clip needs 31 frames, and the film has 30"),
-        (5, ClipRules(4, 5, short="repeat"), None, "the film has 5 frames, and the first 5 are skipped"),
+        (20, ClipRules(16, 5), None, "a clip needs 16 frames after the first 5, and the video has 15"),
+        (30, ClipRules(16, 0, (2, 3)), None, "a clip needs 31 frames, and the video has 30"),
+        (5, ClipRules(4, 5, short="repeat"), None, "the video has 5 frames, and the first 5 are skipped"),
         (40, ClipRules(16), labels(40, [12, 25]), "no clip of 16 frames has gaze in all of them"),
     ],
 )
 def test_the_reason_why_a_film_gives_no_clip_is_said(count, rules, known, why):
     assert problem(count, rules, known) == why
-    with pytest.raises(InputError, match=f"film 3: {why}; leave the film out"):
+    with pytest.raises(InputError, match=f"video 3: {why}; leave the video out"):
         draw_clip(np.random.default_rng(0), 3, count, rules, known)
+
+
+@given(st.integers(1, 200), st.integers(1, 40), st.integers(0, 20))
+def test_windows_answer_every_frame_exactly_once(count, length, skip):
+    assume(count > skip)
+    cut = windows(count, length, skip)
+    assert [frame for window in cut for frame in window.frames[window.new]] == list(range(skip, count))
+    for window in cut:
+        assert len(window.frames) == length
+        assert skip <= window.frames[0] and window.frames[-1] < count
+        if count - skip >= length:
+            assert set(np.diff(window.frames)) <= {1}
+
+
+def test_the_last_window_is_shifted_back():
+    assert [window.frames for window in windows(10, 4)] == [(0, 1, 2, 3), (4, 5, 6, 7), (6, 7, 8, 9)]
+    assert windows(10, 4)[-1].new == slice(2, 4)
+    assert [window.frames for window in windows(3, 4, 1)] == [(1, 2, 2, 2)]
+
+
+def test_windows_of_nothing_are_refused():
+    with pytest.raises(InputError, match="the video has 5 frames, and the first 5 are skipped; leave the video out"):
+        windows(5, 4, 5)
+    with pytest.raises(ConfigError, match="no windows of 0 frames after the first 0: give at least 1, and 0 or more"):
+        windows(5, 0)
 
 
 def _chi_square(counts):

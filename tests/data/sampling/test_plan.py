@@ -220,8 +220,8 @@ def test_sentences_are_drawn_as_often_as_asked():
     [
         ([], {}, "there is nothing to draw from; add a set"),
         (CORPUS[:1] * 2, {}, "osie has free_viewing twice; put its members into one stratum"),
-        (CORPUS, {"weights": {"osei": 2.0}}, 'unknown data set "osei" \\(did you mean "osie"'),
-        (CORPUS, {"clip": 100}, "dhf1k, .*: no film can be drawn from \\(the first: a clip needs 100 frames, and"),
+        (CORPUS, {"weights": {"osei": 2.0}}, 'unknown dataset "osei" \\(did you mean "osie"'),
+        (CORPUS, {"clip": 100}, "dhf1k, .*: no video can be drawn from \\(the first: a clip needs 100 frames, and"),
         ((CORPUS[0]._replace(members=0),), {}, "osie, free_viewing: there is nothing to draw from"),
     ],
 )

@@ -58,7 +58,7 @@ def test_a_sets_own_rules_go_before_the_general_ones():
 def test_films_with_sound_are_neither_strided_nor_mirrored_nor_reversed():
     config = SamplingConfig(rules={"diem": {"skip": 10}})
     assert clip_rules(SOUND, config) == ClipRules(16, 10, (1,), 0.0, 0.0)
-    with pytest.raises(ConfigError, match="rules.diem.strides: films with sound have the stride 1; leave the key out"):
+    with pytest.raises(ConfigError, match="rules.diem.strides: videos with sound have the stride 1; leave the key out"):
         clip_rules(SOUND, SamplingConfig(rules={"diem": {"strides": (1, 2)}}))
 
 
@@ -69,8 +69,8 @@ def test_films_without_a_clip_are_listed_with_the_reason():
     config = SamplingConfig(rules={"dhf1k": {"skip": 5}})
     pictures = Stratum("osie", "image", "free_viewing", 3)
     assert unusable([FILMS, gaps, pictures], config) == [
-        Unusable("dhf1k", "free_viewing", 1, "a clip needs 16 frames after the first 5, and the film has 15"),
-        Unusable("dhf1k", "free_viewing", 2, "a clip needs 16 frames after the first 5, and the film has 11"),
+        Unusable("dhf1k", "free_viewing", 1, "a clip needs 16 frames after the first 5, and the video has 15"),
+        Unusable("dhf1k", "free_viewing", 2, "a clip needs 16 frames after the first 5, and the video has 11"),
         Unusable("diem", "free_viewing", 1, "no clip of 16 frames has gaze in all of them"),
     ]
     assert len(unusable([FILMS, gaps], config.model_copy(update={"short": "repeat"}))) == 1  # the gaps remain
@@ -80,15 +80,15 @@ def test_films_without_a_clip_are_listed_with_the_reason():
     ("stratum", "error", "message"),
     [
         (FILMS._replace(modality="film"), ConfigError, 'unknown modality "film" .*; known: audio_video, image, video'),
-        (FILMS._replace(members=4), ConfigError, "dhf1k, free_viewing: members must be a number of pictures, or"),
-        (FILMS._replace(modality="image"), ConfigError, "dhf1k, free_viewing: members must be a number of pictures"),
+        (FILMS._replace(members=4), ConfigError, "dhf1k, free_viewing: members must be a number of images, or"),
+        (FILMS._replace(modality="image"), ConfigError, "dhf1k, free_viewing: members must be a number of images"),
         (FILMS._replace(members=()), ConfigError, "there is nothing to draw from; leave the set out"),
         (Stratum("osie", "image", "free_viewing", -1), ConfigError, "osie, .* nothing to draw from"),
         (FILMS._replace(weight=0.0), ConfigError, "the weight must be above 0, the epoch in which it joins 0 or more"),
         (FILMS._replace(weight=float("nan")), ConfigError, "the weight must be above 0"),
         (FILMS._replace(joins=-1), ConfigError, "the epoch in which it joins 0 or more"),
-        (SOUND._replace(labelled=([True] * 40, [True] * 49)), InputError, "every film needs one label a frame"),
-        (SOUND._replace(labelled=([True] * 40,)), InputError, "diem, free_viewing: every film needs one label a frame"),
+        (SOUND._replace(labelled=([True] * 40, [True] * 49)), InputError, "every video needs one label a frame"),
+        (SOUND._replace(labelled=([True] * 40,)), InputError, "diem, free_viewing: every video needs one label"),
     ],
 )
 def test_a_stratum_that_cannot_be_is_refused_in_one_sentence(stratum, error, message):

@@ -149,7 +149,7 @@ def test_what_is_no_film_is_refused_in_a_sentence(tmp_path):
         container.mux(container.streams[0].encode(None))
     make_clip(none, pictures(0), codec="ffv1")
     for path, said in (
-        (text, "is not a film"),
+        (text, "is not a video"),
         (empty, "is empty"),
         (sound, "audio only"),
         (none, "none.mkv"),

@@ -25,7 +25,7 @@ def test_uneven_times_are_those_that_are_read(tmp_path, name):
 
 def test_what_is_no_video_is_refused(tmp_path):
     (tmp_path / "text.mp4").write_text("this is not a film\n" * 50)
-    with pytest.raises(InputError, match="is not a film"):
+    with pytest.raises(InputError, match="is not a video"):
         timeline(tmp_path / "text.mp4")
     make_clip(tmp_path / "none.mkv", pictures(0), codec="ffv1")
     with pytest.raises(InputError, match="none.mkv"):

@@ -75,4 +75,4 @@ def load_training(path, assignments=()):
     """The configuration at `path`, as `mindaam train` reads it."""
     from mindaam.training.run import task_of
 
-    return task_of(path).load(path, assignments)
+    return task_of(path).CONFIG.load(path, assignments)

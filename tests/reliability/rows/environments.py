@@ -77,7 +77,7 @@ CASES = {
     "no terminal": {"fake": True, "TERM": "dumb", "COLUMNS": "0", "LINES": "0", "FORCE_COLOR": "1"},
     "asserts off": {"PYTHONOPTIMIZE": "2", "PYTHONDONTWRITEBYTECODE": "1"},
     "a small stack": {"before": _limit(resource.RLIMIT_STACK, 1 << 20, resource.RLIM_INFINITY)},
-    "a folder that is gone": {"fake": True, "before": _elsewhere, "fails": ("is gone",)},
+    "a folder that no longer exists": {"fake": True, "before": _elsewhere, "fails": ("no longer exists",)},
 }
 NAMES = tuple(CASES)
 OWN = ("fake", "before", "stdout", "stderr", "out", "fails", "told", "results")

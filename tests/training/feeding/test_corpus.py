@@ -19,7 +19,8 @@ from mindaam.training.checkpoint_content import State
 from mindaam.training.feeding.corpus import described, fingerprint, open_corpus, strata_of
 from mindaam.training.ranks.distributed import ALONE
 from mindaam.training.tasks import corpus as corpus_task
-from mindaam.training.tasks.corpus_config import TINY_RUN, CorpusConfig, load_corpus_config
+from mindaam.training.tasks.corpus_config import TINY_RUN, CorpusConfig
+from mindaam.training.tasks.task import Setup
 from tests.data.datasets import video_trees
 from tests.training.corpus_root import FILMS, PICTURES, make_corpus
 
@@ -49,7 +50,7 @@ def test_all_sets_under_the_folder_are_found_with_their_held_out_splits(root):
 def test_unseen_sets_are_never_trained_on_and_wanted_ones_must_be_there(root):
     assert "diem" not in open_corpus(root, None, ("diem",), GroundTruth()).train
     assert set(open_corpus(root, ("osie",), (), GroundTruth()).train) == {"osie"}
-    with pytest.raises(InputError, match="does not hold ledov; see `mindaam data check"):
+    with pytest.raises(InputError, match="does not contain ledov; see `mindaam data check"):
         open_corpus(root, ("osie", "ledov"), (), GroundTruth())
 
 
@@ -62,11 +63,11 @@ def test_damage_stops_the_start_and_is_listed_when_it_may_be_skipped(tmp_path):
     root = make_corpus(tmp_path)
     damaged = root / "SALICON/images/train/COCO_train2014_000000000009.jpg"
     damaged.write_bytes(b"")
-    with pytest.raises(InputError, match=r"COCO_train2014_000000000009.jpg: the picture is empty.*--skip-damaged"):
+    with pytest.raises(InputError, match=r"COCO_train2014_000000000009.jpg: the image is empty.*--skip-damaged"):
         open_corpus(root, None, (), GroundTruth())
     corpus = open_corpus(root, None, (), GroundTruth(), skip_damaged=True)
     assert len(corpus.train["salicon"]) == 1
-    assert corpus.skipped == ["salicon: images/train/COCO_train2014_000000000009.jpg: the picture is empty (0 bytes)"]
+    assert corpus.skipped == ["salicon: images/train/COCO_train2014_000000000009.jpg: the image is empty (0 bytes)"]
 
 
 def test_what_is_trained_on_can_be_written_down(root):
@@ -104,7 +105,7 @@ def test_a_warm_start_is_of_free_viewing_only(root):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_bundled_configurations_fit_their_models(name):
-    settings = load_corpus_config(configs_dir() / "train" / f"{name}.yaml")
+    settings = CorpusConfig.load(configs_dir() / "train" / f"{name}.yaml")
     model = model_config(settings.model, settings.preset, changes=settings.model_changes)
     if settings.start is None:
         assert model.temporal.clip == settings.sampling.clip
@@ -114,11 +115,11 @@ def test_the_bundled_configurations_fit_their_models(name):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_each_bundled_configuration_can_be_tried_tiny(name):
-    settings = load_corpus_config(configs_dir() / "train" / f"{name}.yaml", tiny=True)
+    settings = CorpusConfig.load(configs_dir() / "train" / f"{name}.yaml", tiny=True)
     model = model_config(settings.model, settings.preset, changes=settings.model_changes)
     assert model.image_size == (4 * model.encoder.patch,) * 2 and model.temporal.clip == settings.sampling.clip
     size = ["model_changes.image_size=[112,112]"]
-    other = load_corpus_config(configs_dir() / "train" / f"{name}.yaml", size, tiny=True)
+    other = CorpusConfig.load(configs_dir() / "train" / f"{name}.yaml", size, tiny=True)
     assert other.model_changes["image_size"] == [112, 112]
 
 
@@ -150,7 +151,7 @@ def test_unseen_sets_are_held_out_where_that_is_asked_for(tmp_path):
 def test_an_unseen_set_that_is_to_be_scored_must_be_there_with_a_split_for_it(root):
     with pytest.raises(InputError, match="does not contain avad"):
         open_corpus(root, None, ("avad",), GroundTruth(), score_unseen=True)
-    with pytest.raises(InputError, match="no gaze of osie in val or test, so it cannot be scored unseen"):
+    with pytest.raises(InputError, match="no gaze data of osie in val or test, so it cannot be scored unseen"):
         open_corpus(root, None, ("osie",), GroundTruth(), score_unseen=True)
 
 
@@ -164,7 +165,7 @@ def test_unseen_sets_have_no_say_in_which_model_is_the_best(tmp_path, monkeypatc
     )  # fmt: skip
     task.score = partial(corpus_task.CorpusTask.score, task)
     state = State(number=3, place=SamplerState(1, 0))
-    more = tmp_path, SimpleNamespace(epoch=said.append), ALONE, SimpleNamespace(say=said.append)
+    more = Setup(tmp_path, ALONE, SimpleNamespace(say=said.append)), SimpleNamespace(epoch=said.append)
     state, score = loop.scored(task, state, *more)
     assert score == state.best == pytest.approx(0.5)
     assert said[1]["avad_CC"] == pytest.approx(0.9) and "avad CC 0.9000" in said[2]

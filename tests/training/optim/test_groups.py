@@ -5,7 +5,7 @@ from mindspore import Parameter, Tensor, nn
 
 from mindaam.training.optim.adamw import AdamW
 from mindaam.training.optim.groups import GroupsConfig, for_adamw, groups, part_of
-from tests.models.tiny_video import tiny_film_model
+from tests.models.tiny_video import tiny_video_model
 from tests.training.small import MODEL, NAME, build_small
 
 WITHOUT_DECAY = ("bias", "in_bias", "gamma", "beta", "value", "alpha_logit", "attention_scale", "feed_forward_scale")
@@ -14,7 +14,7 @@ WITH_DECAY = ("weight", "in_weight", "lora_a", "lora_b", "anchor", "anchors", "t
 
 @pytest.fixture(scope="module", params=["paper", "released"])
 def model(request):
-    return tiny_film_model(request.param)
+    return tiny_video_model(request.param)
 
 
 @pytest.mark.parametrize("everything", [False, True])

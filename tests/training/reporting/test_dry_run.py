@@ -10,6 +10,7 @@ from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
 from mindaam.schema import override, read_yaml, validate
 from mindaam.training.reporting.dry_run import (
+    Call,
     Load,
     activations,
     adapted_blocks,
@@ -26,7 +27,7 @@ from tests.models import tiny, tiny_video
 
 
 @pytest.fixture(scope="module")
-def film():
+def video():
     return build_model(tiny_video.NAME, "paper", changes=tiny_video.CHANGES)
 
 
@@ -41,9 +42,9 @@ def config():
     return configuration("part=3")
 
 
-def test_the_table_sums_to_the_models_parameters(film):
-    *rows, total = parameter_rows(film)
-    parameters = [parameter for _, parameter in stored_parameters(film)]
+def test_the_table_sums_to_the_models_parameters(video):
+    *rows, total = parameter_rows(video)
+    parameters = [parameter for _, parameter in stored_parameters(video)]
     assert total[:2] == ("all", sum(each.size for each in parameters))
     assert total[2] == sum(each.size for each in parameters if each.requires_grad)
     assert total[4] == 4 * total[1]
@@ -56,14 +57,14 @@ def test_the_table_sums_to_the_models_parameters(film):
     assert {"head, neck", "head, temporal", "head, fusion", "head, hierarchy", "head, decoder's stages"} <= set(found)
 
 
-def test_the_text_holds_the_configuration_and_all_sections(film, config):
-    text = describe(film, config)
+def test_the_text_holds_the_configuration_and_all_sections(video, config):
+    text = describe(video, config)
     head, _, rest = text.partition("\n\nParameters\n")
     assert yaml.safe_load(head.split("\n", 2)[2]) == config.model_dump(mode="json")
-    assert "(estimate)" in rest and "pictures (6)" in rest and "clips (12)" in rest
+    assert "(estimate)" in rest and "images (6)" in rest and "clips (12)" in rest
     eight = next(line for line in rest.splitlines() if line.startswith("seconds on 8 "))
     assert eight.endswith("cannot be shared") and "seconds on 1 Ascend 910B3" in rest
-    assert f"{parameter_rows(film)[-1][1]:,}" in rest
+    assert f"{parameter_rows(video)[-1][1]:,}" in rest
     assert not any(line != line.rstrip() for line in rest.splitlines())
 
 
@@ -75,40 +76,41 @@ def test_a_rank_does_its_share_in_parts():
     assert load_of(more, 2) == Load(3, ema=True, recompute=True, bytes=2, sharers=2)
 
 
-def test_memory_counts_what_training_keeps_for_each_trained_parameter(film, config):
-    trained = parameter_rows(film)[-1][2]
-    plain, more = memory(film, config, Load(3)), memory(film, config, Load(3, calls=2, ema=True, sharers=2))
-    assert plain["gradients"] == 4 * trained and plain["AdamW's moments"] == 8 * trained
+def test_memory_counts_what_training_keeps_for_each_trained_parameter(video, config):
+    trained = parameter_rows(video)[-1][2]
+    plain, more = memory(video, config, Load(3)), memory(video, config, Load(3, calls=2, ema=True, sharers=2))
+    state = "optimizer state (AdamW)"
+    assert plain["gradients"] == 4 * trained and plain[state] == 8 * trained
     assert plain["accumulated gradients"] == plain["average of the weights"] == 0
-    assert more["accumulated gradients"] == more["average of the weights"] == more["AdamW's moments"] == 4 * trained
+    assert more["accumulated gradients"] == more["average of the weights"] == more[state] == 4 * trained
     assert more["activations"] == plain["activations"] > 0
 
 
-def test_activations_grow_with_pictures_and_shrink_with_recomputing_halves_and_freezing():
+def test_activations_grow_with_images_and_shrink_with_recomputing_halves_and_freezing():
     model = build_model(tiny_video.NAME, changes=tiny_video.CHANGES)  # one of its own, which is frozen below
-    one, two = activations(model, 1, 1, False, Load(1)), activations(model, 2, 2, False, Load(2))
+    one, two = activations(model, Call(1, 1, False, 1), Load(1)), activations(model, Call(2, 2, False, 1), Load(2))
     assert two == 2 * one
-    assert activations(model, 1, 1, False, Load(1, recompute=True)) < one
-    assert activations(model, 1, 1, False, Load(1, bytes=2)) < one
-    assert one < activations(model, 6, 3, True, Load(1)) < activations(model, 6, 6, True, Load(1))
+    assert activations(model, Call(1, 1, False, 1), Load(1, recompute=True)) < one
+    assert activations(model, Call(1, 1, False, 1), Load(1, bytes=2)) < one
+    assert one < activations(model, Call(6, 3, True, 1), Load(1)) < activations(model, Call(6, 6, True, 1), Load(1))
     adapters = lora_parameters(model.backbone)
     assert adapted_blocks(model) == 4
     for parameter in adapters:
         parameter.requires_grad = False
-    assert adapted_blocks(model) == 0 and activations(model, 1, 1, False, Load(1)) < one
+    assert adapted_blocks(model) == 0 and activations(model, Call(1, 1, False, 1), Load(1)) < one
 
 
-def test_a_step_is_as_many_pictures_or_clips_as_the_configuration_says(film, config):
-    found = step_flops(film, config, load_of(config))
-    one = training_flops(film.config)
-    assert found["pictures"] == {part: 6 * flop for part, flop in one.items()}
-    assert found["clips"]["temporal"] == 2 * training_flops(film.config, 6, 4)["temporal"] > 0
-    assert list(step_flops(tiny.tiny_model(), config, load_of(config))) == ["pictures"]
+def test_a_step_is_as_many_images_or_clips_as_the_configuration_says(video, config):
+    found = step_flops(video, config, load_of(config))
+    one = training_flops(video)
+    assert found["images"] == {part: 6 * flop for part, flop in one.items()}
+    assert found["clips"]["temporal"] == 2 * training_flops(video, 6, 4)["temporal"] > 0
+    assert list(step_flops(tiny.tiny_model(), config, load_of(config))) == ["images"]
 
 
-def test_two_devices_take_half_the_arithmetic_and_less_memory_traffic_each(film, config):
+def test_two_devices_take_half_the_arithmetic_and_less_memory_traffic_each(video, config):
     one, two = load_of(config), load_of(config, 2)
-    for kind, parts in step_flops(film, config, one).items():
-        assert sum(step_flops(film, config, two)[kind].values()) == sum(parts.values()) / 2
-        assert step_bytes(film, config, two)[kind] < step_bytes(film, config, one)[kind]
-        assert seconds(film, config, two)[kind] < seconds(film, config, one)[kind]
+    for kind, parts in step_flops(video, config, one).items():
+        assert sum(step_flops(video, config, two)[kind].values()) == sum(parts.values()) / 2
+        assert step_bytes(video, config, two)[kind] < step_bytes(video, config, one)[kind]
+        assert seconds(video, config, two)[kind] < seconds(video, config, one)[kind]

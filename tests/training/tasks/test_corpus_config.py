@@ -11,7 +11,7 @@ from mindaam.places import configs_dir
 from mindaam.training import checkpoints, run
 from mindaam.training.begun import begun_config
 from mindaam.training.tasks import corpus
-from mindaam.training.tasks.corpus_config import CorpusConfig, load_corpus_config
+from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.zoo.checkpoints import write_safetensors
 
 BEFORE = (
@@ -33,35 +33,35 @@ def of_before(folder, name, **changes):
 
 
 def test_the_seed_of_what_is_drawn_is_the_runs_unless_it_is_given():
-    assert load_corpus_config(RECIPE).sampling.seed == 0
-    assert load_corpus_config(RECIPE, ["seed=7"]).sampling.seed == 7
-    assert load_corpus_config(RECIPE, ["seed=7", "sampling.seed=null"]).sampling.seed == 7
-    assert load_corpus_config(RECIPE, ["seed=7", "sampling.seed=3"]).sampling.seed == 3
-    assert load_corpus_config(TRAIN / "aam_dinov3_vitl16_paper.yaml").sampling.seed == 42
+    assert CorpusConfig.load(RECIPE).sampling.seed == 0
+    assert CorpusConfig.load(RECIPE, ["seed=7"]).sampling.seed == 7
+    assert CorpusConfig.load(RECIPE, ["seed=7", "sampling.seed=null"]).sampling.seed == 7
+    assert CorpusConfig.load(RECIPE, ["seed=7", "sampling.seed=3"]).sampling.seed == 3
+    assert CorpusConfig.load(TRAIN / "aam_dinov3_vitl16_paper.yaml").sampling.seed == 42
     # the number is what is written down, in config.yaml and in checkpoints, and it is read back
-    written = load_corpus_config(RECIPE, ["seed=7"]).model_dump(mode="json")
+    written = CorpusConfig.load(RECIPE, ["seed=7"]).model_dump(mode="json")
     assert written["sampling"]["seed"] == 7
 
 
 @pytest.mark.parametrize("assignment", ["seed=-1", "seed=4294967296", "sampling.seed=4294967296", "seed=x"])
 def test_a_seed_that_is_none_is_refused(assignment):
     with pytest.raises(ConfigError, match="seed"):
-        load_corpus_config(RECIPE, [assignment])
+        CorpusConfig.load(RECIPE, [assignment])
 
 
 def test_a_run_begun_before_keeps_its_0(tmp_path):
     theirs = begun_config(of_before(tmp_path, "corpus"), CorpusConfig)
     assert (theirs["seed"], theirs["sampling"]["seed"]) == (42, 0)
-    ours = load_corpus_config(RECIPE, ["seed=42", "data_root=ROOT"], tiny=True, begun=theirs)
+    ours = CorpusConfig.load(RECIPE, ["seed=42", "data_root=ROOT"], tiny=True, begun=theirs)
     assert ours.sampling.seed == 0
     assert checkpoints.differences(theirs, ours.model_dump(mode="json")) == []
 
 
 def test_what_is_asked_for_goes_before_what_was_begun(tmp_path):
     theirs = begun_config(of_before(tmp_path, "corpus"), CorpusConfig)
-    given = load_corpus_config(RECIPE, ["seed=42", "sampling.seed=42"], tiny=True, begun=theirs)
+    given = CorpusConfig.load(RECIPE, ["seed=42", "sampling.seed=42"], tiny=True, begun=theirs)
     assert given.sampling.seed == 42
-    another = load_corpus_config(RECIPE, ["seed=43"], tiny=True, begun=theirs)  # for --allow-changes
+    another = CorpusConfig.load(RECIPE, ["seed=43"], tiny=True, begun=theirs)  # for --allow-changes
     assert another.sampling.seed == 43
 
 
@@ -98,22 +98,22 @@ def test_what_no_run_on_the_corpus_wrote_is_refused(tmp_path):
 
 def test_a_tiny_run_starts_from_nothing_with_a_model_of_the_same_kind(tmp_path):
     said = []
-    ours = load_corpus_config(RECIPE, ["start=aam_dinov2_vits14"], tiny=True, say=said.append)
+    ours = CorpusConfig.load(RECIPE, ["start=aam_dinov2_vits14"], tiny=True, say=said.append)
     assert (ours.start, ours.model) == (None, "aam_dinov2_vits14") and "are not loaded" in said[0] and len(said) == 1
     other = tmp_path / "other.safetensors"
     head = {"head.anchor": np.zeros(2, np.float32)}
     write_safetensors(other, head, {"model": "aam_dinov3_vits16", "config": '{"preset": "released"}'})
-    ours = load_corpus_config(RECIPE, [f"start={other}"], tiny=True)
+    ours = CorpusConfig.load(RECIPE, [f"start={other}"], tiny=True)
     assert (ours.start, ours.model, ours.preset) == (None, "aam_dinov3_vits16", "released")
     assert ours.model_changes["image_size"] == [64, 64]  # four patches of 16
     said.clear()
-    assert load_corpus_config(RECIPE, ["start=null"], tiny=True, say=said.append).start is None and said == []
+    assert CorpusConfig.load(RECIPE, ["start=null"], tiny=True, say=said.append).start is None and said == []
     with pytest.raises(CheckpointError, match=r"nowhere\.safetensors"):
-        load_corpus_config(RECIPE, ["start=nowhere.safetensors"], tiny=True)
+        CorpusConfig.load(RECIPE, ["start=nowhere.safetensors"], tiny=True)
 
 
 @pytest.mark.parametrize("tiny", [False, True])
 @pytest.mark.parametrize("slip", ["model=aam_dinov2_vits41", "preset=papre"])
 def test_a_slip_in_a_name_is_refused_even_where_a_start_brings_its_own(slip, tiny):
     with pytest.raises(ConfigError, match=f"unknown {slip.partition('=')[0]}"):
-        load_corpus_config(TRAIN / "finetune.yaml", [slip], tiny=tiny)
+        CorpusConfig.load(TRAIN / "finetune.yaml", [slip], tiny=tiny)

@@ -18,7 +18,7 @@ from mindaam.training.feeding.folder_batches import epoch_plan
 from mindaam.training.feeding.folders import Source, open_folders
 from mindaam.training.optim.schedule import cosine
 from mindaam.training.tasks.phases import Phases
-from mindaam.training.tasks.phases_config import load_phases_config
+from mindaam.training.tasks.phases_config import PhasesConfig
 from mindaam.zoo.checkpoints import read_metadata
 from tests.training.small import ADAPTED, FROZEN, MODEL, make_gaze, use_stand_ins, write_config
 
@@ -99,7 +99,7 @@ def test_a_run_leaves_its_files_and_nothing_else(finished):
 
 
 def test_the_steps_follow_plan_and_schedule(finished, gaze):
-    config = load_phases_config(finished.parent / "small.yaml", [f"data_root={gaze}"])
+    config = PhasesConfig.load(finished.parent / "small.yaml", [f"data_root={gaze}"])
     folders, steps = open_folders(config, "train", None), table(finished / "metrics.csv", ())
     assert [int(row["step"]) for row in steps] == list(range(1, 4 * EPOCH + 1))
     rows = iter(steps)

@@ -16,7 +16,7 @@ from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
 from mindaam.schema import merge, read_yaml, validate
 from mindaam.training import checkpoint_content, run
-from mindaam.training.feeding.synthetic_videos import COARSER, batch
+from mindaam.training.feeding.synthetic_videos import COARSER
 from mindaam.training.loop import forward_backward
 from mindaam.training.ranks.distributed import ALONE
 from mindaam.training.tasks import synthetic_videos
@@ -110,17 +110,6 @@ def test_a_run_continues_where_it_stopped(graph, tmp_path):
     assert checkpoint_content.restore(path, small_task(other), tmp_path).number == 2
 
 
-def test_a_steps_window_follows_from_seed_and_step():
-    videos, settings = RandomVideos(), config(**SMALL)
-    first, again, other = (batch(videos, settings, CLIP, number)[0] for number in (3, 3, 5))
-    for a, b in zip(first, again, strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert not np.array_equal(first[0], other[0])
-    maps, embeddings, truth, chosen = first
-    assert maps.shape == (CLIP, sum(WIDTHS), *GRID) and embeddings.shape[0] == truth.shape[0] == len(set(chosen)) == 2
-    assert truth.shape[1:] == (1, *videos.truth_size) and chosen.max() < CLIP
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -139,8 +128,8 @@ def test_earlier_keys_are_read_with_a_line_each(tmp_path):
     path, lines = tmp_path / "old.yaml", []
     text = RECIPE.read_text().replace("videos:", "films:").replace("change_weight:", "calm:")
     path.write_text(text)
-    loaded = synthetic_videos.load(path, ["films.val=7"], tiny=True, say=lines.append)
-    assert loaded == synthetic_videos.load(RECIPE, ["videos.val=7"], tiny=True)
+    loaded = synthetic_videos.CONFIG.load(path, ["films.val=7"], tiny=True, say=lines.append)
+    assert loaded == synthetic_videos.CONFIG.load(RECIPE, ["videos.val=7"], tiny=True)
     assert loaded.videos == {"train": 5, "val": 7} and run.task_of(path) is run.task_of(RECIPE) is synthetic_videos
     assert len(lines) == 3 and '"films"' in lines[0] and '"videos"' in lines[0]
 
@@ -148,8 +137,9 @@ def test_earlier_keys_are_read_with_a_line_each(tmp_path):
 def test_a_run_needs_a_temporal_section():
     from mindaam.zoo.index import verified
 
+    without = config().model_copy(update={"model_changes": {"temporal": None}})
     with pytest.raises(ConfigError, match="temporal"):
-        synthetic_videos.start_model("aam_dinov2_vits14", verified("aam_dinov2_vits14"), {"temporal": None})
+        synthetic_videos.shaped_model(without, verified("aam_dinov2_vits14"))
 
 
 @pytest.mark.slow

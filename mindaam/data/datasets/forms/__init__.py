@@ -1,1 +1,1 @@
-"""The forms in which data sets store fixations, and the files that hold them."""
+"""The forms in which datasets store fixations, and the files that hold them."""

@@ -1,11 +1,11 @@
-"""Forms in which data sets of pictures store fixations; a record of the catalogue names one and gives its options.
+"""Forms in which datasets of images store fixations; a record of the catalogue names one and gives its options.
 
-IMAGE_FORMS read one file a picture: function(path, size, **options) -> float32 [n,2] (x, y) in pixels of a stimulus
-of `size` (height, width). TABLE_FORMS read files about many pictures: function(paths, **options) -> {picture as the
-source names it: float32 [n,2]}. Points outside the picture are given out as well. Every function raises InputError,
+IMAGE_FORMS read one file an image: function(path, size, **options) -> float32 [n,2] (x, y) in pixels of a stimulus
+of `size` (height, width). TABLE_FORMS read files about many images: function(paths, **options) -> {image as the
+source names it: float32 [n,2]}. Points outside the image are given out as well. Every function raises InputError,
 which names the file and what is wrong, for content that is not as the form says.
 
-A raster's pixel (column, row), counted from 0, gives its centre, (column + 0.5, row + 0.5), and so do coordinates that
+A raster's pixel (column, row), counted from 0, gives its center, (column + 0.5, row + 0.5), and so do coordinates that
 are pixels' numbers; coordinates that were measured stay as the source has them.
 """
 
@@ -22,9 +22,9 @@ from mindaam.errors import InputError
 
 
 def points_image(path, size, threshold=0.5):
-    """A picture of the stimulus's size that is black but for fixated pixels (MIT1003, SalECI, FiWI).
+    """An image of the stimulus's size that is black but for fixated pixels (MIT1003, SalECI, FiWI).
 
-    threshold: how bright a fixated pixel is at least, as a share of the brightest: a JPEG leaves grey about the dots.
+    threshold: how bright a fixated pixel is at least, as a share of the brightest: a JPEG leaves gray about the dots.
     """
     try:
         gray = read_map(path)
@@ -45,7 +45,7 @@ def mask_mat(path, size, variable):
 
 
 def salicon_gaze(path, size, field="fixations"):
-    """SALICON's file of one picture: the structs `gaze`, one a viewer, with pixels' numbers (x, y) from 1.
+    """SALICON's file of one image: the structs `gaze`, one a viewer, with pixels' numbers (x, y) from 1.
 
     field: "fixations", what the publisher found in the mouse's track, or "location", the track itself.
     """
@@ -54,7 +54,7 @@ def salicon_gaze(path, size, field="fixations"):
 
 
 def osie_fixations(paths, variable="fixations"):
-    """OSIE's cells of structs, one a picture: `img`, its file's name, and `subjects` with `fix_x` and `fix_y`."""
+    """OSIE's cells of structs, one an image: `img`, its file's name, and `subjects` with `fix_x` and `fix_y`."""
     table = {}
     for path in paths:
         for picture in _each(_variable(path, variable)):
@@ -67,10 +67,10 @@ def osie_fixations(paths, variable="fixations"):
 
 
 def figrim_images(paths, variable="allImages", time="enc"):
-    """FIGRIM's structs, one a picture: `category`, `filename`, and a struct a viewer in `userdata`.
+    """FIGRIM's structs, one an image: `category`, `filename`, and a struct a viewer in `userdata`.
 
-    time: which of a picture's showings, "enc" the first, which the published maps are made of, "rec" and "rec2" its
-    repetitions. Viewers who did not see the picture have no fixations.
+    time: which of an image's showings, "enc" the first, which the published maps are made of, "rec" and "rec2" its
+    repetitions. Viewers who did not see the image have no fixations.
     """
     table = {}
     for path in paths:
@@ -84,9 +84,9 @@ def figrim_images(paths, variable="allImages", time="enc"):
 def gazepoint_logs(paths):
     """UEyes' logs of a Gazepoint tracker, a row a fixation, in fractions of the screen (which `from_screen` takes on).
 
-    MEDIA_NAME is the picture; FPOGX and FPOGY the fixation's mean, used where FPOGV says that it is valid. (The
+    MEDIA_NAME is the image; FPOGX and FPOGY the fixation's mean, used where FPOGV says that it is valid. (The
     publisher's maps take the last sample of each fixation instead, BPOGX and BPOGY.) Some rows of the real logs are cut
-    short; rows without numbers are passed over. A row with more cells than the header has columns is refused, as its
+    short; rows without numbers are skipped. A row with more cells than the header has columns is refused, as its
     numbers may stand under other names.
     """
     table = {}
@@ -124,9 +124,9 @@ def salicon_json(paths):
 
 
 def from_screen(points, size, screen):
-    """Fractions of a screen [n,2] (x, y) as pixels of a picture that was shown on it: float32 [n,2].
+    """Fractions of a screen [n,2] (x, y) as pixels of an image that was shown on it: float32 [n,2].
 
-    size: the stored picture's (height, width); screen: (width, height) in pixels. The picture was in the screen's
+    size: the stored image's (height, width); screen: (width, height) in pixels. The image was in the screen's
     middle, as large as fits.
     """
     screen, shown = np.array(screen, np.float64), np.array([size[1], size[0]], np.float64)
@@ -146,12 +146,12 @@ TABLE_FORMS = {
 def _require_size(path, found, size):
     if tuple(found) != tuple(size):
         raise InputError(
-            f"{path} is {found[1]}x{found[0]} but its picture is {size[1]}x{size[0]}; restore both from one source"
+            f"{path} is {found[1]}x{found[0]} but its image is {size[1]}x{size[0]}; restore both from one source"
         )
 
 
 def _centres(fixated):
-    """The centres (x, y) of a mask's pixels, row by row: bool [H,W] -> float32 [n,2]."""
+    """The centers (x, y) of a mask's pixels, row by row: bool [H,W] -> float32 [n,2]."""
     rows, columns = np.nonzero(fixated)
     return np.stack([columns, rows], 1).astype(np.float32) + np.float32(0.5)
 
@@ -181,7 +181,7 @@ def _text(struct, name, path):
 
 
 def _pairs(values, path, what):
-    """Rows (x, y) as float32 [n,2]; further columns are left out."""
+    """Rows (x, y) as float32 [n,2]; further columns are skipped."""
     values = _numbers(values, path, what)
     if values.size == 0:
         return np.zeros((0, 2), np.float32)
@@ -213,7 +213,7 @@ def _joined(points):
 
 
 def _csv_rows(path, columns):
-    """The `columns` of a table with a header, a dict a row; a row that is cut short has "" for what it lacks.
+    """The `columns` of a table with a header, a dict a row; a row that is truncated has "" for what it lacks.
 
     InputError where the table lacks one of them, or has a row that is too long.
     """

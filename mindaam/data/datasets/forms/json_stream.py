@@ -13,7 +13,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 def members(path, long):
     """Yields (key, value) for each member of the object in a file; of the list `long`, each element as a value.
 
-    Raises InputError for a file that is missing, empty, cut short or damaged, or that holds no object.
+    Raises InputError for a file that is missing, empty, truncated or damaged, or that holds no object.
     """
     path = Path(path)
     require_file(path, "JSON file")

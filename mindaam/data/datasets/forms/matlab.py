@@ -25,7 +25,7 @@ def read_mat(path, variables=None):
     """The variables of a MAT-file: {name: value}, values as the module says.
 
     variables: names to read (others are skipped, which saves time), or None for all. The file's form is found by its
-    head. Raises InputError for a file that is missing, empty, cut short, damaged or no MAT-file, for one that lacks a
+    head. Raises InputError for a file that is missing, empty, truncated, damaged or no MAT-file, for one that lacks a
     variable, and for values that are objects, functions or opaque classes.
     """
     path = Path(path)
@@ -44,7 +44,9 @@ def read_mat(path, variables=None):
     lacking = [name for name in wanted or () if name not in values]
     if lacking:
         found = ", ".join(present) or "none"
-        raise InputError(f"{path} lacks the variable {', '.join(lacking)}; it holds {found}: is it the right file?")
+        raise InputError(
+            f"{path} lacks the variable {', '.join(lacking)}; it holds {found}: check that it is the right file"
+        )
     return values
 
 
@@ -58,12 +60,12 @@ def _version(path):
     if head.startswith(_HDF5) or head[_BLOCK:] == _HDF5:
         return "7.3"
     if head.startswith(b"MATLAB 7.3"):
-        raise InputError(f"{path} is cut short or damaged: it ends before its contents begin; copy the file again")
+        raise InputError(f"{path} is truncated or damaged: it ends before its contents begin; copy the file again")
     # The last four bytes of the head are the version 0x0100 and "MI", either of them in the byte order of the writer.
     if head[124:_HEAD] in (b"\x00\x01IM", b"\x01\x00MI"):
         return "5"
     if head.startswith(b"MATLAB 5.0"):
-        raise InputError(f"{path} is cut short or damaged: its head is incomplete; copy the file again")
+        raise InputError(f"{path} is truncated or damaged: its header is incomplete; copy the file again")
     raise InputError(f"{path} is no MATLAB file of version 5 or 7.3; save it again with save -v7 or -v7.3")
 
 
@@ -128,7 +130,7 @@ def _inside(group, name, path):
 
 
 def _plain_7_3(item, file, path, depth=0):
-    """An HDF5 group or data set that MATLAB wrote, as the module says."""
+    """An HDF5 group or dataset that MATLAB wrote, as the module says."""
     import h5py
 
     if depth > _DEEPEST:

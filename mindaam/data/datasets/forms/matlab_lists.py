@@ -7,7 +7,7 @@ from mindaam.errors import InputError
 
 
 def names_in_mat(root, place, index):
-    """The names, in order, that a list of numbers gives. root: the data set's folder, a Path.
+    """The names, in order, that a list of numbers gives. root: the dataset's folder, a Path.
 
     place, index: "file:variable" of the numbers, which count from 1, and of the names. Raises InputError for a file
     that is missing or damaged and for numbers that no name has.

@@ -1,9 +1,9 @@
-"""Fixations of whole films in the forms in which data sets publish them: text and MATLAB files of gaze over time.
+"""Fixations of whole videos in the forms in which datasets publish them: text and MATLAB files of gaze over time.
 
-Each form is a function (paths, film, **options) -> {frame number: float32 [n,2]}: the (x, y) that fall on a frame, in
-its pixels and as the source has them, also those beside the frame and NaN; frames with none are left out. paths: the
-files of this film, or of all films; film: VideoFacts; options: those of the set's record. All raise InputError for a
-file that is damaged or says nothing of the film.
+Each form is a function (paths, video, **options) -> {frame number: float32 [n,2]}: the (x, y) that fall on a frame, in
+its pixels and as the source has them, also those beside the frame and NaN; frames with none are skipped. paths: the
+files of this video, or of all videos; video: VideoFacts; options: those of the set's record. All raise InputError for a
+file that is damaged or says nothing of the video.
 """
 
 import os
@@ -21,14 +21,14 @@ FIXATION = 1  # DIEM's event: the eye rests
 ROUNDED = 2e-3  # seconds by which containers round times, at worst, and then some
 UNEVEN = 0.25  # parts of a frame's time by which even times may be off
 ENDLESS = 1e12  # ms that no fixation begins after or lasts; no number is less
-MOST = 1e6  # pixels or frames a second that a film cannot have
-CENTRE = 20  # LEDOV: what lies within a height / CENTRE of the middle may still be the point shown before the film
+MOST = 1e6  # pixels or frames a second that a video cannot have
+CENTRE = 20  # LEDOV: what lies within a height / CENTRE of the middle may still be the point shown before the video
 
 
 class VideoFacts(NamedTuple):
-    """What a form needs to know of a film. name: its path or name. numbers: int [n], the frames' numbers as in their
-    file names, of a film file from 0. rate: frames a second. size: (height, width) of its frames in pixels. start: the
-    number of the very first frame, which may be left out of `numbers`. timeline: the film file's Timeline, or None.
+    """What a form needs to know of a video. name: its path or name. numbers: int [n], the frames' numbers as in their
+    file names, of a video file from 0. rate: frames a second. size: (height, width) of its frames in pixels. start: the
+    number of the very first frame, which may be skipped of `numbers`. timeline: the video file's Timeline, or None.
     beyond: a list that takes how many fixations are of frames before the first or after the last; None: nobody asks."""
 
     name: str
@@ -43,7 +43,7 @@ class VideoFacts(NamedTuple):
         """Where moments lie among the frames: float64, 2.5 in the middle of the third frame's time; below 0 before the
         first frame is shown, and the number of frames or more after the last.
 
-        ticks: float [n] since the film's start, `second` of them a second. Where the film's times are known and not
+        ticks: float [n] since the video's start, `second` of them a second. Where the video's times are known and not
         even, they decide; even times are counted by `rate`, for containers round them.
         """
         if self.timeline is None or self._is_even():
@@ -61,7 +61,7 @@ class VideoFacts(NamedTuple):
 def diem_events(paths, film, screen=(1280, 960)):
     """DIEM's text files, one a viewer: frame (from 1), then x, y, pupil and event of the left and of the right eye.
 
-    Places are those of a screen (width, height) on whose middle the film was shown unscaled. Of a viewer and frame
+    Places are those of a screen (width, height) on whose middle the video was shown unscaled. Of a viewer and frame
     there is one point: the mean of the eyes that rest, as the project counts none but these as certain.
     """
     frames, points = [], []
@@ -83,9 +83,9 @@ def gaze_samples(paths, film, screen, columns, header=0, from_first=False):
     """Text files of an eye tracker's samples, one a viewer, in rows cut at blanks: DHF1K's and those of the Actions in
     the Eye.
 
-    screen: (width, height) which the film filled as far as its shape allows. columns: those of the time in
+    screen: (width, height) which the video filled as far as its shape allows. columns: those of the time in
     microseconds, x, y and the event, of which only F, a fixation, counts. header: lines before the first row.
-    from_first: the film begins with the first sample, otherwise at time 0. A tracker is far quicker than a film; of a
+    from_first: the video begins with the first sample, otherwise at time 0. A tracker is far quicker than a video; of a
     viewer and frame the sample nearest to the middle of the frame's time is taken.
     """
     frames, points = [], []
@@ -125,8 +125,8 @@ def eye_data_mat(paths, film, variable="eye_data_all"):
 def ledov_mat(paths, film):
     """LEDOV's Data.mat: a row a fixation with the viewer, start and duration in ms, x, y in pixels of VideoSize.
 
-    A fixation lies on the frames from ceil(start) to ceil(end), counted from 1. Before a film a point is shown in the
-    middle: what comes before a viewer's first fixation that is off the middle both across and down is left out, as in
+    A fixation lies on the frames from ceil(start) to ceil(end), counted from 1. Before a video a point is shown in the
+    middle: what comes before a viewer's first fixation that is off the middle both across and down is skipped, as in
     the database's own demo.m.
     """
     path = _only(paths)
@@ -159,7 +159,7 @@ VIDEO_FORMS = {
 
 
 def by_frame(film, frames, points):
-    """Points float [n,2] on frames int [n], counted from 0 at the film's first, as {frame number: float32 [m,2]}."""
+    """Points float [n,2] on frames int [n], counted from 0 at the video's first, as {frame number: float32 [m,2]}."""
     numbers = frames + film.start
     if film.beyond is not None and len(film.numbers):
         film.beyond.append(int(((numbers < film.start) | (numbers > film.numbers[-1])).sum()))
@@ -171,9 +171,9 @@ def by_frame(film, frames, points):
 
 
 def from_screen(points, screen, size, *, fitted):
-    """Points [n,2] on a screen (width, height), in pixels of the film of `size` (height, width) on its middle.
+    """Points [n,2] on a screen (width, height), in pixels of the video of `size` (height, width) on its middle.
 
-    fitted: the film was scaled to fill the screen as far as its shape allows.
+    fitted: the video was scaled to fill the screen as far as its shape allows.
     """
     screen, shown = np.asarray(screen, np.float64), np.asarray(size[::-1], np.float64)
     scale = (screen / shown).min() if fitted else 1.0
@@ -201,12 +201,12 @@ def _ledov_fields(data, path):
         raise InputError(f"{path}: Data has no usable fixdata, VideoSize, rate or length ({error})") from error
     rows = rows.reshape(-1, 5) if not rows.size else rows
     if rows.ndim != 2 or rows.shape[1] < 5 or not all(0 < each < MOST for each in (width, height, rate)):
-        raise InputError(f"{path}: fixdata must have five columns, and the film a size and a rate; copy the file again")
+        raise InputError(f"{path}: fixdata needs five columns, and the video a size and a rate; copy the file again")
     return rows, (width, height), rate, count
 
 
 def _database(path, variable):
-    """One variable of a MATLAB file; the last ones are kept, as films of one set may share a file."""
+    """One variable of a MATLAB file; the last ones are kept, as videos of one set may share a file."""
     try:
         state = Path(path).stat()
     except OSError as error:
@@ -221,13 +221,13 @@ def _read_once(path, variable, _changed, _length):
 
 def _field(struct, name, path, what):
     if not isinstance(struct, dict) or name not in struct:
-        raise InputError(f"{path} has no {what}; is it the file of this data set, and complete?")
+        raise InputError(f"{path} has no {what}; is it the file of this dataset, and complete?")
     return struct[name]
 
 
 def _only(paths):
     if len(paths) != 1:
-        raise InputError(f"{len(paths)} files of fixations for one film, where there must be one: {paths}")
+        raise InputError(f"{len(paths)} files of fixations for one video, where there must be one: {paths}")
     return paths[0]
 
 
@@ -239,7 +239,7 @@ def _joined(frames, points):
 def _table(path, fields, columns, header=0):
     """A text file of rows cut at blanks, as a structured array. fields: [(name, dtype)] of the `columns`."""
     if not os.path.isfile(path) or not Path(path).stat().st_size:
-        raise InputError(f"{path} is missing or empty; copy the data set again")
+        raise InputError(f"{path} is missing or empty; copy the dataset again")
     try:
         with open(path, encoding="utf-8-sig") as lines:
             if not any(line.strip() for number, line in enumerate(lines) if number >= header):

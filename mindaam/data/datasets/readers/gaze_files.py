@@ -1,4 +1,4 @@
-"""The files of every gaze folder, of pictures or of films: meta.json, splits.json and fixations.csv.gz."""
+"""The files of every gaze folder, of images or of videos: meta.json, splits.json and fixations.csv.gz."""
 
 import csv
 import os
@@ -15,16 +15,16 @@ from mindaam.errors import InputError, nearest
 from mindaam.files import listed
 
 META, SPLITS, FIXATIONS, STIMULI = "meta.json", "splits.json", "fixations.csv.gz", "stimuli"
-KINDS = {"images": "pictures", "films": "films"}  # meta.json has one of these keys
-MAX_LOOKS = 50_000_000  # frames on which the fixations of one video lie, each counted anew
+KINDS = {"images": "images", "films": "videos"}  # meta.json has one of these keys
+MAX_LOOKS = 50_000_000  # frames on which the fixations of one video lie, each counted again
 LEAST_DEGREE, MOST_DEGREE = 1e-6, 1e6  # pixels that a degree may have
 NEEDED = ("image", "condition", "x", "y")  # columns of fixations.csv.gz
-TIMED = (*NEEDED, "duration_ms", "t_ms")  # of films
+TIMED = (*NEEDED, "duration_ms", "t_ms")  # of videos
 ROUNDING = 1e-6  # parts of a frame by which a time may miss the frame's beginning
 
 
 def read_meta(root, kind):
-    """The object in meta.json of a gaze folder of one kind, "images" or "films".
+    """The object in meta.json of a gaze folder of one kind, "images" or "videos".
 
     Raises InputError when it is missing or damaged, lacks something, or the folder holds the other kind or both.
     """
@@ -32,7 +32,7 @@ def read_meta(root, kind):
     lists = [key for key in KINDS if key in meta]
     if len(lists) > 1:
         raise InputError(
-            f"{root}: meta.json lists images and films; a gaze folder holds one of them, so make two of it"
+            f"{root}: meta.json lists images and videos; a gaze folder holds one of them, so make two of it"
         )
     absent = [key for key in (*([] if lists else [kind]), "conditions") if key not in meta]
     if absent:
@@ -41,17 +41,17 @@ def read_meta(root, kind):
         raise InputError(f"{root} is a gaze folder of {KINDS[lists[0]]}, where one of {KINDS[kind]} is expected")
     name, names = meta.get("name", "a"), meta["conditions"]
     if not isinstance(name, str) or fault_of_label(name):
-        raise InputError(f'{root / META}: "name" must be a plain name, as of a folder, not "{shown(name)}"; mend it')
+        raise InputError(f'{root / META}: "name" must be a plain name, as of a folder, not "{shown(name)}"; correct it')
     if not isinstance(names, dict | list) or not names or not all(isinstance(name, str) for name in names):
         raise InputError(f'{root / META}: "conditions" must name one viewing condition or more')
     for name in names:
         if fault_of_text(name):
-            raise InputError(f'{root / META}: the condition "{shown(name)}" {fault_of_text(name)}; mend it')
+            raise InputError(f'{root / META}: the condition "{shown(name)}" {fault_of_text(name)}; correct it')
     return meta
 
 
 def holds_videos(root):
-    """Whether a gaze folder's meta.json lists films, rather than pictures."""
+    """Whether a gaze folder's meta.json lists videos, rather than images."""
     meta = read_json(Path(root), META)
     return "films" in meta and "images" not in meta
 
@@ -71,7 +71,7 @@ def split_lists(root):
     for split in splits:
         fault = fault_of_label(split)
         if fault:
-            raise InputError(f'{root / SPLITS}: the split "{shown(split)}" {fault}; mend it')
+            raise InputError(f'{root / SPLITS}: the split "{shown(split)}" {fault}; correct it')
     return splits
 
 
@@ -92,7 +92,7 @@ def split_names(root, split):
     for name in names:
         fault = fault_of_name(name)
         if fault:
-            raise InputError(f'{root / SPLITS}: "{shown(name)}" of the split {split} {fault}; mend it')
+            raise InputError(f'{root / SPLITS}: "{shown(name)}" of the split {split} {fault}; correct it')
     # os.path answers False where pathlib would raise, for a name that is too long, say
     missing = [name for name in names if not os.path.isfile(root / STIMULI / name)]
     if missing:
@@ -101,7 +101,7 @@ def split_names(root, split):
 
 
 def stored_size(root, listed, name):
-    """(height, width) that meta.json gives for a picture or film; listed: its "images" or "films"."""
+    """(height, width) that meta.json gives for an image or video; listed: its "images" or "videos"."""
     try:
         width, height = map(int, listed[name]["size"])
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -112,7 +112,7 @@ def stored_size(root, listed, name):
 
 
 def px_per_degree(root, meta):
-    """meta.json's `px_per_degree_stored`: pixels a degree of visual angle has on the stored pictures; None: unknown."""
+    """meta.json's `px_per_degree_stored`: pixels a degree of visual angle has on the stored images; None: unknown."""
     degree = meta.get("px_per_degree_stored")
     if degree is None or (isinstance(degree, int | float) and LEAST_DEGREE < degree < MOST_DEGREE):
         return degree
@@ -124,7 +124,9 @@ def require_folders(root, conditions):
     for condition in conditions:
         fault = fault_of_name(condition)
         if fault:
-            raise InputError(f'{root / META}: the condition "{shown(condition)}", a folder in maps/, {fault}; mend it')
+            raise InputError(
+                f'{root / META}: the condition "{shown(condition)}", a folder in maps/, {fault}; correct it'
+            )
 
 
 def require_gaze(root, split, names, entries):
@@ -135,7 +137,7 @@ def require_gaze(root, split, names, entries):
 
 
 def read_fixations(path, names):
-    """{(name, condition): float32 [n,2] (x, y)} for the pictures in `names`, in the order of the file.
+    """{(name, condition): float32 [n,2] (x, y)} for the images in `names`, in the order of the file.
 
     Raises InputError for a file that is missing or damaged, lacks a column, or has rows without numbers or with more or
     fewer cells than the header.
@@ -144,12 +146,12 @@ def read_fixations(path, names):
     for name, condition, row in _rows(path, NEEDED, _place):
         if name in names:
             points.setdefault((name, condition), []).append(row)
-    with np.errstate(over="ignore"):  # what is beyond float32 lies beside the picture in any case
+    with np.errstate(over="ignore"):  # what is beyond float32 lies beside the image in any case
         return {key: np.array(values, np.float32) for key, values in points.items()}
 
 
 def read_timed(path):
-    """{(film, condition): float64 [n,4] (x, y, start and duration in ms)}, in the order of the file.
+    """{(video, condition): float64 [n,4] (x, y, start and duration in ms)}, in the order of the file.
 
     An empty duration is 0. Raises InputError as `read_fixations`. What was read last is kept.
     """
@@ -162,7 +164,7 @@ def read_timed(path):
 
 
 def gaze_csv(paths, film, condition):
-    """A form of `film_forms`: the fixations of one film and condition in a gaze folder's fixations.csv.gz.
+    """A form of `film_forms`: the fixations of one video and condition in a gaze folder's fixations.csv.gz.
 
     A fixation counts for the frames that were shown while it lasted, one without a duration for the frame at its start.
     """
@@ -175,7 +177,7 @@ def gaze_csv(paths, film, condition):
     lengths = last - first + 1
     if lengths.sum() > MAX_LOOKS:
         raise InputError(
-            f"{paths[0]}: the fixations of {film.name} lie on {lengths.sum():,} frames altogether, more than "
+            f"{paths[0]}: the fixations of {film.name} lie on {lengths.sum():,} frames in total, more than "
             f"{MAX_LOOKS:,}; are the durations in milliseconds?"
         )
     frames = np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
@@ -188,15 +190,15 @@ def gaze_csv(paths, film, condition):
 
 def frames_of(rows, film):
     """(first, last) float64 [n] each: the numbers of the first and last frame that were shown during fixations [n,4] as
-    of `read_timed`; below 0 what ended before the film, and beyond its last frame what began later. film: VideoFacts of
-    all its frames."""
+    of `read_timed`; below 0 what ended before the video, and beyond its last frame what began later. video: VideoFacts
+    of all its frames."""
     starts, ends = film.clock(rows[:, 2], 1000), film.clock(rows[:, 2] + rows[:, 3], 1000)
     first = np.floor(starts + ROUNDING)
     return first, np.maximum(np.ceil(ends - ROUNDING) - 1, first)
 
 
 def beyond(rows, film):
-    """How many of the fixations were before a film's first frame or after its last one."""
+    """How many of the fixations were before a video's first frame or after its last one."""
     first, last = frames_of(rows, film)
     return int(((last < 0) | (first >= len(film.numbers))).sum())
 
@@ -237,7 +239,7 @@ def _rows(path, columns, read):
                     continue
                 wrong = misfit(cells, header)
                 if wrong:
-                    raise InputError(f"{path}, line {reader.line_num}: {wrong}; mend the row or take it out")
+                    raise InputError(f"{path}, line {reader.line_num}: {wrong}; correct or remove the row")
                 name, condition, *others = (cells[place] for place in places)
                 yield name, condition, read(*others)
     except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:

@@ -1,8 +1,8 @@
-"""A folder of pictures with recorded gaze, read as samples.
+"""A folder of images with gaze data.
 
-Layout: `stimuli/*`; `meta.json` (conditions, size of each picture, `px_per_degree_stored`, the folder's own sentences
-if it has any); `splits.json` (names by split); then either `fixations.csv.gz` (image, condition, x, y, ... in pixels of
-the stored picture) or `maps/<condition>/<picture's stem>.png` (8-bit density). `docs/your-own-data.md` has it in full.
+Layout: `stimuli/*`; `meta.json` (conditions, size of each image, `px_per_degree_stored`, prompts of its own, if any);
+`splits.json` (names by split); then either `fixations.csv.gz` (image, condition, x, y, ... in pixels of the stored
+image) or `maps/<condition>/<stem of the image>.png` (8-bit density). `docs/your-own-data.md` documents it in full.
 """
 
 import copy
@@ -17,16 +17,16 @@ from mindaam.errors import InputError
 
 
 class GazeFolder:
-    """The samples of one split of a gaze folder; `entries` lists them as (picture's name, condition).
+    """The images of one split of a gaze folder; `entries` lists them as (name, condition).
 
-    Only the lists and fixations are held in memory; pictures and maps are read when asked for, so that the object is
-    cheap to hand to a decoding process.
+    Memory holds only lists and fixations; images and maps are read on demand, so that the object is cheap to send to a
+    decoding process.
     """
 
     is_video, is_pack, layout_name = False, False, "gaze folder"
 
     def __init__(self, root, split="train", truth=None):
-        """Reads the lists. truth: GroundTruth, of which the blur alone matters: a folder has fixations or else maps.
+        """Reads the lists. truth: GroundTruth, of which only the blur is used: a folder has either fixations or maps.
 
         Raises InputError for a missing, damaged or incomplete folder, or an unknown split.
         """
@@ -43,49 +43,43 @@ class GazeFolder:
         else:
             self._recorded = None
             gaze_files.require_folders(self.root, meta["conditions"])
-            self.entries = [(n, c) for c in meta["conditions"] for n in names if os.path.isfile(self._map_path(n, c))]
+            self.entries = [
+                (n, c) for c in meta["conditions"] for n in names if os.path.isfile(_map_path(self.root, n, c))
+            ]
         self.conditions = tuple(meta["conditions"])
         self.truth = truth or ground_truth.GroundTruth()
         self.source = "fixations" if self._recorded is not None else "maps"
+        self.ground_truth = _described(self)
         gaze_files.require_gaze(self.root, split, names, self.entries)
 
     def __len__(self):
-        """Number of (picture, condition) pairs in the split."""
+        """Number of (image, condition) pairs in the split."""
         return len(self.entries)
 
     def only(self, names):
-        """The same folder with just the pictures of these names."""
+        """The same reader with just the images of these names."""
         reduced, kept = copy.copy(self), set(names)
         reduced.entries = [entry for entry in self.entries if entry[0] in kept]
         return reduced
 
-    @property
-    def ground_truth(self):
-        """One sentence that says what densities are made of."""
-        if self._recorded is None:
-            return "the published density maps"
-        degree = self.px_per_degree_stored
-        width = f"{degree:g} pixels" if degree else f"a {ground_truth.ASSUMED_DEGREES_WIDE:g}th of the picture's width"
-        return f"fixations blurred with a Gaussian of sigma {self.truth.sigma_degrees:g} degree, 1 degree = {width}"
-
     def size(self, index):
-        """The stored picture's (height, width), without reading it."""
+        """(height, width) of the stored image, without reading it."""
         return self._sizes[self.entries[index][0]]
 
     @property
     def outside(self):
-        """How many fixations lie outside their pictures and are left out."""
+        """Number of fixations outside their image, which are skipped."""
         recorded = (self._recorded or {}).items()
         return sum(len(points) - len(ground_truth.inside(points, self._sizes[key[0]])) for key, points in recorded)
 
     def recorded(self, index):
-        """Fixations as the file has them, float32 [n,2] (x, y), also those beside the picture; None where the folder
-        holds only maps."""
+        """Fixations as the file has them, float32 [n,2] (x, y), also those outside the image; None where the folder has
+        only maps."""
         return None if self._recorded is None else self._recorded[self.entries[index]]
 
     def fixations(self, index):
-        """float32 [n,2] (x, y) in pixels of the stored picture, those inside it, or None where the folder holds only
-        maps. InputError when most of them lie outside, and so cannot be meant for it."""
+        """float32 [n,2] (x, y) in pixels of the stored image, those inside it; None where the folder has only maps.
+        InputError when most of them are outside, and so cannot belong to it."""
         recorded = self.recorded(index)
         if recorded is None:
             return None
@@ -94,52 +88,59 @@ class GazeFolder:
             height, width = self.size(index)
             raise InputError(
                 f"{self.root / gaze_files.FIXATIONS}: {len(recorded) - len(found)} of {len(recorded)} fixations of "
-                f"{self.entries[index][0]} lie outside it, which is {width}x{height}; are x and y swapped, or for "
-                "another size?"
+                f"{self.entries[index][0]} are outside the image, which is {width}x{height}; are x and y swapped, or "
+                "for another size?"
             )
         return found
 
-    def picture_path(self, index):
-        """The picture's file."""
+    def image_path(self, index):
+        """The file of the image."""
         return self.root / gaze_files.STIMULI / self.entries[index][0]
 
     def map_path(self, index):
         """The file of the published map."""
-        return self._map_path(*self.entries[index])
+        return _map_path(self.root, *self.entries[index])
 
     def image(self, index):
-        """The picture, uint8 RGB [H,W,3]; InputError when it is not the one that the gaze was recorded on."""
-        image = media.read_image(self.picture_path(index))
+        """The image, uint8 RGB [H,W,3]; InputError unless its size is that of the gaze data."""
+        image = media.read_image(self.image_path(index))
         self._require_size(index, image.shape[:2])
         return image
 
     def check_image(self, index):
-        """InputError, by the header alone, when the picture is missing or not the one that the gaze was recorded on."""
-        self._require_size(index, media.image_size(self.picture_path(index)))
+        """InputError, from the header alone, when the image is missing or its size is not that of the gaze data."""
+        self._require_size(index, media.image_size(self.image_path(index)))
 
     def density(self, index, size=None):
-        """Where people looked, float32 [H,W] that sums to 1, without reading the picture.
+        """The ground truth, float32 [H,W] that sums to 1, without reading the image.
 
-        size: (height, width), or None for the stored picture's. Fixations are blurred with a sigma of one degree of
+        size: (height, width), None for that of the stored image. Fixations are blurred with a sigma of one degree of
         visual angle at that size; published maps are resampled by area.
         """
         stored = self.size(index)
         size = stored if size is None else tuple(size)
         fixations = self.fixations(index)
         if fixations is None:
-            return transforms.resize_density(self._map(index), size)
+            return transforms.resize_density(media.read_map(self.map_path(index)), size)
         degree = self.px_per_degree_stored or stored[1] / ground_truth.ASSUMED_DEGREES_WIDE
         return ground_truth.blurred(fixations, stored, size, degree * self.truth.sigma_degrees)
 
     def _require_size(self, index, found):
         if tuple(found) != self.size(index):
             raise InputError(
-                f"{self.picture_path(index)}: the picture is {found[1]}x{found[0]} but meta.json and its gaze are for "
-                f"{self.size(index)[1]}x{self.size(index)[0]}; restore the original picture"
+                f"{self.image_path(index)}: the image is {found[1]}x{found[0]} but meta.json and its gaze data are for "
+                f"{self.size(index)[1]}x{self.size(index)[0]}; restore the original image"
             )
 
-    def _map_path(self, name, condition):
-        return self.root / "maps" / condition / (Path(name).stem + ".png")
 
-    def _map(self, index):
-        return media.read_map(self._map_path(*self.entries[index]))
+def _map_path(root, name, condition):
+    return root / "maps" / condition / (Path(name).stem + ".png")
+
+
+def _described(reader):
+    """What the densities of a GazeFolder are made of, for reports."""
+    if reader.source == "maps":
+        return "the published density maps"
+    degree, sigma = reader.px_per_degree_stored, reader.truth.sigma_degrees
+    width = f"{degree:g} pixels" if degree else f"a {ground_truth.ASSUMED_DEGREES_WIDE:g}th of the image's width"
+    return f"fixations blurred with a Gaussian of sigma {sigma:g} degree, 1 degree = {width}"

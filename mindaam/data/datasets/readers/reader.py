@@ -4,7 +4,7 @@ Whoever holds a reader asks `is_video` and `is_pack` which of the protocols it f
 
 | | images | videos |
 |---|---|---|
-| a data set or gaze folder | ImageSource | VideoSource |
+| a dataset or gaze folder | ImageSource | VideoSource |
 | a pack | ImageReader | VideoReader |
 """
 
@@ -17,7 +17,7 @@ from mindaam.data.datasets.set_prompts import SetPrompts
 class Reader(Protocol):
     """What all readers have.
 
-    name, split: of the data set or gaze folder; root: its folder, or the pack's. entries: [(name of the image or video,
+    name, split: of the dataset or gaze folder; root: its folder, or the pack's. entries: [(name of the image or video,
     condition)], one for each index. conditions: names, in order. prompts: those of each condition. ground_truth:
     what densities are made of, for reports. is_video: entries are videos, not images. is_pack: it reads a pack.
     """
@@ -58,11 +58,8 @@ class VideoReader(Reader, Protocol):
     def frames(self, index):
         """Number of usable frames."""
 
-    def rate(self, index):
-        """Frames per second."""
-
     def file_rate(self, index):
-        """Frames per second of the video file, by which prediction counts its frames; `rate` where there is no file."""
+        """Frames per second of the video file, by which prediction counts its frames."""
 
     def labelled(self, index):
         """bool [frames]: which frames have a ground truth of their own."""
@@ -97,7 +94,7 @@ class Source(Reader, Protocol):
 class ImageSource(ImageReader, Source, Protocol):
     """A reader of image files."""
 
-    def picture_path(self, index):
+    def image_path(self, index):
         """The image's file."""
 
     def map_path(self, index):
@@ -116,7 +113,7 @@ class VideoSource(VideoReader, Source, Protocol):
 
     beyond: int
 
-    def sound_path(self, index):
+    def audio_path(self, index):
         """The file that holds a video's audio."""
 
     def recorded(self, index, position):

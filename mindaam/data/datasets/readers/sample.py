@@ -1,4 +1,4 @@
-"""What every reader of gaze gives: a picture or a clip, where people looked in it, and the sentence that says why."""
+"""What every reader gives: an image or a clip, its ground truth, and the prompt."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from mindaam.data.audio.cutting import ClipAudio
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture, or one clip of a film, under one condition: what was seen, by whom and why, and where they looked.
+    """One image, or one clip of a video, under one condition, with its ground truth.
 
     image: uint8 RGB [H,W,3]; of a clip [T,H,W,3], float32 in 0..255 where it was resized other than by "area".
     density: float32 [H,W], sums to 1; of a clip [T,H,W], each frame sums to 1. fixations: float32 [n,2] (x, y) in
-    pixels of the image, of a clip a tuple of T of them; None where the source publishes only maps. sentence: who is
-    looking and why. name: the picture's or film's. times: float64 [T], seconds since the film's start at which frames
-    are shown, None of a picture. sound: the ClipAudio of the frames, as `audio.cutting` cuts it, or None where there is
-    none or none was asked for.
+    pixels of the image, of a clip a tuple of T of them; None where the source publishes only maps. prompt: the viewer
+    and the task. name: of the image or video. times: float64 [T], seconds from the start of the video at which frames
+    are shown; None for an image. audio: the ClipAudio of the frames, as `audio.cutting` cuts it; None where none exists
+    or none was requested.
     """
 
     image: np.ndarray
@@ -36,9 +36,9 @@ def prompt_of(reader, index):
 
 
 def image_sample(reader, index):
-    """The whole Sample of one picture at its stored size, of any reader of pictures.
+    """The Sample of one image at its stored size, of any reader of images.
 
-    Raises InputError for a damaged picture, map or fixation file.
+    Raises InputError for a damaged image, map or fixation file.
     """
     name, condition = reader.entries[index]
     return Sample(

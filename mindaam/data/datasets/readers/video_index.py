@@ -1,4 +1,4 @@
-"""What films a data set holds: frame by frame as pictures or as film files, with their maps, fixations and sound."""
+"""The videos of a dataset, as folders of frames or video files, with their maps, fixations and audio."""
 
 from typing import NamedTuple
 
@@ -10,20 +10,20 @@ from mindaam.data.datasets.tree import DAMAGED, FOLDER, NOTE, Problem, compiled,
 from mindaam.data.tables import number
 from mindaam.errors import InputError
 
-MAX_RATE = 1e6  # frames a second
+MAX_RATE = 1e6  # frames per second
 
 
-class Film(NamedTuple):
-    """A film of a data set.
+class Video(NamedTuple):
+    """A video of a dataset.
 
-    name: its path below the folder of all films. split: None where the split's rule leaves it out. path: its file, or
-    the folder of its frames, under the set's folder. numbers: int [n], the frames' numbers as in their file names, of
-    a film file 0..n-1; start: that of its very first frame, which may be left out. labels: int [n], the numbers that
-    the frames' maps and fixation files have. mapped, gazed: bool [n], whether a frame has a map, a fixation file; of
-    fixations for the whole film, all or none. gaze: paths of those. rate: frames a second. sound: path of the sound
-    file, or None; a film file may have its own. fields: of its pattern. timeline: of a film file, its Timeline, None
-    as long as nobody has decoded it and its header's count is all that is known. beyond: fixations known to lie before
-    its first frame or after its last one, which are left out.
+    name: its path below the folder of all videos. split: None where the rule of the split excludes it. path: its file,
+    or the folder of its frames, under the dataset's folder. numbers: int [n], the frames' numbers as in their file
+    names, of a video file 0..n-1; start: that of its very first frame, which may be skipped. labels: int [n], the
+    numbers of the frames' maps and fixation files. mapped, gazed: bool [n], whether a frame has a map, a fixation file;
+    of fixations for the whole video, all or none. gaze: paths of those. rate: frames per second. audio: path of the
+    audio file, or None; a video file may have its own track. fields: those of its pattern. timeline: Timeline of a
+    video file, None before it is decoded, when only the number of frames in its header is available. beyond: known
+    number of fixations before its first frame or after its last, which are skipped.
     """
 
     name: str
@@ -36,65 +36,65 @@ class Film(NamedTuple):
     gazed: np.ndarray
     gaze: tuple
     rate: float
-    sound: str | None
+    audio: str | None
     fields: dict
     timeline: object = None
     beyond: int = 0
 
 
 def whole_video(layout):
-    """Whether a layout's fixations are in files for whole films, rather than for frames."""
+    """Whether a layout's fixations are in files for whole videos, rather than for frames."""
     return layout.fixations is not None and layout.fixations.form in VIDEO_FORMS
 
 
 def index(tree, layout, source):
-    """All films of a layout, of every split, as (Films sorted by name, Problems).
+    """All videos of a layout, of every split, as (Videos sorted by name, Problems).
 
-    source: "fixations" or "maps", what densities are made of. A film of a labelled split that lacks it is damaged, one
-    that lacks the other is noted.
+    tree: Tree; layout: Layout; source: "fixations" or "maps", what densities are made of. A video of a labeled split
+    without it is damaged, a video without the other one is a note.
     """
     places = _folders(tree, layout) if layout.frames else _files(tree, layout)
     splits = assign(tree, layout.splits, [fields for _, fields in places])
     shared = min((prefix(pattern) for pattern in (layout.films or [layout.frames])), key=len)
-    rates, films, refused = _rates(tree, layout), [], {}
+    rates, videos, refused = _rates(tree, layout), [], {}
     known = {} if layout.frames else _known(tree, [path for path, _ in places])
     for (path, fields), split in zip(places, splits, strict=True):
         name = path.removeprefix(shared)
         try:
-            films.append(_film(tree, layout, name, split, path, fields, rates, known.get(path)))
+            videos.append(_video(tree, layout, name, split, path, fields, rates, known.get(path)))
         except InputError as error:
-            films.append(_unreadable(layout, name, split, path, fields))
+            videos.append(_unreadable(layout, name, split, path, fields))
             refused[path] = str(error).removeprefix(str(tree.path(path))).lstrip(": ")
-    doubtful = [film for film in films if film.path not in refused and _is_doubtful(tree, layout, film)]
-    mended = {film.path: film for film in with_timelines(tree, layout, doubtful)}
-    films, problems = [mended.get(film.path, film) for film in films], []
-    for film in films:
-        if film.path in refused:
-            problems.append(Problem(film.path, refused[film.path], stimulus=film.name))
+    doubtful = [video for video in videos if video.path not in refused and _is_doubtful(tree, layout, video)]
+    mended = {video.path: video for video in with_timelines(tree, layout, doubtful)}
+    videos, problems = [mended.get(video.path, video) for video in videos], []
+    for video in videos:
+        if video.path in refused:
+            problems.append(Problem(video.path, refused[video.path], stimulus=video.name))
         else:
-            problems += _problems(tree, layout, film, source)
-    problems += _without_film(tree, layout, [fields for _, fields in places])
-    return films, [*tree.problems, *problems]
+            problems += _problems(tree, layout, video, source)
+    problems += _without_video(tree, layout, [fields for _, fields in places])
+    return videos, [*tree.problems, *problems]
 
 
-def with_timelines(tree, layout, films):
-    """The Films with the frames that can be decoded, rather than as many as headers say; as they are where none can be,
-    and where they are folders of frames."""
+def with_timelines(tree, layout, videos):
+    """The Videos with the frames that can be decoded, rather than the number in their headers; unchanged where no frame
+    can be decoded, and for folders of frames."""
     if layout.frames:
-        return list(films)
+        return list(videos)
     from mindaam.data.videos.timeline_cache import find_timelines
 
-    found = find_timelines(tree.root, [film.path for film in films if film.timeline is None])
+    found = find_timelines(tree.root, [video.path for video in videos if video.timeline is None])
     return [
-        _film(tree, layout, film.name, film.split, film.path, film.fields, {}, found[film.path])
-        if film.path in found
-        else film
-        for film in films
+        _video(tree, layout, video.name, video.split, video.path, video.fields, {}, found[video.path])
+        if video.path in found
+        else video
+        for video in videos
     ]
 
 
 def frame_files(tree, pattern, fields):
-    """{frame number: size in bytes} of the files of one film that fit a pattern with `{frame}` in the file's name."""
+    """{frame number: size in bytes} of the files of one video that fit a pattern with `{frame}` in the file's name."""
     folder, _, name = pattern.rpartition("/")
     if not is_plain(folder, fields):
         return {}
@@ -107,7 +107,7 @@ def frame_files(tree, pattern, fields):
 
 
 def _folders(tree, layout):
-    """[(folder of frames, fields)] of films that are folders of pictures."""
+    """[(folder of frames, fields)] of videos that are folders of images."""
     folder, _, name = layout.frames.rpartition("/")
     return [(path, fields) for path, fields in tree.folders(folder) if frame_files(tree, layout.frames, fields)]
 
@@ -117,7 +117,7 @@ def _files(tree, layout):
     return [(path, found[path]) for path in sorted(found)]
 
 
-def _film(tree, layout, name, split, path, fields, rates, timeline=None):
+def _video(tree, layout, name, split, path, fields, rates, timeline=None):
     if layout.frames:
         every = np.array(sorted(frame_files(tree, layout.frames, fields)), np.int64)
         start, numbers = int(every[0]), every[layout.skip_frames :]
@@ -133,45 +133,45 @@ def _film(tree, layout, name, split, path, fields, rates, timeline=None):
         gazed[:] = bool(gaze)
     elif layout.fixations:
         gazed = np.isin(labels, list(frame_files(tree, layout.fixations.path, fields)))
-    sound = tree.first([layout.sound], fields) if layout.sound else None
+    audio = tree.first([layout.sound], fields) if layout.sound else None
     mapped = np.isin(labels, mapped)
-    return Film(name, split, path, numbers, start, labels, mapped, gazed, gaze, float(rate), sound, fields, timeline)
+    return Video(name, split, path, numbers, start, labels, mapped, gazed, gaze, float(rate), audio, fields, timeline)
 
 
 def _unreadable(layout, name, split, path, fields):
-    """A film that is there but damaged, without frames."""
+    """A video that exists but is damaged, without frames."""
     none, never = np.zeros(0, np.int64), np.zeros(0, bool)
-    return Film(name, split, path, none, 0, none, never, never, (), layout.rate, None, fields)
+    return Video(name, split, path, none, 0, none, never, never, (), layout.rate, None, fields)
 
 
 def _known(tree, paths):
-    """{path: Timeline} of the film files that somebody has decoded before."""
+    """{path: Timeline} of the video files that were decoded before."""
     from mindaam.data.videos.timeline_cache import known_timelines
 
     return known_timelines(tree.root, paths)
 
 
-def _is_doubtful(tree, layout, film):
-    """Whether the maps and fixation files of a film file's frames are not as many as its header tells."""
-    if layout.frames or film.timeline is not None:
+def _is_doubtful(tree, layout, video):
+    """Whether the number of maps and fixation files of a video file disagrees with the frames of its header."""
+    if layout.frames or video.timeline is not None:
         return False
     patterns = [*layout.maps, *([layout.fixations.path] if layout.fixations else [])]
     for pattern in [each for each in patterns if "{frame" in each]:
-        labelled = frame_files(tree, pattern, film.fields)
-        if labelled and max(labelled) != layout.first_frame + layout.skip_frames + len(film.numbers) - 1:
+        labelled = frame_files(tree, pattern, video.fields)
+        if labelled and max(labelled) != layout.first_frame + layout.skip_frames + len(video.numbers) - 1:
             return True
     return False
 
 
 def _length(path):
-    """(frames, frames a second) of a film file, as its header says."""
+    """(frames, frames per second) of a video file, from its header."""
     from mindaam.data.videos.reading import frame_count
 
     return frame_count(path)
 
 
 def _rates(tree, layout):
-    """{film's name: frames a second} as the layout's lists say: the last number of a row."""
+    """{name of a video: frames per second} from the layout's lists: the last number of a row."""
     if layout.rates is None:
         return {}
     rates = {}
@@ -185,67 +185,67 @@ def _rates(tree, layout):
     return rates
 
 
-def _problems(tree, layout, film, source):
-    """The Problems of one film."""
+def _problems(tree, layout, video, source):
+    """The Problems of one video."""
     if layout.frames:
-        yield from _frame_problems(tree, layout, film)
-    if film.sound is not None and tree.size(film.sound) == 0:
-        yield Problem(film.sound, "the sound is empty (0 bytes)", stimulus=film.name)
-    elif layout.sound and film.sound is None:
-        yield Problem(film.path, f"the film has no sound ({fill(layout.sound, film.fields)})", NOTE, film.name)
-    if not len(film.numbers):
-        yield Problem(film.path, "the film has no frames", stimulus=film.name)
-    elif film.split is not None and film.split not in layout.splits.unlabelled:
-        yield from _truth_problems(tree, layout, film, source)
+        yield from _frame_problems(tree, layout, video)
+    if video.audio is not None and tree.size(video.audio) == 0:
+        yield Problem(video.audio, "the audio file is empty (0 bytes)", stimulus=video.name)
+    elif layout.sound and video.audio is None:
+        yield Problem(video.path, f"the video has no audio file ({fill(layout.sound, video.fields)})", NOTE, video.name)
+    if not len(video.numbers):
+        yield Problem(video.path, "the video has no frames", stimulus=video.name)
+    elif video.split is not None and video.split not in layout.splits.unlabelled:
+        yield from _truth_problems(tree, layout, video, source)
 
 
-def _frame_problems(tree, layout, film):
+def _frame_problems(tree, layout, video):
     """Frames that are empty or missing."""
-    sizes = frame_files(tree, layout.frames, film.fields)
-    empty = [number for number in film.numbers.tolist() if sizes[number] == 0]
+    sizes = frame_files(tree, layout.frames, video.fields)
+    empty = [number for number in video.numbers.tolist() if sizes[number] == 0]
     if empty:
         reason = f"{_counted(empty, 'frame')} empty (0 bytes): {_some(empty)}"
-        yield Problem(film.path, reason, stimulus=film.name)
-    gaps = np.flatnonzero(np.diff(film.numbers) != 1)
+        yield Problem(video.path, reason, stimulus=video.name)
+    gaps = np.flatnonzero(np.diff(video.numbers) != 1)
     if len(gaps):
-        missing = [int(film.numbers[gap]) + 1 for gap in gaps]
-        yield Problem(film.path, f"frames are missing from number {_some(missing)} on", stimulus=film.name)
+        missing = [int(video.numbers[gap]) + 1 for gap in gaps]
+        yield Problem(video.path, f"frames are missing from number {_some(missing)} on", stimulus=video.name)
 
 
-def _truth_problems(tree, layout, film, source):
-    """Maps and fixations that are missing, empty, or of frames that are not there."""
+def _truth_problems(tree, layout, video, source):
+    """Maps and fixations that are missing, empty, or of frames that do not exist."""
     patterns = {"maps": layout.maps, "fixations": [layout.fixations.path] if layout.fixations else []}
-    for kind, there in (("maps", film.mapped), ("fixations", film.gazed)):
+    for kind, there in (("maps", video.mapped), ("fixations", video.gazed)):
         if patterns[kind] and not there.any():
             severity = DAMAGED if kind == source else NOTE
-            yield Problem(film.path, f"the film has no {kind}", severity, film.name)
+            yield Problem(video.path, f"the video has no {kind}", severity, video.name)
         elif patterns[kind] and not there.all():
-            yield Problem(film.path, f"{int((~there).sum())} of {len(there)} frames have no {kind}", NOTE, film.name)
-    known = {*film.labels.tolist(), *_skipped(tree, layout, film)}
+            yield Problem(video.path, f"{int((~there).sum())} of {len(there)} frames have no {kind}", NOTE, video.name)
+    known = {*video.labels.tolist(), *_skipped(tree, layout, video)}
     for what, pattern in [(what, each) for what, some in patterns.items() for each in some if "{frame" in each]:
-        files = frame_files(tree, pattern, film.fields)
+        files = frame_files(tree, pattern, video.fields)
         empty = sorted(number for number, size in files.items() if size == 0)
         if empty:
             reason = f"the {what} of {_counted(empty, 'frame')} empty (0 bytes): {_some(empty)}"
-            yield Problem(film.path, reason, stimulus=film.name)
+            yield Problem(video.path, reason, stimulus=video.name)
         alone = sorted(set(files) - known)
         if alone:
             reason = f"the {what} of {_counted(alone, 'frame')} without the frame: {_some(alone)}"
-            yield Problem(film.path, reason, stimulus=film.name)
-    for path in film.gaze:
+            yield Problem(video.path, reason, stimulus=video.name)
+    for path in video.gaze:
         if tree.size(path) == 0:
-            yield Problem(path, "the file of fixations is empty (0 bytes)", stimulus=film.name)
+            yield Problem(path, "the file of fixations is empty (0 bytes)", stimulus=video.name)
 
 
-def _skipped(tree, layout, film):
-    """Labels of the frames at the film's beginning that the layout leaves out."""
+def _skipped(tree, layout, video):
+    """Labels of the frames at the start of the video that the layout skips."""
     if layout.frames:
-        return sorted(frame_files(tree, layout.frames, film.fields))[: layout.skip_frames]
+        return sorted(frame_files(tree, layout.frames, video.fields))[: layout.skip_frames]
     return range(layout.first_frame, layout.first_frame + layout.skip_frames)
 
 
-def _without_film(tree, layout, known):
-    """The Problems of folders of maps or fixations that no film has. known: the fields of all films."""
+def _without_video(tree, layout, known):
+    """The Problems of folders of maps or fixations without a video. known: the fields of all videos."""
     for pattern in [*layout.maps, *([layout.fixations.path] if layout.fixations else [])]:
         if "{frame" not in pattern:
             continue
@@ -253,7 +253,7 @@ def _without_film(tree, layout, known):
         mine = {fill(folder, fields) for fields in known if is_plain(folder, fields)}
         for path, _ in tree.folders(folder):
             if path not in mine and any(size != FOLDER for size in tree.listing(path).values()):
-                yield Problem(path, "a folder of maps or fixations that no film belongs to")
+                yield Problem(path, "a folder of maps or fixations without a video")
 
 
 def _counted(numbers, what):

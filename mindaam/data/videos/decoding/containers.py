@@ -30,7 +30,7 @@ def open_video(path):
     """The video's container, to be closed. Raises InputError unless the file is a video in one of the FORMATS."""
     if is_image(file_start(path)):  # FFmpeg would open AVIF and HEIC as an mp4 of one frame
         raise InputError(f"{path} is an image by its content; give it an image's suffix, such as .jpg or .png")
-    return open_container(path, FORMATS, "film", "an mp4, mov, webm, mkv or avi file")
+    return open_container(path, FORMATS, "video", "an mp4, mov, webm, mkv or avi file")
 
 
 def open_container(path, formats, what, instead):

@@ -45,7 +45,7 @@ def test_a_blank_picture_of_points_has_none(tmp_path):
 
 def test_a_picture_of_points_of_another_size_is_refused(tmp_path):
     path = save_dots(tmp_path / "a.png", [(1, 1)], size=(20, 40))
-    with pytest.raises(InputError, match=r"a.png is 40x20 but its picture is 40x30"):
+    with pytest.raises(InputError, match=r"a.png is 40x20 but its image is 40x30"):
         IMAGE_FORMS["points_image"](path, SIZE)
 
 

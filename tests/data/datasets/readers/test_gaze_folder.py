@@ -334,7 +334,7 @@ def test_fixations_outside_their_picture_are_left_out_and_counted(points_folder)
 def test_fixations_that_mostly_miss_their_picture_are_refused(points_folder):
     write_rows(points_folder, [HEADER, *ROWS, *["a.jpg,s03,free_viewing,5,45,1,,9"] * 3])
     folder = GazeFolder(points_folder, "train")
-    with pytest.raises(InputError, match=r"fixations.csv.gz: 3 of 5 fixations of a.jpg lie outside it, which is 60x40"):
+    with pytest.raises(InputError, match=r"csv.gz: 3 of 5 fixations of a.jpg are outside the image, which is 60x40"):
         image_sample(folder, 0)
     assert len(folder.fixations(1)) == 1
 

@@ -114,7 +114,7 @@ def test_films_are_there_once_for_each_condition(made):
     films = open_gaze_videos(made)
     assert films.entries == [("a.mp4", "free_viewing"), ("a.mp4", "count_people")] and len(films) == 2
     assert films.conditions == ("free_viewing", "count_people") and films.name == "made"
-    assert films.frames(0) == 10 and films.rate(0) == 25 and films.size(0) == (48, 64)
+    assert films.frames(0) == 10 and films.file_rate(0) == 25 and films.size(0) == (48, 64)
     assert films.labelled(0).tolist() == [True, True, True, True, *[False] * 6]
     assert films.labelled(1).tolist() == [False, True, *[False] * 8]
     assert [len(films.fixations(0, k)) for k in range(5)] == [1, 1, 1, 1, 0]
@@ -168,16 +168,16 @@ def test_the_corpus_opens_either_kind(made):
 
 
 def test_pictures_or_films_but_not_both(folder):
-    with pytest.raises(InputError, match="gaze folder of films, where one of pictures is expected"):
+    with pytest.raises(InputError, match="gaze folder of videos, where one of images is expected"):
         GazeFolder(folder)
     change_meta(folder, images={})
-    assert "images and films" in refused(folder)
-    with pytest.raises(InputError, match="images and films"):
+    assert "images and videos" in refused(folder)
+    with pytest.raises(InputError, match="images and videos"):
         GazeFolder(folder)
     meta = json.loads((folder / "meta.json").read_text())
     del meta["films"]
     write_json(folder / "meta.json", meta)
-    assert "gaze folder of pictures, where one of films is expected" in refused(folder)
+    assert "gaze folder of images, where one of videos is expected" in refused(folder)
     del meta["images"]
     write_json(folder / "meta.json", meta)
     assert "lacks films" in refused(folder)
@@ -189,9 +189,9 @@ def test_pictures_or_films_but_not_both(folder):
         (None, "no size for a.mp4"),
         ({"size": [64, 48]}, "no frames or no rate"),
         ({"size": [64, 48], "frames": "x", "rate": 25}, "no frames or no rate"),
-        ({"size": [32, 24], "frames": 10, "rate": 25}, "10 frames of 64x48 at 25 a second"),
-        ({"size": [64, 48], "frames": 11, "rate": 25}, "restore the original film"),
-        ({"size": [64, 48], "frames": 10, "rate": 30}, "restore the original film"),
+        ({"size": [32, 24], "frames": 10, "rate": 25}, "10 frames of 64x48 at 25 per second"),
+        ({"size": [64, 48], "frames": 11, "rate": 25}, "restore the original video"),
+        ({"size": [64, 48], "frames": 10, "rate": 30}, "restore the original video"),
     ],
 )
 def test_a_film_that_is_not_the_one_of_meta_json(folder, entry, says):
@@ -202,13 +202,13 @@ def test_a_film_that_is_not_the_one_of_meta_json(folder, entry, says):
 
 def test_films_that_are_missing_damaged_or_none(folder):
     (folder / "stimuli" / "b.mp4").write_bytes(b"no film")
-    assert "b.mp4 is not a film" in refused(folder, "val")
+    assert "b.mp4 is not a video" in refused(folder, "val")
     (folder / "stimuli" / "b.mp4").unlink()
     assert "lacks b.mp4" in refused(folder, "val") and len(open_gaze_videos(folder)) == 2
     assert 'did you mean "train"' in refused(folder, "trian")
     (folder / "stimuli" / "a.jpg").write_bytes(b"x")
     write_json(folder / "splits.json", {"train": ["a.jpg"]})
-    assert "a.jpg is not that of a film" in refused(folder)
+    assert "a.jpg does not have the suffix of a video" in refused(folder)
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from mindaam.data import prompts, transforms
+from mindaam.data import media, prompts, transforms
 from mindaam.data.datasets.catalogue import catalogue, record
 from mindaam.data.datasets.ground_truth import GroundTruth, pixels_per_degree
 from mindaam.data.datasets.opening import open_found
 from mindaam.data.datasets.published import find_set
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
-from mindaam.data.datasets.readers.images import table_names
+from mindaam.data.datasets.readers.image_index import table_names
 from mindaam.data.datasets.readers.sample import Sample, image_sample
 from mindaam.errors import InputError
 from tests.data.datasets import image_trees
@@ -127,10 +127,10 @@ def test_published_maps(made):
     for reader, index, entry in made.each():
         if entry.map is None:
             with pytest.raises(InputError, match="has no published map"):
-                reader.published_map(index)
+                media.read_map(reader.map_path(index))
             continue
-        assert reader.published_map(index).dtype == np.float32
-        close(reader.published_map(index), entry.map, exact=reader.stimuli[index].map.endswith(".png"))
+        assert media.read_map(reader.map_path(index)).dtype == np.float32
+        close(media.read_map(reader.map_path(index)), entry.map, exact=reader.stimuli[index].map.endswith(".png"))
 
 
 @pytest.mark.parametrize("source", ["fixations", "maps"])
@@ -144,10 +144,9 @@ def test_densities_are_blurred_fixations_or_the_maps(made, source):
         assert reader.source == (source if has[source] else next(each for each in has if has[each]))
         if reader.source == "maps":
             assert reader.ground_truth == "the published density maps"
-            np.testing.assert_array_equal(density, transforms.resize_density(reader.published_map(index), size))
-            np.testing.assert_array_equal(
-                reader.density(index, other), transforms.resize_density(reader.published_map(index), other)
-            )
+            published = media.read_map(reader.map_path(index))
+            np.testing.assert_array_equal(density, transforms.resize_density(published, size))
+            np.testing.assert_array_equal(reader.density(index, other), transforms.resize_density(published, other))
             continue
         sigma = 0.5 * pixels_per_degree(made.found.record.viewing, size)
         np.testing.assert_array_equal(density, transforms.fixation_density(reader.fixations(index), size, sigma))

@@ -142,7 +142,8 @@ def same_films(packed, reader, sound):
     for index in range(len(reader)):
         count, condition = reader.frames(index), reader.entries[index][1]
         assert packed.frames(index) == count and packed.labelled(index).tolist() == [True] * count
-        assert packed.rate(index) == pytest.approx(reader.rate(index), rel=1e-9) and packed.size(index) == SIZE
+        assert packed.file_rate(index) == pytest.approx(reader.file_rate(index), rel=1e-9)
+        assert packed.size(index) == SIZE
         assert packed.has_audio(index) == reader.has_audio(index) == sound
         for positions in (list(range(count)), [count - 1, 0, 1]):
             for cut in (PAPER, RELEASED):
@@ -220,7 +221,7 @@ def test_a_clip_of_another_size_and_a_copy_for_a_process(tmp_path):
 
 
 def test_what_is_no_pack(tmp_path):
-    with pytest.raises(InputError, match="is no pack"):
+    with pytest.raises(InputError, match="is not a pack"):
         open_packed(tmp_path)
 
 

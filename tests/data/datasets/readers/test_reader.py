@@ -74,7 +74,7 @@ def test_what_a_reader_gives_is_as_its_protocol_describes_it(readers, kind):
     height, width = reader.size(0)
     if reader.is_video:
         assert reader.labelled(0).shape == (reader.frames(0),) and reader.labelled(0).dtype == bool
-        assert reader.rate(0) > 0 and reader.file_rate(0) > 0 and isinstance(reader.has_audio(0), bool)
+        assert reader.file_rate(0) > 0 and isinstance(reader.has_audio(0), bool)
         place = (0, int(np.flatnonzero(reader.labelled(0))[0]))
         clip = reader.clip(0, [0, 1], SIZE)
         assert clip.image.shape == (2, *SIZE, 3) and clip.density.shape == (2, *SIZE) and clip.times.shape == (2,)

@@ -15,6 +15,8 @@ from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.ground_truth import GroundTruth, pixels_per_degree
 from mindaam.data.datasets.opening import open_found
 from mindaam.data.datasets.published import find_set
+from mindaam.data.datasets.readers.video_frames import read_frames
+from mindaam.data.datasets.readers.video_gaze import read_frame_map
 from mindaam.data.datasets.readers.video_index import whole_video
 from mindaam.errors import InputError
 from mindaam.models.registry import model_config
@@ -42,6 +44,18 @@ class Made(NamedTuple):
         splits = [split for split in self.found.splits() if self.found.labelled(split)]
         readers = [open_found(self.found, split, truth) for split in splits]
         return [(reader, i, films[reader.entries[i][0]]) for reader in readers for i in range(len(reader))]
+
+
+def frame_map(reader, index, position):
+    """The published map of one frame."""
+    return read_frame_map(reader.tree, reader.layout, reader.videos[index], position)
+
+
+def frames(reader, index, positions):
+    """Yields (position, image) of some frames."""
+    shape = reader.shape(index)
+    for position, image, _ in read_frames(reader.tree, reader.layout, reader.videos[index], positions, shape):
+        yield position, image
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +118,8 @@ def test_numbers_and_rates(made):
         assert found.rate == pytest.approx(film.rate, rel=1e-6)
         assert film.numbers[0] - found.start == made.found.layout.skip_frames
     for reader, index, film in made.each():
-        assert reader.frames(index) == len(film.numbers) and reader.rate(index) == pytest.approx(film.rate, rel=1e-6)
+        assert reader.frames(index) == len(film.numbers)
+        assert reader.videos[index].rate == pytest.approx(film.rate, rel=1e-6)
         assert reader.size(index) == SIZE
 
 
@@ -135,9 +150,9 @@ def test_published_maps_frame_by_frame(made):
         for position, number in enumerate(film.numbers):
             if film.maps is None or number not in film.maps:
                 with pytest.raises(InputError, match="has no published map"):
-                    reader.published_map(index, position)
+                    frame_map(reader, index, position)
                 continue
-            found = reader.published_map(index, position)
+            found = frame_map(reader, index, position)
             assert found.dtype == np.float32 and found.shape == film.maps[number].shape
             off = np.abs(found - film.maps[number]).mean()
             assert off == 0 if pattern.endswith(".png") else off <= JPEG
@@ -161,7 +176,7 @@ def test_densities_are_the_frame_s_or_those_of_the_nearest_with_a_truth(made, so
         for position, number in enumerate(film.numbers):
             place = film.numbers.index(nearest(number, truth))
             if reader.source == "maps":
-                expected = transforms.resize_density(reader.published_map(index, place), SIZE)
+                expected = transforms.resize_density(frame_map(reader, index, place), SIZE)
             else:
                 expected = transforms.fixation_density(reader.fixations(index, place), SIZE, sigma)
             found = reader.density(index, position)
@@ -180,11 +195,11 @@ def test_frames_with_gaze_beside_them_only_take_the_last_before(trees):
 def test_frames_come_at_their_positions(made):
     for reader, index, film in made.each():
         skipped, every = made.found.layout.skip_frames, range(len(film.numbers))
-        shown = dict(reader.images(index, every))
+        shown = dict(frames(reader, index, every))
         assert [number_of(shown[position]) for position in every] == [position + skipped for position in every]
         assert all(image.shape == (*SIZE, 3) and image.dtype == np.uint8 for image in shown.values())
         last = len(film.numbers) - 1
-        some = list(reader.images(index, [last, 0, last]))
+        some = list(frames(reader, index, [last, 0, last]))
         assert [(position, number_of(image)) for position, image in some] == [(0, skipped), (last, last + skipped)]
 
 
@@ -286,14 +301,14 @@ def test_blank_and_missing_maps_are_replaced_by_the_nearest(copied):
     assert (problem.reason, problem.severity) == ("1 of 4 frames have no maps", "note")
     assert problem.stimulus == found.labelled("train")[0].name
     reader = open_found(found, "train", GroundTruth(source="maps"))
-    assert reader.films[0].numbers.tolist() == [6, 7, 8, 9]
+    assert reader.videos[0].numbers.tolist() == [6, 7, 8, 9]
     assert reader.labelled(0).tolist() == [True, True, True, False]
     np.testing.assert_array_equal(reader.density(0, 1), reader.density(0, 2))
     np.testing.assert_array_equal(reader.density(0, 3), reader.density(0, 2))
     assert np.abs(reader.density(0, 0) - reader.density(0, 2)).max() > 0
     for number in (6, 8):
         (maps / f"{number:04}.png").write_bytes((maps / "0007.png").read_bytes())
-    with pytest.raises(InputError, match="no frame has a truth"):
+    with pytest.raises(InputError, match="no frame has a ground truth"):
         reader.density(0, 0)
 
 
@@ -309,7 +324,7 @@ def test_frames_that_differ_in_size_are_damaged(copied):
     frames = sorted((folder / "training/actioncliptrain00001_1/images").iterdir())
     Image.new("RGB", (40, 32)).save(frames[2])
     reader = open_found(find_set(root, "hollywood2"), "train")
-    with pytest.raises(InputError, match=f"{frames[2].name}: the frame is 40x32 but the film's first is 48x32"):
+    with pytest.raises(InputError, match=f"{frames[2].name}: the frame is 40x32 but the first .* is 48x32"):
         reader.clip(0, [0, 1, 2])
     assert len(reader.clip(0, [0, 1]).image) == 2
 
@@ -322,7 +337,7 @@ def test_numbers_padded_otherwise_are_read_all_the_same(copied):
     assert found.problems == []
     reader = open_found(found, "train")
     assert number_of(reader.clip(0, [3]).image[0]) == 8
-    assert reader.published_map(0, 3).shape == SIZE and len(reader.recorded(0, 3)) == 3
+    assert frame_map(reader, 0, 3).shape == SIZE and len(reader.recorded(0, 3)) == 3
 
 
 def test_gaze_of_whole_films_is_kept_for_the_last_one_only(trees):

@@ -1,14 +1,14 @@
-"""Group normalisation and the picture's mean against their definitions and MindSpore's own."""
+"""Group normalization against its definition and MindSpore's own."""
 
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor, nn
 
-from mindaam.decoder.normalization import GroupNorm, image_mean
+from mindaam.kernels.normalization import GroupNorm
 from tests.decoder.small import normal, stirred
 
 
-def test_groups_are_normalised_and_channels_scaled():
+def test_groups_are_normalized_and_channels_scaled():
     cell = stirred(GroupNorm(4, 8))
     maps = normal(1, 2, 8, 5, 3).asnumpy() * 3 + 100  # far from zero, where squares would lose the variance
     rows = maps.astype(np.float64).reshape(2, 4, -1)
@@ -33,8 +33,3 @@ def test_values_and_gradients_are_those_of_mindspore():
         results.append([value.asnumpy() for value in (cell(maps), by_input, *by_weights)])
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
-
-
-def test_the_mean_of_a_picture():
-    maps = normal(4, 2, 3, 4, 5)
-    np.testing.assert_allclose(image_mean(maps).asnumpy(), maps.asnumpy().mean((2, 3)), atol=1e-6)

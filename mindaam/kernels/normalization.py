@@ -1,4 +1,4 @@
-"""Group normalisation and the picture's mean, as sums over rows: on a CPU MindSpore's own are many times slower."""
+"""Group normalization, as sums over rows: on a CPU MindSpore's own is many times slower."""
 
 import mindspore as ms
 from mindspore import Parameter, nn, ops
@@ -7,14 +7,8 @@ from mindspore.common.initializer import initializer
 from mindaam.kernels.broadcasting import spread
 
 
-def image_mean(feature):
-    """Mean over the picture: [B,C,H,W] -> [B,C]."""
-    batch, channels, height, width = feature.shape
-    return feature.reshape(batch, channels, height * width).mean(-1)
-
-
 class GroupNorm(nn.Cell):
-    """Zero mean and unit variance of each group of channels in each picture, then a scale and shift a channel."""
+    """Zero mean and unit variance of each group of channels in each image, then a scale and shift per channel."""
 
     def __init__(self, groups, channels, eps=1e-5):
         super().__init__()
@@ -26,9 +20,9 @@ class GroupNorm(nn.Cell):
         """[B,C,H,W] -> [B,C,H,W]."""
         batch, channels, height, width = feature.shape
         rows = feature.reshape(batch, self.groups, channels // self.groups * height * width)
-        centred = rows - spread(rows.mean(-1, keep_dims=True), rows.shape)
-        deviation = ops.rsqrt((centred * centred).mean(-1, keep_dims=True) + self.eps)
-        # the groups' deviation goes into the channels' scale, which saves a pass over the picture
+        centered = rows - spread(rows.mean(-1, keep_dims=True), rows.shape)
+        deviation = ops.rsqrt((centered * centered).mean(-1, keep_dims=True) + self.eps)
+        # the groups' deviation is multiplied into the channels' scale, which saves a pass over the feature
         scale = self.gamma.reshape(1, self.groups, -1) * deviation
-        scaled = centred.reshape(feature.shape) * spread(scale.reshape(batch, channels, 1, 1), feature.shape)
+        scaled = centered.reshape(feature.shape) * spread(scale.reshape(batch, channels, 1, 1), feature.shape)
         return scaled + spread(self.beta.reshape(1, channels, 1, 1), feature.shape)

@@ -1,4 +1,4 @@
-"""Writes packs, the folders that `shards` reads: all of one, or nothing."""
+"""Writes packs, the folders that `pack.Pack` reads: a whole one, or nothing."""
 
 import hashlib
 import io
@@ -13,24 +13,26 @@ import numpy as np
 import soundfile
 
 from mindaam.data.media import write_npz
+from mindaam.data.packs.contents import VERSION, Contents, File
+from mindaam.data.packs.pack import FULL_SCALE
 from mindaam.data.packs.pack_index import IMAGE, PLACE
 from mindaam.data.packs.shard_codec import encode_record
-from mindaam.data.packs.shards import FULL_SCALE, VERSION, Contents, File, shard_name
+from mindaam.data.packs.shards import shard_name
 from mindaam.errors import InputError, OutputError
 from mindaam.files import beside_name, cannot_write, file_sha256, take_place, write_text
 
 SHARD_BYTES = 256 << 20
 SUFFIXES = ("jpg", "png", "xy")  # of a record's parts
-NOWHERE = (-1, 0, -1, 0)  # the place of fixations that were not published, and of audio without a sample
-FLAC_EXACT = 65_535  # samples a second; of higher rates FLAC tells tens only
+NOWHERE = (-1, 0, -1, 0)  # the place of fixations that were not published, and of audio without samples
+FLAC_EXACT = 65_535  # samples per second; higher rates are stored in FLAC rounded to tens
 
 
 class PackWriter:
-    """Writes a pack; a context manager, at whose end the pack is there, or nothing after an error or Ctrl-C.
+    """Writes a pack; a context manager that leaves a complete pack, or nothing after an error or Ctrl-C.
 
-    folder: a new or empty one; header: shards.Header; shard_bytes: a shard is ended before its records grow beyond,
-    unless a single record or sound is larger. Shards take their names when they are whole, pack.json when all are. The
-    same records give the same bytes. Raises OutputError when the folder holds something, or cannot be written to.
+    folder: a new or empty one; header: contents.Header; shard_bytes: largest size of a shard, unless a single record or
+    audio track is larger. A shard gets its name when it is complete, pack.json when all are. Equal records give equal
+    bytes. Raises OutputError when the folder is not empty, or cannot be written to.
     """
 
     def __init__(self, folder, header, shard_bytes=SHARD_BYTES):
@@ -42,9 +44,9 @@ class PackWriter:
         except OSError as error:
             raise cannot_write(self.folder, error) from error
         if occupied:
-            raise OutputError(f"the folder {folder} is not empty; name a new one for the pack, or empty it")
+            raise OutputError(f"the folder {folder} is not empty; choose a new one for the pack, or empty it")
         self._names, self._conditions = {}, {}  # each with its number
-        self._pictures = {}  # {(name, SHA-256 of the JPEG): its place}
+        self._images = {}  # {(name, SHA-256 of the JPEG): its place}
         self._rows, self._places, self._sounds = [], bytearray(), {}
         self._written, self._shard = [], None
 
@@ -53,11 +55,11 @@ class PackWriter:
 
         image: uint8 RGB [H,W,3] of the header's size; density: float32 [h,w] >= 0 of a positive sum, of that size or
         another; fixations: float32 [n,2] (x, y) in pixels of `image`, or None; frame, time: number and second of a
-        film's frame, None of a picture.
-        A picture that comes again under another condition is stored once. InputError for a density that is none.
+        video's frame, None for an image.
+        An image that occurs again under another condition is stored once. InputError for an invalid density.
         """
         if image.shape[:2] != self.header.size or image.dtype != np.uint8:
-            raise ValueError(f"{name}: a picture {image.dtype} {image.shape[:2]} in a pack of {self.header.size}")
+            raise ValueError(f"{name}: an image {image.dtype} {image.shape[:2]} in a pack of {self.header.size}")
         try:
             parts = encode_record(image, density, fixations, self.header.quality)
         except InputError as error:
@@ -65,33 +67,33 @@ class PackWriter:
         self.add_encoded(name, condition, parts, frame=frame, time=time)
 
     def add_encoded(self, name, condition, parts, *, frame=None, time=None):
-        """`add` for what `shard_codec.encode_record` made, in another process, say."""
+        """`add` for the parts that `shard_codec.encode_record` returned, in another process, say."""
         jpeg = parts[IMAGE]
-        self._make_room(sum(len(part) for part in parts if part))
-        # only pictures: frames hardly ever come again, and to remember them all takes memory
+        self._reserve(sum(len(part) for part in parts if part))
+        # only images: frames rarely occur again, and a table of them all takes memory
         known = (name, hashlib.sha256(jpeg).digest()) if frame is None else None
         places, stem = [], f"{len(self._rows):08}"
         for suffix, part in zip(SUFFIXES, parts, strict=True):
-            again = self._pictures.get(known) if part is jpeg else None
+            again = self._images.get(known) if part is jpeg else None
             places.append(NOWHERE if part is None else again or self._store(f"{stem}.{suffix}", part))
         if known:
-            self._pictures[known] = places[IMAGE]
-        film = (-1, np.nan) if frame is None else (frame, time)
-        self._rows.append((_number(self._names, name), _number(self._conditions, condition), *film))
+            self._images[known] = places[IMAGE]
+        video = (-1, np.nan) if frame is None else (frame, time)
+        self._rows.append((_number(self._names, name), _number(self._conditions, condition), *video))
         self._places += np.array(places, PLACE).tobytes()
         self._shard.records += 1
 
-    def add_sound(self, name, samples, rate):
-        """Adds the audio of a video, mono: float32 [n] in -1..1 (what is beyond is clipped), whose first sample is at
-        the video's second 0, as `AudioTrack.rest` gives it; rate: samples a second. Stored as FLAC of 16 bits."""
+    def add_audio(self, name, samples, rate):
+        """Adds the audio of a video, mono: float32 [n] in -1..1 (values beyond are clipped), whose first sample is at
+        the video's second 0, as `AudioTrack.rest` gives it; rate: samples per second. Stored as FLAC of 16 bits."""
         levels = np.clip(np.rint(np.asarray(samples) * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
         number = _number(self._names, name)
         if number in self._sounds:
-            raise ValueError(f"the video {name} has audio already")
+            raise ValueError(f"the video {name} already has audio")
         place = NOWHERE
-        if len(levels):  # libsndfile opens no FLAC file without a sample
+        if len(levels):  # libsndfile cannot open a FLAC file without samples
             data = _as_flac(levels, rate)
-            self._make_room(len(data))
+            self._reserve(len(data))
             place = self._store(f"sound-{number:05}.flac", data)
         self._sounds[number] = rate, len(levels), place
 
@@ -108,8 +110,8 @@ class PackWriter:
             if not whole:
                 self._discard()
 
-    def _make_room(self, size):
-        """Ends the shard that `size` more bytes would make too large, and begins the next."""
+    def _reserve(self, size):
+        """Ends a shard that `size` more bytes would make too large, and starts the next."""
         if self._shard and self._shard.bytes and self._shard.bytes + size > self._shard_bytes:
             self._end_shard()
         if self._shard is None:
@@ -126,7 +128,7 @@ class PackWriter:
     def _finish(self):
         """The last shard, the index and pack.json."""
         if not self._rows:
-            raise InputError(f"there is nothing to pack into {self.folder}; choose a split that has gaze")
+            raise InputError(f"nothing was found to pack into {self.folder}; choose a split with gaze data")
         self._end_shard()
         columns = zip(*self._rows, strict=True)
         kinds = {"name": np.int32, "condition": np.int32, "frame": np.int32, "time": np.float64}
@@ -146,19 +148,20 @@ class PackWriter:
         write_text(self.folder / "pack.json", json.dumps(contents.model_dump(), ensure_ascii=False, indent=1))
 
     def _discard(self):
-        """Removes all that was written; the folder was empty before."""
+        """Removes everything that was written; the folder was empty before."""
         if self._shard:
             self._shard.abandon()
         shards = [shard_name(number) for number in range(len(self._written))]
         for name in ("pack.json", "index.npz", *shards):
             (self.folder / name).unlink(missing_ok=True)
         if self._made:
-            with suppress(OSError):  # somebody has put a file into it
+            with suppress(OSError):  # it contains a file of someone else
                 self.folder.rmdir()
 
 
 class _ShardFile:
-    """A shard while it is written, beside its name. bytes: so far; records: in it. Raises OutputError on all errors."""
+    """A shard under a temporary name while it is written. bytes: its size so far; records: their number. Raises
+    OutputError on all errors."""
 
     def __init__(self, path):
         self._path, self._beside, self.bytes, self.records = path, beside_name(path), 0, 0
@@ -169,7 +172,7 @@ class _ShardFile:
         self._archive = zipfile.ZipFile(self._stream, "w")
 
     def store(self, member, data):
-        """Writes a member; returns where its bytes begin in the file."""
+        """Writes a member; returns the offset of its bytes in the file."""
         info = zipfile.ZipInfo(member)  # stored, and dated 1980, so that equal records give equal files
         info.external_attr = 0o644 << 16
         try:
@@ -200,10 +203,10 @@ class _ShardFile:
 
 
 def _as_flac(levels, rate):
-    """A FLAC file of int16 [n]. The index has the rate itself; the file's is off by 5 in 65,536 at most."""
+    """A FLAC file of int16 [n]. The index has the exact rate; that of the file differs by 5 in 65,536 at most."""
     buffer = io.BytesIO()
-    told = rate if rate <= FLAC_EXACT else round(rate, -1)
-    with soundfile.SoundFile(buffer, "w", told, 1, "PCM_16", format="FLAC") as file:
+    stored = rate if rate <= FLAC_EXACT else round(rate, -1)
+    with soundfile.SoundFile(buffer, "w", stored, 1, "PCM_16", format="FLAC") as file:
         file.write(levels)
     return buffer.getvalue()
 

@@ -18,10 +18,11 @@ import soundfile
 
 from mindaam.data import media
 from mindaam.data.loader import Loader
-from mindaam.data.packs.pack_index import PLACE
+from mindaam.data.packs.contents import Header
+from mindaam.data.packs.pack import Entry, Pack
+from mindaam.data.packs.pack_index import DENSITY, FIXATIONS, IMAGE, PLACE
+from mindaam.data.packs.pack_writer import PackWriter
 from mindaam.data.packs.shard_codec import decode_density, encode_density, encode_record
-from mindaam.data.packs.shard_writer import PackWriter
-from mindaam.data.packs.shards import Entry, Header, Pack
 from mindaam.data.transforms import fixation_density, resize_density, resize_image
 from mindaam.errors import InputError, OutputError
 
@@ -48,6 +49,11 @@ def packed(folder, records=None, **options):
     return Pack(folder)
 
 
+def encoded(pack, index):
+    """The parts of a record as `encode_record` returned them."""
+    return tuple(pack.part(index, part) for part in (IMAGE, DENSITY, FIXATIONS))
+
+
 def similarity(a, b):
     return np.corrcoef(a.ravel(), b.ravel())[0, 1], np.minimum(a / a.sum(), b / b.sum()).sum()
 
@@ -71,7 +77,7 @@ def test_what_is_packed_comes_back(tmp_path):
     assert pack.header == HEADER
     for index, (image, density, fixations) in enumerate(records):
         parts = encode_record(image, density, fixations, HEADER.quality)
-        assert pack.encoded(index) == parts and pack.image_bytes(index) == parts[0]
+        assert encoded(pack, index) == parts and pack.part(index, IMAGE) == parts[0]
         np.testing.assert_array_equal(pack.fixations(index), fixations)
         assert pack.fixations(index).dtype == np.float32
         correlation, overlap = similarity(density, pack.density(index))
@@ -85,7 +91,7 @@ def test_what_is_packed_comes_back(tmp_path):
 
 def test_a_picture_is_decoded_as_the_media_reader_does(tmp_path):
     pack = packed(tmp_path / "pack")
-    (tmp_path / "one.jpg").write_bytes(pack.image_bytes(2))
+    (tmp_path / "one.jpg").write_bytes(pack.part(2, IMAGE))
     np.testing.assert_array_equal(pack.image(2), media.read_image(tmp_path / "one.jpg"))
     media.write_jpeg(tmp_path / "other.jpg", made()[2][0], quality=92)
     np.testing.assert_array_equal(pack.image(2), media.read_image(tmp_path / "other.jpg"))
@@ -163,7 +169,7 @@ def test_shards_are_bounded_and_any_unzip_reads_them(tmp_path):
             members |= {name: archive.read(name) for name in archive.namelist()}
     for index in range(len(NAMES)):
         stored = tuple(members[f"{index:08}.{suffix}"] for suffix in ("jpg", "png", "xy"))
-        assert pack.encoded(index) == stored
+        assert encoded(pack, index) == stored
     pack.verify()
 
 
@@ -181,7 +187,7 @@ def test_a_picture_under_two_conditions_is_stored_once(tmp_path):
         writer.add("a.jpg", "free_viewing", other, density, fixations)  # another picture of the same name
     pack = Pack(tmp_path / "pack")
     assert pack.entries == [("a.jpg", "search"), ("b.jpg", "search"), *[("a.jpg", "free_viewing")] * 2]
-    assert pack.image_bytes(0) == pack.image_bytes(2) != pack.image_bytes(1) == pack.image_bytes(3)
+    assert pack.part(0, IMAGE) == pack.part(2, IMAGE) != pack.part(1, IMAGE) == pack.part(3, IMAGE)
     assert pack.fixations(1) is None and pack.fixations(2).shape == (0, 2)
     assert similarity(pack.density(2), density[:, ::-1])[1] > 0.99
     names = [n for path in (tmp_path / "pack").glob("*.zip") for n in zipfile.ZipFile(path).namelist()]
@@ -196,13 +202,13 @@ def test_frames_keep_their_film_number_and_time(tmp_path):
             writer.add("other.mp4", "free_viewing", *records[number], frame=number, time=number / 25)
     pack = Pack(tmp_path / "pack")
     assert pack.names == ["film one.mp4", "other.mp4"]
-    assert pack.frames("film one.mp4").tolist() == [2, 4, 0]
-    assert pack.frames("other.mp4", "free_viewing").tolist() == [3, 5, 1]
+    assert [pack.entry(index).frame for index in (2, 4, 0)] == [0, 10, 20]
+    assert [pack.entry(index).name for index in (3, 5, 1)] == ["other.mp4"] * 3
     assert pack.entry(4) == Entry("film one.mp4", "free_viewing", 10, 0.4)
-    assert pack.image_bytes(4) == pack.image_bytes(5)
-    assert pack.sound_rate("other.mp4") is None
-    with pytest.raises(InputError, match="has no sound of other.mp4"):
-        pack.sound("other.mp4", 0, 1)
+    assert pack.part(4, IMAGE) == pack.part(5, IMAGE)
+    assert pack.audio_rate("other.mp4") is None
+    with pytest.raises(InputError, match="has no audio of other.mp4"):
+        pack.audio("other.mp4", 0, 1)
 
 
 def test_sound_comes_back_by_sample_with_silence_about_it(tmp_path):
@@ -211,17 +217,17 @@ def test_sound_comes_back_by_sample_with_silence_about_it(tmp_path):
     with PackWriter(tmp_path / "pack", HEADER) as writer:
         writer.add("silent.mp4", "free_viewing", *made(1)[0], frame=0, time=0.0)
         writer.add("film.mp4", "free_viewing", *made(1)[0], frame=0, time=0.0)
-        writer.add_sound("film.mp4", samples, 44_100)
-        writer.add_sound("loud.mp4", np.array([3.0, 1.0, -7.0], np.float32), 8000)
+        writer.add_audio("film.mp4", samples, 44_100)
+        writer.add_audio("loud.mp4", np.array([3.0, 1.0, -7.0], np.float32), 8000)
     pack = Pack(tmp_path / "pack")
-    assert pack.sound_rate("film.mp4") == 44_100 and pack.sound_rate("loud.mp4") == 8000
-    np.testing.assert_array_equal(pack.sound("film.mp4", 0, 3001), samples)
+    assert pack.audio_rate("film.mp4") == 44_100 and pack.audio_rate("loud.mp4") == 8000
+    np.testing.assert_array_equal(pack.audio("film.mp4", 0, 3001), samples)
     expected = np.concatenate([np.zeros(5), samples[:95], np.zeros(0)])
-    np.testing.assert_array_equal(pack.sound("film.mp4", -5, 100), expected)
-    np.testing.assert_array_equal(pack.sound("film.mp4", 2999, 4), [*samples[2999:], 0, 0])
-    assert not pack.sound("film.mp4", 3001, 4).any() and not pack.sound("film.mp4", -9, 9).any()
-    assert pack.sound("film.mp4", 0, 1).dtype == np.float32
-    np.testing.assert_allclose(pack.sound("loud.mp4", 0, 3), [1, 1, -1], atol=1e-4)
+    np.testing.assert_array_equal(pack.audio("film.mp4", -5, 100), expected)
+    np.testing.assert_array_equal(pack.audio("film.mp4", 2999, 4), [*samples[2999:], 0, 0])
+    assert not pack.audio("film.mp4", 3001, 4).any() and not pack.audio("film.mp4", -9, 9).any()
+    assert pack.audio("film.mp4", 0, 1).dtype == np.float32
+    np.testing.assert_allclose(pack.audio("loud.mp4", 0, 3), [1, 1, -1], atol=1e-4)
     with zipfile.ZipFile(tmp_path / "pack" / "shard-00000.zip") as archive:
         sound = io.BytesIO(archive.read("sound-00001.flac"))
     with soundfile.SoundFile(sound) as file:
@@ -236,7 +242,7 @@ def half_a_minute(tmp_path_factory):
     levels = np.rint(9000 * np.sin(np.arange(30 * 16_000) / 7.3)).astype(np.int16)
     with PackWriter(folder, HEADER) as writer:
         writer.add("a.mp4", "free_viewing", *made(1)[0], frame=0, time=0.0)
-        writer.add_sound("a.mp4", levels / np.float32(32768), 16_000)
+        writer.add_audio("a.mp4", levels / np.float32(32768), 16_000)
     return folder, levels / np.float32(32768)
 
 
@@ -245,7 +251,7 @@ def test_audio_is_read_at_any_place_and_takes_less_room_than_its_samples(half_a_
     pack = Pack(folder)
     for first in (479_000, 0, 237_111, 16_001, 237_110, 479_999):
         expected = samples[first : first + 3000]
-        np.testing.assert_array_equal(pack.sound("a.mp4", first, len(expected)), expected)
+        np.testing.assert_array_equal(pack.audio("a.mp4", first, len(expected)), expected)
     with zipfile.ZipFile(folder / "shard-00000.zip") as archive:
         assert archive.getinfo("sound-00000.flac").file_size < 0.6 * 2 * len(samples)
 
@@ -259,12 +265,12 @@ def test_damaged_audio_is_refused_where_it_is_damaged(half_a_minute, tmp_path):
     data[middle : middle + 4000] = bytes(4000)
     shard.write_bytes(data)
     pack = Pack(tmp_path / "pack")
-    np.testing.assert_array_equal(pack.sound("a.mp4", 0, 16_000), samples[:16_000])
+    np.testing.assert_array_equal(pack.audio("a.mp4", 0, 16_000), samples[:16_000])
     with pytest.raises(InputError, match=r"shard-00000.zip is damaged or truncated; copy it again"):
-        pack.sound("a.mp4", 0, len(samples))
+        pack.audio("a.mp4", 0, len(samples))
     shard.write_bytes(data[:middle])  # behind the Pack's back
     with pytest.raises(InputError, match=r"shard-00000.zip is damaged or truncated"):
-        pack.sound("a.mp4", 25 * 16_000, 100)
+        pack.audio("a.mp4", 25 * 16_000, 100)
 
 
 @pytest.mark.parametrize("rate", [1000, 8000, 65_535, 65_537, 88_200, 200_001, 384_000])
@@ -273,10 +279,10 @@ def test_audio_of_every_rate_and_of_no_length(tmp_path, rate, count):
     samples = np.linspace(-0.5, 0.5, count, dtype=np.float32)
     with PackWriter(tmp_path / "pack", HEADER) as writer:
         writer.add("a.mp4", "free_viewing", *made(1)[0], frame=0, time=0.0)
-        writer.add_sound("a.mp4", samples, rate)
+        writer.add_audio("a.mp4", samples, rate)
     pack = Pack(tmp_path / "pack")
-    assert pack.sound_rate("a.mp4") == rate
-    np.testing.assert_allclose(pack.sound("a.mp4", -1, count + 2), [0, *samples, 0], atol=2e-5)
+    assert pack.audio_rate("a.mp4") == rate
+    np.testing.assert_allclose(pack.audio("a.mp4", -1, count + 2), [0, *samples, 0], atol=2e-5)
 
 
 def test_audio_of_a_pack_of_version_1(tmp_path, half_a_minute):
@@ -299,17 +305,17 @@ def test_audio_of_a_pack_of_version_1(tmp_path, half_a_minute):
         file |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     (folder / "pack.json").write_text(json.dumps(contents))
     pack = Pack(folder)
-    np.testing.assert_array_equal(pack.sound("a.mp4", 100, 6000), [*samples[100:], *np.zeros(1100)])
+    np.testing.assert_array_equal(pack.audio("a.mp4", 100, 6000), [*samples[100:], *np.zeros(1100)])
 
 
 def read(pack, index):
     """What a worker process does."""
-    return pack.encoded(index), pack.image(index), "mindspore" in sys.modules
+    return encoded(pack, index), pack.image(index), "mindspore" in sys.modules
 
 
 def test_another_process_opens_the_pack_by_itself(tmp_path):
     pack = packed(tmp_path / "pack", shard_bytes=12_000)
-    expected = [pack.encoded(index) for index in range(len(pack))]
+    expected = [encoded(pack, index) for index in range(len(pack))]
     assert len(pickle.dumps(pack)) < 500
     with Loader({"pack": pack}, read, workers=1) as load:
         results = list(load([("pack", index) for index in range(len(pack))]))
@@ -321,11 +327,11 @@ def test_another_process_opens_the_pack_by_itself(tmp_path):
 def test_threads_share_a_pack(tmp_path, monkeypatch):
     monkeypatch.setattr("mindaam.data.packs.shards.OPEN_SHARDS", 1)  # each of them closes the others' shards
     pack = packed(tmp_path / "pack", shard_bytes=6000)
-    expected, wrong = [pack.encoded(index) for index in range(len(pack))], []
+    expected, wrong = [encoded(pack, index) for index in range(len(pack))], []
 
     def work(seed):
         for index in np.random.default_rng(seed).integers(0, len(pack), 300):
-            if pack.encoded(index) != expected[index]:
+            if encoded(pack, index) != expected[index]:
                 wrong.append(index)
 
     threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
@@ -343,7 +349,7 @@ def test_a_pack_that_nobody_holds_leaves_no_file_open(tmp_path):
         return [link for link in links if os.path.lexists(link) and str(tmp_path) in os.readlink(link)]
 
     pack = packed(tmp_path / "pack")
-    pack.encoded(0)
+    encoded(pack, 0)
     assert len(ours()) == 1
     del pack
     assert not ours()
@@ -389,12 +395,12 @@ def test_a_full_disk_is_an_output_error_and_leaves_nothing(tmp_path):
         assert not (tmp_path / "pack").exists()
 
 
-@pytest.mark.parametrize("last", ["write_npz", "replacing"])
+@pytest.mark.parametrize("last", ["write_npz", "write_text"])
 def test_a_disk_that_is_full_at_the_end_leaves_nothing(tmp_path, monkeypatch, last):
-    def full(path, **arrays):
+    def full(path, *_, **arrays):
         raise OutputError(f"cannot write {path}")
 
-    monkeypatch.setattr(f"mindaam.data.packs.shard_writer.{last}", full)
+    monkeypatch.setattr(f"mindaam.data.packs.pack_writer.{last}", full)
     with pytest.raises(OutputError, match="cannot write"):
         packed(tmp_path / "pack")
     assert not list(tmp_path.iterdir())
@@ -407,10 +413,10 @@ def test_places_that_cannot_be_written_to(tmp_path):
             PackWriter(folder, HEADER)
     packed(tmp_path / "pack")
     before = contents(tmp_path / "pack")
-    with pytest.raises(OutputError, match="is not empty; name a new one"):
+    with pytest.raises(OutputError, match="is not empty; choose a new one"):
         packed(tmp_path / "pack")
     assert contents(tmp_path / "pack") == before
-    with pytest.raises(InputError, match="there is nothing to pack"), PackWriter(tmp_path / "none", HEADER):
+    with pytest.raises(InputError, match="nothing was found to pack"), PackWriter(tmp_path / "none", HEADER):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "pack"]
 
@@ -421,7 +427,7 @@ def test_a_shard_that_is_cut_short_is_named(tmp_path):
     first = next(index for index in range(len(pack)) if f"{index:08}.xy" in zipfile.ZipFile(path).namelist())
     os.truncate(path, 100)
     with pytest.raises(InputError, match=r"shard-00001.zip is damaged or truncated; copy it again"):
-        pack.encoded(first)
+        encoded(pack, first)
     with pytest.raises(InputError, match=r"1 of \d files are damaged \(shard-00001.zip\)"):
         pack.verify()
     with pytest.raises(InputError, match=r"shard-00001.zip has 100 bytes and not \d+; copy it again"):
@@ -429,7 +435,7 @@ def test_a_shard_that_is_cut_short_is_named(tmp_path):
     path.unlink()
     with pytest.raises(InputError, match="shard-00001.zip is missing; copy it again"):
         Pack(tmp_path / "pack")
-    assert pack.encoded(0)
+    assert encoded(pack, 0)
 
 
 @pytest.mark.parametrize("part", ["jpg", "png", "xy"])
@@ -442,7 +448,7 @@ def test_a_flipped_bit_is_noticed(tmp_path, part):
     call = {"jpg": pack.image, "png": pack.density, "xy": pack.fixations}[part]
     with pytest.raises(InputError, match="shard-00000.zip is damaged"):
         call(1)
-    assert pack.encoded(0)
+    assert encoded(pack, 0)
     with pytest.raises(InputError, match=r"1 of \d files are damaged \(shard-00000.zip\)"):
         pack.verify()
 
@@ -454,7 +460,7 @@ def test_what_is_no_pack_or_another_versions_is_refused(tmp_path):
     for changed, message in (
         (
             text.replace('"version": 2', '"version": 3'),
-            "has version 3 and this MindAAM reads 1 to 2; pack the data set again",
+            "has version 3 and this MindAAM reads 1 to 2; pack the dataset again",
         ),
         ("[]", "pack.json lacks its entries"),
         ("{}", "has version None"),
@@ -473,7 +479,7 @@ def test_what_is_no_pack_or_another_versions_is_refused(tmp_path):
     with pytest.raises(InputError, match="index.npz is missing"):
         Pack(tmp_path / "pack")
     for place in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(InputError, match="is no pack: it has no pack.json"):
+        with pytest.raises(InputError, match="is not a pack: it has no pack.json"):
             Pack(place)
 
 

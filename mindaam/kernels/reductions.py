@@ -1,0 +1,45 @@
+"""Sums and means. A CPU reduces the last axis of a matrix many times faster than any other axis, or than several."""
+
+from mindspore import ops
+
+from mindaam.kernels.broadcasting import spread
+
+
+def sum_over(x, axis=-1):
+    """Sum over `axis`, kept as length 1; over the channels of maps [B,C,H,W] a product with ones."""
+    if axis != 1 or x.ndim != 4:
+        return x.sum(axis=axis, keepdims=True)
+    batch, channels, height, width = x.shape
+    ones = ops.ones((batch, 1, channels), x.dtype)
+    return ops.bmm(ones, x.reshape(batch, channels, height * width)).reshape(batch, 1, height, width)
+
+
+def mean_of_second(x):
+    """Mean over the second axis, kept as length 1: [B,N,...] -> [B,1,...], as a product with a row of 1/N."""
+    batch, count = x.shape[:2]
+    if count == 1:
+        return x
+    row = ops.full((batch, 1, count), 1.0 / count, dtype=x.dtype)
+    return ops.bmm(row, x.reshape((batch, count, -1))).reshape((batch, 1) + x.shape[2:])
+
+
+def image_mean(feature):
+    """Mean over the positions of each channel: [B,C,H,W] -> [B,C]."""
+    batch, channels, height, width = feature.shape
+    return feature.reshape(batch, channels, height * width).mean(-1)
+
+
+def image_sum(maps):
+    """Sum over the pixels of each map: [B,1,H,W] or [B,H,W] -> [B].
+
+    First along each row of pixels, which keeps two digits that one sum over a flattened map loses.
+    """
+    height, width = maps.shape[-2:]
+    return ops.sum(ops.sum(maps.reshape((-1, width)), 1).reshape((-1, height)), 1)
+
+
+def per_image(values, shape):
+    """One value per map [B], repeated for each pixel of maps of `shape` [B,1,H,W] or [B,H,W]."""
+    height, width = shape[-2:]
+    rows = ops.tile(values.reshape((-1, 1)), (1, height)).reshape((-1, 1))
+    return spread(rows, (rows.shape[0], width)).reshape(shape)
