@@ -28,7 +28,7 @@ class FakeModel:
         return (images.mean(axis=1, keepdims=True),), images.shape[2:]
 
     @property
-    def film(self):
+    def video(self):
         """What a film's frames are kept as: their brightness."""
         return SimpleNamespace(maps=lambda features: features[0][0])
 

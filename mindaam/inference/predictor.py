@@ -114,7 +114,9 @@ class Predictor:
         text = choose_prompt(prompt, condition, self.prompts)
         windows = checked(windows or self.video_windows())
         if windows.length > 1 and self.model.config.temporal is None:
-            raise ConfigError(f"the model {self.model.config.name} takes every frame by itself: windows have one frame")
+            raise ConfigError(
+                f"the model {self.model.config.name} processes frames independently: windows must have one frame"
+            )
         if windows.length == 1 and audio_stream is not None:
             raise ConfigError("audio needs windows of several frames; give longer windows, or no audio_stream")
         return self._stream(frames, text, self.embed([text]), windows, audio_stream)
