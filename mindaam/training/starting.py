@@ -59,7 +59,7 @@ def _shaped(config, path):
 
 
 def open_audio_encoding(settings, progress):
-    """The AudioEncoding of a ModelConfig, or None where its audio encoder's weights are not here, which
+    """The AudioEncoding of a ModelConfig, or None if the weights of its audio encoder are not installed, which
     `progress.say` states."""
     from mindaam.zoo.factory import audio_encoder, is_installed
 

@@ -201,7 +201,7 @@ def test_listed_files_are_sorted_flat_and_of_known_suffixes_only(tmp_path):
     for name in ("b.JPG", "a.png", "notes.txt", ".hidden.jpg", "sub"):
         (tmp_path / name).touch() if name != "sub" else (tmp_path / name).mkdir()
     (tmp_path / "sub" / "c.jpg").touch()
-    assert [path.name for path in media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures")] == ["a.png", "b.JPG"]
+    assert [path.name for path in media.list_files(tmp_path, media.IMAGE_SUFFIXES, "images")] == ["a.png", "b.JPG"]
 
 
 def test_what_a_folder_holds_besides_is_counted_by_kind(tmp_path):
@@ -237,7 +237,7 @@ def test_a_listing_refuses_what_is_no_folder_of_such_files(tmp_path):
     with pytest.raises(InputError, match="has no pictures"):
         media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures")
     with pytest.raises(InputError, match="not a folder"):
-        media.list_files(tmp_path / "none", media.IMAGE_SUFFIXES, "pictures")
+        media.list_files(tmp_path / "none", media.IMAGE_SUFFIXES, "images")
 
 
 def test_results_are_written_whole(tmp_path):

@@ -82,7 +82,7 @@ def test_the_licences_of_all_eighteen_sets_are_told_and_nothing_is_promised(root
     text = corpus_report.markdown(report_on(root))
     part = text[text.index("## Licenses") :]
     assert all(f"| {each.title} |" in part for each in catalogue().values())
-    assert "We are no lawyers" in part and RESEARCH in part
+    assert "This is not legal advice" in part and RESEARCH in part
 
 
 def test_a_licence_says_what_it_leaves_open():

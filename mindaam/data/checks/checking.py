@@ -203,7 +203,7 @@ def _has_gaze(found, stimulus):
 
 def _of_table(reader, found):
     """(Problems of fixations in tables, whether fixations can be read): the tables may be damaged, lack images, or
-    have some that are not here. They are read now, before threads ask for them."""
+    refer to missing ones. They are read now, before threads ask for them."""
     if not in_tables(found.layout):
         return [], True
     pattern, severity = found.layout.fixations.path, DAMAGED if reader.source == "fixations" else NOTE

@@ -5,7 +5,8 @@ OPEN = "may be trained on and shipped, with the attribution that the license ask
 DISPUTED = "the sources disagree (see the remarks): ask the publisher before anything but research"
 UNKNOWN = "nothing is stated: ask the publisher before anything but research"
 ADVICE = (
-    "We are no lawyers: before you ship a model or pass on files, read each publisher's terms, which hold whatever "
+    "This is not legal advice: before you distribute a model or pass on files, read each publisher's terms, which "
+    "hold whatever "
     "this table says. One research-only set makes a model that was trained on it research-only."
 )
 OPEN_NAMES = ("mit", "cc by 4.0", "cc by-sa 4.0", "cc0", "bsd", "apache")

@@ -20,7 +20,7 @@ LEVELS = ("low", "mid", "high")
 
 
 class Licence(Schema):
-    """name: of the license. redistribution: what may be passed on. source: who says so."""
+    """name: of the license. redistribution: what may be passed on. source: of this statement."""
 
     name: str
     redistribution: str

@@ -1,4 +1,4 @@
-"""What is told of a table that was read without an error but may not be what it seems."""
+"""Remarks on a table that was read without an error but may not be what it seems."""
 
 from itertools import pairwise
 from statistics import median

@@ -55,7 +55,7 @@ class Stimulus(NamedTuple):
 class Gathered(NamedTuple):
     """What is written: name of the folder; kind, "images" or "videos"; stimuli {name: Stimulus} and sounds {name: Path}
     of those with gaze; fixations; sentences {condition: its own}; conditions {condition: the sentence it is scored
-    with}; splits {split: names}. And what is told of it: columns {role: column of the table}, outside: how many
+    with}; splits {split: names}. And the remarks on it: columns {role: column of the table}, outside: how many
     fixations were beside their image or video, beyond: how many, of the others, were before their video's first frame
     or after its last, without: names of what has no fixation, missing: how many rows had no x or y, again: how many
     repeated the row before them, untimed: how many of videos had no start, remarks: sentences on what may be wrong,

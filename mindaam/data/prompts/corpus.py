@@ -50,7 +50,7 @@ def emphasis(key):
 def compose(parts):
     """The one sentence that five parts make: {part: words} for every one of PARTS.
 
-    stimulus is a noun with its article, domain and elements are what is said of it, task is how it is viewed and bias
+    stimulus is a noun with its article, domain and elements describe it, task is how it is viewed and bias
     a clause about where attention goes. Raises ConfigError for a part that is missing, empty or unknown.
     """
     for name in parts:

@@ -1,7 +1,7 @@
 """Which frames of a video make a clip: drawn for training, laid end to end for evaluation.
 
 A clip is T numbers of frames. Whoever loads a frame's image, density and fixations by its number has all three run
-backwards with the clip; whoever hands the three to `transforms.flip` has them mirrored together. Both are mends of
+backwards with the clip; whoever hands the three to `transforms.flip` has them mirrored together. Both fix bugs of
 the released code, whose fixations stay behind; and `windows` evaluates every frame, where it passes over half of them.
 """
 
@@ -16,7 +16,7 @@ class ClipRules(NamedTuple):
     """How clips of a set are drawn. length: T, frames in a clip. skip: first frames of a video that are never drawn.
 
     strides: steps between two frames of a clip, each >= 1. mirror, reverse: probabilities. short: a video that is too
-    short for every stride is skipped, or goes on with its last frame ("repeat").
+    short for every stride is skipped, or repeats its last frame ("repeat").
     """
 
     length: int

@@ -1,7 +1,7 @@
 """What is seen at which step: batches of one set and one condition, images and videos in a fixed ratio.
 
 Everything follows from the plan and (epoch, step): any step can be had without those before it, a resume needs two
-integers, and all ranks agree without a word. This is how it comes about:
+integers, and all ranks agree without communication. The rules:
 
 - The members of a stratum (what one set has under one condition) are drawn in cycles, each a new permutation of them
   all, laid end to end for ever; its batch number i takes the places [i B, (i+1) B). So all batches have one size, the

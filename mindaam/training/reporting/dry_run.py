@@ -253,7 +253,7 @@ def _arithmetic(model, config):
     lines.append(["GB moved (estimate)", *(f"{moved[kind] / GIGA:,.1f}" for kind in found)])
     for devices in DEVICES:
         each = {kind: "cannot be shared" for kind in found}
-        if config.require_ranks(devices) is None:
+        if config.problem_with_ranks(devices) is None:
             each = {kind: f"{time:.3g}" for kind, time in seconds(model, config, load_of(config, devices)).items()}
         lines.append([f"seconds on {devices} Ascend 910B3 (estimate)", *each.values()])
     return lines

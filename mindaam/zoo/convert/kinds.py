@@ -1,4 +1,4 @@
-"""The kinds of foreign checkpoint: how each is known, renamed, told apart from its siblings, and what it must fill.
+"""The kinds of foreign checkpoint: how each is identified, renamed, distinguished, and what it must fill.
 
 A variant follows from a few sizes by a table. An unknown combination is refused, and an ambiguous one needs
 --name; nothing is chosen because it is close.

@@ -1,6 +1,6 @@
 """The zip archives that PyTorch writes: which entries there are and where their bytes lie, checked before use.
 
-A few lines of our own, because entries are to be views of the mapped file, and because an archive from a stranger may
+A few lines of our own, because entries are to be views of the mapped file, and because an untrusted archive may
 lie: about sizes, with entries that share bytes, or with a directory that fills the memory.
 """
 

@@ -218,7 +218,7 @@ def _numbers(found, storage_type, path):
 
 
 def _view(numbers, tensor, what):
-    """The tensor as an array that looks into its storage; checked first, because NumPy looks wherever it is told."""
+    """The tensor as an array that looks into its storage; checked first, because NumPy does not check bounds here."""
     storage, offset, size, stride = tensor
     if storage.start + storage.count > len(numbers):
         raise CheckpointError(
