@@ -96,7 +96,7 @@ def test_what_is_left_out_or_doubtful_is_told_in_a_line_each(mindaam, photos, tm
 
 
 def test_options_reach_the_folder(mindaam, photos, tmp_path):
-    options = ["--condition", "cats", "--sentence", "A viewer seeks cats.", "--sentence", "Cats?", "--val", 0, "--link"]
+    options = ["--condition", "cats", "--prompt", "A viewer seeks cats.", "--sentence", "Cats?", "--val", 0, "--link"]
     code, said, _ = mindaam(photos, tmp_path / "gaze.csv", "-o", tmp_path / "mine", *options)
     assert code == 0 and 'cats: "A viewer seeks cats."' in said and "30 degrees wide" in said and "next" not in said
     folder = GazeFolder(tmp_path / "mine")

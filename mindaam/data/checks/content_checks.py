@@ -230,7 +230,7 @@ def _frames_opened(reader, index, positions, deep):
     size = reader.size(index)
     for position in positions:
         name = reader.tree.first([frames], {**film.fields, "frame": int(film.numbers[position])})
-        found = media.picture_size(reader.tree.path(name))
+        found = media.image_size(reader.tree.path(name))
         if found != size:
             raise InputError(
                 f"{reader.tree.path(name)}: sizes disagree: the frame is {found[1]}x{found[0]}, the video's first "

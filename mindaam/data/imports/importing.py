@@ -130,7 +130,7 @@ def gather(folder, table, name, wanted):
         again=read.again,
         untimed=untimed,
         remarks=remarks(read, kind) + (_of_images(stimuli.values()) if kind == "images" else []),
-        passed_over=media.passed_over(folder, _used(folder, paths, table)),
+        passed_over=media.skipped(folder, _used(folder, paths, table)),
     )
 
 
