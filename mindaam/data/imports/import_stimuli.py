@@ -56,7 +56,7 @@ def keys_of(paths):
 def measured(folder, paths, kind):
     """{name: Stimulus} of {name: Path}."""
     if kind == "images":
-        return {name: Stimulus(path, media.picture_size(path)) for name, path in paths.items()}
+        return {name: Stimulus(path, media.image_size(path)) for name, path in paths.items()}
     from mindaam.data.videos.reading import video_info
     from mindaam.data.videos.timeline import timeline
     from mindaam.data.videos.timeline_cache import find_timelines

@@ -278,7 +278,7 @@ def test_damaged_pictures_and_folders_without_any(photos):
     assert "b.png is not an image" in refused(InputError, photos)
     for name in SIZES:
         (photos / name).unlink()
-    assert "holds no images" in refused(InputError, photos)
+    assert "has no images" in refused(InputError, photos)
 
 
 def test_films_and_pictures_in_one_folder(photos):
