@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from mindaam.cli import main, terminal
-from mindaam.zoo import index, transfer
+from mindaam.zoo import index
+from mindaam.zoo.fetching import transfer
 from tests.zoo import https_site
 from tests.zoo.official_names import official_wav2clip
 from tests.zoo.torch_archive import write_torch

@@ -347,10 +347,10 @@ def put(tmp_path, monkeypatch):
     monkeypatch.setenv("MINDAAM_CACHE", str(tmp_path / "cache"))
 
     def put(name, state, metadata=None):
-        path = index.place(index.record(name))
+        path = index.path_of(index.record(name))
         path.parent.mkdir(parents=True, exist_ok=True)
         write_safetensors(path, state, metadata)
-        index.vouch(name)
+        index.trust(name)
         return path
 
     return put

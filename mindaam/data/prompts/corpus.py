@@ -2,7 +2,8 @@
 
 A sentence follows the paper's template (Appendix B): stimulus + domain + elements + task + bias. Its granularity
 (Appendix F.2) is G1, nothing but that somebody looks; G2, which kind of medium they look at; G3, the set's protocol,
-coarsely; G4, the whole scene and what draws attention in it. `corpus.yaml` holds parts and wordings, which are ours.
+coarsely; G4, the whole scene and what draws attention in it. `corpus.yaml` contains the wordings, written for
+this project.
 """
 
 from functools import cache

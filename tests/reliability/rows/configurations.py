@@ -6,7 +6,8 @@ import os
 
 import yaml
 
-from mindaam.zoo import cache, index
+from mindaam.zoo import index
+from mindaam.zoo.fetching import cache
 from tests.reliability.mutations import mutated
 from tests.reliability.originals import settings
 from tests.reliability.row import Row, require
@@ -103,7 +104,7 @@ def _check(value, where):
 
 def _check_record(entry):
     for each in filter(None, (entry, entry.original)):
-        place = index.place(each)
+        place = index.path_of(each)
         folders = (index.model_zoo_dir(), cache.cache_dir())
         require(any(place.is_relative_to(folder) for folder in folders) and ".." not in place.parts, f"{place}")
         for address in filter(None, (each.url, getattr(each, "page", None))):

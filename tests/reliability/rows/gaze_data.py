@@ -12,7 +12,7 @@ import numpy as np
 from mindaam.data.datasets.finding import find_data
 from mindaam.data.datasets.opening import read_splits, splits_of
 from mindaam.errors import InputError
-from mindaam.zoo.cache import cache_dir
+from mindaam.zoo.fetching.cache import cache_dir
 from tests.data import strangers
 from tests.reliability.auditing import listening, opened
 from tests.reliability.mutations import mutated

@@ -24,7 +24,7 @@ def attempt(path):
 
 def read_size(path):
     """The size in an image's header."""
-    height, width = media.picture_size(path)
+    height, width = media.image_size(path)
     require(height > 0 and width > 0, f"a size of {height} x {width}")
 
 
