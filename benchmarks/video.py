@@ -94,7 +94,7 @@ def media(source, out, asked):
     from mindaam.data.videos.writing import VideoWriter
 
     info, count, started = video_info(source), 0, time.perf_counter()
-    with VideoWriter(out / "out.mp4", (info.height, info.width), info.rate, sound=source) as writer:
+    with VideoWriter(out / "out.mp4", (info.height, info.width), info.rate, audio=source) as writer:
         for frame in read_frames(source):
             writer.write(frame.image, frame.time)
             count += 1
@@ -122,7 +122,7 @@ def sequential(source, out, asked):
 
     predictor, prompt = warm(asked.model)
     info, count, started = video_info(source), 0, time.perf_counter()
-    with VideoWriter(out / "out.mp4", (info.height, info.width), asked.fps, sound=source) as writer:
+    with VideoWriter(out / "out.mp4", (info.height, info.width), asked.fps, audio=source) as writer:
         for frame, prediction in follow(predictor, read_frames(source, Pick(fps=asked.fps)), prompt):
             writer.write(render.overlay(frame.image, prediction.density), frame.time)
             count += 1

@@ -38,7 +38,9 @@ def main():
     rows["frame by frame"] = predictor.stream(frames, asked.prompt, windows=Windows(1, 0))
     if predictor.model.config.temporal:
         rows["in windows"] = predictor.stream(frames, asked.prompt)
-        rows["in windows, causal"] = predictor.stream(frames, asked.prompt, windows=predictor.film_windows(causal=True))
+        rows["in windows, causal"] = predictor.stream(
+            frames, asked.prompt, windows=predictor.video_windows(causal=True)
+        )
     print(f"{asked.video.name}: {len(frames)} frames, {sum(map(len, gaze.values()))} gaze samples of one wearer")
     for name, predictions in rows.items():
         scores = [

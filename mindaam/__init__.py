@@ -6,27 +6,27 @@ that `import mindaam` is fast and silent and imports neither MindSpore nor NumPy
 
 __version__ = "0.1.0"
 
-_PLACES = {
+_MODULES = {
     "create_model": "mindaam.zoo.factory",
     "list_models": "mindaam.models.registry",
     "Predictor": "mindaam.inference.predictor",
     "zoo": None,
 }
-__all__ = ["__version__", *_PLACES]
+__all__ = ["__version__", *_MODULES]
 
 
 def __getattr__(name):
     """Imports a public name from its package."""
     from importlib import import_module
 
-    if name not in _PLACES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    place = _PLACES[name]
-    found = getattr(import_module(place), name) if place else import_module(f"{__name__}.{name}")
+    module = _MODULES[name]
+    found = getattr(import_module(module), name) if module else import_module(f"{__name__}.{name}")
     globals()[name] = found
     return found
 
 
 def __dir__():
     """The public names in addition to those already imported."""
-    return sorted({*globals(), *_PLACES})
+    return sorted({*globals(), *_MODULES})

@@ -64,11 +64,11 @@ def unforeseen(name, error):
     if isinstance(error, MemoryError):
         return InputError(f"{name} does not fit into memory; make it smaller, or free some memory")
     line = traceback.extract_tb(error.__traceback__)[-1:]
-    place = f" in {os.path.basename(line[0].filename)}, line {line[0].lineno}" if line else ""
+    where = f" in {os.path.basename(line[0].filename)}, line {line[0].lineno}" if line else ""
     text = " ".join(str(error).split())[:200]
-    said = f": {text}" if text else ""
+    detail = f": {text}" if text else ""
     return InputError(
-        f"{name} could not be processed because of an internal error ({type(error).__name__}{place}{said}); "
+        f"{name} could not be processed because of an internal error ({type(error).__name__}{where}{detail}); "
         "please report it, with the file if possible"
     )
 

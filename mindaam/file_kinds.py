@@ -43,7 +43,7 @@ def stand_in(start):
     web pages, server responses in XML or JSON, and other text.
     """
     if not start:
-        return FileKind("an empty file", "fetch it again")
+        return FileKind("an empty file", "download it again")
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith((b"version https://git-lfs", b"version https://hawser")):
         return FileKind(

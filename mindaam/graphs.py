@@ -110,8 +110,8 @@ class _Store:
             ) from error
         self.own = own = tempfile.mkdtemp(prefix="mindaam-graphs-")
         atexit.register(shutil.rmtree, own, ignore_errors=True)
-        self._place = Path(own) / "rank_0" / "graph_cache"
-        self._place.mkdir(parents=True)
+        self._cache = Path(own) / "rank_0" / "graph_cache"
+        self._cache.mkdir(parents=True)
         os.environ[PATH] = own  # MindSpore reads it once
         self._usable = self._reads_here()
 
@@ -136,7 +136,7 @@ class _Store:
             return call()
         known = os.access(kept, os.R_OK)
         if known:
-            (self._place / GRAPH.format(self._next)).symlink_to(kept.resolve())
+            (self._cache / GRAPH.format(self._next)).symlink_to(kept.resolve())
         try:
             with _cache_on():
                 result = call()
@@ -158,7 +158,7 @@ class _Store:
         """Empties the folder of this process; returns whether it had a new graph, which is moved to `kept` if that is a
         path."""
         written = None
-        for path in sorted(self._place.glob(GRAPH.format("*"))):
+        for path in sorted(self._cache.glob(GRAPH.format("*"))):
             if not path.is_symlink():
                 written = path
                 self._next = int(path.stem.rpartition("_")[2]) + 1

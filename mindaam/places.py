@@ -10,21 +10,21 @@ PACKAGE = Path(__file__).resolve().parent
 RECIPES = ("train", "experiments")  # folders of `configs/` with training configurations
 
 
-def _place(name):
-    for place in (PACKAGE / name, PACKAGE.parent / name):
-        if place.is_dir():
-            return place
+def _folder(name):
+    for folder in (PACKAGE / name, PACKAGE.parent / name):
+        if folder.is_dir():
+            return folder
     raise ConfigError(f"the folder {name} does not exist next to {PACKAGE}; install the package again")
 
 
 def model_zoo_dir():
     """The folder of model cards, `index.yaml` and bundled weights. Raises ConfigError if it does not exist."""
-    return _place("model_zoo")
+    return _folder("model_zoo")
 
 
 def configs_dir():
     """The folder of YAML configurations. Raises ConfigError if it does not exist."""
-    return _place("configs")
+    return _folder("configs")
 
 
 def user_cache():
@@ -40,8 +40,8 @@ def user_cache():
 
 def recipes():
     """The bundled training configurations, {name: Path}, sorted by folder and name."""
-    places = [path for folder in RECIPES for path in sorted((configs_dir() / folder).glob("*.yaml"))]
-    return {path.stem: path for path in places}
+    paths = [path for folder in RECIPES for path in sorted((configs_dir() / folder).glob("*.yaml"))]
+    return {path.stem: path for path in paths}
 
 
 def recipe(name):

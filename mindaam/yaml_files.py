@@ -43,9 +43,9 @@ def parse(content, source):
             reader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f"line {mark.line + 1}: " if mark else ""
+        line = f"line {mark.line + 1}: " if mark else ""
         fault = " ".join(f"{error.problem or error.context}".split())[:WIDEST]
-        raise ConfigError(f"{source} is not valid YAML: {place}{fault}") from error
+        raise ConfigError(f"{source} is not valid YAML: {line}{fault}") from error
     except yaml.reader.ReaderError as error:
         fault = f"character {error.position + 1} is not UTF-8; save the file as UTF-8"
         raise ConfigError(f"{source} is not valid YAML: {fault}") from error

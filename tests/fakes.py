@@ -17,7 +17,7 @@ class FakeModel:
             name="fake",
             text=SimpleNamespace(name="fake"),
             temporal=clip and SimpleNamespace(clip=clip),
-            audio=sound and SimpleNamespace(name="wav2clip", width=FakeEars.width),
+            audio=sound and SimpleNamespace(name="wav2clip", width=FakeAudioEncoder.width),
             sound=sound,
         )
         self.backbone_passes = self.head_passes = 0
@@ -28,7 +28,7 @@ class FakeModel:
         return (images.mean(axis=1, keepdims=True),), images.shape[2:]
 
     @property
-    def film(self):
+    def video(self):
         """What a film's frames are kept as: their brightness."""
         return SimpleNamespace(maps=lambda features: features[0][0])
 
@@ -49,7 +49,7 @@ class FakeModel:
         gate = None
         if audio_embeddings is not None:
             middle = () if self.config.sound.fusion == "released" else (self.config.sound.tokens // 2,)
-            assert audio_embeddings.shape[0] == len(maps) and audio_embeddings.shape[-1] == FakeEars.width
+            assert audio_embeddings.shape[0] == len(maps) and audio_embeddings.shape[-1] == FakeAudioEncoder.width
             gate = np.tanh(audio_embeddings[(slice(first, None), *middle, 0)])
         return self._said(maps[first:], sentence_embedding, gate)
 
@@ -58,7 +58,7 @@ class FakeModel:
         return SimpleNamespace(map=1.0 / (1.0 + np.exp(-brightness * sentence_embeddings[0, 0])), gate=gate)
 
 
-class FakeEars:
+class FakeAudioEncoder:
     """A window's embedding is its loudness, middle sample and length in seconds; notes how many it was given."""
 
     width = 3

@@ -88,7 +88,7 @@ def test_files_that_killed_processes_left_are_removed_a_day_later(tmp_path):
     os.utime(folder, (0, 0))
     files.prepare_folder(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([young, *others])
-    with pytest.raises(InputError, match="holds no"):  # none of them is taken for an input
+    with pytest.raises(InputError, match="has no"):  # none of them is taken for an input
         media.list_files(tmp_path, (".tmp", ".mp4"), "films")
     files.remove_leftovers(tmp_path)
     assert list(tmp_path.iterdir()) == others

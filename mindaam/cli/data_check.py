@@ -52,7 +52,7 @@ def check(
     if save:
         _keep(save, report, found)
     there = known | {each.name for each in published}
-    if not corpus_report.is_sound(report) or set(sets or ()) - there:
+    if not corpus_report.is_complete(report) or set(sets or ()) - there:
         raise Exit(UNSOUND)
 
 

@@ -17,7 +17,7 @@ FOLDER = "Folder of images, or of videos, with optional audio files NAME.wav nex
 TABLE = "CSV in UTF-8: one row of column names, one row per fixation."
 COLUMNS = "Column names, such as image=FILE,x=GazeX, or JSON; repeatable. Common names are detected."
 CONDITION = "Viewing condition of all fixations (default: the column of the table, or free_viewing)."
-SENTENCE = "The prompt; repeat for paraphrases. For several conditions: NAME=TEXT."
+PROMPT = "The prompt; repeat for paraphrases. For several conditions: NAME=TEXT."
 DEGREE = "Pixels of the images per degree of visual angle."
 VAL = "Share of the images in the split val."
 FRACTIONS = "x and y are 0..1 of the width and height, not pixels."
@@ -31,7 +31,7 @@ def import_gaze(
     out: Annotated[Path, Option("-o", "--out", metavar="NEWFOLDER", help="The gaze folder to create.")],
     columns: Annotated[list[str] | None, Option(metavar="ROLE=NAME,...", help=COLUMNS)] = None,
     condition: Annotated[str | None, Option(metavar="NAME", help=CONDITION)] = None,
-    sentence: Annotated[list[str] | None, Option(metavar="TEXT", help=SENTENCE)] = None,
+    prompt: Annotated[list[str] | None, Option("--prompt", "--sentence", metavar="TEXT", help=PROMPT)] = None,
     px_per_degree: Annotated[float | None, Option(metavar="F", help=DEGREE)] = None,
     val: Annotated[float, Option(metavar="SHARE", help=VAL)] = 0.2,
     fractions: Annotated[bool, Option("--fractions", help=FRACTIONS)] = False,
@@ -42,7 +42,7 @@ def import_gaze(
     from mindaam.data.imports.importing import Wanted, import_gaze
 
     named = columns_of(columns or ())
-    wanted = Wanted(named, condition, tuple(sentence or ()), px_per_degree, val, fractions, link, origin)
+    wanted = Wanted(named, condition, tuple(prompt or ()), px_per_degree, val, fractions, link, origin)
     done = import_gaze(folder, table, out, wanted)
     for line in (*_read(done, wanted), *_written(done, out), *_next(done, out)):
         print_line(line)

@@ -13,7 +13,7 @@ MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run."
 OUT = "The graph; its description is written to FILE.json."
 SIZE = "Height and width of the input, multiples of the patch size (default: those of the model)."
 FRAMES = "Export for windows of T frames of a video, without audio, instead of images."
-SENTENCE = "A prompt whose embedding is stored in the description; repeatable (default: free viewing)."
+PROMPT = "A prompt whose embedding is stored in the description; repeatable (default: free viewing)."
 
 
 def export(
@@ -22,7 +22,7 @@ def export(
     size: Annotated[str | None, Option(metavar="HxW", help=SIZE)] = None,
     batch: Annotated[int, Option(metavar="B", help="Batch size.")] = 1,
     frames: Annotated[int | None, Option(metavar="T", help=FRAMES)] = None,
-    sentence: Annotated[list[str] | None, Option(metavar="TEXT", help=SENTENCE)] = None,
+    prompt: Annotated[list[str] | None, Option("--prompt", "--sentence", metavar="TEXT", help=PROMPT)] = None,
 ):
     """Write a model as MindIR, one graph of fixed shapes, for MindSpore Lite and Ascend."""
     from mindaam import runtime
@@ -38,7 +38,7 @@ def export(
     from mindaam.zoo.weights import model_prompts
 
     own = model_prompts(model)
-    prompts = list(dict.fromkeys(choose_prompt(text, own=own) for text in sentence or [None]))
+    prompts = list(dict.fromkeys(choose_prompt(text, own=own) for text in prompt or [None]))
     with progress(3, "loading the model") as shown:
         shown.step("loading the model")
         predictor = Predictor(model)

@@ -14,7 +14,7 @@ import typer
 from mindaam import graphs
 from mindaam.cli import convert, evaluate, export, predict, train
 from mindaam.cli.data import data_app
-from mindaam.cli.terminal import notices_said
+from mindaam.cli.terminal import print_notices
 from mindaam.cli.zoo import zoo_app
 from mindaam.errors import ConfigError, MindAAMError
 from mindaam.runtime import quieten
@@ -51,7 +51,7 @@ def run(arguments=None):
     """Runs the command line `arguments` (None: sys.argv) and returns the exit code."""
     try:
         _require_folder()
-        with notices_said():
+        with print_notices():
             code = app(args=arguments, prog_name="mindaam", standalone_mode=False) or 0
     except MindAAMError as error:
         print_message(error)

@@ -10,16 +10,16 @@ from mindaam.streams import plain, print_message
 
 
 @contextmanager
-def notices_said():
+def print_notices():
     """A context in which each Notice of the library is printed once, like other messages."""
     with warnings.catch_warnings():
         usual = warnings.showwarning
 
-        def report(message, category, *place, **more):
+        def report(message, category, *where, **more):
             if issubclass(category, Notice):
                 print_message(message)
             else:
-                usual(message, category, *place, **more)
+                usual(message, category, *where, **more)
 
         warnings.showwarning = report
         warnings.simplefilter("default", Notice)
@@ -40,14 +40,14 @@ class Bars:
     """Progress as one bar of the items, and below it one of the current video."""
 
     def __init__(self, bars, total, start):
-        self._bars, self._begun = bars, False
+        self._bars, self._started = bars, False
         self._pieces = bars.add_task(start, total=total, note=f"0/{total}")
         self._total, self._done, self._video, self._since = total, 0, None, 0.0
 
     def step(self, name):
         """Starts the item called `name`."""
-        self._done += self._begun
-        self._begun = True
+        self._done += self._started
+        self._started = True
         note = f"{self._done}/{self._total}"
         self._bars.update(self._pieces, description=plain(name), completed=self._done, note=note)
         if self._video is not None:

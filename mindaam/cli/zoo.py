@@ -48,7 +48,7 @@ def verify(
     if sha256 or accept:
         if not names or len(names) != 1:
             raise ConfigError("--sha256 and --accept are for one file; give its NAME")
-        for path, found in index.vouch(names[0], sha256).items():
+        for path, found in index.trust(names[0], sha256).items():
             print_line(f"{path}: pinned, SHA-256 {found}")
         return
     good, whole, batch = 0, 0, Batch()
@@ -76,7 +76,7 @@ def fetch(
     offline: Annotated[bool, Option("--offline", help=OFFLINE)] = False,
 ):
     """Download a file over https; an interrupted download is resumed."""
-    from mindaam.zoo import fetch as fetching
+    from mindaam.zoo.fetching import fetch as fetching
 
     with transfer_line(name) as report:
         done = fetching.fetch(

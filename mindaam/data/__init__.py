@@ -1,1 +1,1 @@
-"""Images, gaze and sentences on their way to the model: reading, transforming, reading ahead."""
+"""Images, videos, gaze and prompts for the model: reading, transforming, reading ahead."""

@@ -1,4 +1,4 @@
-"""What kind of file a name or its first bytes mean: images, videos, audio, and what is none of them for MindAAM."""
+"""The kind of a file by its name or first bytes: image, video, audio, or something that MindAAM does not read."""
 
 import os
 import re
@@ -15,20 +15,20 @@ HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 HEIF_PLUGIN = "pillow_heif"
 if find_spec(HEIF_PLUGIN):  # Pillow itself does not read these
     IMAGE_SUFFIXES += HEIF_SUFFIXES
-# Every command takes files of these names for images, videos and audio. What is in a file says how it is decoded.
+# Files with these suffixes are images, videos and audio for every command; the content decides how they are decoded.
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv")
 VIDEO_SUFFIXES += (".flv", ".f4v", ".ogv", ".3gp", ".3g2", ".mxf", ".asf", ".vob", ".ivf", ".y4m")
 # Of several audio files of one video, the first in this order is taken.
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".ac3", ".eac3", ".aif", ".aiff")
 AUDIO_SUFFIXES += (".amr", ".au", ".caf", ".w64", ".mka", ".wma")
-START = 4096  # bytes of a file that say what it is
-MOST_KINDS = 8  # that are named in a count
+START = 4096  # bytes of a file that show its kind
+MOST_KINDS = 8  # kinds named in a count
 _LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin")
 
 
 class Kind(NamedTuple):
-    """A kind of file that is not read. name: in a list of what a folder holds. phrase: "it is ...". cure: what the user
-    may do, an imperative."""
+    """A kind of file that is not read. name: in a list of what a folder holds. phrase: "it is ...". cure: a cure,
+    an imperative."""
 
     name: str
     phrase: str
@@ -37,7 +37,7 @@ class Kind(NamedTuple):
 
 RAW = Kind(
     "camera raw",
-    "a camera raw file, which holds what the sensor measured and no finished image",
+    "a camera raw file, which has sensor values and no finished image",
     "develop it: save it as JPEG, PNG or TIFF with the camera's program or with darktable",
 )
 HEIC = Kind("HEIC", "a HEIC image", 'save it as JPEG or PNG, or give Pillow its reader: pip install "pillow-heif"')
@@ -130,14 +130,14 @@ _IMAGES = re.compile(
 
 
 def kind_of_name(path):
-    """The Kind that a file's suffix means; OTHER for one that is not known, VIDEO and AUDIO too, None for images."""
+    """The Kind that a file's suffix means; OTHER for an unknown one, VIDEO and AUDIO too, None for images."""
     suffix = Path(path).suffix.lower()
     return None if suffix in IMAGE_SUFFIXES else _BY_SUFFIX.get(suffix, OTHER)
 
 
 def kind_of_content(start):
-    """The Kind that the first bytes of a file (START of them) mean; None for an image that is read, and for what is not
-    recognized."""
+    """The Kind that the first bytes of a file (START of them) mean; None for a supported image, and for an
+    unknown kind."""
     if start[4:8] == b"ftyp":
         return _kind_of_iso(start)
     return next((kind for kind, pattern in _STARTS if pattern.match(start)), None)
@@ -168,7 +168,7 @@ def _kind_of_iso(start):
 
 
 def is_litter(path):
-    """Whether a file or folder is hidden, or one that operating systems leave behind without being asked."""
+    """Whether a file or folder is hidden, or one that operating systems create by themselves."""
     name = Path(path).name.lower()
     return name.startswith((".", "~$")) or name in _LITTER
 

@@ -1,8 +1,8 @@
-"""What the files of a dataset say of its other files, as data from strangers: JSON objects, and names.
+"""Lists in the files of a dataset, as untrusted data: JSON objects, and names of other files.
 
-A name in a list (meta.json, splits.json, a table) leads to a file of the folder and nowhere else. Links are another
-matter: somebody made them on this disk, or unpacked them onto it, and they are followed to regular files wherever these
-lie, for `mindaam data import --link` and whoever keeps videos on another disk make such folders.
+A name in a list (meta.json, splits.json, a table) is a file of the folder and nothing else. Links are different:
+the user made them on this disk, or unpacked them onto it, and they are followed to regular files anywhere, because
+`mindaam data import --link` and users with videos on another disk make such folders.
 `docs/your-own-data.md` has the rule.
 """
 
@@ -19,7 +19,7 @@ from mindaam.streams import plain
 
 MAX_JSON = 256 << 20  # bytes; a million images take a quarter of it
 MAX_LINE = 1 << 20  # characters of a table's line
-FREE, MAX_RATIO = 256 << 20, 200  # characters that a packed table may grow to in any case; times its packed size
+FREE, MAX_RATIO = 256 << 20, 200  # characters of an unpacked table, always allowed; times its packed size
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 HALVES = re.compile("[\ud800-\udfff]")  # of characters, which no text has by themselves
 DRIVE = re.compile(r"[A-Za-z]:/")
@@ -29,8 +29,8 @@ SHOWN = 80  # characters of a name that a message repeats
 def read_object(path):
     """The JSON object in a file, as a dict.
 
-    Raises InputError for what holds no object; a file that is not there, may not be read, is no regular one or larger
-    than MAX_JSON is an OSError, of which the caller knows what it means.
+    Raises InputError for a file without an object, and OSError for one that does not exist, cannot be read, is not
+    regular or is larger than MAX_JSON; the caller handles that.
     """
     try:
         content = json.loads(read_small(path, MAX_JSON).decode("utf-8-sig"))
@@ -43,10 +43,10 @@ def read_object(path):
 
 @contextmanager
 def gzip_lines(path):
-    """An iterator over the lines of a gzip file of text in UTF-8, whose file is closed at the end.
+    """An iterator over the lines of a gzip file of text in UTF-8, closed at the end.
 
-    A file that is no regular one, a line of more than MAX_LINE characters, and a file that grows as no table does (a
-    "decompression bomb") are OSErrors, which whoever iterates has to expect of a damaged file anyway.
+    A file that is not regular, a line of more than MAX_LINE characters, and a file that grows too much (a
+    "decompression bomb") are OSErrors, like those of a damaged file.
     """
     with opened(path) as file, gzip.GzipFile(fileobj=file) as packed:
         stream = io.TextIOWrapper(packed, encoding="utf-8-sig", newline="")
@@ -54,13 +54,13 @@ def gzip_lines(path):
 
 
 def _bounded(stream, most):
-    grown = 0  # characters, for the packed stream is slow to tell its place
+    grown = 0  # characters, because the position in a packed stream is slow to compute
     while line := stream.readline(MAX_LINE):
         grown += len(line)
         if len(line) == MAX_LINE:
             raise OSError(f"a line has more than {MAX_LINE:,} characters")
         if grown > most:
-            raise OSError(f"it grows to more than {MAX_RATIO} times its size, as no table does")
+            raise OSError(f"it grows to more than {MAX_RATIO} times its size, more than a table can")
         yield line
 
 
@@ -71,23 +71,23 @@ def shown(name):
 
 
 def fault_of_text(text):
-    """What is wrong with a text from a file that people are to read, as the end of a sentence; None if it is sound."""
+    """The fault of a text from a file, as the end of a sentence; None if it has none."""
     if CONTROL.search(text):
         return "has control characters in it"
     if HALVES.search(text):
-        return "is no text"
+        return "is not a text"
     return None
 
 
 def fault_of_name(name):
-    """Why a name may not stand for a file somewhere under a folder, as the end of a sentence; None when it may."""
+    """Why a name may not stand for a file somewhere under a folder, as the end of a sentence; None if it may."""
     if not name:
         return "is empty"
     if name.startswith("/") or "\\" in name or DRIVE.match(name) or ".." in name.split("/"):
-        return "is no path under the folder, of plain names with / between them"
+        return "is not a path under the folder, of plain names with / between them"
     return fault_of_text(name)
 
 
 def fault_of_label(name):
     """Why a name may not stand for one file or folder, such as that of a split; None when it may."""
-    return "is no plain name, as of a folder" if "/" in name or name.startswith(".") else fault_of_name(name)
+    return "is not a plain name, as of a folder" if "/" in name or name.startswith(".") else fault_of_name(name)

@@ -1,6 +1,6 @@
-"""Several processes, or threads, read ahead while the model computes; results come back in the order of asking.
+"""Several processes, or threads, read ahead while the model computes; results come in the order of the requests.
 
-Processes are started afresh ("spawn"): one that has run MindSpore has threads, and a fork of it can deadlock.
+Processes are spawned: one that has run MindSpore has threads, and a fork of it can deadlock.
 Spawning imports the caller's main script again, so a script must keep its work under `if __name__ == "__main__":`.
 Nothing here imports MindSpore, and the functions given to a Loader should live in modules that do not either.
 """
@@ -15,9 +15,9 @@ from concurrent.futures.process import BrokenProcessPool
 
 from mindaam.errors import MindAAMError
 
-GRACE = 5.0  # seconds that a worker has to hand over what it is at when it is told to end
+GRACE = 5.0  # seconds for a worker to return its item when it is asked to end
 _worker = None  # in a worker process only: (sources, function)
-_ending = threading.Event()  # in a worker process only: it was told to end
+_ending = threading.Event()  # in a worker process only: it was asked to end
 
 
 class Loader:
@@ -27,10 +27,10 @@ class Loader:
     function: a module-level function; keep its result small (uint8 images rather than float32), for it is pickled.
     workers: number of processes; with 0 the work is done in the calling process, one item at a time.
     threads: use threads of this process instead: quicker where little Python is run and results are large, as with
-    packs, whose images cost less to decode than to hand from process to process.
-    ahead: how many items may be asked for before they are needed, which bounds the memory; default two a worker.
+    packs, whose images cost less to decode than to pass between processes.
+    ahead: how many items may be asked for before they are needed, which bounds the memory; by default two per worker.
 
-    The processes are kept from one call to the next, so that an epoch does not pay for starting them: use it in a
+    The processes are kept from one call to the next, so that an epoch does not start them again: use it in a
     `with` statement or call `close`.
     """
 
@@ -42,8 +42,8 @@ class Loader:
     def __call__(self, items):
         """Yields the result of each item, in order.
 
-        What `function` raises (an InputError about a damaged image, say) is raised here at that item's turn and ends
-        the iteration. MindAAMError when a worker process dies.
+        An exception of `function` (an InputError about a damaged image, say) is raised here at that item and ends the
+        iteration. MindAAMError when a worker process dies.
         """
         if self._workers == 0:
             for key, *arguments in items:
@@ -68,7 +68,7 @@ class Loader:
                 future.cancel()
 
     def _ask(self, pending, items):
-        """Hands out items until `ahead` of them are under way."""
+        """Submits items until `ahead` of them are under way."""
         while len(pending) < self._ahead:
             item = next(items, None)
             if item is None:
@@ -121,14 +121,14 @@ def _start(sources, function):
 
 
 def _leave_with_parent():
-    """Ends the worker when its parent is killed, which would otherwise leave it waiting for work for ever."""
+    """Ends the worker when its parent is killed, which would otherwise leave it waiting for work forever."""
     multiprocessing.parent_process().join()
     os._exit(1)
 
 
 def _leave_soon(*_):
-    """Ends the worker at its next item: one that died while it handed over a result would leave the caller waiting for
-    the rest of it, as when a scheduler tells a whole group of processes to end."""
+    """Ends the worker at its next item: one that dies while it returns a result would leave the caller waiting for the
+    rest of it, as when a scheduler ends a whole group of processes."""
     _ending.set()
     leave = threading.Timer(GRACE, os._exit, (1,))
     leave.daemon = True

@@ -1,4 +1,4 @@
-"""Images from disk and results to disk; whatever cannot be used is an InputError or OutputError with its cure."""
+"""Images from disk and results to disk; errors are InputErrors and OutputErrors with their cure."""
 
 import os
 from contextlib import suppress
@@ -27,8 +27,8 @@ __all__ = [
     "audio_file",
     "image_remarks",
     "list_files",
-    "passed_over",
-    "picture_size",
+    "skipped",
+    "image_size",
     "read_image",
     "read_map",
     "require_file",
@@ -40,37 +40,37 @@ __all__ = [
 
 
 class BlankMap(InputError):
-    """A density map that is zero everywhere: nobody's gaze was recorded."""
+    """A density map that is zero everywhere: it has no gaze."""
 
 
 def read_image(path, *, upright=True):
     """The image in a file as uint8 RGB [H,W,3], upright by its EXIF orientation, its first frame if it has several.
 
-    upright: False for the rows and columns as they are stored, whatever a camera noted.
-    Greyscale, palette, CMYK, 16-bit (scaled to 8), high-dynamic-range (tone-mapped) and transparent images (laid on
-    white) are converted; a color profile is not applied. `image_remarks` names what was skipped.
+    upright: False for the rows and columns as they are stored, without the EXIF orientation.
+    Grayscale, palette, CMYK, 16-bit (scaled to 8), high-dynamic-range (tone-mapped) and transparent images (composited
+    on white) are converted; a color profile is not applied. `image_remarks` names the skipped parts.
     Raises InputError for a missing, empty, damaged, foreign, oversized or overly slow file, or a folder.
     """
-    with opened(path) as picture:
-        how, bright = stored(picture, path), dynamic_range(picture, path)
-        picture = loaded(picture, upright)
-        return to_rgb(picture, how, lambda: _low_bytes(path, upright), bright)
+    with opened(path) as image:
+        how, bright = stored(image, path), dynamic_range(image, path)
+        image = loaded(image, upright)
+        return to_rgb(image, how, lambda: _low_bytes(path, upright), bright)
 
 
-def picture_size(path, *, upright=True):
+def image_size(path, *, upright=True):
     """(height, width) of the image in a file, from its header alone; upright and InputError as of `read_image`."""
-    with opened(path, decode=False) as picture:
-        height, width = stored_size(picture)
-        return (width, height) if upright and orientation(picture) in SIDEWAYS else (height, width)
+    with opened(path, decode=False) as image:
+        height, width = stored_size(image)
+        return (width, height) if upright and orientation(image) in SIDEWAYS else (height, width)
 
 
 def image_remarks(path):
-    """What one should know of an image file that `read_image` has read, a list of sentences, mostly empty: that it was
-    tone-mapped, that it holds more frames or pages. InputError as of `read_image`."""
-    with opened(path, decode=False) as picture:
-        bright, left = dynamic_range(picture, path), what_is_left(picture, path)
-        said = [f"{path}: tone-mapped from {bright[0]}"] if bright else []
-        return [*said, f"{path} {left}"] if left else said
+    """Remarks about an image file that `read_image` has read, a list of sentences, mostly empty: that it is
+    tone-mapped, that it has more frames or pages. InputError as of `read_image`."""
+    with opened(path, decode=False) as image:
+        bright, left = dynamic_range(image, path), what_is_left(image, path)
+        remarks = [f"{path}: tone-mapped from {bright[0]}"] if bright else []
+        return [*remarks, f"{path} {left}"] if left else remarks
 
 
 def read_map(path):
@@ -78,11 +78,11 @@ def read_map(path):
 
     Raises InputError for what `read_image` refuses, and BlankMap, which is one, for a map that is zero everywhere.
     """
-    with opened(path) as picture:
-        plain = picture.mode in ("L", "I", "F") or picture.mode.startswith("I;")
-        values = np.asarray(picture if plain else picture.convert("L"), np.float32)
+    with opened(path) as image:
+        plain = image.mode in ("L", "I", "F") or image.mode.startswith("I;")
+        values = np.asarray(image if plain else image.convert("L"), np.float32)
     if not np.isfinite(values).all() or values.min() < 0:
-        raise InputError(f"{path}: the density map has negative values, or some that are no numbers; restore the file")
+        raise InputError(f"{path}: the density map has negative values, or NaN; restore the file")
     if not values.max() > 0:
         raise BlankMap(f"{path}: the density map is blank; restore the original file")
     return values
@@ -90,16 +90,16 @@ def read_map(path):
 
 def _low_bytes(path, upright):
     """The low bytes of the RGB image of 16 bits in a file, uint8 [H,W,3]."""
-    with opened(path) as picture:
-        only_low_bytes(picture)
-        return np.array(loaded(picture, upright))
+    with opened(path) as image:
+        only_low_bytes(image)
+        return np.array(loaded(image, upright))
 
 
 def list_files(folder, suffixes, what):
     """The files right inside a folder (not its subfolders) with one of the suffixes, sorted by name: a list of Paths.
 
-    Hidden files are skipped. Raises InputError for a missing folder, a file, or a folder without any; `what` they are
-    called then.
+    Hidden files are skipped. Raises InputError for a missing folder, a file, or a folder without any; `what` is
+    their name in the message.
     """
     folder = Path(folder)
     if not os.path.isdir(folder):
@@ -112,14 +112,14 @@ def list_files(folder, suffixes, what):
     if not found:
         there = f" ({counted})" if (counted := kinds.counted(_inside(folder))) else ""
         raise InputError(
-            f"the folder {folder} holds no {what}{there}; put files such as {', '.join(suffixes[:3])} into it"
+            f"the folder {folder} has no {what}{there}; put files such as {', '.join(suffixes[:3])} into it"
         )
     return sorted(found)
 
 
-def passed_over(folder, used):
-    """What lies in a folder, hidden files aside, and is not among the paths `used`, counted by kind in one line that
-    names the folder; empty when that is nothing, or when the folder cannot be read."""
+def skipped(folder, used):
+    """The files of a folder, without hidden ones, that are not among the paths `used`, counted by kind on one line that
+    names the folder; empty when there are none, or when the folder cannot be read."""
     used = {os.path.abspath(path) for path in used}
     counted = kinds.counted([path for path in _inside(folder) if os.path.abspath(path) not in used])
     return f"{folder}: skipped {counted}" if counted else ""
@@ -133,11 +133,11 @@ def _inside(folder):
 
 def audio_file(folders, stem):
     """The audio file STEM.wav, or with another of AUDIO_SUFFIXES, in one of the folders, the suffixes' order before the
-    folders'; a Path, or None when there is none."""
+    folders'; a Path, or None."""
     folders = [Path(folder) for folder in folders if os.path.isdir(folder)]
     names = [stem + each for suffix in AUDIO_SUFFIXES for each in (suffix, suffix.upper())]
-    places = (folder / name for name in names for folder in folders)
-    return next((place for place in places if os.path.isfile(place)), None)
+    paths = (folder / name for name in names for folder in folders)
+    return next((path for path in paths if os.path.isfile(path)), None)
 
 
 def write_jpeg(path, image, quality=92):
@@ -157,7 +157,7 @@ def write_png(path, image):
 def write_npy(path, array):
     """Writes an array as .npy, whole or not at all; OutputError when that is impossible."""
     array = np.ascontiguousarray(array)
-    with replacing(path) as stream:  # not by np.save, which hides why a disk took only a part
+    with replacing(path) as stream:  # not by np.save, which hides the error of a full disk
         npy.write_array_header_1_0(stream, npy.header_data_from_array_1_0(array))
         stream.write(array.data)
 

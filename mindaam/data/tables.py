@@ -1,17 +1,17 @@
-"""What text tables have in common: rows as long as their header, plain numbers, and texts that stay text."""
+"""Text tables: rows as long as their header, plain numbers, and texts that stay text."""
 
 import math
 import re
 
 SHOWN = 40  # signs of a cell that an error repeats
-# What a spreadsheet takes for the beginning of a formula, in Latin and in full width.
+# The beginning of a formula in a spreadsheet, in Latin and in full width.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 def number(text):
     """The finite float that a text stands for in plain digits, such as "-12.5" or "1e3", blanks about it aside.
 
-    Raises ValueError for anything else, also for what Python takes for a number but no tracker writes: "inf", "1e400",
+    Raises ValueError for anything else, also for numbers of Python that no tracker writes: "inf", "1e400",
     "1_000" and digits of other scripts.
     """
     try:
@@ -26,9 +26,9 @@ def number(text):
 def misfit(cells, names):
     """What is wrong with the length of a row, or None. cells: of the row; names: of the header, both lists of text.
 
-    Where cells are missing or too many, no cell can be known by its place: a decimal comma makes two of one, and empty
-    cells at the end may hide that. Empty names at the end of the header are no columns, as exports may end each line
-    with a separator; under them nothing may stand.
+    Where cells are missing or too many, no cell can be identified by its position: a decimal comma makes two of one,
+    and empty cells at the end may hide that. Empty names at the end of the header are no columns, as exports may end
+    each line with a separator; their cells are empty.
     """
     if len(cells) == len(names) and names and names[-1].strip():  # as nearly always
         return None

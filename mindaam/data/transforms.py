@@ -30,7 +30,7 @@ def resize_image(image, size):
 
 
 def resize_antialiased(image, size):
-    """The image at another size, bilinear, each axis that shrinks under a triangle as wide as what it skips.
+    """The image at another size, bilinear, each axis that shrinks under a triangle filter of its scale.
 
     image: [H,W,3] or [H,W]; uint8 is rounded to uint8, as Pillow does and the released loaders of videos; float32 stays
     exact, as in the released loaders of images. size: (height, width) in pixels, both >= 1.
@@ -43,7 +43,7 @@ def resize_antialiased(image, size):
     return np.asarray(plane.resize(size[::-1], Image.Resampling.BILINEAR))
 
 
-RESIZING = ("area", "antialiased", "bilinear")  # what `as_seen` takes
+RESIZING = ("area", "antialiased", "bilinear")  # of `as_seen`
 
 
 def as_levels(image):
@@ -52,7 +52,7 @@ def as_levels(image):
 
 
 def as_seen(image, size, how):
-    """A uint8 image [H,W,3] at a model's `size` (height, width), in the way in which the model was trained.
+    """A uint8 image [H,W,3] at a model's `size` (height, width), resized as in the training of the model.
 
     how: "area" gives uint8 by `resize_image`; the others give float32 in 0..255, unrounded: "antialiased" by
     `resize_antialiased`, as torchvision does since 0.17, and "bilinear" between the nearest pixels, as it did before.
@@ -74,24 +74,11 @@ def resize_density(density, size):
     return (resized / resized.sum(dtype=np.float64)).astype(np.float32)
 
 
-def normalise(image, mean, std):
-    """The image as a network takes it: RGB 0..255 [H,W,3] -> float32 [3,H,W], (value/255 - mean) / std a channel."""
+def normalize(image, mean, std):
+    """The image as a network takes it: RGB 0..255 [H,W,3] -> float32 [3,H,W], (value/255 - mean) / std per channel."""
     scale = 1.0 / (255.0 * np.asarray(std, np.float32))
     offset = np.asarray(mean, np.float32) / np.asarray(std, np.float32)
     return np.ascontiguousarray((image * scale - offset).transpose(2, 0, 1), np.float32)
-
-
-def flip(image, density=None, fixations=None):
-    """Mirrors left and right together: image [H,W,3], density [H,W] or None, fixations [n,2] (x, y) or None.
-
-    Returns the three; a fixation lands in the mirrored pixel of the one that it fell into.
-    """
-    if fixations is not None:
-        # W - x alone would put a fixation at a pixel's very left edge into the pixel right of its mirror image.
-        mirrored = np.nextafter(np.float32(image.shape[1]) - fixations[:, 0], np.float32(-1))
-        fixations = np.stack([mirrored, fixations[:, 1]], axis=1).astype(np.float32)
-    density = None if density is None else np.ascontiguousarray(density[:, ::-1])
-    return np.ascontiguousarray(image[:, ::-1]), density, fixations
 
 
 def fit_within(size, longest):
@@ -112,7 +99,7 @@ def fixated_pixels(fixations, size):
     InputError for fixations that are not finite, which are in no pixel.
     """
     if not np.isfinite(fixations).all():
-        raise InputError("fixations must be finite numbers; leave blinks and missing gaze out")
+        raise InputError("fixations must be finite numbers; remove blinks and missing gaze")
     return np.clip(np.floor(fixations), 0, [size[1] - 1, size[0] - 1]).astype(np.int64)
 
 
@@ -129,9 +116,9 @@ def fixation_density(fixations, size, sigma):
     return (density / density.sum()).astype(np.float32)
 
 
-def _profiles(centres, length, sigma):
-    """One Gaussian a column, cut at BLUR_REACH: int64 [n] centers -> float64 [length,n]."""
-    distance = np.arange(length)[:, None] - centres[None, :]
+def _profiles(centers, length, sigma):
+    """One Gaussian per column, cut at BLUR_REACH: int64 [n] centers -> float64 [length,n]."""
+    distance = np.arange(length)[:, None] - centers[None, :]
     profile = np.exp(-0.5 * (distance / sigma) ** 2)
     profile[np.abs(distance) > int(BLUR_REACH * sigma + 0.5)] = 0.0
     return profile

@@ -1,4 +1,4 @@
-"""Predictors that look at no pixel: what a model must beat. Both have the form that `gaze.score_roles` asks."""
+"""Baselines that use no pixel of the image, in the form of `gaze.score_roles`."""
 
 import numpy as np
 
@@ -8,24 +8,24 @@ from mindaam.metrics.comparison import LONGEST_SIDE
 
 
 def uniform(image, sentences):
-    """The same value everywhere, for each sentence: one pixel, which resizing stretches without rounding."""
+    """The same value everywhere, for each prompt: one pixel, which resizing stretches without rounding."""
     return [np.ones((1, 1), np.float32) for _ in sentences]
 
 
-class CentreBias:
-    """The mean density of a train split, one map a condition, stretched over every image.
+class CenterBias:
+    """The mean density of a train split, one map per condition, stretched over every image.
 
-    A sentence that the folder does not score with gets the mean over all conditions.
+    A prompt of no condition of the folder gets the mean over all conditions.
     """
 
     GRID = (LONGEST_SIDE * 3 // 4, LONGEST_SIDE)
 
     def __init__(self, train):
-        """train: the `GazeFolder` of the train split; each image's density, sum 1, counts the same."""
+        """train: the `GazeFolder` of the train split; the density of each image, sum 1, has the same weight."""
         totals = {}
         for index in range(len(train)):
             density = train.density(index, transforms.fit_within(train.size(index), LONGEST_SIDE))
-            # The sizes of a set differ; on a common grid every density still weighs one image.
+            # The sizes in a dataset differ; on a common grid every density still weighs one image.
             density = transforms.resize_density(density, self.GRID)
             text = prompt_of(train, index)
             totals[text] = totals.get(text, 0.0) + density.astype(np.float64)
@@ -33,6 +33,6 @@ class CentreBias:
         self._all = sum(totals.values())
 
     def __call__(self, image, sentences):
-        """float32 maps [H,W] of the image's size, one a sentence."""
+        """float32 maps [H,W] of the image's size, one per prompt."""
         maps = (self._maps.get(text, self._all).astype(np.float32) for text in sentences)
         return [transforms.resize_density(each, image.shape[:2]) for each in maps]

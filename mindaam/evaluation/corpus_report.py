@@ -43,7 +43,7 @@ def gathered(root, reports, leaks=None, own=()):
     }
 
 
-def is_sound(report):
+def is_complete(report):
     """Whether everything that was found is complete and usable, and something was."""
     here = [each["state"] == "complete" for each in report["sets"] if each["state"] != "not here"]
     here += [not each["problems"] for each in report["own"]]

@@ -1,17 +1,16 @@
-"""Agreement of the maps of a model with recorded gaze, and the effect of the prompt.
+"""Agreement of a model's maps with recorded gaze, and the effect of the prompt.
 
-Every image of a split of a gaze folder is predicted as stored; the map is compared, at a longest side of 400 px (area
-resampling), with the density of the fixations, sigma one degree. A model is asked for all the sentences of an image at
-once, so that the backbone runs once per image. The condition-swap protocol scores each (image, condition) under
-these roles:
+Every image of a gaze folder's split is predicted as it is stored; the map is compared, at a longest side of 400 px
+(area resampling), with the density of the fixations, sigma one degree. All prompts of an image are predicted at once,
+with one pass through the backbone. The condition-swap protocol scores each (image, condition) under these roles:
 
-    right     the sentence of the condition under which the gaze was recorded
-    others    the sentences of the folder's other conditions, the mean of their scores
-    generic   a sentence that names no task
-    held_out  a paraphrase of the matching prompt that was never trained on
-    mismatched  of the corpus's sets, which have one condition: the sentence of a set with another task
+    right       the prompt of the condition under which the gaze was recorded
+    others      the prompts of the folder's other conditions, the mean of their scores
+    generic     a prompt without a task
+    held_out    a paraphrase of the right prompt that is not part of the training
+    mismatched  of the corpus's datasets, which have one condition: the prompt of a dataset with another task
 
-A condition is understood when `right` and `held_out` beat `others`, `mismatched` and `generic`.
+The model uses a condition when `right` and `held_out` beat `others`, `mismatched` and `generic`.
 """
 
 from functools import partial
@@ -29,16 +28,16 @@ from mindaam.metrics.comparison import LONGEST_SIDE, map_scores
 METRICS = ("CC", "SIM", "KLD", "NSS", "AUC_Judd", "sAUC")
 ROLES = ("right", "others", "generic", "held_out", "mismatched")
 
-# The shuffled AUC's negatives: the fixations of so many other images, drawn from the train split.
-OTHER_PICTURES = 10
+# Negatives of the shuffled AUC: the fixations of so many other images, drawn from the train split.
+OTHER_IMAGES = 10
 
 
 def score_map(prediction, density, fixations=None, others=None, settings=metrics.PAPER):
-    """All metrics of one map against one truth.
+    """All metrics of one map against one ground truth.
 
-    prediction: [h,w], any size, resized to the truth's. density: [H,W]. fixations: [n,2] (x, y) in pixels of the
-    density, or None, which skips NSS and AUC_Judd. others: [m,2] fixations of other images in the same pixels,
-    or None, which skips sAUC. Returns {metric: float}; raises InputError for a map that is not finite.
+    prediction: [h,w], any size, resized to that of the density. density: [H,W]. fixations: [n,2] (x, y) in pixels of
+    the density, or None, without NSS and AUC_Judd. others: [m,2] fixations of other images in the same pixels, or None,
+    without sAUC. Returns {metric: float}; raises InputError for a map that is not finite.
     """
     prediction = transforms.resize_image(np.ascontiguousarray(prediction, np.float32), density.shape)
     scores = dict(zip(METRICS[:3], map_scores(prediction, density, settings), strict=True))
@@ -50,27 +49,10 @@ def score_map(prediction, density, fixations=None, others=None, settings=metrics
     return scores
 
 
-def score(predict, folder, sentence=None, settings=metrics.PAPER):
-    """Scores one prediction for each entry of a `GazeFolder`.
-
-    predict: (image uint8 RGB [H,W,3], sentence) -> map [h,w], values >= 0. sentence: one sentence for all entries, or
-    None for each condition's own. Returns ({metric: mean over the entries}, rows), a row a dict as in `score_roles`.
-    """
-
-    def predict_each(image, sentences):
-        return [predict(image, each) for each in sentences]
-
-    def prompts_of(folder, condition):
-        return {"right": [sentence or folder.prompts.of(condition)[0]]}
-
-    rows = score_roles(predict_each, folder, prompts_of, settings)
-    return means(rows), rows
-
-
 def swap_roles(folder, condition, prompting=Prompting()):  # noqa: B008 - an immutable tuple
-    """The sentences of each role for one condition of the folder: {role: [sentence, ...]}, empty roles skipped.
+    """The prompts of each role for one condition of the folder: {role: [prompt, ...]}, without empty roles.
 
-    prompting: the Prompting by which the right one is chosen; without any, it is the reader's own.
+    prompting: the Prompting that chooses the right one; by default the reader's own.
     """
     right, *others = [
         prompts_for(prompting, folder.name, folder, each)[0]
@@ -79,7 +61,7 @@ def swap_roles(folder, condition, prompting=Prompting()):  # noqa: B008 - an imm
     paraphrase, wrong = (choose(prompting, folder.name, folder, condition) for choose in (held_out, mismatched))
     roles = {
         "right": [right],
-        "others": [each for each in others if each != right],  # without a prompt all conditions are told alike
+        "others": [each for each in others if each != right],  # without a prompt all conditions are the same
         "generic": [prompts.generic_prompt()],
         "held_out": [paraphrase] if paraphrase else [],
         "mismatched": [wrong] if wrong else [],
@@ -88,20 +70,19 @@ def swap_roles(folder, condition, prompting=Prompting()):  # noqa: B008 - an imm
 
 
 def score_roles(predict_many, folder, roles_of=swap_roles, settings=metrics.PAPER, progress=iter, left_out=None):
-    """Scores every entry of the folder under every role; one row an (entry, role).
+    """Scores every entry of the folder under every role; one row per (entry, role).
 
-    predict_many: (image uint8 RGB [H,W,3], sentences list[str]) -> maps, one [h,w] a sentence, called once an image.
-    roles_of: (folder, condition) -> {role: sentences}. progress: wraps the list of images, such as tqdm. left_out:
-    called as left_out(name, exception) for an image that cannot be scored, for any reason; the others are; by
-    None it is raised.
-    Returns dicts with dataset, image, condition, role and the metrics (the mean over the role's sentences).
+    predict_many: (image uint8 RGB [H,W,3], prompts list[str]) -> maps, one [h,w] per prompt, called once per image.
+    roles_of: (folder, condition) -> {role: prompts}. progress: wraps the list of images, such as tqdm. left_out:
+    called as left_out(name, exception) for an image that cannot be scored, and the others are; with None it is raised.
+    Returns dicts with dataset, image, condition, role and the metrics (the mean over the prompts of the role).
     """
     others = _OtherFixations(folder)
     rows = []
-    for position, (name, indices) in enumerate(progress(_by_picture(folder))):
+    for position, (name, indices) in enumerate(progress(_by_image(folder))):
         try:
             draw = partial(others.draw, position)
-            rows += _rows_of_picture(predict_many, folder, name, indices, roles_of, settings, draw)
+            rows += _rows_of_image(predict_many, folder, name, indices, roles_of, settings, draw)
         except Exception as error:  # it concerns one image of many
             if left_out is None:
                 raise
@@ -109,13 +90,13 @@ def score_roles(predict_many, folder, roles_of=swap_roles, settings=metrics.PAPE
     return rows
 
 
-def _rows_of_picture(predict_many, folder, name, indices, roles_of, settings, others):
-    """The rows of one image's entries; others: size -> fixations of other images, or None."""
+def _rows_of_image(predict_many, folder, name, indices, roles_of, settings, others):
+    """The rows of the entries of one image; others: size -> fixations of other images, or None."""
     plans = {index: roles_of(folder, folder.entries[index][1]) for index in indices}
-    asked = list(dict.fromkeys(text for plan in plans.values() for texts in plan.values() for text in texts))
-    answers = predict_many(folder.image(indices[0]), asked)
+    needed = list(dict.fromkeys(text for plan in plans.values() for texts in plan.values() for text in texts))
+    answers = predict_many(folder.image(indices[0]), needed)
     size = transforms.fit_within(folder.size(indices[0]), LONGEST_SIDE)
-    maps, rows = dict(zip(asked, answers, strict=True)), []
+    maps, rows = dict(zip(needed, answers, strict=True)), []
     for index, plan in plans.items():
         truth = _truth(folder, index, size, others(size))
         scored = {text: _scored(name, maps[text], truth, settings) for texts in plan.values() for text in texts}
@@ -149,12 +130,12 @@ def evaluate_model(
 
 
 def empty_report():
-    """A report of `evaluate_model` on nothing yet."""
+    """An empty report of `evaluate_model`."""
     return {"longest_side": LONGEST_SIDE, "sets": {}, "rows": []}
 
 
 def add_to(report, folder, rows):
-    """Adds what a folder was scored with, rows of `score_roles`, to a report, in place."""
+    """Adds the rows of a folder, of `score_roles`, to a report, in place."""
     report["rows"] += rows
     report["sets"][folder.name] = {
         "split": folder.split,
@@ -170,7 +151,7 @@ def add_to(report, folder, rows):
 
 
 def markdown(report):
-    """The report as a Markdown table: a row for each set and role, and for each condition where a set has several."""
+    """The report as a Markdown table: one row per dataset and role, and per condition where a dataset has several."""
     lines = ["| dataset | prompt | pairs | " + " | ".join(METRICS) + " |", "|---" * (3 + len(METRICS)) + "|"]
     for name, part in report["sets"].items():
         lines += [_line(name, role, part["pairs"], scores) for role, scores in part["scores"].items()]
@@ -186,7 +167,7 @@ class _OtherFixations:
 
     def __init__(self, folder):
         self._shares = []
-        # Maps have no points; and a folder may be without a train split.
+        # Maps have no points, and a folder may have no train split.
         if len(folder) == 0 or folder.fixations(0) is None:
             return
         try:
@@ -200,18 +181,18 @@ class _OtherFixations:
         """The fixations [m,2] of ten train images in pixels of `size`, or None; `position` seeds the draw."""
         if not self._shares:
             return None
-        count = min(OTHER_PICTURES, len(self._shares))
-        # The image's place in the split is the seed, as in the published baselines.
+        count = min(OTHER_IMAGES, len(self._shares))
+        # The position of the image in the split is the seed, as in the published baselines.
         picked = np.random.RandomState(position).choice(len(self._shares), count, replace=False)
         return np.concatenate([self._shares[index] for index in picked]) * np.array([size[1], size[0]])
 
 
-def _by_picture(folder):
-    """[(image's name, indices of its entries)], in the order of the folder, because an image is shown once."""
-    pictures = {}
+def _by_image(folder):
+    """[(name of an image, indices of its entries)], in the order of the folder; an image is predicted once."""
+    images = {}
     for index, (name, _) in enumerate(folder.entries):
-        pictures.setdefault(name, []).append(index)
-    return list(pictures.items())
+        images.setdefault(name, []).append(index)
+    return list(images.items())
 
 
 def _truth(folder, index, size, others):
@@ -240,13 +221,13 @@ def mean_scores(scores):
 
 
 def _gains(report):
-    """A line for each dataset with several conditions: the gain of the matching prompt."""
+    """A line for each dataset with several conditions: the CC of the right prompt against the others."""
     lines = []
     for name, part in report["sets"].items():
         cc = {role: of_role["CC"] for role, of_role in part["scores"].items()}
         if "others" in cc:
             against = ", ".join(f"{cc['right'] - cc[role]:+.4f} against {role}" for role in ("others", "generic"))
-            lines += ["", f"{plain(name)}: gain of the matching prompt in CC: {against}."]
+            lines += ["", f"{plain(name)}: CC of the right prompt {against}."]
     return lines
 
 

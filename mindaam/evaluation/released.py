@@ -1,8 +1,7 @@
-"""The preprocessing of ground truth and maps in the released validation before its metrics (`metrics.RELEASED`), for
-its figures.
+"""Processing of ground truths and maps in the released validation, before its metrics (`metrics.RELEASED`).
 
-Nothing here is used by `mindaam evaluate`, whose protocol is `evaluation.gaze`. Sizes are (height, width); ground truth
-is the gray image of a dataset, uint8 [H,W]. Its images are compared at the model's size, its videos at their own.
+`mindaam evaluate` has another protocol, `evaluation.gaze`. Sizes are (height, width); a ground truth is the gray image
+of a dataset, uint8 [H,W]. Images are compared at the model's size, videos at their own.
 """
 
 import cv2

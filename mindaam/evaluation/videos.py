@@ -1,8 +1,8 @@
-"""How well a model's maps agree with recorded gaze in videos, with their audio, under right and wrong sentences.
+"""Agreement of a model's maps with recorded gaze in videos, with their audio, for right and mismatched prompts.
 
-A video is seen in clips as long as those of training, one after the other; the last one is shifted back so that it ends
-with the video, and its first frames are scored once. A frame counts if it has a truth of its own. Its map is compared
-as an image's is (`evaluation.gaze`), but for sAUC; a video's score is the mean over its frames.
+A video is predicted in clips as long as those of training, one after the other; the last one is shifted back so that it
+ends with the video, and its first frames are scored once. A frame counts if it has a ground truth of its own. Its map
+is compared as an image's is (`evaluation.gaze`), but for sAUC; a video's score is the mean over its frames.
 """
 
 import numpy as np
@@ -12,13 +12,13 @@ from mindaam.data.prompts.prompting import Prompting
 from mindaam.evaluation.gaze import mean_scores, score_map, swap_roles
 from mindaam.metrics.comparison import LONGEST_SIDE
 
-ALONE = 16  # frames at a time for a model that sees each by itself
+ALONE = 16  # frames at a time for a model that takes each by itself
 
 
 def clips_of(frames, length):
     """[(positions of a clip's frames, how many of its first ones an earlier clip has)] that cover a video.
 
-    A video shorter than a clip is filled up with its last frame; what is filled up is not scored, nor listed twice.
+    A video shorter than a clip is filled up with its last frame, which is scored once.
     """
     if frames <= length:
         return [(list(range(frames)), 0)]
@@ -30,10 +30,11 @@ def clips_of(frames, length):
 
 
 def score_video(model, embed, reader, entry, prompting=Prompting(), audio_encoding=None):  # noqa: B008 - an immutable tuple
-    """One row of `gaze.score_roles` a role for one video, the metrics' means over its frames; [] of one without truth.
+    """One row of `gaze.score_roles` per role for one video, means over its frames; [] of one without ground truth.
 
-    model: AAM in evaluation mode; embed: list of sentences -> [n,E]; reader: of videos; prompting: as in
-    `gaze.swap_roles`; hearing: `training.corpus_source.Hearing`, or None for silence. Raises InputError for damage.
+    model: AAM in evaluation mode; embed: list of prompts -> [n,E]; reader: of videos; prompting: as in
+    `gaze.swap_roles`; audio_encoding: `training.feeding.corpus_source.AudioEncoding`, or None without audio. Raises
+    InputError for damage.
     """
     settings, (name, condition) = model.config, reader.entries[entry]
     clip = settings.temporal is not None
@@ -43,16 +44,16 @@ def score_video(model, embed, reader, entry, prompting=Prompting(), audio_encodi
     embedded, labelled = embed(asked), reader.labelled(entry)
     scored = {text: [] for text in asked}
     for positions, done in clips_of(reader.frames(entry), length):
-        wanted = [place for place in range(done, len(positions)) if labelled[positions[place]]]
+        wanted = [number for number in range(done, len(positions)) if labelled[positions[number]]]
         if not wanted:
             continue
         seen = positions + [positions[-1]] * (length - len(positions) if clip else 0)
         maps, audio = _frames_and_audio(model, reader, entry, seen, audio_encoding if clip else None)
-        truths = [_truth(reader, entry, positions[place]) for place in wanted]
+        truths = [_truth(reader, entry, positions[number]) for number in wanted]
         for text, embedding in zip(asked, embedded, strict=True):
-            said = model.infer_frames(maps, embedding[None], settings.image_size, audio, first=0, clip=clip).map
-            for place, truth in zip(wanted, truths, strict=True):
-                scored[text].append(score_map(said[place, 0], *truth))
+            predicted = model.infer_frames(maps, embedding[None], settings.image_size, audio, first=0, clip=clip).map
+            for number, truth in zip(wanted, truths, strict=True):
+                scored[text].append(score_map(predicted[number, 0], *truth))
     row = {"dataset": reader.name, "image": name, "condition": condition}
     return [
         row | {"role": role} | mean_scores([each for text in texts for each in scored[text]])
@@ -66,13 +67,13 @@ def _frames_and_audio(model, reader, entry, positions, audio_encoding):
     settings = model.config
     cut = None if audio_encoding is None else audio_encoding.cut
     sample = reader.clip(entry, positions, tuple(settings.image_size), resize=settings.resize, audio=cut)
-    frames = (transforms.normalise(each, settings.mean, settings.std)[None] for each in sample.image)
+    frames = (transforms.normalize(each, settings.mean, settings.std)[None] for each in sample.image)
     maps = np.concatenate([model.video.maps(model.image_features(frame)) for frame in frames])
     return maps, None if sample.audio is None else audio_encoding.by_frame(sample.audio)
 
 
 def _truth(reader, entry, position):
-    """(density, fixations or None) of a frame at the size at which maps are compared."""
+    """(density, fixations or None) of a frame at the size of the comparison."""
     stored = reader.size(entry)
     size = transforms.fit_within(stored, LONGEST_SIDE)
     points = reader.fixations(entry, position)

@@ -1,1 +1,1 @@
-"""Prediction on images and its results as images. Import from the modules: this file stays light."""
+"""Prediction on images and videos, and its results as files. Import from the modules: this file stays light."""

@@ -1,18 +1,18 @@
 """Decoding, predicting and encoding side by side: threads with short queues between them, so that memory stays bounded.
 
-Only what runs outside Python's lock gains by it (decoders, encoders, OpenCV, MindSpore's kernels), which here is nearly
-all. MindSpore itself stays in the caller's thread.
+Only work outside Python's lock gains by it (decoders, encoders, OpenCV, MindSpore's kernels), which is nearly all.
+MindSpore itself stays in the caller's thread.
 """
 
 from queue import Empty, Full, Queue
 from threading import Event, Thread, current_thread
 
-PATIENCE = 0.1  # seconds between looks at whether the other side is still there
+PATIENCE = 0.1  # seconds between two checks that the other side is alive
 _END = object()
 
 
 def ahead(items, depth):
-    """Yields what the iterable gives, which a thread takes from it up to `depth` items in advance.
+    """Yields the items of the iterable, which a thread reads up to `depth` items in advance.
 
     An exception of the iterable is raised here, after the items before it. Closing this generator ends the thread and
     closes the iterable, if it has a `close`.
@@ -30,7 +30,7 @@ def ahead(items, depth):
             yield item
     finally:
         stop.set()
-        while thread.is_alive() and thread is not current_thread():  # a dropped generator may be collected anywhere
+        while thread.is_alive() and thread is not current_thread():  # a dropped generator may end in any thread
             thread.join(PATIENCE)
 
 
@@ -41,7 +41,7 @@ def _fill(items, queue, stop):
                 break
         else:
             _put(queue, (_END, None), stop)
-    except BaseException as error:  # whatever it is, the other thread is where it can be dealt with
+    except BaseException as error:  # the other thread raises it
         _put(queue, (_END, error), stop)
     finally:
         close = getattr(items, "close", None)
@@ -50,7 +50,7 @@ def _fill(items, queue, stop):
 
 
 def _put(queue, item, stop):
-    """Puts the item when there is room; False when the taker no longer exists."""
+    """Puts the item as soon as the queue has space; False when the consumer has ended."""
     while not stop.is_set():
         try:
             queue.put(item, timeout=PATIENCE)
@@ -64,9 +64,9 @@ class Behind:
     """A thread that does `work(*item)` for each item put, in order, at most `depth` items behind.
 
     As a context manager it waits at the end until all is done. An exception in the work is raised by the next `put`, or
-    at the end; what was put after it is dropped. When the block itself fails by anything but Ctrl-C, what waits is
-    dropped too; after Ctrl-C it is still done, because it belongs to what was finished before, unless Ctrl-C comes a
-    second time. The thread never outlives the block.
+    at the end; later items are dropped. When the block itself fails by anything but Ctrl-C, waiting items are
+    dropped too; after Ctrl-C they are still done, because their frames are finished, unless Ctrl-C comes a second
+    time. The thread never outlives the block.
     """
 
     def __init__(self, work, depth):
@@ -74,7 +74,7 @@ class Behind:
         self._thread = Thread(target=self._run, daemon=True)
 
     def put(self, *item):
-        """Hands the item over, waiting for room. Raises what the work has raised."""
+        """Puts the item, waiting for space in the queue. Raises an exception of the work."""
         if not _put(self._queue, item, self._stop):
             raise self._error
 
@@ -85,10 +85,10 @@ class Behind:
     def __exit__(self, kind, error, traceback):
         if kind is not None and not issubclass(kind, KeyboardInterrupt):
             self._stop.set()
-        interrupted, told = None, False
+        interrupted, ended = None, False
         while self._thread.is_alive():
             try:
-                told = told or _put(self._queue, None, self._stop)
+                ended = ended or _put(self._queue, None, self._stop)
                 self._thread.join(PATIENCE)
             except KeyboardInterrupt as again:
                 if interrupted or kind is not None:
@@ -107,6 +107,6 @@ class Behind:
                 return
             try:
                 self._work(*item)
-            except BaseException as error:  # raised by `put` or at the end, in the thread that can deal with it
+            except BaseException as error:  # raised by `put` or at the end, in the caller's thread
                 self._error = error
                 self._stop.set()

@@ -1,4 +1,4 @@
-"""What a video's sound counted for, as an image: the gate over time."""
+"""A plot of the audio gate of a video over time."""
 
 import io
 
@@ -9,10 +9,10 @@ COLOR = "#b5367a"
 
 
 class GatePlot:
-    """A PNG of the gate over time: 1 where the sound is fully relevant to the image, 0 where it counts for nothing.
+    """A PNG of the gate over time: 1 where the audio is fully relevant to the frame, 0 where it has no effect.
 
     path: of the file. As a context manager it is written, whole or not at all, at the end and after Ctrl-C too; any
-    other exception, or no frame, leaves nothing. Raises OutputError when it cannot be written.
+    other exception, or no frame, leaves no file. Raises OutputError when it cannot be written.
     """
 
     def __init__(self, path):
@@ -45,8 +45,8 @@ def drawn(times, gates):
     axes.set_ylim(0, 1)
     if times[0] < times[-1]:
         axes.set_xlim(times[0], times[-1])
-    axes.set_xlabel("seconds of the video")
-    axes.set_ylabel("gate of the sound")
+    axes.set_xlabel("time in the video (s)")
+    axes.set_ylabel("audio gate")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     stream = io.BytesIO()

@@ -1,7 +1,7 @@
-"""From an image and a sentence to a map of where people look.
+"""From an image and a prompt to a map of where people look.
 
-The costly half of a prediction, the vision backbone, sees only the image; the sentence enters in the head. A
-Predictor therefore keeps the image features of the last few images, and a second sentence costs only the head.
+The expensive half of a prediction, the vision backbone, takes only the image; the prompt enters in the head. A
+Predictor therefore keeps the features of the last few images, and a second prompt costs only the head.
 """
 
 import hashlib
@@ -24,26 +24,31 @@ KEPT_IMAGES = 8  # at 336 x 336 one image's features of ViT-S take 3.5 MB
 
 
 class Prediction(NamedTuple):
-    """What the model says about one image [H, W] and one sentence.
+    """The prediction for one image [H, W] and one prompt.
 
     map: float32 [H, W], the model's own output, each pixel in 0..1 by itself. density: float32 [H, W] >= 0, the same
-    map as a distribution over the image, sums to 1. sentence: the text that conditioned the model. gate: of a
-    frame with sound, how relevant that is to the image, 0..1, as the model sees it; None without sound.
+    map as a distribution over the image, sums to 1. prompt: the text that conditioned the model. gate: of a frame with
+    audio, the predicted relevance of the audio, 0..1; None without audio.
     """
 
     map: np.ndarray
     density: np.ndarray
-    sentence: str
+    prompt: str
     gate: float | None = None
+
+    @property
+    def sentence(self):
+        """The former name of `prompt`."""
+        return self.prompt
 
 
 class Predictor:
     """Predicts attention with one loaded model.
 
     model: a name of `mindaam.list_models()`; the path of a .safetensors checkpoint, of a run's folder, which stands for
-    its best model, or of `latest` in it; or a model made by `create_model`.
+    its best model, or of `latest` in it; or a model of `create_model`.
     mode: "graph" compiles the model at the first image, "pynative" starts sooner and runs slower; None is "graph"
-    for a model loaded here, and MindSpore's present mode for one that is handed over.
+    for a model loaded here, and MindSpore's present mode for a model object.
     device: as in `runtime.configure`. sentence_encoder: anything with `encode(list of str) -> float32 [n, E]`; None
     takes the model's own. Raises ConfigError for an unknown model, CheckpointError for weights that do not fit.
     Any number of threads may use one Predictor, or several: they take turns at the model (see `turns`). It belongs to
@@ -53,7 +58,7 @@ class Predictor:
 
     @turn()
     def __init__(self, model=DEFAULT_MODEL, *, mode=None, device=None, sentence_encoder=None):
-        """Loads the model when it is named; compiling waits for the first image."""
+        """Loads a named model; it is compiled at the first image."""
         by_name = isinstance(model, (str, os.PathLike))
         if by_name or mode or device:
             runtime.configure(device, mode or "graph")
@@ -68,55 +73,55 @@ class Predictor:
         )
 
     def predict(self, image, prompt=None, *, condition=None):
-        """The Prediction for one image and one sentence.
+        """The Prediction for one image and one prompt.
 
-        image: a path, or uint8 RGB [H, W, 3]. prompt: the viewer and the task, in words; or condition: a name of
-        `data.prompts.conditions()` or of `prompts`, which stands for its sentence. Without either: free viewing, or
+        image: a path, or uint8 RGB [H, W, 3]. prompt: the viewer and the task, as free text; or condition: a name of
+        `data.prompts.conditions()` or of `prompts`, which stands for its prompt. Without either: free viewing, or
         "None" of `prompts`.
-        Raises InputError for an unusable image or sentence, ConfigError for an unknown condition or for both.
+        Raises InputError for an unusable image or prompt, ConfigError for an unknown condition or for both.
         """
-        sentence = choose_prompt(prompt, condition, self.prompts)
-        return next(self.predict_many([image], [sentence]))[0]
+        text = choose_prompt(prompt, condition, self.prompts)
+        return next(self.predict_many([image], [text]))[0]
 
-    def predict_many(self, images, sentences):
-        """Many images under many sentences: one backbone pass an image, one head pass a pair.
+    def predict_many(self, images, prompts):
+        """Many images under many prompts: one backbone pass per image, one head pass per pair.
 
-        images: iterable of paths or uint8 RGB [H, W, 3]. sentences: texts. Yields, image by image, the list
-        of Predictions in the order of `sentences`; nothing is kept of an image but its features, and those of the
-        last KEPT_IMAGES only, so any number of images fits into memory.
+        images: iterable of paths or uint8 RGB [H, W, 3]. prompts: texts. Yields, image by image, the list of
+        Predictions in the order of `prompts`; only the features of the last KEPT_IMAGES stay in memory, so any number
+        of images fits.
         """
-        embeddings = self.embed(sentences)
+        embeddings = self.embed(prompts)
         for image in images:
             image = _as_image(image)
             features = self._image_features(image)
             yield [
-                self._finish(self.model.infer_features(features, embedding[None]).map[0, 0], image.shape[:2], sentence)
-                for sentence, embedding in zip(sentences, embeddings, strict=True)
+                self._finish(self.model.infer_features(features, embedding[None]).map[0, 0], image.shape[:2], prompt)
+                for prompt, embedding in zip(prompts, embeddings, strict=True)
             ]
 
     def stream(self, frames, prompt=None, *, condition=None, windows=None, audio_stream=None):
         """Predictions for the frames of one video, in order, with bounded delay and memory.
 
         frames: any iterable of uint8 RGB [H, W, 3] (a decoder, a camera, a list), of any length; each frame goes
-        through the backbone once. windows: how many frames the model sees at once, and whether maps wait for later
-        frames; None is `film_windows()`. The maps come at most `windows.delay` frames late.
+        through the backbone once. windows: how many frames the model takes at once, and whether maps wait for later
+        frames; None is `video_windows()`. The maps come at most `windows.delay` frames late.
         audio_stream: the audio, as `inference.audio_stream.open_audio_stream` opens it; the frames are then Frames of
         `data.videos.reading`, which have times, and windows have several. The audio of a frame extends beyond it, in
         the paper by two seconds.
-        prompt, condition, errors: as in `predict`; ConfigError for windows of several frames when the model sees each
-        by itself, and for sound with windows of one.
+        prompt, condition, errors: as in `predict`; ConfigError for windows of several frames when the model takes each
+        by itself, and for audio with windows of one.
         """
-        sentence = choose_prompt(prompt, condition, self.prompts)
-        windows = checked(windows or self.film_windows())
+        text = choose_prompt(prompt, condition, self.prompts)
+        windows = checked(windows or self.video_windows())
         if windows.length > 1 and self.model.config.temporal is None:
             raise ConfigError(
                 f"the model {self.model.config.name} processes frames independently: windows must have one frame"
             )
         if windows.length == 1 and audio_stream is not None:
-            raise ConfigError("audio needs windows of several frames; give such windows, or no audio_stream")
-        return self._stream(frames, sentence, self.embed([sentence]), windows, audio_stream)
+            raise ConfigError("audio needs windows of several frames; give longer windows, or no audio_stream")
+        return self._stream(frames, text, self.embed([text]), windows, audio_stream)
 
-    def film_windows(self, *, causal=False):
+    def video_windows(self, *, causal=False):
         """The windows that suit the model: as long as the clips that it was trained on, a quarter of them shared.
 
         causal: for cameras, windows that end at the present frame, so that a map never waits for later frames.
@@ -126,8 +131,10 @@ class Predictor:
             return Windows(1, 0, causal)
         return Windows(temporal.clip, temporal.clip - 1 if causal else temporal.clip // 4, causal)
 
-    def _stream(self, frames, sentence, embedding, windows, audio_stream):
-        sizes = deque()  # of the frames whose maps are still to come
+    film_windows = video_windows  # its former name
+
+    def _stream(self, frames, prompt, embedding, windows, audio_stream):
+        sizes = deque()  # of the frames whose maps are not returned yet
         size = tuple(self.model.config.image_size)
 
         def frames_and_audio():
@@ -141,30 +148,30 @@ class Predictor:
             maps, notes = zip(*window, strict=True)
             clip = windows.length > 1  # a window of one frame is an image
             audio = None if audio_stream is None else audio_stream.embeddings(notes)
-            said = self.model.infer_frames(np.concatenate(maps), embedding, size, audio, first=first, clip=clip)
-            gates = np.zeros(len(said.map), np.float32) if said.gate is None else said.gate
-            # the gate goes beside its map, so that it is blended alike
-            return np.concatenate([said.map.reshape(len(gates), -1), gates[:, None]], 1)
+            found = self.model.infer_frames(np.concatenate(maps), embedding, size, audio, first=first, clip=clip)
+            gates = np.zeros(len(found.map), np.float32) if found.gate is None else found.gate
+            # the gate is beside its map, so that it is blended alike
+            return np.concatenate([found.map.reshape(len(gates), -1), gates[:, None]], 1)
 
         for values in stream(frames_and_audio(), answer, windows):
             gate = None if audio_stream is None else float(values[-1])
-            yield self._finish(values[:-1].reshape(size), sizes.popleft(), sentence)._replace(gate=gate)
+            yield self._finish(values[:-1].reshape(size), sizes.popleft(), prompt)._replace(gate=gate)
 
-    def embed(self, sentences):
-        """Sentence embeddings, float32 [n, E]. Raises InputError for an unusable sentence."""
-        if isinstance(sentences, str):
-            raise InputError("`sentences` is one text; put it into a list")
-        for sentence in sentences:
-            _check(sentence)
+    def embed(self, prompts):
+        """Sentence embeddings of prompts, float32 [n, E]. Raises InputError for an unusable prompt."""
+        if isinstance(prompts, str):
+            raise InputError("`prompts` is one text; put it into a list")
+        for prompt in prompts:
+            _check(prompt)
         if self._encoder is None:
             from mindaam import zoo
 
             self._encoder = zoo.sentence_encoder(self.model.config.text.name)
-        return self._encoder.encode(list(sentences))
+        return self._encoder.encode(list(prompts))
 
     @turn()
     def _image_features(self, image):
-        """The model's features of uint8 [H, W, 3]; found by what the model would see, not by the file's name."""
+        """The model's features of uint8 [H, W, 3]; found by the model's input, not by the file's name."""
         seen = self._seen(image)
         key = hashlib.blake2b(np.ascontiguousarray(seen), digest_size=16).digest()
         if key not in self._features:
@@ -180,25 +187,25 @@ class Predictor:
 
     def _as_batch(self, seen):
         """An image at the model's size, normalized, float32 [1, 3, H, W]."""
-        return transforms.normalise(seen, self.model.config.mean, self.model.config.std)[None]
+        return transforms.normalize(seen, self.model.config.mean, self.model.config.std)[None]
 
     @staticmethod
-    def _finish(values, size, sentence):
-        """The model's map [h, w] brought to the image's `size` (H, W)."""
+    def _finish(values, size, prompt):
+        """The Prediction of the model's map [h, w], resized to the image's `size` (H, W)."""
         resized = transforms.resize_image(np.ascontiguousarray(values, np.float32), size)
         density = resized / resized.sum(dtype=np.float64)
-        return Prediction(resized, density.astype(np.float32, copy=False), sentence)
+        return Prediction(resized, density.astype(np.float32, copy=False), prompt)
 
 
 def choose_prompt(prompt=None, condition=None, own=None):
-    """The sentence meant by a `prompt` (any text) or a `condition` (a known name), free viewing by neither.
+    """The prompt of a `prompt` (any text) or a `condition` (a known name); that of free viewing for neither.
 
-    own: {name: prompt} that the model was trained with, as `zoo.weights.model_prompts` gives them; these are
-    conditions too, and "None" among them is what neither means.
+    own: {name: prompt} that the model was trained with, as `zoo.weights.model_prompts` returns them; these are
+    conditions too, and "None" among them is the default.
     Raises ConfigError when both are given or the condition is unknown, InputError for an unusable prompt.
     """
     if prompt is not None and condition is not None:
-        raise ConfigError("a prompt and a condition were both given; give one of them, as each is a sentence")
+        raise ConfigError("a prompt and a condition were both given; give one of them")
     if prompt is not None:
         _check(prompt)
         return prompt
@@ -209,22 +216,22 @@ def choose_prompt(prompt=None, condition=None, own=None):
     return offered[name]
 
 
-def _check(sentence):
-    """InputError for a sentence that says nothing to the text encoder, or more than it can take."""
+def _check(prompt):
+    """InputError for a prompt that is empty for the text encoder, or longer than it takes."""
     from mindaam.encoders.minilm import check_prompt
 
-    check_prompt(sentence)
+    check_prompt(prompt)
 
 
 def _prompts(model):
-    """The prompts that the model of that name or path brings along."""
+    """The prompts in the checkpoint of a model, by name or path."""
     from mindaam.zoo.weights import model_prompts
 
     return model_prompts(model)
 
 
 def _load(model):
-    """The model of that name, or the one that the checkpoint of that path was trained as."""
+    """The model of a name, or that of the checkpoint at a path."""
     from mindaam import zoo
     from mindaam.zoo.model_files import checkpoint_of
     from mindaam.zoo.weights import checkpoint_config
@@ -237,11 +244,9 @@ def _load(model):
 
 
 def _time_of(frame):
-    """Seconds of a Frame; InputError for a bare image, whose sound cannot be found."""
+    """Seconds of a Frame; InputError for a bare image, which has no time."""
     if not isinstance(frame, Frame):
-        raise InputError(
-            "sound is found by the time of a frame: give mindaam.data.videos.reading.Frame, as read_frames does"
-        )
+        raise InputError("audio needs the time of a frame; give mindaam.data.videos.reading.Frame, as of read_frames")
     return frame.time
 
 

@@ -1,7 +1,7 @@
 """Images of attention: a heat map laid over the image, and the map alone as 8-bit gray.
 
-The overlay says three things at once. Color and opacity grow with the predicted attention, so that what nobody looks
-at stays in sight, only greyer and darker; a white line encloses the smallest region that holds half of all attention,
+The overlay shows three things at once. Color and opacity grow with the predicted attention, so that unattended regions
+stay visible, only grayer and darker; a white line encloses the smallest region that holds half of all attention,
 and a fainter one nine tenths of it: these can be read where color cannot (a printout, a red image).
 """
 
@@ -10,21 +10,21 @@ import numpy as np
 
 from mindaam.errors import InputError
 
-PEAK_QUANTILE = 0.999  # the value that gets the full color; the maximum itself would let one pixel dim the whole map
+PEAK_QUANTILE = 0.999  # the value with the full color; with the maximum, one pixel would dim the whole map
 OPACITY = 0.72  # of the color at the peak: the image must still show through there
 SHADE = 0.7  # brightness left to unattended regions
 FADE = 0.6  # share of their color taken from unattended regions, so that a red image does not look attended
 CONTOURS = ((0.9, 0.4), (0.5, 1.0))  # share of all attention inside each line, and how strongly the line is drawn
-SMOOTHING = 0.01  # blur before the lines are found, in longest sides: ripples of the map must not fray them
-MARGIN = 8  # places around the map for the contour search
+SMOOTHING = 0.01  # blur before the lines are found, in longest sides: so that ripples of the map do not fray them
+MARGIN = 8  # pixels around the map for the contour search
 BAND = 512  # rows blended at a time: float copies of a whole 50-megapixel image would take gigabytes
 
 
 def heat(values):
     """Colors, uint8 RGB [..., 3], of values in [0, 1]: OpenCV's inferno from a dark red on.
 
-    Inferno rises evenly in lightness, so it reads the same in gray and to colour-blind eyes; its black start is left
-    out because opacity, not darkness, says "little attention" here.
+    Inferno rises evenly in lightness, so it reads the same in gray and to color-blind eyes; its black start is
+    removed because opacity, not darkness, shows low attention.
     """
     steps = np.linspace(70, 255, 256).round().astype(np.uint8)
     table = cv2.applyColorMap(steps[:, None], cv2.COLORMAP_INFERNO)[:, 0, ::-1]
@@ -53,18 +53,18 @@ def overlay(image, density, *, contours=True):
     """
     if image.shape[:2] != np.shape(density):
         raise InputError(
-            f"an image of {image.shape[:2]} pixels cannot carry a density of {np.shape(density)}; "
+            f"an image of {image.shape[:2]} pixels does not fit a density of {np.shape(density)}; "
             "resize the density to the image first"
         )
     low, high = span(density)
-    picture = np.empty_like(image)
+    canvas = np.empty_like(image)
     for top in range(0, len(image), BAND):
         band = slice(top, top + BAND)
         power = np.clip((density[band] - low) / (high - low or 1.0), 0.0, 1.0)  # attention relative to its peak
-        picture[band] = _blend(image[band], power.astype(np.float32))
+        canvas[band] = _blend(image[band], power.astype(np.float32))
     if contours and high > low:
-        _draw_contours(picture, density)
-    return picture
+        _draw_contours(canvas, density)
+    return canvas
 
 
 def gray_map(values):
@@ -88,7 +88,7 @@ def _blend(image, power):
     return np.rint(lit * (1.0 - opacity) + heat(power[..., 0]) * opacity).astype(np.uint8)
 
 
-def _draw_contours(picture, density):
+def _draw_contours(canvas, density):
     """The lines, white on a soft dark edge, in place; found on a coarse and smoothed copy of the map."""
     height, width = density.shape
     thickness = max(1, round(min(height, width) / 400))
@@ -103,13 +103,13 @@ def _draw_contours(picture, density):
         inside = cv2.copyMakeBorder(inside, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
         found, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         lines = [np.rint((line - MARGIN + 0.5) * scale - 0.5).astype(np.int32) for line in found]
-        drawn = picture if presence == 1.0 else picture.copy()
+        drawn = canvas if presence == 1.0 else canvas.copy()
         cv2.polylines(drawn, lines, True, (30, 20, 20), thickness + 2, cv2.LINE_AA)
         cv2.polylines(drawn, lines, True, (255, 255, 255), thickness, cv2.LINE_AA)
-        if drawn is not picture:
-            cv2.addWeighted(drawn, presence, picture, 1.0 - presence, 0.0, dst=picture)
+        if drawn is not canvas:
+            cv2.addWeighted(drawn, presence, canvas, 1.0 - presence, 0.0, dst=canvas)
 
 
 def _stride(array, axis):
-    """Step that looks at about 1000 places of an axis: enough for a quantile, and quick on large images."""
+    """Step that samples an axis about 1000 times: enough for a quantile, and quick on large images."""
     return max(1, array.shape[axis] // 1000)

@@ -1,5 +1,4 @@
-"""Predictions as files: which images and videos are meant, what their results are called, and that no two share a
-name."""
+"""Predictions as files: the images and videos of the inputs, and the names of their results, all different."""
 
 import os
 from pathlib import Path
@@ -12,7 +11,7 @@ from mindaam.inference import render
 
 SUFFIXES = {"overlay": ".overlay.jpg", "map": ".map.png", "npy": ".npy"}
 SUFFIXES_OF_VIDEOS = {"overlay": ".overlay.mp4", "map": ".map.mp4", "npy": ".npz", "gate": ".gate.png"}
-JPEG_SIDE = 65500  # pixels; the JPEG format knows no longer sides
+JPEG_SIDE = 65500  # pixels, the limit of the JPEG format
 
 
 class Job(NamedTuple):
@@ -38,47 +37,47 @@ def parse_kinds(text):
         if kind not in SUFFIXES:
             raise unknown("kind of result", kind, SUFFIXES)
     if not kinds:
-        raise ConfigError(f"no kind of result was given; choose from {', '.join(SUFFIXES)}")
+        raise ConfigError(f"no kind of result is given; choose from {', '.join(SUFFIXES)}")
     return kinds
 
 
 def find_sources(inputs):
     """Images and videos among `inputs` (files and folders; a folder stands for those right inside it).
 
-    Returns the Paths in the order given, and an InputError for each input that offers none: the rest can be done.
+    Returns the Paths in the order given, and an InputError for each input without any: the rest can be done.
     """
     sources, problems = [], []
-    for place in map(Path, inputs):
+    for path in map(Path, inputs):
         try:
-            if not os.path.exists(place):  # unlike Path.exists, it answers for a forbidden or overlong path too
-                fault = fault_of(place)
-                raise InputError(f"{place} {fault}" if fault else f"{place} does not exist; check the path")
+            if not os.path.exists(path):  # unlike Path.exists, it does not raise for a forbidden or overlong path
+                fault = fault_of(path)
+                raise InputError(f"{path} {fault}" if fault else f"{path} does not exist; check the path")
             known = media.IMAGE_SUFFIXES + media.VIDEO_SUFFIXES
-            sources += media.list_files(place, known, "images or videos") if os.path.isdir(place) else [place]
+            sources += media.list_files(path, known, "images or videos") if os.path.isdir(path) else [path]
         except InputError as error:
             problems.append(error)
     return sources, problems
 
 
-def passed_over(inputs, sources):
-    """For each folder among `inputs` that holds more than the `sources` of it: a line that counts the rest by kind."""
-    lines = (media.passed_over(place, sources) for place in dict.fromkeys(map(Path, inputs)) if os.path.isdir(place))
+def skipped(inputs, sources):
+    """For each folder among `inputs` with other files than `sources`: a line that counts them by kind."""
+    lines = (media.skipped(path, sources) for path in dict.fromkeys(map(Path, inputs)) if os.path.isdir(path))
     return [line for line in lines if line]
 
 
 def plan(sources, folder, kinds, plot_gate=False):
     """A Job for every image and video, its results in `folder`; nothing is written yet.
 
-    plot_gate: a video also gets an image of its sound's gate.
+    plot_gate: a video also gets a plot of its audio gate.
     Raises OutputError when two of them would write the same file, or one would overwrite another.
     """
     jobs, owners = [], {}
     originals = {real(source): source for source in sources}
     for source in sources:
-        film = is_video(source)
-        suffixes = SUFFIXES_OF_VIDEOS if film else SUFFIXES
-        wanted = [*kinds, "gate"] if plot_gate and film else kinds
-        targets = {kind: Path(folder) / (source.stem + suffixes[kind]) for kind in wanted}
+        video = is_video(source)
+        suffixes = SUFFIXES_OF_VIDEOS if video else SUFFIXES
+        all_kinds = [*kinds, "gate"] if plot_gate and video else kinds
+        targets = {kind: Path(folder) / (source.stem + suffixes[kind]) for kind in all_kinds}
         for target in targets.values():
             if target in owners:
                 raise OutputError(_collision(owners[target], source, target))
@@ -87,7 +86,7 @@ def plan(sources, folder, kinds, plot_gate=False):
                     f"the result of {source} would overwrite {originals[real(target)]}; choose another output folder"
                 )
             owners[target] = source
-        jobs.append(Job(source, targets, film))
+        jobs.append(Job(source, targets, video))
     return jobs
 
 
@@ -95,7 +94,7 @@ def write(job, image, prediction):
     """Writes the files of an image's Job, each whole or not at all.
 
     image: uint8 RGB [H, W, 3]; prediction: its Prediction. Raises OutputError when a file cannot be written, InputError
-    for an image whose side no JPEG can hold.
+    for an image with a side beyond the limit of JPEG.
     """
     if "overlay" in job.targets and max(image.shape[:2]) > JPEG_SIDE:
         raise InputError(

@@ -1,8 +1,8 @@
-"""A video through a model: decoded, seen and written side by side, so that its length costs time and no memory."""
+"""A video through a model: decoding, prediction and writing run side by side, in memory that does not grow with its
+length."""
 
 from collections import deque
 from contextlib import ExitStack, closing
-from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.data.transforms import resize_image
@@ -10,31 +10,20 @@ from mindaam.data.videos.density_writer import DensityWriter
 from mindaam.data.videos.reading import Pick, VideoBroken, checked_pick, read_frames, video_info
 from mindaam.data.videos.writing import VideoWriter
 from mindaam.inference import render
-from mindaam.inference.audio_stream import AudioStream
+from mindaam.inference.audio_choice import AudioChoice
 from mindaam.inference.pipeline import Behind, ahead
 from mindaam.inference.plots import GatePlot
 
-DENSITY_SIDE = 160  # the longer side of a video's saved densities, pixels
-DEPTH, DEPTH_BYTES = 8, 64_000_000  # what waits between two stages: at most so many frames, and about so many bytes
+DENSITY_SIDE = 160  # the longer side of the saved densities of a video, pixels
+DEPTH, DEPTH_BYTES = 8, 64_000_000  # limits of the queue between two stages: frames, and about so many bytes
 PIXEL_BYTES = 11  # of a frame and its Prediction
 
 
 class Done(NamedTuple):
-    """frames: how many were written. problem: what went wrong without ending it, an InputError, or None. audio_lost:
-    the second of the result from which on it is silent, because the video's sound could not be read, or None."""
+    """frames: how many were written. problems: what went wrong without ending the work, InputErrors or sentences."""
 
     frames: int
-    problem: VideoBroken | None
-    audio_lost: float | None
-
-
-class Heard(NamedTuple):
-    """A video's sound. listener: the Listener that the model hears it through, or None. kept: the file whose sound the
-    overlay keeps, None for the video's own; track: which of that file's audio tracks, from 0."""
-
-    audio_stream: AudioStream | None = None
-    kept: Path | None = None
-    track: int = 0
+    problems: list
 
 
 def density_size(size):
@@ -43,7 +32,7 @@ def density_size(size):
     return tuple(max(1, round(side * scale)) for side in size)
 
 
-def follow(predictor, frames, sentence, windows=None, audio_stream=None):
+def follow(predictor, frames, prompt, windows=None, audio_stream=None):
     """Yields (Frame, Prediction) for an iterable of `data.videos` Frames, in order; else as in `Predictor.stream`."""
     shown = deque()
 
@@ -52,56 +41,70 @@ def follow(predictor, frames, sentence, windows=None, audio_stream=None):
             shown.append(frame)
             yield frame
 
-    for prediction in predictor.stream(noted(), sentence, windows=windows, audio_stream=audio_stream):
+    for prediction in predictor.stream(noted(), prompt, windows=windows, audio_stream=audio_stream):
         yield shown.popleft(), prediction
 
 
-def write_video(job, predictor, sentence, pick=Pick(), report=None, heard=Heard()):  # noqa: B008 - immutable tuples
-    """Predicts a video and writes the files of its Job, each whole or not at all; returns what was Done.
+def write_video(job, predictor, prompt, pick=Pick(), report=None, audio=AudioChoice()):  # noqa: B008 - immutable
+    """Predicts a video and writes the files of its Job, each whole or not at all; returns the Done.
 
-    overlay: an mp4 with the video's sound; map: one of gray maps, silent; npy: an .npz (see DensityWriter) of densities
-    at `density_size`; gate: an image of the sound's gate, nothing without a listener. Only the frames that `pick`
-    names are in them; mp4s begin at pick.start, while the times of the others are those of the video. report: called
-    with (frames so far, time of the latest) as they are predicted. heard: its sound.
-    Ctrl-C leaves files that hold what was done. Raises InputError for a video of which nothing can be read, OutputError
+    overlay: an mp4 with the audio of the video; map: one of gray maps, silent; npy: an .npz (see DensityWriter) of
+    densities at `density_size`; gate: a plot of the audio gate, nothing without an AudioStream. They have the frames of
+    `pick` only; mp4s begin at pick.start, while the times of the others are those of the video. report: called with
+    (frames so far, time of the latest) during prediction. audio: the AudioChoice of the video, which stays open.
+    Ctrl-C leaves files with the frames so far. Raises InputError for a video of which nothing can be read, OutputError
     for files that cannot be written.
     """
     checked_pick(pick)
     info = video_info(job.source)
     size, count, broken = (info.height, info.width), 0, []
-    rate = min(info.rate / pick.every, pick.fps or info.rate)
     depth = max(1, min(DEPTH, DEPTH_BYTES // (PIXEL_BYTES * size[0] * size[1])))
-    end = info.duration if pick.end is None else min(pick.end, info.duration or pick.end)
-    end = end and max(0.0, end - pick.start)
     with ExitStack() as stack:
         writers = {}
         for kind, target in job.targets.items():
-            if kind == "npy":
-                writer = DensityWriter(target, density_size(size))
-            elif kind == "gate":
-                writer = GatePlot(target)
-            elif kind == "map":
-                writer = VideoWriter(target, size, rate, end=end)
-            else:
-                kept = heard.kept or job.source
-                writer = VideoWriter(target, size, rate, sound=kept, start=pick.start, track=heard.track, end=end)
-            writers[kind] = stack.enter_context(writer)
+            writers[kind] = stack.enter_context(_writer(kind, target, job.source, info, pick, audio))
         written = stack.enter_context(Behind(lambda *item: _write(writers, pick.start, *item), depth))
         frames = stack.enter_context(closing(ahead(read_frames(job.source, pick, size), depth)))
-        for frame, prediction in follow(predictor, _whole(frames, broken), sentence, audio_stream=heard.audio_stream):
+        for frame, prediction in follow(predictor, _whole(frames, broken), prompt, audio_stream=audio.stream):
             written.put(frame, prediction)
             count += 1
             if report is not None:
                 report(count, frame.time)
-        if broken:  # nobody knows how much longer its last frame was meant to be shown
+        if broken:  # the duration of its last frame is unknown
             for kind in writers.keys() & {"overlay", "map"}:
                 writers[kind].end = None
     overlay = writers.get("overlay")
-    return Done(count, broken[0] if broken else None, overlay.audio_lost if overlay else None)
+    return Done(count, broken + _audio_problems(job, audio, overlay.audio_lost if overlay else None))
+
+
+def _writer(kind, target, source, info, pick, audio):
+    """The writer of one kind of result; VideoInfo: of the source."""
+    size, rate = (info.height, info.width), min(info.rate / pick.every, pick.fps or info.rate)
+    end = info.duration if pick.end is None else min(pick.end, info.duration or pick.end)
+    end = end and max(0.0, end - pick.start)
+    if kind == "npy":
+        return DensityWriter(target, density_size(size))
+    if kind == "gate":
+        return GatePlot(target)
+    if kind == "map":
+        return VideoWriter(target, size, rate, end=end)
+    return VideoWriter(target, size, rate, audio=audio.file or source, start=pick.start, track=audio.track, end=end)
+
+
+def _audio_problems(job, audio, lost):
+    """Sentences about the audio. lost: second of the overlay from which on it is silent, or None."""
+    found = []
+    if audio.stream is not None and audio.stream.track.problem:
+        found.append(audio.stream.track.problem)
+    elif lost is not None:
+        found.append(f"the audio of {job.source} cannot be read from second {lost:.1f} of the result on")
+    if "gate" in job.targets and audio.stream is None:
+        found.append(f"{job.source} has no audio gate to plot; its audio is {audio.note}")
+    return found
 
 
 def _whole(frames, broken):
-    """The frames of a video that may break off; how it did goes to the list `broken`, since its last frames count."""
+    """The frames of a video that may end in a VideoBroken, which is appended to `broken`: its last frames count."""
     try:
         yield from frames
     except VideoBroken as error:
@@ -109,7 +112,7 @@ def _whole(frames, broken):
 
 
 def _write(writers, start, frame, prediction):
-    """Gives one frame to each of the writers {kind: writer}."""
+    """Passes one frame to each of the writers {kind: writer}."""
     for kind, writer in writers.items():
         if kind == "overlay":
             writer.write(render.overlay(frame.image, prediction.density), frame.time - start)

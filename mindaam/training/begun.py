@@ -1,4 +1,4 @@
-"""A run that goes on keeps the recipe that it was begun with, where the bundled one has changed since.
+"""A resumed run keeps the recipe that it was started with, even if the bundled one has changed.
 
 A run's checkpoint holds its whole configuration. What it lacks are keys that were added later, whose defaults are what
 was done before. A value that the bundled files changed is taken from the checkpoint too, unless it is given: on the
@@ -29,7 +29,7 @@ CHANGED = {
 
 
 def stored_run(path, metadata):
-    """(the task's name, its place as a dictionary) of a checkpoint that a run goes on from.
+    """(the task's name, its place as a dictionary) of the checkpoint that a run continues from.
 
     Raises CheckpointError for a checkpoint of no such run.
     """
@@ -54,7 +54,7 @@ def begun_config(path, schema):
 
 
 def as_begun(config, path, file, assignments):
-    """(RunConfig to go on with, lines on what it keeps) of a run whose checkpoint is at `path`.
+    """(RunConfig to continue with, lines on what it keeps) of a run whose checkpoint is at `path`.
 
     config: what the configuration `file` is today with `key=value` assignments over it. Raises as `begun_config`.
     """

@@ -77,7 +77,7 @@ def differences(theirs, ours, free=()):
 def refuse(path, differences):
     """The CheckpointError for a checkpoint of another configuration, whose `differences` it shows."""
     return CheckpointError(
-        f"{path} was made with another configuration ({listed(differences, SHOWN, '; ')}): go back to that one, start "
+        f"{path} was made with another configuration ({listed(differences, SHOWN, '; ')}): use that one, start "
         "in another folder, or take the new one with --allow-changes"
     )
 

@@ -81,7 +81,7 @@ class RunConfig(Schema):
         """The configuration in a YAML file with `key=value` assignments over it.
 
         tiny: shrink it to a smoke test; begun: `begun_config` of a resumed run; say: called with a line for each key
-        under an earlier name, and for what `tiny` leaves out. Raises ConfigError for a missing file, an unknown key
+        under an earlier name, and for what `tiny` skips. Raises ConfigError for a missing file, an unknown key
         (naming the nearest), a value that does not fit, or a model that is not possible.
         """
 

@@ -56,7 +56,7 @@ def train_steps(task, state, setup, logs, request):
         if ended or stopping > 0 or state.number % task.config.checkpoint_every == 0:
             checkpoint_content.save(folder, task, state, world, score)
         if stopping > 0 and state.number < task.total:
-            progress.say(f"stopped after step {state.number}, as asked; --resume goes on")
+            progress.say(f"stopped after step {state.number}, as requested; --resume continues")
             return state, False
     return state, True
 

@@ -35,7 +35,7 @@ def train(
     """Runs or continues the training that a YAML file describes; returns Trained.
 
     assignments: "key=value" changes; tiny: shrink it to a smoke test; out: the run's folder, by default
-    runs/<configuration's name>; resume: go on from its latest checkpoint, or start when there is none; skip_damaged:
+    runs/<configuration's name>; resume: continue from its latest checkpoint, or start when there is none; skip_damaged:
     leave out what is damaged, and list it, rather than refuse to start; allow_changes: resume under another
     configuration; audio_encoding: the AudioEncoding of videos with audio, None for the model's own encoder.
     Under msrun each rank calls this, and rank 0 writes. Raises ConfigError, InputError, CheckpointError, OutputError or

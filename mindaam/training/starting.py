@@ -59,13 +59,13 @@ def _shaped(config, path):
 
 
 def open_audio_encoding(settings, progress):
-    """The AudioEncoding of a ModelConfig, or None where its audio encoder's weights are not here, which
+    """The AudioEncoding of a ModelConfig, or None if the weights of its audio encoder are not installed, which
     `progress.say` states."""
-    from mindaam.zoo.factory import at_hand, audio_encoder
+    from mindaam.zoo.factory import audio_encoder, is_installed
 
     if settings.audio is None:
         return None
-    if not at_hand(settings.audio.name):
+    if not is_installed(settings.audio.name):
         progress.say(
             f"videos are trained and scored without audio: the weights of {settings.audio.name} are not installed"
         )

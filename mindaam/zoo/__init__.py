@@ -1,10 +1,10 @@
 """Trained weights: found by the index, verified, read without executing anything, loaded strictly or not at all.
 
-`create_model`, `sentence_encoder` and `audio_encoder` are what most callers need; `load_reference` takes the authors'
+Most callers need `create_model`, `sentence_encoder` and `audio_encoder`; `load_reference` takes the authors'
 parameters as arrays. Each is fetched at its first use.
 """
 
-_PLACES = {
+_MODULES = {
     "create_model": "factory",
     "sentence_encoder": "factory",
     "audio_encoder": "factory",
@@ -13,18 +13,18 @@ _PLACES = {
     "load_trained": "weights",
     "save_trained": "weights",
 }
-__all__ = list(_PLACES)
+__all__ = list(_MODULES)
 
 
 def __getattr__(name):
     """Fetches a public name from its module."""
     from importlib import import_module
 
-    if name not in _PLACES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__():
-    """The public names beside what the module holds already."""
-    return sorted({*globals(), *_PLACES})
+    """The public names beside those of the module."""
+    return sorted({*globals(), *_MODULES})

@@ -1,6 +1,6 @@
-"""Whether a checkpoint's configuration and its arrays agree in their sizes: before anything of that size is made.
+"""Whether a checkpoint's configuration and its arrays agree in their sizes, before anything of that size is made.
 
-The arrays cannot say more than the file is long. A configuration can say anything, and a model is built by it.
+The arrays are limited by the length of the file. A configuration may have any value, and a model is built by it.
 """
 
 from mindaam.errors import CheckpointError
@@ -9,8 +9,8 @@ from mindaam.errors import CheckpointError
 def require_agreement(path, config, usual, shapes):
     """Raises CheckpointError, which names the key, for a size in a ModelConfig that is not that of the file's array.
 
-    usual: the model's ModelConfig without what the checkpoint says. shapes: {name: shape} of what the checkpoint at
-    `path` holds of a model, its encoder aside; what lacks an array of a usual size is left for loading to refuse.
+    usual: the model's ModelConfig without the changes of the checkpoint. shapes: {name: shape} of the model's arrays in
+    the checkpoint at `path`, its encoder aside; loading refuses a missing array of a usual size.
     """
     usual = _sizes(usual)
     for key, (wanted, name, axis) in _sizes(config).items():
@@ -18,11 +18,11 @@ def require_agreement(path, config, usual, shapes):
         if name not in shapes and usual.get(key) == (wanted, name, axis):
             continue
         if not -len(shape) <= axis < len(shape):
-            raise CheckpointError(f"{path} lacks {name}, which its configuration asks for; fetch it again")
+            raise CheckpointError(f"{path} lacks {name}, which its configuration requires; download it again")
         if shape[axis] != wanted:
             raise CheckpointError(
                 f"{path}: its configuration does not fit its arrays: {key} is for a side of {wanted}, and {name} has "
-                f"{shape[axis]} there; fetch it again"
+                f"{shape[axis]} there; download it again"
             )
 
 
@@ -44,10 +44,10 @@ def _sizes(config):
         adapted = f"backbone.blocks.{config.encoder.depth - 1}.attn.qkv.lora_a"
         sizes["lora.rank"] = config.lora.rank, adapted, 0
     for i, tap in enumerate(temporal.taps if temporal else ()):
-        place = f"head.temporal.{i}"
-        sizes[f"temporal.frames of block {i}"] = temporal.frames, f"{place}.time_embedding", 1
+        prefix = f"head.temporal.{i}"
+        sizes[f"temporal.frames of block {i}"] = temporal.frames, f"{prefix}.time_embedding", 1
         inner = temporal.mlp_ratio * head.neck_widths[tap]
-        sizes[f"temporal.mlp_ratio of block {i}"] = inner, f"{place}.feed_forward.fc1.weight", 0
+        sizes[f"temporal.mlp_ratio of block {i}"] = inner, f"{prefix}.feed_forward.fc1.weight", 0
     if audio:
         sizes["audio.width"] = audio.width, "head.fusion.audio_proj.weight", 1
         sizes["audio.attention_width"] = audio.attention_width, "head.fusion.audio_proj.weight", 0

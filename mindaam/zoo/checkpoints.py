@@ -1,7 +1,7 @@
 """Checkpoint files: safetensors only, read without executing anything, written whole or not at all, loaded strictly.
 
-MindSpore itself loads a file with a flipped byte, or with names missing, without a word; hence the checks here. Each
-file that is written carries a checksum of its content, and none that carries one is read without it.
+MindSpore itself loads a file with a flipped byte, or with missing names, without an error; hence these checks. Each
+written file has a checksum of its content, and a file that has one is never read without it.
 """
 
 import os
@@ -12,7 +12,7 @@ import numpy as np
 from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError
 from mindaam.files import listed, opened, replacing, sha256
-from mindaam.zoo.checksums import CHECKSUM, checksum, require_audio, row_bytes
+from mindaam.zoo.checksums import CHECKSUM, checksum, require_intact, row_bytes
 from mindaam.zoo.headers import DTYPES, HALF, header_bytes, read_header
 
 SHOWN, WIDTH = 4, 80  # names, and characters of them, that an error lists before "and N more"
@@ -28,7 +28,7 @@ def read_safetensors(path, *, widen=True):
     """All arrays of a safetensors file by name; nothing in it is ever executed or unpickled.
 
     widen: half-precision floats (float16, bfloat16) become float32; without it float16 stays, and bfloat16, which
-    NumPy does not have, becomes float32 all the same.
+    NumPy does not have, becomes float32 in any case.
     Raises CheckpointError for a missing, foreign, damaged or truncated file, and for an element type unknown to NumPy.
     """
     return read_all(path, widen=widen)[0]
@@ -40,12 +40,12 @@ def read_all(path, *, widen=True):
         header = read_header(file, path)
         data = np.empty(os.fstat(file.fileno()).st_size - header.start, np.uint8)
         if file.readinto(data) != data.size:
-            raise CheckpointError(f"{path} was truncated while it was read; take it once it is whole")
-        require_audio(path, file, header, lambda: data)
+            raise CheckpointError(f"{path} was truncated while it was read; read it once it is complete")
+        require_intact(path, file, header, lambda: data)
     arrays = {name: _array(path, name, entry, data, widen) for name, entry in header.arrays.items()}
-    # not every program pads the header, so that numbers may lie across the places that processors read from
+    # not every program pads the header, so that numbers may be unaligned
     arrays = {name: array if array.flags.aligned else array.copy() for name, array in arrays.items()}
-    return arrays, _told(header)
+    return arrays, _texts(header)
 
 
 def read_metadata(path):
@@ -55,12 +55,12 @@ def read_metadata(path):
     """
     with _opened(path) as file:
         header = read_header(file, path)
-        require_audio(path, file, header, lambda: _mapped(file, header))
-    return _told(header)
+        require_intact(path, file, header, lambda: _mapped(file, header))
+    return _texts(header)
 
 
 def glance(path):
-    """The Header of a safetensors file by itself: what it says, not whether it is so. Raises CheckpointError."""
+    """The Header of a safetensors file, unverified. Raises CheckpointError."""
     with _opened(path) as file:
         return read_header(file, path)
 
@@ -68,14 +68,14 @@ def glance(path):
 def map_safetensors(path):
     """All arrays of a safetensors file by name, as read-only views of the mapped file.
 
-    Of a file without a checksum nothing is read before its use. Types stay as they are, but for bfloat16, which becomes
+    A file without a checksum is not read before its use. Types stay as they are, but for bfloat16, which becomes
     float32 and is the only kind that takes memory.
     Raises CheckpointError as `read_safetensors` does. The file must not be truncated while the arrays are in use.
     """
     with _opened(path) as file:
         header = read_header(file, path)
         data = _mapped(file, header)
-        require_audio(path, file, header, lambda: data)
+        require_intact(path, file, header, lambda: data)
     arrays = {name: _array(path, name, entry, data, widen=False) for name, entry in header.arrays.items()}
     for array in arrays.values():
         array.flags.writeable = False
@@ -85,14 +85,14 @@ def map_safetensors(path):
 def write_safetensors(path, tensors, metadata=None):
     """Writes arrays {name: ndarray} and text entries {str: str} to `path`, which appears whole or not at all.
 
-    A checksum of all of it is added to the texts. Arrays go to the disk one by one, so that no more than one is ever
-    copied; the same content gives the same bytes.
-    Raises OutputError when the place cannot be written to; a file that was there before is then still whole.
+    A checksum of the content is added to the texts. Arrays are written one by one, so that at most one is copied; the
+    same content gives the same bytes. Raises OutputError when `path` cannot be written; a file that was there before is
+    then still whole.
     """
     tensors = {name: np.asarray(array) for name, array in tensors.items()}
     texts = {key: text for key, text in (metadata or {}).items() if key != CHECKSUM}
     texts[CHECKSUM] = checksum(tensors, texts)
-    # as the safetensors library lays a file out: the widest numbers first, so that each array starts aligned
+    # as in the safetensors library: the widest numbers first, so that each array is aligned
     names = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
     with replacing(path, durable=True) as file:
         file.write(header_bytes(names, tensors, texts))
@@ -136,7 +136,7 @@ def _opened(path):
         raise CheckpointError(f"cannot read the weights file {path}: {what}; check the path") from error
 
 
-def _told(header):
+def _texts(header):
     """A header's texts but the checksum."""
     return {key: text for key, text in header.metadata.items() if key != CHECKSUM}
 
@@ -162,10 +162,10 @@ def _array(path, name, entry, data, widen):
 
 def _misfit(name, array, parameter):
     """What is wrong with an array for a parameter, or None."""
-    wanted = np.dtype(str(parameter.dtype).lower())  # "Float32"
+    expected = np.dtype(str(parameter.dtype).lower())  # "Float32"
     if array.shape != tuple(parameter.shape):
         return f"{name} {list(array.shape)} instead of {list(parameter.shape)}"
-    return f"{name} {array.dtype} instead of {wanted}" if array.dtype.kind != wanted.kind else None
+    return f"{name} {array.dtype} instead of {expected}" if array.dtype.kind != expected.kind else None
 
 
 def _listed(label, names):

@@ -1,8 +1,8 @@
-"""The checksum that every checkpoint of ours carries: the SHA-256 of all that it says, kept in its own metadata.
+"""The checksum of every checkpoint of MindAAM: the SHA-256 of its content, in its own metadata.
 
-It covers the metadata (configuration, prompts, a run's place) and names, types, shapes and values of all arrays. A
-file that has one is never read without it: MindSpore and safetensors load a flipped byte without a word. A file that
-has none is older, or a stranger's.
+It covers the metadata (configuration, prompts, a run's progress) and names, types, shapes and values of all arrays. A
+file that has one is never read without it: MindSpore and safetensors load a flipped byte without an error. A file
+without one is older, or from another program.
 """
 
 import hashlib
@@ -17,12 +17,12 @@ from mindaam.zoo.headers import DTYPES, HALF, is_plain
 
 CHECKSUM = "checksum"  # entry of a file's metadata
 _LENGTH = 64  # hexadecimal digits
-_SETTLED = 2_000_000_000  # nanoseconds after which a change of a file shows in its times, however coarse they are
-_sound = set()  # stamps of files that were verified in this process
+_SETTLED = 2_000_000_000  # nanoseconds after which a change of a file shows in its times, even coarse ones
+_intact = set()  # stamps of files that were verified in this process
 
 
 def checksum(tensors, metadata):
-    """The SHA-256 of everything that a checkpoint says: metadata, and names, types, shapes and values of its arrays."""
+    """The SHA-256 of the content of a checkpoint: metadata, and names, types, shapes and values of its arrays."""
     parts = {}
     for name, array in tensors.items():
         array = np.asarray(array)
@@ -38,17 +38,17 @@ def row_bytes(array):
     return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
 
 
-def require_audio(path, file, header, data):
-    """Raises CheckpointError unless a file's content has the checksum that it says; nothing where it says none.
+def require_intact(path, file, header, data):
+    """Raises CheckpointError unless a file's content has its stored checksum; does nothing where it has none.
 
-    file: open; header: its Header; data: () -> the arrays' bytes, which are fetched only where they are needed: a file
-    that was found sound is not looked through again until it changes.
+    file: open; header: its Header; data: () -> the arrays' bytes, which is called only where they are needed: a
+    verified file is not read again until it changes.
     """
     claimed = _claimed(header.metadata)
     if claimed is None:
         return
     stamp, settled = _stamp(file)
-    if stamp in _sound:
+    if stamp in _intact:
         return
     kinds = {HALF: "bfloat16"} | {code: np.dtype(kind).name for code, kind in DTYPES.items()}
     content = memoryview(data())
@@ -59,11 +59,11 @@ def require_audio(path, file, header, data):
     others = {key: text for key, text in header.metadata.items() if key != CHECKSUM}
     if not is_plain(header) or _digest(others, parts) != header.metadata.get(CHECKSUM):
         raise CheckpointError(
-            f"{path} is damaged: its content does not have the checksum that it was saved with; fetch it again, or "
-            "take another checkpoint of the run"
+            f"{path} is damaged: its content does not match its checksum; download it again, or "
+            "use another checkpoint of the run"
         )
     if settled:
-        _sound.add(stamp)
+        _intact.add(stamp)
 
 
 def _digest(metadata, parts):
@@ -77,7 +77,7 @@ def _digest(metadata, parts):
 
 
 def _claimed(metadata):
-    """The key of a file's checksum, which may itself be damaged; None where there is none."""
+    """The key of a file's checksum, which may itself be damaged; None where it has none."""
     for key, text in metadata.items():
         alike = 0
         if len(key.encode()) == len(CHECKSUM):
@@ -88,7 +88,7 @@ def _claimed(metadata):
 
 
 def _stamp(file):
-    """What tells an opened file's content from any other's, and whether a change from now on would show in it."""
+    """The identity of an opened file's content, and whether a later change would show in it."""
     found = os.fstat(file.fileno())
     changed = max(found.st_mtime_ns, found.st_ctime_ns)
     stamp = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -1,4 +1,4 @@
-"""Models ready for use: structure from the registry, weights through one funnel.
+"""Models ready for use: structure from the registry, weights through one path.
 
 verify (index) -> read safely -> rename by one table -> load strictly -> merge the adapters.
 """
@@ -12,7 +12,7 @@ from mindaam.models.registry import build_model, list_models, list_presets
 from mindaam.places import recipes
 from mindaam.turns import turn
 from mindaam.zoo.checkpoints import read_safetensors
-from mindaam.zoo.index import place, records, verified
+from mindaam.zoo.index import path_of, records, verified
 from mindaam.zoo.model_files import checkpoint_of
 
 SENTENCE_ENCODERS = ("minilm_l6", "clip_vitl14")
@@ -43,23 +43,23 @@ def create_model(name, checkpoint=None, *, preset=None):
     return _finished(_structure(name, path, preset), path)
 
 
-def at_hand(name):
-    """Whether the zoo has that file, sound or not; otherwise it is announced only, or not even that."""
+def is_installed(name):
+    """Whether the file of that record exists, verified or not, or is bundled."""
     entry = records().get(name)
-    return entry is not None and (entry.sha256 is not None or os.path.isfile(place(entry)))
+    return entry is not None and (entry.sha256 is not None or os.path.isfile(path_of(entry)))
 
 
 def _bundled(name):
-    """Path of the verified checkpoint that travels with the package."""
-    if at_hand(name):
+    """Path of the verified checkpoint that is bundled."""
+    if is_installed(name):
         return verified(name)
     cure = "train your own, as none are known to be published"
     if name in recipes():
         cure = f'train them with "mindaam train {name}"'
     elif name in records():
-        cure = f'convert the authors\' checkpoint, as described by "mindaam zoo fetch {name}"'
+        cure = f'convert the authors\' checkpoint, see "mindaam zoo fetch {name}"'
     raise CheckpointError(
-        f'no trained weights of "{name}" are bundled: {cure}, name a checkpoint, or ask for initial values with '
+        f'no trained weights of "{name}" are bundled: {cure}, give a checkpoint, or request initial values with '
         'preset="released"'
     )
 
@@ -70,14 +70,12 @@ def _structure(name, path, preset):
 
     owner, config = checkpoint_config(path)
     if owner not in (None, name):
-        raise CheckpointError(f'{path} belongs to the model "{owner}", not to "{name}"; ask for that model')
+        raise CheckpointError(f'{path} belongs to the model "{owner}", not to "{name}"; use that model')
     if config is None:
         return build_model(name, preset or "paper")
     trained_as = config.get("preset", "paper")
     if preset not in (None, trained_as):
-        raise CheckpointError(
-            f'{path} was trained under the preset "{trained_as}", not "{preset}"; leave the preset out'
-        )
+        raise CheckpointError(f'{path} was trained under the preset "{trained_as}", not "{preset}"; remove the preset')
     with blank():
         return build_model(name, trained_as, changes=config)
 
@@ -89,7 +87,7 @@ def _finished(model, path):
 
     if path is not None:
         load_weights(model, path)
-    elif at_hand(model.config.encoder.name):
+    elif is_installed(model.config.encoder.name):
         load_backbone(model)
     merge_lora(model.backbone)
     model.set_train(False)
@@ -98,7 +96,7 @@ def _finished(model, path):
 
 @turn()
 def sentence_encoder(name="minilm_l6"):
-    """The frozen encoder of that name, verified; the same object at every call, so that sentences stay cached.
+    """The frozen encoder of that name, verified; the same object at every call, so that prompts stay cached.
 
     Raises ConfigError for an unknown name, CheckpointError when its files are missing or changed.
     """
@@ -118,15 +116,14 @@ def _sentence_encoder(name):
 
 @turn()
 def audio_encoder(name="wav2clip", normalise="window"):
-    """The frozen sound encoder of that name, verified; normalise: as `AudioEncoder` takes it.
+    """The frozen audio encoder of that name, verified; normalise: as `AudioEncoder` takes it.
 
     Raises ConfigError for an unknown name, CheckpointError when its file is missing or changed.
     """
     if name not in AUDIO_ENCODERS:
-        raise unknown("sound encoder", name, AUDIO_ENCODERS)
-    if not at_hand(name):
-        raise CheckpointError(f'the weights of {name}, which hears for this model, are not here: "mindaam zoo fetch '
-                              f'{name}" is the way to them')  # fmt: skip
+        raise unknown("audio encoder", name, AUDIO_ENCODERS)
+    if not is_installed(name):
+        raise CheckpointError(f'the audio encoder {name} is not installed: run "mindaam zoo fetch {name}"')
     from mindaam.encoders.wav2clip import AudioEncoder
     from mindaam.zoo.weights import encoder_state
 
@@ -136,10 +133,10 @@ def audio_encoder(name="wav2clip", normalise="window"):
 def _clip():
     from mindaam.zoo.weights import encoder_state
 
-    if not at_hand("clip_vitl14"):
+    if not is_installed("clip_vitl14"):
         raise CheckpointError(
-            "the sentences of this model are for CLIP ViT-L/14, whose weights are not here: "
-            '"mindaam zoo fetch clip_vitl14" is the way to them, or give a sentence encoder of your own'
+            "the prompts of this model are for CLIP ViT-L/14, whose weights are not installed: "
+            'run "mindaam zoo fetch clip_vitl14", or give your own sentence encoder'
         )
     state = encoder_state(verified("clip_vitl14"), "clip")
     from mindaam.encoders.clip_text import ClipSentenceEncoder

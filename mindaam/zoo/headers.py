@@ -1,6 +1,6 @@
-"""The header of a safetensors file, read as data from a stranger: everything in it is checked before it is believed.
+"""The header of a safetensors file, read as untrusted data: everything in it is checked before its use.
 
-A file is a length of 8 bytes, a table as JSON of that length, and then the arrays' bytes. The table has an entry an
+A file is a length of 8 bytes, a table as JSON of that length, and then the arrays' bytes. The table has an entry per
 array (type, shape, first and last byte), which must cover the bytes without gap and overlap, and texts under
 "__metadata__".
 """
@@ -26,7 +26,7 @@ _AXES = 16
 _LONGEST_SIDE = 1 << 40
 _LONGEST_NAME = 1000
 _CONVERT = 'convert it to safetensors with "mindaam convert" and give that file'
-# What a file of another kind that is never opened begins with, and how it gets into the one kind that is read here.
+# First bytes of other kinds of files, which are not opened, and how to convert them to safetensors.
 _UNOPENED = (
     (b"PK\x03\x04", "a zip archive, such as PyTorch's .pth", _CONVERT),
     (b"\x80", "a Python pickle, such as an older .pth", _CONVERT),
@@ -34,7 +34,7 @@ _UNOPENED = (
 
 
 class Entry(NamedTuple):
-    """An array in a file: dtype as safetensors calls it, shape, and its bytes, begin..end - 1 after the header."""
+    """An array in a file: dtype as safetensors names it, shape, and its bytes, begin..end - 1 after the header."""
 
     dtype: str
     shape: tuple
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
 
 class Header(NamedTuple):
-    """metadata {str: str}; arrays {name: Entry}; start: where the arrays' bytes begin; table: the text as it stands."""
+    """metadata {str: str}; arrays {name: Entry}; start: where the arrays' bytes begin; table: the original text."""
 
     metadata: dict
     arrays: dict
@@ -52,14 +52,13 @@ class Header(NamedTuple):
 
 
 class _Damaged(Exception):
-    """What is wrong with a header, for the brackets of a sentence."""
+    """A fault of a header, for the brackets of a message."""
 
 
 def read_header(file, path):
     """The Header of a safetensors file that is open for reading; leaves the file where the arrays' bytes begin.
 
-    Raises CheckpointError, which says what the file is instead where that is known, for a foreign, damaged or
-    truncated file.
+    Raises CheckpointError for a foreign, damaged or truncated file, with its real type where that is known.
     """
     begin = file.read(8)
     length, size = int.from_bytes(begin, "little"), os.fstat(file.fileno()).st_size
@@ -81,7 +80,7 @@ def read_header(file, path):
 
 
 def header_bytes(names, tensors, metadata):
-    """What stands before the bytes of arrays {name: ndarray} in a file, which lie there in the order of `names`."""
+    """The bytes of a file before those of the arrays {name: ndarray}, which follow in the order of `names`."""
     entries, end = ({_METADATA: dict(sorted(metadata.items()))} if metadata else {}), 0
     for name in names:
         array, begin = tensors[name], end
@@ -93,7 +92,7 @@ def header_bytes(names, tensors, metadata):
 
 
 def is_plain(header):
-    """Whether a Header's text is as programs write it, byte for byte, with nothing that its meaning does not show."""
+    """Whether a Header's text is canonical, byte for byte, without hidden content."""
     return _padded(compact(json.loads(header.table))) == header.table.encode()
 
 
@@ -114,19 +113,19 @@ _CODES = {np.dtype(kind): code for code, kind in DTYPES.items()}
 def _unique(pairs):
     content = dict(pairs)
     if len(content) != len(pairs):
-        raise _Damaged("a name in its header stands twice")
+        raise _Damaged("its header has a name twice")
     return content
 
 
 def _no_number(text):
-    raise _Damaged(f"its header holds {text}")
+    raise _Damaged(f"its header has {text}")
 
 
 def _texts(metadata):
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
         raise _Damaged("its header is not a table of texts")
     if any(0xD800 <= ord(letter) < 0xE000 for each in metadata.items() for text in each for letter in text):
-        raise _Damaged("its header holds half a letter")
+        raise _Damaged("its header has half a character")
     return metadata
 
 
@@ -136,20 +135,20 @@ def _entry(name, found):
         raise _Damaged(f"it has {name[:60]!r} for a name")
     shown = f'"{name[:100]}"'
     if not isinstance(found, dict) or not {"dtype", "shape", "data_offsets"} <= set(found):
-        raise _Damaged(f"{shown} lacks a type, a shape or its place")
-    kind, shape, place = found["dtype"], found["shape"], found["data_offsets"]
+        raise _Damaged(f"{shown} lacks a type, a shape or its offsets")
+    kind, shape, span = found["dtype"], found["shape"], found["data_offsets"]
     if not isinstance(kind, str) or not kind.isalnum() and not kind.replace("_", "").isalnum():
         raise _Damaged(f"{shown} has no type")
     if not isinstance(shape, list) or len(shape) > _AXES or not all(_is_side(side) for side in shape):
-        raise _Damaged(f"{shown} has a shape that nothing can have")
-    if not isinstance(place, list) or len(place) != 2 or not all(_is_side(each) for each in place):
-        raise _Damaged(f"{shown} has no place")
+        raise _Damaged(f"{shown} has an invalid shape")
+    if not isinstance(span, list) or len(span) != 2 or not all(_is_side(each) for each in span):
+        raise _Damaged(f"{shown} has no valid offsets")
     if math.prod(side for side in shape if side) > _LONGEST_SIDE:
-        raise _Damaged(f"{shown} has a shape that nothing can have")
-    begin, end = place
+        raise _Damaged(f"{shown} has an invalid shape")
+    begin, end = span
     width = 2 if kind == HALF else np.dtype(DTYPES[kind]).itemsize if kind in DTYPES else None
     if begin > end or (width and math.prod(shape) * width != end - begin):
-        raise _Damaged(f"{shown} has another number of bytes than its shape says")
+        raise _Damaged(f"{shown} has a number of bytes that does not match its shape")
     return Entry(kind, tuple(shape), begin, end)
 
 
@@ -165,7 +164,7 @@ def _check_cover(arrays, length):
             raise _Damaged(f'"{name[:100]}" does not begin where the array before it ends')
         reached = entry.end
     if reached != length:
-        raise _Damaged(f"its arrays have {reached} bytes, and there are {length}")
+        raise _Damaged(f"its arrays have {reached} bytes, but the file has {length}")
 
 
 def _not_safetensors(path, start, detail):
@@ -176,8 +175,8 @@ def _not_safetensors(path, start, detail):
     for magic, kind, cure in _UNOPENED:
         if start.startswith(magic) and start[8:9] != b"{":
             return CheckpointError(
-                f"{path} is {kind}, which is not opened here because it can hold code or hide damage; {cure}"
+                f"{path} is {kind}, which is not opened because it may contain code or hide damage; {cure}"
             )
     return CheckpointError(
-        f"{path} is not a safetensors file, or was truncated or damaged on its way ({detail}); fetch it again"
+        f"{path} is not a safetensors file, or is truncated or damaged ({detail}); download it again"
     )

@@ -1,10 +1,10 @@
-"""The index of weights: one frozen record a file, verified before any use.
+"""The index of weights: one frozen record per file, verified before any use.
 
-Files that travel with the package lie in `model_zoo/`; those that a user fetched or converted in the user's own folder
-(see `cache`), under the same names. A file without a hash in the index is used only after the user vouched for one.
+Bundled files are in `model_zoo/`, fetched and converted ones in the user's own folder (`fetching.cache`), under the
+same names. A file without a hash in the index is used only after the user has pinned a trusted hash.
 
-`python -m mindaam.zoo.index --update` writes the present files' sizes and hashes into the index: after training the
-bundled model again, say. `python -m mindaam.zoo.index` only checks them.
+`python -m mindaam.zoo.index --update` writes the present files' sizes and hashes into the index, for example after the
+bundled model is trained again. `python -m mindaam.zoo.index` only checks them.
 """
 
 import os
@@ -22,19 +22,19 @@ from mindaam.files import start_of, write_text
 from mindaam.places import model_zoo_dir
 from mindaam.schema import Schema, mapping, read_yaml, validate
 from mindaam.streams import plain, print_message
-from mindaam.zoo.cache import cache_dir, is_sha256, pin, pins
 from mindaam.zoo.checkpoints import sha256_of
+from mindaam.zoo.fetching.cache import cache_dir, is_sha256, pin, pins
 
 
 def _shown_as_it_is(text):
     if plain(text) != text:
-        raise ValueError("holds a line break, or another character that a terminal would act on")
+        raise ValueError("has a line break, or another character that a terminal interprets")
     return text
 
 
 _PART = "[A-Za-z0-9][A-Za-z0-9_.-]*"
 Key = Annotated[str, Field(pattern=f"^{_PART}$", max_length=100)]
-Name = Annotated[str, Field(pattern=f"^{_PART}(/{_PART})*$", max_length=200)]  # never out of its folder
+Name = Annotated[str, Field(pattern=f"^{_PART}(/{_PART})*$", max_length=200)]  # always in its folder
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Size = Annotated[int, Field(strict=True, gt=0, le=10**13)]
 Address = Annotated[str, Field(pattern="^https://[A-Za-z0-9.-]+(:[1-9][0-9]{0,4})?/[!-~]*$", max_length=2000)]
@@ -47,8 +47,8 @@ _RESTORE = 'restore it with "git checkout -- model_zoo" in a clone, or install t
 class Original(Schema):
     """The publisher's own file, from which `mindaam convert --kind KIND` makes the zoo's.
 
-    file: its place in the user's folder, under the publisher's name where that is known. sha256, bytes: as published.
-    url: its address, null where there is none for everybody or none is known.
+    file: its path in the user's folder, under the publisher's name where that is known. sha256, bytes: as published.
+    url: its address, null where no public one is known.
     """
 
     file: Name
@@ -59,18 +59,18 @@ class Original(Schema):
 
 
 class Figures(Schema):
-    """Published measurements {dataset: {metric: value}}, and where they were published."""
+    """Published measurements {dataset: {metric: value}}, and their source."""
 
     source: Text
     values: dict[Text, dict[Text, Figure]]
 
 
 class Record(Schema):
-    """One file of the zoo: its place, its content's hash and size, its license, and where it comes from.
+    """One file of the zoo: its path, the hash and size of its content, its license, and its source.
 
-    sha256 and bytes are null for a file that is announced, but cannot be had here. page: where the publisher speaks of
-    it. accept: what must be accepted by hand before it may be had. obtain: how to get what has no address. url: the
-    file's own address. config: below `configs/`.
+    sha256 and bytes are null for an announced file that is not bundled. page: the publisher's page about it. accept:
+    a license that must be accepted first. obtain: how to get a file without an address. url: the address of the file.
+    config: below `configs/`.
     """
 
     file: Name
@@ -95,7 +95,7 @@ class Index(Schema):
 
 
 def index_path():
-    """Where `index.yaml` lies."""
+    """The path of `index.yaml`."""
     return model_zoo_dir() / "index.yaml"
 
 
@@ -110,7 +110,7 @@ def announced():
 
 
 def records():
-    """All records {name: Record}, with the user's own pins in the place of hashes that the index does not have.
+    """All records {name: Record}, with the user's own pins where the index has no hash.
 
     Raises ConfigError when the index is missing or malformed, CheckpointError when the pins are.
     """
@@ -126,11 +126,11 @@ def record(name):
     return known[name]
 
 
-def place(entry):
-    """Where the file of a Record or an Original lies, or is to lie; it need not be there."""
+def path_of(entry):
+    """The path of the file of a Record or an Original; the file need not exist."""
     bundled, own = model_zoo_dir() / entry.file, cache_dir() / entry.file
     for path in (bundled, own):
-        if os.path.isfile(path):  # Path.is_file would raise where a folder may not be read
+        if os.path.isfile(path):  # Path.is_file would raise where a folder cannot be read
             return path
     return own if isinstance(entry, Original) or entry.original or entry.url else bundled
 
@@ -139,35 +139,35 @@ def verified(name):
     """Path of the file of that name, after its size and SHA-256 have been checked.
 
     Raises ConfigError for an unknown name; CheckpointError for a file that is announced only, missing, changed, or
-    that nobody has vouched for.
+    without a trusted hash.
     """
     entry = record(name)
-    path = place(entry)
+    path = path_of(entry)
     if os.path.isfile(path) and entry.sha256:
         return check(path, entry, cure(name, entry, path))
     if os.path.isfile(path):
         raise CheckpointError(
-            f"{path} has no trusted hash yet; compare its SHA-256 and pin it with "
-            f'"mindaam zoo verify {name} --sha256 HASH", or trust it with "mindaam zoo verify {name} --accept"'
+            f"{path} exists but has no trusted hash yet: compare its SHA-256 and pin it with "
+            f'"mindaam zoo verify {name} --sha256 HASH", or accept it with "mindaam zoo verify {name} --accept"'
         )
     if entry.original or entry.url:
         raise CheckpointError(f'the weights of "{name}" are not installed; run "mindaam zoo fetch {name}"')
     if entry.sha256 is None:
-        raise CheckpointError(f'the model zoo has no weights for "{name}" yet; train them, or name a checkpoint')
+        raise CheckpointError(f'the model zoo has no weights for "{name}" yet; train them, or give a checkpoint')
     raise CheckpointError(f"the weights file {path} is missing; {_RESTORE}")
 
 
 def verified_if_here(name):
-    """Paths of what there is of the record `name`, its original included, checked; [] for nothing.
+    """Verified paths of the existing files of the record `name`, its original included.
 
-    Raises CheckpointError for a file that is changed, or that nobody has vouched for.
+    Raises CheckpointError for a file that is changed, or without a trusted hash.
     """
     entry = record(name)
     original = entry.original
     travels = entry.sha256 and not entry.original and not entry.url  # its absence is damage
-    found = [verified(name)] if travels or os.path.isfile(place(entry)) else []
-    if original and os.path.isfile(place(original)) and original.sha256:
-        found.append(check(place(original), original, cure(name, original, place(original))))
+    found = [verified(name)] if travels or os.path.isfile(path_of(entry)) else []
+    if original and os.path.isfile(path_of(original)) and original.sha256:
+        found.append(check(path_of(original), original, cure(name, original, path_of(original))))
     return found
 
 
@@ -185,39 +185,39 @@ def check(path, entry, remedy):
 
 
 def refuse_stand_in(path):
-    """Raises CheckpointError where a Git LFS pointer, a web page or the like lies in the place of a file of the zoo."""
+    """Raises CheckpointError where a file of the zoo is a Git LFS pointer, a web page or similar."""
     named = stand_in(start_of(path, START))
-    # what is a text and no more may be the file itself, damaged, as a tokenizer is one
+    # a plain text may be the file itself, damaged: a tokenizer is a text
     if named and named != TEXT and not (path.suffix == ".json" and named.what.startswith("a JSON")):
         raise CheckpointError(f"{path} is {named}")
 
 
 def cure(name, entry, path):
-    """What to do about a damaged file of the record `name`, for an error's end."""
+    """The remedy for a damaged file of the record `name`, for the end of a message."""
     known = announced()[name]
     by_user = (known.original if isinstance(entry, Original) else known).sha256 is None
     if by_user:
-        return f'restore it, or, if you changed it, run "mindaam zoo verify {name} --accept"'
+        return f'restore it, or, if the change is your own, accept it with "mindaam zoo verify {name} --accept"'
     return _RESTORE if path.is_relative_to(model_zoo_dir()) else f'delete it and run "mindaam zoo fetch {name}"'
 
 
-def vouch(name, sha256=None):
-    """Pins the files of the record `name` that are there and have no hash in the index; returns {path: SHA-256}.
+def trust(name, sha256=None):
+    """Pins the existing files of the record `name` that have no hash in the index; returns {path: SHA-256}.
 
-    sha256: pins only the one that has this hash; None takes them as they are.
-    Raises ConfigError for an unknown name and a malformed hash; CheckpointError when none is there, none has that
-    hash, or one is not what the index says.
+    sha256: pins only the one that has this hash; None accepts them as they are.
+    Raises ConfigError for an unknown name and a malformed hash; CheckpointError when none exists, none has that
+    hash, or one differs from the index.
     """
     wanted, known = sha256 and hash_of(sha256), announced()
     if name not in known:
         raise unknown("file of the model zoo", name, known)
-    there = [(entry, place(entry)) for entry in (known[name], known[name].original) if entry]
+    there = [(entry, path_of(entry)) for entry in (known[name], known[name].original) if entry]
     there = [(entry, path, sha256_of(path)) for entry, path in there if os.path.isfile(path)]
     if not there:
-        raise CheckpointError(f"there is no {place(known[name])} to vouch for; put the file there first")
+        raise CheckpointError(f"{path_of(known[name])} does not exist; put the file there first")
     if wanted and wanted not in [got for _, _, got in there]:
         found = ", ".join(f"{path} has {got}" for _, path, got in there)
-        raise CheckpointError(f"no file of {name} has the SHA-256 {wanted}: {found}; fetch it again")
+        raise CheckpointError(f"no file of {name} has the SHA-256 {wanted}: {found}; download it again")
     chosen = [(entry, path, got) for entry, path, got in there if wanted in (None, got)]
     for entry, path, got in chosen:
         if entry.sha256 is None:
@@ -229,7 +229,7 @@ def vouch(name, sha256=None):
 
 
 def hash_of(text):
-    """A SHA-256 as given by a user, in lower case. Raises ConfigError when it is none."""
+    """A SHA-256 as given by a user, in lower case. Raises ConfigError for anything else."""
     found = text.strip().lower().removeprefix("sha256:")
     if not is_sha256(found):
         raise ConfigError(f'"{text}" is not a SHA-256; give its 64 hexadecimal digits')
@@ -237,7 +237,7 @@ def hash_of(text):
 
 
 def update():
-    """Writes sizes and hashes of the files in `model_zoo/` into the index; returns the names that were new or changed.
+    """Writes sizes and hashes of the files in `model_zoo/` into the index; returns the new or changed names.
 
     All else in the index stays as it is, comments too. Raises CheckpointError, and writes nothing, when a file that
     had a hash no longer exists; ConfigError when a record does not have `sha256` and `bytes` on lines of their own.
@@ -249,7 +249,7 @@ def update():
         if os.path.isfile(file):
             entry = entry.model_copy(update={"sha256": sha256_of(file), "bytes": file.stat().st_size})
         elif entry.sha256 and not entry.url:
-            raise CheckpointError(f"{file} no longer exists; restore it, or take {name} out of {path}")
+            raise CheckpointError(f"{file} no longer exists; restore it, or remove {name} from {path}")
         after[name] = entry
         if entry != before[name]:
             text = _rewritten(text, name, {"sha256": entry.sha256, "bytes": entry.bytes})
@@ -265,7 +265,7 @@ def _read(path):
 
 @lru_cache(maxsize=1)
 def _read_once(path, node, changed, size):
-    """The records; reading takes some 15 ms, and one model asks for them half a dozen times."""
+    """The records; cached, since reading takes some 15 ms and one model needs them several times."""
     return _read(path)
 
 

@@ -1,13 +1,13 @@
-"""What the zoo has and what is missing, for people to read: one row a record, or one card."""
+"""The files of the zoo and their state as text: one row per record, or one card."""
 
 import os
 from typing import NamedTuple
 
-from mindaam.zoo.index import place, record, records
+from mindaam.zoo.index import path_of, record, records
 
 
 class Row(NamedTuple):
-    """One record at a glance; size is for reading, such as "44.1 MB", or "-" where nobody knows it."""
+    """One record; size is a text such as "44.1 MB", or "-" where it is unknown."""
 
     name: str
     kind: str
@@ -24,13 +24,13 @@ def rows():
 
 
 def state(entry):
-    """What is to be done before the file of a Record can be used; "here" for nothing."""
-    path = place(entry)
+    """The state of the file of a Record; "here" where it can be used."""
+    path = path_of(entry)
     if os.path.isfile(path):
         if entry.sha256 is None:
             return "not pinned"
         return "here" if entry.bytes in (None, path.stat().st_size) else "damaged"
-    if entry.original and os.path.isfile(place(entry.original)):
+    if entry.original and os.path.isfile(path_of(entry.original)):
         return "to convert"
     if entry.url or (entry.original and entry.original.url):
         return "to fetch"
@@ -40,13 +40,13 @@ def state(entry):
 
 
 def card(name):
-    """All that is known of a record, as (label, text) pairs; a label may be empty, for a text that goes on."""
+    """The card of a record, as (label, text) pairs; the label is empty on continuation lines."""
     entry = record(name)
     original = entry.original
     pairs = [
         ("kind", entry.kind),
         ("state", state(entry)),
-        ("file", str(place(entry))),
+        ("file", str(path_of(entry))),
         ("size", spoken(_size(entry)) or "not known"),
         ("SHA-256", entry.sha256 or "not known"),
         ("licence", entry.licence),
@@ -60,7 +60,7 @@ def card(name):
     if original:
         pairs += [
             ("original", f"{original.file.rpartition('/')[2]}, for mindaam convert --kind {original.kind}"),
-            ("", original.url or "no address that is open to everybody"),
+            ("", original.url or "no public address"),
             ("", f"size {spoken(original.bytes) or 'not known'}, SHA-256 {original.sha256 or 'not known'}"),
         ]
     if entry.figures:
@@ -70,14 +70,14 @@ def card(name):
 
 
 def spoken(size):
-    """Bytes for reading, such as "932.8 MB"; "" for None."""
+    """Bytes as text, such as "932.8 MB"; "" for None."""
     if size is None:
         return ""
     return f"{size / 1e6:.1f} MB" if size < 1e9 else f"{size / 1e9:.2f} GB"
 
 
 def _size(entry):
-    path = place(entry)
+    path = path_of(entry)
     return entry.bytes or (path.stat().st_size if os.path.isfile(path) else None)
 
 

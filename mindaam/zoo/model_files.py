@@ -1,4 +1,4 @@
-"""What names a model: a bundled model's name, or a path to a checkpoint, to a run's folder or to something in one."""
+"""Names of models: a bundled model's name, or a path to a checkpoint, to a run folder or to a file in one."""
 
 import os
 from pathlib import Path
@@ -9,18 +9,18 @@ from mindaam.zoo.index import verified
 from mindaam.zoo.run_checkpoints import FOLDER, POINTER, pointed, stored
 
 SUFFIX = ".safetensors"
-MODELS = ("best", "model")  # files of a run's folder that hold a model alone, the one that the folder stands for first
+MODELS = ("best", "model")  # files of a run's folder with a model alone, the default one first
 LAST = "last"  # the phased runs' checkpoint
 
 
 def checkpoint_of(model):
-    """Path of the checkpoint file that `model` means; None where it is a name, of a bundled model or of none.
+    """Path of the checkpoint file of `model`; None where it is a name, known or not.
 
-    model: str or path. A name is one of `list_models()`, or a bare word that is no file here. A path is that of a
+    model: str or path. A name is one of `list_models()`, or a bare word that is not a file. A path is that of a
     checkpoint; of a run's folder, which stands for its best model, or else its latest checkpoint; or of `latest`,
     `best`, `last` or any file in it with or without its suffix.
-    Whether the file is there, or a checkpoint, is seen when it is read. Raises CheckpointError for a folder without a
-    model and for a `latest` that names none.
+    The file is checked when it is read. Raises CheckpointError for a folder without a model and for a `latest` that
+    names none.
     """
     text = os.fspath(model)
     if isinstance(model, str) and text in list_models():
@@ -53,17 +53,17 @@ def _of_folder(folder):
     if os.path.isfile(folder / f"{LAST}{SUFFIX}"):
         return folder / f"{LAST}{SUFFIX}"
     raise CheckpointError(
-        f"the folder {folder} holds no model: a run's folder has best{SUFFIX}, model{SUFFIX}, {LAST}{SUFFIX} or "
+        f"the folder {folder} has no model: a run folder has best{SUFFIX}, model{SUFFIX}, {LAST}{SUFFIX} or "
         f"{FOLDER}; give such a folder, or a checkpoint's path"
     )
 
 
 def _latest(folder):
-    """The file that a run's pointer names; what else may be there is for the user to choose."""
+    """The file that a run's pointer names; other files are chosen by name."""
     path, fault = pointed(folder)
     if path is not None and os.path.isfile(path):
         return path
     files = stored(folder)
     fault = fault or f"{path.name}, which {POINTER} names, is missing"
-    cure = f"name a checkpoint, such as {files[max(files)]}" if files else "the run has no checkpoint yet"
+    cure = f"give a checkpoint, such as {files[max(files)]}" if files else "the run has no checkpoint yet"
     raise CheckpointError(f"{folder}: {fault}; {cure}")

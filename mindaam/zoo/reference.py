@@ -1,4 +1,4 @@
-"""The authors' checkpoint, as arrays in memory, into an AAM: every name accounted for."""
+"""The authors' checkpoint, as arrays in memory, into an AAM, with a report on every name."""
 
 import warnings
 from collections.abc import Mapping
@@ -20,17 +20,17 @@ def load_reference(model, state):
 
     model: of `build_model(name, "released")`, whose adapters get the file's own, or of
     `create_model(name, preset="released")`, in which the adapters are folded into the layers that they adapt.
-    state: {official key: array of floats}; a "module." before every key, a {"state_dict": ...} around them and the like
-    are taken off, as converting a file does. Of an adapted layer either of its two keys, or both, may be there; if both
-    are and differ, that is warned of. Parameters that no forward pass reads are ignored, which the Report says with the
-    reason.
+    state: {official key: array of floats}; a "module." before every key, a {"state_dict": ...} around them and similar
+    wrappers are removed, as in the conversion of a file. Of an adapted layer either of its two keys, or both, may be
+    there; a warning reports different ones. Parameters that no forward pass reads are ignored, and listed in the Report
+    with the reason.
     Raises CheckpointError, and leaves the model as it was, for missing or unexpected keys, wrong shapes, integers,
     values that are not finite, and a model of another preset.
     """
     if model.config.preset != "released":
         raise CheckpointError(
             f'the authors\' parameters fit the preset "released", not "{model.config.preset}"; '
-            f'ask for the model "{model.config.name}" with preset="released"'
+            f'use the model "{model.config.name}" with preset="released"'
         )
     official = _arrays(state)
     parameters = {name: tuple(parameter.shape) for name, parameter in stored_parameters(model)}
@@ -66,7 +66,7 @@ def _arrays(state):
 
 
 def _flat(state, above=""):
-    """(name, array) of all in a mapping, and in the mappings in it, whose keys come before."""
+    """(name, array) of all arrays of a nested mapping, names joined by the keys before."""
     for name, value in state.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{above}{name}.")
@@ -75,19 +75,19 @@ def _flat(state, above=""):
 
 
 def _folded(conversion, parameters, lora):
-    """The Conversion with each adapter whose place in the model is a plain layer added to that layer's weight."""
+    """The Conversion with each adapter that is a plain layer in the model added to that layer's weight."""
     state, origin = dict(conversion.state), dict(conversion.origin)
     for name in conversion.state:
-        place = name.removesuffix(".lora_a")
-        if place == name or name in parameters:
+        prefix = name.removesuffix(".lora_a")
+        if prefix == name or name in parameters:
             continue
-        parts = [f"{place}.base.weight", f"{place}.lora_b", f"{place}.lora_a"]
+        parts = [f"{prefix}.base.weight", f"{prefix}.lora_b", f"{prefix}.lora_a"]
         if all(part in state for part in parts):
             weight, up, down = (state.pop(part) for part in parts)
             product = up.astype(np.float64) @ down.astype(np.float64)
-            state[f"{place}.weight"] = (weight + lora.alpha / lora.rank * product).astype(np.float32)
-            origin[f"{place}.weight"] = tuple(official for part in parts for official in origin.pop(part))
-        if f"{place}.base.bias" in state:
-            state[f"{place}.bias"] = state.pop(f"{place}.base.bias")
-            origin[f"{place}.bias"] = origin.pop(f"{place}.base.bias")
+            state[f"{prefix}.weight"] = (weight + lora.alpha / lora.rank * product).astype(np.float32)
+            origin[f"{prefix}.weight"] = tuple(official for part in parts for official in origin.pop(part))
+        if f"{prefix}.base.bias" in state:
+            state[f"{prefix}.bias"] = state.pop(f"{prefix}.base.bias")
+            origin[f"{prefix}.bias"] = origin.pop(f"{prefix}.base.bias")
     return conversion._replace(state=state, origin=origin)

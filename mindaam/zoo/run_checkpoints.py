@@ -1,8 +1,8 @@
-"""Checkpoints of training runs, read: which of a run's files is whole, and the model that one holds.
+"""Reading checkpoints of training runs: which of a run's files is whole, and the model in it.
 
 A run's folder holds `checkpoints/step-00000123.safetensors` and `latest`, a text file with the name of one of them
-(`training.checkpoints` writes both); runs in phases have one `last.safetensors` instead. Beside what was trained, such
-a file holds the optimizer's moments and, if the run has them, the weights' averages. Nothing here needs MindSpore.
+(`training.checkpoints` writes both); runs in phases have one `last.safetensors` instead. Beside the trained
+weights, such a file has the optimizer state and, if the run keeps them, weight averages. It is read without MindSpore.
 """
 
 import json
@@ -18,15 +18,15 @@ from mindaam.zoo.checkpoints import glance, read_all, read_safetensors
 from mindaam.zoo.checksums import CHECKSUM
 
 FOLDER, POINTER = "checkpoints", "latest"
-MODEL = "model_config"  # entry of a file's metadata: the whole ModelConfig; runs of before have their own alone
-OPTIMIZER, AVERAGE = "optimizer.", "ema."  # how the names of moments and averages begin
-MOMENTS = (OPTIMIZER, "first_moment.", "second_moment.")  # those of runs on videos have no name before the moment's
+MODEL = "model_config"  # entry of a file's metadata: the whole ModelConfig; older runs have their changes alone
+OPTIMIZER, AVERAGE = "optimizer.", "ema."  # prefixes of the optimizer state and of averages
+MOMENTS = (OPTIMIZER, "first_moment.", "second_moment.")  # in video runs without a group's name before
 SHOWN = 5  # faults that a refusal shows
 _NAME = re.compile(r"step-(\d{8,})\.safetensors")
 
 
 class Found(NamedTuple):
-    """A whole checkpoint, and a line for the user where it isn't simply the one that `latest` names, "" otherwise."""
+    """A whole checkpoint, and a line for the user where it is not the one that `latest` names, "" otherwise."""
 
     path: Path
     note: str = ""
@@ -38,8 +38,8 @@ class Found(NamedTuple):
 def latest(folder):
     """The checkpoint to continue a run from, as Found; None when the folder holds none yet.
 
-    That is the one which `latest` names. If the pointer is missing or damaged, or its file is, it is the newest whole
-    one, and the note says so. Files are read and verified completely. Raises CheckpointError when none is whole.
+    That is the one which `latest` names. If the pointer or its file is missing or damaged, it is the newest whole
+    one, and the note reports it. Files are read and verified completely. Raises CheckpointError when none is whole.
     """
     files, (named, fault) = stored(folder), pointed(folder)
     if not files and not os.path.lexists(Path(folder) / POINTER):
@@ -103,7 +103,7 @@ def pointed(folder):
 
 
 def is_run(metadata):
-    """Whether the metadata {str: str} are of a run's checkpoint, which goes on, and not of a model alone."""
+    """Whether the metadata {str: str} are of a run's checkpoint, not of a model alone."""
     return "corpus" in metadata or "place" in metadata
 
 
@@ -111,15 +111,15 @@ def run_model(path, metadata, config_of):
     """(the model's name, its configuration) of a run's checkpoint: the second a dictionary over that of its preset.
 
     metadata: of `read_metadata(path)`; config_of: `weights.checkpoint_config` of what the run started from, a name or
-    a path, which is asked for runs of before only. Raises CheckpointError, a sentence, for a run that trains no AAM or
-    parts of one only, and where a configuration is damaged or not here.
+    a path, which is called for older runs only. Raises CheckpointError for a run that trains no AAM or only
+    parts of one, and where a configuration is damaged or missing.
     """
     config = table_in(path, metadata.get("config", "{}"))
     if "place" in metadata and "clips" in config:
         raise CheckpointError(
             f"{path} is of the sounding-object experiment, whose small model is no AAM: give a checkpoint of an AAM"
         )
-    if "place" in metadata and "films" in config and MODEL not in metadata:  # of before
+    if "place" in metadata and "films" in config and MODEL not in metadata:  # of older runs
         raise CheckpointError(
             f"{path} holds only the temporal blocks of a run on them: give the model.safetensors that a run has beside "
             "it when it is done"
@@ -127,9 +127,9 @@ def run_model(path, metadata, config_of):
     if MODEL in metadata:
         return metadata.get("model"), table_in(path, metadata[MODEL])
     if not isinstance(config.get("model"), str):
-        raise CheckpointError(f"{path} does not say which model it holds; it is damaged or from another version")
+        raise CheckpointError(f"{path} does not name its model; it is damaged or from another version")
     if not isinstance(config.get("model_changes") or {}, dict) or not isinstance(config.get("start") or "", str):
-        raise CheckpointError(f"{path}: the configuration in its header is damaged; take another checkpoint")
+        raise CheckpointError(f"{path}: the configuration in its header is damaged; use another checkpoint")
     changes, below = config.get("model_changes") or {}, {}
     if config.get("start") is not None:
         below = _started_from(path, config["start"], config_of)
@@ -137,7 +137,7 @@ def run_model(path, metadata, config_of):
 
 
 def run_arrays(path, metadata):
-    """{name: array} of what a run has trained, averages in the place of weights where it keeps them.
+    """{name: array} of what a run has trained, averages instead of weights where it keeps them.
 
     Raises CheckpointError for a damaged file.
     """
@@ -147,28 +147,28 @@ def run_arrays(path, metadata):
 
 
 def _started_from(path, start, config_of):
-    """The configuration of the model that a run of before started from: the run's own best one has it too."""
+    """The configuration of the model that an older run started from: the run's own best one has it too."""
     best = Path(path).parent.parent / "best.safetensors"
     try:
         found = config_of(best if os.path.isfile(best) else start)[1]
     except CheckpointError as error:
         raise CheckpointError(
-            f"{path} does not say how its model is configured, and neither does what its run started from ({error})"
+            f"{path} has no model configuration, and neither has the checkpoint that its run started from ({error})"
         ) from error
     return found or {}
 
 
 def table_in(path, text, what="the configuration"):
-    """A dictionary from JSON in the header of the file at `path`; `text` None is an entry that is not there.
+    """A dictionary from JSON in the header of the file at `path`; `text` None is a missing entry.
 
     what: what the entry is, for errors. Raises CheckpointError where there is no dictionary.
     """
     if text is None:
-        raise CheckpointError(f"{path} has no entry for {what} in its header; fetch it again")
+        raise CheckpointError(f"{path} has no entry for {what} in its header; download it again")
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: {what} in its header is damaged ({error}); fetch it again") from error
+        raise CheckpointError(f"{path}: {what} in its header is damaged ({error}); download it again") from error
     if not isinstance(found, dict):
-        raise CheckpointError(f"{path}: {what} in its header is not a table; fetch it again")
+        raise CheckpointError(f"{path}: {what} in its header is not a table; download it again")
     return found

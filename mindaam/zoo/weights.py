@@ -1,8 +1,8 @@
-"""How weights get into a model and out of it.
+"""Loading weights into a model, and saving them.
 
-The frozen encoder and what was trained (head and adapters) live in separate files, so that training again changes the
-small one only. The small one's header says which model it belongs to and how that was configured. A run's checkpoint
-holds the same beside what the run needs to go on. The authors' own checkpoint, once converted, is one file of
+The frozen encoder and the trained weights (head and adapters) are separate files, so that training changes only the
+small one. Its header has the model's name and configuration. A run's checkpoint has the same beside the state of the
+run. The authors' own checkpoint, once converted, is one file of
 everything.
 """
 
@@ -32,13 +32,13 @@ from mindaam.zoo.checksums import CHECKSUM
 from mindaam.zoo.convert.kinds import kind_of
 from mindaam.zoo.convert.prompts import GENERIC
 from mindaam.zoo.convert.report import first_names
-from mindaam.zoo.index import place, records, verified
+from mindaam.zoo.index import path_of, records, verified
 from mindaam.zoo.model_files import checkpoint_file, checkpoint_of
 from mindaam.zoo.run_checkpoints import is_run, run_arrays, run_model, table_in
 
 WRAPPED = ".base."  # where LoRADense keeps the layer that it wraps
-OURS = "mindaam"  # what the header of a converted file says under "naming"
-NAME = re.compile(r"[\w.+-]{1,100}")  # of a model, in a stranger's header
+OURS = "mindaam"  # value of "naming" in the header of a converted file
+NAME = re.compile(r"[\w.+-]{1,100}")  # of a model, in the header of an untrusted file
 
 
 def encoder_state(path, kind):
@@ -82,10 +82,10 @@ def holds_all(path):
 
 @contextmanager
 def blank():
-    """Inside it, Cells get no initial values, which take longer to draw than to read; all must then be filled."""
+    """Inside it, Cells get no initial values, which take longer than reading; all must then be filled."""
     try:
         from mindspore.nn.utils import no_init_parameters
-    except ImportError:  # announced to go; without it this only takes longer
+    except ImportError:  # deprecated; without it this only takes longer
         yield
         return
     with no_init_parameters():
@@ -133,10 +133,10 @@ def load_trained(model, path, apart=None):
     """Loads a file of `save_trained`, or what a run's checkpoint holds of it, averaged where the run keeps averages,
     into an AAM whose adapters are not merged yet; the backbone keeps its values.
 
-    apart: beginning of names that are left as they are, whether the file has them or not, such as those of temporal
-    blocks that are to be trained again.
+    apart: prefix of names that keep their values, whether the file has them or not, such as those of temporal blocks
+    that are trained from scratch.
     Raises CheckpointError when the file is unusable, does not hold exactly the head and the adapters, or holds a value
-    that is not finite, which would give maps of nothing without a word.
+    that is not finite, which would give NaN maps without an error.
     """
     trained = {parameter.name for parameter in model.trained_parameters()}
     others = [name for name, _ in stored_parameters(model) if name not in trained]
@@ -157,8 +157,8 @@ def checkpoint_config(path):
     run's.
 
     Raises CheckpointError when the file is unusable, its header is malformed, its configuration has sizes that
-    are not those of its arrays, it is of a run that trains no AAM, what was converted is an encoder, or it holds no AAM
-    at all; ConfigError when its configuration has a key that is not known, or a value that no model can have.
+    are not those of its arrays, it is of a run that trains no AAM, of a converted encoder, or has no AAM at all;
+    ConfigError when its configuration has an unknown key, or an invalid value.
     """
     metadata = read_metadata(path)
     if metadata.get("naming") == OURS:
@@ -172,18 +172,18 @@ def checkpoint_config(path):
     names = list(glance(path).arrays)
     if not any(name.startswith("head.") for name in names):
         there = first_names(names) or "nothing"
-        raise CheckpointError(f"{path} holds {there} and no AAM's head; give a model's checkpoint")
+        raise CheckpointError(f"{path} holds {there} and no head of an AAM; give a model's checkpoint")
     config = table_in(path, metadata["config"]) if "config" in metadata else None
     return _agreed(path, metadata.get("model"), config)
 
 
 def _agreed(path, name, config):
-    """(name, config) as they are, after a look at whether a model of them can hold what the file at `path` holds.
+    """(name, config) unchanged, after a check that a model of them fits the arrays of the file at `path`.
 
-    This is before anything is built by them, since a stranger's configuration may have sizes of any kind.
+    The check comes before the model is built, since an untrusted configuration may have any size.
     """
     if name is not None and not (isinstance(name, str) and NAME.fullmatch(name)):
-        raise CheckpointError(f"{path}: the model's name in its header is damaged; fetch it again")
+        raise CheckpointError(f"{path}: the model's name in its header is damaged; download it again")
     if config is None or name not in list_models():
         return name, config
     try:
@@ -223,20 +223,20 @@ def model_prompts(model):
     path = checkpoint_of(model)
     if path is None:
         entry = records().get(os.fspath(model))
-        path = entry and place(entry)
+        path = entry and path_of(entry)
     return checkpoint_prompts(path) if path is not None and os.path.isfile(path) else {}
 
 
 def notice_unchecked(path):
-    """A Notice where nothing can tell whether a file's numbers are those that were saved: neither itself nor the zoo's
-    index, or the user's pins, by the hash of the whole file. Raises CheckpointError when it is unusable."""
+    """A Notice for a file that cannot be verified: it has no checksum, and its hash is neither in the zoo's index nor
+    pinned by the user. Raises CheckpointError when it is unusable."""
     if CHECKSUM in glance(path).metadata:
         return
     digest = sha256_of(path)
     if all(digest != each.sha256 for each in records().values()):
         warnings.warn(
-            f"{path} carries no checksum, as files from before and from elsewhere do not: damage to its numbers "
-            "would go unnoticed",
+            f"{path} has no checksum, like files of older versions and other programs: damage to its numbers "
+            "cannot be detected",
             Notice,
             stacklevel=3,
         )
@@ -245,4 +245,4 @@ def notice_unchecked(path):
 def _check_finite(state, path):
     broken = sorted(name for name, array in state.items() if not np.isfinite(array).all())
     if broken:
-        raise CheckpointError(f"{path}: {broken[0]} holds values that are not finite; take a checkpoint from before")
+        raise CheckpointError(f"{path}: {broken[0]} holds values that are not finite; use an earlier checkpoint")

@@ -85,10 +85,10 @@ def test_names_are_allowed_one_by_one(mindaam, folder):
     [
         (["--kind", "dinov4", "in.safetensors", "out.safetensors"], 'did you mean "dinov3"'),
         (["--kind", "dinov3", "in.safetensors", "out.pth"], "does not end in .safetensors"),
-        (["--kind", "dinov3", "in.safetensors", "no/out.safetensors"], "there is no folder"),
-        (["--kind", "dinov3", "in.safetensors", "in.safetensors", "--force"], "is the file to be converted"),
+        (["--kind", "dinov3", "in.safetensors", "no/out.safetensors"], "does not exist; create it first"),
+        (["--kind", "dinov3", "in.safetensors", "in.safetensors", "--force"], "is the input; choose another name"),
         (["--kind", "dinov3", "nowhere.pth", "out.safetensors"], "cannot read nowhere.pth"),
-        (["--kind", "dinov3", "cut.safetensors", "out.safetensors"], "truncated or damaged"),
+        (["--kind", "dinov3", "cut.safetensors", "out.safetensors"], "is truncated or damaged"),
         (["--kind", "dinov2", "in.safetensors", "out.safetensors"], "give --kind dinov3"),
         (["--kind", "dinov3", "--name", "twin", "in.safetensors", "out.safetensors"], "that is tiny, not twin"),
         (["in.safetensors", "out.safetensors"], "--kind"),
@@ -109,7 +109,7 @@ def test_two_variants_of_the_same_sizes_are_asked_for(mindaam, folder, monkeypat
     monkeypatch.setattr(dinov3, "VARIANTS", {"land": TINY, "sea": TINY})
     command = ("convert", "--kind", "dinov3", folder / "in.safetensors", folder / "out.safetensors")
     code, _, err = mindaam(*command)
-    assert code == 2 and "as land and sea both have; say which it is with --name" in err
+    assert code == 2 and "as land and sea both have; choose one with --name" in err
     assert mindaam(*command, "--name", "sea")[0] == 0
     assert read_metadata(folder / "out.safetensors")["name"] == "sea"
 

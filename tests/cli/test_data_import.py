@@ -58,7 +58,7 @@ def test_animations_are_said_to_be_read_by_their_first_frame(mindaam, tmp_path):
     (tmp_path / "gaze.csv").write_text("image,x,y\n" + "".join(f"{number}.gif,1,2\n" for number in range(7)))
     code, said, err = mindaam(tmp_path / "in", tmp_path / "gaze.csv", "-o", tmp_path / "mine")
     assert (code, err) == (0, "") and said.count("holds several frames, of which the first is used") == 5
-    assert "\n2 more images are such\n" in said
+    assert "\n2 more images are like these\n" in said
 
 
 def test_what_lies_beside_the_pictures_is_counted(mindaam, photos, tmp_path):
@@ -90,13 +90,13 @@ def test_what_is_left_out_or_doubtful_is_told_in_a_line_each(mindaam, photos, tm
     (tmp_path / "gaze.csv").write_text("image,x,y,dur,index\n" + "\n".join(rows))
     code, said, err = mindaam(photos, tmp_path / "gaze.csv", "-o", tmp_path / "mine", "--origin", "top-left")
     assert (code, err) == (0, "")
-    assert "\nwarning: 3 of 4 fixations lie at exactly 0, 0" in said
+    assert "\nwarning: 3 of 4 fixations are at exactly 0, 0" in said
     assert "\nskipped: 2 rows without gaze, where x or y is missing\n" in said
     assert "\nskipped: 2 further samples of the fixation of the previous row\n" in said
 
 
 def test_options_reach_the_folder(mindaam, photos, tmp_path):
-    options = ["--condition", "cats", "--sentence", "A viewer seeks cats.", "--sentence", "Cats?", "--val", 0, "--link"]
+    options = ["--condition", "cats", "--prompt", "A viewer seeks cats.", "--sentence", "Cats?", "--val", 0, "--link"]
     code, said, _ = mindaam(photos, tmp_path / "gaze.csv", "-o", tmp_path / "mine", *options)
     assert code == 0 and 'cats: "A viewer seeks cats."' in said and "30 degrees wide" in said and "next" not in said
     folder = GazeFolder(tmp_path / "mine")
@@ -136,4 +136,4 @@ def test_what_is_wrong_is_one_sentence(mindaam, photos, tmp_path, arguments, say
 
 def test_a_folder_that_exists_is_left_alone(mindaam, photos, tmp_path):
     code, _, err = mindaam(photos, tmp_path / "gaze.csv", "-o", photos)
-    assert code == 2 and "exists already" in err
+    assert code == 2 and "already exists" in err

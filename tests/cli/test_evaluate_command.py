@@ -19,7 +19,7 @@ from mindaam.models.registry import model_config
 from mindaam.training.feeding.corpus_source import AudioEncoding
 from tests.cli.running import runner
 from tests.data.datasets import video_trees
-from tests.fakes import FakeEars, FakeEncoder, FakeModel
+from tests.fakes import FakeAudioEncoder, FakeEncoder, FakeModel
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_a_model_that_hears_is_scored_with_the_audio_of_sets_that_are_trained_wi
         video_trees.build(key, layout, tmp_path)
     code, _, err = mindaam("evaluate", "--data", tmp_path, "--split", "test", "--set", "avad")
     assert code == 0 and err.count("the weights of wav2clip are not here") == 1 and set(given) == {False}
-    audio_encoding = AudioEncoding(lambda windows: FakeEars().encode(windows, 16_000), cut_of(sound), False)
+    audio_encoding = AudioEncoding(lambda windows: FakeAudioEncoder().encode(windows, 16_000), cut_of(sound), False)
     monkeypatch.setattr("mindaam.training.starting.open_audio_encoding", lambda config, line: audio_encoding)
     for split, name, heard in (("test", "avad", {True}), ("val", "dhf1k", {False})):
         given.clear()

@@ -56,7 +56,7 @@ def test_a_model_becomes_a_graph_and_a_description(mindaam, tmp_path):
 
 
 def test_sizes_batches_and_sentences_are_taken(mindaam, tmp_path):
-    options = "--size", "56x70", "--batch", 4, "--sentence", "Who?", "--sentence", "Where to?", "--sentence", "Who?"
+    options = "--size", "56x70", "--batch", 4, "--prompt", "Who?", "--sentence", "Where to?", "--prompt", "Who?"
     assert mindaam(NAME, "-o", tmp_path / "x.mindir", *options)[0] == 0
     said = json.loads((tmp_path / "x.json").read_text())
     assert said["inputs"][0]["shape"] == [4, 3, 56, 70]
@@ -70,13 +70,13 @@ def test_sizes_batches_and_sentences_are_taken(mindaam, tmp_path):
         (["aam_dinov2_vits15", "--out", "x.mindir"], f'did you mean "{NAME}"'),
         (["gone.safetensors", "--out", "x.mindir"], "gone.safetensors"),
         ([NAME, "--out", "x.onnx"], "must end in .mindir"),
-        ([NAME, "--out", "none/x.mindir"], "there is no folder none"),
+        ([NAME, "--out", "none/x.mindir"], "the folder none does not exist"),
         ([NAME, "--out", "x.mindir", "--size", "336"], "give height and width"),
         ([NAME, "--out", "x.mindir", "--size", "30x42"], "patches of 14 pixels"),
-        ([NAME, "--out", "x.mindir", "--batch", "0"], "a batch of 0"),
+        ([NAME, "--out", "x.mindir", "--batch", "0"], "--batch 0 is out of range"),
         ([NAME, "--out", "x.mindir", "--batch", "two"], "--batch"),
-        ([NAME, "--out", "x.mindir", "--frames", "16"], "processes frames independently"),
-        ([NAME, "--out", "x.mindir", "--sentence", " "], "the prompt is empty"),
+        ([NAME, "--out", "x.mindir", "--frames", "16"], "takes every frame by itself"),
+        ([NAME, "--out", "x.mindir", "--sentence", " "], "the sentence is empty"),
     ],
 )
 def test_misuse_is_one_sentence_and_leaves_nothing(mindaam, tmp_path, monkeypatch, arguments, says):

@@ -10,7 +10,7 @@ from mindaam.inference import videos
 from mindaam.models.registry import model_config
 from tests.cli.test_predict_command import mindaam, names, one_sentence  # noqa: F401 - a fixture
 from tests.clips import make_clip, pictures, read_audio
-from tests.fakes import FakeEars
+from tests.fakes import FakeAudioEncoder
 
 
 @pytest.fixture
@@ -23,14 +23,14 @@ def test_a_film_becomes_an_overlay_with_sound_and_grey_maps(mindaam, film, tmp_p
     code, out, err = mindaam(film, "-o", tmp_path / "out")
     assert (code, err) == (0, "")
     assert names(tmp_path / "out") == ["film.map.mp4", "film.overlay.mp4"]
-    assert out.startswith('1 video with the prompt "') and f"results: {tmp_path}/out/film.overlay.mp4, " in out
+    assert out.startswith('1 video, prompt: "') and f"results: {tmp_path}/out/film.overlay.mp4, " in out
     assert video_info(tmp_path / "out/film.overlay.mp4").has_audio
 
 
 def test_films_and_photographs_of_a_folder_together(mindaam, film, tmp_path):  # noqa: F811
     Image.fromarray(pictures(1)[0]).save(film.parent / "photo.png")
     code, out, _ = mindaam(film.parent, "-o", tmp_path / "out", "--save", "overlay,npy")
-    assert code == 0 and out.startswith('1 image, 1 video with the prompt "')
+    assert code == 0 and out.startswith('1 image, 1 video, prompt: "')
     assert names(tmp_path / "out") == ["film.npz", "film.overlay.mp4", "photo.npy", "photo.overlay.jpg"]
     assert len(mindaam.models) == 1
 
@@ -49,7 +49,7 @@ def test_a_photograph_with_a_films_suffix_is_a_photograph(mindaam, film, tmp_pat
     (tmp_path / "x.png").rename(tmp_path / "x.mp4")
     film.rename(tmp_path / "y.jpg")
     code, out, _ = mindaam(tmp_path / "x.mp4", tmp_path / "y.jpg", "-o", tmp_path / "out", "--save", "npy")
-    assert code == 0 and out.startswith("1 image, 1 video with") and names(tmp_path / "out") == ["x.npy", "y.npz"]
+    assert code == 0 and out.startswith("1 image, 1 video, prompt") and names(tmp_path / "out") == ["x.npy", "y.npz"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_film_without_a_frame_in_the_part(mindaam, film, tmp_path):  # noqa: F
         (("--start", -1), "second 0 or later"),
         (("--start", 2, "--end", 1), "must come after"),
         (("--every", 0), "--every must be 1 or more"),
-        (("--fps", 0), "more than 0"),
+        (("--fps", 0), "--fps must be more than 0"),
     ],
 )
 def test_bad_options(mindaam, film, tmp_path, options, says):  # noqa: F811
@@ -126,15 +126,14 @@ def test_ctrl_c_says_what_there_is(mindaam, film, tmp_path, monkeypatch):  # noq
     monkeypatch.setattr(videos, "follow", stopped)
     code, out, err = mindaam(film, "-o", tmp_path / "out", "--save", "overlay")
     assert code == 130 and out == ""
-    assert "stopped at second 0.7 of" in err and "film.overlay.mp4" in err
-    assert "the frames processed so far are in" in err
+    assert "stopped at second 0.7 of" in err and "the results so far are in" in err and "film.overlay.mp4" in err
     assert len(list(read_frames(tmp_path / "out/film.overlay.mp4"))) == 8
 
 
 def test_sound_that_breaks_off_is_told(mindaam, film, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr("mindaam.data.videos.writing.VideoWriter.audio_lost", 1.25)
     code, _, err = mindaam(film, "-o", tmp_path / "out")
-    assert code == 2 and "the audio of" in one_sentence(err) and "second 1.2" in err
+    assert code == 2 and "audio of" in one_sentence(err) and "second 1.2" in err
 
 
 def test_a_part_between_two_frames_leaves_nothing(mindaam, film, tmp_path):  # noqa: F811
@@ -167,8 +166,8 @@ def test_a_film_by_another_name_is_one_too(mindaam, film, tmp_path):  # noqa: F8
 def with_audio(mindaam, monkeypatch):  # noqa: F811
     """The command with a model that hears, and the weights for it."""
     mindaam.options.update(clip=4, sound=model_config("aam_dinov3_vits16", "paper").sound)
-    monkeypatch.setattr("mindaam.zoo.factory.at_hand", lambda name: True)
-    monkeypatch.setattr("mindaam.zoo.audio_encoder", lambda name, normalise: FakeEars(), raising=False)
+    monkeypatch.setattr("mindaam.zoo.factory.is_installed", lambda name: True)
+    monkeypatch.setattr("mindaam.zoo.audio_encoder", lambda name, normalise: FakeAudioEncoder(), raising=False)
     return mindaam
 
 
@@ -181,7 +180,7 @@ def test_a_model_without_ears_says_so_and_keeps_the_sound(mindaam, film, tmp_pat
 
 def test_a_model_with_ears_hears_and_its_gate_is_drawn(with_audio, film, tmp_path):
     code, out, err = with_audio(film, "-o", tmp_path / "out", "--save", "npy", "--plot-gate")
-    assert (code, err) == (0, "") and "audio of film.mp4: used by wav2clip\n" in out
+    assert (code, err) == (0, "") and "audio of film.mp4: used, encoded by wav2clip\n" in out
     assert names(tmp_path / "out") == ["film.gate.png", "film.npz"] and "film.gate.png" in out
     gate = np.load(tmp_path / "out/film.npz")["gate"]
     assert gate.shape == (20,) and gate[10] == pytest.approx(np.tanh(0.5 / 2**0.5), rel=0.05)
@@ -200,7 +199,7 @@ def test_a_film_without_sound_and_one_that_is_not_to_be_heard(with_audio, film, 
 def test_without_the_encoders_weights_the_film_comes_all_the_same(mindaam, film, tmp_path):  # noqa: F811
     mindaam.options.update(clip=4, sound=model_config("aam_dinov3_vits16", "paper").sound)
     code, out, err = mindaam(film, "-o", tmp_path / "out")
-    assert (code, err) == (0, "") and 'weights of wav2clip are not here ("mindaam zoo fetch wav2clip")' in out
+    assert (code, err) == (0, "") and 'weights of wav2clip are not installed (run "mindaam zoo fetch wav2clip")' in out
 
 
 def test_a_sound_file_is_heard_and_kept_in_the_films_place(with_audio, tmp_path):
@@ -210,7 +209,7 @@ def test_a_sound_file_is_heard_and_kept_in_the_films_place(with_audio, tmp_path)
     code, out, err = with_audio(
         silent, "-o", tmp_path / "out", "--save", "overlay,npy", "--audio", tmp_path / "other.wav"
     )
-    assert (code, err) == (0, "") and "used by wav2clip, from" in out and "other.wav" in out
+    assert (code, err) == (0, "") and "used, encoded by wav2clip, from" in out and "other.wav" in out
     kept = read_audio(tmp_path / "out/silent.overlay.mp4", 16000)
     assert np.abs(np.fft.rfft(kept[2000:18000])).argmax() == pytest.approx(300, abs=2)
     gate = np.load(tmp_path / "out/silent.npz")["gate"]
@@ -220,7 +219,7 @@ def test_a_sound_file_is_heard_and_kept_in_the_films_place(with_audio, tmp_path)
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--audio-track", 1), "has 1 audio track, counted from 0, and no track 1; change --audio-track"),
+        (("--audio-track", 1), "has 1 audio track, counted from 0; track 1 does not exist, change --audio-track"),
         (("--audio", "{tmp}/text.wav"), "text.wav"),
     ],
 )
@@ -235,9 +234,9 @@ def test_sound_that_is_none_is_told_and_the_film_comes_out(with_audio, film, tmp
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--audio", "{tmp}/none.wav"), "does not exist"),
-        (("--audio", "{tmp}/in/film.mp4", "{tmp}/in/more.mp4"), "applies to one video, and 2 were given"),
-        (("--audio-track", "-1"), "none number -1"),
+        (("--audio", "{tmp}/none.wav"), "none.wav does not exist"),
+        (("--audio", "{tmp}/in/film.mp4", "{tmp}/in/more.mp4"), "needs exactly one video, and the inputs have 2"),
+        (("--audio-track", "-1"), "--audio-track -1 does not exist"),
     ],
 )
 def test_options_of_sound_that_cannot_be(mindaam, film, tmp_path, options, says):  # noqa: F811
@@ -254,7 +253,7 @@ def test_a_sound_file_for_a_model_without_ears_is_refused(mindaam, film, tmp_pat
 
 def test_a_gate_that_is_not_there_cannot_be_drawn(mindaam, film, tmp_path):  # noqa: F811
     code, _, err = mindaam(film, "-o", tmp_path / "out", "--plot-gate")
-    assert code == 2 and "no gate of" in one_sentence(err)
+    assert code == 2 and "no audio gate to plot" in one_sentence(err)
     assert names(tmp_path / "out") == ["film.map.mp4", "film.overlay.mp4"]
 
 
@@ -263,6 +262,6 @@ def test_sound_that_is_partly_no_number_is_told_and_the_film_comes_out(with_audi
     wave[16000:16100] = np.nan
     soundfile.write(tmp_path / "nan.wav", wave, 16000, subtype="FLOAT")
     code, out, err = with_audio(film, "-o", tmp_path / "out", "--save", "overlay,npy", "--audio", tmp_path / "nan.wav")
-    assert code == 2 and "not finite at second 1.0" in one_sentence(err) and "used by wav2clip" in out
+    assert code == 2 and "not finite at second 1.0" in one_sentence(err) and "used, encoded by wav2clip" in out
     assert len(list(read_frames(tmp_path / "out/film.overlay.mp4"))) == 20
     assert np.isfinite(np.load(tmp_path / "out/film.npz")["gate"]).all()

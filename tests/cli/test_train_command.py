@@ -27,7 +27,7 @@ def sum_of_trained(out):
 
 def test_a_dry_run_tells_configuration_parameters_memory_and_operations(mindaam):
     code, out, err = mindaam("train", CORPUS, "--tiny", "--dry-run", "epochs=3")
-    assert code == 0 and err.startswith("mindaam: --tiny: the model is tiny and starts from nothing; ")
+    assert code == 0 and err.startswith("mindaam: --tiny: the model is tiny and randomly initialized; ")
     assert err.count("\n") == 1
     for word in ("epochs: 3", "head", "trainable", "GB", "FLOP"):
         assert word in out, out

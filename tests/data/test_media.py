@@ -116,7 +116,7 @@ def refused(path):
 
 
 def test_missing_empty_folder_and_foreign_files(tmp_path):
-    assert "none.jpg does not exist" in refused(tmp_path / "none.jpg")
+    assert "does not exist" in refused(tmp_path / "none.jpg")
     assert "is a folder" in refused(tmp_path)
     (tmp_path / "empty.jpg").touch()
     assert "is empty" in refused(tmp_path / "empty.jpg")
@@ -157,7 +157,7 @@ def test_a_large_truncated_jpeg_is_an_error(tmp_path, progressive, kept):
     Image.fromarray(noise).save(path, progressive=progressive)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
-    assert "truncated" in refused(path)
+    assert "damaged or truncated" in refused(path)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".gif", ".bmp"])
@@ -201,7 +201,7 @@ def test_listed_files_are_sorted_flat_and_of_known_suffixes_only(tmp_path):
     for name in ("b.JPG", "a.png", "notes.txt", ".hidden.jpg", "sub"):
         (tmp_path / name).touch() if name != "sub" else (tmp_path / name).mkdir()
     (tmp_path / "sub" / "c.jpg").touch()
-    assert [path.name for path in media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures")] == ["a.png", "b.JPG"]
+    assert [path.name for path in media.list_files(tmp_path, media.IMAGE_SUFFIXES, "images")] == ["a.png", "b.JPG"]
 
 
 def test_what_a_folder_holds_besides_is_counted_by_kind(tmp_path):
@@ -214,30 +214,30 @@ def test_what_a_folder_holds_besides_is_counted_by_kind(tmp_path):
     os.symlink("nowhere", tmp_path / "gone.csv")
     used = [tmp_path / "used.png", tmp_path / "sub/../used.wav"]
     assert media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures") == [tmp_path / "used.png"]
-    assert media.passed_over(tmp_path, used) == (
+    assert media.skipped(tmp_path, used) == (
         f"{tmp_path}: skipped 3 camera raw (.nef), 2 HEIC (.heic), 1 other (.xyz), 1 other (no suffix), "
         "1 table (.csv) and 1 text (.txt) files, 2 folders"
     )
     alone = tmp_path / "sub"
-    assert media.passed_over(alone, []) == "" and media.passed_over(tmp_path / "none", []) == ""
+    assert media.skipped(alone, []) == "" and media.skipped(tmp_path / "none", []) == ""
     (alone / "b.m4a").touch()
-    assert media.passed_over(alone, []) == f"{alone}: skipped 1 audio (.m4a) file"
-    with pytest.raises(InputError, match=r"holds no images \(1 audio \(.m4a\) file\); put files such as"):
+    assert media.skipped(alone, []) == f"{alone}: skipped 1 audio (.m4a) file"
+    with pytest.raises(InputError, match=r"has no pictures \(1 audio \(.m4a\) file\); put files such as"):
         media.list_files(alone, media.IMAGE_SUFFIXES, "pictures")
     for number in range(12):
         (alone / f"x.s{number:02}").touch()
     (alone / "x.\x1b[2J").touch()
-    assert media.passed_over(alone, []).endswith(
+    assert media.skipped(alone, []).endswith(
         "1 audio (.m4a), 1 other, 1 other (.s00), 1 other (.s01), 1 other (.s02), "
         "1 other (.s03), 1 other (.s04), 1 other (.s05) and 6 more files"
     )
 
 
 def test_a_listing_refuses_what_is_no_folder_of_such_files(tmp_path):
-    with pytest.raises(InputError, match="holds no images"):
+    with pytest.raises(InputError, match="has no pictures"):
         media.list_files(tmp_path, media.IMAGE_SUFFIXES, "pictures")
     with pytest.raises(InputError, match="not a folder"):
-        media.list_files(tmp_path / "none", media.IMAGE_SUFFIXES, "pictures")
+        media.list_files(tmp_path / "none", media.IMAGE_SUFFIXES, "images")
 
 
 def test_results_are_written_whole(tmp_path):

@@ -50,34 +50,11 @@ def test_resized_density_sums_to_one_and_keeps_its_centre(stored, size):
 def test_normalise_scales_each_channel():
     image = np.random.default_rng(0).integers(0, 256, (4, 5, 3), np.uint8)
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-    pixels = transforms.normalise(image, mean, std)
+    pixels = transforms.normalize(image, mean, std)
     assert pixels.shape == (3, 4, 5) and pixels.dtype == np.float32 and pixels.flags.c_contiguous
     for channel in range(3):
         expected = (image[..., channel] / 255.0 - mean[channel]) / std[channel]
         np.testing.assert_allclose(pixels[channel], expected, atol=1e-6)
-
-
-@settings(deadline=None, max_examples=100)
-@given(st.integers(1, 30), st.lists(st.tuples(st.floats(0, 0.999), st.floats(0, 0.999)), min_size=1), st.booleans())
-def test_flip_mirrors_picture_density_and_fixations_alike(width, places, whole):
-    size = (7, width)
-    points = np.float32(places) * np.float32([width, 7])
-    points = np.floor(points) if whole else points
-    image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
-    density = transforms.fixation_density(points, size, 1.5)
-    mirrored, flipped, moved = transforms.flip(image, density, points)
-    np.testing.assert_array_equal(mirrored, np.fliplr(image))
-    np.testing.assert_allclose(flipped, transforms.fixation_density(moved, size, 1.5), atol=1e-7)
-    before, after = transforms.fixated_pixels(points, size), transforms.fixated_pixels(moved, size)
-    np.testing.assert_array_equal(after[:, 0], width - 1 - before[:, 0])
-    np.testing.assert_array_equal(after[:, 1], before[:, 1])
-
-
-def test_flip_without_gaze():
-    image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-    mirrored, density, fixations = transforms.flip(image)
-    np.testing.assert_array_equal(mirrored[:, 0], image[:, 1])
-    assert density is None and fixations is None
 
 
 @pytest.mark.parametrize(
@@ -132,14 +109,14 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def test_the_released_models_see_a_photograph_as_the_reference_gives_it(case, side, how):
     golden = np.load(GOLDENS / "pictures.npz")
     seen = transforms.as_seen(golden["src_u8"], (side, side), how)
-    gold.check(golden, case, transforms.normalise(seen, MEAN, STD)[None], atol=3e-6, rtol=0)
+    gold.check(golden, case, transforms.normalize(seen, MEAN, STD)[None], atol=3e-6, rtol=0)
 
 
 def test_frames_are_rounded_on_the_way_as_in_the_reference():
     golden = np.load(GOLDENS / "pictures.npz")
     seen = transforms.resize_antialiased(golden["src_u8"], (64, 64))
     assert seen.dtype == np.uint8
-    gold.check(golden, "video_pre_64", transforms.normalise(seen, MEAN, STD), atol=3e-6, rtol=0)
+    gold.check(golden, "video_pre_64", transforms.normalize(seen, MEAN, STD), atol=3e-6, rtol=0)
 
 
 def test_areas_are_the_other_way():

@@ -5,7 +5,7 @@ import functools
 from mindaam.decoder.decoder import HyperbolicDecoder
 from mindaam.decoder.variant import RELEASED
 from mindaam.zoo.checkpoints import load_strict
-from mindaam.zoo.convert.aam import HEAD_DECODER, decoder_state
+from mindaam.zoo.convert.aam import HEAD_DECODER, from_official
 from tests.gold import weight
 
 
@@ -21,6 +21,13 @@ def official_shapes():
         else:
             official[theirs] = shapes[ours]
     return official
+
+
+def decoder_state(official):
+    """The arrays of a HyperbolicDecoder among those that the conversion of a released checkpoint gives."""
+    prefix = "head.decoder."
+    state = from_official(official).state
+    return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}
 
 
 @functools.cache

@@ -65,7 +65,7 @@ def test_uniform(gaze_root, name):
 
 @FOLDERS
 def test_centre_bias(gaze_root, name):
-    bias = baselines.CentreBias(GazeFolder(gaze_root / name, "train"))
+    bias = baselines.CenterBias(GazeFolder(gaze_root / name, "train"))
     got = figures(bias, GazeFolder(gaze_root / name, "val"))
     assert_close(got, CENTRE_BIAS, 5e-3)
     if name in SHUFFLED:

@@ -137,6 +137,17 @@ def test_rows_and_means_are_json_and_agree(tasks):
     assert not {"NSS", "AUC_Judd", "sAUC"} & set(rows[0])
 
 
+def score(predict, folder, prompt=None, settings=metrics.PAPER):
+    """(means, rows) of one prediction for each entry; prompt: of all entries, None for each condition's own."""
+    rows = gaze.score_roles(
+        lambda image, prompts: [predict(image, each) for each in prompts],
+        folder,
+        lambda folder, condition: {"right": [prompt or folder.prompts.of(condition)[0]]},
+        settings,
+    )
+    return gaze.means(rows), rows
+
+
 def test_pictures_are_shown_as_stored_and_maps_of_any_size_are_compared_at_400_pixels(viewing):
     shown = []
 
@@ -144,7 +155,7 @@ def test_pictures_are_shown_as_stored_and_maps_of_any_size_are_compared_at_400_p
         shown.append((image.shape, image.dtype, sentence))
         return np.tile(np.linspace(0, 1, 30), (20, 1))
 
-    scores, rows = gaze.score(predict, viewing)
+    scores, rows = score(predict, viewing)
     assert shown == [((HIGH, WIDE, 3), np.uint8, prompts.training_prompts("osie", "free_viewing")[0])]
     assert list(scores) == list(gaze.METRICS)
     assert len(rows) == 1
@@ -161,7 +172,7 @@ def test_a_given_sentence_replaces_the_conditions_own(viewing):
         asked.append(sentence)
         return np.ones((4, 4))
 
-    gaze.score(predict, viewing, "Someone looks.")
+    score(predict, viewing, "Someone looks.")
     assert asked == ["Someone looks."]
 
 
@@ -169,8 +180,8 @@ def test_settings_choose_the_metrics_variant(viewing):
     def predict(image, sentence):
         return 5 + np.tile(np.linspace(0, 1, 400), (280, 1))
 
-    paper, _ = gaze.score(predict, viewing)
-    mit, _ = gaze.score(predict, viewing, settings=metrics.MIT)
+    paper, _ = score(predict, viewing)
+    mit, _ = score(predict, viewing, settings=metrics.MIT)
     assert abs(paper["SIM"] - mit["SIM"]) > 1e-3
     assert paper["CC"] == mit["CC"]
 
@@ -178,18 +189,18 @@ def test_settings_choose_the_metrics_variant(viewing):
 def test_one_condition_has_nothing_to_swap(viewing):
     report = gaze.evaluate_model(baselines.uniform, [viewing])
     assert list(report["sets"]["osie"]["scores"]) == ["right", "generic", "held_out"]
-    assert "gain of" not in gaze.markdown(report)
+    assert "CC of the right prompt" not in gaze.markdown(report)
 
 
 def test_without_a_train_split_there_is_no_shuffled_auc(tmp_path):
     write_fixations(tmp_path / "osie", {"val": ["c.jpg"]})
-    scores, _ = gaze.score(lambda image, sentence: np.ones((4, 4)), GazeFolder(tmp_path / "osie", "val"))
+    scores, _ = score(lambda image, sentence: np.ones((4, 4)), GazeFolder(tmp_path / "osie", "val"))
     assert list(scores) == ["CC", "SIM", "KLD", "NSS", "AUC_Judd"]
 
 
 def test_a_map_that_is_not_finite_is_named(viewing):
     with pytest.raises(InputError, match="predicted for c.jpg .* not finite"):
-        gaze.score(lambda image, sentence: np.full((4, 4), np.nan), viewing)
+        score(lambda image, sentence: np.full((4, 4), np.nan), viewing)
 
 
 def test_a_predictor_must_answer_every_sentence(tasks):
@@ -229,11 +240,11 @@ def test_the_table_has_a_row_for_each_set_role_and_condition(tasks, viewing):
     assert sum(line.startswith("| taskfix |") for line in lines) == 4
     assert sum(line.startswith("| taskfix: judge_emotion |") for line in lines) == 4
     assert sum(line.startswith("| osie") for line in lines) == 3
-    assert "taskfix: gain of the matching prompt in CC: +0.0000 against others, +0.0000 against generic." in lines
+    assert "taskfix: CC of the right prompt +0.0000 against others, +0.0000 against generic." in lines
 
 
 def test_centre_bias_is_the_mean_training_density(tasks):
-    bias = baselines.CentreBias(tasks)
+    bias = baselines.CenterBias(tasks)
     own, other = prompt_of(tasks, 0), "A sentence of no condition."
     maps = dict(zip((own, other), bias(np.zeros((48, 64, 3), np.uint8), [own, other]), strict=True))
     assert maps[own].shape == (48, 64)

@@ -20,7 +20,7 @@ from mindaam.metrics.comparison import LONGEST_SIDE
 from mindaam.models.registry import model_config
 from mindaam.training.feeding.corpus_source import AudioEncoding
 from tests.data.datasets import video_trees
-from tests.fakes import FakeEars, FakeEncoder, FakeModel
+from tests.fakes import FakeAudioEncoder, FakeEncoder, FakeModel
 
 SOUND = model_config("aam_dinov3_vits16", "paper").sound
 
@@ -49,7 +49,7 @@ def test_a_videos_score_is_the_mean_over_its_frames_with_a_truth(avad):
     [embedding] = FakeEncoder().encode([prompt_of(avad, 0)])
     for positions, done in clips_of(frames, 4):
         images = avad.clip(0, positions, model.config.image_size, resize="area").image
-        seen = [transforms.normalise(image, model.config.mean, model.config.std).mean(0) for image in images]
+        seen = [transforms.normalize(image, model.config.mean, model.config.std).mean(0) for image in images]
         shown = 1 / (1 + np.exp(-np.mean(seen, 0) * embedding[0]))
         for position in positions[done:]:
             if labelled[position]:
@@ -67,10 +67,10 @@ def test_a_model_that_hears_is_given_the_audio_of_every_clip(avad):
             given.append(audio_embeddings)
             return super().infer_frames(maps, sentence_embedding, size, audio_embeddings, first=first, clip=clip)
 
-    model, ears = Hears(clip=4, sound=SOUND), FakeEars()
+    model, ears = Hears(clip=4, sound=SOUND), FakeAudioEncoder()
     audio_encoding = AudioEncoding(lambda windows: ears.encode(windows, 16_000), cut_of(SOUND), False)
     score_video(model, FakeEncoder().encode, avad, 0, audio_encoding=audio_encoding)
-    assert given and all(each.shape == (4, SOUND.tokens, FakeEars.width) for each in given)
+    assert given and all(each.shape == (4, SOUND.tokens, FakeAudioEncoder.width) for each in given)
     given.clear()
     score_video(model, FakeEncoder().encode, avad, 0)
     assert set(given) == {None}

@@ -8,11 +8,11 @@ import pytest
 
 from mindaam.data.audio.cutting import GRID
 from mindaam.errors import CheckpointError, ConfigError, InputError
-from mindaam.inference.audio_stream import AudioStream, open_audio_stream, unheard_because
+from mindaam.inference.audio_stream import AudioStream, open_audio_stream
 from mindaam.models.config import SoundConfig
 from mindaam.models.registry import model_config
 from tests.clips import make_clip, pictures
-from tests.fakes import FakeEars
+from tests.fakes import FakeAudioEncoder
 
 PAPER, RELEASED = (model_config("aam_dinov3_vits16", preset).sound for preset in ("paper", "released"))
 
@@ -32,7 +32,7 @@ class Ramp:
 
 
 def test_a_frame_hears_several_windows_in_the_order_of_time():
-    with AudioStream(Ramp(), FakeEars(), PAPER, 25.0) as audio_stream:
+    with AudioStream(Ramp(), FakeAudioEncoder(), PAPER, 25.0) as audio_stream:
         notes = [audio_stream.note(time) for time in (10.0, 10.04)]
         heard = audio_stream.embeddings(notes)
     assert audio_stream.track.closed
@@ -44,7 +44,7 @@ def test_a_frame_hears_several_windows_in_the_order_of_time():
 
 @pytest.mark.parametrize("sound", [PAPER, RELEASED])
 def test_over_clips_that_overlap_a_window_is_encoded_once_if_it_can_be_and_memory_stays(sound):
-    audio_stream, clip = AudioStream(Ramp(1000), ears := FakeEars(), sound, 25.0), deque(maxlen=16)
+    audio_stream, clip = AudioStream(Ramp(1000), ears := FakeAudioEncoder(), sound, 25.0), deque(maxlen=16)
     for number in range(400):
         clip.append(audio_stream.note(10 + number / 25))
         if number % 12 == 3 and number > 16:
@@ -59,7 +59,7 @@ def test_over_clips_that_overlap_a_window_is_encoded_once_if_it_can_be_and_memor
 
 
 def test_released_sound_is_one_window_a_frame_normalised_with_its_clip():
-    audio_stream = AudioStream(Ramp(1000), ears := FakeEars(), RELEASED, 10.0)
+    audio_stream = AudioStream(Ramp(1000), ears := FakeAudioEncoder(), RELEASED, 10.0)
     notes = [audio_stream.note(number / 10) for number in (20, 21, 22)]
     assert ears.given == []  # nothing is encoded before the clip is whole
     wave = audio_stream._waves[notes[0][0]]
@@ -71,7 +71,7 @@ def test_released_sound_is_one_window_a_frame_normalised_with_its_clip():
 
 def test_switches_of_sound_may_be_mixed():
     mixed = SoundConfig(**PAPER.model_dump() | {"normalise": "batch", "tokens": 3, "resampling": "sinc"})
-    audio_stream = AudioStream(Ramp(8000), ears := FakeEars(), mixed, 25.0)
+    audio_stream = AudioStream(Ramp(8000), ears := FakeAudioEncoder(), mixed, 25.0)
     heard = audio_stream.embeddings([audio_stream.note(time) for time in (10.0, 11.0)])
     assert ears.given == [5] and heard.shape == (2, 3, 3)
     np.testing.assert_allclose(heard[:, :, 1], [[9.5, 10.0, 10.5], [10.5, 11.0, 11.5]], atol=1e-3)
@@ -79,12 +79,6 @@ def test_switches_of_sound_may_be_mixed():
 
 def config(audio=True, sound=PAPER):
     return SimpleNamespace(name="small", audio=audio and SimpleNamespace(name="wav2clip", width=3), sound=sound)
-
-
-def test_why_a_film_is_not_heard():
-    assert unheard_because(config(audio=None), 1) == "the model small has no audio branch"
-    assert unheard_because(config(), 0) == "the video has no audio"
-    assert "zoo fetch wav2clip" in unheard_because(config(), 1)
 
 
 def test_what_cannot_be_heard_is_refused(tmp_path):
@@ -95,13 +89,13 @@ def test_what_cannot_be_heard_is_refused(tmp_path):
         open_audio_stream(config(), film, 25.0)
     silent = make_clip(tmp_path / "b.mp4", pictures(10))
     with pytest.raises(InputError, match="b.mp4"):
-        open_audio_stream(config(), silent, 25.0, encoder=FakeEars())
+        open_audio_stream(config(), silent, 25.0, encoder=FakeAudioEncoder())
 
 
 @pytest.mark.parametrize(("sound", "rate"), [(PAPER, 16_000), (RELEASED, 44_100)])
 def test_a_real_film_is_heard(tmp_path, sound, rate):
     film = make_clip(tmp_path / "a.mkv", pictures(100), tone=4.0, tone_codec="pcm_s16le", tone_rate=44_100)
-    with open_audio_stream(config(sound=sound), film, 25.0, encoder=FakeEars()) as audio_stream:
+    with open_audio_stream(config(sound=sound), film, 25.0, encoder=FakeAudioEncoder()) as audio_stream:
         assert audio_stream.track.rate == rate
         heard = audio_stream.embeddings([audio_stream.note(2.0)])
     loudness = heard[0, sound.tokens // 2, 0] if sound.fusion == "paper" else heard[0, 0]

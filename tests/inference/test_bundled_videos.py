@@ -39,7 +39,7 @@ def test_switching_the_dynamics_off_changes_the_maps_of_a_moving_film():
 def test_a_film_in_a_film_with_sound_out(tmp_path, capsys):
     asked = ["predict", str(CLIP), "-o", str(tmp_path), "--start", "1", "--end", "3", "--fps", "5"]
     assert main.run([*asked, "--save", "overlay,npy", "--prompt", "Someone follows what moves."]) == 0
-    assert "1 video with the prompt" in capsys.readouterr().out
+    assert "1 video, prompt" in capsys.readouterr().out
     overlay, info = list(read_frames(tmp_path / "bunny.overlay.mp4")), video_info(tmp_path / "bunny.overlay.mp4")
     assert len(overlay) == 10 and info[:2] == (1280, 720) and info.has_audio
     kept, heard = read_audio(CLIP, 16000, 1.2, 2.8), read_audio(tmp_path / "bunny.overlay.mp4", 16000, 0.2, 1.8)

@@ -42,7 +42,7 @@ def test_a_second_sentence_costs_only_the_head(predictor):
     image = picture(50, 60)
     first, second = predictor.predict(image, COUNT), predictor.predict(image.copy(), FEEL)
     assert (predictor.model.backbone_passes, predictor.model.head_passes) == (1, 2)
-    assert first.sentence == COUNT and second.sentence == FEEL
+    assert first.prompt == COUNT and second.prompt == second.sentence == FEEL
     assert np.abs(first.map - second.map).max() > 0.01
 
 
@@ -80,7 +80,7 @@ def test_many_photographs_and_sentences(predictor, tmp_path):
     images = [tmp_path / "a.png", picture(40, 50, 1), picture(60, 70, 2)]
     rows = list(predictor.predict_many(iter(images), [COUNT, FEEL]))
     assert (predictor.model.backbone_passes, predictor.model.head_passes) == (3, 6)
-    assert [[p.sentence for p in row] for row in rows] == [[COUNT, FEEL]] * 3
+    assert [[p.prompt for p in row] for row in rows] == [[COUNT, FEEL]] * 3
     assert [row[1].map.shape for row in rows] == [(20, 30), (40, 50), (60, 70)]
     alone = Predictor(FakeModel(), sentence_encoder=FakeEncoder()).predict(images[1], FEEL)
     assert np.array_equal(alone.map, rows[1][1].map)

@@ -26,7 +26,7 @@ def fake(clip):
 
 def test_a_model_of_single_pictures_sees_frame_by_frame():
     predictor = fake(None)
-    assert predictor.film_windows() == Windows(1, 0)
+    assert predictor.video_windows() == predictor.film_windows() == Windows(1, 0)
     said = list(predictor.stream(frame(number) for number in range(7)))
     assert len(said) == 7 and predictor.model.backbone_passes == 7
     for number, each in enumerate(said):
@@ -38,7 +38,7 @@ def test_each_frame_goes_through_the_backbone_once():
     said = list(predictor.stream((frame(number) for number in range(10)), "Someone counts."))
     assert len(said) == 10 and predictor.model.backbone_passes == 10
     assert predictor.model.head_passes == 3  # frames 0-3, 3-6, 6-9
-    assert all(each.sentence == "Someone counts." for each in said)
+    assert all(each.prompt == "Someone counts." for each in said)
     for each in said:
         assert each.density.shape == (20, 30) and each.density.sum(dtype=np.float64) == pytest.approx(1, abs=1e-5)
 
@@ -71,7 +71,7 @@ def test_what_cannot_be_is_refused_before_the_first_frame():
 
     with pytest.raises(ConfigError, match="frames independently"):
         fake(None).stream(never(), windows=Windows(4, 0))
-    with pytest.raises(ConfigError, match="cannot be"):
+    with pytest.raises(ConfigError, match="are invalid"):
         fake(4).stream(never(), windows=Windows(4, 4))
     with pytest.raises(ConfigError, match="both"):
         fake(4).stream(never(), "a", condition="count_people")
@@ -132,7 +132,7 @@ def test_sound_needs_times_and_clips():
     predictor = fake(4)
     with pytest.raises(ConfigError, match="windows of several frames"):
         predictor.stream([frame(1)], windows=Windows(1, 0), audio_stream=SimpleNamespace(note=float))
-    with pytest.raises(InputError, match="by the time of a frame"):
+    with pytest.raises(InputError, match="needs the time of a frame"):
         list(predictor.stream([frame(1)], audio_stream=SimpleNamespace(note=float)))
 
 

@@ -41,6 +41,6 @@ def test_kept_features_change_nothing(predictor):
     # the same by the model's own one-call face, at its own size
     from mindaam.data import transforms
 
-    seen = transforms.normalise(transforms.resize_image(image, config.image_size), config.mean, config.std)
+    seen = transforms.normalize(transforms.resize_image(image, config.image_size), config.mean, config.std)
     own = predictor.model.infer(seen[None], predictor.embed([sentence])).map[0, 0]
     assert np.abs(transforms.resize_image(own, (80, 90)) - first.map).max() < 1e-5

@@ -45,7 +45,7 @@ def test_what_folders_hold_besides_is_told_of_each(tmp_path):
     photo(tmp_path / "clean/a.png")
     sources, _ = results.find_sources([tmp_path / "f", tmp_path / "clean", used])
     inputs = [tmp_path / "f", tmp_path / "clean", tmp_path / "f", used]
-    assert results.passed_over(inputs, sources) == [f"{tmp_path / 'f'}: skipped 1 camera raw (.nef) file"]
+    assert results.skipped(inputs, sources) == [f"{tmp_path / 'f'}: skipped 1 camera raw (.nef) file"]
 
 
 def test_content_says_whether_a_file_is_a_film_and_else_the_suffix(tmp_path):

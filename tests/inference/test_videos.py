@@ -48,7 +48,7 @@ def test_all_results_of_a_film(film, out, clip):
     told = []
     task = job(film, out)
     done = write_video(task, predictor(clip), "people look", report=lambda *state: told.append(state))
-    assert done == (25, None, None) and [count for count, _ in told] == list(range(1, 26))
+    assert done == (25, []) and [count for count, _ in told] == list(range(1, 26))
     overlay, gray = (list(read_frames(task.targets[kind])) for kind in ("overlay", "map"))
     assert len(overlay) == len(gray) == 25
     np.testing.assert_allclose([frame.time for frame in overlay], np.arange(25) / 10, atol=1e-3)
@@ -94,7 +94,7 @@ def test_a_film_cut_short_gives_all_of_what_there_was(tmp_path, out):
     for clip in (None, 16):
         task = job(cut, out, ["overlay"])
         done = write_video(task, predictor(clip), "people look")
-        assert isinstance(done.problem, VideoBroken) and done.frames == len(readable)
+        assert isinstance(done.problems[0], VideoBroken) and done.frames == len(readable)
         assert len(list(read_frames(task.targets["overlay"]))) == len(readable)
 
 

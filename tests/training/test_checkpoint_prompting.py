@@ -44,7 +44,7 @@ def test_the_authors_checkpoint_is_scored_as_their_code_does_with_their_none(tmp
 
 @pytest.mark.parametrize("entry", ["[]", "{", "3"])
 def test_a_damaged_header_is_one_sentence(tmp_path, entry):
-    with pytest.raises(CheckpointError, match="sentences is damaged"):
+    with pytest.raises(CheckpointError, match="prompts in its header is damaged"):
         checkpoint_prompting(checkpoint(tmp_path, prompting=entry))
 
 

@@ -339,7 +339,7 @@ def test_a_changed_shape_type_or_name_is_refused(tmp_path, before, after):
     content = path.read_bytes()
     assert content.count(before.encode()) == 1
     path.write_bytes(content.replace(before.encode(), after.encode()))
-    with pytest.raises(CheckpointError, match="does not have the checksum"):
+    with pytest.raises(CheckpointError, match="does not match its checksum"):
         load(path)
 
 

@@ -156,7 +156,7 @@ def test_a_truncated_file_is_refused(tmp_path, kept):
     write_safetensors(path, ARRAYS)
     path.write_bytes(path.read_bytes()[:kept])
     for read in (read_safetensors, map_safetensors):
-        with pytest.raises(CheckpointError, match="cut.safetensors.*fetch it again"):
+        with pytest.raises(CheckpointError, match="cut.safetensors.*download it again"):
             read(path)
 
 

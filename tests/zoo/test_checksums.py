@@ -135,7 +135,7 @@ def test_a_file_without_a_checksum_is_read_and_said(whole, tmp_path):
     path = tmp_path / "old.safetensors"
     safetensors_numpy.save_file(ARRAYS, path, TOLD)
     assert read_metadata(path) == TOLD and set(read_safetensors(path)) == set(ARRAYS)
-    with pytest.warns(Notice, match="old.safetensors carries no checksum") as told:
+    with pytest.warns(Notice, match="old.safetensors has no checksum") as told:
         notice_unchecked(path)
     assert len(told) == 1
 

@@ -198,7 +198,7 @@ def test_a_dinov3_variant_is_told_by_its_sizes(name, naming):
     if not name.startswith("dinov3_vitl16"):
         assert kinds.variant_of("dinov3", renamed, "x.pth") == name
         return
-    with pytest.raises(CheckpointError, match="dinov3_vitl16 and dinov3_vitl16_sat both have; say which .* --name"):
+    with pytest.raises(CheckpointError, match="dinov3_vitl16 and dinov3_vitl16_sat both have; choose one .*--name"):
         kinds.variant_of("dinov3", renamed, "x.pth")
     assert kinds.variant_of("dinov3", renamed, "x.pth", name) == name
 
@@ -411,10 +411,10 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_the_work(tmp_path):
     os.link(source, tmp_path / "same.safetensors")
     for target, force, message in (
         (there, False, "already exists; .* --force"),
-        (source, True, "is the file to be converted"),
-        (tmp_path / "same.safetensors", True, "is the file to be converted"),
+        (source, True, "is the input; choose another name"),
+        (tmp_path / "same.safetensors", True, "is the input; choose another name"),
         (tmp_path / "out.pth", False, "does not end in .safetensors"),
-        (tmp_path / "no/out.safetensors", False, "there is no folder .*no to write"),
+        (tmp_path / "no/out.safetensors", False, "the folder .*no does not exist"),
     ):
         with pytest.raises(OutputError, match=message):
             files.check_target(source, target, force)

@@ -76,7 +76,7 @@ def test_weights_that_mindspore_splits_off_come_along(tmp_path, monkeypatch):
     assert said["graph"] == "x_graph.mindir" and set(said["files"]) == {"x_graph.mindir", "x_variables/data_0"}
     found = run(graph, images(1), prompts(1))
     np.testing.assert_allclose(found, tiny_model().infer(images(1), prompts(1)).map, rtol=1e-5)
-    with pytest.raises(OutputError, match="x_variables is there already; remove it"):
+    with pytest.raises(OutputError, match="x_variables already exists; remove it"):
         check_target(tmp_path / "x.mindir")
 
 
@@ -162,7 +162,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, quick, monkeypatch):
     [
         ({"size": (30, 42)}, "30x42 cannot be cut into patches of 14 pixels; .* such as 28x42"),
         ({"size": (0, 14)}, "0x14 cannot be cut .* such as 14x14"),
-        ({"batch": 0}, "a batch of 0 has no picture"),
+        ({"batch": 0}, "a batch of 0 has no image"),
         ({"frames": 4}, f"{NAME} processes frames independently"),
     ],
 )
@@ -191,7 +191,7 @@ def test_an_embedding_of_another_width_is_refused(tmp_path, quick):
         ("café.mindir", "letters without accents"),
         ("none/x.mindir", "there is no folder"),
         ("folder.mindir", "folder.mindir is a folder"),
-        ("package.mindir", "package.json is there already and describes no graph"),
+        ("package.mindir", "package.json already exists and describes no graph"),
     ],
 )
 def test_a_place_that_cannot_be_written_to_is_refused(tmp_path, quick, name, message):
@@ -205,6 +205,6 @@ def test_a_place_that_cannot_be_written_to_is_refused(tmp_path, quick, name, mes
 
 def test_a_graph_without_its_description_is_not_replaced(tmp_path):
     (tmp_path / "a.mindir").write_bytes(b"mine")
-    with pytest.raises(OutputError, match=r"a\.mindir is there already, without a\.json"):
+    with pytest.raises(OutputError, match=r"a\.mindir already exists, without a\.json"):
         check_target(tmp_path / "a.mindir")
     assert (tmp_path / "a.mindir").read_bytes() == b"mine"

@@ -185,7 +185,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(checkpoint, change, message):
     [
         ({"model": "aam_other"}, None, 'belongs to the model "aam_other"'),
         ({"model": NAME, "config": "{"}, None, "damaged"),
-        ({"model": NAME, "config": "{}", "place": "{}"}, None, "does not say which model it holds"),
+        ({"model": NAME, "config": "{}", "place": "{}"}, None, "does not name its model"),
         ({"model": NAME, "config": "{", "place": "{}"}, None, "damaged"),
         ({"model": NAME, "config": "[]"}, None, "not a table"),
         (None, "released", 'trained under the preset "paper"'),
@@ -256,15 +256,15 @@ def test_the_sentence_encoder_is_made_once():
 def test_a_sound_encoder_comes_from_its_verified_file(tmp_path, monkeypatch):
     arrays = {name: parameter.asnumpy() for name, parameter in Wav2CLIP().parameters_and_names()}
     write_safetensors(path := tmp_path / "ears.safetensors", arrays, {"naming": "mindaam", "kind": "wav2clip"})
-    monkeypatch.setattr(factory, "at_hand", lambda name: True)
+    monkeypatch.setattr(factory, "is_installed", lambda name: True)
     monkeypatch.setattr(factory, "verified", lambda name: path)
     wave = np.sin(np.arange(32_000, dtype=np.float32))[None]
     heard = factory.audio_encoder("wav2clip").encode(wave, 16_000)
     np.testing.assert_allclose(heard, AudioEncoder(arrays).encode(wave, 16_000), atol=1e-5)
-    with pytest.raises(ConfigError, match='sound encoder "wav2clop"'):
+    with pytest.raises(ConfigError, match='audio encoder "wav2clop"'):
         factory.audio_encoder("wav2clop")
 
 
 def test_a_sound_encoder_that_is_not_here_says_how_to_get_it():
-    with pytest.raises(CheckpointError, match='not here: "mindaam zoo fetch wav2clip"'):
+    with pytest.raises(CheckpointError, match='not installed: run "mindaam zoo fetch wav2clip"'):
         factory.audio_encoder()

@@ -14,8 +14,9 @@ from mindaam.errors import CheckpointError, ConfigError, OutputError
 from mindaam.models.registry import list_models, model_config
 from mindaam.places import configs_dir, model_zoo_dir
 from mindaam.schema import validate
-from mindaam.zoo import cache, index, listing
+from mindaam.zoo import index, listing
 from mindaam.zoo.convert.kinds import KINDS
+from mindaam.zoo.fetching import cache
 
 ROOT = model_zoo_dir().parent
 
@@ -56,7 +57,7 @@ def zoo(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", sorted(index.records()))
 def test_every_bundled_file_is_whole(name):
     if index.record(name).sha256 is None:
-        with pytest.raises(CheckpointError, match="no weights"):
+        with pytest.raises(CheckpointError, match="not installed|no weights"):
             index.verified(name)
     else:
         assert index.verified(name).stat().st_size < 100 * 2**20
@@ -112,7 +113,7 @@ def test_what_lies_in_a_files_place_is_named_and_nobody_can_vouch_for_it(zoo, co
         index.verified("a")
     (zoo / "b.safetensors").write_bytes(content)
     with pytest.raises(CheckpointError, match=f"b.safetensors is {named}"):
-        index.vouch("b")
+        index.trust("b")
 
 
 def test_a_missing_file_is_noticed_and_keeps_its_hash(zoo):
@@ -171,40 +172,40 @@ def test_a_changed_index_is_read_anew(zoo):
 
 def test_a_file_that_nobody_vouches_for_is_not_used(zoo, own_folder):
     (zoo / "b.safetensors").write_bytes(b"from somewhere")
-    with pytest.raises(CheckpointError, match="has no trusted hash yet.*--sha256.*--accept"):
+    with pytest.raises(CheckpointError, match="no trusted hash yet.*--sha256.*--accept"):
         index.verified("b")
     wrong, right = "0" * 64, digest(b"from somewhere")
     with pytest.raises(CheckpointError, match=f"no file of b has the SHA-256 {wrong}.*{right}"):
-        index.vouch("b", wrong)
+        index.trust("b", wrong)
     assert index.record("b").sha256 is None
-    assert index.vouch("b", right) == {zoo / "b.safetensors": right}
+    assert index.trust("b", right) == {zoo / "b.safetensors": right}
     assert index.verified("b").read_bytes() == b"from somewhere" and index.record("b").bytes == 14
     assert [path.name for path in own_folder.iterdir() if path.is_file()] == ["pins.json"]
     (zoo / "b.safetensors").write_bytes(b"from somewhere!")
     with pytest.raises(CheckpointError, match="15 bytes instead of 14; restore it, or.*mindaam zoo verify b --accept"):
         index.verified("b")
-    index.vouch("b")
+    index.trust("b")
     assert index.verified("b").read_bytes() == b"from somewhere!"
 
 
 def test_nobody_can_vouch_for_what_the_index_knows_to_be_wrong_or_for_nothing(zoo):
-    with pytest.raises(CheckpointError, match="to vouch for; put the file there"):
-        index.vouch("b")
+    with pytest.raises(CheckpointError, match="does not exist; put the file there"):
+        index.trust("b")
     with pytest.raises(ConfigError, match="64 hexadecimal digits"):
-        index.vouch("b", "abc")
+        index.trust("b", "abc")
     with pytest.raises(ConfigError, match="unknown file of the model zoo"):
-        index.vouch("bb")
-    assert index.vouch("a") == {zoo / "encoders" / "a.safetensors": index.record("a").sha256}
+        index.trust("bb")
+    assert index.trust("a") == {zoo / "encoders" / "a.safetensors": index.record("a").sha256}
     (zoo / "encoders" / "a.safetensors").write_bytes(b"weights of b" * 1000)
     with pytest.raises(CheckpointError, match="changed or damaged"):
-        index.vouch("a")
+        index.trust("a")
     assert cache.pins() == {}
 
 
 def test_an_update_does_not_make_a_users_word_everybodys(zoo, own_folder):
     (own_folder).mkdir()
     (own_folder / "b.safetensors").write_bytes(b"mine")
-    index.vouch("b")
+    index.trust("b")
     assert index.record("b").sha256 and index.verified("b") == own_folder / "b.safetensors"
     assert index.update() == [] and index.announced()["b"].sha256 is None
 
@@ -319,7 +320,7 @@ def test_the_state_says_what_is_to_be_done(zoo, own_folder):
     (own_folder / "c.safetensors").write_bytes(b"ours")
     (zoo / "encoders" / "a.safetensors").unlink()
     assert states() == {"a": "missing", "b": "to come", "c": "not pinned", "d": "to fetch"}
-    index.vouch("c")
+    index.trust("c")
     assert states()["c"] == "here"
 
 

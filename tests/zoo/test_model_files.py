@@ -67,10 +67,10 @@ def test_a_phased_run_stands_for_its_last_checkpoint_before_an_epoch_is_done(tmp
 
 def test_where_latest_names_nothing_the_user_chooses(run):
     (run / "checkpoints" / "step-00000010.safetensors").unlink()
-    with pytest.raises(CheckpointError, match=r"step-00000010.*is missing; name a checkpoint, such as .*step-00000005"):
+    with pytest.raises(CheckpointError, match=r"step-00000010.*is missing; give a checkpoint, such as .*step-00000005"):
         checkpoint_of(run / "latest")
     (run / "latest").write_text("what?")
-    with pytest.raises(CheckpointError, match='pointer "latest" is damaged; name a checkpoint, such as '):
+    with pytest.raises(CheckpointError, match='pointer "latest" is damaged; give a checkpoint, such as '):
         checkpoint_of(run)
     (run / "latest").unlink()
     (run / "checkpoints" / "step-00000005.safetensors").unlink()
@@ -79,5 +79,5 @@ def test_where_latest_names_nothing_the_user_chooses(run):
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
-    with pytest.raises(CheckpointError, match=f"the folder {tmp_path} holds no model: .*give such a folder"):
+    with pytest.raises(CheckpointError, match=f"the folder {tmp_path} has no model: .*give such a folder"):
         checkpoint_of(tmp_path)

@@ -100,7 +100,7 @@ def test_anything_else_is_refused_with_its_line(read, addition, further):
     [
         ("", 'no prompt "None"'),
         ("A = {'Posters': 'A wall.'}", 'no prompt "None"'),
-        (b"A = {'None': '\xff'}", "line 1: it is no UTF-8"),
+        (b"A = {'None': '\xff'}", "line 1: it is not a UTF-8 text"),
         (b"A = {\x00}", "prompts.py"),
         ("#" * (LARGEST + 1), "larger than 64 KiB"),
         ("(" * 60_000, "prompts.py"),

@@ -325,7 +325,7 @@ def test_without_a_file_the_error_says_how_to_get_one(size, says):
 def test_sentences_for_clip_need_its_weights():
     assert model_config(NAME, "released").text.name in factory.SENTENCE_ENCODERS
     with pytest.raises(
-        CheckpointError, match="CLIP ViT-L/14, whose weights are not here.*mindaam zoo fetch clip_vitl14"
+        CheckpointError, match="CLIP ViT-L/14, whose weights are not installed.*mindaam zoo fetch clip_vitl14"
     ):
         mindaam.zoo.sentence_encoder("clip_vitl14")
 
@@ -347,10 +347,10 @@ def put(tmp_path, monkeypatch):
     monkeypatch.setenv("MINDAAM_CACHE", str(tmp_path / "cache"))
 
     def put(name, state, metadata=None):
-        path = index.place(index.record(name))
+        path = index.path_of(index.record(name))
         path.parent.mkdir(parents=True, exist_ok=True)
         write_safetensors(path, state, metadata)
-        index.vouch(name)
+        index.trust(name)
         return path
 
     return put

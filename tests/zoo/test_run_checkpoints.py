@@ -180,7 +180,7 @@ def test_a_damaged_checkpoint_is_refused(trained, tmp_path):
     content = bytearray(path.read_bytes())
     content[-9] ^= 1
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match="does not have the checksum.*take another checkpoint of the run"):
+    with pytest.raises(CheckpointError, match="does not match its checksum.*use another checkpoint of the run"):
         create_model(NAME, path)
 
 
@@ -189,10 +189,10 @@ def test_a_damaged_checkpoint_is_refused(trained, tmp_path):
     [
         ({"place": "{}", "config": '{"clips": {}}'}, "sounding-object experiment, whose small model is no AAM"),
         ({"place": "{}", "config": '{"films": {}}'}, r"only the temporal blocks.*give the model\.safetensors"),
-        ({"place": "{}", "films": "{}"}, "does not say which model it holds"),
+        ({"place": "{}", "films": "{}"}, "does not name its model"),
         ({"place": "{}", "config": "["}, "the configuration in its header is damaged"),
         ({"corpus": "{}", "config": "[]"}, "not a table"),
-        ({}, "holds visual.weight and no AAM's head; give a model's checkpoint"),
+        ({}, "holds visual.weight and no head of an AAM; give a model's checkpoint"),
     ],
 )
 def test_what_is_no_aam_is_refused_in_one_sentence(tmp_path, metadata, sentence):
@@ -205,5 +205,5 @@ def test_what_is_no_aam_is_refused_in_one_sentence(tmp_path, metadata, sentence)
 def test_an_encoders_file_is_no_model():
     from mindaam.zoo.index import verified
 
-    with pytest.raises(CheckpointError, match="and no AAM's head; give a model's checkpoint"):
+    with pytest.raises(CheckpointError, match="and no head of an AAM; give a model's checkpoint"):
         _load(str(verified("dinov2_vits14")))

@@ -1,1 +1,1 @@
-"""Audio: what files hold, and what encoders take of it."""
+"""Audio: decoding of files, and cutting into the windows of an encoder."""

@@ -1,7 +1,7 @@
 """Windows of audio about the frames of a clip, exactly as the audio encoder takes them.
 
-This is the one place that cuts: training, validation, packs and prediction call it, so that a model gets in prediction
-what it was trained on. What an audio configuration asks for is a plain value here, a Cut.
+This is the one place that cuts: training, validation, packs and prediction call it, so that a model takes the same
+windows in training and prediction. The cut of an audio configuration is a plain value here, a Cut.
 """
 
 from typing import NamedTuple
@@ -13,16 +13,16 @@ from mindaam.errors import InputError
 
 SECONDS = 2.0  # of a window
 SAMPLES = 32_000  # of a window at RATE, the encoder's 16 kHz
-GRID = 16  # a second is cut into so many: windows lie on these marks, so that neighboring frames share theirs
-RELEASED_RATE = 48_000  # samples a second to which the released loader brings a window before the encoder does to RATE
+GRID = 16  # marks per second: windows are at these marks, so that neighboring frames share them
+RELEASED_RATE = 48_000  # samples per second of the released loader, before the encoder resamples to RATE
 
 
 class Cut(NamedTuple):
-    """What a model's audio configuration (`models.config.SoundConfig`) says about cutting.
+    """The cut of a model's audio configuration (`models.config.SoundConfig`).
 
-    tokens: windows a frame, `spacing` seconds apart, the middle one at the frame. slicing: "times", about the second at
-    which a frame is shown, or "frames", about its number over the frame rate. resampling: to 16 kHz, "polyphase" over
-    the whole track, or "sinc" within each window. scale: a factor on every sample.
+    tokens: windows per frame, `spacing` seconds apart, the middle one at the frame. slicing: "times", about the second
+    at which a frame is shown, or "frames", about its number over the frame rate. resampling: to 16 kHz, "polyphase"
+    over the whole track, or "sinc" within each window. scale: a factor on every sample.
     """
 
     tokens: int
@@ -43,7 +43,7 @@ class ClipAudio(NamedTuple):
     of_frame: np.ndarray
 
     def by_frame(self, values):
-        """What belongs to the windows [n,...], such as their embeddings, by frame: [T,K,...]."""
+        """Values of the windows [n,...], such as their embeddings, by frame: [T,K,...]."""
         return values[self.of_frame]
 
 
@@ -53,7 +53,7 @@ def cut_of(sound):
 
 
 def track_rate(cut):
-    """Samples a second at which `cut_window` takes a track: 16,000, or None for the track's own, resampled later."""
+    """Samples per second at which `cut_window` takes a track: 16,000, or None for the track's own, resampled later."""
     return RATE if cut.resampling == "polyphase" and cut.slicing == "times" else None
 
 
@@ -62,25 +62,25 @@ def window_times(time, tokens, spacing):
     return [time + (number - tokens // 2) * spacing for number in range(tokens)]
 
 
-def window_places(cut, time, rate):
-    """Where the K windows of the frame at second `time` lie, as whole numbers: frames of the video, or marks of GRID.
+def window_positions(cut, time, rate):
+    """The positions of the K windows of the frame at second `time`, integers: frames of the video, or marks of GRID.
 
-    rate: frames a second of the video, as its file says. Frames whose windows have the same place share them.
+    rate: frames per second of the video, as its file says. Frames share the windows of one position.
     """
     grid = rate if cut.slicing == "frames" else GRID
     return [round(each * grid) for each in window_times(time, cut.tokens, cut.spacing)]
 
 
-def cut_window(track, cut, place, rate):
-    """The window at a place: float32 [32000] at 16 kHz, scaled; silence beyond the ends of the track.
+def cut_window(track, cut, position, rate):
+    """The window at a position: float32 [32000] at 16 kHz, scaled; silence beyond the ends of the track.
 
-    track: anything with `samples(first, count)` -> float32 [count] and `rate`, samples a second: those of
-    `track_rate(cut)`. place, rate: as in `window_places`.
+    track: anything with `samples(first, count)` -> float32 [count] and `rate`, samples per second: those of
+    `track_rate(cut)`. position, rate: as in `window_positions`.
     """
     if cut.slicing == "frames":
-        return resample(released_window(track, cut.scale, place, rate), RELEASED_RATE, RATE)
+        return resample(released_window(track, cut.scale, position, rate), RELEASED_RATE, RATE)
     count = round(SECONDS * track.rate)
-    window = track.samples(round(place / GRID * track.rate) - count // 2, count)
+    window = track.samples(round(position / GRID * track.rate) - count // 2, count)
     return resample(window * np.float32(cut.scale), track.rate, RATE)
 
 
@@ -88,7 +88,7 @@ def released_window(track, scale, number, rate):
     """The two seconds about frame `number` as the released loader cuts them: float32 [96000] at 48 kHz.
 
     At a whole rate there are 96,000 samples in every window, so that the released loader's linear interpolation to that
-    length, which has only silence to stretch (a window wholly beyond the end), has nothing to do here.
+    length only ever stretches silence (a window wholly beyond the end); it is not needed here.
     """
     count = int(SECONDS * track.rate)
     window = track.samples(int(number / rate * track.rate) - count // 2, count)
@@ -99,16 +99,16 @@ def clip_audio(track, cut, times, rate):
     """The ClipAudio of frames that are shown at `times`, seconds since the video's start, in the order of `times`.
 
     track, rate: as in `cut_window`. Raises InputError for a clip without frames and for a track at another rate than
-    the Cut asks for, and what reading the track raises.
+    that of the Cut, and the errors of reading the track.
     """
     wanted = track_rate(cut)
     if len(times) == 0 or wanted not in (None, track.rate):
         raise InputError(
-            f"audio is cut about 1 frame or more, from a track at {wanted or 'its own'} samples a second; got "
-            f"{len(times)} frames and {track.rate} samples a second"
+            f"audio is cut for 1 frame or more, from a track at {wanted or 'its own'} samples per second; got "
+            f"{len(times)} frames and {track.rate} samples per second"
         )
-    named = [window_places(cut, float(time), rate) for time in times]
-    places = sorted({place for each in named for place in each})
-    number = {place: index for index, place in enumerate(places)}
-    windows = np.stack([cut_window(track, cut, place, rate) for place in places])
-    return ClipAudio(windows, np.array([[number[place] for place in each] for each in named]))
+    named = [window_positions(cut, float(time), rate) for time in times]
+    positions = sorted({position for each in named for position in each})
+    number = {position: index for index, position in enumerate(positions)}
+    windows = np.stack([cut_window(track, cut, position, rate) for position in positions])
+    return ClipAudio(windows, np.array([[number[position] for position in each] for each in named]))

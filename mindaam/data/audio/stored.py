@@ -6,10 +6,10 @@ from mindaam.data.audio.resampling import Polyphase
 
 
 class StoredTrack:
-    """A track as `cutting.cut_window` takes it, read at any place. It keeps what it resampled: let it go after a clip.
+    """A track as `cutting.cut_window` takes it, read anywhere. It caches what it resampled: make one per clip.
 
-    read: (first, count) -> float32 [count] at `own_rate`, silence beyond the ends. length: samples there are. rate:
-    samples a second, None for `own_rate`. The samples are those of `sound_track.AudioTrack`, which resamples the same
+    read: (first, count) -> float32 [count] at `own_rate`, silence beyond the ends. length: number of samples. rate:
+    samples per second, None for `own_rate`. The samples are those of `audio_track.AudioTrack`, which resamples the same
     seconds by the same filter.
     """
 
@@ -33,7 +33,7 @@ class StoredTrack:
             margin = self._polyphase.margin
             wave = self._read(number * self._own_rate - margin, self._own_rate + 2 * margin)
             block = next(self._polyphase.blocks([wave]))
-            # before and after the track is silence, where the filter would ring on
+            # before and after the track is silence, where the filter would ring
             there = (number >= 0) & (np.arange(self.rate) < self._length - number * self.rate)
             self._seconds[number] = np.where(there, block, np.float32(0))
         return self._seconds[number]

@@ -203,7 +203,7 @@ def _has_gaze(found, stimulus):
 
 def _of_table(reader, found):
     """(Problems of fixations in tables, whether fixations can be read): the tables may be damaged, lack images, or
-    have some that are not here. They are read now, before threads ask for them."""
+    contain some that do not exist. They are read now, before threads use them."""
     if not in_tables(found.layout):
         return [], True
     pattern, severity = found.layout.fixations.path, DAMAGED if reader.source == "fixations" else NOTE
@@ -255,7 +255,7 @@ def _looked_at(found, chosen, look, deep):
         "deep": deep,
         "stimuli": len(chosen),
         "of": len(found.stimuli),
-        "pictures": look.pictures,
+        "pictures": look.images,
         "fixations": look.fixations,
         "outside": look.outside,
         "outside_swapped": look.outside_swapped,

@@ -30,7 +30,7 @@ class Look(NamedTuple):
     """
 
     problems: tuple = ()
-    pictures: int = 0
+    images: int = 0
     fixations: int = 0
     outside: int = 0
     outside_swapped: int = 0
@@ -48,7 +48,7 @@ def together(looks):
 def look_at_image(reader, index, *, labelled=True, gaze=True, deep=False):
     """The Look at one image of a ImageSet.
 
-    labeled: whether it should have a truth; gaze: whether its fixations can be read; deep: decode the image too.
+    labelled: whether it should have a truth; gaze: whether its fixations can be read; deep: decode the image too.
     What is wrong with maps where densities are made of fixations is a note, and the other way round.
     """
     stimulus, problems = reader.stimuli[index], []
@@ -70,7 +70,7 @@ def look_at_image(reader, index, *, labelled=True, gaze=True, deep=False):
         return Look(tuple(problems), 1)
     look = judged(points, size, published)
     problems += straying(where, stimulus.name, look, size, weight["fixations"])
-    return look._replace(problems=tuple(problems), pictures=1)
+    return look._replace(problems=tuple(problems), images=1)
 
 
 def look_at_video(reader, index, *, labelled=True, deep=False):
@@ -109,7 +109,7 @@ def look_at_video(reader, index, *, labelled=True, deep=False):
         reason = f"{late} fixations are on frames before the first or after the last; they are skipped"
         problems.append(Problem(film.path, reason, NOTE, film.name))
     fits = (_mean(look.fits),) if look.fits else ()  # frames of one video are no independent witnesses
-    return look._replace(problems=tuple(dict.fromkeys(problems)), pictures=opened, fits=fits)
+    return look._replace(problems=tuple(dict.fromkeys(problems)), images=opened, fits=fits)
 
 
 def judged(points, size, published=None):
@@ -230,7 +230,7 @@ def _frames_opened(reader, index, positions, deep):
     size = reader.size(index)
     for position in positions:
         name = reader.tree.first([frames], {**film.fields, "frame": int(film.numbers[position])})
-        found = media.picture_size(reader.tree.path(name))
+        found = media.image_size(reader.tree.path(name))
         if found != size:
             raise InputError(
                 f"{reader.tree.path(name)}: sizes disagree: the frame is {found[1]}x{found[0]}, the video's first "

@@ -63,7 +63,7 @@ def leaks(seen):
 
     Returns {"compared", "flat": those that show nothing and were skipped, "leaks": pairs in two splits, "doubles":
     pairs in one split}; a pair is {"first": [set, split, name], "second": [...], "mirrored": whether}. A video pairs
-    with another once, never with itself. Splits of the same name are one, whatever the set.
+    with another once, never with itself. Splits of the same name are one in all datasets.
     """
     pairs = {}
     for pair in near_duplicates([each.fingerprint for each in seen]):

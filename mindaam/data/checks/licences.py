@@ -5,14 +5,14 @@ OPEN = "may be trained on and shipped, with the attribution that the license ask
 DISPUTED = "the sources disagree (see the remarks): ask the publisher before anything but research"
 UNKNOWN = "nothing is stated: ask the publisher before anything but research"
 ADVICE = (
-    "We are no lawyers: before you ship a model or pass on files, read each publisher's terms, which hold whatever "
-    "this table says. One research-only set makes a model that was trained on it research-only."
+    "This is not legal advice: before you ship a model or redistribute files, read the terms of each publisher, which "
+    "take precedence over this table. A model that was trained on one research-only dataset is research-only."
 )
 OPEN_NAMES = ("mit", "cc by 4.0", "cc by-sa 4.0", "cc0", "bsd", "apache")
 
 
 def matrix(records):
-    """A row for each Record: {"key", "title", "license", "redistribution", "use", "source", "remarks"}; remarks are the
+    """A row for each Record: {"key", "title", `licence`, "redistribution", "use", "source", "remarks"}; remarks are the
     notes of the catalogue that speak of a license."""
     rows = []
     for record in records:

@@ -48,7 +48,7 @@ def probe(reader, index):
 def _misshapen(reader, index):
     """Why a map is not one of its image: another shape. None when it is."""
     path = reader.map_path(index)
-    found, size = media.picture_size(path, upright=False), reader.size(index)
+    found, size = media.image_size(path, upright=False), reader.size(index)
     wrong = [each for each in disagreeing("", None, found, size) if each.severity == DAMAGED]
     return f"{path}: {wrong[0].reason}" if wrong else None
 

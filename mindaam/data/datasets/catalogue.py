@@ -20,7 +20,7 @@ LEVELS = ("low", "mid", "high")
 
 
 class Licence(Schema):
-    """name: of the license. redistribution: what may be passed on. source: who says so."""
+    """name: of the license. redistribution: what may be passed on. source: where this is documented."""
 
     name: str
     redistribution: str
@@ -98,12 +98,11 @@ class Layout(Schema):
     documented: where this layout is described. tried: "real" when somebody has read the real set with it, "described"
     when it was taken from a description or another reader's source. named: the folder must bear one of the set's
     `folders` names; False where the patterns name the set themselves. stimuli: patterns of images; frames: pattern of
-    the images of videos (with {frame}); videos: patterns of video files: just one of the three. maps: patterns of
+    the images of videos (with {frame}); `films`: patterns of video files: just one of the three. maps: patterns of
     published density maps, the first that exists is taken; fixations: where they are and in which form. sound: pattern
     of an audio file beside frames. rate: frames a second of `frames`, where the files that `rates` names do not say.
     skip_frames: at a video's beginning, which have no useful gaze. first_frame: number of the first map of a video
-    file.
-    mends: bugs of the released code that reading this layout mends. ground_truth: what densities are made of by default
+    file. `mends`: errors of the released code that it fixes. ground_truth: what densities are made of by default
     in this layout, where it is not the record's, as when its images were squeezed and degrees mean nothing in them.
     counted: what published counts count, filled in with the fields, where videos are stored in pieces (None: each
     video).
@@ -131,7 +130,7 @@ class Layout(Schema):
     @model_validator(mode="after")
     def _one_kind(self):
         if sum(map(bool, (self.stimuli, self.frames, self.films))) != 1:
-            raise ValueError(f"layout {self.name}: give one of stimuli, frames and films")
+            raise ValueError(f"layout {self.name}: give one of `stimuli`, `frames` and `films`")
         if not self.maps and self.fixations is None:
             raise ValueError(f"layout {self.name} has neither maps nor fixations")
         return self

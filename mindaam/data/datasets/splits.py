@@ -78,7 +78,7 @@ def _by_names(rule, fields, _):
 
 
 def _by_share(rule, fields, _):
-    """A split of our own: fixed for a name, whatever else is there."""
+    """A split of this project: fixed for a name, independent of all other names."""
     key = fill(rule.key, fields)
     key = next((group[0] for group in rule.together if key in group), key)
     place = int.from_bytes(hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()[:4], "big") / HASHES

@@ -84,7 +84,7 @@ class Tree:
         return self._listings[folder]
 
     def size(self, path):
-        """Bytes of the file at a path under the folder; None when there is none."""
+        """Bytes of the file at a path under the folder; None when it does not exist."""
         folder, _, name = path.rpartition("/")
         size = self.listing(folder).get(name)
         return None if size == FOLDER else size

@@ -26,72 +26,72 @@ class Stored(NamedTuple):
     inverted: bool
 
 
-def stored(picture, path):
+def stored(source, path):
     """Stored of an image, opened from `path` and not yet loaded."""
-    args = picture.tile[0][3] if picture.tile else ""
+    args = source.tile[0][3] if source.tile else ""
     raw = args if isinstance(args, str) else args[0] if args and isinstance(args[0], str) else ""
-    if picture.format != "TIFF":
+    if source.format != "TIFF":
         return Stored(path, raw, 65535, False)
-    bits = picture.tag_v2.get(_BITS, (16,))[0]
+    bits = source.tag_v2.get(_BITS, (16,))[0]
     white = 2**bits - 1 if 8 < bits <= 16 else 65535
-    return Stored(path, raw, white, picture.tag_v2.get(_PIXELS) == _MIN_IS_WHITE)
+    return Stored(path, raw, white, source.tag_v2.get(_PIXELS) == _MIN_IS_WHITE)
 
 
-def only_low_bytes(picture):
+def only_low_bytes(source):
     """Has the low bytes of an RGB image of 16 bits, not yet loaded, decoded; Pillow itself keeps the high ones."""
-    picture.tile = [tile._replace(args=_LOW_BYTES) for tile in picture.tile]
+    source.tile = [tile._replace(args=_LOW_BYTES) for tile in source.tile]
 
 
-def to_rgb(picture, how, low_bytes, bright=None):
-    """uint8 RGB [H,W,3] of a loaded image; what is transparent is white.
+def to_rgb(source, how, low_bytes, bright=None):
+    """uint8 RGB [H,W,3] of a loaded image; transparent parts are white.
 
     how: its Stored. low_bytes: called for the low bytes, uint8 [H,W,3], of an RGB image of 16 bits with a transparent
-    color, which is told in all bits. bright: its `remarks.dynamic_range`. Raises InputError for 32-bit pixels.
+    color, which is given in all bits. bright: its `remarks.dynamic_range`. Raises InputError for 32-bit pixels.
     """
-    key = picture.info.get("transparency")
-    if picture.mode == "F" or (picture.mode == "I" and picture.format != "PPM"):
+    key = source.info.get("transparency")
+    if source.mode == "F" or (source.mode == "I" and source.format != "PPM"):
         raise InputError(f"{how.path}: 32-bit pixels have no agreed white point; save it with 8 or 16 bits")
     if how.raw == "RGB;16B" and isinstance(key, tuple) and bright is None:
-        return _without_key(np.array(picture), low_bytes(), key)
-    image = np.empty((picture.height, picture.width, 3), np.uint8)
-    rows = max(1, _PIXELS_AT_ONCE // max(picture.width, 1))  # several copies of a large image would fill the memory
-    for top in range(0, picture.height, rows):
-        part = picture if rows >= picture.height else picture.crop((0, top, picture.width, min(top + rows, len(image))))
+        return _without_key(np.array(source), low_bytes(), key)
+    image = np.empty((source.height, source.width, 3), np.uint8)
+    rows = max(1, _PIXELS_AT_ONCE // max(source.width, 1))  # several copies of a large image would fill the memory
+    for top in range(0, source.height, rows):
+        part = source if rows >= source.height else source.crop((0, top, source.width, min(top + rows, len(image))))
         image[top : top + rows] = _converted(_tone_mapped(part, *bright) if bright else part, how, key)
     return image
 
 
-def _converted(picture, how, key):
+def _converted(source, how, key):
     """uint8 RGB [H,W,3] of an image; key: its transparent gray or color, or palette entries, if any."""
-    if picture.mode.startswith("I"):
-        return _from_16_bits(picture, how, key)
-    if picture.mode == "L" and how.raw in ("L;2", "L;4") and isinstance(key, int):
-        values = np.array(picture)  # Pillow spreads such values to 0..255, but not the key
+    if source.mode.startswith("I"):
+        return _from_16_bits(source, how, key)
+    if source.mode == "L" and how.raw in ("L;2", "L;4") and isinstance(key, int):
+        values = np.array(source)  # Pillow spreads such values to 0..255, but not the key
         return _gray(values, values == key * (85 if how.raw == "L;2" else 17))
-    if picture.mode == "La":
-        picture = picture.convert("LA")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return np.asarray(picture.convert("RGB"))
+    if source.mode == "La":
+        source = source.convert("LA")
+    if source.has_transparency_data:
+        source = source.convert("RGBA")
+        source = Image.alpha_composite(Image.new("RGBA", source.size, "white"), source)
+    return np.asarray(source.convert("RGB"))
 
 
-def _tone_mapped(picture, transfer, primaries):
+def _tone_mapped(source, transfer, primaries):
     """An 8-bit image in sRGB of one in PQ or HLG, as transparent as before."""
-    alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
-    if picture.mode.startswith("I;16"):
-        codes = np.repeat(np.asarray(picture).astype(np.uint16)[..., None], 3, axis=2)
+    alpha = source.convert("RGBA").getchannel("A") if source.has_transparency_data else None
+    if source.mode.startswith("I;16"):
+        codes = np.repeat(np.asarray(source).astype(np.uint16)[..., None], 3, axis=2)
     else:
-        codes = np.asarray(picture.convert("RGB")).astype(np.uint16) * 257
+        codes = np.asarray(source.convert("RGB")).astype(np.uint16) * 257
     mapped = Image.fromarray(tone_mapping.tone_mapped(codes, transfer, primaries))
     if alpha is not None:
         mapped.putalpha(alpha)
     return mapped
 
 
-def _from_16_bits(picture, how, key):
+def _from_16_bits(source, how, key):
     """A gray image of 9 to 16 bits; Pillow's own conversion clips at 255 instead of scaling."""
-    values = np.asarray(picture).astype(np.uint32)
+    values = np.asarray(source).astype(np.uint32)
     clear = values == key if isinstance(key, int) else None
     if how.inverted:
         values = how.white - np.minimum(values, how.white)

@@ -1,7 +1,7 @@
-"""Image files opened with Pillow, within bounds; whatever goes wrong is an InputError that names the file and its cure.
+"""Image files opened with Pillow, within bounds; errors are InputErrors that name the file and the cure.
 
 Pillow reads rather than OpenCV, because it applies EXIF orientation on demand, keeps palettes and alpha apart, and
-treats a truncated file as an error where OpenCV returns a half-grey image.
+treats a truncated file as an error where OpenCV returns a half-gray image.
 """
 
 import logging
@@ -22,7 +22,7 @@ from mindaam.file_kinds import stand_in
 
 # Named, so that a file never chooses its reader among Pillow's rarer plug-ins (EPS, say, would start Ghostscript).
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
-# Pillow's complaints about damaged files stay out of stderr unless the program has set up logging.
+# Pillow's messages about damaged files stay out of stderr unless the program has set up logging.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 HEIF = "HEIF"  # Pillow's name of the format that the plug-in pillow-heif adds
 _T = Image.Transpose
@@ -35,67 +35,69 @@ SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 @contextmanager
 def opened(path, *, decode=True):
-    """The Pillow image in a file, its header read; what goes wrong until the end of the block is an InputError.
+    """The Pillow image in a file, its header read; an error until the end of the block is an InputError.
 
-    decode: whether its pixels will be decoded, so that what that may cost is found out before.
+    decode: whether its pixels will be decoded, so that the cost is checked before.
     """
     path = Path(path)
     require_file(path)
     start = kinds.file_start(path)
     with _explained(path, start):
         _require_finished(path, start)
-        # Pillow's own size limit warns on stderr; ours says what to do.
+        # Pillow's own size limit warns on stderr; ours has a cure.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # A stream and not a name, since Pillow scrambles a sideways gray TIFF that it maps into memory.
-            with files.opened(path) as stream, Image.open(stream, formats=_formats(start)) as picture:
-                limits.require_size(path, picture)
+            with files.opened(path) as stream, Image.open(stream, formats=_formats(start)) as image:
+                limits.require_size(path, image)
                 if decode:
-                    limits.require_affordable(path, picture)
-                yield picture
+                    limits.require_affordable(path, image)
+                yield image
 
 
-def loaded(picture, upright):
+def loaded(image, upright):
     """An image with its pixels decoded: upright by its EXIF orientation, or with rows and columns as they are stored.
 
-    Damaged EXIF data turn nothing: they are no part of the image.
+    Damaged EXIF data turn nothing: they are not part of the image.
     """
-    turned_by_pillow = picture.format == "TIFF"  # while it is loaded, and then forgets the orientation
-    before = orientation(picture) if turned_by_pillow else 1
-    picture.load()
+    turned_by_pillow = image.format == "TIFF"  # while it is loaded, and then forgets the orientation
+    before = orientation(image) if turned_by_pillow else 1
+    image.load()
     if turned_by_pillow:
         turn = None if upright else _BACK.get(before)
     else:
-        turn = _TURNS.get(orientation(picture)) if upright else None
+        turn = _TURNS.get(orientation(image)) if upright else None
     if turn is None:
-        return picture
-    turned = picture.transpose(turn)
-    turned.format = picture.format  # which a copy forgets
+        return image
+    turned = image.transpose(turn)
+    turned.format = image.format  # which a copy forgets
     return turned
 
 
-def stored_size(picture):
+def stored_size(image):
     """(height, width) of an image, not yet loaded, as its rows and columns are stored."""
-    sideways = picture.format == "TIFF" and orientation(picture) in SIDEWAYS  # Pillow has swapped them already
-    return (picture.width, picture.height) if sideways else (picture.height, picture.width)
+    sideways = image.format == "TIFF" and orientation(image) in SIDEWAYS  # Pillow has swapped them already
+    return (image.width, image.height) if sideways else (image.height, image.width)
 
 
-def orientation(picture):
-    """The EXIF orientation of an image, 1 to 8; 1 where none is noted, or where the notes are damaged."""
-    with suppress(Exception):  # Pillow's parser of EXIF and XMP raises whatever damaged bytes lead to
-        noted = picture.getexif().get(ExifTags.Base.Orientation, 1)
+def orientation(image):
+    """The EXIF orientation of an image, 1 to 8; 1 where it has none, or a damaged one."""
+    with suppress(Exception):  # Pillow's parser of EXIF and XMP may raise anything for damaged bytes
+        noted = image.getexif().get(ExifTags.Base.Orientation, 1)
         return noted if noted in _TURNS else 1
     return 1
 
 
 def require_file(path, what="image"):
-    """InputError unless `path` is a file with something in it; `what` is it expected to be."""
+    """InputError unless `path` is a file with content. what: the expected kind of file, for the message."""
     # os.path answers False where pathlib would raise, for a name that is too long, say.
     if os.path.isdir(path):
-        raise InputError(f"{path} is a folder; give the path of the {what}")
+        raise InputError(f"{path} is a folder; give the {what}")
     if not os.path.isfile(path):
         fault = files.fault_of(path)
-        raise InputError(f"{path} {fault}; give another {what}" if fault else f"{path} does not exist; check the path")
+        if fault:
+            raise InputError(f"{path} {fault}; give the {what}")
+        raise InputError(f"the {what} {path} does not exist; check the path")
     if os.path.getsize(path) == 0:
         raise InputError(f"{path} is empty; copy or save the {what} again")
 
@@ -110,21 +112,21 @@ def _explained(path, start):
     except UnidentifiedImageError as error:
         raise _not_an_image(path, start) from error
     except PermissionError as error:
-        raise InputError(f"{path} is not readable; check its permissions") from error
+        raise InputError(f"{path} cannot be read; check its permissions") from error
     except Image.DecompressionBombError as error:
         raise limits.too_large(path) from error
     except MemoryError as error:
         raise InputError(f"{path} does not fit into memory; make the image smaller") from error
     except Exception as error:
         # Right here: a damaged file can bring Pillow's decoders to raise anything (RuntimeError, zlib.error,
-        # AttributeError, ZeroDivisionError, RecursionError have been seen), and which one is no matter to the user.
+        # AttributeError, ZeroDivisionError, RecursionError have occurred), and which one does not matter to the user.
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"{path} is damaged or truncated ({reason}); copy or save the image again") from error
 
 
 def _require_finished(path, start):
-    """InputError for what Pillow would not recognise as no finished image: raw files and thumbnails that are TIFFs,
-    HEIC without its plug-in."""
+    """InputError for files that Pillow would accept as finished images: raw files and thumbnails that are TIFFs, and
+    for HEIC without its plug-in."""
     kind = kinds.kind_of_content(start)
     if kind is kinds.RAW or (kind is kinds.HEIC and not _reads_heif()):
         raise _foreign(path, kind)
@@ -140,7 +142,7 @@ def _require_finished(path, start):
 def _not_an_image(path, start):
     """The InputError for a file that is in none of the formats."""
     if start[:4] in (b"II*\0", b"MM\0*"):
-        return InputError(f"{path} is a TIFF with pixels of a kind that is not read; save it with 8 bits a channel")
+        return InputError(f"{path} is a TIFF with pixels of an unsupported kind; save it with 8 bits per channel")
     kind = kinds.kind_of_content(start)
     if kind is None and (found := stand_in(start[:STAND_IN_START])) is not None:
         return InputError(f"{path} is not an image, but {found}")
@@ -149,14 +151,14 @@ def _not_an_image(path, start):
         return _foreign(path, kind)
     return InputError(
         f"{path} is not an image in a known format; give a JPEG, PNG, WebP, TIFF or BMP file, or a video whose "
-        "name ends in .mp4, .mov, .mkv, .webm or the like"
+        "name ends in .mp4, .mov, .mkv or .webm"
     )
 
 
 def _foreign(path, kind):
     suffix = Path(path).suffix.lower()
     shown = f" ({suffix})" if kind is kinds.RAW and suffix not in kinds.IMAGE_SUFFIXES else ""
-    return InputError(f"{path} is not an image that can be read, but {kind.phrase}{shown}; {kind.cure}")
+    return InputError(f"{path} is not a supported image, but {kind.phrase}{shown}; {kind.cure}")
 
 
 def _formats(start):

@@ -1,13 +1,13 @@
 """TIFF files that are no finished image: camera raws, whose first image is a thumbnail, and thumbnails of other pages.
 
 Nikon, Sony, Adobe and others keep the sensor's values in a TIFF; its first directory often holds a small preview, which
-any reader of TIFF takes for the image.
+readers of TIFF interpret as the image.
 """
 
 import struct
 from typing import NamedTuple
 
-MOST = 64  # directories that are looked at
+MOST = 64  # directories that are read
 # Of tag 259 (compression) and 262 (what pixels mean), values that only sensors' data have.
 RAW_COMPRESSIONS = {34713, 32767, 32769, 32770, 32772, 65000, 65535, 34892, 52546}
 RAW_PIXELS = {32803, 34892}  # color filter array, linear raw

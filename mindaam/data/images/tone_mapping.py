@@ -1,4 +1,4 @@
-"""High dynamic range (PQ and HLG, Rec. ITU-R BT.2100) as the 8-bit sRGB that every model has learned from.
+"""High dynamic range (PQ and HLG, Rec. ITU-R BT.2100) as 8-bit sRGB, the input of all models.
 
 The curve, for images and videos alike:
 
@@ -7,7 +7,7 @@ The curve, for images and videos alike:
 2. The brightest of red, green and blue is compressed by the EETF of Report ITU-R BT.2390 from 1,000 cd/m2 (brighter is
    clipped) to 203 cd/m2, the reference white of Report ITU-R BT.2408; the others by the same factor, which keeps hues.
    Up to 93 cd/m2 nothing changes, 203 become 159, 1,000 become 203.
-3. The primaries become those of BT.709; what lies outside is clipped.
+3. The primaries become those of BT.709; colors outside are clipped.
 4. 203 cd/m2 are white (1.0), and sRGB encodes.
 """
 
@@ -26,7 +26,7 @@ _PIXELS_AT_ONCE = 32768  # which stay in the processor's cache
 # Linear RGB of BT.2020 and of Display P3 to that of BT.709.
 _FROM_2020 = ((1.660491, -0.587641, -0.072850), (-0.124550, 1.132900, -0.008349), (-0.018151, -0.100579, 1.118730))
 _FROM_P3 = ((1.224940, -0.224940, 0.0), (-0.042057, 1.042057, 0.0), (-0.019638, -0.078636, 1.098274))
-_PRIMARIES = {1: None, 11: _FROM_P3, 12: _FROM_P3}  # by code point; any other is taken for BT.2020
+_PRIMARIES = {1: None, 11: _FROM_P3, 12: _FROM_P3}  # by code point; any other is interpreted as BT.2020
 
 
 def tone_mapped(codes, transfer, primaries=9):
@@ -51,14 +51,14 @@ def _mapped(codes, transfer, primaries):
     light = [np.minimum(each, np.float32(PEAK)) for each in light]
     brightest = np.maximum(np.maximum(light[0], light[1]), light[2])
     # the gain is smooth in the fourth root of light; white is 1 from here on
-    place = np.sqrt(np.sqrt(brightest * np.float32(1 / PEAK))) * np.float32(_GAIN_STEPS)
-    gain = _gain_table().take(place.astype(np.intp)) * np.float32(LEVELS - 1)
+    index = np.sqrt(np.sqrt(brightest * np.float32(1 / PEAK))) * np.float32(_GAIN_STEPS)
+    gain = _gain_table().take(index.astype(np.intp)) * np.float32(LEVELS - 1)
     light = [each * gain for each in light]
     matrix = _PRIMARIES.get(primaries, _FROM_2020)
     if matrix is not None:
         light = [sum(each * np.float32(part) for each, part in zip(light, row, strict=True)) for row in matrix]
-    places = (np.clip(each + np.float32(0.5), 0, LEVELS - 1).astype(np.intp) for each in light)
-    return np.stack([_srgb_table().take(each) for each in places], axis=-1)
+    indices = (np.clip(each + np.float32(0.5), 0, LEVELS - 1).astype(np.intp) for each in light)
+    return np.stack([_srgb_table().take(each) for each in indices], axis=-1)
 
 
 def from_pq(codes):

@@ -7,23 +7,23 @@ from mindaam.errors import ConfigError, InputError, unknown
 
 # Names under which columns are known, the surest first; letter case, blanks and punctuation do not count.
 KNOWN = {
-    "image": "image stimulus filename file_name image_name imagename stimulus_name stimulus_file file picture photo "
-    "img stim film video movie clip video_name media_name presented_media_name presented_stimulus_name",
-    "x": "x fix_x fixation_x x_px gaze_x x_pos xpos pos_x x_position x_coordinate fixation_point_x current_fix_x "
-    "fixation_position_x position_x",
-    "y": "y fix_y fixation_y y_px gaze_y y_pos ypos pos_y y_position y_coordinate fixation_point_y current_fix_y "
-    "fixation_position_y position_y",
-    "subject": "subject observer participant viewer user subject_id observer_id participant_id participant_name sub "
-    "subj person recording_session_label",
-    "condition": "condition task",
-    "t_ms": "t_ms start_ms onset_ms time_ms timestamp_ms timestamp start onset t time start_time fixation_start "
-    "current_fix_start event_start_trial_time",
-    "t_s": "t_s start_s onset_s time_s timestamp_s start_seconds",
-    "duration_ms": "duration_ms dur_ms duration dur fixation_duration fix_duration gaze_event_duration "
-    "current_fix_duration event_duration eye_movement_event_duration",
-    "duration_s": "duration_s dur_s duration_seconds",
-    "order": "order index fixation_index fix_index fixation_number fixation fix_number number current_fix_index "
-    "eye_movement_type_index fixation_id",
+    "image": "image|stimulus|filename|file_name|image_name|imagename|stimulus_name|stimulus_file|file|picture|photo|"
+    "img|stim|film|video|movie|clip|video_name|media_name|presented_media_name|presented_stimulus_name",
+    "x": "x|fix_x|fixation_x|x_px|gaze_x|x_pos|xpos|pos_x|x_position|x_coordinate|fixation_point_x|current_fix_x|"
+    "fixation_position_x|position_x",
+    "y": "y|fix_y|fixation_y|y_px|gaze_y|y_pos|ypos|pos_y|y_position|y_coordinate|fixation_point_y|current_fix_y|"
+    "fixation_position_y|position_y",
+    "subject": "subject|observer|participant|viewer|user|subject_id|observer_id|participant_id|participant_name|sub|"
+    "subj|person|recording_session_label",
+    "condition": "condition|task",
+    "t_ms": "t_ms|start_ms|onset_ms|time_ms|timestamp_ms|timestamp|start|onset|t|time|start_time|fixation_start|"
+    "current_fix_start|event_start_trial_time",
+    "t_s": "t_s|start_s|onset_s|time_s|timestamp_s|start_seconds",
+    "duration_ms": "duration_ms|dur_ms|duration|dur|fixation_duration|fix_duration|gaze_event_duration|"
+    "current_fix_duration|event_duration|eye_movement_event_duration",
+    "duration_s": "duration_s|dur_s|duration_seconds",
+    "order": "order|index|fixation_index|fix_index|fixation_number|fixation|fix_number|number|current_fix_index|"
+    "eye_movement_type_index|fixation_id",
 }
 SHOWN = 40  # columns that an error names
 NEEDED = ("image", "x", "y")
@@ -124,14 +124,14 @@ def _listed(names):
 
 def _by_name(role, names):
     """The names that are those of a role; of several known ones the surest."""
-    return next((fits for each in KNOWN[role].split() if (fits := [n for n in names if _plain(n) == each])), [])
+    return next((fits for each in KNOWN[role].split("|") if (fits := [n for n in names if _plain(n) == each])), [])
 
 
 def _by_unit(role, names):
     """The names that are those of a role but for a unit that it may have, the surest ones."""
     units = PIXELS if role in PLACES else tuple(TIMES) if role in (ONE_OF[0][0], ONE_OF[1][0]) else ()
     apart = {name: parted(name) for name in names}
-    for each in KNOWN[role].split():
+    for each in KNOWN[role].split("|"):
         for unit in units:
             fits = [name for name, (rest, its) in apart.items() if (rest, its) == (each, unit)]
             if fits:

@@ -124,9 +124,8 @@ def _number(path, line, role, text, commas):
     except ValueError:
         hint = "; cells are cut at commas here, so write a decimal point" if not commas and "," in text else ""
         raise InputError(
-            f'{path}, line {line}: {role} is "{shown(text)}", which is not a number in plain digits{hint}; mend the '
-            "row "
-            "or take it out"
+            f'{path}, line {line}: {role} is "{shown(text)}", which is not a number in plain digits{hint}; '
+            "correct or remove the row"
         ) from None
     if commas:
         commas.see(line, role, text)

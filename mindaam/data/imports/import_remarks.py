@@ -1,4 +1,4 @@
-"""What is told of a table that was read without an error but may not be what it seems."""
+"""Remarks on a table that was read without an error but may be wrong."""
 
 from itertools import pairwise
 from statistics import median
@@ -35,8 +35,8 @@ def _lost(rows):
     lost = sum(row.x == 0 and row.y == 0 for row in rows)
     if lost >= max(FEW, LOST * len(rows)):
         yield (
-            f"warning: {lost} of {len(rows)} fixations lie at exactly 0, 0, where trackers put missing gaze; if so, "
-            "remove these rows from the table and import it again"
+            f"warning: {lost} of {len(rows)} fixations are at exactly 0, 0, where trackers put missing gaze; if they "
+            "are missing gaze, remove these rows from the table and import it again"
         )
 
 

@@ -43,7 +43,7 @@ def write_folder(out, gathered, source, wanted):
 
 
 def _keep_timelines(folder, gathered):
-    """Beside the lists what was found by decoding the videos, so that nobody has to do it again."""
+    """Writes beside the lists what decoding the videos found, so that it is done once."""
     if gathered.kind == "films":
         from mindaam.data.videos.timeline_cache import KEPT, keep
 

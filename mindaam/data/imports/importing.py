@@ -1,13 +1,12 @@
-"""One's own recordings as a gaze folder: images or videos, and a table of fixations, checked and written again.
+"""Imports recordings as a gaze folder: images or videos, and a table of fixations, are checked and written again.
 
-Nothing in the folders that are read is changed. `fixation_csv` reads the table, `docs/your-own-data.md` describes what
-is written.
+The source folders are never modified. `import_stimuli` finds the images or videos, `fixation_csv` reads the table;
+`docs/your-own-data.md` describes what is written.
 """
 
 import hashlib
 import os
 import re
-import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from mindaam.data.datasets.set_prompts import SetPrompts
 from mindaam.data.imports.fixation_csv import read_table
 from mindaam.data.imports.import_placing import ORIGINS, TOP_LEFT, place
 from mindaam.data.imports.import_remarks import remarks
+from mindaam.data.imports.import_stimuli import audio_of, find_stimuli, key_of, keys_of, measured
 from mindaam.data.imports.import_writer import write_folder
 from mindaam.data.listed import fault_of_label, fault_of_text, shown
 from mindaam.errors import ConfigError, InputError, OutputError, nearest, unknown
@@ -26,7 +26,7 @@ SHOWN = 5  # remarks on images
 
 
 class Wanted(NamedTuple):
-    """How a table is to be read and a folder written.
+    """How a table is read and a folder written.
 
     columns: {role: column} where names do not say. condition: of all rows, None: the table's column, else free viewing.
     sentences: as `prompts_of` takes them. px_per_degree: pixels of the images that a degree has, None: unknown.
@@ -44,22 +44,19 @@ class Wanted(NamedTuple):
     origin: str = TOP_LEFT
 
 
-class Stimulus(NamedTuple):
-    """An image or video: its path, (height, width), and of a video its Timeline."""
-
-    path: Path
-    size: tuple
-    timeline: object = None
-
-
 class Gathered(NamedTuple):
-    """What is written: name of the folder; kind, "images" or "videos"; stimuli {name: Stimulus} and sounds {name: Path}
-    of those with gaze; fixations; sentences {condition: its own}; conditions {condition: the sentence it is scored
-    with}; splits {split: names}. And what is told of it: columns {role: column of the table}, outside: how many
-    fixations were beside their image or video, beyond: how many, of the others, were before their video's first frame
-    or after its last, without: names of what has no fixation, missing: how many rows had no x or y, again: how many
-    repeated the row before them, untimed: how many of videos had no start, remarks: sentences on what may be wrong,
-    passed_over: what else lies in the folder, counted by kind in one line, or nothing."""
+    """What is written, and what is reported about it.
+
+    name: of the folder; kind: `images` or `films`; stimuli, sounds: {name: Stimulus} and {name: Path of its audio} of
+    those with gaze data; fixations; sentences: {condition: prompts of its own}; conditions: {condition: the prompt it
+    is scored with}; splits: {split: names}.
+
+    columns: {role: column of the table}; outside: number of fixations outside their image or video; beyond: number of
+    the others before the first frame of their video or after its last; without: names without any fixation; missing:
+    number of rows without x or y; unnamed: without a stimulus; again: that repeat the row before them; untimed: of
+    videos without a start; remarks: lines on what may be wrong; passed_over: a line that counts other files of the
+    folder by kind, or nothing.
+    """
 
     name: str
     kind: str
@@ -89,12 +86,14 @@ def import_gaze(folder, table, out, wanted=Wanted()):  # noqa: B008 - an immutab
     """
     folder, table, out = Path(folder), Path(table), Path(os.path.abspath(out))
     if os.path.lexists(out):
-        raise OutputError(f"{out} exists already; name a new folder, or remove it first")
+        raise OutputError(f"{out} already exists; choose a new folder, or remove it first")
     if lies_in(out, folder):
-        raise OutputError(f"{out} lies in the folder {folder}, in which nothing is changed; choose another folder")
+        raise OutputError(f"{out} is in the folder {folder}, which is never modified; choose another folder")
     fault = fault_of_label(out.name)
     if fault:
-        raise OutputError(f'"{shown(out.name)}" {fault}, and a gaze folder is known by its name; choose another folder')
+        raise OutputError(
+            f'"{shown(out.name)}" {fault}, and a gaze folder is identified by its name; choose another folder'
+        )
     _check(wanted)
     gathered = gather(folder, table, out.name, wanted)
     write_folder(out, gathered, table.name, wanted)
@@ -102,12 +101,12 @@ def import_gaze(folder, table, out, wanted=Wanted()):  # noqa: B008 - an immutab
 
 
 def gather(folder, table, name, wanted):
-    """What a gaze folder called `name` is made of, as Gathered; errors as `import_gaze`. Nothing is written."""
+    """The content of a gaze folder called `name`, as Gathered; errors as of `import_gaze`. Nothing is written."""
     paths, kind = find_stimuli(folder)
     read = read_table(table, wanted.columns)
-    known = _keys(paths)
+    known = keys_of(paths)
     named = [_named(folder, table, row, known) for row in read.rows]
-    stimuli = _measured(folder, {each: paths[each] for each in sorted(set(named))}, kind)
+    stimuli = measured(folder, {each: paths[each] for each in sorted(set(named))}, kind)
     fixations, outside, beyond, untimed = place(table, read, named, stimuli, wanted)
     conditions = _conditions(table, fixations)
     own = prompts_of(conditions, wanted.sentences)
@@ -117,7 +116,7 @@ def gather(folder, table, name, wanted):
         name=name,
         kind=kind,
         stimuli={each: stimuli[each] for each in seen},
-        sounds={each: sound for each in seen if kind == "films" and (sound := _sound(paths[each]))},
+        sounds={each: sound for each in seen if kind == "films" and (sound := audio_of(paths[each]))},
         fixations=fixations,
         sentences=own,
         conditions=scored,
@@ -131,51 +130,26 @@ def gather(folder, table, name, wanted):
         again=read.again,
         untimed=untimed,
         remarks=remarks(read, kind) + (_of_images(stimuli.values()) if kind == "images" else []),
-        passed_over=media.passed_over(folder, _used(folder, paths, table)),
+        passed_over=media.skipped(folder, _used(folder, paths, table)),
     )
 
 
 def _of_images(stimuli):
-    """What one should know of images as they are read, a line each, of many the first ones."""
+    """Lines on images that were changed on reading, of many the first ones."""
     found = [line for each in stimuli for line in media.image_remarks(each.path)]
-    return found[:SHOWN] + ([f"{len(found) - SHOWN} more images are such"] if len(found) > SHOWN else [])
+    return found[:SHOWN] + ([f"{len(found) - SHOWN} more images are like these"] if len(found) > SHOWN else [])
 
 
 def _used(folder, paths, table):
-    """The files and folders that an import looks at: stimuli {name: Path}, what may hold their audio, the table."""
-    sounds = [sound for path in paths.values() if (sound := _sound(path))]
+    """The files and folders that an import uses: stimuli {name: Path}, their audio files, the table."""
+    sounds = [sound for path in paths.values() if (sound := audio_of(path))]
     return [*paths.values(), *sounds, folder / SOUNDS, table]
 
 
-def find_stimuli(folder):
-    """({name: Path} of the images or videos right in a folder, "images" or "videos").
-
-    Raises InputError when there are none or both, and for names that differ in nothing but their suffix or case.
-    """
-    found = media.list_files(folder, (*media.IMAGE_SUFFIXES, *media.VIDEO_SUFFIXES), "images and no videos")
-    films = [path for path in found if path.suffix.lower() in media.VIDEO_SUFFIXES]
-    if films and len(films) < len(found):
-        picture = next(path for path in found if path not in films)
-        raise InputError(
-            f"{folder} holds videos and images, such as {films[0].name} and {picture.name}; import each kind by itself"
-        )
-    stems = {}
-    for path in found:
-        other = stems.setdefault(_key(path.stem), path)
-        if other is not path:
-            raise InputError(
-                f"{folder} holds {other.name} and {path.name}, which must differ in more than suffix and case; "
-                "rename one of them, and in the table too"
-            )
-        if not path.name.isprintable():  # also bytes that are no UTF-8
-            raise InputError(f"{folder}: the name {ascii(path.name)} is no readable text; rename the file")
-    return {path.name: path for path in found}, "films" if films else "images"
-
-
 def prompts_of(conditions, given):
-    """{condition: its sentences} as the user gave them: "CONDITION=sentence", or plain where there is one condition.
+    """{condition: its prompts} as the user gave them: "CONDITION=prompt", or the prompt alone for one condition.
 
-    Raises ConfigError for a sentence that is empty or whose condition is not clear.
+    Raises ConfigError for a prompt that is empty or whose condition is ambiguous.
     """
     own = {}
     for text in given:
@@ -186,12 +160,12 @@ def prompts_of(conditions, given):
             condition, sentence = conditions[0], text.strip()
         else:
             raise ConfigError(
-                f'of which condition is the sentence "{text}"? the table has {", ".join(conditions)}: give '
+                f'the prompt "{text}" names no condition, and the table has {", ".join(conditions)}; give '
                 f'--sentence "{conditions[0]}=..."'
             )
         if not sentence or fault_of_text(" ".join(sentence.split())):
             fault = "has characters that cannot be read" if sentence else "is empty"
-            raise ConfigError(f'the sentence of the condition "{condition}" {fault}; describe the viewer and the task')
+            raise ConfigError(f'the prompt of the condition "{condition}" {fault}; describe the viewer and the task')
         own.setdefault(condition, []).append(sentence)
     return own
 
@@ -199,9 +173,9 @@ def prompts_of(conditions, given):
 def split_by_hash(names, val):
     """{"train": names, "val": names}, `val` of them (0..1) in val, by a hash of their stems; empty splits skipped.
 
-    Of two names or more each split gets one at least, unless val is 0 or 1.
+    Of two names or more each split gets at least one, unless val is 0 or 1.
     """
-    ranked = sorted(names, key=lambda name: hashlib.sha256(_key(Path(name).stem).encode()).digest())
+    ranked = sorted(names, key=lambda name: hashlib.sha256(key_of(Path(name).stem).encode()).digest())
     count = round(val * len(names))
     if 0 < val < 1 and len(names) > 1:
         count = min(max(count, 1), len(names) - 1)
@@ -217,11 +191,11 @@ def _check(wanted):
     if wanted.origin not in ORIGINS:
         raise unknown("corner that x and y count from", wanted.origin, ORIGINS)
     if wanted.condition is not None and (not wanted.condition.strip() or fault_of_text(wanted.condition.strip())):
-        raise ConfigError("a condition must have a name, of letters that can be read; give --condition NAME")
+        raise ConfigError("a condition needs a readable name; give --condition NAME")
 
 
 def _conditions(table, fixations):
-    """The conditions of the fixations in their order; InputError when one is no text that people can read."""
+    """The conditions of the fixations in their order; InputError for one that is not readable text."""
     first = {}
     for each in fixations:
         first.setdefault(each.condition, each.row.line)
@@ -233,65 +207,18 @@ def _conditions(table, fixations):
     return list(first)
 
 
-def _key(name):
-    """A name as names are compared: without regard to case, and to how accents are encoded."""
-    return unicodedata.normalize("NFC", name).casefold()
-
-
-def _keys(paths):
-    """{key of a name or stem: name} of the stimuli."""
-    stems = {_key(path.stem): name for name, path in paths.items()}
-    return stems | {_key(name): name for name in paths}
-
-
 def _named(folder, table, row, known):
-    """The name of the stimulus that a row means."""
-    name = known.get(_key(re.split(r"[\\/]", row.stimulus)[-1]))
+    """The name of the stimulus of a row."""
+    name = known.get(key_of(re.split(r"[\\/]", row.stimulus)[-1]))
     if name is None:
         hint = nearest(row.stimulus, list(known.values()))
         what = shown(row.stimulus)
-        raise InputError(f"{table}, line {row.line}: {folder} has no {what}{hint}; add it or take its rows out")
+        raise InputError(f"{table}, line {row.line}: {folder} does not contain {what}{hint}; add it or remove its rows")
     return name
 
 
-def _measured(folder, paths, kind):
-    """{name: Stimulus} of {name: Path}."""
-    if kind == "images":
-        return {name: Stimulus(path, media.picture_size(path)) for name, path in paths.items()}
-    from mindaam.data.videos.reading import video_info
-    from mindaam.data.videos.timeline import timeline
-    from mindaam.data.videos.timeline_cache import find_timelines
-
-    infos = {name: video_info(path) for name, path in paths.items()}
-    known = find_timelines(folder, list(paths))
-    known = {name: known.get(name) or timeline(path) for name, path in paths.items()}
-    for name, path in paths.items():
-        _require_end(path, known[name])
-    return {name: Stimulus(path, (infos[name].height, infos[name].width), known[name]) for name, path in paths.items()}
-
-
-def _require_end(path, known):
-    """InputError for a video that was truncated, as an interrupted copy is: the gaze after it would be lost."""
-    from mindaam.data.videos.numbered import numbered_frames
-    from mindaam.data.videos.reading import VideoBroken
-
-    try:
-        for _ in numbered_frames(path, known, [len(known.times) - 1]):
-            pass
-    except VideoBroken as error:
-        raise InputError(
-            f"{path} is damaged or truncated at second {error.time:.1f}; copy or save it again, or take its rows "
-            "out of the table"
-        ) from error
-
-
-def _sound(film):
-    """The audio file of a video, beside it or in `sounds` there; None when it has none."""
-    return media.audio_file([film.parent, film.parent / SOUNDS], film.stem)
-
-
 def _scored(name, own, condition):
-    """The sentence that a condition is scored with, its own or the project's."""
+    """The prompt that a condition is scored with, its own or the project's."""
     try:
         return SetPrompts(name, own).of(condition)[0]
     except ConfigError:

@@ -26,7 +26,7 @@ _WITHIN = re.compile(r'"[^"]*("|$)|\[[^\[\]]*\]|\([^()]*\)')  # quotations, and 
 
 
 def read_cells(path, fits):
-    """(names, separator, rows) of a table: the header's cells, blanks about them cut off, and a list of (line, cells).
+    """(names, separator, rows) of a table: the header's cells, without blanks around them, and a list of (line, cells).
 
     UTF-8, or UTF-16 or UTF-32 with a byte order mark; cut at commas, semicolons or tabs, or where a line "sep=;" says.
     Empty lines are skipped, and before the header lines that begin with "#" and lines of fewer than three cells.

@@ -24,7 +24,8 @@ def require_fit(reader, image_size, resize):
     where = "the pack" if pack is None else pack.folder
     raise InputError(
         f"{where} has images of {header.size[0]} x {header.size[1]}, resized by {header.resize!r}, and the model "
-        f"takes {size[0]} x {size[1]} by {resize!r}; pack it again: {_command(header, pack, size, resize)}"
+        f"takes {size[0]} x {size[1]} by {resize!r}; pack {header.dataset} again: "
+        f"{_command(header, pack, size, resize)}"
     )
 
 

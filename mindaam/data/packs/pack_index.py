@@ -1,5 +1,5 @@
-"""index.npz of a pack: whose each record is, and in which bytes of which shard its parts lie. It may be a stranger's:
-nothing in it is believed before it is compared with the files that are there."""
+"""index.npz of a pack: whose each record is, and in which bytes of which shard its parts lie. It is
+untrusted: nothing in it is used before it is compared with the other files."""
 
 import math
 import zipfile
@@ -109,7 +109,7 @@ def _wrong_sounds(index, contents):
 
 
 def _astray(places, contents):
-    """Says so when a part lies beyond its shard's end; those of a negative length are none."""
+    """What is wrong when a part is beyond the end of its shard; parts of a negative length do not exist."""
     there = places[places["length"] >= 0]
     if _beyond(there["shard"], len(contents.shards)):
         return "a part lies in a shard that is not listed"

@@ -33,7 +33,7 @@ def target_of(reader, folder):
 
 def header_of(reader, size, quality=92, resize="area"):
     """The Header of a pack of a reader's split. reader: ImageSet, VideoSet or GazeFolder; size: (height, width);
-    resize: as in `pack`. ConfigError for a way of resizing that there is none."""
+    resize: as in `pack`. ConfigError for an unknown resizing method."""
     if resize not in transforms.RESIZING:
         raise ConfigError(f"images cannot be resized by {resize!r}; use one of {', '.join(transforms.RESIZING)}")
     return Header(

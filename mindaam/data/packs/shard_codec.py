@@ -19,7 +19,7 @@ FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 class Undecodable(Exception):
-    """A part that is not what its writer made; whoever has read it knows where it lies."""
+    """A part that cannot be decoded; its reader adds the place to the message."""
 
 
 def encode_record(image, density, fixations, quality):

@@ -34,7 +34,7 @@ def generic_prompt():
 def training_prompts(dataset, condition):
     """All sentences that may be trained on for a folder's condition, the one it is scored with first.
 
-    Raises ConfigError for an unknown condition, except for a set of the corpus: it has one, whatever that is called.
+    Raises ConfigError for an unknown condition, except for a set of the corpus: it has one, of any name.
     """
     if _in_corpus(dataset, condition):
         return corpus.pool(dataset, _DETAILED)

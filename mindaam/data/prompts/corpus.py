@@ -2,7 +2,8 @@
 
 A sentence follows the paper's template (Appendix B): stimulus + domain + elements + task + bias. Its granularity
 (Appendix F.2) is G1, nothing but that somebody looks; G2, which kind of medium they look at; G3, the set's protocol,
-coarsely; G4, the whole scene and what draws attention in it. `corpus.yaml` holds parts and wordings, which are ours.
+coarsely; G4, the whole scene and what draws attention in it. `corpus.yaml` contains the wordings, written for
+this project.
 """
 
 from functools import cache
@@ -50,7 +51,7 @@ def emphasis(key):
 def compose(parts):
     """The one sentence that five parts make: {part: words} for every one of PARTS.
 
-    stimulus is a noun with its article, domain and elements are what is said of it, task is how it is viewed and bias
+    stimulus is a noun with its article, domain and elements describe it, task is how it is viewed and bias
     a clause about where attention goes. Raises ConfigError for a part that is missing, empty or unknown.
     """
     for name in parts:

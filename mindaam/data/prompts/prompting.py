@@ -102,7 +102,7 @@ def mismatched(prompting, name, reader, condition):
 
 
 def check(prompting, readers):
-    """ConfigError for a granularity that cannot be obeyed: of a set that nobody knows, or of one of `readers` ({name:
+    """ConfigError for a granularity that cannot be obeyed: of an unknown dataset, or of one of `readers` ({name:
     reader}) whose sentences are its own."""
     for name in prompting.sets:
         if name not in catalogue() and name not in readers:

@@ -1,7 +1,7 @@
 """Which frames of a video make a clip: drawn for training, laid end to end for evaluation.
 
 A clip is T numbers of frames. Whoever loads a frame's image, density and fixations by its number has all three run
-backwards with the clip; whoever hands the three to `transforms.flip` has them mirrored together. Both are mends of
+backwards with the clip; whoever hands the three to `transforms.flip` has them mirrored together. Both are fixes of
 the released code, whose fixations stay behind; and `windows` evaluates every frame, where it passes over half of them.
 """
 
@@ -16,7 +16,7 @@ class ClipRules(NamedTuple):
     """How clips of a set are drawn. length: T, frames in a clip. skip: first frames of a video that are never drawn.
 
     strides: steps between two frames of a clip, each >= 1. mirror, reverse: probabilities. short: a video that is too
-    short for every stride is skipped, or goes on with its last frame ("repeat").
+    short for every stride is skipped, or continues with its last frame ("repeat").
     """
 
     length: int
@@ -49,7 +49,7 @@ class Window(NamedTuple):
 def starts(count, rules, stride, labelled=None):
     """The first frames that a clip may have at a stride, as a sequence of rising numbers, empty when none fits.
 
-    count: frames of the video. labeled: bool [count], the frames whose gaze is known, or None for all; every frame of
+    count: frames of the video. labelled: bool [count], the frames whose gaze is known, or None for all; every frame of
     a clip must be.
     """
     span = stride * (rules.length - 1) + 1
@@ -79,7 +79,7 @@ def problem(count, rules, labelled=None):
 def draw_clip(rng, entry, count, rules, labelled=None):
     """One ClipDraw from a video: its stride uniform among those that fit, its start among all that are valid.
 
-    rng: numpy Generator; entry: the video's number; count: its frames; labeled: as in `starts`. Every frame is in
+    rng: numpy Generator; entry: the video's number; count: its frames; labelled: as in `starts`. Every frame is in
     [skip, count). Raises InputError for a video that has no clip.
     """
     for stride in rng.permutation(rules.strides):

@@ -1,7 +1,7 @@
 """What is seen at which step: batches of one set and one condition, images and videos in a fixed ratio.
 
 Everything follows from the plan and (epoch, step): any step can be had without those before it, a resume needs two
-integers, and all ranks agree without a word. This is how it comes about:
+integers, and all ranks agree without communication. This is how it is computed:
 
 - The members of a stratum (what one set has under one condition) are drawn in cycles, each a new permutation of them
   all, laid end to end for ever; its batch number i takes the places [i B, (i+1) B). So all batches have one size, the
@@ -95,7 +95,7 @@ def make_plan(strata, config, known=()):
 
     known: names of sets that the configuration may mention though no stratum is of them. A plan of no run, whose
     configuration has no seed, has the seed 0. Raises ConfigError for a
-    stratum that cannot be drawn from, one that is listed twice, a set that nobody knows, or when nothing is there from
+    stratum that cannot be drawn from, one that is listed twice, an unknown dataset, or when nothing is drawn from
     the first epoch on; InputError for labels that do not fit their video.
     """
     strata = tuple(sorted(strata, key=lambda stratum: (stratum.set, stratum.condition)))
@@ -121,7 +121,7 @@ def steps_in(plan, epoch):
 
 
 def draw(plan, epoch, step, rank=0, world=1):
-    """What a rank sees at a step of an epoch, all counted from 0: a ImageBatch or a ClipBatch.
+    """The part of a rank at a step of an epoch, all counted from 0: an ImageBatch or a ClipBatch.
 
     The parts of ranks 0, 1, ..., laid end to end, are the step's batch, which is the same for every `world`. Raises
     ConfigError when a batch cannot be shared evenly, or there is no such step or rank.

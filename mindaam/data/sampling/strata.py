@@ -15,7 +15,7 @@ class Stratum(NamedTuple):
     """What one set offers under one condition.
 
     modality: "image", "video" or "audio_video". members: how many images, or a tuple with the frames of each video.
-    labeled: of videos, bool [frames] each, the frames whose gaze is known, or None for all. weight: multiplies the
+    labelled: of videos, bool [frames] each, the frames whose gaze is known, or None for all. weight: multiplies the
     set's. joins: the epoch, from 0, in which it is first drawn.
     """
 

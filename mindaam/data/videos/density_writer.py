@@ -1,4 +1,4 @@
-"""The densities of a video on disk, however long: one .npz that is never whole in memory."""
+"""The densities of a video on disk: one .npz that is never whole in memory."""
 
 import shutil
 import tempfile
@@ -15,10 +15,10 @@ CHUNK = 1 << 20  # bytes copied at a time
 
 class DensityWriter:
     """An .npz with `density` float32 [T, h, w], each frame's sum 1, and `times` float64 [T], seconds of the video;
-    where its sound was listened to, also `gate` float32 [T], how relevant the model found it, 0..1.
+    where the model uses its audio, also `gate` float32 [T], the relevance of the audio, 0..1.
 
     path: of the file. size: (h, w). As a context manager it writes the file, whole or not at all, at the end and after
-    Ctrl-C too; any other exception, or no frame at all, leaves nothing. Raises OutputError when it cannot be written.
+    Ctrl-C too; any other exception, or no frame at all, leaves no file. Raises OutputError when it cannot be written.
     """
 
     def __init__(self, path, size):
@@ -29,7 +29,7 @@ class DensityWriter:
             raise cannot_write(path, error) from error
 
     def write(self, density, time, gate=None):
-        """Adds a frame's density, float32 [h, w], and its gate, if there is sound: of all frames or of none."""
+        """Adds the density of a frame, float32 [h, w], and its gate if the model uses audio: of all frames or none."""
         if density.shape != self.size:
             raise ValueError(f"a density of {density.shape} in a video of {self.size}")
         try:
@@ -48,7 +48,7 @@ class DensityWriter:
             if self.times and (kind is None or issubclass(kind, KeyboardInterrupt)):
                 self._finish()
         finally:
-            with suppress(OSError):  # a full disk, which has been told: closing tries to write what waits once more
+            with suppress(OSError):  # a full disk, reported already: closing writes its buffer once more
                 self._kept.close()
 
     def _finish(self):

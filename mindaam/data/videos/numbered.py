@@ -5,7 +5,7 @@ from contextlib import suppress
 from mindaam.data.videos.reading import Pick, read_frames
 from mindaam.errors import InputError
 
-SAME = 1e-6  # seconds between two times that are one
+SAME = 1e-6  # seconds between two times that count as equal
 
 
 def numbered_frames(path, known, numbers, size=None):
@@ -13,12 +13,12 @@ def numbered_frames(path, known, numbers, size=None):
 
     known: its Timeline. numbers: of frames from 0, rising. size: as of `read_frames`. The video is read from shortly
     before the first of them on; where the frames that come then are not those of the timeline, as in containers that
-    seek badly, from its beginning. Raises InputError for a number that there is none of, and for damage.
+    seek badly, from its beginning. Raises InputError for a number that does not exist, and for damage.
     """
     if not 0 <= numbers[0] <= numbers[-1] < len(known.times):
-        raise InputError(f"{path} has {len(known.times)} frames and none of number {numbers[-1]}; leave it out")
+        raise InputError(f"{path} has {len(known.times)} frames; frame {numbers[-1]} does not exist")
     left, end = list(numbers), _before(known, numbers[-1] + 2)
-    with suppress(InputError):  # the jump is what is wrong, perhaps, and not the video
+    with suppress(InputError):  # perhaps only the seek failed
         for number, frame in _in_step(path, known, left, end, size):
             yield number, frame
             left.pop(0)
@@ -35,8 +35,8 @@ def numbered_frames(path, known, numbers, size=None):
 
 
 def frames_by_rate(path, rate, numbers, size=None):
-    """As `numbered_frames`, of a video whose times nobody knows yet: frame n is taken to be the one that is shown in
-    the middle of the n-th part of the time, at so many frames a second."""
+    """As `numbered_frames`, of a video whose times are not known yet: frame n is the one that is shown in
+    the middle of the n-th part of the time, at so many frames per second."""
     due = [(number + 0.5) / rate for number in numbers]
     first, left, latest = max(0.0, due[0] - 1 / rate), list(numbers), None
     for frame in read_frames(path, Pick(start=first, end=due[-1] + 1 / rate), size):
@@ -56,7 +56,7 @@ def _in_step(path, known, numbers, end, size):
     wanted, number = list(numbers), numbers[0]
     for frame in read_frames(path, Pick(_before(known, number), end), size):
         if not wanted:
-            continue  # on to the end, where damage is told
+            continue  # on to the end, where damage is reported
         if abs(frame.time - known.times[number]) > SAME:
             return
         if number == wanted[0]:
@@ -65,7 +65,7 @@ def _in_step(path, known, numbers, end, size):
 
 
 def _by_time(path, known, numbers, end, size):
-    """The frames of these numbers, read from the video's start, as far as they come; damage is told in any case."""
+    """The frames of these numbers, read from the video's start, as far as they come; damage is reported in any case."""
     wanted = list(numbers)
     for frame in read_frames(path, Pick(end=end), size):
         if wanted and abs(frame.time - known.times[wanted[0]]) <= SAME:

@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mindaam.data.videos.colors import dynamic_range, shown_size, upright_rgb
-from mindaam.data.videos.containers import FAULTS, declared_length, packets
-from mindaam.data.videos.video_decoder import VideoDecoder
+from mindaam.data.videos.decoding.colors import dynamic_range, shown_size, upright_rgb
+from mindaam.data.videos.decoding.containers import FAULTS, declared_length, packets
+from mindaam.data.videos.decoding.video_decoder import VideoDecoder
 from mindaam.errors import ConfigError, InputError
 
 
 class VideoInfo(NamedTuple):
-    """What a video is: the size of its upright frames in pixels, frames a second on average, seconds (None when the
-    file does not say), the number of its audio tracks, and "PQ" or "HLG" when it is of high dynamic range, else
+    """A video: the size of its upright frames in pixels, frames per second on average, seconds (None where unknown),
+    the number of its audio tracks, and "PQ" or "HLG" when it is of high dynamic range, else
     None."""
 
     width: int
@@ -25,7 +25,7 @@ class VideoInfo(NamedTuple):
 
     @property
     def has_audio(self):
-        """Whether it has any."""
+        """Whether it has an audio track."""
         return self.audio_tracks > 0
 
 
@@ -38,7 +38,7 @@ class Frame(NamedTuple):
 
 class Pick(NamedTuple):
     """Which frames of a video: from `start` to before `end` (seconds, None: its end), every Nth of them, and at most
-    `fps` a second (None: all)."""
+    `fps` per second (None: all)."""
 
     start: float = 0.0
     end: float | None = None
@@ -56,16 +56,16 @@ class VideoBroken(InputError):
 
 
 def checked_pick(pick):
-    """The Pick, if it can be; ConfigError otherwise."""
+    """The Pick, if its values are valid; ConfigError otherwise."""
     start, end, every, fps = pick
     if not (isfinite(start) and start >= 0):
-        raise ConfigError(f"a video is read from second 0 or later, not from {start:g}; change --start")
+        raise ConfigError(f"--start must be second 0 or later, not {start:g}")
     if end is not None and not start < end < inf:
-        raise ConfigError(f"the end, second {end:g}, must come after the start, second {start:g}; change --end")
+        raise ConfigError(f"--end, second {end:g}, must come after --start, second {start:g}")
     if every < 1:
         raise ConfigError(f"--every must be 1 or more, not {every}")
     if fps is not None and not (isfinite(fps) and fps > 0):
-        raise ConfigError(f"{fps:g} frames a second cannot be; give --fps more than 0")
+        raise ConfigError(f"--fps must be more than 0, not {fps:g}")
     return pick
 
 
@@ -82,14 +82,14 @@ def video_info(path):
 
 
 def frame_count(path):
-    """(frames, frames a second) of a video as its header says, or by counting packets where it does not: quick, and no
-    more to be trusted than a header; `timeline` has what decodes. Raises InputError unless it is a video."""
+    """(frames, frames per second) of a video by its header, or by counting packets where that has none: quick, and
+    only as correct as the header; `timeline` counts the decoded frames. Raises InputError unless it is a video."""
     with VideoDecoder(path) as decoder:
         count = decoder.stream.frames
         try:
             return count or sum(packet.size > 0 for packet in packets(decoder.container, decoder.stream)), decoder.rate
         except FAULTS as error:
-            raise InputError(f"{path} is damaged and cannot be read to its end; copy or save it again") from error
+            raise InputError(f"{path} is damaged and cannot be read to its end; copy it again") from error
 
 
 def read_frames(path, pick=Pick(), size=None):  # noqa: B008 - an immutable tuple
@@ -104,7 +104,7 @@ def read_frames(path, pick=Pick(), size=None):  # noqa: B008 - an immutable tupl
 
 def _picked(path, pick, size):
     count = given = 0
-    due = pick.start  # with fps: when the next frame is to be taken
+    due = pick.start  # with fps: the time of the next frame
     with VideoDecoder(path) as decoder:
         for frame in _images(decoder, pick.start, size):
             if pick.end is not None and frame.time >= pick.end:
@@ -127,9 +127,8 @@ def _picked(path, pick, size):
             raise InputError(f"{path} has no frame at second {pick.start:g} {until}{last}{hurt}")
         if decoder.damaged is not None:
             raise VideoBroken(
-                f"{path} is damaged or truncated at second {decoder.damaged:.1f}; the part that could be decoded was "
-                "used; copy "
-                "or save the video again for the rest",
+                f"{path} is damaged or truncated at second {decoder.damaged:.1f}; the decoded part is used, copy or "
+                "save the video again for the rest",
                 decoder.damaged,
             )
 

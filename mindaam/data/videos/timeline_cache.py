@@ -1,8 +1,8 @@
-"""Timelines found once and kept, for a video has to be decoded to know its frames.
+"""Timelines are computed once and cached, since they need a video to be decoded.
 
-A gaze folder that was imported has those of its videos beside its lists; all others are in the user's cache, a file a
+An imported gaze folder has those of its videos beside its lists; all others are in the user's cache, one file per
 folder, since a folder of data may be read-only and is never changed. An entry counts as long as its video has the same
-size and was not changed since. What else stands in such a file is skipped, and found again.
+size and date. Other entries of such a file are ignored, and computed again.
 """
 
 import base64
@@ -24,26 +24,26 @@ from mindaam.files import real, write_text
 from mindaam.places import user_cache
 from mindaam.streams import print_message
 
-VERSION = 5  # rises when a video's frames or times are found by another rule
+VERSION = 5  # rises when frames or times are found by another rule
 KEPT = "timelines.json"  # in a gaze folder
 THREADS = min(4, os.cpu_count() or 1)
-MANY, LARGE = 20, 200_000_000  # videos, or their bytes, from which on it is said what takes long
-SAVING = 60.0  # seconds after which what was found is kept, lest it be lost
+MANY, LARGE = 20, 200_000_000  # videos, or their bytes, from which on a message reports the work
+SAVING = 60.0  # seconds between two writes of the cache
 MAX_SECOND, MAX_RATE = 1e9, 1e6
-_asked = []  # files whose lock threads of this process have or wait for
+_asked = []  # files whose lock a thread of this process has or waits for
 
 
 def find_timelines(root, paths):
-    """{path: Timeline} of videos, paths under a folder; those that cannot be read are skipped.
+    """{path: Timeline} of videos, paths under a folder; unreadable ones are missing.
 
-    What is not kept is found, several videos at a time, and kept. Processes that ask for the same at once wait for the
-    first of them.
+    Timelines that are not cached are computed, several videos at a time, and cached. Other processes that need the same
+    ones wait for the first.
     """
     found = known_timelines(root, paths)
     if len(found) == len(paths):
         return found
     with _alone(_cache_file(root)):
-        found = known_timelines(root, paths)  # another process may have found them meanwhile
+        found = known_timelines(root, paths)  # another process may have found them in the meantime
         missing = [path for path in paths if path not in found]
         length = sum(size for size, _ in filter(None, (_state(root / path) for path in missing)))
         if len(missing) >= MANY or length >= LARGE:
@@ -53,12 +53,12 @@ def find_timelines(root, paths):
 
 
 def known_timelines(root, paths):
-    """{path: Timeline} of those videos under a folder of which they are kept. Nothing is decoded."""
+    """{path: Timeline} of the videos under a folder that are cached. Nothing is decoded."""
     found = {}
     for file in (root / KEPT, _cache_file(root)):
         entries = _entries(file)
         for path in paths if entries else ():
-            known = None if path in found else _sound(entries.get(path), _state(root / path))
+            known = None if path in found else _valid(entries.get(path), _state(root / path))
             if known is not None:
                 found[path] = known
     return found
@@ -70,7 +70,7 @@ def keep(file, root, timelines):
 
 
 def _found(root, paths):
-    """{path: Timeline} of videos that are decoded now; they are kept as they come."""
+    """{path: Timeline} of videos that are decoded now; they are cached as they come."""
     found, saved = {}, time.monotonic()
     pool = ThreadPoolExecutor(THREADS)
     try:
@@ -89,18 +89,18 @@ def _found(root, paths):
 def _decoded(path):
     try:
         return timeline(path)
-    except InputError:  # whoever reads the video says what is wrong with it
+    except InputError:  # the reader of the video raises its error
         return None
 
 
 def _keep_more(root, timelines):
-    """Adds to what is kept in the user's cache; where that is impossible they will be found again."""
+    """Adds to the user's cache; where that is impossible they are computed again next time."""
     if not timelines:
         return
     file = _cache_file(root)
     with suppress(OSError, OutputError):
         os.makedirs(file.parent, exist_ok=True)
-        kept = {path: entry for path, entry in _entries(file).items() if _sound(entry, _state(root / path))}
+        kept = {path: entry for path, entry in _entries(file).items() if _valid(entry, _state(root / path))}
         _write(file, kept | {path: _entry(root / path, known) for path, known in timelines.items()})
 
 
@@ -115,7 +115,7 @@ def _entry(path, known):
 
 
 def _entries(file):
-    """{path: entry} of a file, not yet checked; none of one that is not there, or not ours."""
+    """{path: entry} of a file, not yet checked; {} of one that does not exist or has another format."""
     try:
         state = os.stat(file)
         return _read_once(file, state.st_mtime_ns, state.st_size)
@@ -133,8 +133,8 @@ def _read_once(file, _changed, _size):
     return videos if content.get("version") == VERSION and isinstance(videos, dict) else {}
 
 
-def _sound(entry, state):
-    """The Timeline in an entry, None unless it is one and of the video in that state."""
+def _valid(entry, state):
+    """The Timeline of an entry; None unless it is valid and of the video in that state."""
     try:
         if state is None or (entry["bytes"], entry["mtime_ns"]) != state:
             return None
@@ -147,7 +147,7 @@ def _sound(entry, state):
 
 
 def _state(path):
-    """(bytes, time of the last change in ns) of a file; None where there is none."""
+    """(bytes, time of the last change in ns) of a file; None where it does not exist."""
     try:
         state = os.stat(path)
     except (OSError, ValueError):
@@ -162,8 +162,7 @@ def _cache_file(root):
 
 @contextmanager
 def _alone(file):
-    """Inside it no other process is inside it with the same file, where the system can say so; a cache that cannot be
-    written to, or that lies on a disk without locks, is no reason to stop."""
+    """A lock between processes on one file. An unwritable cache, or a disk without locks, is not an error."""
     with suppress(OSError):
         os.makedirs(file.parent, exist_ok=True)
     try:
@@ -178,7 +177,7 @@ def _alone(file):
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if is_first:  # the threads of one process take turns without a word
+                if is_first:  # the threads of one process take turns silently
                     _report("waiting for another process that counts the frames of the same videos")
                 fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -1,6 +1,6 @@
-"""A video of any length through a model that sees T frames at once: windows that overlap, blended where they do.
+"""A video of any length through a model that takes T frames at once: overlapping windows, blended in the overlap.
 
-Every window has exactly T frames, so that one compiled graph serves the whole video; frames come and go one by one, so
+Every window has exactly T frames, so that one compiled graph serves the whole video; frames stream through, so
 that a video of two hours takes the memory of one window.
 """
 
@@ -15,8 +15,8 @@ from mindaam.errors import ConfigError
 class Windows(NamedTuple):
     """How a video is cut. length: T, frames in a window. overlap: frames that two windows in a row share, 0..T-1.
 
-    causal: windows end at the present frame, and only their last T - overlap frames are answered: nothing is waited
-    for but these, so that a map comes at most T - overlap - 1 frames late, and never changes with what comes later.
+    causal: windows end at the present frame, and only their last T - overlap frames get maps: a map comes at most
+    T - overlap - 1 frames late, and does not depend on later frames.
     Otherwise a map comes at most T - 1 frames late.
     """
 
@@ -31,15 +31,15 @@ class Windows(NamedTuple):
 
     @property
     def delay(self):
-        """The most frames that are taken in, after a frame, before its map is given out."""
+        """The most frames after a frame that are read before its map is returned."""
         return self.stride - 1 if self.causal else self.length - 1
 
 
 def checked(windows):
-    """The Windows, if they can be; ConfigError otherwise."""
+    """The Windows, if their values are valid; ConfigError otherwise."""
     if windows.length < 1 or not 0 <= windows.overlap < windows.length:
         raise ConfigError(
-            f"windows of {windows.length} frames that share {windows.overlap} cannot be: the length must be at least "
+            f"windows of {windows.length} frames that share {windows.overlap} are invalid: the length must be at least "
             "1, the overlap from 0 to one less than the length"
         )
     return windows
@@ -48,8 +48,8 @@ def checked(windows):
 def stream(frames, answer, windows):
     """Maps of a video, in the order of its frames, each as soon as no later window can change it.
 
-    frames: iterable of whatever stands for a frame, such as its features. answer: (list of T of them, first) -> the
-    maps of those from number `first` on, [T-first,...]; the others are not needed any more. windows: `Windows`. A
+    frames: iterable of frames, or of their features. answer: (list of T of them, first) -> the
+    maps of those from number `first` on, [T-first,...]; the others are not needed. windows: `Windows`. A
     video, or a beginning, shorter than a window is filled up with its first frame (causal) or its last one. Yields maps
     [...], float32, as many as there were frames.
     """
@@ -60,8 +60,8 @@ def stream(frames, answer, windows):
 def _blended(frames, answer, windows):
     length, weights = windows.length, blend_weights(windows.length, windows.overlap)
     kept = deque(maxlen=length)  # the frames of the window to come, and after the last one its predecessors
-    pending = deque()  # [sum of weighted maps, sum of weights] of the frames that are answered but not final
-    count = done = 0  # frames taken in; maps given out
+    pending = deque()  # [sum of weighted maps, sum of weights] of the frames that have maps but not final ones
+    count = done = 0  # frames read; maps returned
     for frame in frames:
         kept.append(frame)
         count += 1

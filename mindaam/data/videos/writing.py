@@ -1,4 +1,4 @@
-"""Videos to disk: H.264 and AAC in an mp4 that browsers play, with the sound of another video kept."""
+"""Writing of videos: H.264 and AAC in an mp4 that browsers play, with the audio of another file."""
 
 import os
 from contextlib import contextmanager, suppress
@@ -14,35 +14,35 @@ from mindaam.files import beside_name, cannot_write, take_place
 TICKS = 90_000  # a second; frames are shown at any of them, so that a variable frame rate is kept
 # Without B-frames the order of the file is that of the times, so that mp4's durations are right at a variable rate.
 QUALITY = {"preset": "veryfast", "crf": "20", "bf": "0"}
-KEYFRAME_SECONDS = 4  # between images that a player can jump to
-LONGEST = 21_600.0  # seconds for which a last frame is shown; beyond, a header is wrong, and an mp4 holds no 24,000
-SHORTEST = 0.01  # seconds for which a frame is shown at least
-LONGEST_SIDE = 16384  # H.264 knows no longer
+KEYFRAME_SECONDS = 4  # between frames that a player can seek to
+LONGEST = 21_600.0  # seconds of the last frame; beyond, a header is wrong, and an mp4 cannot hold 24,000
+SHORTEST = 0.01  # seconds of the last frame, at least
+LONGEST_SIDE = 16384  # pixels, the limit of H.264
 BT709 = 1  # FFmpeg's number of the color space of high-definition television
 
 
 class VideoWriter:
     """An mp4 that grows frame by frame, beside its path, and takes its place when it is finished.
 
-    path: of the video. size: (height, width) of its frames; the video's sides are even, so an odd one gets its last row
-    or column twice. rate: frames a second on average. sound: path of the video whose sound is kept, or None; AAC is
-    copied as it is, other sound encoded as AAC. track: which of its sounds, from 0. start: second of that video at
-    which this one starts. end: second of this video up to which the last frame is shown and the sound goes on; None,
-    which may be set at any time: as long as a frame is shown on average.
-    As a context manager it finishes the video at the end, and after Ctrl-C too, since a video that was begun can be
-    played; any other exception, or no frame at all, leaves nothing behind.
+    path: of the video. size: (height, width) of its frames; the sides of an mp4 are even, so an odd side gets its last
+    row or column twice. rate: frames per second on average. audio: path of the file whose audio is copied, or None; AAC
+    is copied as it is, other audio is encoded as AAC. track: number of its audio track, from 0. start: second of that
+    file at which this video starts. end: second of this video up to which the last frame is shown and the audio
+    continues; None, which may be set at any time: the last frame is shown as long as a frame on average.
+    As a context manager it finishes the video at the end, and after Ctrl-C too, with the frames so far; any other
+    exception, or no frame at all, leaves no file.
     Raises OutputError when the video cannot be written, InputError for frames too large for an mp4.
     """
 
-    def __init__(self, path, size, rate, *, sound=None, start=0.0, track=0, end=None):
+    def __init__(self, path, size, rate, *, audio=None, start=0.0, track=0, end=None):
         if max(size) > LONGEST_SIDE:
             raise InputError(
-                f"frames of {size[1]} x {size[0]} pixels have a side longer than an mp4 can hold, {LONGEST_SIDE}; save "
-                "npy only"
+                f"frames of {size[1]} x {size[0]} pixels have a side longer than {LONGEST_SIDE}, the limit of an mp4; "
+                "save npy only"
             )
         self.path, self.size, self.rate, self._beside = path, tuple(size), rate, beside_name(path)
         self.end = end
-        self._shown = self._sound = self._waiting = None
+        self._shown = self._audio = self._waiting = None
         self._tick = -TICKS
         self._container = av.open(  # the file itself is made with the first frame
             f"file:{os.path.abspath(self._beside)}", "w", format="mp4", container_options={"movflags": "+faststart"}
@@ -53,8 +53,8 @@ class VideoWriter:
         context = self._stream.codec_context
         context.time_base, context.gop_size = Fraction(1, TICKS), max(1, round(KEYFRAME_SECONDS * rate))
         context.colorspace = context.color_primaries = context.color_trc = BT709
-        if sound is not None:
-            self._sound = AudioCopy(sound, self._container, start, track)
+        if audio is not None:
+            self._audio = AudioCopy(audio, self._container, start, track)
 
     def write(self, image, time):
         """Adds a frame: uint8 RGB [H, W, 3] or gray [H, W], shown from `time` (seconds, later than the last one's)."""
@@ -64,19 +64,19 @@ class VideoWriter:
         image = np.pad(image, odd, mode="edge") if any(end for _, end in odd) else np.ascontiguousarray(image)
         frame = av.VideoFrame.from_ndarray(image, format="rgb24" if image.ndim == 3 else "gray")
         frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
-        self._tick = max(round(time * TICKS), self._tick + 1)  # no two at one, however close a file says they are
+        self._tick = max(round(time * TICKS), self._tick + 1)  # no two frames at one tick
         frame.pts, frame.time_base = self._tick, Fraction(1, TICKS)
         frame.duration = round(TICKS / self.rate)
-        with self._saying_why():
+        with self._errors():
             self._mux(self._stream.encode(frame))
             self._shown = time
-            if self._sound is not None:
-                self._mux(self._sound.until(time))
+            if self._audio is not None:
+                self._mux(self._audio.until(time))
 
     @property
     def audio_lost(self):
-        """The second of this video at which the other's sound broke off, or None."""
-        return None if self._sound is None else self._sound.lost
+        """The second of this video from which on the audio of the file cannot be read, or None."""
+        return None if self._audio is None else self._audio.lost
 
     def __enter__(self):
         return self
@@ -89,33 +89,33 @@ class VideoWriter:
             self._drop()
 
     def _finish(self, end):
-        if end is None or not self._shown < end < self._shown + LONGEST:  # what a header says may be wrong
+        if end is None or not self._shown < end < self._shown + LONGEST:  # a header may be wrong
             end = self._shown + 1 / self.rate
         end = max(end, self._shown + SHORTEST)
-        with self._saying_why():
+        with self._errors():
             self._mux(self._stream.encode(None), last=round((end - self._shown) * TICKS))
-            if self._sound is not None:
-                self._mux(self._sound.until(end))
+            if self._audio is not None:
+                self._mux(self._audio.until(end))
             self._container.close()
             take_place(self._beside, self.path)
 
     def _drop(self):
-        """Closes whatever is open and removes the file beside; of a finished video there is nothing left to remove."""
-        if self._sound is not None:
-            self._sound.close()
-        with suppress(OSError, av.FFmpegError):  # the reason has been raised already, or there was no frame
+        """Closes what is open and removes the unfinished file, which a finished video no longer has."""
+        if self._audio is not None:
+            self._audio.close()
+        with suppress(OSError, av.FFmpegError):  # its cause is raised already, or there was no frame
             self._container.close()
         with suppress(FileNotFoundError):
             self._beside.unlink()
 
     def _mux(self, packets, last=None):
-        """Packets to the file. last: how long the video's last frame is shown, in ticks; given with its packet."""
+        """Writes packets. last: ticks for which the last frame is shown; given with its packet."""
         for packet in packets:
             if packet.stream is not self._stream:
                 try:
                     self._container.mux(packet)
-                except (av.error.ArgumentError, av.error.InvalidDataError):  # by damaged sound, not the disk
-                    self._sound.lose()
+                except (av.error.ArgumentError, av.error.InvalidDataError):  # because of damaged audio, not of the disk
+                    self._audio.lose()
                 continue
             if self._waiting is not None:
                 self._container.mux(self._waiting)
@@ -126,8 +126,8 @@ class VideoWriter:
             self._waiting = None
 
     @contextmanager
-    def _saying_why(self):
-        """What FFmpeg or the disk objects to is an OutputError."""
+    def _errors(self):
+        """Errors of FFmpeg and of the disk become OutputErrors."""
         try:
             yield
         except (OSError, av.FFmpegError) as error:

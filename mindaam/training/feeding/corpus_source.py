@@ -183,7 +183,7 @@ class CorpusSource:
         return self.audio_encoding.by_frame(audio, windows), attacked, weight
 
     def _normalized(self, image):
-        return transforms.normalise(image, self.settings.mean, self.settings.std)
+        return transforms.normalize(image, self.settings.mean, self.settings.std)
 
 
 def read(reader, entry, frames, size, how, mirrored, cut):

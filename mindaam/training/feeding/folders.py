@@ -11,7 +11,7 @@ import numpy as np
 
 from mindaam.data.datasets.opening import open_set
 from mindaam.data.loader import Loader
-from mindaam.data.transforms import as_seen, normalise
+from mindaam.data.transforms import as_seen, normalize
 from mindaam.errors import ConfigError, InputError
 from mindaam.training.feeding.features import FeatureCache
 from mindaam.zoo.index import record
@@ -77,7 +77,7 @@ def feature_cache(name, folder, settings, place, *, mirrored, compute, report=No
 
     def image(row):
         decoded = decode(folder, index_of[images[row]], size, settings.resize)
-        return normalise(decoded, settings.mean, settings.std)
+        return normalize(decoded, settings.mean, settings.std)
 
     cache.fill(compute, image, report and (lambda *progress: report(stem, *progress)))
     return cache
@@ -105,7 +105,7 @@ class Source:
             entries = self.folders[batch.folder].entries
             return self.caches[batch.folder].read([entries[i][0] for i in batch.entries], taps, batch.mirrored)
         decoded = self.loader([(batch.folder, i, self.size, self.settings.resize) for i in batch.entries])
-        images = np.stack([normalise(image, self.settings.mean, self.settings.std) for image in decoded])
+        images = np.stack([normalize(image, self.settings.mean, self.settings.std) for image in decoded])
         return np.ascontiguousarray(images[..., ::-1]) if batch.mirrored else images
 
     def densities(self, batch):

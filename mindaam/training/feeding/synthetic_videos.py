@@ -13,7 +13,7 @@ import numpy as np
 
 from mindaam.data.media import write_npz
 from mindaam.data.synthetic.synthetic_videos import make, plan
-from mindaam.data.transforms import normalise
+from mindaam.data.transforms import normalize
 from mindaam.training.feeding.features import FeatureCache
 
 COARSER = 4  # the map's sides over the ground truth's
@@ -68,7 +68,7 @@ class SyntheticVideoSet:
             if video not in latest:
                 latest.clear()
                 latest[video] = self.video(video)
-            return normalise(latest[video].frames[number], self.settings.mean, self.settings.std)
+            return normalize(latest[video].frames[number], self.settings.mean, self.settings.std)
 
         return frame
 

@@ -151,8 +151,8 @@ class CorpusConfig(RunConfig):
 
     def completed(self, data, tiny, begun, say):
         """With the seed of a resumed run's data, which was 0 before it followed from `seed`, if the `seed` is the same
-        and `sampling.seed` is not given. A tiny run starts from nothing, since the weights of `start` do not fit a tiny
-        model, which is then of the same architecture."""
+        and `sampling.seed` is not given. A tiny run starts from random weights, since the weights of `start` do not fit
+        a tiny model, which is then of the same architecture."""
         model_config(self.model, self.preset)  # refuses an unknown name, even if `start` has another
         given = (data.get("sampling") or {}).get("seed")
         if begun and given is None and self.seed == begun["seed"]:

@@ -40,7 +40,7 @@ def prepare(model, precision="float32", recompute=False, rescale_positions=None)
 
 def rescale_positions(model, config, number):
     """Draws the factors by which the encoder's blocks rescale coordinates in a step, from the seed and the step's
-    number alone: a run that goes on draws what it would have drawn, and all parts and ranks see one batch alike.
+    number alone: a resumed run draws the same numbers, and all parts and ranks see one batch alike.
 
     model: AAM after `prepare`; config: CorpusConfig; number: steps done. Nothing without `rescale_positions`.
     """

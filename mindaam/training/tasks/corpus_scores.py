@@ -4,7 +4,7 @@ split, compared at a longest side of 400 pixels as the published baselines are."
 import numpy as np
 
 from mindaam.data.prompts.prompting import prompts_for
-from mindaam.data.transforms import as_seen, fit_within, normalise, resize_image
+from mindaam.data.transforms import as_seen, fit_within, normalize, resize_image
 from mindaam.metrics.comparison import LONGEST_SIDE, map_scores
 from mindaam.training.feeding.corpus import modality
 
@@ -40,7 +40,7 @@ def image_of(reader, entry, settings):
     """An image as the model takes it [1,3,H,W], and its density in a list."""
     image = as_seen(reader.image(entry), tuple(settings.image_size), settings.resize)
     truth = reader.density(entry, fit_within(reader.size(entry), LONGEST_SIDE))
-    return normalise(image, settings.mean, settings.std)[None], [truth]
+    return normalize(image, settings.mean, settings.std)[None], [truth]
 
 
 def audio_sets(corpus, audio_encoding):
@@ -61,7 +61,7 @@ def clip_of(reader, entry, settings, audio_encoding=None):
     sample = reader.clip(entry, positions, tuple(settings.image_size), resize=settings.resize, audio=cut)
     audio = None if sample.audio is None else audio_encoding.by_frame(sample.audio)
     size = fit_within(reader.size(entry), LONGEST_SIDE)
-    images = np.stack([normalise(each, settings.mean, settings.std) for each in sample.image])
+    images = np.stack([normalize(each, settings.mean, settings.std) for each in sample.image])
     return images, [reader.density(entry, position, size) for position in positions], audio
 
 

@@ -1,1 +1,1 @@
-"""One mapping a foreign checkpoint format: official names and shapes to ours, strictly, never by resemblance."""
+"""One mapping a foreign checkpoint format: official names and shapes to ours, strictly, never by similarity."""

@@ -1,6 +1,6 @@
 """The authors' released checkpoint: every official name to its place in `models.aam.AAM`, by tables.
 
-The backbone's names are DINOv3's own below "backbone.", with one particularity: a layer that is adapted stands in the
+The backbone's names are DINOv3's own below "backbone.", with one particularity: an adapted layer is in the
 file twice, as "...attn.qkv.base.weight" and, by the wrapper's own name for the same tensor, as "...attn.qkv.weight".
 """
 
@@ -11,7 +11,6 @@ import numpy as np
 from mindaam.dynamics.temporal_block import OFFICIAL as TEMPORAL
 from mindaam.encoders import dinov3_checkpoints
 from mindaam.encoders.conversion import Conversion
-from mindaam.errors import CheckpointError
 from mindaam.fusion.audio_visual import OFFICIAL as FUSION
 
 # --- The decoder. Scale modulation, which the three stages and the output head have in common.
@@ -72,48 +71,29 @@ _FUSION = {"0.weight": "kernel", "1.weight": "norm.gamma", "1.bias": "norm.beta"
 _SQUEEZE = {"fc.0.weight": "squeeze.reduce.weight", "fc.2.weight": "squeeze.expand.weight"}
 
 
-def _placed(place, parts, ours):
-    return {f"{place}.{theirs}": f"{ours}{name}" for theirs, name in parts.items()}
+def _prefixed(prefix, parts, ours):
+    return {f"{prefix}.{theirs}": f"{ours}{name}" for theirs, name in parts.items()}
 
 
 def _table():
-    table = _placed("head.start_proj", _START, "") | _placed("head.decoder_out", _OUTPUT, "head.")
+    table = _prefixed("head.start_proj", _START, "") | _prefixed("head.decoder_out", _OUTPUT, "head.")
     for i in range(3):
-        table |= _placed(f"head.decoder_stage{i + 1}", _STAGE, f"stages.{i}.")
-        table |= _placed(f"head.fuse{i + 1}", _FUSION, f"fusions.{i}.")
-        table |= _placed(f"head.se{i + 1}", _SQUEEZE, f"fusions.{i}.")
+        table |= _prefixed(f"head.decoder_stage{i + 1}", _STAGE, f"stages.{i}.")
+        table |= _prefixed(f"head.fuse{i + 1}", _FUSION, f"fusions.{i}.")
+        table |= _prefixed(f"head.se{i + 1}", _SQUEEZE, f"fusions.{i}.")
     return table
 
 
 HEAD_DECODER = _table()  # official name -> ours; "fusions.N.kernel" stands for the two kernels that it is split into
 UNREAD = ("head.decoder_out.gauss_anchors_tan",)  # in the checkpoint, but in no forward pass
-PLACES = ("head.decoder_", "head.start_proj.", "head.fuse", "head.se")
-
-
-def decoder_state(official):
-    """The arrays of `HyperbolicDecoder` (three stages, released behavior) from a released checkpoint's.
-
-    official: {official name: array}; names outside the decoder are skipped, and so are those that the released
-    code never reads. Returns {our name: float32 array}; a fusion's 1x1 kernel [C, C + S, 1, 1] becomes its columns for
-    the decoder's feature and those for the skip. What is missing shows when the result is loaded strictly.
-    Raises CheckpointError for a decoder's name that the table does not know.
-    """
-    state = {}
-    for name, array in official.items():
-        if name in UNREAD or not name.startswith(PLACES):
-            continue
-        if name not in HEAD_DECODER:
-            raise CheckpointError(f'the checkpoint has "{name}", which is no part of the released decoder')
-        state |= _decoder_parts(HEAD_DECODER[name], np.asarray(array, np.float32))
-    return state
 
 
 def _decoder_parts(ours, array):
     """{name in the decoder: array} of one official array; a fusion's kernel becomes two."""
     if not ours.endswith(".kernel"):
         return {ours: array}
-    place, own_width = ours.removesuffix("kernel"), array.shape[0]
-    return {f"{place}from_decoder.weight": array[:, :own_width], f"{place}from_skip.weight": array[:, own_width:]}
+    prefix, own_width = ours.removesuffix("kernel"), array.shape[0]
+    return {f"{prefix}from_decoder.weight": array[:, :own_width], f"{prefix}from_skip.weight": array[:, own_width:]}
 
 
 # --- The rest of the head. Of the five temporal blocks that the file holds, two are ever run: those of our `temporal`.
@@ -128,10 +108,10 @@ _HEAD = {
     "head.visual_proj.weight": "head.hierarchy.visual_proj.weight",
     "head.textual_proj.weight": "head.hierarchy.textual_proj.weight",
     **{f"head.projects.{i}.{leaf}": f"head.neck.projects.{i}.{leaf}" for i in range(4) for leaf in ("weight", "bias")},
-    **_placed("head.av_fusion", FUSION, "head.fusion."),
+    **_prefixed("head.av_fusion", FUSION, "head.fusion."),
 }
 for _theirs, _ours in _BLOCKS.items():
-    _HEAD |= _placed(f"head.motion_modules.{_theirs}", TEMPORAL, f"head.temporal.{_ours}.")
+    _HEAD |= _prefixed(f"head.motion_modules.{_theirs}", TEMPORAL, f"head.temporal.{_ours}.")
 _NEVER_READ = "no forward pass of the released code reads it"
 _IGNORED = {
     **dict.fromkeys(UNREAD, _NEVER_READ),
@@ -140,7 +120,7 @@ _IGNORED = {
 
 
 def _head_parts(name, array):
-    """{our name: array} of one official array of the head, or None for a name that the tables do not have."""
+    """{our name: array} of one official array of the head, or None for a name that is not in the tables."""
     if name in HEAD_DECODER:
         return {f"head.decoder.{ours}": part for ours, part in _decoder_parts(HEAD_DECODER[name], array).items()}
     if name not in _HEAD:
@@ -162,16 +142,16 @@ def _backbone(official):
     plain, source, adapters, ignored, adapted = {}, {}, {}, {}, set()
     for name, array in official.items():
         rest = name.removeprefix(PREFIX)
-        place, leaf = found.groups() if (found := _ADAPTED.fullmatch(rest)) else (None, None)
+        prefix, leaf = found.groups() if (found := _ADAPTED.fullmatch(rest)) else (None, None)
         if leaf in _ADAPTERS:
-            adapters[f"{PREFIX}{place}.{_ADAPTERS[leaf]}"] = name
-            adapted.add(place)
-        elif place and leaf.startswith("base."):
-            adapted.add(place)
-            rest = f"{place}.{leaf.removeprefix('base.')}"
+            adapters[f"{PREFIX}{prefix}.{_ADAPTERS[leaf]}"] = name
+            adapted.add(prefix)
+        elif prefix and leaf.startswith("base."):
+            adapted.add(prefix)
+            rest = f"{prefix}.{leaf.removeprefix('base.')}"
             plain[rest], source[rest] = array, name
-        elif place and f"{PREFIX}{place}.base.{leaf}" in official:
-            ignored[name] = _alias_reason(f"{PREFIX}{place}.base.{leaf}", array, official)
+        elif prefix and f"{PREFIX}{prefix}.base.{leaf}" in official:
+            ignored[name] = _alias_reason(f"{PREFIX}{prefix}.base.{leaf}", array, official)
         else:
             plain[rest], source[rest] = array, name
     converted = dinov3_checkpoints.from_official(plain)
@@ -188,12 +168,12 @@ def _backbone(official):
     return Conversion(state, origin, ignored, tuple(source[name] for name in converted.unexpected))
 
 
-ALIAS_DIFFERS = "differs from"  # what the reason begins with when the two tensors of an alias are not the same
+ALIAS_DIFFERS = "differs from"  # beginning of the reason when the two tensors of an alias differ
 
 
 def _alias_reason(base, array, official):
     if np.array_equal(np.asarray(array), np.asarray(official[base]), equal_nan=True):
-        return "the same tensor stands under the name with .base."
+        return "the same tensor is under the name with .base."
     return f"{ALIAS_DIFFERS} {base}, which the released code reads last and so uses"
 
 

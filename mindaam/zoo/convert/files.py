@@ -1,4 +1,4 @@
-"""From a stranger's file to a safetensors file of ours: read without executing, renamed by tables, accounted, written.
+"""From an untrusted file to a safetensors file of MindAAM: read without executing, renamed by tables, written.
 
 Arrays stay views of the mapped input until they are written, one by one; memory holds the file about once.
 """
@@ -19,14 +19,14 @@ from mindaam.zoo.convert.report import Report, account, first_names
 from mindaam.zoo.convert.wrappers import unwrap
 
 SUFFIX = ".safetensors"
-PYTORCH = (b"PK\x03\x04", b"\x80")  # what PyTorch's files begin with: zip archives, and pickles before them
+PYTORCH = (b"PK\x03\x04", b"\x80")  # first bytes of PyTorch files: zip archives, and pickles before 2020
 
 
 class Converted(NamedTuple):
     """A checkpoint under our names, not written yet: state {our name: array}, its Report, and the file it came from.
 
-    prompts: {dataset: prompt} that it was trained with, as `prompts.read_prompts` gives them, or {} where not known.
-    note: a line on what stood around the weights in the file, as `wrappers.unwrap` gives it.
+    prompts: {data set: prompt} that it was trained with, as `prompts.read_prompts` gives them, or {} where not known.
+    note: a line on the wrappers around the weights in the file, as `wrappers.unwrap` gives it.
     """
 
     kind: str
@@ -43,8 +43,8 @@ def convert(source, kind, *, name=None, allow=()):
     """Reads a foreign checkpoint and renames it; nothing is written.
 
     source: a PyTorch or safetensors file. kind: one of `kinds.KINDS`. name: the variant, needed only where the sizes
-    fit several. allow: names that may be missing, unexpected, or at odds with their alias. The Report says what was
-    found: `report.insist` makes an error of whatever is not in order.
+    fit several. allow: names that may be missing, unexpected, or at odds with their alias. The Report lists the
+    differences; `report.insist` raises an error for them.
     Raises ConfigError for an unknown kind or name; CheckpointError for a file that is unusable, of another kind, of no
     known variant, in which two names of one array disagree, or with weights that are integers or not finite.
     """
@@ -59,7 +59,7 @@ def convert(source, kind, *, name=None, allow=()):
     for disputed, reason in kinds.disputed(conversion).items():
         if disputed not in allow:
             raise CheckpointError(
-                f"{source}: {disputed} {reason}; give the file as it was published, or say --allow {disputed}"
+                f"{source}: {disputed} {reason}; give the publisher's file, or use --allow {disputed}"
             )
     name = kinds.variant_of(kind, conversion.state, source, name)
     report = account(official, conversion, kinds.parameters_of(kind, name), allow)
@@ -89,32 +89,32 @@ def read_foreign(path):
 
         state = read_torch(path)
     else:
-        raise CheckpointError(f"{path} is neither a PyTorch nor a safetensors file, or is damaged; fetch it again")
+        raise CheckpointError(f"{path} is neither a PyTorch nor a safetensors file, or is damaged; download it again")
     if not state:
-        raise CheckpointError(f"{path} holds no arrays; give a file of weights")
+        raise CheckpointError(f"{path} has no arrays; give a weights file")
     return state
 
 
 def check_target(source, target, force=False):
-    """Raises OutputError when `target` cannot become the output: before the work, so that none is done in vain."""
+    """Raises OutputError when `target` cannot become the output, before the work."""
     target = Path(target)
     if target.suffix != SUFFIX:
-        raise OutputError(f"{target} does not end in {SUFFIX}, which is what is written; name it so")
+        raise OutputError(f"{target} does not end in {SUFFIX}; rename it")
     if os.path.isdir(target):
         raise OutputError(f"{target} is a folder; name a file in it")
     if os.path.exists(target):
         if os.path.exists(source) and os.path.samefile(source, target):
-            raise OutputError(f"{target} is the file to be converted; choose another name for the result")
+            raise OutputError(f"{target} is the input; choose another name for the result")
         if not force:
             raise OutputError(f"{target} already exists; choose another name, or replace it with --force")
     if not os.path.isdir(target.parent):
-        raise OutputError(f"there is no folder {target.parent} to write {target.name} to; make it first")
+        raise OutputError(f"the folder {target.parent} does not exist; create it first")
     if not os.access(target.parent, os.W_OK):
         raise OutputError(f"cannot write to the folder {target.parent}; choose another place")
 
 
 def save(converted, target):
-    """Writes the arrays with a header: what they are, which file, by its SHA-256, they were made from, the prompts.
+    """Writes the arrays with a header: their kind, the SHA-256 of the source file, the prompts.
 
     The file appears whole or not at all; the same input gives the same bytes. Raises OutputError.
     """
@@ -149,4 +149,4 @@ def _check_values(source, state):
     """Raises CheckpointError for values that are not finite."""
     broken = [name for name, array in state.items() if not np.isfinite(array).all()]
     if broken:
-        raise CheckpointError(f"{source} gives {first_names(broken)} values that are not finite; fetch it again")
+        raise CheckpointError(f"{source} gives {first_names(broken)} values that are not finite; download it again")

@@ -1,7 +1,7 @@
-"""The kinds of foreign checkpoint: how each is known, renamed, told apart from its siblings, and what it must fill.
+"""The kinds of foreign checkpoint: how each is identified, renamed, distinguished, and what it must fill.
 
-A variant follows from a few sizes by a table. What the table does not have is refused, and what it has twice is asked
-for; nothing is chosen because it is near.
+A variant follows from a few sizes by a table. An unknown combination is refused, and an ambiguous one needs
+--name; nothing is chosen because it is close.
 """
 
 from contextlib import nullcontext
@@ -14,9 +14,9 @@ from mindaam.errors import CheckpointError, unknown
 class Kind(NamedTuple):
     """One kind of checkpoint.
 
-    marks: official names, one tuple a naming; a file with all names of a tuple is of this kind. convert: official
-    arrays -> Conversion. variants: () -> {name: {what: size}}. sizes: converted arrays -> {what: size}, None where
-    there is no such array. cell: name -> the Cell that the converted arrays must fill, no more and no less.
+    marks: official names, one tuple per naming; a file with all names of a tuple is of this kind. convert: official
+    arrays -> Conversion. variants: () -> {name: {what: size}}. sizes: converted arrays -> {what: size}, None without
+    such an array. cell: name -> the Cell that the converted arrays must fill, no more and no less.
     """
 
     marks: tuple
@@ -52,7 +52,7 @@ def variant_of(kind, state, source, name=None):
         raise CheckpointError(f"{source} has {_spoken(sizes)}: that is {' or '.join(fitting)}, not {name}")
     if len(fitting) > 1:
         raise CheckpointError(
-            f"{source} has {_spoken(sizes)}, as {' and '.join(fitting)} both have; say which it is with --name"
+            f"{source} has {_spoken(sizes)}, as {' and '.join(fitting)} both have; choose one with --name"
         )
     return fitting[0]
 
@@ -67,7 +67,7 @@ def disputed(conversion):
 def parameters_of(kind, name):
     """{our name: shape} of everything that a converted file of this variant must hold."""
     try:
-        from mindspore.nn.utils import no_init_parameters  # announced to go; without it this only takes longer
+        from mindspore.nn.utils import no_init_parameters  # deprecated; without it this only takes longer
     except ImportError:
         no_init_parameters = nullcontext
     with no_init_parameters():

@@ -1,9 +1,9 @@
 """The authors' prompts, read from their `prompts.py` as data: the file is parsed and never run.
 
-What may stand there: assignments of dictionary literals {"dataset": "prompt"} to names at the module's level, prompts
-written in one or in several string literals, joined by nothing or by +; docstrings; and functions, which are passed
-over, as they do nothing until they are called. One name must be "None", the prompt for everything that has none of its
-own. Whatever else there is, is refused: what it would do to the prompts is not known without running it.
+Allowed are assignments of dictionary literals {"data set": "prompt"} to names at the module's level, prompts
+written in one or in several string literals, joined by nothing or by +; docstrings; and functions, which are ignored,
+as they do nothing until they are called. One name must be "None", the prompt for everything that has none of its
+own. Anything else is refused: its effect on the prompts is unknown without running it.
 """
 
 import ast
@@ -30,7 +30,7 @@ def read_prompts(path):
         for key, value in _entries(path, statement):
             name, prompt = _text(path, key).strip(), " ".join(_text(path, value).split())
             if not name or not prompt or not (name + prompt).isprintable():
-                raise _refused(path, key, "a dataset's name or its prompt is empty, or holds what cannot be shown")
+                raise _refused(path, key, "a data set's name or its prompt is empty, or has unprintable characters")
             if found.setdefault(name, prompt) != prompt:
                 raise _refused(path, key, f'"{name}" has two different prompts')
     if GENERIC not in found:
@@ -46,18 +46,19 @@ def _parsed(path):
     except OSError as error:
         raise InputError(f"cannot read the prompts {path}: {error.strerror or error}; check the path") from error
     if len(content) > LARGEST:
-        raise InputError(f"{path} is larger than {LARGEST >> 10} KiB, as no file of prompts is; give the authors' own")
+        raise InputError(f"{path} is larger than {LARGEST >> 10} KiB; give the authors' file of prompts")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd escapes in a string, on stderr
             return ast.parse(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise InputError(f"{path}, line {line}: it is no UTF-8 text; fetch the file again") from error
+        raise InputError(f"{path}, line {line}: it is not a UTF-8 text; download the file again") from error
     except SyntaxError as error:
-        raise InputError(f"{path}, line {error.lineno}: it is no Python ({error.msg}); fetch the file again") from error
+        raise InputError(f"{path}, line {error.lineno}: it is not Python ({error.msg}); download it again") from error
     except (ValueError, RecursionError, MemoryError) as error:  # zero bytes; nesting without end
-        raise InputError(f"{path} is no file of prompts: it cannot be parsed ({error or 'nested too deep'})") from error
+        reason = error or "nested too deep"
+        raise InputError(f"{path} is not a file of prompts: it cannot be parsed ({reason})") from error
 
 
 def _is_docstring(statement):
@@ -70,10 +71,10 @@ def _entries(path, statement):
     targets = getattr(statement, "targets", [getattr(statement, "target", None)])
     plain = isinstance(statement, (ast.Assign, ast.AnnAssign)) and all(isinstance(each, ast.Name) for each in targets)
     if not plain or not isinstance(statement.value, ast.Dict):
-        raise _refused(path, statement, f"it is no dictionary of prompts: {_FORM}")
+        raise _refused(path, statement, f"it is not a dictionary of prompts: {_FORM}")
     for key, value in zip(statement.value.keys, statement.value.values, strict=True):
         if key is None:  # {**others}
-            raise _refused(path, value, f"it takes over another dictionary: {_FORM}")
+            raise _refused(path, value, f"it includes another dictionary: {_FORM}")
     return zip(statement.value.keys, statement.value.values, strict=True)
 
 
@@ -86,7 +87,7 @@ def _text(path, node):
     parts = [left, *reversed(parts)]
     for each in parts:
         if not (isinstance(each, ast.Constant) and isinstance(each.value, str)):
-            raise _refused(path, each, f"it is no plain text: {_FORM}")
+            raise _refused(path, each, f"it is not a plain text: {_FORM}")
     return "".join(each.value for each in parts)
 
 

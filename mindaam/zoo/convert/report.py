@@ -1,4 +1,4 @@
-"""What a conversion did with every name: the account that is printed, and the strictness that is built on it."""
+"""The report of a conversion about every name, and the errors that follow from it."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ class Report(NamedTuple):
 
     matched: our names whose official name is the same. renamed: {ours: the official names it was made from}.
     made: ours that follow from the architecture, with no array in the file. ignored: {official: why it is not needed}.
-    missing: ours that the file gives no array for. unexpected: official names that nothing knows.
+    missing: ours that the file gives no array for. unexpected: official names that are in no table.
     misshapen: sentences, one for each array of a shape that this architecture does not have.
     excused: missing or unexpected names that were allowed; superfluous: names that were allowed without need.
     """
@@ -67,9 +67,9 @@ def insist(report, source, name):
     found = [f"{len(names)} {what} ({first_names(names)})" for what, names in problems.items() if names]
     if not found:
         return
-    cure = "give the file that the publisher offers"
+    cure = "give the publisher's file"
     if not report.misshapen:
-        cure += ", or name what may be skipped with --allow NAME"
+        cure += ", or list names to ignore with --allow NAME"
     raise CheckpointError(f"{source} does not make a whole {name}: {'; '.join(found)}; {cure}")
 
 

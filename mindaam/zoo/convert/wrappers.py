@@ -1,8 +1,8 @@
-"""What training programs put around a model's weights, and before their names, taken off by a list of words.
+"""Wrappers of training programs around a model's weights, and prefixes of their names, removed by a list of words.
 
 `torch.save({"model": ...})`, a teacher beside a student, an average beside what was averaged, wrappers for several
 devices or for compilation: all of them show as words before a name, since a reader joins the keys on the way to an
-array by dots. What is taken is where all of a kind's marks stand; nothing is taken by resemblance.
+array by dots. What is taken is where all of a kind's marks stand; nothing is taken by similarity.
 """
 
 from typing import NamedTuple
@@ -24,7 +24,7 @@ WITHIN = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_mo
 
 
 class Unwrapped(NamedTuple):
-    """state: {official name: array}; note: a line on what stood before the names and was skipped, "" for nothing."""
+    """state: {official name: array}; note: a line on the removed prefixes and the skipped arrays, or ""."""
 
     state: dict
     note: str
@@ -39,17 +39,17 @@ def unwrap(official, kind, source):
     Raises CheckpointError for a file of another kind, and for several candidates that are alike.
     """
     plain = _without_words_within(official)
-    found = {each: _places(plain, each) for each in kinds.KINDS}
-    others = {place for each, places in found.items() if each != kind for place in places}
+    found = {each: _prefixes(plain, each) for each in kinds.KINDS}
+    others = {prefix for each, prefixes in found.items() if each != kind for prefix in prefixes}
     # an encoder within a whole model is no encoder's file
-    places = [place for place in found[kind] if not any(place != q and place.startswith(q) for q in others)]
-    if not places:
+    prefixes = [prefix for prefix in found[kind] if not any(prefix != q and prefix.startswith(q) for q in others)]
+    if not prefixes:
         # an encoder within something else is what a damaged model looks like as well
         present = [each for each, there in found.items() if each != kind and not all(map(_is_part, there))]
         if present:
             raise CheckpointError(f"{source} is a checkpoint of the kind {present[0]}; give --kind {present[0]}")
         return _noted(plain, official, _common(plain))
-    return _noted(plain, official, _first(places, source))
+    return _noted(plain, official, _first(prefixes, source))
 
 
 def _without_words_within(official):
@@ -58,67 +58,67 @@ def _without_words_within(official):
     return dict(zip(names, official.values(), strict=True)) if len(set(names)) == len(names) else official
 
 
-def _places(official, kind):
+def _prefixes(official, kind):
     """What stands before the marks of a kind wherever all of one naming's are, such as ["", "teacher.backbone."]."""
-    places = {}
+    prefixes = {}
     for first, *others in kinds.KINDS[kind].marks:
         for name in official:
-            place = name.removesuffix(first)
-            if place == name or not _is_wrapper(place):
+            prefix = name.removesuffix(first)
+            if prefix == name or not _is_wrapper(prefix):
                 continue
-            if all(place + other in official for other in others):
-                places[place] = None
-    return list(places)
+            if all(prefix + other in official for other in others):
+                prefixes[prefix] = None
+    return list(prefixes)
 
 
-def _is_wrapper(place):
+def _is_wrapper(prefix):
     """Whether that which stands before a name is made of known words, each with its dot."""
-    words = place.split(".")
+    words = prefix.split(".")
     return words.pop() == "" and all(word in (*AVERAGED, *STUDENTS, *PLAIN) for word in words)
 
 
-def _is_part(place):
-    return not {"backbone", "encoder"}.isdisjoint(place.split("."))
+def _is_part(prefix):
+    return not {"backbone", "encoder"}.isdisjoint(prefix.split("."))
 
 
-def _first(places, source):
+def _first(prefixes, source):
     """The place to take by the documented order. Raises CheckpointError where two are alike."""
 
-    def rank(place):
-        words = place.split(".")
+    def rank(prefix):
+        words = prefix.split(".")
         if any(word in AVERAGED for word in words):
             return 0
         return 2 if any(word in STUDENTS for word in words) else 1
 
-    if "" in places:
+    if "" in prefixes:
         return ""
-    best = min(map(rank, places))
-    alike = [place for place in places if rank(place) == best]
+    best = min(map(rank, prefixes))
+    alike = [prefix for prefix in prefixes if rank(prefix) == best]
     if len(alike) > 1:
-        shown = " and ".join(f'"{place}"' for place in alike)
+        shown = " and ".join(f'"{prefix}"' for prefix in alike)
         raise CheckpointError(f"{source} holds such weights under {shown}; save one of them alone and give that file")
     return alike[0]
 
 
 def _common(official):
     """Words of the list that stand before every name."""
-    place = ""
+    prefix = ""
     while True:
-        words = {name.removeprefix(place).partition(".")[::2] for name in official}
+        words = {name.removeprefix(prefix).partition(".")[::2] for name in official}
         firsts = {first for first, rest in words if rest} if all(rest for _, rest in words) else set()
-        if len(firsts) != 1 or not _is_wrapper(f"{place}{min(firsts)}."):
-            return place
-        place = f"{place}{min(firsts)}."
+        if len(firsts) != 1 or not _is_wrapper(f"{prefix}{min(firsts)}."):
+            return prefix
+        prefix = f"{prefix}{min(firsts)}."
 
 
-def _noted(plain, official, place):
-    """Unwrapped of what stands under `place`."""
-    state = {name.removeprefix(place): array for name, array in plain.items() if name.startswith(place)}
+def _noted(plain, official, prefix):
+    """Unwrapped of what stands under `prefix`."""
+    state = {name.removeprefix(prefix): array for name, array in plain.items() if name.startswith(prefix)}
     within = [word for word in WITHIN if plain is not official and any(word in name.split(".") for name in official)]
-    taken = [f'from under "{place}"'] if place else []
+    taken = [f'from under "{prefix}"'] if prefix else []
     taken += [f'without "{word}." in their names' for word in within]
     if not taken:
         return Unwrapped(state, "")
-    left = sorted({name.partition(".")[0] for name in plain if not name.startswith(place)})
+    left = sorted({name.partition(".")[0] for name in plain if not name.startswith(prefix)})
     rest = f"; {len(plain) - len(state)} other arrays are skipped, of {first_names(left)}" if left else ""
     return Unwrapped(state, f"the weights are taken {' and '.join(taken)}{rest}")

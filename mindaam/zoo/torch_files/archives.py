@@ -1,6 +1,6 @@
 """The zip archives that PyTorch writes: which entries there are and where their bytes lie, checked before use.
 
-A few lines of our own, because entries are to be views of the mapped file, and because an archive from a stranger may
+A few lines of our own, because entries are to be views of the mapped file, and because an untrusted archive may
 lie: about sizes, with entries that share bytes, or with a directory that fills the memory.
 """
 
@@ -24,10 +24,10 @@ _LITTLE = 1 << 24
 
 
 class Entry(NamedTuple):
-    """One file of an archive: a header from `place` on, then bytes [start, end), packed; `size` bytes unpacked."""
+    """One file of an archive: a header from `offset` on, then bytes [start, end), packed; `size` bytes unpacked."""
 
     name: str
-    place: int
+    offset: int
     start: int
     end: int
     method: int
@@ -101,10 +101,10 @@ def _find_directory(data):
     if at + _END.size + comment != len(data) or disk not in (0, 0xFFFF):
         raise ValueError("something follows its end")
     if at >= _LOCATOR.size and bytes(data[at - _LOCATOR.size :][:4]) == b"PK\x06\x07":
-        place = _LOCATOR.unpack_from(data, at - _LOCATOR.size)[2]
-        if place + _END64.size > len(data):
+        offset = _LOCATOR.unpack_from(data, at - _LOCATOR.size)[2]
+        if offset + _END64.size > len(data):
             raise ValueError("its directory lies outside of it")
-        signature, *_, count, size, position = _END64.unpack_from(data, place)
+        signature, *_, count, size, position = _END64.unpack_from(data, offset)
         if signature != b"PK\x06\x06":
             raise ValueError("its directory is not where it says")
     return position, size, count
@@ -112,26 +112,26 @@ def _find_directory(data):
 
 def _entry(data, fields, name, extra):
     signature, _, _, flags, method, _, _, crc, packed, size = fields[:10]
-    place = fields[16]
+    offset = fields[16]
     if signature != b"PK\x01\x02":
         raise ValueError("its directory is broken")
     name_as_text = name.decode("utf-8", "replace")
     shown = name_as_text[:200]
     if flags & _ENCRYPTED or method not in (_STORED, _DEFLATED):
         raise ValueError(f"{shown!r} in it is encrypted or packed in an unusual way")
-    size, packed, place = _wide(extra, (size, packed, place))
-    if place + _LOCAL.size > len(data):
+    size, packed, offset = _wide(extra, (size, packed, offset))
+    if offset + _LOCAL.size > len(data):
         raise ValueError(f"{shown!r} lies outside of it")
-    head = _LOCAL.unpack_from(data, place)
-    start = place + _LOCAL.size + head[9] + head[10]
-    if head[0] != b"PK\x03\x04" or bytes(data[place + _LOCAL.size :][: head[9]]) != name or head[3] != method:
+    head = _LOCAL.unpack_from(data, offset)
+    start = offset + _LOCAL.size + head[9] + head[10]
+    if head[0] != b"PK\x03\x04" or bytes(data[offset + _LOCAL.size :][: head[9]]) != name or head[3] != method:
         raise ValueError(f"{shown!r} is not where its directory says")
     sizes = [] if head[2] & _SIZES_LATER else [(head[7], packed), (head[8], size)]
     if head[2] & _ENCRYPTED or any(here not in (there, 0xFFFFFFFF) for here, there in sizes):
         raise ValueError(f"{shown!r} is not what its directory says")
     if start + packed > len(data) or (method == _STORED and packed != size):
         raise ValueError(f"{shown!r} is longer than what is there")
-    return Entry(name_as_text, place, start, start + packed, method, size, crc)
+    return Entry(name_as_text, offset, start, start + packed, method, size, crc)
 
 
 def _wide(extra, values):
@@ -155,8 +155,8 @@ def _check(entries, length):
     if len({entry.name for entry in entries}) != len(entries):
         raise ValueError("a name comes twice in it")
     reached = 0
-    for entry in sorted(entries, key=lambda entry: entry.place):
-        if entry.place < reached:
+    for entry in sorted(entries, key=lambda entry: entry.offset):
+        if entry.offset < reached:
             raise ValueError(f"{entry.name[:200]!r} shares bytes with another")
         reached = max(reached, entry.end)
     unpacked = sum(entry.size for entry in entries if entry.method != _STORED)

@@ -125,8 +125,8 @@ def _open_legacy(data, path):
             )
     _, protocol, machine, tree, keys = parts
     if protocol != _PROTOCOL or type(machine) is not dict or type(keys) is not list:
-        raise CheckpointError(f"{path} is of a version of PyTorch's legacy format that is not known; save it again")
-    places, itemsizes = {}, {}
+        raise CheckpointError(f"{path} is of a version of PyTorch's legacy format that is not known; save it anew")
+    spans, itemsizes = {}, {}
     for _, tensor in _tensors(tree, path):
         size = _itemsize(tensor.storage.type)
         if itemsizes.setdefault(tensor.storage.key, size) != size:
@@ -135,18 +135,18 @@ def _open_legacy(data, path):
         # little end first on every machine, as the numbers are, whatever the machine says of itself
         count = int.from_bytes(data[position : position + 8], "little")
         position += 8
-        if type(key) is not str or key in places or key not in itemsizes:
+        if type(key) is not str or key in spans or key not in itemsizes:
             # its length follows from its type, which only a tensor that uses it tells
             raise CheckpointError(f"{path} has a storage that no tensor uses; give its state_dict alone")
         end = position + count * itemsizes[key]
         if end > len(data):
-            raise CheckpointError(f"{path} is truncated: it has fewer numbers than it declares; fetch it again")
-        places[key], position = (position, end), end
+            raise CheckpointError(f"{path} is cut off: it says more numbers than there are; fetch it again")
+        spans[key], position = (position, end), end
 
     def storage(ref):
-        if ref.key not in places:
+        if ref.key not in spans:
             raise CheckpointError(f"{path} is damaged: the storage {ref.key[:200]!r} is missing; fetch it again")
-        start, end = places[ref.key]
+        start, end = spans[ref.key]
         return data[start:end], "<"
 
     return tree, storage
@@ -218,7 +218,7 @@ def _numbers(found, storage_type, path):
 
 
 def _view(numbers, tensor, what):
-    """The tensor as an array that looks into its storage; checked first, because NumPy looks wherever it is told."""
+    """The tensor as an array that looks into its storage; checked first, because NumPy does not check bounds here."""
     storage, offset, size, stride = tensor
     if storage.start + storage.count > len(numbers):
         raise CheckpointError(

@@ -78,7 +78,7 @@ def hearing_of(monkeypatch):
     """The Hearing of a run, by settings and the encoder that stands for Wav2CLIP."""
 
     def opened(settings, encoder):
-        monkeypatch.setattr("mindaam.zoo.factory.at_hand", lambda name: True)
+        monkeypatch.setattr("mindaam.zoo.factory.is_installed", lambda name: True)
         monkeypatch.setattr("mindaam.zoo.factory.audio_encoder", lambda name, normalise: encoder)
         return starting.open_audio_encoding(settings, None)
 

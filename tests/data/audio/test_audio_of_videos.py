@@ -44,7 +44,7 @@ def test_the_sound_of_films_glued_together_goes_on(tmp_path):
     part = make_clip(tmp_path / "p.ts", pictures(50), tone=2.0, form="mpegts").read_bytes()
     (path := tmp_path / "two.ts").write_bytes(part + part)
     frames = list(read_frames(path))
-    with VideoWriter(tmp_path / "x.mp4", (48, 64), 25, sound=path, end=4.0) as writer:
+    with VideoWriter(tmp_path / "x.mp4", (48, 64), 25, audio=path, end=4.0) as writer:
         for frame in frames:
             writer.write(frame.image, frame.time)
     for sound in (read_audio(tmp_path / "x.mp4", 16000), read_audio(path, 16000)):

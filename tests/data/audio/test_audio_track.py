@@ -303,9 +303,9 @@ def test_tracks(tmp_path):
     for number in range(2):
         np.testing.assert_allclose(whole(path, track=number)[0], 0.25 * (number + 1), atol=1e-3)
     for number in (2, -1):
-        with pytest.raises(InputError, match="2 sounds, tracks 0 to 1, and no track"):
+        with pytest.raises(InputError, match=f"2 audio tracks, tracks 0 to 1; track {number} does not exist"):
             AudioTrack(path, track=number)
-    with pytest.raises(InputError, match="one sound, track 0, and no track 1"):
+    with pytest.raises(InputError, match="one audio track, track 0; track 1 does not exist"):
         AudioTrack(write(tmp_path / "a.wav", noise(1, RATE), RATE), track=1)
 
 
@@ -381,7 +381,7 @@ def test_a_file_that_changes_while_it_is_read_is_told(tmp_path):
         track.samples(0, RATE)
         with path.open("r+b") as stream:
             stream.truncate(path.stat().st_size // 2)
-        assert not track.samples(6 * RATE, RATE).any() and "breaks off at second" in track.problem
+        assert not track.samples(6 * RATE, RATE).any() and "is truncated at second" in track.problem
 
 
 def test_two_readers_of_one_track_do_not_move_each_other(tmp_path):
@@ -399,11 +399,11 @@ def test_sound_that_breaks_off_is_told(tmp_path):
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     wave, problem = whole(path)
-    assert 3 * RATE < len(wave) < 5 * RATE and "breaks off at second" in problem and str(path) in problem
+    assert 3 * RATE < len(wave) < 5 * RATE and "is truncated at second" in problem and str(path) in problem
     flac = write(tmp_path / "a.flac", noise(8, RATE), RATE)
     flac.write_bytes(flac.read_bytes()[: flac.stat().st_size // 2])
     wave, problem = whole(flac)
-    assert 3 * RATE < len(wave) < 5 * RATE and "breaks off at second" in problem
+    assert 3 * RATE < len(wave) < 5 * RATE and "is truncated at second" in problem
 
 
 def test_a_gap_is_silent_and_told(tmp_path):
@@ -441,7 +441,7 @@ def test_sound_whose_recorder_set_the_clock_back_is_beside_its_pictures(tmp_path
         wave = track.rest()
     assert (np.abs(wave) > 0.2).argmax() / RATE == pytest.approx(times[52], abs=0.05)
     for start in (0, 5):
-        with VideoWriter(tmp_path / "a.mp4", (48, 64), 4, sound=path, start=start) as writer:
+        with VideoWriter(tmp_path / "a.mp4", (48, 64), 4, audio=path, start=start) as writer:
             for time in times[4 * start :]:
                 writer.write(pictures(1)[0], time - start)
         kept = whole(tmp_path / "a.mp4", RATE)[0]
@@ -449,7 +449,7 @@ def test_sound_whose_recorder_set_the_clock_back_is_beside_its_pictures(tmp_path
 
 
 def test_what_has_no_sound(tmp_path):
-    with pytest.raises(NoAudio, match="has no sound; give a video with sound"):
+    with pytest.raises(NoAudio, match="has no audio; give a video with audio"):
         AudioTrack(make_clip(tmp_path / "a.mp4", pictures(3)))
     for name, data in (
         ("a.wav", b"RIFF1234WAVE"),
@@ -479,7 +479,7 @@ def test_a_flac_whose_header_has_another_rate_than_its_frames(tmp_path, rate):
             count = sum(map(len, track.pieces()))
             assert count < 2 * RATE or track.problem and count < 700 * RATE  # gaps by FFmpeg's times, and said to be
     except InputError as error:
-        assert "samples a second" in str(error)
+        assert "samples per second" in str(error)
 
 
 def test_damage_that_ffmpeg_calls_a_lack_of_permission_is_damage(tmp_path):
@@ -492,5 +492,5 @@ def test_damage_that_ffmpeg_calls_a_lack_of_permission_is_damage(tmp_path):
 
 
 def test_a_rate_that_nobody_hears(tmp_path):
-    with pytest.raises(InputError, match="500000 samples a second"):
+    with pytest.raises(InputError, match="500000 samples per second"):
         AudioTrack(write(tmp_path / "a.wav", np.zeros((1, 100)), 500_000))

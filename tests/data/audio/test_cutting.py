@@ -15,7 +15,7 @@ from mindaam.data.audio.cutting import (
     cut_window,
     released_window,
     track_rate,
-    window_places,
+    window_positions,
     window_times,
 )
 from mindaam.data.audio.stored import StoredTrack
@@ -68,8 +68,8 @@ def test_a_window_is_the_two_seconds_about_its_frame(number, fps, samples):
 
 def test_windows_lie_about_the_frame():
     assert window_times(3.0, 5, 0.5) == [2.0, 2.5, 3.0, 3.5, 4.0] and window_times(3.0, 1, 0.5) == [3.0]
-    assert window_places(PAPER, 3.01, 24.0) == [32, 40, 48, 56, 64]  # sixteenths of a second
-    assert window_places(RELEASED, 3.01, 24.0) == [72]  # frames
+    assert window_positions(PAPER, 3.01, 24.0) == [32, 40, 48, 56, 64]  # sixteenths of a second
+    assert window_positions(RELEASED, 3.01, 24.0) == [72]  # frames
 
 
 def test_a_clip_has_each_window_once_and_each_frame_its_own():
@@ -113,9 +113,9 @@ def test_the_released_scale_multiplies():
 
 
 def test_what_cannot_be_cut_is_refused():
-    with pytest.raises(InputError, match="about 1 frame or more.*got 0 frames"):
+    with pytest.raises(InputError, match="for 1 frame or more.*got 0 frames"):
         clip_audio(Wave(np.zeros(100), 16_000), PAPER, [], 25.0)
-    with pytest.raises(InputError, match="a track at 16000 samples a second.*and 44100"):
+    with pytest.raises(InputError, match="a track at 16000 samples per second.*and 44100"):
         clip_audio(Wave(np.zeros(100), 44_100), PAPER, [1.0], 25.0)
 
 

@@ -100,11 +100,11 @@ def test_a_set_half_downloaded_names_what_is_missing(root):
     assert report["counts"]["usable"] == 2
 
 
-def test_a_set_of_which_only_maps_came_is_unrecognised(root):
+def test_a_set_of_which_only_maps_came_is_unrecognized(root):
     shutil.rmtree(pictures(root) / "trainSet/Stimuli")
     assert find_sets(root, ["cat2000"]) == []
     report = checking.absent(catalogue()["cat2000"], [root / "CAT2000"])
-    assert report["state"] == "unrecognised" and report["folders"] == [str(root / "CAT2000")]
+    assert report["state"] == "unrecognized" and report["folders"] == [str(root / "CAT2000")]
     assert checking.absent(catalogue()["cat2000"])["state"] == "not here"
 
 
@@ -253,7 +253,7 @@ def test_a_table_that_lacks_a_picture_and_has_another_names_both(root):
     (folder / "data/stimuli/1001.jpg").rename(folder / "data/stimuli/2001.jpg")
     report = checked(root, "osie")
     only(said(report), "data/stimuli/2001.jpg", "data/eye/fixations.mat has no fixations of it")
-    only(said(report, "note"), "data/eye/fixations.mat", "has fixations of 1 picture that is not here (1001.jpg)")
+    only(said(report, "note"), "data/eye/fixations.mat", "has fixations of 1 image that is not here (1001.jpg)")
     assert report["counts"]["usable"] == 2
 
 
@@ -450,7 +450,7 @@ def test_pictures_that_a_table_has_and_nobody_else_are_told_together(root):
     folder = osie(root, [[(5, 5)], [(6, 6)], [(7, 7)]])
     for name in ("1001.jpg", "1002.jpg"):
         (folder / "data/stimuli" / name).unlink()
-    only(said(checked(root, "osie"), "note"), "data/eye/fixations.mat", "2 pictures that are not here (1001.jpg, 1002")
+    only(said(checked(root, "osie"), "note"), "data/eye/fixations.mat", "2 images that are not here (1001.jpg, 1002")
 
 
 def test_films_of_another_set_in_the_same_folder_are_not_counted(root):

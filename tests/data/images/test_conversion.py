@@ -126,7 +126,7 @@ def test_sizes_agree_with_images_for_every_orientation(tmp_path, orientation, fo
     Image.fromarray(stored).save(tmp_path / f"o.{form}", exif=exif)
     for upright in (True, False):
         image = media.read_image(tmp_path / f"o.{form}", upright=upright)
-        assert image.shape[:2] == media.picture_size(tmp_path / f"o.{form}", upright=upright)
+        assert image.shape[:2] == media.image_size(tmp_path / f"o.{form}", upright=upright)
     assert np.abs(image[..., 0].astype(int) - stored).max() <= (9 if form == "jpg" else 0)  # not upright: as stored
 
 

@@ -42,7 +42,7 @@ def test_whatever_a_decoder_raises_is_damage(tmp_path, monkeypatch, fault):
     for read in (media.read_image, media.read_map, fingerprint_file):
         assert "damaged or truncated (line 1 line 2)" in refused(tmp_path / "x.avif", read)
     monkeypatch.setattr(AvifImagePlugin.AvifImageFile, "_open", broken)
-    refused(tmp_path / "x.avif", media.picture_size)
+    refused(tmp_path / "x.avif", media.image_size)
     monkeypatch.setattr(AvifImagePlugin.AvifImageFile, "_open", lambda self: (_ for _ in ()).throw(MemoryError))
     assert "memory" in refused(tmp_path / "x.avif")
 
@@ -59,7 +59,7 @@ def test_mutated_files_are_read_or_refused(tmp_path, form):
         places = rng.integers(0, len(content), rng.integers(1, 12))
         content[places] = rng.integers(0, 256, len(places))
         path = written(tmp_path / f"m.{form}", content[: len(content) - number % 4 * 9].tobytes())
-        for read in (media.read_image, media.picture_size, media.read_map, media.image_remarks):
+        for read in (media.read_image, media.image_size, media.read_map, media.image_remarks):
             with suppress(InputError):
                 read(path)
 
@@ -71,7 +71,7 @@ def test_damaged_exif_turns_nothing_and_hurts_nothing(tmp_path):
     content = (tmp_path / "e.jpg").read_bytes()
     for damaged in (content.replace(b"MM\0*", b"XX\0*"), content.replace(b"\x01\x12\0\x03", b"\x01\x12\xff\xff")):
         path = written(tmp_path / "d.jpg", damaged)
-        assert media.read_image(path).shape == (4, 6, 3) and media.picture_size(path) == (4, 6)
+        assert media.read_image(path).shape == (4, 6, 3) and media.image_size(path) == (4, 6)
     for value in (0, 9, 65535):
         exif[0x0112] = value
         Image.new("RGB", (6, 4)).save(tmp_path / "e.jpg", exif=exif)
@@ -104,7 +104,7 @@ SENSOR = page(400, 300, 32803, [14], 34713, tag254=(4, [0]))
 )
 def test_camera_raws_are_refused_by_name_and_never_their_thumbnails_read(tmp_path, name, content):
     path = written(tmp_path / name, content)
-    for read in (media.read_image, media.picture_size):
+    for read in (media.read_image, media.image_size):
         assert "camera raw file" in (message := refused(path, read)) and "develop it" in message
     assert ("(.nef)" in message) == name.endswith(".nef")
 
@@ -143,7 +143,7 @@ def test_a_thumbnail_before_its_image_is_not_taken_for_it(tmp_path):
         ("a.ico", b"\0\0\x01\0\x01\0" + bytes(30), "an icon"),
         ("a.exr", b"v/1\x01" + bytes(30), "floating-point light"),
         ("cut.heic", b"\0", "a HEIC image"),
-        ("wide.tif", tiff(page(2, 1, 1, [16, 16]), strip=bytes(8)), "pixels of a kind that is not read"),
+        ("wide.tif", tiff(page(2, 1, 1, [16, 16]), strip=bytes(8)), "pixels of an unsupported kind"),
     ],
 )
 def test_other_kinds_are_called_by_their_name(tmp_path, monkeypatch, name, content, phrase):
@@ -173,7 +173,7 @@ def test_jpegs_of_many_large_scans_are_refused_before_they_are_decoded(tmp_path,
     # libjpeg reads a scan without data more quickly: the one of 41 below took 1.2 s.
     assert "42 scans" in refused(written(tmp_path / "bomb.jpg", progressive_jpeg(6000, 6000, 42)))
     few = written(tmp_path / "few.jpg", progressive_jpeg(6000, 6000, 41))
-    assert media.picture_size(few) == (6000, 6000)
+    assert media.image_size(few) == (6000, 6000)
     assert media.read_image(written(tmp_path / "tiny.jpg", progressive_jpeg(16, 16, 800))).shape == (16, 16, 3)
     # Scans of thumbnails and of what phones append do not count
     Image.fromarray(np.zeros((600, 600, 3), np.uint8)).save(tmp_path / "real.jpg", progressive=True)

@@ -213,7 +213,7 @@ def test_samples_of_one_fixation_are_taken_once_where_the_table_says_which_they_
 
 def test_looks_at_the_very_corner_by_many_rows_are_told(read):
     rows = ["a,0.0,0"] * 3 + [f"a,{k},0" for k in range(1, 198)]
-    assert said(read("image,x,y\n" + "\n".join(rows))).startswith("warning: 3 of 200 fixations lie at exactly 0, 0")
+    assert said(read("image,x,y\n" + "\n".join(rows))).startswith("warning: 3 of 200 fixations are at exactly 0, 0")
     assert said(read("image,x,y\n" + "\n".join(rows[1:]))) == ""
 
 

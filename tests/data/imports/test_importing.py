@@ -191,7 +191,7 @@ def test_conditions_come_with_sentences_of_their_own(photos):
 def test_a_condition_nobody_knows_needs_a_sentence(photos):
     said = refused(InputError, photos, CONDITIONS)
     assert '"find the cat"' in said and "--sentence" in said
-    assert "which condition" in refused(ConfigError, photos, CONDITIONS, Wanted(sentences=("Find it.",)))
+    assert "names no condition" in refused(ConfigError, photos, CONDITIONS, Wanted(sentences=("Find it.",)))
     assert "empty" in refused(ConfigError, photos, TABLE, Wanted(sentences=(" ",)))
 
 
@@ -240,7 +240,7 @@ def test_the_split_depends_on_names_alone():
         ("image,x,y,duration\na.jpg,1,2,inf\n", 'duration_ms is "inf"'),
         ("image,x,y\na.jpg," + "9" * 5000 + ",2\n", '99...", which is not a number'),
         ('image,x,y\na.jpg,"1\n\x1b[2J",2\n', 'line 3: x is "1\\n\\x1b[2J", which is not a number'),
-        ('image,x,y\n"a\n.jpg",1,2\n', "has no a\\n.jpg"),
+        ('image,x,y\n"a\n.jpg",1,2\n', "does not contain a\\n.jpg"),
         ('image,x,y,note\na.jpg,1,2,"so\nb.jpg,1,2,\n', "line 3: the row is no CSV"),
         ('image,x,y\na.jpg,1,2\n"b.jpg",1,"2\n', "line 3: the row is no CSV"),
         ("image,x,y,duration\na.jpg,1,2,-3\n", "line 2: a duration of -3"),
@@ -265,7 +265,7 @@ def test_tables_that_are_no_utf8(photos):
 
 
 def test_a_missing_picture_names_the_nearest(photos):
-    assert 'no aa.jpg (did you mean "a.jpg"?)' in refused(InputError, photos, "image,x,y\naa.jpg,1,2\n")
+    assert 'does not contain aa.jpg (did you mean "a.jpg"?)' in refused(InputError, photos, "image,x,y\naa.jpg,1,2\n")
 
 
 def test_names_that_differ_in_suffix_or_case_only(photos):
@@ -283,7 +283,7 @@ def test_damaged_pictures_and_folders_without_any(photos):
 
 def test_films_and_pictures_in_one_folder(photos):
     (photos / "d.mp4").write_bytes(b"x")
-    assert "import each kind by itself" in refused(InputError, photos)
+    assert "import one kind at a time" in refused(InputError, photos)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_options_that_do_not_fit(photos, wanted, says):
 
 @pytest.mark.parametrize("name", ["a\nb", "\udc80", ".hidden"])
 def test_a_name_that_no_gaze_folder_may_have(photos, tmp_path, name):
-    with pytest.raises(OutputError, match="known by its name; choose another folder") as caught:
+    with pytest.raises(OutputError, match="identified by its name; choose another folder") as caught:
         import_gaze(photos, write(photos, TABLE), tmp_path / name)
     assert str(caught.value).isprintable()
 
@@ -320,9 +320,9 @@ def test_a_table_whose_name_is_no_text_is_imported(photos, tmp_path):
 
 def test_a_place_that_is_taken_or_among_the_pictures(photos, tmp_path):
     table = write(photos, TABLE)
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="already exists"):
         import_gaze(photos, table, tmp_path)
-    with pytest.raises(OutputError, match="nothing is changed"):
+    with pytest.raises(OutputError, match="never modified"):
         import_gaze(photos, table, photos / "mine")
     assert "mine" not in os.listdir(photos)
 

@@ -82,4 +82,4 @@ def test_audio_beside_a_video_is_imported_and_read_whatever_its_kind(tmp_path):
     table.write_text("film,x,y,t_ms\na.mp4,5,6,0\n")
     import_gaze(folder, table, tmp_path / "mine", Wanted(val=0))
     films = open_gaze_videos(tmp_path / "mine")
-    assert films.films[0].sound == "sounds/a.flac" and films.has_audio(0) and films.sound_path(0).is_file()
+    assert films.videos[0].audio == "sounds/a.flac" and films.has_audio(0) and films.audio_path(0).is_file()

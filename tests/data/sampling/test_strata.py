@@ -88,7 +88,7 @@ def test_films_without_a_clip_are_listed_with_the_reason():
         (FILMS._replace(weight=float("nan")), ConfigError, "the weight must be above 0"),
         (FILMS._replace(joins=-1), ConfigError, "the epoch in which it joins 0 or more"),
         (SOUND._replace(labelled=([True] * 40, [True] * 49)), InputError, "every video needs one label a frame"),
-        (SOUND._replace(labelled=([True] * 40,)), InputError, "diem, free_viewing: every video needs one label"),
+        (SOUND._replace(labelled=([True] * 40,)), InputError, "every video needs one label a frame"),
     ],
 )
 def test_a_stratum_that_cannot_be_is_refused_in_one_sentence(stratum, error, message):

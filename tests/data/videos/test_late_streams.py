@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mindaam.data.videos.containers import open_video, packets
+from mindaam.data.videos.decoding.containers import open_video, packets
 from mindaam.data.videos.reading import Pick, read_frames, video_info
 from mindaam.data.videos.timeline import timeline
 from tests.clips import read_audio

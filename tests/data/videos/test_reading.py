@@ -153,7 +153,7 @@ def test_what_is_no_film_is_refused_in_a_sentence(tmp_path):
         (empty, "is empty"),
         (sound, "audio only"),
         (none, "none.mkv"),
-        (tmp_path / "gone.mp4", "there is no film"),
+        (tmp_path / "gone.mp4", "does not exist"),
         (tmp_path, "is a folder"),
     ):
         with pytest.raises(InputError, match=said):

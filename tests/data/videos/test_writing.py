@@ -66,7 +66,7 @@ def test_colours_and_grey_come_back(tmp_path):
 def test_the_sound_is_kept(tmp_path, name, codec, rate):
     video = {"codec": "libvpx"} if name.endswith("webm") else {}
     source = make_clip(tmp_path / name, pictures(50), tone=2.0, tone_codec=codec, tone_rate=rate, **video)
-    writer = write(tmp_path / "x.mp4", pictures(50), np.arange(50) / 25, sound=source)
+    writer = write(tmp_path / "x.mp4", pictures(50), np.arange(50) / 25, audio=source)
     assert writer.audio_lost is None and streams(tmp_path / "x.mp4")["audio"][0] == "aac"
     expected, got = (read_audio(path, 16000, 0.2, 1.6) for path in (source, tmp_path / "x.mp4"))
     assert loudest(got, 16000) == pytest.approx(440, abs=2)
@@ -75,7 +75,7 @@ def test_the_sound_is_kept(tmp_path, name, codec, rate):
 
 def test_aac_is_copied_to_the_byte(tmp_path):
     source = make_clip(tmp_path / "a.mp4", pictures(50), tone=2.0)
-    write(tmp_path / "x.mp4", pictures(50), np.arange(50) / 25, sound=source)
+    write(tmp_path / "x.mp4", pictures(50), np.arange(50) / 25, audio=source)
 
     def packets(path):
         with av.open(str(path)) as container:
@@ -88,14 +88,14 @@ def test_aac_is_copied_to_the_byte(tmp_path):
 @pytest.mark.parametrize("codec", ["aac", "pcm_s16le"])
 def test_sound_starts_with_the_part_and_ends_with_it(tmp_path, codec):
     source = make_clip(tmp_path / "a.mkv", pictures(100), tone=4.0, tone_codec=codec)
-    write(tmp_path / "x.mp4", pictures(25), np.arange(25) / 25, sound=source, start=2.0)
+    write(tmp_path / "x.mp4", pictures(25), np.arange(25) / 25, audio=source, start=2.0)
     sound = read_audio(tmp_path / "x.mp4", 16000)
     assert len(sound) / 16000 == pytest.approx(1.0, abs=0.15) and np.std(sound[2000:12000]) > 0.2
 
 
 def test_a_film_without_sound_gives_one_without(tmp_path):
     source = make_clip(tmp_path / "a.mp4", pictures(5))
-    assert write(tmp_path / "x.mp4", pictures(5), np.arange(5) / 25, sound=source).audio_lost is None
+    assert write(tmp_path / "x.mp4", pictures(5), np.arange(5) / 25, audio=source).audio_lost is None
     assert set(streams(tmp_path / "x.mp4")) == {"video"} and read_audio(tmp_path / "x.mp4", 16000) is None
 
 
@@ -142,7 +142,7 @@ def test_a_folders_name_is_no_address(tmp_path, form):
 def test_the_last_frame_is_shown_and_the_sound_goes_on_to_the_end(tmp_path):
     source = make_clip(tmp_path / "a.mp4", pictures(25), tone=4.0)
     for end, length in ((4.0, 4.0), (1.5, 1.5), (None, 1.04), (0.5, 0.98)):
-        write(tmp_path / "x.mp4", pictures(25), np.arange(25) / 25, sound=source, end=end)
+        write(tmp_path / "x.mp4", pictures(25), np.arange(25) / 25, audio=source, end=end)
         assert video_info(tmp_path / "x.mp4").duration == pytest.approx(length, abs=0.1)
         assert len(read_audio(tmp_path / "x.mp4", 16000)) / 16000 == pytest.approx(length, abs=0.1)
 
@@ -191,8 +191,8 @@ def test_frames_however_close_and_an_end_however_far_are_written(tmp_path, end):
 
 def test_sound_that_no_mp4_takes_is_lost_and_the_film_kept(tmp_path):
     source = make_clip(tmp_path / "a.mp4", pictures(25), tone=1.0)
-    with VideoWriter(tmp_path / "b.mp4", (48, 64), 25.0, sound=source) as writer:
-        copied = writer._sound._packets
+    with VideoWriter(tmp_path / "b.mp4", (48, 64), 25.0, audio=source) as writer:
+        copied = writer._audio._packets
 
         def damaged():
             for number, (time, packet) in enumerate(copied):
@@ -200,7 +200,7 @@ def test_sound_that_no_mp4_takes_is_lost_and_the_film_kept(tmp_path):
                     packet.dts = 0
                 yield time, packet
 
-        writer._sound._packets = damaged()
+        writer._audio._packets = damaged()
         for number, image in enumerate(pictures(25)):
             writer.write(image, number / 25)
     assert writer.audio_lost == pytest.approx(6 * 1024 / 16_000, abs=0.1)

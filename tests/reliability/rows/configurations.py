@@ -6,7 +6,8 @@ import os
 
 import yaml
 
-from mindaam.zoo import cache, index
+from mindaam.zoo import index
+from mindaam.zoo.fetching import cache
 from tests.reliability.mutations import mutated
 from tests.reliability.originals import settings
 from tests.reliability.row import Row, require
@@ -103,7 +104,7 @@ def _check(value, where):
 
 def _check_record(entry):
     for each in filter(None, (entry, entry.original)):
-        place = index.place(each)
+        place = index.path_of(each)
         folders = (index.model_zoo_dir(), cache.cache_dir())
         require(any(place.is_relative_to(folder) for folder in folders) and ".." not in place.parts, f"{place}")
         for address in filter(None, (each.url, getattr(each, "page", None))):
@@ -115,9 +116,10 @@ def _check_record(entry):
 ROW = Row(
     "configurations",
     "YAML, `key=value` and index files",
-    "A configuration is taken with finite numbers in their ranges, or refused in one sentence; names lead "
-    "nowhere else.",
-    "Hand-made texts, values of every key of the bundled configurations, damaged configurations, indexes and pins.",
+    "A configuration is accepted with finite numbers in their ranges, or refused in one sentence; file names cannot "
+    "leave their folder.",
+    "Hand-written texts, values of every key of the bundled configurations, damaged configurations, indexes and "
+    "pins.",
     COUNT,
     make,
     attempt,

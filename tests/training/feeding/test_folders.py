@@ -10,7 +10,7 @@ import pytest
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.packs.packing import pack
 from mindaam.data.prompts import training_prompts
-from mindaam.data.transforms import normalise, resize_image
+from mindaam.data.transforms import normalize, resize_image
 from mindaam.errors import ConfigError, InputError
 from mindaam.models.registry import model_config
 from mindaam.training.feeding.folder_batches import Batch
@@ -42,7 +42,7 @@ def batch(folder, condition, names, folders, mirrored=False):
 
 
 def picture(folders, name, index):
-    return normalise(resize_image(folders[name].image(index), SIZE), SETTINGS.mean, SETTINGS.std)
+    return normalize(resize_image(folders[name].image(index), SIZE), SETTINGS.mean, SETTINGS.std)
 
 
 def numbers(pixels):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mindaam.data.transforms import normalise
+from mindaam.data.transforms import normalize
 from mindaam.training.feeding.synthetic_videos import COARSER, SyntheticVideoSet, batch
 from tests.data.synthetic.test_synthetic_videos import FOLDERS
 from tests.training.tasks.test_synthetic_videos import CLIP, GRID, SMALL, WIDTHS, RandomVideos, config
@@ -38,7 +38,7 @@ def test_maps_and_ground_truth_are_computed_once(tmp_path):
     assert len(videos) == 3 and videos.truths.shape == (3, 4, 32 // COARSER, 48 // COARSER)
     np.testing.assert_allclose(videos.truths.sum((2, 3)), 1, atol=1e-5)
     made = videos.video(1)
-    expected = [means(normalise(frame, SETTINGS.mean, SETTINGS.std)[None]) for frame in made.frames[1:3]]
+    expected = [means(normalize(frame, SETTINGS.mean, SETTINGS.std)[None]) for frame in made.frames[1:3]]
     np.testing.assert_allclose(videos.window(1, 1, 2), expected, atol=2e-3)  # kept as float16
     assert videos.embeddings[1] == len(made.prompt)
     again = video_set(tmp_path, neck_maps=refuse)

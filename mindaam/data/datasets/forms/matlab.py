@@ -2,7 +2,7 @@
 
 Numeric and logical arrays become NumPy arrays in MATLAB's axes (at least 2-D; logical is uint8 or bool), text becomes
 str (several rows: a list of str), a struct becomes a dict, an array of structs a list of dicts in MATLAB's order, a
-cell array a list (one with several rows and columns: a list of rows), a sparse matrix a full one. Whatever is empty
+cell array a list (one with several rows and columns: a list of rows), a sparse matrix a full one. What is empty
 stays empty: an array without elements, "" or []. Nothing in a file is ever evaluated.
 """
 

@@ -40,7 +40,7 @@ class VideoFacts(NamedTuple):
     beyond: list | None = None
 
     def clock(self, ticks, second):
-        """Where moments lie among the frames: float64, 2.5 in the middle of the third frame's time; below 0 before the
+        """Positions of times among the frames: float64, 2.5 in the middle of the third frame's time; below 0 before the
         first frame is shown, and the number of frames or more after the last.
 
         ticks: float [n] since the video's start, `second` of them a second. Where the video's times are known and not

@@ -24,7 +24,7 @@ ROUNDING = 1e-6  # parts of a frame by which a time may miss the frame's beginni
 
 
 def read_meta(root, kind):
-    """The object in meta.json of a gaze folder of one kind, "images" or "videos".
+    """The object in meta.json of a gaze folder of one kind, `images` or `films`.
 
     Raises InputError when it is missing or damaged, lacks something, or the folder holds the other kind or both.
     """
@@ -32,7 +32,7 @@ def read_meta(root, kind):
     lists = [key for key in KINDS if key in meta]
     if len(lists) > 1:
         raise InputError(
-            f"{root}: meta.json lists images and videos; a gaze folder holds one of them, so make two of it"
+            f"{root}: meta.json has both `images` and `films`; a gaze folder contains one of them, so split it in two"
         )
     absent = [key for key in (*([] if lists else [kind]), "conditions") if key not in meta]
     if absent:
@@ -65,8 +65,8 @@ def read_json(root, name):
 
 
 def split_lists(root):
-    """{split: what is listed of it} of splits.json; InputError when there is none, or a split's name is no plain one,
-    for packs are folders that are called by it."""
+    """{split: what is listed of it} of splits.json; InputError when it does not exist, or a split's name is
+    not plain, because packs are folders with this name."""
     splits = read_json(root, SPLITS)
     for split in splits:
         fault = fault_of_label(split)
@@ -101,7 +101,7 @@ def split_names(root, split):
 
 
 def stored_size(root, listed, name):
-    """(height, width) that meta.json gives for an image or video; listed: its "images" or "videos"."""
+    """(height, width) that meta.json gives for an image or video; listed: its `images` or `films`."""
     try:
         width, height = map(int, listed[name]["size"])
     except (KeyError, TypeError, ValueError, OverflowError):

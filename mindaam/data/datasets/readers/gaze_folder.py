@@ -109,7 +109,7 @@ class GazeFolder:
 
     def check_image(self, index):
         """InputError, from the header alone, when the image is missing or its size is not that of the gaze data."""
-        self._require_size(index, media.picture_size(self.image_path(index)))
+        self._require_size(index, media.image_size(self.image_path(index)))
 
     def density(self, index, size=None):
         """The ground truth, float32 [H,W] that sums to 1, without reading the image.

@@ -27,7 +27,7 @@ class Stimulus(NamedTuple):
 def index(tree, layout, source):
     """All images of a layout, of every split, as (Stimuli sorted by name, Problems).
 
-    tree: Tree; layout: Layout; source: "fixations" or "maps", what densities are made of. An image of a labelled split
+    tree: Tree; layout: Layout; source: "fixations" or "maps", what densities are made of. An image of a labeled split
     without it is damaged, and so are an empty file and a map or file of fixations without an image; an image without
     the other one is a note.
     """
@@ -66,7 +66,7 @@ def table_is_missing(tree, layout):
 
 
 def _lacking(tree, layout, stimulus, source):
-    """The Problems of one labelled image's map and fixation file."""
+    """The Problems of one labeled image's map and fixation file."""
     wanted = [("maps", "map", stimulus.map, layout.maps)] if layout.maps else []
     if layout.fixations and not in_tables(layout):
         wanted.append(("fixations", "file of fixations", stimulus.gaze, [layout.fixations.path]))

@@ -60,7 +60,7 @@ class ImageSet:
 
     def size(self, index):
         """(height, width) of the stored image, from its header."""
-        return media.picture_size(self.image_path(index), upright=False)
+        return media.image_size(self.image_path(index), upright=False)
 
     def check_image(self, index):
         """InputError, from the header alone, when the image is missing or damaged."""

@@ -10,7 +10,7 @@ def shape_of(tree, layout, video):
     tree: Tree; layout: Layout; video: Video. InputError when the file is missing or damaged.
     """
     if layout.frames:
-        return media.picture_size(frame_path(tree, layout, video, 0)), video.rate
+        return media.image_size(frame_path(tree, layout, video, 0)), video.rate
     from mindaam.data.videos.reading import video_info
 
     info = video_info(tree.path(video.path))

@@ -62,7 +62,7 @@ def frame_map(tree, layout, video, position):
 
 
 def nearest(labelled, position):
-    """Positions of labelled frames by their distance from `position`, of two equal ones the later first.
+    """Positions of labeled frames by their distance from `position`, of two equal ones the later first.
 
     labelled: bool [n]. The released code uses the next frame, too.
     """

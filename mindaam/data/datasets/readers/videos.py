@@ -153,7 +153,7 @@ class VideoSet:
 
         size: (height, width) of its frames, None for those of the video; resize: the resizing method, of
         `transforms.RESIZING`; audio: the `audio.cutting.Cut` of the audio around each frame, None for a clip without
-        audio. Raises InputError for damaged frames, ground truths and audio.
+        audio. Raises InputError for a damaged frame, ground truth or audio file.
         """
         name, condition = self.entries[index]
         stored, positions = self.size(index), [int(position) for position in positions]

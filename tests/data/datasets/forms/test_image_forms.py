@@ -262,6 +262,6 @@ def test_what_is_no_object_in_json_is_refused(tmp_path, content):
 
 def test_missing_and_empty_json_is_refused(tmp_path):
     (tmp_path / "empty.json").touch()
-    for name, reason in (("empty.json", "is empty"), ("absent.json", "there is no JSON file")):
+    for name, reason in (("empty.json", "is empty"), ("absent.json", "the JSON file .* does not exist")):
         with pytest.raises(InputError, match=reason):
             list(members(tmp_path / name, "long"))

@@ -202,7 +202,7 @@ def test_other_files_are_not_matlab_files(tmp_path, content):
 
 def test_what_is_no_file_or_empty_is_refused(tmp_path):
     (tmp_path / "empty.mat").touch()
-    for name, reason in (("empty.mat", "is empty"), ("absent.mat", "there is no MATLAB file"), (".", "is a folder")):
+    for name, reason in (("empty.mat", "is empty"), ("absent.mat", "does not exist"), (".", "is a folder")):
         with pytest.raises(InputError, match=reason):
             read_mat(tmp_path / name)
 

@@ -1,22 +1,22 @@
-"""Whether a file that holds video or audio was cut off: its outermost boxes say where they end."""
+"""Whether a file that holds video or audio is truncated: its outermost boxes have lengths."""
 
 import os
 
 SIZED = {b"RIFF", b"RF64"}
 SEGMENT, EBML = b"\x18\x53\x80\x67", b"\x1a\x45\xdf\xa3"
-ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # the object that says how large the file is
-HEADER = 1 << 16  # bytes in which that is looked for
+ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # the object with the size of the file
+HEADER = 1 << 16  # bytes in which that is searched
 FLV_TAGS = (8, 9, 18)
 
 
 def is_cut(path, kind):
-    """Whether a file ends before what it says itself: True, False, or None when it does not say.
+    """Whether a file ends before its own declared end: True, False, or None where it declares none.
 
     kind: its container, the first of FFmpeg's names.
     """
     try:
         return _is_cut(path, kind)
-    except OSError:  # it no longer exists, or the disk is
+    except OSError:  # the file or the disk no longer exists
         return None
 
 
@@ -36,20 +36,20 @@ def _is_cut(path, kind):
 
 def _boxes(file, size, read):
     """Whether the last of the boxes that follow one another reaches beyond the file's end."""
-    place = 0
-    while place < size:
-        file.seek(place)
+    offset = 0
+    while offset < size:
+        file.seek(offset)
         length = read(file.read(16))
-        if length is None:  # not said, or no box of the kind
-            return None if place == 0 else False
-        if length == 0:  # the rest of the file, however long
+        if length is None:  # not declared, or no such box
+            return None if offset == 0 else False
+        if length == 0:  # the rest of the file
             return None
-        place += length
-    return place > size
+        offset += length
+    return offset > size
 
 
 def _atom(head):
-    """The length of an atom of MP4 in bytes, 0 for all the rest, None for what is none."""
+    """The length of an atom of MP4 in bytes, 0 for all the rest, None for anything else."""
     length = int.from_bytes(head[:4], "big")
     if len(head) < 8 or not head[4:8].isascii():
         return None
@@ -73,7 +73,7 @@ def _element(head):
 
 
 def _flv(file, size):
-    """Whether there is no whole tag at the end, by the length that follows each."""
+    """Whether the last tag is incomplete, by the length that follows each."""
     if size < 24:
         return None
     file.seek(size - 4)
@@ -87,6 +87,6 @@ def _flv(file, size):
 
 def _asf(file, size):
     head = file.read(HEADER)
-    place = head.find(ASF_FILE)
-    told = int.from_bytes(head[place + 40 : place + 48], "little") if place >= 0 else 0
-    return told > size if told else None
+    offset = head.find(ASF_FILE)
+    declared = int.from_bytes(head[offset + 40 : offset + 48], "little") if offset >= 0 else 0
+    return declared > size if declared else None

@@ -1,8 +1,8 @@
 """Weights into the user's folder: from a mirror or the publisher, checked before they get their name.
 
-lock -> is it there? -> an address at a time into `.part` -> size and SHA-256 -> to the disk -> its name.
+lock -> is it there? -> one address after another into `.part` -> size and SHA-256 -> fsync -> rename.
 Environment: MINDAAM_CACHE, the folder; MINDAAM_MIRRORS, https addresses to try first, separated by spaces;
-MINDAAM_OFFLINE, anything but 0 or nothing for no network at all.
+MINDAAM_OFFLINE, anything but 0 or empty for no network.
 """
 
 import os
@@ -14,10 +14,10 @@ from urllib.parse import quote
 from mindaam.errors import CheckpointError, ConfigError
 from mindaam.file_kinds import START, TEXT, stand_in
 from mindaam.files import start_of
-from mindaam.zoo.cache import cache_dir, locked, pin, prepared, publish
 from mindaam.zoo.checkpoints import sha256_of
-from mindaam.zoo.index import announced, check, cure, hash_of, place, record, refuse_stand_in
-from mindaam.zoo.transfer import check_address, discard, shown, transfer
+from mindaam.zoo.fetching.cache import cache_dir, locked, pin, prepared, publish
+from mindaam.zoo.fetching.transfer import check_address, discard, shown, transfer
+from mindaam.zoo.index import announced, check, cure, hash_of, path_of, record, refuse_stand_in
 
 
 class Fetched(NamedTuple):
@@ -33,29 +33,29 @@ def fetch(
 ):
     """Fetches the file of the record `name`, or the publisher's original of it, unless it is there; gives a Fetched.
 
-    url: its https address, where the index has none. sha256: its hash, where the index has none; accept takes the file
-    as it comes instead. Either is then pinned in the user's folder. mirrors: https addresses that have the zoo's
+    url: its https address, where the index has none. sha256: its hash, where the index has none; accept takes any file
+    instead. Either is then pinned in the user's folder. mirrors: https addresses that have the zoo's
     folders, tried first; None takes MINDAAM_MIRRORS. offline: no network; None takes MINDAAM_OFFLINE. context, report:
     as `transfer.transfer` takes them. notice: called with a sentence when there is something to wait for or to know.
     Raises ConfigError for an unknown name, an address that is not https, or a hash that contradicts the index;
-    CheckpointError when there is no way to the file, it cannot be had, or it is not the right one; OutputError when it
-    cannot be written. An unfinished file stays, and the next call goes on from there.
+    CheckpointError when there is no address, the transfer fails, or the file is not the right one; OutputError when it
+    cannot be written. An unfinished file stays, and the next call continues from there.
     """
     entry, notice = record(name), notice or (lambda text: None)
     wanted = entry.original or entry
     addresses = _addresses(wanted, url, mirrors)
     expected = _expected(name, wanted, sha256, accept)
-    path = place(entry)
+    path = path_of(entry)
     if os.path.isfile(path) and entry.sha256 and not (sha256 or accept):
         return Fetched(check(path, entry, cure(name, entry, path)), entry.sha256)
-    if not os.path.isfile(place(wanted)):
+    if not os.path.isfile(path_of(wanted)):
         _insist(name, entry, addresses, expected or accept, _offline() if offline is None else offline)
 
     def waiting():
         notice(f"another process is fetching {name}; waiting for it")
 
     with locked(wanted.file, waiting):
-        path = place(wanted)
+        path = path_of(wanted)
         if os.path.isfile(path):
             got = _present(name, wanted, path, expected, accept)
         else:
@@ -70,7 +70,7 @@ def fetch(
 def convert_command(name, source):
     """The command that makes the zoo's file of the record `name` from `source`; its folder is made for it."""
     entry = record(name)
-    source, target = shlex.quote(str(source)), shlex.quote(str(prepared(place(entry))))
+    source, target = shlex.quote(str(source)), shlex.quote(str(prepared(path_of(entry))))
     return f"mindaam convert --kind {entry.original.kind} --name {name} {source} {target}"
 
 
@@ -105,7 +105,7 @@ def _present(name, wanted, path, expected, accept):
         return sha256_of(path)
     if expected is None:
         raise CheckpointError(
-            f"{path} has no trusted hash yet; give its hash with --sha256, or trust it with "
+            f"{path} exists but has no trusted hash yet: give its hash with --sha256, or accept it as it is with "
             f'"mindaam zoo fetch {name} --accept"'
         )
     size = wanted.bytes if expected == wanted.sha256 else None
@@ -119,17 +119,16 @@ def _insist(name, entry, addresses, trusted, offline):
         steps = [f"accept {entry.accept}"] if entry.accept else []
         steps += [entry.obtain] if entry.obtain else []
         steps += [f'run "{convert_command(name, "FILE")}"', f'run "mindaam zoo verify {name} --accept"']
-        raise CheckpointError(f"{name} has no address that is open to everybody: {', then '.join(steps)}")
+        raise CheckpointError(f"{name} has no public address: {', then '.join(steps)}")
     if not addresses:
         how = entry.obtain or "it travels with the package, so install that again, or name a mirror with --mirror"
         raise CheckpointError(f"{name} has no address: {how}")
     if offline:
-        raise CheckpointError(
-            f"{name} is not installed, and nothing is fetched offline; go online, or copy the file there"
-        )
+        remedy = "go online, or copy the file to the cache"
+        raise CheckpointError(f"{name} was not found, and offline mode fetches nothing; {remedy}")
     if not trusted:
         raise CheckpointError(
-            f"the hash of {name} is not known: give the publisher's with --sha256, or take the file as it comes with "
+            f"the hash of {name} is not known: give the publisher's with --sha256, or accept the file as it is with "
             f'"mindaam zoo fetch {name} --accept"'
         )
 

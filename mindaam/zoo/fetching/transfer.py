@@ -1,7 +1,7 @@
-"""One file from one https address into a `.part` file, going on where an earlier attempt stopped.
+"""One file from one https address into a `.part` file, which continues an earlier attempt.
 
-TLS is never switched off, and no redirect leaves https. What is in the `.part` file at the end has the promised
-length; whether it is the right content is for the caller to check.
+TLS is never switched off, and no redirect leaves https. The `.part` file has the promised length
+at the end; the caller checks its content.
 """
 
 import errno
@@ -19,8 +19,8 @@ from contextlib import suppress
 from mindaam.errors import CheckpointError, ConfigError, OutputError
 
 TIMEOUT = 30  # seconds without a byte
-TRIES = 3  # in a row that bring nothing new
-PAUSE = 1.0  # seconds before another try, twice as long after each that brought nothing
+TRIES = 3  # consecutive ones without new bytes
+PAUSE = 1.0  # seconds before another try, doubled after each one without new bytes
 PIECE = 1 << 18
 _NUMBER = "[0-9]{1,18}"  # in a header: of bytes
 _BUSY = (408, 429, 500, 502, 503, 504)
@@ -52,26 +52,26 @@ def check_address(url):
     letter that an address cannot have. Raises ConfigError otherwise."""
     try:
         port = urllib.parse.urlsplit(url).port
-    except ValueError:  # of a port that is none, or of half a bracket
+    except ValueError:  # of an invalid port, or of half a bracket
         port = 0
     if not re.fullmatch(r"https://[!-.0-~]+(/[!-~]*)?", url) or port == 0:
-        raise ConfigError(f'"{shown(url)}" is not an https address, and nothing is fetched over anything else')
+        raise ConfigError(f'"{shown(url)}" is not an https address; only https is supported')
     return url
 
 
 def transfer(url, part, *, size=None, blind=False, context=None, report=None):
     """Brings `part` to the length of the file at `url`; returns whether any of it is from an earlier attempt.
 
-    size: bytes expected, or None for the server's word. blind: no hash will judge the result, so an earlier attempt is
-    continued only if the server says that the file is still the same. context: an ssl.SSLContext that checks
+    size: bytes expected, or None for the server's length. blind: the hash is unknown, so an earlier attempt is
+    continued only if the server identifies the file as the same. context: an ssl.SSLContext that checks
     certificates and names; None is the system's. report: called as report(bytes so far, bytes in all).
-    What came stays in `part` when the connection drops, the disk is full or the process is stopped.
-    Raises ConfigError for an address or context that is not safe; CheckpointError when the server does not give the
-    file; OutputError when the disk does not take it.
+    Received bytes stay in `part` when the connection drops, the disk is full or the process is stopped.
+    Raises ConfigError for an address or context that is not safe; CheckpointError when the server does not send the
+    file; OutputError when it cannot be written.
     """
     opener = _opener(context)
     check_address(url)
-    left, most = TRIES, 0  # not what already exists, which may have to be thrown away
+    left, most = TRIES, 0  # without the bytes of an earlier attempt, which may be deleted
     while True:
         try:
             return _transfer(opener, url, part, size, blind, report or (lambda done, total: None))
@@ -85,7 +85,7 @@ def transfer(url, part, *, size=None, blind=False, context=None, report=None):
 
 
 def discard(part):
-    """Removes a `.part` file and what is remembered of it."""
+    """Removes a `.part` file and its stored validator."""
     for path in (part, _memory(part)):
         with suppress(FileNotFoundError):
             path.unlink()
@@ -109,7 +109,7 @@ def _opener(context):
 
 
 def _plain(text):
-    """What a server said, fit for a terminal: one line without control characters."""
+    """A text of a server for a terminal: one line without control characters."""
     return "".join(sign if sign.isprintable() else "?" for sign in " ".join(str(text).split()))
 
 
@@ -139,7 +139,7 @@ def _transfer(opener, url, part, size, blind, report):
 
 
 def _ask(opener, url, start, validator):
-    """The server's response from byte `start` on; None when it says that there is nothing there."""
+    """The server's response from byte `start` on; None when it has no such bytes."""
     from mindaam import __version__
 
     headers = {"User-Agent": f"mindaam/{__version__}", "Accept-Encoding": "identity"}
@@ -166,16 +166,16 @@ def _ask(opener, url, start, validator):
 
 def _refusal(error):
     if error.code in (401, 403):
-        return f"the server refuses it ({error.code}); a license may have to be accepted, or a login is needed, first"
+        return f"the server refuses it ({error.code}); it may require a license to be accepted, or a login"
     if error.code in (404, 410):
-        return f"there is no such file ({error.code}); check the address"
+        return f"the file does not exist ({error.code}); check the address"
     return f"the server answers {error.code} {_plain(error.reason)}; check the address"
 
 
 def _unreachable(url, reason):
     if isinstance(reason, ssl.SSLCertVerificationError):
         return CheckpointError(
-            f"{shown(url)} cannot be trusted: {reason.verify_message}; where an authority of your own signs, name its "
+            f"{shown(url)} cannot be trusted: {reason.verify_message}; for a private certificate authority, set its "
             "certificate in SSL_CERT_FILE"
         )
     if isinstance(reason, TimeoutError):
@@ -187,22 +187,22 @@ def _promised(response, url, start, size):
     """The whole file's length, after the response's headers have been checked."""
     headers, where = response.headers, shown(url)
     if headers.get_content_type() in ("text/html", "application/xhtml+xml"):
-        raise CheckpointError(f"{where} gives a web page instead of weights; it may ask for a login or a license")
+        raise CheckpointError(f"{where} gives a web page instead of weights; it may require a login or a license")
     if headers.get("Content-Encoding", "identity") != "identity":
-        raise CheckpointError(f"{where} gives the file compressed, though it was not asked to; try another address")
+        raise CheckpointError(f"{where} gives the file compressed, unrequested; try another address")
     length = headers.get("Content-Length")
     total = start + int(length) if re.fullmatch(_NUMBER, length or "") else size
     if response.status == 206:
         found = re.fullmatch(rf"bytes ({_NUMBER})-({_NUMBER})/({_NUMBER}|\*)", headers.get("Content-Range", ""))
         if not found or int(found[1]) != start:
-            raise CheckpointError(f"{where} gives another part of the file than was asked for; try another address")
+            raise CheckpointError(f"{where} sends another part of the file than requested; try another address")
         total = int(found[3]) if found[3] != "*" else int(found[2]) + 1
     if total is None:
-        raise CheckpointError(f"{where} does not say how long the file is; try another address")
+        raise CheckpointError(f"{where} does not send the length of the file; try another address")
     if total == 0:
         raise CheckpointError(f"{where} gives an empty file; try another address")
     if size is not None and total != size:
-        raise CheckpointError(f"{where} has {total} bytes instead of {size}; it is not the file that was asked for")
+        raise CheckpointError(f"{where} has {total} bytes instead of {size}; it is not the requested file")
     return total
 
 
@@ -210,26 +210,26 @@ def _write(response, url, part, start, total, report):
     try:
         free, needed = shutil.disk_usage(part.parent).free, total - start
         if free < needed:
-            raise OSError(errno.ENOSPC, f"{needed / 1e6:.0f} MB are to come and {free / 1e6:.0f} MB are free")
+            raise OSError(errno.ENOSPC, f"{needed / 1e6:.0f} MB are missing and {free / 1e6:.0f} MB are free")
         piece, done = _next(response), start
         if start == 0 and _WEB_PAGE.match(piece):
-            raise CheckpointError(f"{shown(url)} gives a web page instead of weights; look at it in a browser")
+            raise CheckpointError(f"{shown(url)} gives a web page instead of weights; open it in a browser")
         if start == 0:
-            discard(part)  # before anything is remembered of the new version
+            discard(part)  # before the validator of the new version is stored
         _remember(part, url, response)
         with open(part, "r+b" if start else "wb") as file:
             file.seek(start)
             while piece:
                 if done + len(piece) > total:
-                    raise CheckpointError(f"{shown(url)} gives more than the {total} bytes that it promised")
+                    raise CheckpointError(f"{shown(url)} sends more than the promised {total} bytes")
                 file.write(piece)
                 done += len(piece)
                 report(done, total)
                 piece = _next(response)
     except OSError as error:
         raise OutputError(
-            f"cannot write {part}: {error.strerror or error}; free some space or set MINDAAM_CACHE, and "
-            "run this again to continue"
+            f"cannot write {part}: {error.strerror or error}; free some space or choose another folder with "
+            "MINDAAM_CACHE, and run this again, which continues from there"
         ) from error
     if done < total:
         raise _Dropped(f"the connection ended at {done} of {total} bytes; try again later")
@@ -257,7 +257,7 @@ def _memory(part):
 
 
 def _validator(response):
-    """What the server calls this version of the file, or None; a weak tag vouches for too little."""
+    """The server's identifier of this version of the file, or None; a weak tag is not sufficient."""
     tag = response.headers.get("ETag", "")
     return tag if tag.startswith('"') else response.headers.get("Last-Modified")
 
@@ -271,7 +271,7 @@ def _changed(response, validator, blind):
 
 
 def _remember(part, url, response):
-    """Writes down which version of which file the part is of."""
+    """Stores which version of which file the part is of."""
     memory = {"url": shown(url), "validator": _validator(response)}
     with suppress(OSError):  # without it, the next attempt is only slower
         _memory(part).write_text(json.dumps(memory), encoding="utf-8")

@@ -1,5 +1,5 @@
-"""A decoded frame of a video as the image that a player shows: upright, with square pixels, 8 bits of sRGB, what is
-transparent composited on white."""
+"""A decoded frame of a video as the image that a player shows: upright, with square pixels, 8 bits of sRGB, transparent
+parts composited on white."""
 
 import numpy as np
 
@@ -7,16 +7,16 @@ from mindaam.data.images.tone_mapping import TRANSFERS, tone_mapped
 
 MAX_FRAME_PIXELS = 8192 * 8192  # 200 MB as RGB
 MAX_STRETCH = 4  # non-square pixels beyond 4:1 are an error of the file
-UNTOLD = 2  # FFmpeg's number of colors that a video does not name; from HD_LINES on they are those of high definition
-MATRICES = (0, 1, UNTOLD, *range(4, 18))  # all that there are
+UNSPECIFIED = 2  # FFmpeg's number of unspecified colors; from HD_LINES on they are those of high definition
+MATRICES = (0, 1, UNSPECIFIED, *range(4, 18))  # all that exist
 HD_LINES, HD_COLORS, HDR_COLORS = 720, "ITU709", "BT2020"
 WHITE = 255
-UNSURE_ALPHA = ("bgra", "rgba", "argb", "abgr")  # 32 bits a pixel, of which some programs leave the last 8 at 0
+UNSURE_ALPHA = ("bgra", "rgba", "argb", "abgr")  # 32 bits per pixel, of which some programs leave the last 8 at 0
 
 
 def shown_size(frame, aspect):
     """(H, W) of the upright image of a frame (PyAV's). aspect: width of a pixel over its height; pixels that are not
-    square are made so by widening, as players do."""
+    square become square by widening, as players do."""
     width, height = frame.width, frame.height
     if 1 / MAX_STRETCH <= aspect <= MAX_STRETCH and width * height * max(aspect, 1) <= MAX_FRAME_PIXELS:
         width = max(1, round(width * aspect))
@@ -27,8 +27,8 @@ def upright_rgb(frame, size, alpha=None):
     """uint8 RGB [H, W, 3] of a frame (PyAV's), upright. size: its (H, W). alpha: its opacity where another frame holds
     that, as gray of the stored size. Frames in PQ or HLG are tone-mapped, transparent ones composited on white. Raises
     FFmpegError when it cannot be made."""
-    if frame.colorspace not in MATRICES:  # damage, of which FFmpeg would make no image
-        frame.colorspace = UNTOLD
+    if frame.colorspace not in MATRICES:  # damage, which FFmpeg cannot convert
+        frame.colorspace = UNSPECIFIED
     turns = _turns(frame)
     height, width = size[::-1] if turns % 2 else size
     image = _hdr(frame, width, height) if TRANSFERS.get(frame.color_trc) else _sdr(frame, width, height)
@@ -43,12 +43,12 @@ def dynamic_range(context):
 
 def _sdr(frame, width, height):
     is_hd = max(frame.height, frame.width * 9 // 16) >= HD_LINES
-    colors = HD_COLORS if is_hd and frame.colorspace == UNTOLD else None
+    colors = HD_COLORS if is_hd and frame.colorspace == UNSPECIFIED else None
     return frame.reformat(width=width, height=height, format="rgb24", src_colorspace=colors).to_ndarray()
 
 
 def _hdr(frame, width, height):
-    colors = HDR_COLORS if frame.colorspace == UNTOLD else None
+    colors = HDR_COLORS if frame.colorspace == UNSPECIFIED else None
     codes = frame.reformat(width=width, height=height, format="rgb48le", src_colorspace=colors).to_ndarray()
     return tone_mapped(codes, TRANSFERS[frame.color_trc], frame.color_primaries)
 
@@ -63,7 +63,7 @@ def _opacity(frame, alpha, width, height):
     rgba = frame.reformat(width=width, height=height, format="rgba").to_ndarray()
     opacity = rgba[..., 3]
     if pixels.name in UNSURE_ALPHA and not opacity.any() and np.ptp(rgba[..., :3].reshape(-1, 3), axis=0).any():
-        return None  # an image is there, and nobody would see any of it
+        return None  # it would hide the whole image
     return opacity
 
 

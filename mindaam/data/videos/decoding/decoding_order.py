@@ -2,7 +2,7 @@
 
 AVI and ASF give each packet one time, in the order of decoding. A decoder gives frames in the order in which they are
 shown. The frame shown n-th is therefore shown at the n-th decoding time, counted over the packets that give a frame:
-where decoding times are even, frame i is shown at i / rate. What FFmpeg guesses of such files is wrong for packed
+where decoding times are even, frame i is shown at i / rate. FFmpeg's guess for such files is wrong for packed
 B-frames (DivX, Xvid) and for H.264.
 """
 
@@ -11,13 +11,13 @@ from itertools import islice, pairwise
 
 import av
 
-from mindaam.data.videos.containers import packets
+from mindaam.data.videos.decoding.containers import packets
 
 KINDS = ("avi", "asf")  # FFmpeg's names of containers without times of presentation
-# Those that have them, but wrong ones in files that were copied from an AVI packet by packet.
+# Containers that have them, but wrong ones in files that were copied from an AVI packet by packet.
 AMISS = ("mov", "matroska", "flv", "mxf")
-LOOKED_AT = 16  # packets whose times only rise, after which that may be so
-DECODED = 32  # packets within which the decoder shows it
+LOOKED_AT = 16  # packets with rising times, after which that is possible
+DECODED = 32  # packets within which the decoder reveals it
 AS_IN_AVI = ("mpeg4", "h264", "vc1", "wmv3", "mpeg2video")  # codecs that Matroska may hold as AVI does, by a tag
 
 
@@ -49,7 +49,7 @@ def is_amiss(container, index):
 
 class ShownInTurn:
     """Gives decoded frames their times; starts again wherever reading starts. name: of the packets' times, "dts", or
-    "pts" where these are amiss."""
+    "pts" where these are wrong."""
 
     def __init__(self, name="dts"):
         self._waiting, self._latest, self.name = [], None, name
@@ -70,7 +70,7 @@ class ShownInTurn:
         if own is not None:
             is_b = frame.pict_type == av.video.frame.PictureType.B
             if not is_b and (self._latest is None or own > self._latest):
-                while self._waiting and self._waiting[0] < own:  # of packets that mean: as before
+                while self._waiting and self._waiting[0] < own:  # of packets without an image of their own
                     heappop(self._waiting)
             self._latest = own if self._latest is None else max(own, self._latest)
         frame.pts = heappop(self._waiting) if self._waiting else None

@@ -1,7 +1,7 @@
-"""The user's own folder of weights: what was fetched or converted, and the hashes that the user vouches for.
+"""The user's own folder of weights: fetched and converted files, and the hashes that the user trusts.
 
 It is $MINDAAM_CACHE, else `mindaam` in $XDG_CACHE_HOME, else `~/.cache/mindaam`. Beside the files, named as in the
-index, lie `pins.json` and a folder of locks.
+index, are `pins.json` and a folder of locks.
 """
 
 import errno
@@ -13,7 +13,7 @@ from mindaam.errors import CheckpointError, OutputError
 from mindaam.files import read_small, take_place, write_text
 from mindaam.places import user_cache
 
-_ELSEWHERE = "free some space or set MINDAAM_CACHE to another folder"
+_ELSEWHERE = "free some space or choose another folder with MINDAAM_CACHE"
 LARGEST = 4_000_000  # bytes of pins.json
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG)
 _HEX = set("0123456789abcdef")
@@ -25,7 +25,7 @@ def cache_dir():
 
 
 def prepared(path):
-    """`path`, after the folder that it lies in was made. Raises OutputError where that cannot be."""
+    """`path`, after its folder was made. Raises OutputError where that is impossible."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -35,7 +35,7 @@ def prepared(path):
 
 @contextmanager
 def locked(file, waiting=None):
-    """Inside it, no other process is inside it with the same `file`; the system frees it when a process dies.
+    """A lock between processes on one `file`; the system frees it when a process dies.
 
     file: a name as in the index. waiting: called without arguments when another process has it. Raises OutputError.
     """
@@ -57,13 +57,14 @@ def locked(file, waiting=None):
 def publish(part, path):
     """Gives a finished file its name: its content is on the disk first, and the new name outlasts a power cut.
 
-    Raises OutputError, and leaves what was at `path`, when the disk does not take it.
+    Raises OutputError, and leaves what was at `path`, when the disk is full or fails.
     """
     take_place(part, path, durable=True, cure=_ELSEWHERE)
 
 
 def pins():
-    """What the user vouches for, {file: {"sha256": hexadecimal, "bytes": size}}. Raises CheckpointError if damaged."""
+    """The hashes that the user trusts, {file: {"sha256": hexadecimal, "bytes": size}}. Raises CheckpointError if
+    damaged."""
     path = cache_dir() / "pins.json"
     try:
         content = json.loads(read_small(path, LARGEST))
@@ -78,7 +79,7 @@ def pins():
 
 
 def pin(file, sha256, size):
-    """Writes down that `file`, a name as in the index, is right when it has this hash and size. Raises OutputError."""
+    """Stores the trusted hash and size of `file`, a name as in the index. Raises OutputError."""
     path = cache_dir() / "pins.json"
     with locked(path.name):
         content = {**pins(), file: {"sha256": sha256, "bytes": size}}
@@ -86,7 +87,7 @@ def pin(file, sha256, size):
 
 
 def is_sha256(text):
-    """Whether `text` is a whole SHA-256 in lower-case hexadecimal."""
+    """Whether `text` is a SHA-256 in lower-case hexadecimal."""
     return isinstance(text, str) and len(text) == 64 and set(text) <= _HEX
 
 

@@ -2,7 +2,7 @@
 
 import av
 
-from mindaam.data.videos.containers import FAULTS
+from mindaam.data.videos.decoding.containers import FAULTS
 
 
 def progressive(frames):
@@ -28,7 +28,7 @@ def progressive(frames):
 
 
 def _yadif(frame):
-    """A graph for frames of this size and kind, None where there cannot be one."""
+    """A graph for frames of this size and kind, None where FFmpeg cannot make one."""
     graph = av.filter.Graph()
     try:
         source = graph.add_buffer(

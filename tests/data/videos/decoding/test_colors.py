@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mindaam.data.images.tone_mapping import tone_mapped
-from mindaam.data.videos.colors import upright_rgb
+from mindaam.data.videos.decoding.colors import upright_rgb
 from mindaam.data.videos.reading import Pick, read_frames, video_info
 from tests.clips import make_clip, pictures
 

@@ -1,21 +1,21 @@
 """The transparency of VP8 and VP9 in WebM and Matroska: a second, gray video beside the packets of the first one.
 
-FFmpeg's own decoders pass it over. Where it cannot be decoded the frame counts as opaque.
+FFmpeg's own decoders ignore it. Where it cannot be decoded the frame counts as opaque.
 """
 
 import av
 import numpy as np
 
-from mindaam.data.videos.containers import FAULTS
+from mindaam.data.videos.decoding.containers import FAULTS
 
 CODECS = ("vp8", "vp9")
 SIDE_DATA = "matroska_block_additional"
-IDENTITY = (1).to_bytes(8, "big")  # of side data that are opacity
-WAITING = 64  # frames at most between a packet and its image
+IDENTITY = (1).to_bytes(8, "big")  # of side data with opacity
+WAITING = 64  # most frames between a packet and its image
 
 
 class AlphaTrack:
-    """Decodes the opacity that lies beside a stream's packets, in step with its frames; starts again wherever reading
+    """Decodes the opacity beside a stream's packets, in step with its frames; starts again wherever reading
     does. stream: PyAV's, of `CODECS`."""
 
     def __init__(self, stream):
@@ -36,12 +36,12 @@ class AlphaTrack:
             for frame in self._decoder.decode(second):
                 self._found[frame.pts] = frame
         except FAULTS:
-            return  # the image is still there
+            return  # the image itself is intact
         while len(self._found) > WAITING:
             self._found.pop(next(iter(self._found)))
 
     def of(self, frame):
-        """The opacity of a decoded frame as PyAV's gray frame of its size; None where there is none."""
+        """The opacity of a decoded frame as PyAV's gray frame of its size, or None."""
         found = self._found.pop(frame.pts, None)
         if found is None or (found.width, found.height) != (frame.width, frame.height):
             return None
@@ -51,7 +51,7 @@ class AlphaTrack:
 
 
 def alpha_track(stream):
-    """An AlphaTrack of a stream that has one, as its file says; else None."""
+    """The AlphaTrack of a stream whose file declares one; else None."""
     if stream.codec_context.name in CODECS and stream.metadata.get("alpha_mode") == "1":
         return AlphaTrack(stream)
     return None

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from mindaam.data.videos.decoding.truncation import is_cut
 from mindaam.data.videos.reading import Pick, VideoBroken, read_frames
-from mindaam.data.videos.truncation import is_cut
 from tests.clips import make_clip, pictures
 
 FIRST = {"movflags": "faststart"}

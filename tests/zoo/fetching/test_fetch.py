@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mindaam.errors import CheckpointError, ConfigError, OutputError
-from mindaam.zoo import cache, index, transfer
-from mindaam.zoo.fetch import fetch
+from mindaam.zoo import index
+from mindaam.zoo.fetching import cache, transfer
+from mindaam.zoo.fetching.fetch import fetch
 from tests.zoo import https_site
 
 WEIGHTS = bytes(range(256)) * 3000  # 768000 bytes, three pieces
@@ -148,7 +149,7 @@ def test_a_redirect_out_of_https_is_refused(site, zoo, target):
 
 def test_a_redirect_to_http_is_told(site, zoo):
     site.odd[FILE] = https_site.to("http://127.0.0.1:9/x?secret=1")
-    with pytest.raises(CheckpointError, match="leads on to http://127.0.0.1:9/x, which is not https"):
+    with pytest.raises(CheckpointError, match="redirects to http://127.0.0.1:9/x, which is not https"):
         fetch("a", context=site.context)
 
 
@@ -170,8 +171,8 @@ def test_a_circle_of_redirects_ends(site, zoo):
 
 
 BAD_MANNERS = {
-    "404": (lambda h: h.say(404, b"none"), "no such file .404."),
-    "403": (lambda h: h.say(403), "refuses it .403.; a licence"),
+    "404": (lambda h: h.say(404, b"none"), "the file does not exist .404."),
+    "403": (lambda h: h.say(403), "refuses it .403.; it may require a license"),
     "500": (lambda h: h.say(500), "answers 500"),
     "a web page": (lambda h: h.say(200, b"<html>log in</html>", Content_Type="text/html; charset=utf-8"), "a web page"),
     "a web page in disguise": (lambda h: h.say(200, b"\n <!DOCTYPE html>".ljust(len(WEIGHTS))), "a web page"),
@@ -382,7 +383,7 @@ class FullDisk:
 
 def test_a_disk_that_fills_up_is_told_and_what_came_is_kept(site, zoo, monkeypatch):
     monkeypatch.setattr(transfer, "open", FullDisk, raising=False)
-    with pytest.raises(OutputError, match="No space left on device; free some space or set MINDAAM_CACHE"):
+    with pytest.raises(OutputError, match="No space left on device; free some space.*MINDAAM_CACHE"):
         fetch("a", context=site.context)
     assert (zoo / "a/a.safetensors.part").read_bytes() == WEIGHTS[:100_000]
     monkeypatch.undo()
@@ -395,7 +396,7 @@ def test_a_disk_that_fills_up_is_told_and_what_came_is_kept(site, zoo, monkeypat
 def test_a_disk_without_room_is_told_before_anything_comes(site, zoo, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(transfer.shutil, "disk_usage", lambda folder: usage(10**9, 10**9, 1000))
-    with pytest.raises(OutputError, match="1 MB are to come and 0 MB are free"):
+    with pytest.raises(OutputError, match="1 MB are missing and 0 MB are free"):
         fetch("a", context=site.context)
     assert "a/a.safetensors.part" not in left_behind(zoo)
 
@@ -410,7 +411,7 @@ def test_a_folder_that_cannot_be_written_to_is_told(site, zoo, monkeypatch):
 RUN = """
     import pathlib, sys
     from mindaam.zoo import index
-    from mindaam.zoo.fetch import fetch
+    from mindaam.zoo.fetching.fetch import fetch
     index.model_zoo_dir = lambda: pathlib.Path(sys.argv[1])
     print(fetch("a", notice=lambda text: print(text)).path)
 """
@@ -432,7 +433,7 @@ def test_a_lock_keeps_others_out_and_says_so(zoo):
     order = []
     with cache.locked("a/b"):
         code = (
-            "from mindaam.zoo import cache\n"
+            "from mindaam.zoo.fetching import cache\n"
             "with cache.locked('a/b', lambda: print('waiting', flush=True)): print('in', flush=True)"
         )
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -443,7 +444,7 @@ def test_a_lock_keeps_others_out_and_says_so(zoo):
 
 
 def test_offline_is_offline(site, zoo, monkeypatch):
-    with pytest.raises(CheckpointError, match="a is not here, and nothing is fetched offline"):
+    with pytest.raises(CheckpointError, match="a was not found, and offline mode fetches nothing"):
         fetch("a", offline=True, context=site.context)
     monkeypatch.setenv("MINDAAM_OFFLINE", "1")
     with pytest.raises(CheckpointError, match="offline"):
@@ -490,7 +491,7 @@ def test_a_given_hash_is_checked_and_pinned(site, zoo):
         index.verified("b")
     done.path.unlink()
     site.files[FILE] = OTHER  # from now on, the pin is as good as a hash in the index
-    with pytest.raises(CheckpointError, match="deleted"):
+    with pytest.raises(CheckpointError, match="it was deleted"):
         fetch("b", context=site.context)
     assert fetch("b", accept=True, context=site.context).sha256 == hashlib.sha256(OTHER).hexdigest()
 
@@ -506,7 +507,7 @@ def test_a_hash_that_contradicts_the_index_is_an_error(site, zoo):
     with pytest.raises(ConfigError, match="64 hexadecimal digits"):
         fetch("b", sha256="beef", context=site.context)
     site.files[FILE] = OTHER
-    with pytest.raises(CheckpointError, match="deleted"):  # nobody can accept what the index knows to be wrong
+    with pytest.raises(CheckpointError, match="it was deleted"):  # nobody can accept what the index knows to be wrong
         fetch("a", accept=True, context=site.context)
     assert site.files[FILE] == OTHER and left_behind(zoo) == []
 
@@ -517,9 +518,9 @@ def test_a_foreign_original_comes_with_the_command_that_converts_it(site, zoo):
     assert done.convert == f"mindaam convert --kind clip --name c {done.path} {zoo / 'c.safetensors'}"
     assert index.record("c").sha256 is None and not (zoo / "pins.json").exists()
     (zoo / "c.safetensors").write_bytes(b"converted")
-    with pytest.raises(CheckpointError, match="nobody has vouched"):
+    with pytest.raises(CheckpointError, match="no trusted hash yet"):
         index.verified("c")
-    index.vouch("c")
+    index.trust("c")
     assert index.verified("c").read_bytes() == b"converted"
     assert fetch("c", context=site.context).convert is None and len(site.asked) == 1
 
@@ -552,7 +553,7 @@ def test_what_travels_with_the_package_is_not_fetched_from_nowhere(site, zoo):
 def test_a_server_that_breaks_off_a_wrong_file_is_not_asked_for_ever(site, zoo):
     site.files[FILE] = OTHER
     site.odd[FILE] = https_site.broken_off(300_000)
-    with pytest.raises(CheckpointError, match="deleted"):
+    with pytest.raises(CheckpointError, match="it was deleted"):
         fetch("a", context=site.context)
     assert len(site.asked) == 6 and left_behind(zoo) == []
 
@@ -583,9 +584,9 @@ def test_an_endless_answer_is_cut_off(site, zoo):
             handler.wfile.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
 
     site.odd[FILE] = endless
-    with pytest.raises(CheckpointError, match="does not say how long"):
+    with pytest.raises(CheckpointError, match="does not send the length"):
         fetch("b", accept=True, context=site.context)
-    with pytest.raises(CheckpointError, match="gives more than"):
+    with pytest.raises(CheckpointError, match="sends more than"):
         fetch("a", context=site.context)
     assert sum(p.stat().st_size for p in zoo.rglob("*") if p.is_file()) <= len(WEIGHTS) + 1000
 

@@ -1,0 +1,1 @@
+"""Decoding of videos: containers, frames with their times, colors, damage."""

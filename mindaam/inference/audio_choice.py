@@ -1,0 +1,87 @@
+"""Which audio a video is predicted with and which its overlay keeps, and why a model does not use any."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from mindaam.data.media import require_file
+from mindaam.errors import ConfigError, InputError
+from mindaam.inference.audio_stream import AudioStream, open_audio_stream
+
+AUTO, OFF = "auto", "off"
+
+
+class AudioRequest(NamedTuple):
+    """Requested audio. source: AUTO, the video's own where the model takes audio; OFF; or the Path of an audio file.
+    track: number of the video's audio track, from 0."""
+
+    source: str | Path = AUTO
+    track: int = 0
+
+
+class AudioChoice(NamedTuple):
+    """The audio of one video.
+
+    stream: the AudioStream for the model, None where the model uses no audio. file: the file whose audio the overlay
+    keeps, None for the video itself. track: number of its audio track. note: what is done with the audio, in a few
+    words. problem: an InputError, or None.
+    """
+
+    stream: AudioStream | None = None
+    file: Path | None = None
+    track: int = 0
+    note: str = "not used"
+    problem: InputError | None = None
+
+
+def checked_request(source, track, videos):
+    """The AudioRequest of a source, AUTO, OFF or a path, and a track, for so many videos.
+
+    Raises ConfigError for a negative track, and for an audio file unless there is one video; InputError for a path
+    without a file.
+    """
+    if track < 0:
+        raise ConfigError(f"--audio-track {track} does not exist; audio tracks are counted from 0")
+    if source in (AUTO, OFF):
+        return AudioRequest(source, track)
+    require_file(source, "audio file")
+    if videos != 1:
+        raise ConfigError(f"--audio FILE needs exactly one video, and the inputs have {videos}; give one video")
+    return AudioRequest(Path(source), track)
+
+
+def choose_audio(video, info, config, request=AudioRequest()):  # noqa: B008 - an immutable tuple
+    """The AudioChoice for a video, whose stream the caller closes.
+
+    video: its path; info: its VideoInfo; config: the model's ModelConfig. Audio that cannot be opened is a problem of
+    the choice. Raises ConfigError for an audio file and a model without an audio branch, CheckpointError where the
+    weights of its audio encoder are missing.
+    """
+    own = request.source in (AUTO, OFF)
+    if own and info.has_audio and request.track >= info.audio_tracks:
+        tracks = f"{info.audio_tracks} audio track{'s' if info.audio_tracks > 1 else ''}, counted from 0"
+        fault = f"{video} has {tracks}; track {request.track} does not exist, change --audio-track"
+        return AudioChoice(problem=InputError(fault))
+    if request.source == OFF:
+        return AudioChoice(track=request.track, note="not used, as requested")
+    reason = unused_because(config, info.audio_tracks) if own else None
+    if reason:
+        return AudioChoice(track=request.track, note=f"not used: {reason}")
+    try:
+        stream = open_audio_stream(config, video if own else request.source, info.rate, track=request.track)
+    except InputError as error:
+        return AudioChoice(problem=error)
+    note = f"used, encoded by {config.audio.name}" + ("" if own else f", from {request.source}")
+    return AudioChoice(stream, None if own else request.source, request.track, note)
+
+
+def unused_because(config, tracks):
+    """Why a model of this ModelConfig does not use the audio of a video with so many audio tracks; None if it does."""
+    from mindaam.zoo.factory import is_installed
+
+    if config.audio is None:
+        return f"the model {config.name} has no audio branch"
+    if not tracks:
+        return "the video has no audio"
+    if not is_installed(config.audio.name):
+        return f'the weights of {config.audio.name} are not installed (run "mindaam zoo fetch {config.audio.name}")'
+    return None
