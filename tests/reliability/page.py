@@ -6,44 +6,44 @@ from tests.reliability.listing import NAMES, row_of
 from tests.reliability.results import read_result
 from tests.reliability.row import LONGEST, ROOT
 
-SAME = "Files and damage are the same in every run with the same libraries: they follow from the seed"
+SAME = "With the same libraries, files and damage are the same in every run: they depend on the seed"
 PAGE = ROOT / "docs" / "reliability.md"
 TEXT = """# Reliability
 
-Files of strangers, of failing disks and of half-finished downloads reach this package, and so do kills, full disks and
-odd environments. This page lists what is promised then, how each promise is tested, and the figures of each row's last
-whole run.
+MindAAM has to handle untrusted files, failing disks and incomplete downloads, as well as kills, full disks and
+unusual environments. This page lists the guarantees for these cases, how each is tested, and the results of the last
+complete run of each row.
 
-It is written by the command that runs them:
+The page is written by the command that runs the tests:
 
 <!-- not run: takes a quarter of an hour -->
 ```bash
 python -m tests.reliability    # or: make reliability
 ```
 
-## What is promised, and how it is tested
+## Guarantees
 
-| promise | how it is tested | held |
+| guarantee | test | passed |
 |---|---|---|
 {promises}
 
-A try **held** when it ended in one of two ways. *Read*: the result is right where that is known, and otherwise
-plausible (finite, of the right shape, frames at times that rise). *Refused*: an error that the command line shows as
-one line and exit code 2, of {longest} characters at most, that names the file. All else **fell**: another exception, a
-process that died, a try that took longer or more memory than its row allows, and a file that was taken and had to be
-refused.
+A trial **passes** if it ends in one of two ways. *Read*: the result is correct where the correct one is known, and
+otherwise plausible (finite, of the right shape, frames at increasing times). *Refused*: an error that the command line
+prints as one line with exit code 2, of at most {longest} characters, that names the file. Everything else **fails**:
+another exception, a process that died, a trial that exceeds the time or memory of its row, and an accepted file that
+had to be refused.
 
-## Figures
+## Results
 
 {run}
 
-| row | tried | read | refused | fell | longest try | most memory | all tries |
+| row | trials | read | refused | failed | longest trial | peak memory | total time |
 |---|---|---|---|---|---|---|---|
 {figures}
 
-Memory is that of the whole process, libraries included; MindSpore alone takes some 500 MB of the checkpoints' rows.
+Memory is that of the whole process, including libraries; MindSpore alone takes about 500 MB in the rows on checkpoints.
 {falls}
-A single row, another set of files, and one file by itself, which is kept:
+To run single rows, another set of files, or a single file, which is kept:
 
 <!-- not run: takes minutes -->
 ```bash
@@ -52,16 +52,16 @@ python -m tests.reliability images --seed 7
 python -m tests.reliability images --only 1234 --keep kept
 ```
 
-The quick tests try a sample of every row that needs neither MindSpore nor processes of its own, 300 media among them.
+The quick tests run a subset of every row that needs neither MindSpore nor separate processes, with 300 media files.
 
-## What is not promised
+## Not guaranteed
 
-- That a damaged file is noticed. An image or a video with a flipped byte in its pixels is a good file of another
-  picture; only checkpoints and bundled files carry checksums.
-- That checkpoints of others are whole: a file without a checksum is loaded, with one line that says so.
-- The libraries below: Pillow, FFmpeg, libsndfile and MindSpore are used as they are, and a flaw in one of them may end
-  the process. Files of strangers belong into a process, and where it matters into a container, of their own.
-- Speed under attack beyond the bounds of each row, which hold for one file at a time.
+- Detection of damage. An image or a video with a flipped byte in its pixels is a valid file with other content; only
+  checkpoints and bundled files have checksums.
+- Integrity of checkpoints from other programs: a file without a checksum is loaded with a message.
+- The underlying libraries: Pillow, FFmpeg, libsndfile and MindSpore are used as they are, and a bug in one of them may
+  terminate the process. Process untrusted files in a separate process, and if necessary in a container.
+- Speed under attack beyond the limits of each row, which apply to one file at a time.
 """
 
 

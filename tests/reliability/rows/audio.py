@@ -61,10 +61,10 @@ def read_own_rate(path):
 
 ROW = Row(
     "audio",
-    "audio files, damaged or with headers that lie",
-    "Audio of every kind that is listed is read at its loudness; damaged audio is read as far as it goes, or refused.",
-    "29 kinds of wav, w64, flac, ogg, opus, mp3, m4a, aac, ac3, aiff, au, caf, amr and mka: whole, each field"
-    " of a wav header with nine numbers, and damaged.",
+    "audio files, damaged or with wrong headers",
+    "Audio of every supported format is read at its loudness; damaged audio is read as far as possible, or refused.",
+    "29 kinds of wav, w64, flac, ogg, opus, mp3, m4a, aac, ac3, aiff, au, caf, amr and mka: intact, each field of a "
+    "wav header with nine values, and damaged.",
     770,
     make,
     attempt,

@@ -99,10 +99,10 @@ def attempt(path):
 
 ROW = Row(
     "checkpoint-configs",
-    "checkpoints with absurd configurations",
-    "Sizes that a checkpoint claims cost neither memory nor time.",
-    "Each number of a model's configuration infinite, negative, huge or no number, sizes that fit one another"
-    " and nothing else, under a right checksum.",
+    "checkpoints with invalid configurations",
+    "Sizes in a checkpoint are checked before memory is allocated.",
+    "Each number of a model configuration infinite, negative, very large or NaN, and consistent sizes that do not "
+    "match the arrays, under a valid checksum.",
     COUNT,
     make,
     attempt,

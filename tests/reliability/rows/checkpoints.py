@@ -74,8 +74,8 @@ ROW = Row(
     "checkpoints",
     "damaged checkpoints given to `--model`",
     "A checkpoint with one wrong byte is never loaded.",
-    "Checkpoints of a model, of a run and of the converted kind; every other one damaged in its numbers "
-    "alone, where only a checksum sees it. The whole ones must load.",
+    "Checkpoints of a model, of a run and converted ones; every other one damaged in its values only, which "
+    "requires a checksum to detect. Intact ones must load.",
     COUNT,
     make,
     attempt,

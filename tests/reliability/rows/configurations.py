@@ -116,9 +116,10 @@ def _check_record(entry):
 ROW = Row(
     "configurations",
     "YAML, `key=value` and index files",
-    "A configuration is taken with finite numbers in their ranges, or refused in one sentence; names lead "
-    "nowhere else.",
-    "Hand-made texts, values of every key of the bundled configurations, damaged configurations, indexes and pins.",
+    "A configuration is accepted with finite numbers in their ranges, or refused in one sentence; file names cannot "
+    "leave their folder.",
+    "Hand-written texts, values of every key of the bundled configurations, damaged configurations, indexes and "
+    "pins.",
     COUNT,
     make,
     attempt,

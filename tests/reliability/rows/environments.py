@@ -128,7 +128,7 @@ ROW = Row(
     "environments",
     "environments",
     "Without a home or a temporary folder, with few file descriptors, closed or full streams, other locales or one "
-    "core, a command gives its results; where it cannot write it says so, and leaves nothing half-written.",
+    "core, a command returns its results; if it cannot write, it reports this and leaves no partial files.",
     "`mindaam predict` of an image with a Greek name in 32 environments, on MindSpore.",
     len(NAMES),
     make,

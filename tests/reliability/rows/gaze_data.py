@@ -113,10 +113,10 @@ def names(path):
 
 ROW = Row(
     "gaze-data",
-    "gaze folders and packs of strangers",
-    "What a gaze folder or a pack says of its files is checked before it is used; nothing outside it is read.",
+    "untrusted gaze folders and packs",
+    "File names and numbers in a gaze folder or a pack are checked before use; nothing outside it is read.",
     "A folder of images, one of videos and the packs of both, with one file of each damaged, or with names such as "
-    "../../x and numbers that cannot be in its JSON and tables; every entry of every split is read.",
+    "../../x and invalid numbers in its JSON and tables; every entry of every split is read.",
     600,
     make,
     attempt,

@@ -22,11 +22,10 @@ def attempt(path):
 
 ROW = Row(
     "image-headers",
-    "images whose headers lie, bombs",
-    "A small file cannot make the reader run on or fill the memory.",
-    "Sizes from 0 to 4 billion pixels a side in nine formats; progressive JPEGs of up to 3,000 scans; texts "
-    "and colour profiles that unpack to 256 MB; directories that lead in circles; 149 million pixels of "
-    "zeros; thousands of frames.",
+    "images with wrong headers, decompression bombs",
+    "A small file does not cause unbounded time or memory.",
+    "Sizes from 0 to 4 billion pixels per side in nine formats; progressive JPEGs of up to 3,000 scans; texts and "
+    "color profiles that unpack to 256 MB; circular directories; 149 million zero pixels; thousands of frames.",
     len(NAMES),
     make,
     attempt,

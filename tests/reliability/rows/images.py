@@ -43,11 +43,11 @@ def read(path):
 
 ROW = Row(
     "images",
-    "mutated images of 12 kinds",
-    "An image file that is damaged anywhere is read, or refused in one sentence.",
-    "JPEG, progressive JPEG, three kinds of PNG, WebP, BMP, GIF, TIFF, PPM, AVIF and JPEG 2000 with bytes "
-    "flipped, zeroed, swapped, cut, repeated or spliced and fields that lie, each read as an image, as a "
-    "density map and for its size.",
+    "mutated images of 12 formats",
+    "A damaged image file is read, or refused in one sentence.",
+    "JPEG, progressive JPEG, three kinds of PNG, WebP, BMP, GIF, TIFF, PPM, AVIF and JPEG 2000 with bytes flipped, "
+    "zeroed, swapped, cut, repeated or spliced and with wrong header fields, each read as an image, as a density "
+    "map and for its size.",
     20_025,
     make,
     attempt,

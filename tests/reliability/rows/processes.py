@@ -191,11 +191,11 @@ def _pickled():
 ROW = Row(
     "processes",
     "kills, signals, two processes, long runs, threads",
-    "A killed command leaves no half-written file under a final name, and the next run does all of the work; a stopped "
-    "one leaves nothing else. Two commands may write one folder. Memory does not grow with the work. Threads get what "
-    "one alone gets, a forked process is refused.",
-    f"kill -9 at {MOMENTS} moments of a folder of images and of a video, SIGTERM, SIGHUP and SIGINT at three each; "
-    f"{MANY_IMAGES} images beside 20 and {MANY_FRAMES:,} frames beside 1,000; four threads at two models; a fork.",
+    "A killed command leaves no partial file under a final name, and the next run does all of the work; a stopped "
+    "one leaves no other files. Two commands can write to one folder. Memory does not grow with the amount of work. "
+    "Threads get the same results as a single one, and a forked process is refused.",
+    f"kill -9 at {MOMENTS} points of a folder of images and of a video, SIGTERM, SIGHUP and SIGINT at three each; "
+    f"{MANY_IMAGES} images against 20 and {MANY_FRAMES:,} frames against 1,000; four threads with two models; a fork.",
     len(CASES),
     make,
     attempt,

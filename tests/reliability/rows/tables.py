@@ -64,11 +64,11 @@ def attempt(path):
 
 ROW = Row(
     "tables",
-    "tables of eye trackers, whole and damaged",
-    "A table is imported with the numbers that it has, or refused with its line; nothing half-written is left.",
+    "tables of eye trackers, intact and damaged",
+    "A table is imported with its numbers, or refused with the line number; no partial output remains.",
     "Fifteen ways of writing the same fixations (commas, semicolons with decimal commas, tabs, sep=, SMI, EyeLink, "
-    "missing gaze, UTF-16, parts of the image) must give the same ones; with cells changed, added, taken away, or "
-    "bytes damaged, fixations lie within their images.",
+    "missing gaze, UTF-16, fractions of the image) must give the same result; with cells changed, added or removed, "
+    "or bytes damaged, fixations are within their images.",
     600,
     make,
     attempt,

@@ -52,10 +52,10 @@ def attempt(path):
 
 ROW = Row(
     "torch-files",
-    "hostile PyTorch files, and damaged good ones",
-    "Nothing in a PyTorch file is run.",
-    "Pickles and archives that call, import or open, and damaged ones, while one of Python's auditors "
-    "listens: no event but those of reading the file.",
+    "hostile PyTorch files, and damaged ones",
+    "Nothing in a PyTorch file is executed.",
+    "Pickles and archives that call, import or open, and damaged ones, under a Python audit hook: no event except "
+    "those of reading the file.",
     COUNT,
     make,
     attempt,

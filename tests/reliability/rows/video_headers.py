@@ -25,10 +25,10 @@ def make(dice, number, folder):
 
 ROW = Row(
     "video-headers",
-    "videos whose headers lie",
-    "What a header says of length, rate, size and frames is not believed.",
-    "Fields of mp4, avi, mkv, webm, ivf, flv and y4m headers with numbers from 0 to 4 billion, edit lists and"
-    " audio among them; read as the row above.",
+    "videos with wrong headers",
+    "Length, rate, size and number of frames in a header are not trusted.",
+    "Fields of mp4, avi, mkv, webm, ivf, flv and y4m headers with numbers from 0 to 4 billion, including edit lists "
+    "and audio; read like the row above.",
     COUNT,
     make,
     attempt,

@@ -96,10 +96,10 @@ def write_overlay(path):
 ROW = Row(
     "videos",
     "mutated videos, 24 containers and codecs",
-    "Of a damaged video all that can be decoded is used, and the rest is one sentence. Everything that counts"
-    " frames counts those that are read.",
-    "Frames of one size at rising times; the timeline's times are those of the frames; reading from the "
-    "middle; all of the audio; an overlay that is a video again and leaves nothing beside it.",
+    "All decodable frames of a damaged video are used, and the damage is reported in one sentence. All code that "
+    "counts frames counts the same ones.",
+    "Frames of one size at increasing times; the times of the timeline equal those of the frames; reading from the "
+    "middle; all of the audio; an overlay that is a valid video, without temporary files.",
     1_207,
     make,
     attempt,
