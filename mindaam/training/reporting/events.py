@@ -25,7 +25,7 @@ class Events:
     """
 
     def __init__(self, folder, resume_step, say=None):
-        self.folder, self._writer = Path(folder), None
+        self.folder, self._writer, self._flushed = Path(folder), None, 0.0
         try:
             from tensorboardX import event_file_writer
             from tensorboardX.proto import event_pb2, summary_pb2
