@@ -1,4 +1,4 @@
-"""A room of the package imports only from those above it in docs/architecture.md; what lies beside them from none."""
+"""A package of mindaam imports only from those above it in docs/architecture.md; what lies beside them from none."""
 
 import re
 from pathlib import Path
@@ -9,17 +9,17 @@ ROOT = Path(mindaam.__file__).parent
 IMPORTED = re.compile(r"^\s*(?:from|import) mindaam\.(\w+)|^\s*from mindaam import ([\w, ]+)", re.MULTILINE)
 
 
-def rooms():
+def packages():
     table = (ROOT.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
     return re.findall(r"^\| `(\w+)/`", table, re.MULTILINE)
 
 
-def test_the_table_names_every_room():
-    assert set(rooms()) == {path.parent.name for path in ROOT.glob("*/__init__.py")}
+def test_the_table_names_every_package():
+    assert set(packages()) == {path.parent.name for path in ROOT.glob("*/__init__.py")}
 
 
-def test_no_room_imports_from_one_below_it():
-    rank, wrong = {room: number for number, room in enumerate(rooms(), 1)}, []
+def test_no_package_imports_from_one_below_it():
+    rank, wrong = {package: number for number, package in enumerate(packages(), 1)}, []
     for path in ROOT.rglob("*.py"):
         place = path.relative_to(ROOT)
         own = rank[place.parts[0]] if len(place.parts) > 1 else 0
