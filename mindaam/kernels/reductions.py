@@ -29,17 +29,14 @@ def image_mean(feature):
     return feature.reshape(batch, channels, height * width).mean(-1)
 
 
-def image_sum(maps):
-    """Sum over the pixels of each map: [B,1,H,W] or [B,H,W] -> [B].
+def image_sum(rows, height):
+    """Sum over the pixels of each map, given as a matrix of its pixel rows: [B*height,W] -> [B].
 
     First along each row of pixels, which keeps two digits that one sum over a flattened map loses.
     """
-    height, width = maps.shape[-2:]
-    return ops.sum(ops.sum(maps.reshape((-1, width)), 1).reshape((-1, height)), 1)
+    return ops.sum(ops.sum(rows, 1).reshape((-1, height)), 1)
 
 
-def per_image(values, shape):
-    """One value per map [B], repeated for each pixel of maps of `shape` [B,1,H,W] or [B,H,W]."""
-    height, width = shape[-2:]
-    rows = ops.tile(values.reshape((-1, 1)), (1, height)).reshape((-1, 1))
-    return spread(rows, (rows.shape[0], width)).reshape(shape)
+def per_image(values, height, shape):
+    """One value per map [B], repeated for each pixel of a matrix of pixel rows of `shape` (B*height, W)."""
+    return spread(ops.tile(values.reshape((-1, 1)), (1, height)).reshape((-1, 1)), shape)

@@ -17,25 +17,29 @@ from mindaam.kernels.reductions import image_sum, per_image
 EPS = 1e-12
 
 
-def _pair(prediction, truth):
-    """Both maps as float32. Raises ValueError when the shapes differ or are not those of a batch of maps."""
+def _rows(prediction, truth):
+    """Both maps as float32 matrices of pixel rows [B*H,W], and H.
+
+    Raises ValueError when the shapes differ or are not those of a batch of maps.
+    """
     if prediction.shape != truth.shape or prediction.ndim not in (3, 4):
         raise ValueError(
             f"a loss needs two maps of one shape [B,1,H,W] or [B,H,W], got {prediction.shape} and {truth.shape}; "
             "resize the prediction to the truth first"
         )
-    return ops.cast(prediction, ms.float32), ops.cast(truth, ms.float32)
+    height, width = prediction.shape[-2:]
+    prediction, truth = prediction.reshape((-1, width)), truth.reshape((-1, width))
+    return ops.cast(prediction, ms.float32), ops.cast(truth, ms.float32), height
 
 
-def _density(maps):
+def _density(rows, height):
     """Each map divided by its sum; an empty map stays zero."""
-    return maps / per_image(ops.clamp(image_sum(maps), min=EPS), maps.shape)
+    return rows / per_image(ops.clamp(image_sum(rows, height), min=EPS), height, rows.shape)
 
 
-def _centered(maps):
+def _centered(rows, height):
     """Each map minus its mean."""
-    height, width = maps.shape[-2:]
-    return maps - per_image(image_sum(maps) / (height * width), maps.shape)
+    return rows - per_image(image_sum(rows, height) / (height * rows.shape[1]), height, rows.shape)
 
 
 def kld_per_map(prediction, truth):
@@ -43,9 +47,9 @@ def kld_per_map(prediction, truth):
 
     prediction, truth: [B,1,H,W] or [B,H,W], values >= 0. Returns float32 [B]; 0 for an empty truth.
     """
-    prediction, truth = _pair(prediction, truth)
-    p, q = _density(prediction), _density(truth)
-    return image_sum(q * (ops.log(ops.clamp(q, min=EPS)) - ops.log(ops.clamp(p, min=EPS))))
+    prediction, truth, height = _rows(prediction, truth)
+    p, q = _density(prediction, height), _density(truth, height)
+    return image_sum(q * (ops.log(ops.clamp(q, min=EPS)) - ops.log(ops.clamp(p, min=EPS))), height)
 
 
 def cc_per_map(prediction, truth):
@@ -53,12 +57,12 @@ def cc_per_map(prediction, truth):
 
     prediction, truth: [B,1,H,W] or [B,H,W]. Returns float32 [B].
     """
-    prediction, truth = _pair(prediction, truth)
-    p, q = _centered(prediction), _centered(truth)
+    prediction, truth, height = _rows(prediction, truth)
+    p, q = _centered(prediction, height), _centered(truth, height)
     # Each variance is clamped before its root, so that a flat map gives a finite gradient instead of NaN.
-    deviation_p = ops.sqrt(ops.clamp(image_sum(p * p), min=EPS))
-    deviation_q = ops.sqrt(ops.clamp(image_sum(q * q), min=EPS))
-    return image_sum(p * q) / (deviation_p * deviation_q)
+    deviation_p = ops.sqrt(ops.clamp(image_sum(p * p, height), min=EPS))
+    deviation_q = ops.sqrt(ops.clamp(image_sum(q * q, height), min=EPS))
+    return image_sum(p * q, height) / (deviation_p * deviation_q)
 
 
 def similarity_per_map(prediction, truth):
@@ -66,9 +70,9 @@ def similarity_per_map(prediction, truth):
 
     prediction, truth: [B,1,H,W] or [B,H,W]. Returns float32 [B].
     """
-    prediction, truth = _pair(prediction, truth)
-    p, q = _density(ops.relu(prediction)), _density(ops.relu(truth))
-    return image_sum(minimum(q, p))
+    prediction, truth, height = _rows(prediction, truth)
+    p, q = _density(ops.relu(prediction), height), _density(ops.relu(truth), height)
+    return image_sum(minimum(q, p), height)
 
 
 def kld(prediction, truth):
