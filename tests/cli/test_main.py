@@ -52,7 +52,7 @@ def test_a_notice_of_the_library_is_one_sentence_said_once(monkeypatch, capsys):
 
     monkeypatch.setattr(main, "app", command)
     assert main.run(["predict"]) == 0
-    assert capsys.readouterr() == ("", "mindaam: x.safetensors has no checksum\n")
+    assert capsys.readouterr() == ("", "mindaam: x.safetensors carries no checksum\n")
 
 
 @pytest.mark.parametrize(
