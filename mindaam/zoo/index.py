@@ -47,7 +47,7 @@ _RESTORE = 'restore it with "git checkout -- model_zoo" in a clone, or install t
 class Original(Schema):
     """The publisher's own file, from which `mindaam convert --kind KIND` makes the zoo's.
 
-    file: its path in the user's folder, under the publisher's name where that is known. sha256, bytes: as published.
+    file: its path in the user's folder, under the publisher's name where that is known. sha256, bytes: those published.
     url: its address, null where no public one is known.
     """
 

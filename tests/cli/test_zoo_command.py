@@ -201,7 +201,7 @@ def test_the_way_to_wav2clip_is_the_one_that_its_commands_print(mindaam, own, si
         (["b"], "give the publisher's with --sha256"),
         (["b", "--url", "http://127.0.0.1/x", "--accept"], "not an https address"),
         (["a", "--mirror", "http://127.0.0.1/x"], "not an https address"),
-        (["a", "--offline"], "nothing is fetched offline"),
+        (["a", "--offline"], "offline mode fetches nothing"),
         (["e"], "unknown file of the model zoo"),
         (["a", "--sha256", "0" * 64], "in the index"),
         (["a", "--insecure"], "No such option"),

@@ -25,7 +25,7 @@ PYTORCH = (b"PK\x03\x04", b"\x80")  # first bytes of PyTorch files: zip archives
 class Converted(NamedTuple):
     """A checkpoint under our names, not written yet: state {our name: array}, its Report, and the file it came from.
 
-    prompts: {data set: prompt} that it was trained with, as `prompts.read_prompts` gives them, or {} where not known.
+    prompts: {dataset: prompt} that it was trained with, as `prompts.read_prompts` gives them, or {} where not known.
     note: a line on the wrappers around the weights in the file, as `wrappers.unwrap` gives it.
     """
 

@@ -1,6 +1,6 @@
 """The authors' prompts, read from their `prompts.py` as data: the file is parsed and never run.
 
-Allowed are assignments of dictionary literals {"data set": "prompt"} to names at the module's level, prompts
+Allowed are assignments of dictionary literals {"dataset": "prompt"} to names at the module's level, prompts
 written in one or in several string literals, joined by nothing or by +; docstrings; and functions, which are ignored,
 as they do nothing until they are called. One name must be "None", the prompt for everything that has none of its
 own. Anything else is refused: its effect on the prompts is unknown without running it.
@@ -30,7 +30,7 @@ def read_prompts(path):
         for key, value in _entries(path, statement):
             name, prompt = _text(path, key).strip(), " ".join(_text(path, value).split())
             if not name or not prompt or not (name + prompt).isprintable():
-                raise _refused(path, key, "a data set's name or its prompt is empty, or has unprintable characters")
+                raise _refused(path, key, "a dataset's name or its prompt is empty, or has unprintable characters")
             if found.setdefault(name, prompt) != prompt:
                 raise _refused(path, key, f'"{name}" has two different prompts')
     if GENERIC not in found:

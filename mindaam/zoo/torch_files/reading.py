@@ -125,7 +125,7 @@ def _open_legacy(data, path):
             )
     _, protocol, machine, tree, keys = parts
     if protocol != _PROTOCOL or type(machine) is not dict or type(keys) is not list:
-        raise CheckpointError(f"{path} is of a version of PyTorch's legacy format that is not known; save it anew")
+        raise CheckpointError(f"{path} is of a version of PyTorch's legacy format that is not known; save it again")
     spans, itemsizes = {}, {}
     for _, tensor in _tensors(tree, path):
         size = _itemsize(tensor.storage.type)
