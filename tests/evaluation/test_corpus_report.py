@@ -37,7 +37,7 @@ def test_the_first_table_has_a_row_for_each_of_the_eighteen_sets(root):
     assert rows["CAT2000"] == ["incomplete", "3 / 2,000", "none", "official *", "fixations", "research only"]
     assert rows["OSIE"][:2] == ["not here", "0 / 700"]
     assert rows["AVAD"][0] == "unrecognized"
-    assert any("from a description" in note for note in table.notes)
+    assert any("is from a description" in note for note in table.notes)
 
 
 def test_the_text_names_ten_problems_and_how_many_more(root):

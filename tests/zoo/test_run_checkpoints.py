@@ -109,7 +109,7 @@ def test_a_run_of_before_that_started_from_a_model_has_that_ones_configuration(t
     (tmp_path / "start.safetensors").rename(tmp_path / "run" / "best.safetensors")  # as the run's own best one has it
     assert create_model(NAME, path).config.lora.dropout == 0.3
     (tmp_path / "run" / "best.safetensors").unlink()
-    with pytest.raises(CheckpointError, match=r"does not say how its model is configured.*start\.safetensors"):
+    with pytest.raises(CheckpointError, match=r"has no model configuration.*start\.safetensors"):
         create_model(NAME, path)
 
 
