@@ -154,7 +154,7 @@ def test_a_whole_checkpoint_is_in_order_and_told_in_lines():
 @pytest.mark.parametrize(
     ("official", "wanted", "allow", "message"),
     [
-        (OFFICIAL, WANTED | {"b": (1,)}, (), r"1 missing \(b\); give the file .* with --allow NAME$"),
+        (OFFICIAL, WANTED | {"b": (1,)}, (), r"1 missing \(b\); give the publisher's file, or .* --allow NAME$"),
         (OFFICIAL, WANTED | {"b": (1,)}, ("c1",), r"1 missing \(b\)"),
         ({**OFFICIAL, "x": 0}, WANTED, (), r"1 unexpected \(x\)"),
         ({**OFFICIAL, "x": 0, "y": 0}, WANTED, ("x",), r"1 unexpected \(y\)"),

@@ -256,7 +256,7 @@ class TestLedov:
     )
     def test_a_damaged_record_is_named(self, tmp_path, changes):
         path = self.data(tmp_path / "Data.mat", [[1, 0, 40, 20, 10]], **changes)
-        with pytest.raises(InputError, match=r"Data.mat: (Data has no|fixdata must)"):
+        with pytest.raises(InputError, match=r"Data.mat: (Data has no|fixdata needs)"):
             self.read(path)
 
     def test_a_file_cut_short_is_named(self, tmp_path):
