@@ -18,9 +18,12 @@ sys.path.insert(0, str(ROOT))
 @pytest.fixture(scope="session", autouse=True)
 def mindspore_runtime():
     """PyNative mode and a fixed seed, as a test's default."""
+    import mindspore as ms
+
     from mindaam import runtime
 
     runtime.configure("CPU", mode="pynative", seed=0)
+    ms.runtime.launch_blocking()  # the queue takes ten times as long as operators this small; values are equal
 
 
 @pytest.fixture

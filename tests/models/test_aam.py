@@ -165,10 +165,10 @@ def test_a_model_without_adapters_and_an_unknown_encoder():
 
 
 def test_pynative_equals_graph_mode(paper):
-    compiled = paper.infer(images(size=OTHER_SIZE), prompts())
+    compiled = paper.infer(images(), prompts())
     runtime.configure(mode="pynative")
     try:
-        direct = paper.infer(images(size=OTHER_SIZE), prompts())
+        direct = paper.infer(images(), prompts())
     finally:
         runtime.configure(mode="graph")
     assert_same(direct, compiled)
