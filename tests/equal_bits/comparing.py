@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from tests.equal_bits.reading import LOSSES
 
-ABSENT = "absent"
+ABSENT, NOTHING = "absent", "nothing to compare"
 
 
 class Verdict(NamedTuple):
@@ -29,7 +29,7 @@ def compare(before, after):
         found.append(_same(name, model.hashes, theirs.hashes if theirs else {}))
         found.append(_same(f"{name}: metadata", model.metadata, theirs.metadata if theirs else {}))
     found += [_same(name, values, after.scores.get(name, {})) for name, values in before.scores.items()]
-    return [each if each.compared else each._replace(difference="nothing to compare") for each in found]
+    return [each if each.compared or each.difference else each._replace(difference=NOTHING) for each in found]
 
 
 def same_start(half, whole, step):
@@ -69,8 +69,10 @@ def _is_number(text):
 
 
 def _checkpoints(what, before, after):
-    """The tensors of the checkpoints of steps that both have; `after` may have more of them."""
+    """The tensors of the checkpoints that both have, the last of `before` among them; `after` may have more."""
     shared = sorted(set(before) & set(after))
+    if before and max(before) not in after:
+        return Verdict(what, 0, f"no checkpoint of step {max(before)}")
     ours = {f"step {step}, {name}": each for step in shared for name, each in before[step].items()}
     theirs = {f"step {step}, {name}": after[step].get(name, ABSENT) for step in shared for name in before[step]}
     return _same(what, ours, theirs)._replace(note=f"at steps {', '.join(map(str, shared))}")

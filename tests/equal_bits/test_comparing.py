@@ -98,9 +98,17 @@ def test_nothing_to_compare_is_a_difference(tmp_path):
     before = old(*finished(tmp_path / "old"))
     empty = before._replace(weights={}, moments={}, models={}, tables={"metrics": {}})
     found = {each.what: each.difference for each in compare(before, empty)}
-    assert found["weights"] == found["optimizer state"] == "nothing to compare"
+    assert found["weights"] == found["optimizer state"] == "no checkpoint of step 4"
     assert found["metrics"] and found["best.safetensors"]
-    assert {each.difference for each in compare(empty, before)} >= {"nothing to compare"}
+    found = {each.what: each.difference for each in compare(empty, before)}
+    assert found["weights"] == found["optimizer state"] == "nothing to compare"
+
+
+def test_a_run_without_the_last_checkpoint_differs(tmp_path):
+    after = new(*finished(tmp_path / "new"))
+    halfway = after._replace(weights={2: after.weights[2]}, moments={2: after.moments[2]})
+    found = {each.what: each.difference for each in compare(after, halfway)}
+    assert found["weights"] == found["optimizer state"] == "no checkpoint of step 4" and not found["metrics"]
 
 
 def test_the_table_shows_every_kind_and_what_differs(tmp_path, capsys):
