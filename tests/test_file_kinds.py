@@ -18,7 +18,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12
 @pytest.mark.parametrize(
     ("start", "what", "cure"),
     [
-        (b"", "empty", "fetch it again"),
+        (b"", "empty", "download it again"),
         (POINTER, "Git LFS pointer", "git lfs pull"),
         (POINTER.replace(b"\n", b"\r\n"), "Git LFS pointer", "git lfs pull"),
         (b"\xef\xbb\xbf" + POINTER, "Git LFS pointer", "git lfs pull"),

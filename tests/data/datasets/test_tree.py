@@ -148,7 +148,7 @@ def test_links_that_lead_nowhere_are_told_once(tmp_path):
         assert [path for path, _ in found(tree, "{stem}.jpg")] == ["a.jpg"]
     assert sorted(problem.path for problem in tree.problems) == ["b.jpg", "c.jpg"]
     assert [problem.reason for problem in sorted(tree.problems)] == [
-        f"is a link that leads {where}; copy the file again" for where in ("nowhere", "in a circle")
+        f"is a {what}; copy the file again" for what in ("broken link", "link that leads in a circle")
     ]
 
 

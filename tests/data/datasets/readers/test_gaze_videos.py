@@ -171,8 +171,8 @@ def test_pictures_or_films_but_not_both(folder):
     with pytest.raises(InputError, match="gaze folder of videos, where one of images is expected"):
         GazeFolder(folder)
     change_meta(folder, images={})
-    assert "images and videos" in refused(folder)
-    with pytest.raises(InputError, match="images and videos"):
+    assert "both `images` and `films`" in refused(folder)
+    with pytest.raises(InputError, match="both `images` and `films`"):
         GazeFolder(folder)
     meta = json.loads((folder / "meta.json").read_text())
     del meta["films"]
