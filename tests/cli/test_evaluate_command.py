@@ -153,7 +153,7 @@ def test_a_model_that_hears_is_scored_with_the_audio_of_sets_that_are_trained_wi
     for key, layout in (("avad", "released"), ("dhf1k", "official")):
         video_trees.build(key, layout, tmp_path)
     code, _, err = mindaam("evaluate", "--data", tmp_path, "--split", "test", "--set", "avad")
-    assert code == 0 and err.count("the weights of wav2clip are not here") == 1 and set(given) == {False}
+    assert code == 0 and err.count("the weights of wav2clip are not installed") == 1 and set(given) == {False}
     audio_encoding = AudioEncoding(lambda windows: FakeAudioEncoder().encode(windows, 16_000), cut_of(sound), False)
     monkeypatch.setattr("mindaam.training.starting.open_audio_encoding", lambda config, line: audio_encoding)
     for split, name, heard in (("test", "avad", {True}), ("val", "dhf1k", {False})):

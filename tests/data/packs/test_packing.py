@@ -125,7 +125,7 @@ def test_an_exception_that_nobody_foresaw_is_damage_of_one_picture(pictures_root
 
 def test_nothing_that_can_be_packed(damaged_pictures, tmp_path):
     reader = damaged_pictures.only([damaged_pictures.entries[1][0]])
-    with pytest.raises(InputError, match="nothing of mit1003's split train can be packed"):
+    with pytest.raises(InputError, match="MIT1003: nothing of the split train can be packed"):
         pack(reader, tmp_path / "pack", SIZE, skip_damaged=True, workers=0)
     assert not (tmp_path / "pack").exists()
 
