@@ -18,7 +18,7 @@ from tests.docs import place, tiny_package
 from tests.docs.documents import DOCUMENTS, ROOT, blocks
 
 RUN = [document for document in DOCUMENTS if "model_zoo" not in document.parts]
-SECONDS = 300  # that one block may take
+SECONDS = 1200  # that one block may take
 # Commands whose exit code is another than 0 here, and why.
 OTHERWISE = {
     "mindaam data check": "1: the sets of the folder ROOT are a few files each, and the check says what is missing",
