@@ -114,7 +114,7 @@ def test_a_folder_that_cannot_be_written_is_refused_in_a_sentence(tmp_path, monk
     monkeypatch.setenv(graphs.ENABLE, "1")
     monkeypatch.setenv(graphs.PATH, str(tmp_path / "file"))
     monkeypatch.setattr(graphs, "_store", None)
-    with pytest.raises(ConfigError, match=f"cannot store compiled graphs in .*set {graphs.PATH} to a folder"):
+    with pytest.raises(ConfigError, match=f"cannot store compiled graphs in .*set {graphs.PATH} to a writable folder"):
         graphs.keep()
     assert graphs.ENABLE not in os.environ  # MindSpore's own numbering is off in any case
 

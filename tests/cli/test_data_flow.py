@@ -156,7 +156,7 @@ def test_a_pack_of_another_size_is_refused_with_the_command_that_packs_it_anew(m
     assert mindaam("data", "pack", imported, packs, "--set", "one", "--split", "val", "--size", "24x32")[0] == 0
     code, out, err = mindaam("evaluate", "--data", packs)
     assert (code, out) == (2, "") and "has images of 24 x 32" in err
-    command = err.strip().partition("pack it again: mindaam ")[2].split()
+    command = err.strip().partition("pack one again: mindaam ")[2].split()
     assert command[:3] == ["data", "pack", "ROOT"] and "--resize" in command
     command[2], command[command.index("NEW")] = imported, imported.parent / "new"
     assert mindaam(*command)[0] == 0

@@ -60,7 +60,7 @@ def test_an_alias_that_disagrees_must_be_allowed(convert):
     name = "backbone.blocks.3.attn.proj.weight"
     state = blank(SMALL)
     state[name] = np.ones(state[name].shape, np.float32)
-    with pytest.raises(CheckpointError, match=rf"in.pth: {name} differs from .*\.base\..* say --allow {name}"):
+    with pytest.raises(CheckpointError, match=rf"in.pth: {name} differs from .*\.base\..* use --allow {name}"):
         convert(state)
     converted = convert(state, allow=[name])
     report.insist(converted.report, "in.pth", SMALL)

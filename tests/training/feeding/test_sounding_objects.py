@@ -65,7 +65,7 @@ def test_splits_share_no_scene():
 
 
 def test_a_folder_without_images_is_refused(tmp_path):
-    with pytest.raises(InputError, match="holds no images"):
+    with pytest.raises(InputError, match="has no images"):
         clips_of(config(images=str(tmp_path)), "train")
 
 
