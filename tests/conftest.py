@@ -26,6 +26,17 @@ def mindspore_runtime():
     ms.runtime.launch_blocking()  # the queue takes ten times as long as operators this small; values are equal
 
 
+@pytest.fixture(scope="module", autouse=True)
+def pynative_at_first(mindspore_runtime):
+    """A test file begins in PyNative mode, whatever mode a command of the file before it chose."""
+    import mindspore as ms
+
+    from mindaam import runtime
+
+    if ms.get_context("mode") != ms.PYNATIVE_MODE:
+        runtime.configure(mode="pynative")
+
+
 @pytest.fixture
 def graph():
     """Graph mode for one test: operator by operator, a whole model would take minutes."""

@@ -9,7 +9,6 @@ import pytest
 from mindspore import nn, ops
 from mindspore.nn.utils import no_init_parameters
 
-from mindaam import runtime
 from mindaam.dynamics import operators
 from mindaam.encoders.lora import LoRADense
 from mindaam.geometry import lorentz
@@ -19,12 +18,6 @@ from mindaam.models.registry import build_model
 from tests.models import tiny, tiny_video
 
 VITL = "aam_dinov3_vitl16"
-
-
-@pytest.fixture(autouse=True)
-def pynative():
-    """What a Cell multiplies is counted as it runs, whatever mode an earlier file of tests left."""
-    runtime.configure(mode="pynative")
 
 
 @functools.cache
