@@ -13,6 +13,7 @@ import typer
 
 from mindaam import graphs
 from mindaam.cli import convert, evaluate, export, predict, train
+from mindaam.cli.analyze import analyze_app
 from mindaam.cli.data import data_app
 from mindaam.cli.terminal import print_notices
 from mindaam.cli.zoo import zoo_app
@@ -28,6 +29,7 @@ for command in (predict.predict, train.train, evaluate.evaluate, convert.convert
     app.command()(command)
 app.add_typer(data_app, name="data")
 app.add_typer(zoo_app, name="zoo")
+app.add_typer(analyze_app, name="analyze")
 
 
 def _version(asked: bool):
