@@ -18,7 +18,7 @@ ROOT = Path(mindaam.__file__).resolve().parents[1]
 
 def carried():
     """Files of the checkout that must be in a wheel, by their names there."""
-    kinds = (".py", ".yaml", ".csv")
+    kinds = (".py", ".yaml", ".csv", ".j2")
     code = {p.relative_to(ROOT).as_posix() for p in (ROOT / "mindaam").rglob("*") if p.suffix in kinds}
     beside = {
         f"mindaam/{p.relative_to(ROOT).as_posix()}"
