@@ -1,30 +1,9 @@
-"""`mindaam analyze`: what has been run, compared and reported."""
-
-from pathlib import Path
-from typing import Annotated
+"""`mindaam analyze`: reports on evaluations and training runs, and the tables of the AAM paper beside them."""
 
 import typer
-from typer import Argument, Option
 
-from mindaam.streams import print_line, print_message
+from mindaam.cli import analyze_report, analyze_table
 
-analyze_app = typer.Typer(no_args_is_help=True, help="Report on evaluations and training runs.")
-FOLDERS = "Folders of evaluations and training runs, or folders above them."
-
-
-@analyze_app.callback()
-def root():
-    """Report on evaluations and training runs."""
-
-
-@analyze_app.command()
-def report(
-    folders: Annotated[list[Path], Argument(metavar="FOLDER...", help=FOLDERS)],
-    out: Annotated[Path, Option("-o", "--out", metavar="FILE", help="The page to write.")] = Path("report.html"),
-):
-    """Write one printable HTML page on all evaluations and training runs in folders."""
-    from mindaam.evaluation.pages import analysis
-
-    for problem in analysis.write(folders, out):
-        print_message(problem)
-    print_line(f"report: {out}")
+analyze_app = typer.Typer(no_args_is_help=True, help="Report on evaluations and runs, beside the AAM paper's tables.")
+for command in (analyze_report.report, analyze_table.table):
+    analyze_app.command()(command)

@@ -27,9 +27,9 @@ STOPPED = 130  # exit code after Ctrl-C, as in shells
 app = typer.Typer(name="mindaam", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 for command in (predict.predict, train.train, evaluate.evaluate, convert.convert, export.export):
     app.command()(command)
+app.add_typer(analyze_app, name="analyze")
 app.add_typer(data_app, name="data")
 app.add_typer(zoo_app, name="zoo")
-app.add_typer(analyze_app, name="analyze")
 
 
 def _version(asked: bool):

@@ -87,7 +87,7 @@ def _set(evaluation, name, entry, images):
         "table": table_of(scores),
         "dots": dots([(label_of(role), of_role.get("CC"), kind_of(role)) for role, of_role in scores.items()]),
         "distribution": distribution(values),
-        "keys": [(label_of(role), kind) for role, kind in zip(values, ("model", "center", "people"), strict=False)],
+        "legend": [(label_of(role), kind) for role, kind in zip(values, ("model", "center", "people"), strict=False)],
         "conditions": [(each, table_of(found)) for each, found in shown.items()] if len(shown) > 1 else [],
         "examples": triptychs(images, name),
         "notes": _texts(entry.get("notes")),
