@@ -91,6 +91,8 @@ def html(parts):
     metrics = metrics_of({number: line["scores"] for number, line in enumerate(lines)})
     for line in lines:
         line["cells"] = [cell(line["scores"].get(metric), line["n"]) for metric in metrics]
+        for each in line["cells"][1:]:  # of CC alone: nine intervals would make the table too wide for a page
+            each["interval"] = ""
     head = [("evaluation", ""), ("dataset", ""), ("role", ""), ("n", "n"), *head_of(metrics)]
     return page(
         "analysis.html.j2",

@@ -8,13 +8,13 @@ from mindaam.evaluation.pages import plotting
 from mindaam.evaluation.pages.page import digits
 
 # Colors that color-blind readers tell apart, and lines that differ in gray.
-STYLES = (
-    {"color": "#0072b2"},
-    {"color": "#c2500a", "linestyle": (0, (5, 2))},
-    {"color": "#1f2430", "linestyle": (0, (1, 1.5))},
-)
+STYLES = {
+    "center_bias": {"color": "#c2500a", "linestyle": (0, (5, 2))},
+    "people": {"color": "#1f2430", "linestyle": (0, (1, 1.5))},
+}
+FILLED = {"color": "#0072b2"}
 BINS = 24
-FEW = 4  # values of which no distribution is shown
+FEW = 9  # values of which no distribution is shown
 
 
 def dots(entries):
@@ -36,26 +36,29 @@ def dots(entries):
         rows.append({
             "label": label, "kind": kind, "at": place(mean.mean), "value": digits(mean.mean),
             "low": place(mean.low) if whole else None, "high": place(mean.high) if whole else None,
-            "interval": f"{digits(mean.low)} to {digits(mean.high)}" if whole else "",
+            "interval": interval_of(mean),
         })  # fmt: skip
     return {"ticks": [(place(value), f"{value:.4g}".replace("-", "−")) for value in ticks], "rows": rows}
 
 
+def interval_of(mean):
+    """The interval of a Mean as a text, "" where it is unknown."""
+    return f"[{digits(mean.low, 3)}, {digits(mean.high, 3)}]" if math.isfinite(mean.low + mean.high) else ""
+
+
 def distribution(values):
-    """A histogram of CC as SVG; values: {role: list of float}, the first filled, the others as lines. None for FEW
-    values of the first role."""
-    lists = [np.array(each, np.float64) for each in values.values()]
-    if not lists or len(lists[0]) <= FEW:
+    """A histogram of CC as SVG; values: {role: list of float}, the predictions filled, STYLES as lines. None for
+    at most FEW values of the first role."""
+    arrays = {role: np.array(each, np.float64) for role, each in values.items() if len(each)}
+    if not arrays or len(next(iter(arrays.values()))) <= FEW:
         return None
-    whole = np.concatenate(lists)
+    whole = np.concatenate(list(arrays.values()))
     low, high = float(whole.min()), float(whole.max())
     edges = np.linspace(low, high if high > low else low + 0.01, BINS + 1)
     figure, [place] = plotting.axes(1, 1, 2.6)
-    for number, (each, style) in enumerate(zip(lists, STYLES, strict=False)):
-        if not len(each):
-            continue
-        shares = np.histogram(each, edges)[0] / len(each)
-        if number == 0:
+    for role, each in arrays.items():
+        style, shares = STYLES.get(role, FILLED), np.histogram(each, edges)[0] / len(each)
+        if role not in STYLES:
             place.stairs(shares, edges, fill=True, color=style["color"], alpha=0.35)
         place.stairs(shares, edges, linewidth=1.8, **style)
         place.axvline(each.mean(), linewidth=1.2, **style)

@@ -6,7 +6,7 @@ shown as unknown.
 
 import math
 
-from mindaam.evaluation.pages.evaluation_plots import distribution, dots
+from mindaam.evaluation.pages.evaluation_plots import distribution, dots, interval_of
 from mindaam.evaluation.pages.example_images import triptychs
 from mindaam.evaluation.pages.page import UNKNOWN, digits
 from mindaam.evaluation.pages.run_view import mapping
@@ -15,6 +15,7 @@ from mindaam.evaluation.results import METRICS, ROLES, Mean, by_role
 LABELS = {"AUC_Judd": "AUC-Judd", "AUC_Borji": "AUC-Borji"}
 LOWER = ("KLD", "EMD")  # the smaller the better
 BASELINES = {"center_bias": "center bias", "uniform": "uniform map", "people": "people predict people"}
+OUTLINED = ("center_bias", "people")  # in the plot of the distribution, beside the predictions
 MEANINGS = {
     "right": "matching prompt",
     "others": "prompts of other conditions",
@@ -72,22 +73,21 @@ def cell(mean, count=None):
     """A Mean, or None, as texts: value, interval ("" where it is unknown), n where it is not `count`."""
     if mean is None:
         return {"value": "", "interval": "", "n": ""}
-    interval = f"{digits(mean.low)} to {digits(mean.high)}" if math.isfinite(mean.low + mean.high) else ""
-    return {"value": digits(mean.mean), "interval": interval, "n": "" if mean.n == count else f"n = {mean.n}"}
+    return {"value": digits(mean.mean), "interval": interval_of(mean), "n": "" if mean.n == count else f"n = {mean.n}"}
 
 
 def _set(evaluation, name, entry, images):
     scores = scores_of(evaluation, name)
     conditions = {each: mapping(found) for each, found in mapping(entry.get("conditions")).items()}
     shown = {each: {role: _means(of_role) for role, of_role in found.items()} for each, found in conditions.items()}
-    values = {role: _values(evaluation, name, role) for role in (first_role(scores), "center_bias", "people") if role}
+    values = {role: _values(evaluation, name, role) for role in (first_role(scores), *OUTLINED) if role in scores}
     return {
         "name": name,
         "facts": list(_set_facts(entry)),
         "table": table_of(scores),
         "dots": dots([(label_of(role), of_role.get("CC"), kind_of(role)) for role, of_role in scores.items()]),
         "distribution": distribution(values),
-        "legend": [(label_of(role), kind) for role, kind in zip(values, ("model", "center", "people"), strict=False)],
+        "legend": [(label_of(role), role if role in OUTLINED else "model") for role in values],
         "conditions": [(each, table_of(found)) for each, found in shown.items()] if len(shown) > 1 else [],
         "examples": triptychs(images, name),
         "notes": _texts(entry.get("notes")),
@@ -155,7 +155,9 @@ def _set_facts(entry):
     sigma = entry.get("sigma")
     yield (
         "sigma",
-        f"{sigma:g} degree{'' if sigma == 1 else 's'}" if isinstance(sigma, int | float) else "not blurred here",
+        f"{sigma:g} degree{'' if sigma == 1 else 's'}"
+        if isinstance(sigma, int | float)
+        else "none, the ground truth is published maps",
     )
     yield "resolution", entry.get("size") or UNKNOWN
     spread = mapping(entry.get("paraphrases"))

@@ -54,13 +54,13 @@ class Images:
 def triptychs(images, dataset):
     """[{"rank", "name", "condition", "frame", "cc", "jpeg", "problem"}] of a dataset, best first; [] without any."""
     entries = images.listed().get(dataset)
+    entries = [mapping(entry) for entry in entries] if isinstance(entries, list) else []
     found = []
-    for entry in map(mapping, entries if isinstance(entries, list) else ()):
-        if entry.get("rank") not in RANKS:
-            continue
-        jpeg, problem = images.read(entry.get("file"))
-        score = entry.get("CC")
-        known = isinstance(score, int | float) and math.isfinite(score)
-        texts = {key: entry.get(key) for key in ("rank", "file", "name", "condition", "role", "frame")}
-        found.append({**texts, "cc": score if known else None, "jpeg": jpeg, "problem": problem})
-    return sorted(found, key=lambda each: RANKS.index(each["rank"]))
+    for rank in RANKS:
+        for entry in (each for each in entries if each.get("rank") == rank):
+            jpeg, problem = images.read(entry.get("file"))
+            score = entry.get("CC")
+            known = isinstance(score, int | float) and math.isfinite(score)
+            texts = {key: entry.get(key) for key in ("rank", "name", "condition", "frame")}
+            found.append({**texts, "cc": score if known else None, "jpeg": jpeg, "problem": problem})
+    return found
