@@ -205,7 +205,7 @@ def test_frames_come_at_their_positions(made):
 
 def test_a_stream_has_the_frames_of_a_clip_in_order(made):
     for reader, index, film in made.each():
-        for positions in (None, [0, 1, 3], [len(film.numbers) - 1], []):
+        for positions in (None, [0, 2], [len(film.numbers) - 1], []):
             wanted = list(range(len(film.numbers))) if positions is None else positions
             streamed = list(reader.stream(index, positions))
             assert len(streamed) == len(wanted)
