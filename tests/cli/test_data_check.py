@@ -115,4 +115,4 @@ def test_on_a_terminal_tables_are_drawn(root, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     assert run(root) == 1
     text = capsys.readouterr().out
-    assert "┃" in text and "The eighteen sets" in text and "| --- |" not in text
+    assert "┃" in text and "The datasets" in text and "| --- |" not in text
