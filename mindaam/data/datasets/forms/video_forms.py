@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mindaam.data.datasets.forms.json_stream import elements
 from mindaam.data.datasets.forms.matlab import read_mat
 from mindaam.data.datasets.readers.gaze_files import gaze_csv
 from mindaam.errors import InputError
@@ -22,6 +23,7 @@ FIXATION = 1  # DIEM's event: the eye rests
 ROUNDED = 2e-3  # seconds by which containers round times, at worst, and then some
 UNEVEN = 0.25  # parts of a frame's time by which even times may be off
 ENDLESS = 1e12  # ms that no fixation begins after or lasts; no number is less
+NUMBERS = ((2, "i"), (2, "u"), (2, "f"))  # dimensions and kinds of an array of pixels
 MOST = 1e6  # pixels or frames a second that a video cannot have
 CENTRE = 20  # LEDOV: what lies within a height / CENTRE of the middle may still be the point shown before the video
 
@@ -30,7 +32,8 @@ class VideoFacts(NamedTuple):
     """What a form needs to know of a video. name: its path or name. numbers: int [n], the frames' numbers as in their
     file names, of a video file from 0. rate: frames a second. size: (height, width) of its frames in pixels. start: the
     number of the very first frame, which may be skipped of `numbers`. timeline: the video file's Timeline, or None.
-    beyond: a list that takes how many fixations are of frames before the first or after the last; None: nobody asks."""
+    beyond: a list that takes how many fixations are of frames before the first or after the last; None: nobody asks.
+    map_size: (height, width) of its published maps, None where they are not known."""
 
     name: str
     numbers: np.ndarray
@@ -39,6 +42,7 @@ class VideoFacts(NamedTuple):
     start: int = 0
     timeline: object = None
     beyond: list | None = None
+    map_size: tuple | None = None
 
     def clock(self, ticks, second):
         """Positions of times among the frames: float64, 2.5 in the middle of the third frame's time; below 0 before the
@@ -150,12 +154,25 @@ def ledov_mat(paths, film):
     return by_frame(film, kept[:, 0].astype(np.int64), kept[:, 1:] * (film.size[1] / width, film.size[0] / height, 1))
 
 
+def frame_lists(paths, film):
+    """A JSON file of one video: a list with an element for each frame, each a list of [row, column], a pixel of the
+    map of that frame, counted from 0, whose center is meant."""
+    path, frames, points = _only(paths), [], []
+    for frame, listed in enumerate(elements(path)):
+        points.append(_pixels(listed, path, frame))
+        frames.append(np.full(len(points[-1]), frame))
+    scale = np.divide(film.size[::-1], (film.map_size or film.size)[::-1])
+    frames, points = _joined(frames, points)
+    return by_frame(film, frames.astype(np.int64), points * scale)
+
+
 VIDEO_FORMS = {
     "diem_events": diem_events,
     "gaze_samples": gaze_samples,
     "coutrot_mat": coutrot_mat,
     "eye_data_mat": eye_data_mat,
     "ledov_mat": ledov_mat,
+    "frame_lists": frame_lists,
     "gaze_csv": gaze_csv,
 }
 
@@ -192,6 +209,17 @@ def _from_cube(cube, film, path, scale=(1.0, 1.0)):
     points = np.moveaxis(cube[:2].astype(np.float64), 0, 2) * scale  # [frames, viewers, 2]
     frames, viewers = np.indices(points.shape[:2])
     return by_frame(film, frames.ravel(), np.column_stack([points.reshape(-1, 2), viewers.ravel()]))
+
+
+def _pixels(listed, path, frame):
+    """The centers (x, y), float64 [n,2], of pixels [row, column] that a JSON file lists for a frame."""
+    try:
+        pixels = np.array(listed)
+        if not isinstance(listed, list) or pixels.size and (pixels.ndim, pixels.dtype.kind) not in NUMBERS:
+            raise ValueError
+        return pixels.reshape(-1, 2)[:, ::-1].astype(np.float64) + 0.5
+    except (ValueError, OverflowError):  # rows of unequal lengths, or of another length than 2
+        raise InputError(f"{path}: frame {frame} has no list of [row, column]; copy the file again") from None
 
 
 def _ledov_fields(data, path):

@@ -13,12 +13,14 @@ from mindaam.data.datasets.readers.sample import Sample, clip_audio_of, prompt_o
 from mindaam.data.datasets.readers.video_frames import read_frames, shape_of
 from mindaam.data.datasets.readers.video_gaze import (
     VideoGaze,
+    map_of,
     nearest,
+    open_maps,
     read_frame_gaze,
     read_frame_map,
     read_video_gaze,
 )
-from mindaam.data.datasets.readers.video_index import whole_video
+from mindaam.data.datasets.readers.video_index import map_videos, whole_video
 from mindaam.data.datasets.set_prompts import SetPrompts
 from mindaam.errors import InputError
 
@@ -26,8 +28,8 @@ from mindaam.errors import InputError
 class VideoSet:
     """The videos of one split of a dataset; `entries` lists them as (name, condition).
 
-    A position counts the frames of a video from 0, its first usable one. Memory holds lists, and the fixations of the
-    video that was read last.
+    A position counts the frames of a video from 0, its first usable one. Memory holds lists, the fixations of the video
+    that was read last, and its latest map, if maps are a video: then positions in order are decoded once.
     """
 
     is_video, is_pack = True, False
@@ -45,14 +47,14 @@ class VideoSet:
         self.entries = [(video.name, video.fields.get("condition", record.condition)) for video in self.videos]
         self.conditions = tuple(dict.fromkeys(condition for _, condition in self.entries)) or (record.condition,)
         self.beyond = sum(video.beyond for video in self.videos)
-        self._last_gaze, self._shapes = (None, VideoGaze()), {}
+        self._last_gaze, self._last_maps, self._shapes = (None, VideoGaze()), (None, None), {}
 
     def __len__(self):
         """Number of videos."""
         return len(self.videos)
 
     def __getstate__(self):
-        return {**self.__dict__, "_last_gaze": (None, VideoGaze())}
+        return {**self.__dict__, "_last_gaze": (None, VideoGaze()), "_last_maps": (None, None)}
 
     def only(self, names):
         """The same reader with just the videos of these names."""
@@ -112,6 +114,19 @@ class VideoSet:
             self._last_gaze = index, found
         return self._last_gaze[1]
 
+    def published_map(self, index, position):
+        """The published density map of one frame, float32 [h,w] as stored, of a video of maps less its minimum;
+        InputError when it does not exist or is damaged, BlankMap when it is blank."""
+        video = self.videos[index]
+        if not map_videos(self.layout):
+            return read_frame_map(self.tree, self.layout, video, position)
+        last, maps = self._last_maps
+        if last != index:
+            if maps is not None:
+                maps.close()
+            self._last_maps = index, (maps := open_maps(self.tree, video))
+        return map_of(maps.read(int(video.numbers[position])), self.tree.path(video.maps))
+
     def recorded(self, index, position):
         """The fixations of one frame as the source has them, float32 [n,2] (x, y), n >= 0, also those outside it; None
         where the layout has only maps."""
@@ -150,7 +165,7 @@ class VideoSet:
         for candidate in nearest(self.labelled(index), position):
             if self.source == "maps":
                 with suppress(media.BlankMap):
-                    found = read_frame_map(self.tree, self.layout, video, candidate)
+                    found = self.published_map(index, candidate)
                     return transforms.resize_density(found, size)
                 continue
             fixations = self.fixations(index, candidate)
@@ -177,12 +192,13 @@ class VideoSet:
         ):
             images[position], seconds[position] = transforms.as_seen(image, target, resize), second
         times = np.array([seconds[position] for position in positions], np.float64)
+        densities = {position: self.density(index, position, target) for position in sorted(set(positions))}
         fixations = [self.fixations(index, position) for position in positions]
         if self.layout.fixations is not None:
             fixations = tuple(transforms.scale_fixations(each, stored, target) for each in fixations)
         return Sample(
             image=np.stack([images[position] for position in positions]),
-            density=np.stack([self.density(index, position, target) for position in positions]),
+            density=np.stack([densities[position] for position in positions]),
             fixations=None if self.layout.fixations is None else fixations,
             prompt=prompt_of(self, index),
             condition=condition,
