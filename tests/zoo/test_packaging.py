@@ -18,7 +18,8 @@ ROOT = Path(mindaam.__file__).resolve().parents[1]
 
 def carried():
     """Files of the checkout that must be in a wheel, by their names there."""
-    code = {p.relative_to(ROOT).as_posix() for p in (ROOT / "mindaam").rglob("*") if p.suffix in (".py", ".yaml")}
+    kinds = (".py", ".yaml", ".j2")
+    code = {p.relative_to(ROOT).as_posix() for p in (ROOT / "mindaam").rglob("*") if p.suffix in kinds}
     beside = {
         f"mindaam/{p.relative_to(ROOT).as_posix()}"
         for place in ("model_zoo", "configs")
