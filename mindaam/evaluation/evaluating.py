@@ -142,8 +142,8 @@ def begin(settings, folder, resume):
     changed = checkpoints.differences(_compared(before.settings), _compared(results.without_nan(settings)))
     if changed:
         raise ConfigError(
-            f"{folder} contains an evaluation with other settings ({listed(changed, DIFFERENCES, '; ')}); use the same, "
-            "or choose another folder"
+            f"{folder} contains an evaluation with other settings ({listed(changed, DIFFERENCES, '; ')}); use the "
+            "same, or choose another folder"
         )
     rows = before.rows
     if rows and not before.settings["finished"]:

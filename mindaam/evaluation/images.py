@@ -12,9 +12,9 @@ from mindaam.metrics.scoring import score
 def rows_of_image(source, reader, indices, roles_of, protocol, gaze, position, people=None):
     """The rows of the entries of one image, one per (entry, role); all its prompts are predicted at once.
 
-    source: MapSource; indices: of the entries in the reader; roles_of: condition -> {role: prompts}; protocol: Protocol;
-    gaze, people: TrainGaze and People of the reader; position: of the image in its split, the seed of what is drawn at
-    random. Raises InputError for damaged files and for maps that are not finite.
+    source: MapSource; indices: of the entries in the reader; roles_of: condition -> {role: prompts}; protocol:
+    Protocol; gaze, people: TrainGaze and People of the reader; position: of the image in its split, the seed of what is
+    drawn at random. Raises InputError for damaged files and for maps that are not finite.
     """
     name = reader.entries[indices[0]][0]
     plans = {index: roles_of(reader.entries[index][1]) for index in indices}
@@ -36,7 +36,7 @@ def rows_of_image(source, reader, indices, roles_of, protocol, gaze, position, p
 
 
 def mean_scores(scores):
-    """Mean of each metric over a list of {metric: value} that have it; NaN is excluded, and the mean of nothing else."""
+    """Mean of each metric over a list of {metric: value} that have it, without NaN unless there is nothing else."""
     found = {}
     for metric in METRICS:
         values = [each[metric] for each in scores if metric in each]

@@ -73,9 +73,7 @@ class Evaluation(NamedTuple):
         """{dataset: {role: {metric: Mean}}} over the rows (name, condition), in the order of ROLES and METRICS; of a
         finished evaluation as it is stored."""
         stored = {name: entry.get("scores") for name, entry in self.settings["sets"].items()}
-        return {
-            name: by_role(self.rows_of(name)) if each is None else _means_in(each) for name, each in stored.items()
-        }
+        return {name: by_role(self.rows_of(name)) if each is None else _means_in(each) for name, each in stored.items()}
 
     def conditions(self):
         """{dataset: {condition: {role: {metric: Mean}}}}, else as `summary`."""

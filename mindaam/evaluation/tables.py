@@ -48,8 +48,8 @@ def report(evaluation):
     """The evaluation as plain values for JSON: the keys of earlier versions, and beside them the settings.
 
     {"longest_side", "sets": {dataset: {"split", "ground_truth", "pictures", "pairs", "scores": {role: {metric: mean}},
-    "conditions": {condition: the same}, "intervals": {role: {metric: {"low", "high", "n"}}}, ...}}, "rows": [{"dataset",
-    "image", "condition", "role", metrics, "split", "maps"}], and the keys of `results` but for "sets"}.
+    "conditions": {condition: the same}, "intervals": {role: {metric: {"low", "high", "n"}}}, ...}}, "rows":
+    [{"dataset", "image", "condition", "role", metrics, "split", "maps"}], and the keys of `results` but for "sets"}.
     """
     settings, summary, conditions = evaluation.settings, evaluation.summary(), evaluation.conditions()
     sets = {}

@@ -12,23 +12,12 @@ from mindaam.evaluation.images import mean_scores, rows_of_image
 from mindaam.evaluation.train_gaze import TrainGaze
 from mindaam.metrics.protocols import METRICS
 from mindaam.metrics.settings import MIT
-from tests.evaluation.sets import (  # noqa: F401 - fixtures
-    HIGH,
-    PAPER,
-    PLAN,
-    WIDE,
-    Oracle,
-    Source,
-    same,
-    tasks,
-    viewing,
-    write_fixations,
-)
+from tests.evaluation.sets import HIGH, PAPER, PLAN, WIDE, Oracle, Source, same, write_fixations
 
 BASELINES = {"center_bias", "uniform", "people"}
 
 
-def test_each_image_is_predicted_once_with_each_prompt_once(tasks):  # noqa: F811
+def test_each_image_is_predicted_once_with_each_prompt_once(tasks):
     oracle = Oracle()
     evaluate(oracle, [tasks], PLAN)
     assert len(oracle.calls) == 2
@@ -40,7 +29,7 @@ def test_each_image_is_predicted_once_with_each_prompt_once(tasks):  # noqa: F81
         assert set(asked) == expected
 
 
-def test_roles_score_the_prompts_that_they_name(tasks):  # noqa: F811
+def test_roles_score_the_prompts_that_they_name(tasks):
     evaluation = evaluate(Oracle(), [tasks], PLAN)
     scores = evaluation.summary()["taskfix"]
     assert scores["right"]["CC"].mean == pytest.approx(1, abs=1e-6) and scores["right"]["CC"].n == 4
@@ -62,7 +51,7 @@ def rows(predict_many, reader, roles, protocol=PLAN.protocol):
     return [row for row in found if row["role"] not in BASELINES]
 
 
-def test_others_is_the_mean_of_all_other_prompts_scores(tasks):  # noqa: F811
+def test_others_is_the_mean_of_all_other_prompts_scores(tasks):
     maps = {"x": np.ones((48, 64)), "y": tasks.density(0)}
     found = rows(lambda image, texts: [maps[text] for text in texts], tasks, {"others": ["x", "y"]})
     assert [(row["name"], row["role"], row["maps"]) for row in found] == [("a.jpg", "others", 1)] * 2
@@ -71,10 +60,13 @@ def test_others_is_the_mean_of_all_other_prompts_scores(tasks):  # noqa: F811
 
 
 def test_an_undefined_score_does_not_enter_a_mean():
-    assert mean_scores([{"CC": 0.5}, {"CC": np.nan, "NSS": np.nan}]) == {"CC": 0.5, "NSS": pytest.approx(np.nan, nan_ok=True)}
+    assert mean_scores([{"CC": 0.5}, {"CC": np.nan, "NSS": np.nan}]) == {
+        "CC": 0.5,
+        "NSS": pytest.approx(np.nan, nan_ok=True),
+    }
 
 
-def test_images_are_predicted_as_stored_and_maps_of_any_size_are_compared_at_400_pixels(viewing):  # noqa: F811
+def test_images_are_predicted_as_stored_and_maps_of_any_size_are_compared_at_400_pixels(viewing):
     source = Source(lambda image, texts: [np.tile(np.linspace(0, 1, 30), (20, 1)) for _ in texts])
     evaluation = evaluate(source, [viewing], PLAN)
     [(name, image, asked)] = source.calls
@@ -88,7 +80,7 @@ def test_images_are_predicted_as_stored_and_maps_of_any_size_are_compared_at_400
     assert row["NSS"] == pytest.approx(metrics.nss(ramp, scaled), abs=1e-2)
 
 
-def test_the_protocol_decides_the_variant_of_a_metric(viewing):  # noqa: F811
+def test_the_protocol_decides_the_variant_of_a_metric(viewing):
     def predict_many(image, texts):
         return [5 + np.tile(np.linspace(0, 1, 400), (280, 1)) for _ in texts]
 
@@ -107,17 +99,17 @@ def test_without_a_train_split_there_is_no_shuffled_auc_and_no_center_bias(tmp_p
     assert any("train" in note for note in evaluation.settings["sets"]["osie"]["notes"])
 
 
-def test_a_map_that_is_not_finite_is_named(viewing):  # noqa: F811
+def test_a_map_that_is_not_finite_is_named(viewing):
     with pytest.raises(InputError, match="predicted for c.jpg .* not finite"):
         rows(lambda image, texts: [np.full((4, 4), np.nan)], viewing, {"right": ["x"]})
 
 
-def test_a_source_returns_a_map_for_each_prompt(tasks):  # noqa: F811
+def test_a_source_returns_a_map_for_each_prompt(tasks):
     with pytest.raises(ValueError, match="zip"):
         evaluate(Source(lambda image, texts: [np.ones((4, 4))]), [tasks], PLAN)
 
 
-def test_the_center_bias_of_one_role_is_scored_beside_each_condition(viewing):  # noqa: F811
+def test_the_center_bias_of_one_role_is_scored_beside_each_condition(viewing):
     evaluation = evaluate(same(), [viewing], PLAN)
     uniform = evaluation.summary()["osie"]["uniform"]
     assert uniform["CC"].mean == 0 and uniform["AUC_Judd"].mean == pytest.approx(0.5, abs=0.1)

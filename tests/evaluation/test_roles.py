@@ -11,12 +11,11 @@ from mindaam.data.prompts.prompting import Prompting, no_prompt
 from mindaam.errors import ConfigError
 from mindaam.evaluation.roles import checked, missing, roles_of, swap_roles
 from tests.data.prompts.test_prompting import Reader
-from tests.evaluation.sets import tasks  # noqa: F401 - a fixture
 
 OWN = {"free_viewing": ["My own words.", "My other words."]}
 
 
-def test_a_folders_own_prompts_are_used(tasks):  # noqa: F811
+def test_a_folders_own_prompts_are_used(tasks):
     meta = json.loads((tasks.root / "meta.json").read_text())
     meta["sentences"] = {"count_people": ["A viewer counts.", "Somebody counts."]}
     (tasks.root / "meta.json").write_text(json.dumps(meta))
@@ -39,9 +38,9 @@ def test_the_granularities_of_a_model_choose_the_prompts_of_every_role():
     assert found["mismatched"] == [corpus.mismatched("salicon", "G3")]
     none = swap_roles(reader, "free_viewing", Prompting("G4", {"salicon": "none"}, "Nothing was asked."))
     assert none["right"] == ["Nothing was asked."] and set(none) == {"right", "generic"}
-    tasks = Reader("mine", conditions=("count_people", "judge_emotion"))
-    assert set(swap_roles(tasks, "count_people", Prompting("none"))) == {"right", "generic", "held_out"}
-    assert "others" in swap_roles(tasks, "count_people", Prompting("G4"))
+    own = Reader("mine", conditions=("count_people", "judge_emotion"))
+    assert set(swap_roles(own, "count_people", Prompting("none"))) == {"right", "generic", "held_out"}
+    assert "others" in swap_roles(own, "count_people", Prompting("G4"))
 
 
 def test_without_a_request_the_condition_is_swapped():
@@ -61,8 +60,8 @@ def test_requested_prompts_are_scored_beside_the_right_one():
 
 
 def test_wrong_prompts_are_of_other_conditions_or_of_another_dataset():
-    tasks = Reader("mine", conditions=("count_people", "judge_emotion"))
-    assert list(roles_of(tasks, "count_people", requests=("wrong",))) == ["right", "others"]
+    own = Reader("mine", conditions=("count_people", "judge_emotion"))
+    assert list(roles_of(own, "count_people", requests=("wrong",))) == ["right", "others"]
     # osie has its own right prompt in this project, and that of another dataset is wrong for it all the same
     assert roles_of(Reader("osie"), "free_viewing", requests=("wrong",))["mismatched"] == [corpus.mismatched("osie")]
 
@@ -78,7 +77,11 @@ def test_paraphrases_are_all_prompts_of_a_condition_and_the_held_out_one():
 
 def test_what_a_dataset_lacks_is_named():
     one = Reader("mine", own={"free_viewing": ["My own words."]})
-    assert missing(one, requests=("paraphrases", "wrong", "none"), granularities=("G4",)) == ["paraphrases", "wrong", "G4"]
+    assert missing(one, requests=("paraphrases", "wrong", "none"), granularities=("G4",)) == [
+        "paraphrases",
+        "wrong",
+        "G4",
+    ]
     assert missing(Reader("salicon"), requests=("paraphrases", "wrong", "none"), granularities=("G1", "G4")) == []
     assert missing(one) == []
 
