@@ -22,7 +22,7 @@ setup(
     license_files=["LICENSE", "NOTICE"],
     packages=find_packages(include=["mindaam", "mindaam.*"]) + list(CARRIED),
     package_dir=CARRIED,
-    package_data={"mindaam": ["**/*.yaml", "**/*.html.j2"], **dict.fromkeys(CARRIED, ["**/*"])},
+    package_data={"mindaam": ["**/*.yaml", "**/*.csv", "**/*.html.j2"], **dict.fromkeys(CARRIED, ["**/*"])},
     python_requires=">=3.10,<3.13",  # MindSpore 2.9 has no other builds
     install_requires=[
         "mindspore==2.9.*",
