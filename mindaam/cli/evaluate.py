@@ -4,7 +4,6 @@ import json
 import os
 import shlex
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -53,8 +52,7 @@ def evaluate(
     if maps is None:
         runtime.configure(mode="graph")
     batch = Batch() if skip_damaged else None
-    evaluation, source = _evaluated(readers, model, maps, plan, out, resume, batch)
-    _write(evaluation, source, readers, out, save or [])
+    _write(_evaluated(readers, model, maps, plan, out, resume, batch), out, save or [])
     raise Exit(batch.code if batch else 0)
 
 
@@ -111,7 +109,7 @@ def _readers(root, split, sets, skip_damaged, protocol):
 
 
 def _evaluated(readers, model, maps, plan, out, resume, batch):
-    """(Evaluation, MapSource) of a model or of saved maps.
+    """The Evaluation of a model or of saved maps.
 
     batch: the Batch that skips items that cannot be scored, or None to stop at the first.
     """
@@ -129,8 +127,12 @@ def _evaluated(readers, model, maps, plan, out, resume, batch):
         with batch.item(name):
             raise error
 
-    leave = left_out if batch else None
-    return evaluated(source, readers, plan, out, resume, progress, leave), source
+    try:
+        return evaluated(source, readers, plan, out, resume, progress, left_out if batch else None)
+    except KeyboardInterrupt:
+        if out is not None:
+            print_message(f"the rows so far are in {out}; the same command with --resume continues")
+        raise
 
 
 def _model_source(model, readers, audio):
@@ -150,18 +152,21 @@ def _model_source(model, readers, audio):
     return ModelMaps(predictor, audio), prompting
 
 
-def _write(evaluation, source, readers, out, save):
+def _write(evaluation, out, save):
     """Prints the table and writes the requested reports, each completely or not at all; OutputError if that fails."""
     from mindaam.evaluation import tables
+    from mindaam.evaluation.pages import evaluation_page
+    from mindaam.evaluation.published import beside
     from mindaam.evaluation.results import rows_text
 
     print_lines(tables.terminal(evaluation))
-    forms = {
-        ".csv": lambda: rows_text(evaluation.rows, header=True),
-        ".json": lambda: json.dumps(tables.report(evaluation), indent=1, allow_nan=False) + "\n",
-        ".md": partial(tables.markdown, evaluation),
-    }
-    targets = [*save, *([out / "report.md"] if out else [])]
-    for file in targets:
-        write_text(file, forms[file.suffix]())
+    for file in [*([out / "report.md", out / "report.html"] if out else []), *save]:
+        if file.suffix == ".html":
+            evaluation_page.write(evaluation, file, out)
+        elif file.suffix == ".md":
+            write_text(file, tables.markdown(evaluation, beside(evaluation)))
+        elif file.suffix == ".csv":
+            write_text(file, rows_text(evaluation.rows, header=True))
+        else:
+            write_text(file, json.dumps(tables.report(evaluation), indent=1, allow_nan=False) + "\n")
         print_line(f"report: {file}")

@@ -82,7 +82,7 @@ def evaluate(source, readers, plan, folder=None, resume=False, progress=None, le
                     continue
                 rows += new
                 append(new, folder)
-        settings["sets"][reader.name]["notes"] = notes(reader, plan, gaze, people)
+        settings["sets"][reader.name]["notes"] = [*notes(reader, plan, gaze, people), *source.notes(reader.name)]
     evaluation = finished(Evaluation({**settings, "started": started}, rows), skipped)
     if folder is not None:
         results.write_settings(evaluation.settings, folder)
@@ -159,7 +159,8 @@ def _compared(settings):
         name: {key: each for key, each in entry.items() if key not in RESULTS}
         for name, entry in settings["sets"].items()
     }
-    return {key: each for key, each in settings.items() if key not in FREE} | {"sets": sets}
+    source = {key: each for key, each in settings["source"].items() if key != "file"}  # its hash identifies it
+    return {key: each for key, each in settings.items() if key not in FREE} | {"source": source, "sets": sets}
 
 
 def append(rows, folder):

@@ -3,7 +3,7 @@
 import math
 import textwrap
 
-from mindaam.evaluation.markdown_text import plain, table_row
+from mindaam.evaluation.markdown_text import plain, section, table_row
 from mindaam.evaluation.results import METRICS, PARAPHRASE, without_nan
 
 NARROWEST = 6  # characters of a number in the terminal
@@ -28,8 +28,9 @@ def terminal(evaluation):
     return "\n\n".join([*parts, "\n".join(notes)]) + "\n"
 
 
-def markdown(evaluation):
-    """A Markdown table: one row per dataset and role, and per condition where a dataset has several; then notes."""
+def markdown(evaluation, more=()):
+    """A Markdown table: one row per dataset and role, and per condition where a dataset has several; then notes, and
+    the Tables `more`."""
     metrics, rows = evaluation.settings["metrics"], []
     summary, conditions = evaluation.summary(), evaluation.conditions()
     for name in evaluation.settings["sets"]:
@@ -41,7 +42,8 @@ def markdown(evaluation):
     about = [f"{INTERVALS} {UNDEFINED}"]
     for name, entry in evaluation.settings["sets"].items():
         about += [heading(name, entry), *remarks(evaluation, name)]
-    return "\n".join([*lines, "", *(f"- {plain(each)}" for each in [*about, *provenance(evaluation)])]) + "\n"
+    notes = [f"- {plain(each)}" for each in [*about, *provenance(evaluation)]]
+    return "\n".join([*lines, "", *notes, *(f"\n{section(table)}" for table in more)]) + "\n"
 
 
 def report(evaluation):

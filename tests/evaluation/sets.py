@@ -82,6 +82,9 @@ class Source:
     def described(self):
         return {"model": "fake"}
 
+    def notes(self, name):
+        return []
+
 
 def same(shape=(4, 4)):
     """A Source of constant maps."""
