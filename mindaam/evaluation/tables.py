@@ -82,7 +82,9 @@ def heading(name, entry):
     """One line on a dataset: its split, how much of it is scored, at which size."""
     scored, count = entry.get("scored", entry["n"]), entry["n"]
     amount = f"{count} {entry['kind']}" if scored == count else f"{scored} of {count} {entry['kind']}"
-    return f"{name}, split {entry['split']}: {amount}, {entry['pairs']} pairs, {entry['size']}"
+    what = entry["kind"][:-1]
+    pairs = f", {entry['pairs']} pairs of {what} and condition" if entry["pairs"] != count else ""
+    return f"{name}, split {entry['split']}: {amount}{pairs}, {entry['size']}"
 
 
 def remarks(evaluation, name):

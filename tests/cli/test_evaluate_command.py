@@ -56,7 +56,7 @@ def test_a_folder_of_gaze_folders_gives_a_table(mindaam, gaze):
     code, out, err = mindaam("evaluate", "--data", gaze.parent)
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0].startswith("bright, split val: 2 images, 2 pairs")
+    assert lines[0].startswith("bright, split val: 2 images, longest side of 400 px")
     role, n, cc = next(line for line in lines if line.startswith("right")).split()[:3]
     assert (role, n) == ("right", "2") and float(cc) > 0.5  # it looks where they looked
     assert max(map(len, lines)) <= 100

@@ -17,7 +17,7 @@ def test_the_terminal_shows_a_table_of_at_most_100_columns_for_each_dataset():
     assert max(map(len, text.splitlines())) <= 100
     osie, only_maps, avad, about = text.split("\n\n")
     lines = osie.splitlines()
-    assert lines[0] == "osie, split val: 6 images, 6 pairs, longest side 400"
+    assert lines[0] == "osie, split val: 6 images, longest side 400"
     assert lines[1].split() == ["role", "n", *made_evaluation().settings["metrics"]]
     right = made_evaluation().summary()["osie"]["right"]
     assert lines[2].split() == ["right", "6", *(f"{each.mean:.4f}" for each in right.values())]

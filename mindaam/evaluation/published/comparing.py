@@ -14,7 +14,7 @@ from mindaam.evaluation.published.figures import figures
 METHOD_TABLES = ("19", "20", "21", "22", "17", "1", "2", "3")
 LOWER_IS_BETTER = ("KLD", "EMD")
 BASELINES = {"center_bias": "center bias", "uniform": "constant map", "people": "people predict people"}
-NOT_RUN = "not run"
+OURS, NOT_RUN = "MindAAM", "not run"
 CAUTION = (
     "published figures are printed in the AAM paper, which does not state its sigma; its image sizes, splits and "
     "averaging (over frames or over videos) may differ from those of the measured means"
@@ -27,8 +27,9 @@ def beside(evaluation):
 
     A row is a method; the first rows are measured, `right` and the baselines, as mean [95 % interval].
     """
-    tables = [_dataset(evaluation, name) for name in evaluation.summary() if compared(name)]
-    missing = _not_run(evaluation)
+    summary = evaluation.summary()  # once: its intervals take time
+    tables = [_dataset(evaluation, name, means) for name, means in summary.items() if compared(name)]
+    missing = _not_run(summary)
     return [*tables, missing] if missing.rows else tables
 
 
@@ -53,20 +54,22 @@ def model(evaluation):
     return f"{name}, audio off" if evaluation.settings.get("audio") == "off" and source.get("model") else name
 
 
-def provenance(evaluation, dataset):
-    """Notes on measured means: dataset, protocol and command."""
+def provenance(evaluation, dataset, label=OURS):
+    """Notes on the measured means of a dataset, after a label: data, protocol, model and command."""
     settings, part = evaluation.settings, evaluation.settings["sets"][dataset]
-    sigma = part.get("sigma")
+    source, sigma = settings.get("source", {}), part.get("sigma")
     facts = [
         f"{part.get('n')} {part.get('kind') or 'items'} of split {part.get('split')}",
         f"ground truth: {part.get('ground_truth')}",
         "sigma not stated" if sigma is None else f"sigma {sigma:g}°",
         f"size: {part.get('size')}",
+        *part.get("notes", ()),
     ]
+    file = f"{source['file']} (SHA-256 {str(source.get('sha256'))[:12]}), " if source.get("file") else ""
     return [
-        f"measured, {title(dataset)}: {'; '.join(facts)}",
-        f"measured, {settings.get('protocol_sentence')}; in brackets: {settings.get('interval')}",
-        f"measured by: {settings.get('command')} (revision {settings.get('revision') or 'unknown'})",
+        f"{label}, {title(dataset)}: {'; '.join(facts)}",
+        f"{label}, {settings.get('protocol_sentence')}; in brackets: {settings.get('interval')}",
+        f"{label}: {file}{settings.get('command')} (revision {settings.get('revision') or 'unknown'})",
     ]
 
 
@@ -103,14 +106,14 @@ def published_rows(found, metrics):
     ]
 
 
-def _dataset(evaluation, dataset):
-    """The Table of one dataset."""
-    found, means = compared(dataset), evaluation.summary()[dataset]
+def _dataset(evaluation, dataset, means):
+    """The Table of one dataset; means: {role: {metric: (mean, low, high, n)}}."""
+    found = compared(dataset)
     metrics = list(dict.fromkeys(each.metric for each in found))
     rows, values = [], []
     for role in ("right", *BASELINES):
         if role in means:
-            name = f"MindAAM: {model(evaluation)}" if role == "right" else BASELINES[role]
+            name = f"{OURS}: {model(evaluation)}" if role == "right" else BASELINES[role]
             rows.append([name, "measured", *measured_cells(means[role], metrics)])
             # Baselines are no competitors: people are a bound.
             values.append({key: value[0] for key, value in means[role].items()} if role == "right" else {})
@@ -127,11 +130,11 @@ def _dataset(evaluation, dataset):
     )
 
 
-def _not_run(evaluation):
-    """The Table of the paper's datasets that the evaluation does not have."""
+def _not_run(summary):
+    """The Table of the paper's datasets that are not in the summary of an evaluation."""
     rows = []
     for dataset in dict.fromkeys(each.dataset for number in METHOD_TABLES for each in figures(table=number)):
-        if dataset not in evaluation.summary():
+        if dataset not in summary:
             found = [each for each in compared(dataset) if each.method == "AAM"]
             shown = ", ".join(f"{each.metric} {each.value}" for each in found if each.variant == found[0].variant)
             rows.append([title(dataset), f"Table {found[0].table}", shown, NOT_RUN])

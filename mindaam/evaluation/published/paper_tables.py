@@ -4,7 +4,7 @@ Which evaluation belongs to which row follows from evaluation.json:
 
     1-3, 19-22   the role `right`
     15           the role `right`, by the name of the model
-    16           the role `right` with and without audio
+    16           the role `right`, by whether audio was used
     17           `right` with a prompt, `none` or `generic` without one
     18a          `right`, `none` or `generic`, `mismatched`
     18b          `paraphrases`, and their standard deviation
@@ -14,10 +14,13 @@ The rows of Tables 13 and 14 differ in what a model was trained on, which evalua
 given by name.
 """
 
+from typing import NamedTuple
+
 from mindaam.errors import ConfigError, unknown
 from mindaam.evaluation.markdown_text import Table
 from mindaam.evaluation.published import comparing
 from mindaam.evaluation.published.figures import TITLES, figures
+from mindaam.evaluation.results import Evaluation
 
 RIGHT, WITHOUT = ("right",), ("none", "generic")  # roles of a row: the first that was evaluated counts
 ROLES = {  # of the paper's rows; rows that are not named have the role `right`
@@ -50,6 +53,16 @@ NOTES = {
 }
 
 
+class _Run(NamedTuple):
+    """An Evaluation in a table. label: of its rows and notes. summary: computed once, because its intervals take time.
+    row: of the paper, "" to find it by the settings."""
+
+    label: str
+    evaluation: Evaluation
+    summary: dict
+    row: str
+
+
 def table(number, evaluations, rows=None):
     """The Table of the paper with this number, with measured rows, or "not run", below the published ones.
 
@@ -57,18 +70,22 @@ def table(number, evaluations, rows=None):
     paper's row that it belongs to, "" to find it by its settings (default: all). Raises ConfigError for an unknown
     table or row.
     """
-    if number == "18b":
-        return _paraphrases(evaluations)
-    found = figures(table=number)
     rows = [""] * len(evaluations) if rows is None else rows
+    found = [] if number == "18b" else figures(table=number)
     _check_rows(number, rows, {each.variant for each in found} - {""})
+    runs = [
+        _Run(f"{comparing.OURS} [{place}]" if len(evaluations) > 1 else comparing.OURS, each, each.summary(), row)
+        for place, (each, row) in enumerate(zip(evaluations, rows, strict=True), 1)
+    ]
+    if number == "18b":
+        return _paraphrases(runs)
     if number == "4":
         return _efficiency(found)
     metrics = list(dict.fromkeys(each.metric for each in found))
     shown, notes = [], []
     for dataset in dict.fromkeys(each.dataset for each in found):
         of_dataset = [each for each in found if each.dataset == dataset]
-        part, more = _dataset(number, dataset, of_dataset, list(zip(evaluations, rows, strict=True)), metrics)
+        part, more = _dataset(number, dataset, of_dataset, runs, metrics)
         cells, values = zip(*part, strict=True)
         shown += comparing.marked(cells, values, metrics) if _of_methods(number) else cells
         notes += more
@@ -92,7 +109,7 @@ def _of_methods(number):
     return number in comparing.METHOD_TABLES
 
 
-def _dataset(number, dataset, found, evaluations, metrics):
+def _dataset(number, dataset, found, runs, metrics):
     """([(row, {metric: float})], notes) of one dataset: published rows, each variant of AAM followed by the measured
     ones; in tables of methods the measured ones are last."""
     rows, notes = [], []
@@ -100,39 +117,40 @@ def _dataset(number, dataset, found, evaluations, metrics):
         for name, cells, of in comparing.published_rows([each for each in found if each.variant == variant], metrics):
             rows.append(([comparing.title(dataset), name, "published", "", *cells], of))
         if variant or all(not each.variant for each in found):
-            own, more = _measured(number, dataset, variant, evaluations, metrics)
+            own, more = _measured(number, dataset, variant, runs, metrics)
             rows, notes = rows + own, notes + more
     return rows, notes
 
 
-def _measured(number, dataset, variant, evaluations, metrics):
+def _measured(number, dataset, variant, runs, metrics):
     """The measured rows of a row of the paper, or one "not run"; and their notes."""
     rows, notes, named = [], [], f", {variant}" if variant else ""
-    for evaluation, row in evaluations:
-        by_role = evaluation.summary().get(dataset, {})
+    for label, evaluation, summary, row in runs:
+        by_role = summary.get(dataset, {})
         role = next((each for each in ROLES.get(number, {}).get(variant, RIGHT) if each in by_role), None)
-        belongs = row == variant if row else _matches(number, variant, evaluation)
-        if role and belongs:
+        if role and (row == variant if row else _matches(number, variant, evaluation, dataset)):
             means = by_role[role]
-            name = f"MindAAM: {comparing.model(evaluation)}{named}"
+            name = f"{label}: {comparing.model(evaluation)}{named}"
             cells = [comparing.title(dataset), name, f"measured ({role})", *comparing.measured_cells(means, metrics)]
             rows.append((cells, {key: value[0] for key, value in means.items()}))
-            notes += comparing.provenance(evaluation, dataset)
+            notes += comparing.provenance(evaluation, dataset, label)
     if not rows:
         empty = ["", *["-"] * len(metrics)]
-        rows = [([comparing.title(dataset), f"MindAAM{named}", comparing.NOT_RUN, *empty], {})]
+        rows = [([comparing.title(dataset), f"{comparing.OURS}{named}", comparing.NOT_RUN, *empty], {})]
     return rows, notes
 
 
-def _matches(number, variant, evaluation):
-    """Whether an evaluation belongs to a row of the paper, by its settings."""
+def _matches(number, variant, evaluation, dataset):
+    """Whether an evaluation of a dataset belongs to a row of the paper, by its settings."""
     source = evaluation.settings.get("source", {})
     if number in TRAINED:
         return False
     if number == "15":
         return MODELS.get(variant) is not None and source.get("model") == MODELS[variant]
     if number == "16":
-        return (evaluation.settings.get("audio") == "off") == (variant == "w/o Audio")
+        # "auto" uses no audio where the model, its weights or the video have none; the notes state what was done.
+        notes = evaluation.settings["sets"][dataset].get("notes", ())
+        return any(each.startswith("audio used") for each in notes) == (variant == "w/ Audio")
     return True
 
 
@@ -143,25 +161,25 @@ def _efficiency(found):
         name = f"{each.method} ({each.reference})"
         rows.setdefault((name, each.variant), {})[each.metric] = f"{each.value} {each.unit}"
     shown = [[*key, "published", of["FPS"], of["parameters"]] for key, of in rows.items()]
-    shown.append(["MindAAM", "", comparing.NOT_RUN, "-", "-"])
+    shown.append([comparing.OURS, "", comparing.NOT_RUN, "-", "-"])
     head = ["method", "backbone, input", "source", "FPS", "parameters"]
     return Table(f"Table 4 of the AAM paper: {TITLES['4']}", head, shown, NOTES["4"])
 
 
-def _paraphrases(evaluations):
+def _paraphrases(runs):
     """Table 18b, whose published figures are not known."""
     metrics, rows, notes = ("CC", "SIM", "NSS", "KLD"), [], []
     for dataset in PARAPHRASED:
         name, own = comparing.title(dataset), []
-        for evaluation in evaluations:
+        for label, evaluation, summary, _ in runs:
             found = evaluation.settings["sets"].get(dataset, {}).get("paraphrases")
-            means = evaluation.summary().get(dataset, {}).get("paraphrases")
+            means = summary.get(dataset, {}).get("paraphrases")
             if found and means:
                 both = [(means.get(each), found["std"].get(each)) for each in metrics]
                 cells = ["-" if None in pair else f"{pair[0][0]:.3f} ± {pair[1]:.4f}" for pair in both]
-                own.append([name, f"MindAAM: {comparing.model(evaluation)}", f"{found['prompts']}", *cells])
-                notes += comparing.provenance(evaluation, dataset)
-        rows += own or [[name, f"MindAAM: {comparing.NOT_RUN}", "", *["-"] * len(metrics)]]
+                own.append([name, f"{label}: {comparing.model(evaluation)}", f"{found['prompts']}", *cells])
+                notes += comparing.provenance(evaluation, dataset, label)
+        rows += own or [[name, f"{comparing.OURS}: {comparing.NOT_RUN}", "", *["-"] * len(metrics)]]
     head = ["dataset", "method", "paraphrases", *metrics]
     title = "Table 18b of the AAM paper: Invariance to paraphrases"
     return Table(title, head, rows, [*NOTES["18b"], *dict.fromkeys(notes)])

@@ -10,6 +10,7 @@ from mindaam.data.datasets.catalogue import catalogue
 from mindaam.errors import ConfigError
 from mindaam.evaluation.published.figures import TITLES, Figure, figures
 from mindaam.metrics.protocols import METRICS
+from mindaam.zoo.index import record
 
 # The number of figures in each table of the paper and their sum, both taken from its text, not from the CSV files.
 PRINTED = {
@@ -73,6 +74,21 @@ def test_datasets_metrics_and_values_are_known():
 def test_figures_of_a_dataset_come_from_all_its_tables():
     assert {each.table for each in figures("diem")} == {"2", "14", "16", "18c", "22"}
     assert {each.dataset for each in figures("avad")} == {"avad"} and figures("figrim") == []
+
+
+def test_the_zoo_lists_the_same_figures_of_the_paper_s_model():
+    names = {"AUC": "AUC_Judd"}
+    listed = record("aam_dinov3_vitl16").figures.values
+    titles = {"U-EYE": "ueyes", "UCF": "ucf_sports"}
+    for dataset, scores in listed.items():
+        found = {
+            each.metric: float(each.value)
+            for table in ("1", "2", "3", "21")
+            for each in figures(titles.get(dataset, dataset.lower()), table)
+            if each.method == "AAM"
+        }
+        assert {names.get(key, key): value for key, value in scores.items()} == found, dataset
+    assert len(listed) == 15
 
 
 @pytest.mark.parametrize("table", ["5", "18b", "0", "../x"])

@@ -9,10 +9,10 @@ from mindaam.evaluation.results import Evaluation
 from tests.evaluation.made import SETTINGS, made_evaluation, made_rows, made_set
 
 
-def evaluation(dataset, roles, **settings):
+def evaluation(dataset, roles, notes=(), **settings):
     """An Evaluation of three images of a dataset under these roles."""
     rows = made_rows(dataset, "val", ["a", "b", "c"], ["free_viewing"], roles)
-    return Evaluation(SETTINGS | settings | {"sets": {dataset: made_set(rows, "images")}}, rows)
+    return Evaluation(SETTINGS | settings | {"sets": {dataset: made_set(rows, "images", notes=list(notes))}}, rows)
 
 
 def measured(shown, dataset=None):
@@ -31,17 +31,29 @@ def test_without_evaluations_every_published_figure_is_shown_and_ours_are_not_ru
 
 def test_a_table_of_methods_takes_the_matching_prompt_of_every_evaluation():
     shown = table("19", [made_evaluation(), evaluation("osie", ["right"], source={"model": "other"})])
-    assert [row[1] for row in measured(shown)] == ["MindAAM: aam_made", "MindAAM: other"]
+    assert [row[1] for row in measured(shown)] == ["MindAAM [1]: aam_made", "MindAAM [2]: other"]
     assert {row[2] for row in measured(shown, "OSIE")} == {"measured (right)"} and "6 images" in str(shown.notes)
     assert sum(row[2] == "not run" for row in shown.rows) == 5
     marks = [row for row in shown.rows if row[0] == "MIT1003" and row[4].endswith("*")]
     assert [row[1] for row in marks] == ["AAM (the paper)"]
 
 
-def test_audio_is_matched_by_the_setting():
-    runs = [evaluation("diem", ["right"]), evaluation("diem", ["right"], audio="off")]
-    rows = measured(table("16", runs))
-    assert [row[1] for row in rows] == ["MindAAM: aam_made, audio off, w/o Audio", "MindAAM: aam_made, w/ Audio"]
+def test_audio_is_matched_by_what_was_done_with_it():
+    used, unused = (
+        "audio used, encoded by wav2clip (3 videos)",
+        "audio not used: the model a has no audio branch (3 videos)",
+    )
+    runs = [
+        evaluation("diem", ["right"], [used]), evaluation("diem", ["right"], [unused]),
+        evaluation("diem", ["right"], ["audio not used, as requested (3 videos)"], audio="off"),
+    ]  # fmt: skip
+    shown = table("16", runs)
+    assert [row[1] for row in measured(shown)] == [
+        "MindAAM [2]: aam_made, w/o Audio",
+        "MindAAM [3]: aam_made, audio off, w/o Audio",
+        "MindAAM [1]: aam_made, w/ Audio",
+    ]
+    assert any(note.startswith("MindAAM [1], DIEM") and used in note for note in shown.notes)
 
 
 def test_conditions_are_matched_by_role():
@@ -73,8 +85,9 @@ def test_training_data_are_matched_by_the_name_of_the_row_alone():
     assert row[:2] == ["OSIE", "MindAAM: aam_made, Single Training"]
     with pytest.raises(ConfigError, match='unknown row of Table 13 "Single"'):
         table("13", runs, ["Single"])
-    with pytest.raises(ConfigError, match="Table 19 has no rows to choose from"):
-        table("19", runs, ["AAM"])
+    for number in ("4", "18b", "19"):
+        with pytest.raises(ConfigError, match=f"Table {number} has no rows to choose from"):
+            table(number, runs, ["AAM"])
 
 
 def test_paraphrases_are_a_mean_and_a_standard_deviation():
