@@ -155,14 +155,13 @@ def _model_source(model, readers, audio):
 def _write(evaluation, out, save):
     """Prints the table and writes the requested reports, each completely or not at all; OutputError if that fails."""
     from mindaam.evaluation import tables
+    from mindaam.evaluation.pages import evaluation_page
     from mindaam.evaluation.published import beside
     from mindaam.evaluation.results import rows_text
 
     print_lines(tables.terminal(evaluation))
-    for file in [*([out / "report.md"] if out else []), *save]:
+    for file in [*([out / "report.md", out / "report.html"] if out else []), *save]:
         if file.suffix == ".html":
-            from mindaam.evaluation.pages import evaluation_page
-
             evaluation_page.write(evaluation, file, out)
         elif file.suffix == ".md":
             write_text(file, tables.markdown(evaluation, beside(evaluation)))

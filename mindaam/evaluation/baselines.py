@@ -1,12 +1,14 @@
-"""Baselines that use no pixel of an image or frame."""
+"""Baselines that use no pixel of the image."""
 
 import numpy as np
 
 
 def baseline_maps(condition, size, gaze):
-    """{role: [h,w]}: the center bias of the train split at `size`, where there is one, and a uniform map of one pixel.
+    """{role: map} of an image or frame that is compared at `size` (height, width), viewed under a condition.
 
-    condition: of the entry; size: (height, width) of the comparison; gaze: TrainGaze.
+    gaze: TrainGaze of the data. `center_bias` is the mean density of its train split, missing without one; `uniform` is
+    one pixel, which resizing stretches without rounding.
     """
     bias = gaze.center_bias(condition, size)
-    return ({} if bias is None else {"center_bias": bias}) | {"uniform": np.ones((1, 1), np.float32)}
+    maps = {} if bias is None else {"center_bias": bias}
+    return maps | {"uniform": np.ones((1, 1), np.float32)}

@@ -15,6 +15,7 @@ from mindaam.data.prompts.prompting import Prompting
 from mindaam.errors import ConfigError
 from mindaam.evaluation import results, roles
 from mindaam.evaluation.images import rows_of_image
+from mindaam.evaluation.people import People
 from mindaam.evaluation.results import Evaluation, by_condition, by_role, paraphrase_spread
 from mindaam.evaluation.train_gaze import TrainGaze
 from mindaam.evaluation.videos import rows_of_video
@@ -69,7 +70,7 @@ def evaluate(source, readers, plan, folder=None, resume=False, progress=None, le
         skipped.setdefault(reader.name, []).append(name)
 
     for reader in readers:
-        gaze, people = TrainGaze(reader), None  # until evaluation.people
+        gaze, people = TrainGaze(reader), People(reader)
         items = [item for item in _items(reader) if (reader.name, item[0]) not in done]
         with progress(len(items), f"evaluating {reader.name}") if progress else nullcontext(_QUIET) as shown:
             for name, indices, position in items:
@@ -179,7 +180,7 @@ def notes(reader, plan, gaze, people):
     lacking = roles.missing(reader, plan.prompting, plan.prompts, plan.granularity) if plan.prompted else []
     found = [f"it has no prompts for {', '.join(lacking)}"] if lacking else []
     found += [f"no center bias, sAUC and IG: {gaze.reason}"] if gaze.reason else []
-    return found + ([f"no baseline people: {people.reason}"] if people is not None and people.reason else [])
+    return found + ([f"no baseline people: {people.reason}"] if people.reason else [])
 
 
 def finished(evaluation, skipped):

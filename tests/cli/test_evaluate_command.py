@@ -65,22 +65,23 @@ def test_a_folder_of_gaze_folders_gives_a_table(mindaam, gaze):
 
 def test_reports_are_kept(mindaam, gaze, tmp_path):
     new = tmp_path / "new"
-    saved = [argument for suffix in ("md", "csv") for argument in ("--save", new / f"report.{suffix}")]
+    saved = [argument for suffix in ("md", "csv", "html") for argument in ("--save", new / f"report.{suffix}")]
     assert mindaam("evaluate", "--data", gaze, *saved)[0] == 0
     code, out, _ = mindaam("evaluate", "--data", gaze, "--save", new / "report.json", "--split", "train")
     assert code == 0 and "report.json" in out
     assert "| bright | right | 2 |" in (new / "report.md").read_text()
     rows = list(csv.DictReader((new / "report.csv").open()))
     assert [row["name"] for row in rows if row["role"] == "right"] == ["a.png", "b.png"]
+    assert "<html" in (new / "report.html").read_text()
     report = json.loads((new / "report.json").read_text())
     assert report["sets"]["bright"]["pictures"] == 1 and report["sets"]["bright"]["split"] == "train"
-    assert sorted(p.name for p in new.iterdir()) == ["report.csv", "report.json", "report.md"]
+    assert sorted(p.name for p in new.iterdir()) == ["report.csv", "report.html", "report.json", "report.md"]
 
 
 def test_a_folder_receives_everything_and_an_evaluation_in_it_is_resumed(mindaam, gaze, tmp_path):
     out = tmp_path / "out"
     assert mindaam("evaluate", "--data", gaze, "-o", out)[0] == 0
-    assert {"rows.csv", "evaluation.json", "report.md"} <= {path.name for path in out.iterdir()}
+    assert {"rows.csv", "evaluation.json", "report.md", "report.html"} <= {path.name for path in out.iterdir()}
     before = (out / "rows.csv").read_text()
     code, _, err = mindaam("evaluate", "--data", gaze, "-o", out)
     assert code == 2 and "continue it with --resume" in err

@@ -22,7 +22,6 @@ TERMS = {
     "gate": "audio gate",
     "gate_attacked": "audio gate, attacked",
 }
-LABELS = {"pictures": "images", "clips": "clips"}  # of the kinds of steps
 METRICS = ("CC", "SIM", "KLD")  # of epochs.csv
 
 
@@ -68,7 +67,7 @@ def _tiles(steps, epochs, data):
     if best is not None:
         sets = f"epoch {_epoch(epochs[best])}, {len(_set_names(epochs))} datasets"
         yield digits(epochs[best]["mean_CC"]), ["best mean CC", sets]
-    for kind, label in LABELS.items():
+    for kind, label in run_curves.LABELS.items():
         values = run_curves.series(steps, kind, "loss")[1]
         if len(values):
             tenth = max(1, len(values) // 10)
@@ -141,7 +140,7 @@ def _curves(steps):
 def _speed(steps, problem):
     """One row per kind of step: number, seconds, samples per second, waiting for data, memory."""
     rows = []
-    for kind, label in LABELS.items():
+    for kind, label in run_curves.LABELS.items():
         mine = [row for row in steps if row["kind"] == kind]
         seconds = finite(mine, "seconds")
         if not seconds:

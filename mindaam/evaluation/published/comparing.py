@@ -54,6 +54,11 @@ def model(evaluation):
     return f"{name}, audio off" if evaluation.settings.get("audio") == "off" and source.get("model") else name
 
 
+def measured(evaluation):
+    """The source of a measured row, with the protocol."""
+    return f"measured, protocol {evaluation.settings.get('protocol', {}).get('name')}"
+
+
 def provenance(evaluation, dataset, label=OURS):
     """Notes on the measured means of a dataset, after a label: data, protocol, model and command."""
     settings, part = evaluation.settings, evaluation.settings["sets"][dataset]
@@ -114,7 +119,7 @@ def _dataset(evaluation, dataset, means):
     for role in ("right", *BASELINES):
         if role in means:
             name = f"{OURS}: {model(evaluation)}" if role == "right" else BASELINES[role]
-            rows.append([name, "measured", *measured_cells(means[role], metrics)])
+            rows.append([name, measured(evaluation), *measured_cells(means[role], metrics)])
             # Baselines are no competitors: people are a bound.
             values.append({key: value[0] for key, value in means[role].items()} if role == "right" else {})
     for name, cells, of in published_rows(found, metrics):

@@ -131,7 +131,8 @@ def _measured(number, dataset, variant, runs, metrics):
         if role and (row == variant if row else _matches(number, variant, evaluation, dataset)):
             means = by_role[role]
             name = f"{label}: {comparing.model(evaluation)}{named}"
-            cells = [comparing.title(dataset), name, f"measured ({role})", *comparing.measured_cells(means, metrics)]
+            cells = [comparing.title(dataset), name, f"{comparing.measured(evaluation)}, role {role}"]
+            cells += comparing.measured_cells(means, metrics)
             rows.append((cells, {key: value[0] for key, value in means.items()}))
             notes += comparing.provenance(evaluation, dataset, label)
     if not rows:

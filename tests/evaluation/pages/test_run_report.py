@@ -2,7 +2,6 @@
 
 import csv
 import json
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -13,37 +12,10 @@ from mindaam.evaluation.pages.page import sparkline
 from mindaam.evaluation.pages.run_files import OLDER_STEPS, read_rows
 from mindaam.evaluation.pages.run_report import write_report
 from mindaam.training import old_layouts
+from tests.evaluation.pages.reading import HOSTILE, Page
 
 TERMS = ["kld", "cc", "sim", "entailment", "distance", "gate"]
 STEP = ["step", "epoch", "phase", "set", "kind", "rate", "loss", *TERMS, "samples", "seconds", "memory_mb"]
-HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a&amp;b'$x_2$", "夜\u202eevil\udc80"]
-VOID = {"meta", "img", "circle", "polyline"}
-
-
-class Page(HTMLParser):
-    """The elements and the text of a page; an element that is closed in the wrong order is an error."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.open, self.tags, self.attributes, self.text = [], [], [], []
-        self.feed(path.read_text(encoding="utf-8"))
-        self.close()
-        assert self.open == []
-        self.said = " ".join(" ".join(self.text).split())
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if not self.open or self.open[-1] != "style":
-            self.text.append(data)
 
 
 def write_csv(path, columns, rows):

@@ -22,7 +22,7 @@ def test_each_evaluated_dataset_of_the_paper_has_a_table_and_the_others_are_not_
     assert names[:4] == ["MindAAM: aam_made", "center bias", "constant map", "people predict people"]
     assert len(names) == 12 and names[-2:] == ["SUM (Hosseini et al., 2025b)", "AAM (the paper)"]
     mean, low, high, n = evaluation.summary()["osie"]["right"]["CC"]
-    assert osie.rows[0][1:3] == ["measured", str(n)]
+    assert osie.rows[0][1:3] == ["measured, protocol paper", str(n)]
     assert osie.rows[0][3].removesuffix(" *") == f"{mean:.3f} [{low:.3f}, {high:.3f}]".replace(" [nan, nan]", "")
     assert [row[0] for row in avad.rows if row[1] == "published"][-1] == "AAM (the paper), Zero-shot, w/o Text"
     assert len(missing.rows) == 14 and {row[-1] for row in missing.rows} == {"not run"}

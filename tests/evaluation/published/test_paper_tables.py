@@ -8,6 +8,8 @@ from mindaam.evaluation.published.figures import TITLES
 from mindaam.evaluation.results import Evaluation
 from tests.evaluation.made import SETTINGS, made_evaluation, made_rows, made_set
 
+PAPER = "measured, protocol paper, role "
+
 
 def evaluation(dataset, roles, notes=(), **settings):
     """An Evaluation of three images of a dataset under these roles."""
@@ -32,7 +34,7 @@ def test_without_evaluations_every_published_figure_is_shown_and_ours_are_not_ru
 def test_a_table_of_methods_takes_the_matching_prompt_of_every_evaluation():
     shown = table("19", [made_evaluation(), evaluation("osie", ["right"], source={"model": "other"})])
     assert [row[1] for row in measured(shown)] == ["MindAAM [1]: aam_made", "MindAAM [2]: other"]
-    assert {row[2] for row in measured(shown, "OSIE")} == {"measured (right)"} and "6 images" in str(shown.notes)
+    assert {row[2] for row in measured(shown, "OSIE")} == {f"{PAPER}right"} and "6 images" in str(shown.notes)
     assert sum(row[2] == "not run" for row in shown.rows) == 5
     marks = [row for row in shown.rows if row[0] == "MIT1003" and row[4].endswith("*")]
     assert [row[1] for row in marks] == ["AAM (the paper)"]
@@ -58,9 +60,9 @@ def test_audio_is_matched_by_what_was_done_with_it():
 
 def test_conditions_are_matched_by_role():
     rows = measured(table("18a", [evaluation("osie", ["right", "generic", "none", "mismatched"])]))
-    assert [row[2] for row in rows] == ["measured (right)", "measured (none)", "measured (mismatched)"]
+    assert [row[2] for row in rows] == [f"{PAPER}right", f"{PAPER}none", f"{PAPER}mismatched"]
     rows = measured(table("18a", [evaluation("osie", ["right", "generic"])]))
-    assert [row[2] for row in rows] == ["measured (right)", "measured (generic)"]
+    assert [row[2] for row in rows] == [f"{PAPER}right", f"{PAPER}generic"]
     rows = measured(table("18c", [evaluation("osie", ["right", "G1", "G4"])]))
     assert [row[1].rpartition(", ")[2] for row in rows] == ["G1", "G4"]
 
@@ -68,7 +70,7 @@ def test_conditions_are_matched_by_role():
 def test_zero_shot_rows_are_those_with_and_without_a_prompt():
     rows = measured(table("17", [evaluation("ledov", ["right", "none"]), evaluation("avad", ["right", "none"])]))
     assert [(row[0], row[2]) for row in rows] == [
-        ("AVAD", "measured (right)"), ("AVAD", "measured (none)"), ("LEDOV", "measured (none)"),
+        ("AVAD", f"{PAPER}right"), ("AVAD", f"{PAPER}none"), ("LEDOV", f"{PAPER}none"),
     ]  # fmt: skip
 
 

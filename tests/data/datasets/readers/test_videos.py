@@ -16,7 +16,6 @@ from mindaam.data.datasets.ground_truth import GroundTruth, pixels_per_degree
 from mindaam.data.datasets.opening import open_found
 from mindaam.data.datasets.published import find_set
 from mindaam.data.datasets.readers.video_frames import read_frames
-from mindaam.data.datasets.readers.video_gaze import read_frame_map
 from mindaam.data.datasets.readers.video_index import whole_video
 from mindaam.errors import InputError
 from mindaam.models.registry import model_config
@@ -29,7 +28,7 @@ PAPER, RELEASED = (cut_of(model_config("aam_dinov3_vits16", preset).sound) for p
 SETS = [(key, layout.name) for key, each in catalogue().items() if each.modality != "image" for layout in each.layouts]
 SOUNDING = [(key, layout) for key, layout in SETS if catalogue()[key].modality == "audio_video"]
 ATOL = 2e-3  # pixels: text files give places on a screen 30 times as large with four decimals
-JPEG = 3.0  # grey levels by which a map may differ in a JPEG
+JPEG = 3.0  # gray levels by which a map may differ in a JPEG, and of 1,023 in a video
 
 
 class Made(NamedTuple):
@@ -48,7 +47,7 @@ class Made(NamedTuple):
 
 def frame_map(reader, index, position):
     """The published map of one frame."""
-    return read_frame_map(reader.tree, reader.layout, reader.videos[index], position)
+    return reader.published_map(index, position)
 
 
 def frames(reader, index, positions):
