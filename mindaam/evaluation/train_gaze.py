@@ -32,6 +32,11 @@ class TrainGaze:
         """Whether the data have a train split."""
         return self._train is not None
 
+    @property
+    def count(self):
+        """Number of images or videos that others are drawn from."""
+        return len(self._known)
+
     def others(self, seed, size, protocol):
         """Fixations float64 [m,2] (x, y) of `protocol.other_images` other images or videos, in pixels of `size`.
 

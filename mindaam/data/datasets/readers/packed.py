@@ -48,6 +48,9 @@ class PackedImages:
         """float32 [n,2] (x, y) in pixels of the packed image, or None where only maps were published."""
         return self.pack.fixations(index)
 
+    def viewers(self, index):
+        """None: packs do not keep viewers apart."""
+
 
 class PackedVideos:
     """The videos of a pack, as `videos.VideoSet` gives those of a folder; all frames have the size of the pack and a
@@ -93,6 +96,9 @@ class PackedVideos:
     def fixations(self, index, position):
         """float32 [n,2] (x, y) in pixels of the packed frame, n >= 0; None where only maps were published."""
         return self.pack.fixations(self._records[index][position])
+
+    def viewers(self, index, position):
+        """None: packs do not keep viewers apart."""
 
     def density(self, index, position, size=None):
         """The ground truth of one frame, float32 [H,W] that sums to 1; size: (height, width), None for its own."""

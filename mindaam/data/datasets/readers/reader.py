@@ -51,6 +51,10 @@ class ImageReader(Reader, Protocol):
     def fixations(self, index):
         """float32 [n,2] (x, y) in pixels of the image, those inside it; None where only maps exist."""
 
+    def viewers(self, index):
+        """int [n], whose each of the `fixations` is, by numbers of the viewers of the image; None where the source does
+        not keep viewers apart."""
+
 
 class VideoReader(Reader, Protocol):
     """A reader of videos. Frames are counted by their position, from 0 for the first usable one."""
@@ -69,6 +73,10 @@ class VideoReader(Reader, Protocol):
 
     def fixations(self, index, position):
         """float32 [n,2] (x, y) in pixels of one frame, those inside it, n >= 0; None where only maps exist."""
+
+    def viewers(self, index, position):
+        """int [n], whose each of the `fixations` is, by numbers of the viewers of the video; None where the source does
+        not keep viewers apart."""
 
     def density(self, index, position, size=None):
         """float32 [H,W] of one frame that sums to 1; a frame without a ground truth has that of the nearest one."""
@@ -97,6 +105,9 @@ class Source(Reader, Protocol):
 
     def only(self, names):
         """The same reader with just the images or videos of these names."""
+
+    def sigma(self, index):
+        """The standard deviation of the blur of a fixation, in pixels of the stored image or frame."""
 
 
 class ImageSource(ImageReader, Source, Protocol):

@@ -13,8 +13,8 @@ from mindaam.errors import InputError
 
 
 class VideoGaze(NamedTuple):
-    """Fixations of a whole video. of_frame: {frame number: float32 [n,2] (x, y)}; beyond: number of fixations before
-    its first frame or after its last."""
+    """Fixations of a whole video. of_frame: {frame number: float32 [n,2] (x, y), or [n,3] (x, y, viewer)}; beyond:
+    number of fixations before its first frame or after its last."""
 
     of_frame: dict = {}
     beyond: int = 0

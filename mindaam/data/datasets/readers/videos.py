@@ -130,13 +130,24 @@ class VideoSet:
     def recorded(self, index, position):
         """The fixations of one frame as the source has them, float32 [n,2] (x, y), n >= 0, also those outside it; None
         where the layout has only maps."""
-        video = self.videos[index]
         if self.layout.fixations is None:
             return None
         if whole_video(self.layout):
-            points = self.video_gaze(index).of_frame.get(int(video.numbers[position]), ())
-            return np.asarray(points, np.float32).reshape(-1, 2)
-        return read_frame_gaze(self.tree, self.layout, video, position, self.size(index))
+            return self._rows(index, position)[:, :2]
+        return read_frame_gaze(self.tree, self.layout, self.videos[index], position, self.size(index))
+
+    def viewers(self, index, position):
+        """int64 [n], whose each of the `fixations` of a frame is, numbered within the video; None where the layout has
+        only maps, fixations for each frame, or a form that does not keep viewers apart."""
+        if not whole_video(self.layout):
+            return None
+        return ground_truth.viewers_inside(self._rows(index, position), self.size(index))
+
+    def _rows(self, index, position):
+        """The rows of a frame in the VideoGaze, float32 [n,2 or 3]."""
+        of_frame = self.video_gaze(index).of_frame
+        found = of_frame.get(int(self.videos[index].numbers[position]))
+        return next(iter(of_frame.values()), np.zeros((0, 2), np.float32))[:0] if found is None else found
 
     def fixations(self, index, position):
         """The fixations inside one frame, float32 [n,2] (x, y) in its pixels, n >= 0; None where only maps exist."""
@@ -151,7 +162,6 @@ class VideoSet:
         """
         video, stored = self.videos[index], self.size(index)
         size = tuple(size or stored)
-        degree = ground_truth.pixels_per_degree(self.record.viewing, stored) * self.truth.sigma_degrees
         for candidate in nearest(self.labelled(index), position):
             if self.source == "maps":
                 with suppress(media.BlankMap):
@@ -160,8 +170,12 @@ class VideoSet:
                 continue
             fixations = self.fixations(index, candidate)
             if len(fixations):
-                return ground_truth.blurred(fixations, stored, size, degree)
+                return ground_truth.blurred(fixations, stored, size, self.sigma(index))
         raise InputError(f"{self.tree.path(video.path)}: no frame has a ground truth; restore the files")
+
+    def sigma(self, index):
+        """The standard deviation of the blur of a fixation, in pixels of the video's frames."""
+        return ground_truth.pixels_per_degree(self.record.viewing, self.size(index)) * self.truth.sigma_degrees
 
     def clip(self, index, positions, size=None, *, resize="area", audio=None):
         """The Sample of some frames of a video, in the order of `positions`.
