@@ -1,8 +1,9 @@
 """The best, median and worst prediction of each dataset of an evaluation, as images in its folder.
 
-examples/DATASET-best.jpg, -median.jpg, -worst.jpg: side by side the image, the overlay of the prediction and that of the
-ground truth; of a video, the middle one of its frames with a ground truth. They are chosen by CC under the role `right`,
-or the first role that is not a baseline, and predicted again. examples.json lists them, as `example_images` describes. The license of a dataset may forbid publishing its images.
+examples/DATASET-best.jpg, -median.jpg, -worst.jpg: side by side the image, the overlay of the prediction and that of
+the ground truth; of a video, the middle one of its frames with a ground truth. They are chosen by CC under the role
+`right`, or the first role that is not a baseline, and predicted again. `example_images` describes examples.json, which
+lists them. The license of a dataset may forbid publishing its images.
 """
 
 import json
