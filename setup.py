@@ -22,7 +22,7 @@ setup(
     license_files=["LICENSE", "NOTICE"],
     packages=find_packages(include=["mindaam", "mindaam.*"]) + list(CARRIED),
     package_dir=CARRIED,
-    package_data={"mindaam": ["**/*.yaml"], **dict.fromkeys(CARRIED, ["**/*"])},
+    package_data={"mindaam": ["**/*.yaml", "**/*.csv", "**/*.html.j2"], **dict.fromkeys(CARRIED, ["**/*"])},
     python_requires=">=3.10,<3.13",  # MindSpore 2.9 has no other builds
     install_requires=[
         "mindspore==2.9.*",
@@ -35,6 +35,7 @@ setup(
         "scipy>=1.11",
         "POT>=0.9.4,<0.9.7",  # optimal transport of the EMD, 100 times as fast as scipy's; 0.9.7 takes up 180 MB
         "h5py>=3.10",  # MATLAB files of version 7.3
+        "jinja2>=3.1",  # HTML pages: templates that escape every value
         "matplotlib>=3.8",  # plots; imported where it is used
         "tensorboardX>=2.6.2,<3",  # TensorBoard event files, without TensorBoard itself
         "psutil>=5.9",  # the launcher monitors the processes of the ranks

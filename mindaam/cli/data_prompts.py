@@ -7,7 +7,7 @@ from typer import Argument, Option
 
 from mindaam.streams import print_line, print_lines
 
-SETS = "Datasets, such as salicon (default: all eighteen)."
+SETS = "Datasets, such as salicon (default: all)."
 GRANULARITY = "Only this granularity."
 LEVEL = "Only datasets of this level of attention."
 ALL = "Show paraphrases and the held-out prompt as well."

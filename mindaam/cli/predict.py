@@ -13,7 +13,10 @@ from mindaam.cli.terminal import progress
 from mindaam.files import prepare_folder
 from mindaam.streams import print_line, print_message
 
-KINDS = "Any of: overlay (heat map on the image), map (8-bit gray), npy (density that sums to 1)."
+KINDS = (
+    "Any of: overlay (heat map on the image), map (8-bit gray), npy (density that sums to 1), submission (NTIRE 2026: "
+    "one video of maps per video)."
+)
 CONDITION = "A built-in viewing condition, or a prompt name of the checkpoint, instead of --prompt."
 MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run."
 START, END = "Videos: start time in seconds.", "Videos: end time in seconds."
@@ -43,7 +46,7 @@ def predict(
     from mindaam.inference.audio_choice import checked_request
 
     kinds = results.parse_kinds(save)
-    pick = checked_pick(Pick(start, end, every, fps))
+    pick = results.checked_pick_of(kinds, checked_pick(Pick(start, end, every, fps)))
     sources, problems = results.find_sources(inputs)
     jobs = results.plan(sources, out, kinds, plot_gate)
     request = checked_request(audio, audio_track, sum(job.is_video for job in jobs))
@@ -110,6 +113,7 @@ def _predict_video(job, predictor, prompt, pick, request, shown):
     Returns the problems that did not end it, and what is done with its audio.
     """
     from mindaam.data.videos.reading import video_info
+    from mindaam.inference import results
     from mindaam.inference.audio_choice import choose_audio
     from mindaam.inference.videos import write_video
 
@@ -129,8 +133,10 @@ def _predict_video(job, predictor, prompt, pick, request, shown):
         done = write_video(job, predictor, prompt, pick, report, audio)
     except KeyboardInterrupt:
         if seen:
-            kept = ", ".join(str(target) for target in job.targets.values() if target.exists())
-            print_message(f"stopped at second {seen[-1]:.1f} of {job.source}; the results so far are in {kept}")
+            targets = [target for kind, target in job.targets.items() if kind != results.SUBMISSION]
+            kept = ", ".join(str(target) for target in targets if target.exists())
+            where = f"the results so far are in {kept}" if kept else "nothing of it was written"
+            print_message(f"stopped at second {seen[-1]:.1f} of {job.source}; {where}")
         raise
     finally:
         if audio.stream is not None:

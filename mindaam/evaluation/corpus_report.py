@@ -71,7 +71,7 @@ def _overview(report):
             row = [_worst(each), found, each["layout"] + star, each["ground_truth"]["source"]]
         rows.append([each["title"], each["state"], row[1], row[0], row[2], row[3], each["licence"]["name"]])
     head = ["set", "state", "found / published", "problems", "layout", "ground truth", "licence"]
-    return Table("The eighteen sets" if len(rows) == 18 else "The sets", head, rows, _legend(deep, rows))
+    return Table("The datasets", head, rows, _legend(deep, rows))
 
 
 def _own(found):
@@ -152,6 +152,7 @@ def _statistics(found):
     notes = [
         f"images and frames published: {total:,}; probably the 1.75 million instances of the paper",
         f"{found['fixations']:,} fixations in the opened files",
+        *([f"not counted, as the paper does not use them: {', '.join(found['beyond'])}"] if found["beyond"] else []),
     ]
     paper = "paper: Table 10, which does not define its counts; images and videos are the closest match"
     for what, title in (("stimuli", "images and videos"), ("instances", "images and frames")):
@@ -197,7 +198,8 @@ def _by_split(counts):
 
 def _published(each):
     published, counts = each["published"], each["counts"]
-    said = [f"the paper's Table {published['table']} counts {published['total']:,}"]
+    by = f"the paper's Table {published['table']}" if published["table"] else "the publisher"
+    said = [f"{by} counts {published['total']:,}"]
     if published["distributed"]:
         said.append(f"the publisher distributes {published['distributed']:,}")
     said.append(f"{counts['with_gaze']:,} with gaze data were found")

@@ -5,17 +5,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.data import kinds, media
+from mindaam.data.videos.reading import Pick
 from mindaam.errors import ConfigError, InputError, OutputError, unknown
 from mindaam.files import fault_of, real, same
 from mindaam.inference import render
 
+SUBMISSION = "submission"  # of videos: one video of maps each, in the form of the NTIRE 2026 challenge
 SUFFIXES = {"overlay": ".overlay.jpg", "map": ".map.png", "npy": ".npy"}
-SUFFIXES_OF_VIDEOS = {"overlay": ".overlay.mp4", "map": ".map.mp4", "npy": ".npz", "gate": ".gate.png"}
+SUFFIXES_OF_VIDEOS = {
+    "overlay": ".overlay.mp4", "map": ".map.mp4", "npy": ".npz", "gate": ".gate.png", SUBMISSION: ".mp4",
+}  # fmt: skip
+KINDS = (*SUFFIXES, SUBMISSION)
 JPEG_SIDE = 65500  # pixels, the limit of the JPEG format
 
 
 class Job(NamedTuple):
-    """One image or video (is_video) and the files that will hold its results: {kind of `SUFFIXES`: Path}."""
+    """One image or video (is_video) and the files that will hold its results: {kind of `KINDS`, or "gate": Path}."""
 
     source: Path
     targets: dict
@@ -34,11 +39,18 @@ def parse_kinds(text):
     """The kinds in a comma-separated `text`, in the order given. Raises ConfigError for none or an unknown one."""
     kinds = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     for kind in kinds:
-        if kind not in SUFFIXES:
-            raise unknown("kind of result", kind, SUFFIXES)
+        if kind not in KINDS:
+            raise unknown("kind of result", kind, KINDS)
     if not kinds:
-        raise ConfigError(f"no kind of result is given; choose from {', '.join(SUFFIXES)}")
+        raise ConfigError(f"no kind of result is given; choose from {', '.join(KINDS)}")
     return kinds
+
+
+def checked_pick_of(kinds, pick):
+    """The Pick of frames; ConfigError unless it takes every frame where a submission is among the kinds."""
+    if SUBMISSION in kinds and pick != Pick():
+        raise ConfigError("a submission has every frame of a video; remove --start, --end, --every and --fps")
+    return pick
 
 
 def find_sources(inputs):
@@ -68,15 +80,20 @@ def skipped(inputs, sources):
 def plan(sources, folder, kinds, plot_gate=False):
     """A Job for every image and video, its results in `folder`; nothing is written yet.
 
-    plot_gate: a video also gets a plot of its audio gate.
-    Raises OutputError when two of them would write the same file, or one would overwrite another.
+    plot_gate: a video also gets a plot of its audio gate. An image gets every kind but a submission.
+    Raises OutputError when two of them would write the same file, or one would overwrite another, ConfigError for an
+    image if a submission is the only kind.
     """
     jobs, owners = [], {}
     originals = {real(source): source for source in sources}
     for source in sources:
         video = is_video(source)
         suffixes = SUFFIXES_OF_VIDEOS if video else SUFFIXES
-        all_kinds = [*kinds, "gate"] if plot_gate and video else kinds
+        all_kinds = [*kinds, "gate"] if plot_gate and video else [each for each in kinds if video or each != SUBMISSION]
+        if not all_kinds:
+            raise ConfigError(
+                f"a submission has videos only, and {source} is an image; give videos, or add another kind to --save"
+            )
         targets = {kind: Path(folder) / (source.stem + suffixes[kind]) for kind in all_kinds}
         for target in targets.values():
             if target in owners:

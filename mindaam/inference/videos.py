@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 from mindaam.data.transforms import resize_image
 from mindaam.data.videos.density_writer import DensityWriter
+from mindaam.data.videos.map_writer import MapWriter
 from mindaam.data.videos.reading import Pick, VideoBroken, checked_pick, read_frames, video_info
 from mindaam.data.videos.writing import VideoWriter
 from mindaam.inference import render
 from mindaam.inference.audio_choice import AudioChoice
 from mindaam.inference.pipeline import Behind, ahead
 from mindaam.inference.plots import GatePlot
+from mindaam.inference.results import SUBMISSION
 
 DENSITY_SIDE = 160  # the longer side of the saved densities of a video, pixels
 DEPTH, DEPTH_BYTES = 8, 64_000_000  # limits of the queue between two stages: frames, and about so many bytes
@@ -32,6 +34,11 @@ def density_size(size):
     return tuple(max(1, round(side * scale)) for side in size)
 
 
+def queue_depth(size):
+    """How many frames of `size` (H, W), with their Predictions, a queue between two stages holds at most."""
+    return max(1, min(DEPTH, DEPTH_BYTES // (PIXEL_BYTES * size[0] * size[1])))
+
+
 def follow(predictor, frames, prompt, windows=None, audio_stream=None):
     """Yields (Frame, Prediction) for an iterable of `data.videos` Frames, in order; else as in `Predictor.stream`."""
     shown = deque()
@@ -49,16 +56,15 @@ def write_video(job, predictor, prompt, pick=Pick(), report=None, audio=AudioCho
     """Predicts a video and writes the files of its Job, each whole or not at all; returns the Done.
 
     overlay: an mp4 with the audio of the video; map: one of gray maps, silent; npy: an .npz (see DensityWriter) of
-    densities at `density_size`; gate: a plot of the audio gate, nothing without an AudioStream. They have the frames of
-    `pick` only; mp4s begin at pick.start, while the times of the others are those of the video. report: called with
-    (frames so far, time of the latest) during prediction. audio: the AudioChoice of the video, which stays open.
-    Ctrl-C leaves files with the frames so far. Raises InputError for a video of which nothing can be read, OutputError
-    for files that cannot be written.
-    """
+    densities at `density_size`; submission: an mp4 of the maps of all frames (see MapWriter); gate: a plot of the audio
+    gate, nothing without an AudioStream. They have the frames of `pick` only; mp4s begin at pick.start, while the times
+    of the others are those of the video. report: called with (frames so far, time of the latest) during prediction.
+    audio: the AudioChoice of the video, which stays open. Ctrl-C leaves files with the frames so far. Raises InputError
+    for a video of which nothing can be read, OutputError for files that cannot be written."""
     checked_pick(pick)
     info = video_info(job.source)
     size, count, broken = (info.height, info.width), 0, []
-    depth = max(1, min(DEPTH, DEPTH_BYTES // (PIXEL_BYTES * size[0] * size[1])))
+    depth = queue_depth(size)
     with ExitStack() as stack:
         writers = {}
         for kind, target in job.targets.items():
@@ -73,6 +79,8 @@ def write_video(job, predictor, prompt, pick=Pick(), report=None, audio=AudioCho
         if broken:  # the duration of its last frame is unknown
             for kind in writers.keys() & {"overlay", "map"}:
                 writers[kind].end = None
+    if broken and SUBMISSION in job.targets:
+        broken.append(f"{job.targets[SUBMISSION]} has {count:,} maps, one per decoded frame, fewer than the video")
     overlay = writers.get("overlay")
     return Done(count, broken + _audio_problems(job, audio, overlay.audio_lost if overlay else None))
 
@@ -86,6 +94,8 @@ def _writer(kind, target, source, info, pick, audio):
         return DensityWriter(target, density_size(size))
     if kind == "gate":
         return GatePlot(target)
+    if kind == SUBMISSION:
+        return MapWriter(target, size, info.rate)
     if kind == "map":
         return VideoWriter(target, size, rate, end=end)
     return VideoWriter(target, size, rate, audio=audio.file or source, start=pick.start, track=audio.track, end=end)
@@ -118,6 +128,8 @@ def _write(writers, start, frame, prediction):
             writer.write(render.overlay(frame.image, prediction.density), frame.time - start)
         elif kind == "map":
             writer.write(render.gray_map(prediction.map), frame.time - start)
+        elif kind == SUBMISSION:
+            writer.write(prediction.map)
         elif kind == "npy":
             density = resize_image(prediction.density, writer.size)
             writer.write(density / density.sum(dtype="float64"), frame.time, prediction.gate)

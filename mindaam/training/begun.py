@@ -63,6 +63,7 @@ def as_begun(config, path, file, assignments):
     theirs, ours = _values(begun_config(path, schema)), _values(data)
     changed = {} if SINCE in stored or SINCE not in data else CHANGED
     lacking, given, lines = theirs.keys() - _values(stored).keys(), named(file, assignments, schema.TASK), []
+    lacking -= {key for key in lacking if key[0] in schema.FREE}  # they may change in any case
     for key in sorted(ours.keys() & {*lacking, *changed}):
         then, today = theirs[key], ours[key]
         if then == today or key in given or (key in changed and (then, today) != changed[key]):

@@ -265,3 +265,22 @@ def test_sound_that_is_partly_no_number_is_told_and_the_film_comes_out(with_audi
     assert code == 2 and "not finite at second 1.0" in one_sentence(err) and "used, encoded by wav2clip" in out
     assert len(list(read_frames(tmp_path / "out/film.overlay.mp4"))) == 20
     assert np.isfinite(np.load(tmp_path / "out/film.npz")["gate"]).all()
+
+
+def test_a_submission_is_one_video_of_maps_per_video(mindaam, film, tmp_path):  # noqa: F811
+    code, out, err = mindaam(film, "-o", tmp_path / "out", "--save", "submission")
+    assert (code, err) == (0, "") and names(tmp_path / "out") == ["film.mp4"]
+    assert f"results: {tmp_path}/out/film.mp4" in out
+    assert len(list(read_frames(tmp_path / "out/film.mp4"))) == 20
+    before = film.read_bytes()
+    code, _, err = mindaam(film, "-o", film.parent, "--save", "submission")
+    assert code == 2 and "would overwrite" in one_sentence(err) and film.read_bytes() == before
+
+
+@pytest.mark.parametrize("options", [("--every", 2), ("--fps", 5), ("--start", 1), ("--end", 1)])
+def test_a_submission_of_a_part_is_refused(mindaam, film, tmp_path, options):  # noqa: F811
+    code, _, err = mindaam(film, "-o", tmp_path / "out", "--save", "submission", *options)
+    assert code == 2 and not (tmp_path / "out").exists()
+    assert one_sentence(err) == (
+        "mindaam: a submission has every frame of a video; remove --start, --end, --every and --fps\n"
+    )

@@ -30,9 +30,9 @@ def report_on(root, leaks=None):
     return corpus_report.gathered(root, reports, leaks)
 
 
-def test_the_first_table_has_a_row_for_each_of_the_eighteen_sets(root):
+def test_the_first_table_has_a_row_for_each_dataset(root):
     table = corpus_report.tables(report_on(root))[0]
-    assert table.title == "The eighteen sets" and len(table.rows) == 18
+    assert table.title == "The datasets" and len(table.rows) == len(catalogue()) == 19
     rows = {row[0]: row[1:] for row in table.rows}
     assert rows["CAT2000"] == ["incomplete", "3 / 2,000", "none", "official *", "fixations", "research only"]
     assert rows["OSIE"][:2] == ["not here", "0 / 700"]
@@ -78,7 +78,7 @@ def test_near_duplicates_are_listed_those_that_leak_first(root):
     assert "not checked" in corpus_report.markdown(report_on(root))
 
 
-def test_the_licences_of_all_eighteen_sets_are_told_and_nothing_is_promised(root):
+def test_the_licences_of_all_datasets_are_told_and_nothing_is_promised(root):
     text = corpus_report.markdown(report_on(root))
     part = text[text.index("## Licenses") :]
     assert all(f"| {each.title} |" in part for each in catalogue().values())
@@ -90,7 +90,8 @@ def test_a_licence_says_what_it_leaves_open():
     assert use("MIT License") == use("CC BY 4.0") == OPEN
     assert use("none stated") == use("CC BY-NC 4.0") == UNKNOWN
     rows = {row["key"]: row for row in matrix(catalogue().values())}
-    assert len(rows) == 18 and rows["cat2000"]["use"] == RESEARCH
+    assert len(rows) == 19 and rows["cat2000"]["use"] == RESEARCH
+    assert rows["ntire26"]["use"] == OPEN and rows["ntire26"]["remarks"] == []
     assert rows["hollywood2"]["use"] == DISPUTED and "academic" in rows["hollywood2"]["remarks"][0]
 
 
@@ -98,6 +99,7 @@ def test_statistics_stand_beside_the_papers(root):
     tables = {table.title: table for table in corpus_report.tables(report_on(root))}
     row = tables["Statistics by images and videos"].rows[0]
     assert row == ["modality", "images", "3", "60.0%", "24,093", "86.7%", "88.0%"]
+    assert "not counted, as the paper does not use them: NTIRE 2026" in tables["Statistics by images and frames"].notes
 
 
 def test_a_sheet_shows_three_different_samples(root):

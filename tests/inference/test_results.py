@@ -26,7 +26,8 @@ def test_kinds():
     assert results.parse_kinds("map, npy,map") == ["map", "npy"]
     with pytest.raises(ConfigError, match='unknown kind of result "overly".*did you mean "overlay"'):
         results.parse_kinds("overly")
-    with pytest.raises(ConfigError, match="choose from overlay, map, npy"):
+    assert results.parse_kinds("submission") == ["submission"]
+    with pytest.raises(ConfigError, match="choose from overlay, map, npy, submission"):
         results.parse_kinds(" , ")
 
 
@@ -55,6 +56,20 @@ def test_content_says_whether_a_file_is_a_film_and_else_the_suffix(tmp_path):
     assert [results.is_video(tmp_path / name) for name in ("a.mp4", "b.jpg", "c.mkv", "gone.mp4", "gone.jpg")] == [
         False, True, True, True, False,
     ]  # fmt: skip
+
+
+def test_a_submission_is_of_videos_and_never_takes_the_place_of_its_source(tmp_path):
+    image, video = photo(tmp_path / "a.png"), tmp_path / "0813.mp4"
+    video.write_bytes(b"\0\0\0\x18ftypisom" + bytes(100))
+    out = tmp_path / "out"
+    jobs = results.plan([image, video], out, ["map", "submission"])
+    assert [list(job.targets.values()) for job in jobs] == [
+        [out / "a.map.png"], [out / "0813.map.mp4", out / "0813.mp4"]
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match=r"a submission has videos only, and .*a.png is an image"):
+        results.plan([image, video], out, ["submission"])
+    with pytest.raises(OutputError, match="would overwrite .*0813.mp4; choose another output folder"):
+        results.plan([video], tmp_path, ["submission"])
 
 
 def test_two_photos_with_one_result_are_refused(tmp_path):

@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mindaam.data.videos.reading import Pick, VideoBroken, read_frames
+from mindaam.data.videos.gray import gray_frames
+from mindaam.data.videos.reading import Pick, VideoBroken, read_frames, video_info
+from mindaam.data.videos.timeline import timeline
 from mindaam.data.videos.windows import Windows
 from mindaam.errors import InputError, OutputError
 from mindaam.inference import videos
@@ -122,3 +124,55 @@ def test_an_error_leaves_nothing(film, out, monkeypatch):
     with pytest.raises(InputError, match="not a video"):
         write_video(job(text, out), predictor(), "people look")
     assert not list(out.iterdir())
+
+
+def levels_in(path):
+    """Gray levels of all frames of a video of maps, float32 [T,h,w]."""
+    return np.stack([values().astype(np.float32) for values, _ in gray_frames(path)])
+
+
+@pytest.mark.parametrize("size", [(48, 64), (47, 61)])
+def test_a_submission_has_every_frame_of_the_video_each_from_its_least_to_its_most(tmp_path, out, size):
+    source = make_clip(tmp_path / "0813.mkv", spots(21, size), rate=10, codec="ffv1")
+    task = job(source, out, ("npy", "submission"))
+    assert write_video(task, predictor(8), "people look") == (21, [])
+    assert sorted(path.name for path in out.iterdir()) == ["0813.mp4", "0813.npz"]
+    levels = levels_in(task.targets["submission"])
+    densities = np.load(task.targets["npy"])["density"]
+    least, most = (each((1, 2), keepdims=True) for each in (densities.min, densities.max))
+    assert levels.shape == densities.shape == (21, *size)
+    assert (levels.max((1, 2)) == 1023).all() and (levels.min((1, 2)) == 0).all()
+    np.testing.assert_allclose(levels / 1023, (densities - least) / (most - least), atol=0.51 / 1023)
+    info, known = video_info(task.targets["submission"]), timeline(task.targets["submission"])
+    assert (info.audio_tracks, info.rate) == (0, 10) and known.even
+    with pytest.raises(OutputError):
+        write_video(task._replace(targets={"submission": tmp_path / "gone" / "0813.mp4"}), predictor(), "people look")
+
+
+def test_a_submission_is_even_where_the_video_is_not(tmp_path, out):
+    times = [0, 0.1, 0.15, 0.5, 0.52, 1.3]  # programs that extract frames at a rate would repeat or drop some
+    source = make_clip(tmp_path / "a.mkv", spots(6), times=times, rate=10)
+    task = job(source, out, ("submission",))
+    assert write_video(task, predictor(), "people look").frames == 6
+    found = timeline(task.targets["submission"])
+    assert len(found.times) == 6 and found.even
+
+
+def test_a_submission_of_a_damaged_video_reports_that_maps_are_missing(tmp_path, out):
+    whole = make_clip(tmp_path / "whole.mkv", spots(25), rate=10, codec="mpeg4", options={"g": "1"})
+    source = tmp_path / "cut.mkv"
+    source.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    task = job(source, out, ("submission",))
+    done = write_video(task, predictor(), "people look")
+    assert 0 < done.frames < 25 and len(levels_in(task.targets["submission"])) == done.frames
+    assert f"{task.targets['submission']} has {done.frames} maps, one per decoded frame" in str(done.problems[-1])
+
+
+def test_an_interrupted_submission_leaves_no_file(film, out):
+    def stop(count, _second):
+        if count == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_video(job(film, out, ("submission",)), predictor(), "people look", report=stop)
+    assert list(out.iterdir()) == []

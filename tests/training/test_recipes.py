@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.prompts.prompting import no_prompt
 from mindaam.errors import ConfigError
 from mindaam.places import configs_dir
@@ -14,6 +15,7 @@ from mindaam.zoo.checkpoints import write_safetensors
 
 RECIPES = configs_dir() / "train"
 ALL = ["corpus", "finetune", "aam_dinov3_vitl16_paper", "aam_dinov3_vitl16_paper_flat", "aam_dinov3_vitl16_released"]
+NTIRE = "aam_dinov3_vitl16_ntire26"
 
 
 def recipe(name, *changes):
@@ -65,6 +67,24 @@ def test_what_a_recipe_asks_for_is_known_before_the_data_are(changes, kinds):
 
 def test_a_recipe_for_whatever_is_there_asks_for_nothing():
     assert recipe("corpus").expected_kinds() == set()
+
+
+def test_recipes_of_the_paper_do_not_use_a_dataset_beyond_it_and_others_may():
+    beyond = {key for key, each in catalogue().items() if not each.published.table}
+    assert {name for name in ALL if beyond <= {*recipe(name).exclude}} == {name for name in ALL if "vitl16" in name}
+    with pytest.raises(ConfigError, match="corpus and exclude both name ntire26"):
+        recipe("aam_dinov3_vitl16_paper", "corpus={ntire26: 1}")
+
+
+def test_the_recipe_of_ntire_2026_uses_that_alone_with_audio_from_the_start():
+    config, paper = recipe(NTIRE), recipe("aam_dinov3_vitl16_paper")
+    assert config.corpus == {"ntire26": 1} and config.unseen == config.exclude == ()
+    assert config.ground_truth.source == "maps" and config.sampling.audio_visual_after == config.warm_start == 0
+    assert config.attack == paper.attack and config.model_changes == paper.model_changes
+    assert not config.prompting.has_none() and config.expected_kinds() == {"videos"}
+    assert rates(config)[0] == pytest.approx(3e-4) and 1e-5 <= rates(config)[-1] < 2e-5
+    assert [config.problem_with_ranks(ranks, images=False) for ranks in (1, 2, 4, 8)] == [None] * 4
+    assert catalogue()["ntire26"].licence.name == "CC BY 4.0"
 
 
 def test_positions_that_are_learned_cannot_be_rescaled():

@@ -143,25 +143,27 @@ def grouped(problems):
 
 
 def statistics(reports, records):
-    """What the corpus is made of, by modality, scene and level: of what is here, and of what is published.
+    """What the corpus of the paper is made of, by modality, scene and level: of what is here, and of what is published.
 
     reports: of `examine` and `absent`; records: the Records of all sets. Returns {"here": shares, "published": shares,
-    "fixations": those counted in what was opened}; shares are {axis: {value: {"stimuli", "instances", "stimuli_share",
+    "fixations": those counted in what was opened, "beyond": titles of the datasets that the paper does not use, which
+    are counted in neither}; shares are {axis: {value: {"stimuli", "instances", "stimuli_share",
     "instances_share"}}}, instances are images and frames, shares 0..1. Scenes of images and of videos are two axes,
     as in the paper's Table 10.
     """
     published = [
         (each.modality, each.scene, each.level, each.published.total, each.published.frames or each.published.total)
         for each in records
+        if each.published.table
     ]
-    here = []
+    here, beyond = [], [each.title for each in records if not each.published.table]
     for report in reports:
-        if "counts" in report:
+        if "counts" in report and report["published"]["table"]:
             present, frames = report["counts"]["present"], report["counts"]["frames"]
             instances = present if frames is None else frames
             here.append((report["modality"], report["scene"], report["level"], present, instances))
     fixations = sum(report["looked"]["fixations"] for report in reports if "looked" in report)
-    return {"here": _shares(here), "published": _shares(published), "fixations": fixations}
+    return {"here": _shares(here), "published": _shares(published), "fixations": fixations, "beyond": beyond}
 
 
 def _looked(found, reader, chosen, gaze, deep, progress):

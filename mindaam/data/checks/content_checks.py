@@ -11,7 +11,7 @@ from mindaam.data import media
 from mindaam.data.datasets import ground_truth
 from mindaam.data.datasets.readers.image_index import in_tables
 from mindaam.data.datasets.readers.video_frames import read_frames
-from mindaam.data.datasets.readers.video_gaze import frame_map, read_frame_map
+from mindaam.data.datasets.readers.video_gaze import frame_map
 from mindaam.data.datasets.readers.video_index import whole_video
 from mindaam.data.datasets.tree import DAMAGED, NOTE, Problem
 from mindaam.errors import InputError, unforeseen
@@ -198,7 +198,7 @@ def _map(reader, index, place, mapped):
     try:
         if place not in mapped:
             return None
-        return read_frame_map(reader.tree, reader.layout, reader.videos[index], place)
+        return reader.published_map(index, place)
     except media.BlankMap:
         return None
 

@@ -1,4 +1,5 @@
-"""What is known about the corpus's eighteen datasets, as validated data; `sets/*.yaml` are its values.
+"""What is known about the published datasets, as validated data; `sets/*.yaml` are its values. Eighteen of them are the
+corpus of the AAM paper.
 
 A set has one record: who published it, what it shows, its license, how many files it should have, how large a degree is
 on its screen, and in which layouts it is found. A layout is patterns: paths under the set's folder in which `{field}`
@@ -44,10 +45,10 @@ class Viewing(Schema):
 
 class Published(Schema):
     """Counts that the set should have. stimuli: images or videos by split, and in all; frames: of all videos. table:
-    of the paper, which gives the total that is compared; distributed: how many the publisher really gives out, where
-    that is another number; source: of the counts by split."""
+    of the paper, which gives the total that is compared, None for a dataset that the paper does not use; distributed:
+    how many the publisher really gives out, where that is another number; source: of the counts by split."""
 
-    table: int
+    table: int | None = None
     total: int
     by_split: dict[str, int] = {}
     frames: int | None = None
@@ -56,11 +57,13 @@ class Published(Schema):
 
 
 class Fixations(Schema):
-    """form: a name in `picture_forms` or `film_forms`; path: its file's pattern; options: keywords of its reader.
-    of_screen: the form gives fractions of the screen of `Viewing`, not pixels of the image."""
+    """form: a name in `picture_forms` or `film_forms`; path: its file's pattern; also: further patterns of files for
+    whole videos, for videos of which `path` has none; options: keywords of its reader. of_screen: the form gives
+    fractions of the screen of `Viewing`, not pixels of the image."""
 
     form: str
     path: str
+    also: list[str] = []
     options: dict = {}
     of_screen: bool = False
 
@@ -72,24 +75,32 @@ class Splits(Schema):
     is a number in `ranges`: {split: [first, last]}), "list" (files that list names, `lists`: {split: pattern}, the name
     in the comma- or space-separated `column`, compared with `key` of the stimulus), "names" (`values`: {split: [names]}
     compared with `key`, all others are train), "share" (no official split: `val` of all by a hash of the name), "all"
-    (everything is train). index: of lists in MATLAB files, "file:variable" of the names that they count by number
-    (`matlab_lists`). together: of "share", groups of keys that show nearly the same and must not part. official:
-    whether the publisher made the split. unlabelled: splits without gaze. source: where the split is documented.
-    """
+    (everything is train), "json" (the JSON object in `file` lists names, with or without suffix, under the name of a
+    part, and `values` has the parts of each split: {split: [parts]}; a part is opened by its own name too). index: of
+    lists in MATLAB files, "file:variable" of the names that they count by number (`matlab_lists`). together: of
+    "share", groups of keys that show nearly the same and must not part. official: whether the publisher made the split.
+    unlabelled: splits without gaze. source: where the split is documented."""
 
-    by: Literal["field", "number", "list", "names", "share", "all"]
+    by: Literal["field", "number", "list", "names", "share", "all", "json"]
     field: str = "split"
     values: dict[str, list[str]] = {}
     ranges: dict[str, tuple[int, int]] = {}
     lists: dict[str, str] = {}
     column: int = 0
     index: str | None = None
+    file: str | None = None
     key: str = "{stem}"
     val: float = Field(default=0.2, gt=0, lt=1)
     together: list[list[str]] = []
     official: bool = True
     unlabelled: list[str] = []
     source: str
+
+    def whole(self, part):
+        """The split that a part belongs to; of another rule's split itself."""
+        if self.by != "json":
+            return part
+        return next((split for split, parts in self.values.items() if part in parts), None)
 
 
 class Layout(Schema):
@@ -98,8 +109,9 @@ class Layout(Schema):
     documented: where this layout is described. tried: "real" when somebody has read the real set with it, "described"
     when it was taken from a description or another reader's source. named: the folder must bear one of the set's
     `folders` names; False where the patterns name the set themselves. stimuli: patterns of images; frames: pattern of
-    the images of videos (with {frame}); `films`: patterns of video files: just one of the three. maps: patterns of
-    published density maps, the first that exists is taken; fixations: where they are and in which form. sound: pattern
+    the images of videos (with {frame}); `films`: patterns of video files, the first that has a video is taken: just
+    one of the three. maps: patterns of published density maps, the first that exists is taken; those of videos without
+    {frame} are videos whose frame k is the map of frame k; fixations: where they are and in which form. sound: pattern
     of an audio file beside frames. rate: frames a second of `frames`, where the files that `rates` names do not say.
     skip_frames: at a video's beginning, which have no useful gaze. first_frame: number of the first map of a video
     file. `mends`: errors of the released code that it fixes. ground_truth: what densities are made of by default

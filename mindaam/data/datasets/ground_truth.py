@@ -49,9 +49,19 @@ def blurred(fixations, stored, size, degree):
 def inside(fixations, size):
     """Those of the fixations [n,2] that lie in an image of `size` (H, W) and are finite, float32."""
     fixations = np.asarray(fixations, np.float32).reshape(-1, 2)
+    return np.ascontiguousarray(fixations[are_inside(fixations, size)])
+
+
+def are_inside(fixations, size):
+    """bool [n]: which of the fixations float32 [n,2] lie in an image of `size` (H, W) and are finite."""
     kept = np.isfinite(fixations).all(1)
-    kept &= (fixations >= 0).all(1) & (fixations[:, 0] < size[1]) & (fixations[:, 1] < size[0])
-    return np.ascontiguousarray(fixations[kept])
+    return kept & (fixations >= 0).all(1) & (fixations[:, 0] < size[1]) & (fixations[:, 1] < size[0])
+
+
+def viewers_inside(rows, size):
+    """The viewers int64 [n] of the fixations inside an image of `size` (H, W), of rows [m,3] (x, y, viewer); None of
+    rows [m,2], which do not keep viewers apart."""
+    return rows[are_inside(rows[:, :2], size), 2].astype(np.int64) if rows.shape[1] > 2 else None
 
 
 def describe(truth, source, viewing):

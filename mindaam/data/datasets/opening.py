@@ -1,6 +1,7 @@
 """Readers of what `finding` finds under a folder: of packs, gaze folders and published datasets, split by split."""
 
 import os
+from functools import partial
 
 from mindaam.data.datasets.finding import GAZE, PUBLISHED, SCORING, find_data, not_here, pack_name
 from mindaam.data.datasets.published import indexed, made_of, problems_in
@@ -60,15 +61,16 @@ def open_named(root, names=None, splits=None, truth=None, *, kinds=SCORING, skip
     """
     named, seen, lines = [], {}, {}
 
-    def wanted(there):
-        seen.update(dict.fromkeys(there))
-        return [split for split in there if splits is None or split in splits]
+    def wanted(parts, there):
+        seen.update(dict.fromkeys([*there, *parts]))
+        return there if splits is None else [split for split in (*there, *parts) if split in splits]
 
     found = find_data(root, names, kinds)
     for data in found:
+        parts = data.found.parts() if data.kind == PUBLISHED else []
         if data.kind == PUBLISHED:
             seen.update(dict.fromkeys(data.found.splits()))  # those without gaze data too
-        readers, skipped = read_data(data, wanted, truth, skip_damaged=skip_damaged)
+        readers, skipped = read_data(data, partial(wanted, parts), truth, skip_damaged=skip_damaged)
         named += [(data.name, reader) for reader in readers.values()]
         lines[data.name] = [f"{data.name}: {line}" for line in skipped]
         for line in lines[data.name] if report else ():
@@ -124,7 +126,7 @@ def open_found(found, split, truth=None, *, skip_damaged=False):
     if found.problems and not found.stimuli:  # a list of a split, say, no longer exists
         raise InputError(found.problems[0].reason)
     if not stimuli:
-        hint = nearest(split, found.splits())
+        hint = nearest(split, [*found.splits(), *found.parts()])
         raise InputError(
             f"{found.tree.root}: {found.record.title} has no images or videos with gaze data in the split "
             f"{split}{hint}; it has {', '.join(found.splits()) or 'none'}"

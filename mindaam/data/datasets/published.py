@@ -1,4 +1,4 @@
-"""Which of the eighteen published datasets are under a folder, and in which layout, by the names of folders and files.
+"""Which published datasets are under a folder, and in which layout, by the names of folders and files.
 
 `finding` finds them together with gaze folders and packs.
 
@@ -42,9 +42,14 @@ class FoundSet(NamedTuple):
         return self.record.modality != "image"
 
     def labelled(self, split):
-        """The stimuli of a split, in order, if the split has gaze data."""
-        unlabelled = self.layout.splits.unlabelled
-        return [each for each in self.stimuli if each.split == split and each.split not in unlabelled]
+        """The stimuli of a split, or of a part of one, in order, if the split has gaze data."""
+        mine = [each for each in self.stimuli if split in (each.split, each.fields.get("subset"))]
+        return [each for each in mine if each.split not in (None, *self.layout.splits.unlabelled)]
+
+    def parts(self):
+        """Names of the parts of its splits that can be opened by themselves."""
+        parts = [each.fields["subset"] for each in self.stimuli if "subset" in each.fields]
+        return sorted(set(parts))
 
     def splits(self):
         """Names of its splits, the largest first."""

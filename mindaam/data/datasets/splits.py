@@ -3,16 +3,20 @@
 import csv
 import hashlib
 import re
+from pathlib import PurePosixPath
 
 from mindaam.data.datasets.forms.matlab_lists import names_in_mat
 from mindaam.data.datasets.tree import fill
+from mindaam.data.listed import read_object, shown
+from mindaam.data.media import VIDEO_SUFFIXES
 from mindaam.errors import InputError
 
 HASHES = 2**32
 
 
 def assign(tree, rule, stimuli):
-    """The split of each stimulus, a list in their order; None where the rule leaves it out.
+    """The split of each stimulus, a list in their order; None where the rule leaves it out. By "json" it is the part,
+    whose split is `Splits.whole`.
 
     tree: Tree; rule: Splits; stimuli: list of {field: value}. Raises InputError for a list that cannot be read.
     """
@@ -47,11 +51,40 @@ def rows(path):
 
 
 def _lists(tree, rule):
+    if rule.by == "json":
+        return _parts(tree.path(rule.file), rule)
     if rule.by != "list":
         return {}
     if rule.index is not None:
         return {split: names_in_mat(tree.root, place, rule.index) for split, place in rule.lists.items()}
     return {split: names_in(tree, pattern, rule.column) for split, pattern in rule.lists.items()}
+
+
+def _parts(path, rule):
+    """{part: set of names without the suffix of a video} of a JSON object of lists, the parts in `rule.values` alone.
+    InputError for a file that is missing or damaged, and for one that lacks a split."""
+    try:
+        content = read_object(path)
+    except OSError as error:
+        raise InputError(f"{path}, which lists the splits, cannot be read ({error.strerror}); restore it") from error
+    parts = {}
+    for split, names in rule.values.items():
+        here = [name for name in names if name in content]
+        if not here:
+            keys = ", ".join(map(shown, list(content)[:5])) or "none"
+            raise InputError(f"{path} lists no {' or '.join(names)} for the split {split}; its keys are {keys}")
+        for name in here:
+            listed = content[name]
+            if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+                raise InputError(f"{path}: {name} is not a list of names; restore the file")
+            parts[name] = {_plain(each) for each in listed}
+    return parts
+
+
+def _plain(name):
+    """A name without the suffix of a video."""
+    name = PurePosixPath(name).name
+    return name[: -len(PurePosixPath(name).suffix)] if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES else name
 
 
 def _by_field(rule, fields, _):
@@ -93,6 +126,7 @@ _BY = {
     "field": _by_field,
     "number": _by_number,
     "list": _by_list,
+    "json": _by_list,
     "names": _by_names,
     "share": _by_share,
     "all": _all,

@@ -1,4 +1,4 @@
-"""The sentences of the corpus's eighteen datasets, at four granularities, as AAM conditions attention on them.
+"""The prompts of the published datasets, at four granularities, as AAM conditions attention on them.
 
 A sentence follows the paper's template (Appendix B): stimulus + domain + elements + task + bias. Its granularity
 (Appendix F.2) is G1, nothing but that somebody looks; G2, which kind of medium they look at; G3, the set's protocol,
@@ -19,7 +19,8 @@ WITHOUT_TASK = ("G1", "G2")
 
 
 def sets():
-    """Keys of all datasets: images, then videos, then videos with sound, in the order of the paper's Tables 7-9."""
+    """Keys of all datasets: images, then videos, then videos with audio, in the order of the paper's Tables 7 to 9;
+    then those that the paper does not use."""
     return list(_content()["sets"])
 
 

@@ -1,19 +1,18 @@
-"""Curves of a training run as SVG: numbers only, so that no name from the data ever reaches a drawing.
+"""Curves of a training run as SVG: numbers only, so that no name from the data ever reaches a plotting.
 
 Raw values lie pale behind a smoothed line. Long runs are drawn by bins of steps: the pale band then reaches from a
 bin's smallest value to its largest.
 """
 
-import io
-
 import numpy as np
 
+from mindaam.evaluation.pages import plotting
 from mindaam.evaluation.pages.run_files import known
 
-KINDS = {"pictures": "#b5367a", "clips": "#22709c"}
+KINDS = {"pictures": "#c2500a", "clips": "#0072b2"}
+LABELS = {"pictures": "images", "clips": "clips"}
 SHOWN = 240  # points of a curve, at most
 SMOOTHED = 0.03  # of a curve's length, over which it is smoothed
-WIDTH = 10.0  # inches
 
 
 def series(rows, kind, column):
@@ -50,13 +49,13 @@ def losses(rows, changes):
     kinds = [kind for kind in KINDS if len(series(rows, kind, "loss")[0])]
     if not kinds:
         return None
-    drawing, axes = _axes(1, len(kinds), 3.1)
+    figure, axes = plotting.axes(1, len(kinds), 3.1)
     for place, kind in zip(axes, kinds, strict=True):
         place.sharey(axes[0])
         _curve(place, *series(rows, kind, "loss"), KINDS[kind])
         _span(place, rows)
-        _finish(place, f"loss, {kind}", changes)
-    return _svg(drawing)
+        plotting.finish(place, f"loss, {LABELS[kind]}", changes)
+    return plotting.svg(figure)
 
 
 def terms(rows, columns, changes):
@@ -66,15 +65,15 @@ def terms(rows, columns, changes):
     if not there:
         return None
     lines = -(-len(there) // 3)
-    drawing, axes = _axes(lines, min(3, len(there)), 2.1 * lines)
+    figure, axes = plotting.axes(lines, min(3, len(there)), 2.1 * lines)
     for place, (column, kinds) in zip(axes, there.items(), strict=False):
         for kind in kinds:
             _curve(place, *series(rows, kind, column), KINDS[kind])
         _span(place, rows)
-        _finish(place, columns[column], changes)
+        plotting.finish(place, columns[column], changes)
     for place in axes[len(there) :]:
         place.set_axis_off()
-    return _svg(drawing)
+    return plotting.svg(figure)
 
 
 def rate(rows, changes):
@@ -82,38 +81,38 @@ def rate(rows, changes):
     points = np.array([(row["step"], row["rate"]) for row in rows if known(row, "rate") is not None], np.float64)
     if not len(points):
         return None
-    drawing, [place] = _axes(1, 1, 1.9)
+    figure, [place] = plotting.axes(1, 1, 1.9)
     few = np.unique(np.linspace(0, len(points) - 1, min(4 * SHOWN, len(points))).astype(int))
     place.plot(points[few, 0], points[few, 1], color="#3b4252", linewidth=1.5, marker=_marker(points[:, 0]))
     place.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
     place.set_ylim(bottom=0)
-    _finish(place, "learning rate", changes)
-    return _svg(drawing)
+    plotting.finish(place, "learning rate", changes)
+    return plotting.svg(figure)
 
 
 def scores(epochs, mean, sets, best):
     """CC over the epochs: the mean over the sets, strong, and each set, pale. epochs: their numbers; mean,
     and each list in sets: values or None; best: where in these lists the mark goes, or None. SVG."""
-    drawing, [place] = _axes(1, 1, 3.0)
+    figure, [place] = plotting.axes(1, 1, 3.0)
     for values in sets:
         place.plot(epochs, _numbers(values), color="#b8c0cc", linewidth=1.2, marker=_marker(epochs), markersize=3)
-    place.plot(epochs, _numbers(mean), color="#b5367a", linewidth=2.2, marker=_marker(epochs))
+    place.plot(epochs, _numbers(mean), color="#c2500a", linewidth=2.2, marker=_marker(epochs))
     if best is not None:
-        place.plot([epochs[best]], [mean[best]], "o", color="#b5367a", markersize=8)
+        place.plot([epochs[best]], [mean[best]], "o", color="#c2500a", markersize=8)
         place.annotate(
             f"{mean[best]:.4f}",
             (epochs[best], mean[best]),
             (0, 8),
             textcoords="offset points",
             ha="center",
-            color="#b5367a",
+            color="#c2500a",
             weight="bold",
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
         )
         place.margins(y=0.18)
     place.xaxis.get_major_locator().set_params(integer=True)
-    _finish(place, "CC on the held-out splits", (), "epoch")
-    return _svg(drawing)
+    plotting.finish(place, "CC on the held-out splits", (), "epoch")
+    return plotting.svg(figure)
 
 
 def _curve(place, steps, values, color):
@@ -132,30 +131,6 @@ def _span(place, rows):
     first, last = rows[0]["step"], rows[-1]["step"]
     reach = 0.02 * (last - first) or 1.0
     place.set_xlim(first - reach, last + reach)
-
-
-def _axes(lines, columns, height):
-    from matplotlib.figure import Figure  # without pyplot: no window, no state
-
-    drawing = Figure((WIDTH, height), layout="constrained")
-    return drawing, list(drawing.subplots(lines, columns, squeeze=False).ravel())
-
-
-def _finish(place, title, changes, below="step"):
-    for step in changes:
-        place.axvline(step, color="#8a94a6", linewidth=1, linestyle=":")
-    place.set_title(title, loc="left", fontsize=10, color="#1f2430")
-    place.set_xlabel(below, fontsize=8, color="#667085")
-    place.tick_params(labelsize=8, colors="#667085", length=0)
-    place.grid(color="#e4e7ec", linewidth=0.8)
-    place.set_axisbelow(True)
-    place.spines[:].set_visible(False)
-
-
-def _svg(drawing):
-    stream = io.BytesIO()
-    drawing.savefig(stream, format="svg", metadata={"Date": None})
-    return stream.getvalue()
 
 
 def _numbers(values):

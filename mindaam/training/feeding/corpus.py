@@ -30,16 +30,17 @@ class Corpus(NamedTuple):
     skipped: list
 
 
-def open_corpus(root, names, unseen, truth, *, score_unseen=False, skip_damaged=False, report=None):
+def open_corpus(root, names, unseen, truth, *, exclude=(), score_unseen=False, skip_damaged=False, report=None):
     """The Corpus under a folder: packs (`NAME.SPLIT/pack.json`), gaze folders and datasets of the catalogue.
 
     names: the datasets requested, None for all that exist; unseen: datasets that are never trained on, and held out
-    only with `score_unseen`, whether they have a training split or not; truth: GroundTruth. report: called as
+    only with `score_unseen`, whether they have a training split or not; exclude: datasets that are not used at all;
+    truth: GroundTruth. report: called as
     report(done, in all) while the data are checked. Raises InputError when a requested dataset does not exist, when
     none does, and for damage unless `skip_damaged`.
     """
     root, train, val, skipped = Path(root), {}, {}, []
-    for name, readers, lines in _readers(root, names, unseen, truth, skip_damaged):
+    for name, readers, lines in _readers(root, names, (*unseen, *exclude), truth, skip_damaged):
         if "train" in readers:
             train[name] = readers["train"]
         held = next((readers[split] for split in VALIDATION if split in readers), None)
@@ -74,7 +75,7 @@ def open_data(config, skip_damaged, progress):
         progress.passing(f"checking the data: {done}/{total}")
 
     names = None if config.corpus is None else tuple(config.corpus)
-    how = {"skip_damaged": skip_damaged, "report": report}
+    how = {"exclude": config.exclude, "skip_damaged": skip_damaged, "report": report}
     unseen = {"score_unseen": config.score_unseen}
     corpus = open_corpus(data_root(config), names, config.unseen, config.ground_truth, **unseen, **how)
     weights = {name: weight for name, weight in (config.corpus or {}).items() if name in corpus.train}

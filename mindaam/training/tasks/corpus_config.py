@@ -71,26 +71,26 @@ class CorpusConfig(RunConfig):
     start: what to start from, the name of a bundled model, or the path of a checkpoint or of a run; null for the
     pretrained encoder alone. corpus: {dataset: weight}, how often it is drawn; null for all under data_root. unseen:
     datasets that are never trained on, for zero-shot tests; score_unseen: score them after each epoch, too, without
-    effect on which model is best. mix: further datasets against forgetting.
-    granularity: of the prompts, G1 to G4, or none for no prompt; granularities: {dataset: one of these, or {trained,
-    scored}}; none_prompt: the prompt that `none` stands for, null for that of `start`, else the first of G1; the
-    resolved one is stored. seed: of initial values, dropout and all that is drawn (order, clips, prompts, the attack on
-    audio) unless `sampling.seed` is a number. warm_start: epochs with free viewing only, in which the anchor settles.
-    answered: frames of a clip that are decoded and compared per step. part: images that go through the model at once,
-    null for all of a rank's; a larger batch is accumulated from several parts. scored_share: how often a sample has the
-    prompt that it is scored with rather than a paraphrase. epochs, schedule, groups, betas, eps: of AdamW; clip_norm:
-    maximal norm of the gradient, null for none; attack: Negative Sample Attack, null for none; ema: null for none.
-    precision: of the backbone, all else is float32; recompute: recompute the backbone in the backward pass, a third
-    slower with much less memory; shard_optimizer: distribute the optimizer state over the ranks, slower with less
-    memory. rescale_positions: R of an encoder with rotary positions (DINOv3), in training only: in each step each block
-    multiplies all coordinates by a factor of its own, log-uniform from 1/R to R; null for none. validation: numbers of
-    images and videos per dataset that are scored after each epoch.
-    """
+    effect on which model is best. exclude: datasets under data_root that the run does not use at all (it may change
+    when a run is resumed, if the data stay the same). mix: further datasets against forgetting. granularity: of the
+    prompts, G1 to G4, or none for no prompt; granularities: {dataset: one of these, or {trained, scored}}; none_prompt:
+    the prompt that `none` stands for, null for that of `start`, else the first of G1; the resolved one is stored. seed:
+    of initial values, dropout and all that is drawn (order, clips, prompts, the attack on audio) unless `sampling.seed`
+    is a number. warm_start: epochs with free viewing only, in which the anchor settles. answered: frames of a clip that
+    are decoded and compared per step. part: images that go through the model at once, null for all of a rank's; a
+    larger batch is accumulated from several parts. scored_share: how often a sample has the prompt that it is scored
+    with rather than a paraphrase. epochs, schedule, groups, betas, eps: of AdamW; clip_norm: maximal norm of the
+    gradient, null for none; attack: Negative Sample Attack, null for none; ema: null for none. precision: of the
+    backbone, all else is float32; recompute: recompute the backbone in the backward pass, a third slower with much less
+    memory; shard_optimizer: distribute the optimizer state over the ranks, slower with less memory. rescale_positions:
+    R of an encoder with rotary positions (DINOv3), in training only: in each step each block multiplies all coordinates
+    by a factor of its own, log-uniform from 1/R to R; null for none. validation: numbers of images and videos per
+    dataset that are scored after each epoch."""
 
     TASK: ClassVar = "corpus"
     TINY: ClassVar = TINY_RUN
     RANKS: ClassVar = True
-    FREE: ClassVar = (*RunConfig.FREE, "shard_optimizer", "validation", "score_unseen")
+    FREE: ClassVar = (*RunConfig.FREE, "shard_optimizer", "validation", "score_unseen", "exclude")
 
     model: str
     start: str | None = None
@@ -100,6 +100,7 @@ class CorpusConfig(RunConfig):
     corpus: dict[str, Positive] | None
     unseen: tuple[str, ...] = ()
     score_unseen: bool = False
+    exclude: tuple[str, ...] = ()
     mix: Mix | None = None
     ground_truth: GroundTruth = GroundTruth()
     granularity: Granularity = "G4"
@@ -142,6 +143,9 @@ class CorpusConfig(RunConfig):
     def _fits(self):
         if self.part and self.sampling.batch_size % self.part:
             raise ValueError(f"sampling.batch_size {self.sampling.batch_size} must be a multiple of part {self.part}")
+        both = sorted({*(self.corpus or ())} & {*self.exclude})
+        if both:
+            raise ValueError(f"corpus and exclude both name {both[0]}; remove it from one of them")
         return self
 
     @property

@@ -1,15 +1,17 @@
-"""Small trees of the ten film data sets, written in every layout of their records with the true file formats.
+"""Small trees of the eleven datasets of videos, written in every layout of their records with the true file formats.
 
 `build(key, layout, root)` writes one under root and says what a reader must find in it. Films have 6 to 14 frames of
 48x32 pixels that tell their number by their brightness (`tests.clips`). What a frame's fixations are is decided first,
 in the film's pixels, and then written in the set's own form; among them are points beside the frame.
 """
 
+import json
 import wave
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
+import av
 import numpy as np
 from PIL import Image
 from scipy.io import savemat
@@ -322,6 +324,57 @@ def _stavis(name, lists, splits):
     return builder
 
 
+NTIRE = {"0001": "train", "0002": "train", "0813": "public_test", "a video": "private_test"}
+
+
+def ntire26_archives(folder, layout):
+    """Videos/0001.mp4 with an audio track, but for the last; SaliencyTrain/Train/0001.mp4, maps of 10 bits that begin
+    at 0 and end at 1023; FixationsTrain/Train/0001/fixations.json, a list for each frame of pixels [row, column] of a
+    map twice as wide and high as the video; TrainTestSplit.json."""
+    videos, lists = [], {"train": [], "public_test": [], "private_test": []}
+    for name, part in NTIRE.items():
+        path, count, has_audio = f"Videos/{name}.mp4", 8 + len(videos), part != "private_test"
+        _film_file(folder / path, count, 25, **({"tone": count / 25} if has_audio else {}))
+        lists[part].append(f"{name}.mp4" if name == "0002" else name)
+        split = "train" if part == "train" else "test"
+        maps = map_video(folder / f"Saliency{split.title()}/{split.title()}/{name}.mp4", count)
+        points = _frame_lists(folder / f"Fixations{split.title()}/{split.title()}/{name}/fixations.json", count)
+        videos.append(_expected(layout, path, split, range(count), 25, points, maps, has_audio=has_audio))
+    _write(folder / "TrainTestSplit.json", json.dumps(lists))
+    return [videos]
+
+
+def map_video(path, count, size=(2 * SIZE[0], 2 * SIZE[1]), rate=25, first=0):
+    """Writes a video of maps, 10-bit gray H.264 with a spot that moves; returns {number: levels [h,w], 0..1023}."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    maps = {}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "0", "bf": "2", "g": "5"})
+        stream.height, stream.width, stream.pix_fmt = *size, "gray10le"
+        for number in range(count):
+            distance = (columns - 8 - 5 * (number + first)) ** 2 + (rows - 20) ** 2
+            spot = np.exp(-distance / 128)
+            spot = (spot - spot.min()) / (spot.max() - spot.min())
+            maps[number] = np.round(1023 * spot).astype(np.uint16)
+            frame = av.VideoFrame.from_ndarray(maps[number], format="gray10le")
+            frame.pts, frame.time_base = number, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return maps
+
+
+def _frame_lists(path, count):
+    """fixations.json; returns its fixations by frame in pixels of the video. One frame in five has none."""
+    draw, listed, points = np.random.default_rng(count), [], {}
+    for frame in range(count):
+        pixels = draw.integers(0, (2 * SIZE[0], 2 * SIZE[1]), (frame % 5, 2))
+        listed.append(pixels.tolist())
+        points[frame] = (pixels[:, ::-1] + 0.5) / 2
+    _write(path, json.dumps(listed))
+    return points
+
+
 _HOLLYWOOD = ("actionclip{0}00001_1", "actionclip{0}00001", 5, 1), ("actionclip{0}00001_2", "actionclip{0}00001", 5, 8)
 _UCF = (("Diving-Side-001", "Diving-Side_001", 3, 1), ("Lifting-003", "Lifting_003", 3, 1))
 
@@ -347,6 +400,7 @@ BUILDERS = {
     ),
     ("ucf_sports", "original"): ucf_original,
     ("ucf_sports", "released"): _packed({"train": "train", "val": "val"}, {"train": _UCF[1:], "val": _UCF[:1]}),
+    ("ntire26", "archives"): ntire26_archives,
     ("ledov", "official"): ledov_official,
     ("ledov", "released"): ledov_released,
     ("diem", "official"): diem_official,
@@ -377,7 +431,7 @@ for _key, _name, _films in (
 def _expected(layout, path, split, numbers, rate, fixations, maps, *, has_audio=False, label=0):
     """The ExpectedFilm, less the frames that the layout skips. label: what is added to the numbers of fixations and
     maps to get those of frames."""
-    shared = min((prefix(pattern) for pattern in (layout.films or [layout.frames])), key=len)
+    shared = prefix((layout.films or [layout.frames])[0])
     usable = list(numbers)[layout.skip_frames :]
 
     def kept(truth):

@@ -16,7 +16,7 @@ from mindaam.places import configs_dir
 from mindaam.schema import merge, read_yaml, validate
 from mindaam.training import loop
 from mindaam.training.checkpoint_content import State
-from mindaam.training.feeding.corpus import described, fingerprint, open_corpus, strata_of
+from mindaam.training.feeding.corpus import described, fingerprint, modality, open_corpus, strata_of
 from mindaam.training.ranks.distributed import ALONE
 from mindaam.training.tasks import corpus as corpus_task
 from mindaam.training.tasks.corpus_config import TINY_RUN, CorpusConfig
@@ -25,7 +25,7 @@ from tests.data.datasets import video_trees
 from tests.training.corpus_root import FILMS, PICTURES, make_corpus
 
 PAPER = ("aam_dinov3_vitl16_paper", "aam_dinov3_vitl16_paper_flat", "aam_dinov3_vitl16_released")
-RECIPES = ("corpus", "finetune", *PAPER)
+RECIPES = ("corpus", "finetune", *PAPER, "aam_dinov3_vitl16_ntire26")
 
 
 def config(**changes):
@@ -52,6 +52,17 @@ def test_unseen_sets_are_never_trained_on_and_wanted_ones_must_be_there(root):
     assert set(open_corpus(root, ("osie",), (), GroundTruth()).train) == {"osie"}
     with pytest.raises(InputError, match="does not contain ledov; see `mindaam data check"):
         open_corpus(root, ("osie", "ledov"), (), GroundTruth())
+
+
+def test_excluded_sets_are_not_part_of_the_run(tmp_path):
+    video_trees.build("ntire26", "archives", tmp_path)
+    video_trees.build("diem", "official", tmp_path)
+    beyond = open_corpus(tmp_path, None, (), GroundTruth())
+    assert set(beyond.train) == set(beyond.val) == {"diem", "ntire26"} and beyond.val["ntire26"].split == "test"
+    assert [modality(name, reader) for name, reader in beyond.train.items()] == ["audio_video"] * 2
+    papers = open_corpus(tmp_path, None, (), GroundTruth(), exclude=("ntire26",))
+    assert set(papers.train) == set(papers.val) == {"diem"}
+    assert described(beyond, [])["train"]["ntire26"]["licence"] == "CC BY 4.0"
 
 
 def test_an_empty_folder_is_one_sentence(tmp_path):

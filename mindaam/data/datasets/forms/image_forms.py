@@ -2,7 +2,8 @@
 
 IMAGE_FORMS read one file an image: function(path, size, **options) -> float32 [n,2] (x, y) in pixels of a stimulus
 of `size` (height, width). TABLE_FORMS read files about many images: function(paths, **options) -> {image as the
-source names it: float32 [n,2]}. Points outside the image are given out as well. Every function raises InputError,
+source names it: float32 [n,2]}. Forms that keep viewers apart return [n,3] (x, y, viewer), the viewers of an image
+numbered from 0. Points outside the image are given out as well. Every function raises InputError,
 which names the file and what is wrong, for content that is not as the form says.
 
 A raster's pixel (column, row), counted from 0, gives its center, (column + 0.5, row + 0.5), and so do coordinates that
@@ -50,7 +51,7 @@ def salicon_gaze(path, size, field="fixations"):
     field: "fixations", what the publisher found in the mouse's track, or "location", the track itself.
     """
     points = [_pairs(_member(viewer, field, path), path, field) for viewer in _each(_variable(path, "gaze"))]
-    return _joined(points) - np.float32(0.5)
+    return _of_viewers(each - np.float32(0.5) for each in points)
 
 
 def osie_fixations(paths, variable="fixations"):
@@ -62,7 +63,7 @@ def osie_fixations(paths, variable="fixations"):
                 _columns(_member(viewer, "fix_x", path), _member(viewer, "fix_y", path), path)
                 for viewer in _each(_member(picture, "subjects", path))
             ]
-            table[_text(picture, "img", path)] = _joined(points)
+            table[_text(picture, "img", path)] = _of_viewers(points)
     return table
 
 
@@ -77,7 +78,7 @@ def figrim_images(paths, variable="allImages", time="enc"):
         for picture in _each(_variable(path, variable)):
             seen = [_member(viewer, "fixations", path) for viewer in _each(_member(picture, "userdata", path))]
             points = [_pairs(each[time], path, time) for each in seen if isinstance(each, dict) and time in each]
-            table[f"{_text(picture, 'category', path)}/{_text(picture, 'filename', path)}"] = _joined(points)
+            table[f"{_text(picture, 'category', path)}/{_text(picture, 'filename', path)}"] = _of_viewers(points)
     return table
 
 
@@ -90,7 +91,7 @@ def gazepoint_logs(paths):
     numbers may stand under other names.
     """
     table = {}
-    for path in paths:
+    for viewer, path in enumerate(paths):
         for row in _csv_rows(path, ("MEDIA_NAME", "FPOGX", "FPOGY", "FPOGV")):
             try:
                 point, valid = (number(row["FPOGX"]), number(row["FPOGY"])), number(row["FPOGV"]) == 1
@@ -98,8 +99,8 @@ def gazepoint_logs(paths):
                 continue
             points = table.setdefault(row["MEDIA_NAME"].strip(), [])
             if valid:
-                points.append(point)
-    return {name: np.array(points, np.float32).reshape(-1, 2) for name, points in table.items()}
+                points.append((*point, viewer))
+    return {name: np.array(points, np.float32).reshape(-1, 3) for name, points in table.items()}
 
 
 def salicon_json(paths):
@@ -119,7 +120,8 @@ def salicon_json(paths):
         unknown = sorted(map(str, points.keys() - names.keys()))
         if unknown:
             raise InputError(f"{path}: images lacks the id {unknown[0]} of an annotation; copy the file again")
-        table.update({names[key]: _joined(each)[:, ::-1] - np.float32(0.5) for key, each in points.items()})
+        for key, of_image in points.items():
+            table[names[key]] = _of_viewers(each[:, ::-1] - np.float32(0.5) for each in of_image)
     return table
 
 
@@ -208,8 +210,10 @@ def _numbers(values, path, what):
     return values.astype(np.float32)
 
 
-def _joined(points):
-    return np.concatenate([np.zeros((0, 2), np.float32), *points])
+def _of_viewers(points):
+    """The points [n,2] of each viewer as rows float32 [m,3] (x, y, viewer)."""
+    rows = [np.insert(each, 2, viewer, axis=1) for viewer, each in enumerate(points)]
+    return np.concatenate([np.zeros((0, 3), np.float32), *rows])
 
 
 def _csv_rows(path, columns):

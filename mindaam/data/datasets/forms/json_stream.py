@@ -4,8 +4,10 @@ import json
 import re
 from pathlib import Path
 
+from mindaam.data.listed import MAX_JSON
 from mindaam.data.media import require_file
 from mindaam.errors import InputError
+from mindaam.files import read_small
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -24,6 +26,30 @@ def members(path, long):
         raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions") from error
     except (ValueError, IndexError, RecursionError) as error:
         raise InputError(f"{path} is damaged or truncated ({error}); copy the file again") from error
+
+
+def elements(path, most=MAX_JSON):
+    """Yields each element of the list in a file of at most `most` bytes.
+
+    Raises InputError for a file that is missing, too long, truncated or damaged, or that holds no list.
+    """
+    require_file(Path(path), "JSON file")
+    try:
+        yield from _elements(read_small(path, most).decode("utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); restore the original file") from error
+    except (ValueError, IndexError, RecursionError) as error:
+        raise InputError(f"{path} is damaged or truncated ({error}); copy the file again") from error
+
+
+def _elements(text):
+    decode, place = json.JSONDecoder().raw_decode, _expect(text, 0, "[")
+    while text[place] != "]":
+        value, place = decode(text, place)
+        yield value
+        place = _next(text, place, "]")
+    if _skip(text, place + 1) != len(text):
+        raise ValueError(f"more text after character {place}")
 
 
 def _members(text, long):

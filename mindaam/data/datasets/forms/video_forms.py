@@ -1,7 +1,8 @@
 """Fixations of whole videos in the forms in which datasets publish them: text and MATLAB files of gaze over time.
 
-Each form is a function (paths, video, **options) -> {frame number: float32 [n,2]}: the (x, y) that fall on a frame, in
-its pixels and as the source has them, also those beside the frame and NaN; frames with none are skipped. paths: the
+Each form is a function (paths, video, **options) -> {frame number: float32 [n,3]}: the (x, y) that fall on a frame, in
+its pixels and as the source has them, also those beside the frame and NaN, and the number of the viewer; frames with
+none are skipped, and forms that do not keep viewers apart return [n,2]. paths: the
 files of this video, or of all videos; video: VideoFacts; options: those of the set's record. All raise InputError for a
 file that is damaged or says nothing of the video.
 """
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mindaam.data.datasets.forms.json_stream import elements
 from mindaam.data.datasets.forms.matlab import read_mat
 from mindaam.data.datasets.readers.gaze_files import gaze_csv
 from mindaam.errors import InputError
@@ -21,6 +23,7 @@ FIXATION = 1  # DIEM's event: the eye rests
 ROUNDED = 2e-3  # seconds by which containers round times, at worst, and then some
 UNEVEN = 0.25  # parts of a frame's time by which even times may be off
 ENDLESS = 1e12  # ms that no fixation begins after or lasts; no number is less
+NUMBERS = ((2, "i"), (2, "u"), (2, "f"))  # dimensions and kinds of an array of pixels
 MOST = 1e6  # pixels or frames a second that a video cannot have
 CENTRE = 20  # LEDOV: what lies within a height / CENTRE of the middle may still be the point shown before the video
 
@@ -29,7 +32,8 @@ class VideoFacts(NamedTuple):
     """What a form needs to know of a video. name: its path or name. numbers: int [n], the frames' numbers as in their
     file names, of a video file from 0. rate: frames a second. size: (height, width) of its frames in pixels. start: the
     number of the very first frame, which may be skipped of `numbers`. timeline: the video file's Timeline, or None.
-    beyond: a list that takes how many fixations are of frames before the first or after the last; None: nobody asks."""
+    beyond: a list that takes how many fixations are of frames before the first or after the last; None: nobody asks.
+    map_size: (height, width) of its published maps, None where they are not known."""
 
     name: str
     numbers: np.ndarray
@@ -38,6 +42,7 @@ class VideoFacts(NamedTuple):
     start: int = 0
     timeline: object = None
     beyond: list | None = None
+    map_size: tuple | None = None
 
     def clock(self, ticks, second):
         """Positions of times among the frames: float64, 2.5 in the middle of the third frame's time; below 0 before the
@@ -65,7 +70,7 @@ def diem_events(paths, film, screen=(1280, 960)):
     there is one point: the mean of the eyes that rest, as the project counts none but these as certain.
     """
     frames, points = [], []
-    for path in paths:
+    for viewer, path in enumerate(paths):
         table = _table(path, [(str(column), np.float64) for column in range(9)], range(9))
         if not np.isfinite(table["0"]).all():
             raise InputError(f"{path} is damaged: a row has no frame number; copy the file again")
@@ -74,9 +79,9 @@ def diem_events(paths, film, screen=(1280, 960)):
         seen = resting.any((0, 1))
         total = np.where(resting, eyes, 0.0).sum(0)
         frames.append(table["0"][seen])
-        points.append((total[:, seen] / resting.sum(0)[:, seen]).T)
+        points.append(_viewed(from_screen((total[:, seen] / resting.sum(0)[:, seen]).T, screen, film.size), viewer))
     frames, points = _joined(frames, points)
-    return by_frame(film, frames.astype(np.int64) - 1, from_screen(points, screen, film.size, fitted=False))
+    return by_frame(film, frames.astype(np.int64) - 1, points)
 
 
 def gaze_samples(paths, film, screen, columns, header=0, from_first=False):
@@ -89,7 +94,7 @@ def gaze_samples(paths, film, screen, columns, header=0, from_first=False):
     viewer and frame the sample nearest to the middle of the frame's time is taken.
     """
     frames, points = [], []
-    for path in paths:
+    for viewer, path in enumerate(paths):
         fields = [("time", np.float64), ("x", np.float64), ("y", np.float64), ("event", "U1")]
         table = _table(path, fields, columns, header)
         clock = film.clock(table["time"] - (table["time"][0] if from_first and len(table) else 0), 1e6)
@@ -98,9 +103,10 @@ def gaze_samples(paths, film, screen, columns, header=0, from_first=False):
         order = np.lexsort((np.abs(clock % 1 - 0.5), np.floor(clock)))
         seen, first = np.unique(np.floor(clock)[order], return_index=True)
         frames.append(seen)
-        points.append(np.stack([rows["x"], rows["y"]], 1)[order[first]])
+        sampled = np.stack([rows["x"], rows["y"]], 1)[order[first]]
+        points.append(_viewed(from_screen(sampled, screen, film.size, fitted=True), viewer))
     frames, points = _joined(frames, points)
-    return by_frame(film, frames.astype(np.int64), from_screen(points, screen, film.size, fitted=True))
+    return by_frame(film, frames.astype(np.int64), points)
 
 
 def coutrot_mat(paths, film, variable, condition):
@@ -143,9 +149,21 @@ def ledov_mat(paths, film):
         begun = begun or (off and 0 < x < width and 0 < y < height)
         if begun and np.abs([start, duration]).max() < ENDLESS:
             first, last = max(1, int(np.ceil(begins[k]))), min(count, int(np.ceil(ends[k])))
-            kept += [(frame - 1, x, y) for frame in range(first, last + 1)]
-    kept = np.array(kept, np.float64).reshape(-1, 3)
-    return by_frame(film, kept[:, 0].astype(np.int64), kept[:, 1:] * (film.size[1] / width, film.size[0] / height))
+            kept += [(frame - 1, x, y, viewer) for frame in range(first, last + 1)]
+    kept = np.array(kept, np.float64).reshape(-1, 4)
+    return by_frame(film, kept[:, 0].astype(np.int64), kept[:, 1:] * (film.size[1] / width, film.size[0] / height, 1))
+
+
+def frame_lists(paths, film):
+    """A JSON file of one video: a list with an element for each frame, each a list of [row, column], a pixel of the
+    map of that frame, counted from 0, whose center is meant."""
+    path, frames, points = _only(paths), [], []
+    for frame, listed in enumerate(elements(path)):
+        points.append(_pixels(listed, path, frame))
+        frames.append(np.full(len(points[-1]), frame))
+    scale = np.divide(film.size[::-1], (film.map_size or film.size)[::-1])
+    frames, points = _joined(frames, points)
+    return by_frame(film, frames.astype(np.int64), points * scale)
 
 
 VIDEO_FORMS = {
@@ -154,12 +172,14 @@ VIDEO_FORMS = {
     "coutrot_mat": coutrot_mat,
     "eye_data_mat": eye_data_mat,
     "ledov_mat": ledov_mat,
+    "frame_lists": frame_lists,
     "gaze_csv": gaze_csv,
 }
 
 
 def by_frame(film, frames, points):
-    """Points float [n,2] on frames int [n], counted from 0 at the video's first, as {frame number: float32 [m,2]}."""
+    """Rows float [n,k] (x, y, ...) on frames int [n], counted from 0 at the video's first, as {frame number: float32
+    [m,k]}."""
     numbers = frames + film.start
     if film.beyond is not None and len(film.numbers):
         film.beyond.append(int(((numbers < film.start) | (numbers > film.numbers[-1])).sum()))
@@ -170,7 +190,7 @@ def by_frame(film, frames, points):
     return dict(zip(seen.tolist(), groups, strict=True)) if len(seen) else {}
 
 
-def from_screen(points, screen, size, *, fitted):
+def from_screen(points, screen, size, *, fitted=False):
     """Points [n,2] on a screen (width, height), in pixels of the video of `size` (height, width) on its middle.
 
     fitted: the video was scaled to fill the screen as far as its shape allows.
@@ -187,8 +207,19 @@ def _from_cube(cube, film, path, scale=(1.0, 1.0)):
         raise InputError(f"{path}: the gaze of {film.name} is no array of x and y by frame and viewer; copy it again")
     cube = cube.reshape(*cube.shape[:2], -1)
     points = np.moveaxis(cube[:2].astype(np.float64), 0, 2) * scale  # [frames, viewers, 2]
-    frames = np.repeat(np.arange(points.shape[0]), points.shape[1])
-    return by_frame(film, frames, points.reshape(-1, 2))
+    frames, viewers = np.indices(points.shape[:2])
+    return by_frame(film, frames.ravel(), np.column_stack([points.reshape(-1, 2), viewers.ravel()]))
+
+
+def _pixels(listed, path, frame):
+    """The centers (x, y), float64 [n,2], of pixels [row, column] that a JSON file lists for a frame."""
+    try:
+        pixels = np.array(listed)
+        if not isinstance(listed, list) or pixels.size and (pixels.ndim, pixels.dtype.kind) not in NUMBERS:
+            raise ValueError
+        return pixels.reshape(-1, 2)[:, ::-1].astype(np.float64) + 0.5
+    except (ValueError, OverflowError):  # rows of unequal lengths, or of another length than 2
+        raise InputError(f"{path}: frame {frame} has no list of [row, column]; copy the file again") from None
 
 
 def _ledov_fields(data, path):
@@ -233,7 +264,12 @@ def _only(paths):
 
 def _joined(frames, points):
     """The lists' arrays end to end; of nothing, empty ones."""
-    return np.concatenate([np.zeros(0), *frames]), np.concatenate([np.zeros((0, 2)), *points])
+    return np.concatenate([np.zeros(0), *frames]), np.concatenate([np.zeros((0, 3)), *points])
+
+
+def _viewed(points, viewer):
+    """Points [n,2] of one viewer as rows [n,3] (x, y, viewer)."""
+    return np.insert(points, 2, viewer, axis=1)
 
 
 def _table(path, fields, columns, header=0):

@@ -19,6 +19,7 @@ KINDS = {"images": "images", "films": "videos"}  # meta.json has one of these ke
 MAX_LOOKS = 50_000_000  # frames on which the fixations of one video lie, each counted again
 LEAST_DEGREE, MOST_DEGREE = 1e-6, 1e6  # pixels that a degree may have
 NEEDED = ("image", "condition", "x", "y")  # columns of fixations.csv.gz
+SUBJECT = "subject"  # a further column, who viewed it
 TIMED = (*NEEDED, "duration_ms", "t_ms")  # of videos
 ROUNDING = 1e-6  # parts of a frame by which a time may miss the frame's beginning
 
@@ -137,23 +138,21 @@ def require_gaze(root, split, names, entries):
 
 
 def read_fixations(path, names):
-    """{(name, condition): float32 [n,2] (x, y)} for the images in `names`, in the order of the file.
+    """{(name, condition): float32 [n,3] (x, y, viewer)} for the images in `names`, in the order of the file.
 
-    Raises InputError for a file that is missing or damaged, lacks a column, or has rows without numbers or with more or
-    fewer cells than the header.
+    Viewers are numbered from 0 in the order of their names in the column `subject`; [n,2] where it does not exist or is
+    empty somewhere. Raises InputError for a file that is missing or damaged, lacks a column, or has rows without
+    numbers or with more or fewer cells than the header.
     """
-    points = {}
-    for name, condition, row in _rows(path, NEEDED, _place):
-        if name in names:
-            points.setdefault((name, condition), []).append(row)
     with np.errstate(over="ignore"):  # what is beyond float32 lies beside the image in any case
-        return {key: np.array(values, np.float32) for key, values in points.items()}
+        return {key: rows.astype(np.float32) for key, rows in _grouped(path, NEEDED, _place, names).items()}
 
 
 def read_timed(path):
-    """{(video, condition): float64 [n,4] (x, y, start and duration in ms)}, in the order of the file.
+    """{(video, condition): float64 [n,5] (x, y, start and duration in ms, viewer)}, in the order of the file.
 
-    An empty duration is 0. Raises InputError as `read_fixations`. What was read last is kept.
+    An empty duration is 0; viewers as of `read_fixations`, [n,4] where they are not kept apart. Raises InputError as
+    `read_fixations`. What was read last is kept.
     """
     path = Path(path)
     try:
@@ -164,7 +163,7 @@ def read_timed(path):
 
 
 def gaze_csv(paths, film, condition):
-    """A form of `film_forms`: the fixations of one video and condition in a gaze folder's fixations.csv.gz.
+    """A form of `video_forms`: the fixations of one video and condition in a gaze folder's fixations.csv.gz.
 
     A fixation counts for the frames that were shown while it lasted, one without a duration for the frame at its start.
     """
@@ -182,14 +181,14 @@ def gaze_csv(paths, film, condition):
         )
     frames = np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
     with np.errstate(over="ignore"):  # what is beyond float32 lies beside the frame in any case
-        points = np.repeat(rows[within, :2].astype(np.float32), lengths, axis=0)
+        points = np.repeat(np.delete(rows[within], (2, 3), 1).astype(np.float32), lengths, axis=0)
     order = np.argsort(frames, kind="stable")
     seen, begins = np.unique(frames[order], return_index=True)
     return dict(zip(seen.tolist(), np.split(points[order], begins[1:]), strict=True)) if len(seen) else {}
 
 
 def frames_of(rows, film):
-    """(first, last) float64 [n] each: the numbers of the first and last frame that were shown during fixations [n,4] as
+    """(first, last) float64 [n] each: the numbers of the first and last frame that were shown during fixations [n,k] as
     of `read_timed`; below 0 what ended before the video, and beyond its last frame what began later. video: VideoFacts
     of all its frames."""
     starts, ends = film.clock(rows[:, 2], 1000), film.clock(rows[:, 2] + rows[:, 3], 1000)
@@ -205,10 +204,24 @@ def beyond(rows, film):
 
 @lru_cache(maxsize=2)
 def _read_once(path, _changed, _length):
-    rows = {}
-    for name, condition, row in _rows(path, TIMED, _timed_place):
-        rows.setdefault((name, condition), []).append(row)
-    return {key: np.array(values, np.float64) for key, values in rows.items()}
+    return _grouped(path, TIMED, _timed_place)
+
+
+def _grouped(path, columns, read, names=None):
+    """{(name, condition): float64 [n,k]} of the rows of the images in `names`, None for all: what `read` returns for a
+    row, then the number of its viewer where all viewers have names."""
+    known, groups = {}, {}
+    for name, condition, subject, row in _rows(path, columns, read):
+        if names is None or name in names:
+            viewer = known.setdefault(subject, len(known))
+            groups.setdefault((name, condition), []).append((*row, viewer))
+    groups = {key: np.array(rows, np.float64) for key, rows in groups.items()}
+    if "" in known:
+        return {key: rows[:, :-1] for key, rows in groups.items()}
+    ranks = np.argsort(np.argsort(list(known)))
+    for rows in groups.values():
+        rows[:, -1] = ranks[rows[:, -1].astype(np.int64)]
+    return groups
 
 
 def _place(x, y):
@@ -225,7 +238,8 @@ def _timed_place(x, y, duration, start):
 
 
 def _rows(path, columns, read):
-    """Yields (name, condition, read(the other cells)) of fixations.csv.gz. columns: NEEDED, or others after them."""
+    """Yields (name, condition, subject or "", read(the other cells)) of fixations.csv.gz. columns: NEEDED, or others
+    after them."""
     reader = None
     try:
         with gzip_lines(path) as lines:
@@ -234,6 +248,7 @@ def _rows(path, columns, read):
             if header is None:
                 return
             places = _places(path, header, columns)
+            viewer = header.index(SUBJECT) if header.count(SUBJECT) == 1 else None
             for cells in reader:
                 if not cells:
                     continue
@@ -241,7 +256,7 @@ def _rows(path, columns, read):
                 if wrong:
                     raise InputError(f"{path}, line {reader.line_num}: {wrong}; correct or remove the row")
                 name, condition, *others = (cells[place] for place in places)
-                yield name, condition, read(*others)
+                yield name, condition, "" if viewer is None else cells[viewer], read(*others)
     except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
         raise InputError(f"{path} is damaged ({error}); copy it again") from error
     except ValueError as error:

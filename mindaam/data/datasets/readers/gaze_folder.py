@@ -70,12 +70,13 @@ class GazeFolder:
     def outside(self):
         """Number of fixations outside their image, which are skipped."""
         recorded = (self._recorded or {}).items()
-        return sum(len(points) - len(ground_truth.inside(points, self._sizes[key[0]])) for key, points in recorded)
+        inside = (ground_truth.are_inside(rows[:, :2], self._sizes[name]) for (name, _), rows in recorded)
+        return sum(int((~each).sum()) for each in inside)
 
     def recorded(self, index):
         """Fixations as the file has them, float32 [n,2] (x, y), also those outside the image; None where the folder has
         only maps."""
-        return None if self._recorded is None else self._recorded[self.entries[index]]
+        return None if self._recorded is None else self._recorded[self.entries[index]][:, :2]
 
     def fixations(self, index):
         """float32 [n,2] (x, y) in pixels of the stored image, those inside it; None where the folder has only maps.
@@ -92,6 +93,12 @@ class GazeFolder:
                 "for another size?"
             )
         return found
+
+    def viewers(self, index):
+        """int64 [n], whose each of the `fixations` is, by the order of the names of all viewers; None for maps, and
+        where the column `subject` does not exist or is empty somewhere."""
+        rows = None if self._recorded is None else self._recorded[self.entries[index]]
+        return None if rows is None else ground_truth.viewers_inside(rows, self.size(index))
 
     def image_path(self, index):
         """The file of the image."""
@@ -122,8 +129,12 @@ class GazeFolder:
         fixations = self.fixations(index)
         if fixations is None:
             return transforms.resize_density(media.read_map(self.map_path(index)), size)
-        degree = self.px_per_degree_stored or stored[1] / ground_truth.ASSUMED_DEGREES_WIDE
-        return ground_truth.blurred(fixations, stored, size, degree * self.truth.sigma_degrees)
+        return ground_truth.blurred(fixations, stored, size, self.sigma(index))
+
+    def sigma(self, index):
+        """The standard deviation of the blur of a fixation, in pixels of the stored image."""
+        degree = self.px_per_degree_stored or self.size(index)[1] / ground_truth.ASSUMED_DEGREES_WIDE
+        return degree * self.truth.sigma_degrees
 
     def _require_size(self, index, found):
         if tuple(found) != self.size(index):

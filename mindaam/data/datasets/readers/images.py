@@ -33,7 +33,7 @@ class ImageSet:
         self.ground_truth = ground_truth.describe(self.truth, self.source, record.viewing)
         self.prompts, self.conditions = SetPrompts(record.key), (record.condition,)
         self.entries = [(stimulus.name, record.condition) for stimulus in self.stimuli]
-        self._table = None
+        self._table, self._last = None, (None, None)
 
     def __len__(self):
         """Number of images."""
@@ -71,8 +71,8 @@ class ImageSet:
         return media.read_image(self.image_path(index), upright=False)
 
     def table(self):
-        """{name of an image in the source: float32 [n,2]}; read once. Raises InputError for a table that is missing or
-        damaged."""
+        """{name of an image in the source: float32 [n,2 or 3]}, as of `rows`; read once. Raises InputError for a table
+        that is missing or damaged."""
         if self._table is None:
             fixations = self.layout.fixations
             paths = [self.tree.path(match.path) for match in self.tree.find(fixations.path)]
@@ -81,12 +81,18 @@ class ImageSet:
             self._table = TABLE_FORMS[fixations.form](paths, **fixations.options)
         return self._table
 
-    def recorded(self, index):
-        """Fixations as the source has them, float32 [n,2] (x, y), also those outside the image.
+    def rows(self, index):
+        """Fixations as the source has them, float32 [n,2] (x, y), also those outside the image, or [n,3] (x, y, viewer)
+        in the forms that keep viewers apart; those of the last image are kept.
 
         None where the layout has only maps, and where densities are made of maps and the fixations of the image are
         missing. Raises InputError for a file that is damaged, and for missing fixations otherwise.
         """
+        if self._last[0] != index:
+            self._last = index, self._read(index)
+        return self._last[1]
+
+    def _read(self, index):
         form, stimulus = self.layout.fixations, self.stimuli[index]
         if form is None:
             return None
@@ -101,7 +107,20 @@ class ImageSet:
             raise InputError(
                 f"{self.root}: the fixations in {form.path} lack the image {stimulus.name}; restore the file"
             )
-        return from_screen(points, self.size(index), self.record.viewing.screen) if form.of_screen else points
+        if form.of_screen:
+            points[:, :2] = from_screen(points[:, :2], self.size(index), self.record.viewing.screen)
+        return points
+
+    def recorded(self, index):
+        """Fixations as the source has them, float32 [n,2] (x, y), also those outside the image; None and errors as of
+        `rows`."""
+        rows = self.rows(index)
+        return None if rows is None else rows[:, :2]
+
+    def viewers(self, index):
+        """int64 [n], whose each of the `fixations` is; None where the form does not keep viewers apart."""
+        rows = self.rows(index)
+        return None if rows is None else ground_truth.viewers_inside(rows, self.size(index))
 
     def fixations(self, index):
         """float32 [n,2] (x, y) in pixels of the stored image, those inside it, n >= 1; None as of `recorded`, and where
@@ -125,8 +144,11 @@ class ImageSet:
             found = media.read_map(self.map_path(index))
             return transforms.resize_density(found, tuple(size or self.size(index)))
         stored = self.size(index)
-        degree = ground_truth.pixels_per_degree(self.record.viewing, stored) * self.truth.sigma_degrees
-        return ground_truth.blurred(self.fixations(index), stored, tuple(size or stored), degree)
+        return ground_truth.blurred(self.fixations(index), stored, tuple(size or stored), self.sigma(index))
+
+    def sigma(self, index):
+        """The standard deviation of the blur of a fixation, in pixels of the stored image."""
+        return ground_truth.pixels_per_degree(self.record.viewing, self.size(index)) * self.truth.sigma_degrees
 
 
 def _of_table(reader, stimulus):
@@ -135,5 +157,5 @@ def _of_table(reader, stimulus):
         return None
     for name in table_names(stimulus.path):
         if name in reader.table():
-            return np.asarray(reader.table()[name], np.float32).reshape(-1, 2)
+            return np.array(reader.table()[name], np.float32)
     return None

@@ -5,9 +5,8 @@ from functools import partial
 import numpy as np
 
 from mindaam.data import transforms
-from mindaam.data.audio.cutting import clip_audio, track_rate
 from mindaam.data.audio.stored import StoredTrack
-from mindaam.data.datasets.readers.sample import Sample, prompt_of
+from mindaam.data.datasets.readers.sample import Sample, clip_audio_of, prompt_of
 from mindaam.data.datasets.set_prompts import SetPrompts
 from mindaam.data.packs.pack import Pack
 
@@ -48,6 +47,9 @@ class PackedImages:
     def fixations(self, index):
         """float32 [n,2] (x, y) in pixels of the packed image, or None where only maps were published."""
         return self.pack.fixations(index)
+
+    def viewers(self, index):
+        """None: packs do not keep viewers apart."""
 
 
 class PackedVideos:
@@ -95,6 +97,9 @@ class PackedVideos:
         """float32 [n,2] (x, y) in pixels of the packed frame, n >= 0; None where only maps were published."""
         return self.pack.fixations(self._records[index][position])
 
+    def viewers(self, index, position):
+        """None: packs do not keep viewers apart."""
+
     def density(self, index, position, size=None):
         """The ground truth of one frame, float32 [H,W] that sums to 1; size: (height, width), None for its own."""
         return self.pack.density(self._records[index][position], size)
@@ -116,15 +121,22 @@ class PackedVideos:
             dataset=self.name,
             name=name,
             times=times,
-            audio=self._audio(index, times, audio) if audio and self.has_audio(index) else None,
+            audio=clip_audio_of(self, index, times, audio) if audio and self.has_audio(index) else None,
         )
 
-    def _audio(self, index, times, cut):
-        """The ClipAudio of frames shown at `times`."""
+    def stream(self, index, positions=None):
+        """Yields Frames at the size of the pack: those of the rising `positions`, None for all."""
+        from mindaam.data.videos.reading import Frame
+
+        wanted = range(self.frames(index)) if positions is None else positions
+        for record in self._records[index][list(wanted)].tolist():
+            yield Frame(self.pack.image(record), self.pack.entry(record).time)
+
+    def audio_track(self, index, rate=None):
+        """The StoredTrack of a video's audio at `rate` samples per second, None for the packed one."""
         name, _ = self.entries[index]
-        read, own_rate = partial(self.pack.audio, name), self.pack.audio_rate(name)
-        track = StoredTrack(read, self.pack.audio_length(name), own_rate, track_rate(cut))
-        return clip_audio(track, cut, times, self.file_rate(index))
+        length = self.pack.audio_length(name)  # InputError for a video without audio
+        return StoredTrack(partial(self.pack.audio, name), length, self.pack.audio_rate(name), rate)
 
 
 def _rate(first, last):

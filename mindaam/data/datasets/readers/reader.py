@@ -51,6 +51,10 @@ class ImageReader(Reader, Protocol):
     def fixations(self, index):
         """float32 [n,2] (x, y) in pixels of the image, those inside it; None where only maps exist."""
 
+    def viewers(self, index):
+        """int [n], whose each of the `fixations` is, by numbers of the viewers of the image; None where the source does
+        not keep viewers apart."""
+
 
 class VideoReader(Reader, Protocol):
     """A reader of videos. Frames are counted by their position, from 0 for the first usable one."""
@@ -70,11 +74,23 @@ class VideoReader(Reader, Protocol):
     def fixations(self, index, position):
         """float32 [n,2] (x, y) in pixels of one frame, those inside it, n >= 0; None where only maps exist."""
 
+    def viewers(self, index, position):
+        """int [n], whose each of the `fixations` is, by numbers of the viewers of the video; None where the source does
+        not keep viewers apart."""
+
     def density(self, index, position, size=None):
         """float32 [H,W] of one frame that sums to 1; a frame without a ground truth has that of the nearest one."""
 
     def clip(self, index, positions, size=None, *, resize="area", audio=None):
         """The Sample of some frames; audio: an `audio.cutting.Cut`, None for a clip without audio."""
+
+    def stream(self, index, positions=None):
+        """Yields `data.videos` Frames at their stored size, in one pass: those of the rising `positions`, None for all
+        usable ones. One is in memory at a time. InputError for a damaged video."""
+
+    def audio_track(self, index, rate=None):
+        """The audio as `audio.cutting.cut_window` reads it, at `rate` samples per second, None for its own; the caller
+        closes it. InputError for a video without audio."""
 
 
 class Source(Reader, Protocol):
@@ -89,6 +105,9 @@ class Source(Reader, Protocol):
 
     def only(self, names):
         """The same reader with just the images or videos of these names."""
+
+    def sigma(self, index):
+        """The standard deviation of the blur of a fixation, in pixels of the stored image or frame."""
 
 
 class ImageSource(ImageReader, Source, Protocol):

@@ -1,5 +1,6 @@
-"""Fixations and published maps of one video of a dataset, from files for each frame or for the whole video."""
+"""Fixations of one video of a dataset, and published maps, from files for each frame or for the whole video."""
 
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -7,12 +8,13 @@ import numpy as np
 from mindaam.data import media
 from mindaam.data.datasets.forms.image_forms import IMAGE_FORMS
 from mindaam.data.datasets.forms.video_forms import VIDEO_FORMS, VideoFacts
+from mindaam.data.datasets.readers.video_problems import map_fault
 from mindaam.errors import InputError
 
 
 class VideoGaze(NamedTuple):
-    """Fixations of a whole video. of_frame: {frame number: float32 [n,2] (x, y)}; beyond: number of fixations before
-    its first frame or after its last."""
+    """Fixations of a whole video. of_frame: {frame number: float32 [n,2] (x, y), or [n,3] (x, y, viewer)}; beyond:
+    number of fixations before its first frame or after its last."""
 
     of_frame: dict = {}
     beyond: int = 0
@@ -26,7 +28,9 @@ def read_video_gaze(tree, layout, video, size):
     if not video.gaze:
         return VideoGaze()
     beyond, form = [], layout.fixations
-    facts = VideoFacts(video.name, video.numbers, video.rate, size, video.start, video.timeline, beyond)
+    facts = VideoFacts(
+        video.name, video.numbers, video.rate, size, video.start, video.timeline, beyond, _map_size(tree, video)
+    )
     paths = [tree.path(path) for path in video.gaze]
     options = {key: video.fields[key] for key in ("condition",) if key in video.fields}
     return VideoGaze(VIDEO_FORMS[form.form](paths, facts, **form.options, **options), sum(beyond))
@@ -47,6 +51,41 @@ def read_frame_gaze(tree, layout, video, position, size):
     return IMAGE_FORMS[form.form](tree.path(path), size, **form.options)
 
 
+def _map_size(tree, video):
+    """(height, width) of a video of maps; None where there is none, or only a damaged one, which its reader reports."""
+    from mindaam.data.videos.reading import video_info
+
+    if video.maps is not None:
+        with suppress(InputError):
+            info = video_info(tree.path(video.maps))
+            return info.height, info.width
+    return None
+
+
+def open_maps(tree, video):
+    """The GrayFrames of a video's maps. InputError where there are none, or another number of them than frames."""
+    from mindaam.data.videos.gray import GrayFrames
+
+    if video.maps is None:
+        raise InputError(f"{tree.path(video.path)}: the video has no published maps")
+    path, timeline = tree.path(video.maps), video.map_timeline
+    if timeline is None:  # even times, as those of the video's own frames are then
+        return GrayFrames(path, np.arange(int(video.numbers.max(initial=0)) + 1) / video.rate, exact=False)
+    fault = map_fault(video, len(timeline.times))
+    if fault:
+        raise InputError(f"{path}: {fault}")
+    return GrayFrames(path, timeline.times)
+
+
+def map_of(gray, what):
+    """Gray values of a map, float32 [h,w], less their minimum, for which videos have a level above 0. BlankMap, which
+    names `what`, where all are equal."""
+    least, most = gray.min(), gray.max()
+    if not most > least:
+        raise media.BlankMap(f"{what}: the density map is blank; restore the original file")
+    return gray - least
+
+
 def read_frame_map(tree, layout, video, position):
     """The published density map of one frame, float32 [h,w] as stored; InputError when it is damaged or blank."""
     path = frame_map(tree, layout, video, position)
@@ -57,8 +96,9 @@ def read_frame_map(tree, layout, video, position):
 
 
 def frame_map(tree, layout, video, position):
-    """The path of a frame's published map under the dataset's folder; None when it does not exist."""
-    return tree.first(layout.maps, _fields(video, position))
+    """The path of a frame's published map under the dataset's folder, or of the video of maps; None when it does not
+    exist."""
+    return video.maps or tree.first(layout.maps, _fields(video, position))
 
 
 def nearest(labelled, position):

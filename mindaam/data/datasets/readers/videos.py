@@ -9,16 +9,18 @@ import numpy as np
 
 from mindaam.data import media, transforms
 from mindaam.data.datasets import ground_truth
-from mindaam.data.datasets.readers.sample import Sample, prompt_of
+from mindaam.data.datasets.readers.sample import Sample, clip_audio_of, prompt_of
 from mindaam.data.datasets.readers.video_frames import read_frames, shape_of
 from mindaam.data.datasets.readers.video_gaze import (
     VideoGaze,
+    map_of,
     nearest,
+    open_maps,
     read_frame_gaze,
     read_frame_map,
     read_video_gaze,
 )
-from mindaam.data.datasets.readers.video_index import whole_video
+from mindaam.data.datasets.readers.video_index import map_videos, whole_video
 from mindaam.data.datasets.set_prompts import SetPrompts
 from mindaam.errors import InputError
 
@@ -26,8 +28,8 @@ from mindaam.errors import InputError
 class VideoSet:
     """The videos of one split of a dataset; `entries` lists them as (name, condition).
 
-    A position counts the frames of a video from 0, its first usable one. Memory holds lists, and the fixations of the
-    video that was read last.
+    A position counts the frames of a video from 0, its first usable one. Memory holds lists, the fixations of the video
+    that was read last, and its latest map, if maps are a video: then positions in order are decoded once.
     """
 
     is_video, is_pack = True, False
@@ -45,14 +47,14 @@ class VideoSet:
         self.entries = [(video.name, video.fields.get("condition", record.condition)) for video in self.videos]
         self.conditions = tuple(dict.fromkeys(condition for _, condition in self.entries)) or (record.condition,)
         self.beyond = sum(video.beyond for video in self.videos)
-        self._last_gaze, self._shapes = (None, VideoGaze()), {}
+        self._last_gaze, self._last_maps, self._shapes = (None, VideoGaze()), (None, None), {}
 
     def __len__(self):
         """Number of videos."""
         return len(self.videos)
 
     def __getstate__(self):
-        return {**self.__dict__, "_last_gaze": (None, VideoGaze())}
+        return {**self.__dict__, "_last_gaze": (None, VideoGaze()), "_last_maps": (None, None)}
 
     def only(self, names):
         """The same reader with just the videos of these names."""
@@ -112,16 +114,40 @@ class VideoSet:
             self._last_gaze = index, found
         return self._last_gaze[1]
 
+    def published_map(self, index, position):
+        """The published density map of one frame, float32 [h,w] as stored, of a video of maps less its minimum;
+        InputError when it does not exist or is damaged, BlankMap when it is blank."""
+        video = self.videos[index]
+        if not map_videos(self.layout):
+            return read_frame_map(self.tree, self.layout, video, position)
+        last, maps = self._last_maps
+        if last != index:
+            if maps is not None:
+                maps.close()
+            self._last_maps = index, (maps := open_maps(self.tree, video))
+        return map_of(maps.read(int(video.numbers[position])), self.tree.path(video.maps))
+
     def recorded(self, index, position):
         """The fixations of one frame as the source has them, float32 [n,2] (x, y), n >= 0, also those outside it; None
         where the layout has only maps."""
-        video = self.videos[index]
         if self.layout.fixations is None:
             return None
         if whole_video(self.layout):
-            points = self.video_gaze(index).of_frame.get(int(video.numbers[position]), ())
-            return np.asarray(points, np.float32).reshape(-1, 2)
-        return read_frame_gaze(self.tree, self.layout, video, position, self.size(index))
+            return self._rows(index, position)[:, :2]
+        return read_frame_gaze(self.tree, self.layout, self.videos[index], position, self.size(index))
+
+    def viewers(self, index, position):
+        """int64 [n], whose each of the `fixations` of a frame is, numbered within the video; None where the layout has
+        only maps, fixations for each frame, or a form that does not keep viewers apart."""
+        if not whole_video(self.layout):
+            return None
+        return ground_truth.viewers_inside(self._rows(index, position), self.size(index))
+
+    def _rows(self, index, position):
+        """The rows of a frame in the VideoGaze, float32 [n,2 or 3]."""
+        of_frame = self.video_gaze(index).of_frame
+        found = of_frame.get(int(self.videos[index].numbers[position]))
+        return next(iter(of_frame.values()), np.zeros((0, 2), np.float32))[:0] if found is None else found
 
     def fixations(self, index, position):
         """The fixations inside one frame, float32 [n,2] (x, y) in its pixels, n >= 0; None where only maps exist."""
@@ -136,17 +162,20 @@ class VideoSet:
         """
         video, stored = self.videos[index], self.size(index)
         size = tuple(size or stored)
-        degree = ground_truth.pixels_per_degree(self.record.viewing, stored) * self.truth.sigma_degrees
         for candidate in nearest(self.labelled(index), position):
             if self.source == "maps":
                 with suppress(media.BlankMap):
-                    found = read_frame_map(self.tree, self.layout, video, candidate)
+                    found = self.published_map(index, candidate)
                     return transforms.resize_density(found, size)
                 continue
             fixations = self.fixations(index, candidate)
             if len(fixations):
-                return ground_truth.blurred(fixations, stored, size, degree)
+                return ground_truth.blurred(fixations, stored, size, self.sigma(index))
         raise InputError(f"{self.tree.path(video.path)}: no frame has a ground truth; restore the files")
+
+    def sigma(self, index):
+        """The standard deviation of the blur of a fixation, in pixels of the video's frames."""
+        return ground_truth.pixels_per_degree(self.record.viewing, self.size(index)) * self.truth.sigma_degrees
 
     def clip(self, index, positions, size=None, *, resize="area", audio=None):
         """The Sample of some frames of a video, in the order of `positions`.
@@ -163,26 +192,34 @@ class VideoSet:
         ):
             images[position], seconds[position] = transforms.as_seen(image, target, resize), second
         times = np.array([seconds[position] for position in positions], np.float64)
+        densities = {position: self.density(index, position, target) for position in sorted(set(positions))}
         fixations = [self.fixations(index, position) for position in positions]
         if self.layout.fixations is not None:
             fixations = tuple(transforms.scale_fixations(each, stored, target) for each in fixations)
         return Sample(
             image=np.stack([images[position] for position in positions]),
-            density=np.stack([self.density(index, position, target) for position in positions]),
+            density=np.stack([densities[position] for position in positions]),
             fixations=None if self.layout.fixations is None else fixations,
             prompt=prompt_of(self, index),
             condition=condition,
             dataset=self.name,
             name=name,
             times=times,
-            audio=_audio(self, index, times, audio) if audio and self.has_audio(index) else None,
+            audio=clip_audio_of(self, index, times, audio) if audio and self.has_audio(index) else None,
         )
 
+    def stream(self, index, positions=None):
+        """Yields Frames at their stored size, in one pass over the video: those of the rising `positions`, None for all
+        usable ones. Raises InputError for a damaged frame or video."""
+        from mindaam.data.videos.reading import Frame
 
-def _audio(reader, index, times, cut):
-    """The ClipAudio of frames shown at `times`; InputError when the file cannot be read."""
-    from mindaam.data.audio.audio_track import AudioTrack
-    from mindaam.data.audio.cutting import clip_audio, track_rate
+        wanted = range(self.frames(index)) if positions is None else positions
+        for _, image, second in read_frames(self.tree, self.layout, self.videos[index], wanted, self.shape(index)):
+            yield Frame(image, second)
 
-    with AudioTrack(reader.audio_path(index), track_rate(cut)) as track:
-        return clip_audio(track, cut, times, reader.file_rate(index))
+    def audio_track(self, index, rate=None):
+        """The AudioTrack of a video at `rate` samples per second, None for its own; the caller closes it. Raises
+        InputError when it has none or the file cannot be read."""
+        from mindaam.data.audio.audio_track import AudioTrack
+
+        return AudioTrack(self.audio_path(index), rate)

@@ -80,17 +80,21 @@ def gaze(*viewers):
     return {"image": "COCO", "resolution": [[30, 40]], "gaze": structs}
 
 
+def salicon(path, **options):
+    return IMAGE_FORMS["salicon_gaze"](path, SIZE, **options)
+
+
 def test_salicon_gives_the_fixations_of_all_viewers_as_centres_of_pixels(tmp_path):
     first = (np.array([[7.0, 8.0]] * 3), np.array([[1, 1], [40, 30]], np.uint16))
     savemat(tmp_path / "a.mat", gaze(first, (np.array([[9.0, 9.0]]), np.zeros((0, 0)))))
-    np.testing.assert_array_equal(IMAGE_FORMS["salicon_gaze"](tmp_path / "a.mat", SIZE), [[0.5, 0.5], [39.5, 29.5]])
-    track = IMAGE_FORMS["salicon_gaze"](tmp_path / "a.mat", SIZE, field="location")
-    np.testing.assert_array_equal(track, [[6.5, 7.5]] * 3 + [[8.5, 8.5]])
+    np.testing.assert_array_equal(salicon(tmp_path / "a.mat"), [[0.5, 0.5, 0], [39.5, 29.5, 0]])
+    track = salicon(tmp_path / "a.mat", field="location")
+    np.testing.assert_array_equal(track, [[6.5, 7.5, 0]] * 3 + [[8.5, 8.5, 1]])
 
 
 def test_salicon_without_viewers_has_no_fixations(tmp_path):
     savemat(tmp_path / "a.mat", {"gaze": np.zeros((0, 0))})
-    assert IMAGE_FORMS["salicon_gaze"](tmp_path / "a.mat", SIZE).shape == (0, 2)
+    assert salicon(tmp_path / "a.mat").shape == (0, 3)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +120,8 @@ def test_osie_gives_what_its_viewers_saw_one_after_another(tmp_path):
     savemat(tmp_path / "fixations.mat", {"fixations": cell(pictures)})
     table = TABLE_FORMS["osie_fixations"]([tmp_path / "fixations.mat"])
     assert list(table) == ["1001.jpg", "1002.jpg"]
-    np.testing.assert_array_equal(table["1001.jpg"], np.float32([[395.5, 265.7], [-3.0, np.nan], [1.0, 2.0]]))
-    assert table["1002.jpg"].shape == (0, 2) and table["1002.jpg"].dtype == np.float32
+    np.testing.assert_array_equal(table["1001.jpg"], np.float32([[395.5, 265.7, 0], [-3, np.nan, 0], [1, 2, 2]]))
+    assert table["1002.jpg"].shape == (0, 3) and table["1002.jpg"].dtype == np.float32
 
 
 @pytest.mark.parametrize(
@@ -144,10 +148,10 @@ def test_figrim_gives_the_first_showing_and_no_repetition(tmp_path):
     images[0, 0], images[0, 1] = ("a.jpg", "tower", viewers), ("b.jpg", "tower", viewers[:, 1:])
     savemat(tmp_path / "allImages_release.mat", {"allImages": images})
     table = TABLE_FORMS["figrim_images"]([tmp_path / "allImages_release.mat"])
-    np.testing.assert_array_equal(table["tower/a.jpg"], [[1.5, 2.5], [3.5, 4.5]])
-    assert table["tower/b.jpg"].shape == (0, 2)
+    np.testing.assert_array_equal(table["tower/a.jpg"], [[1.5, 2.5, 0], [3.5, 4.5, 0]])
+    assert table["tower/b.jpg"].shape == (0, 3)
     again = TABLE_FORMS["figrim_images"]([tmp_path / "allImages_release.mat"], time="rec")
-    np.testing.assert_array_equal(again["tower/a.jpg"], [[9, 9]])
+    np.testing.assert_array_equal(again["tower/a.jpg"], [[9, 9, 0]])
 
 
 def test_a_trackers_logs_give_valid_fixations_as_fractions_of_the_screen(tmp_path):
@@ -160,8 +164,8 @@ def test_a_trackers_logs_give_valid_fixations_as_fractions_of_the_screen(tmp_pat
         header.encode() + b"6,a.jpg,0.1,0.1,0.2,1,0.4,\n6,c\xe4.jpg,x,y\n"
     )
     table = TABLE_FORMS["gazepoint_logs"](sorted(tmp_path.iterdir()))
-    np.testing.assert_array_equal(table["a.jpg"], np.float32([[0.5, 0.25], [0.1, 0.2]]))
-    np.testing.assert_array_equal(table["b.png"], np.float32([[-0.01, 1.2]]))
+    np.testing.assert_array_equal(table["a.jpg"], np.float32([[0.5, 0.25, 0], [0.1, 0.2, 1]]))
+    np.testing.assert_array_equal(table["b.png"], np.float32([[-0.01, 1.2, 0]]))
 
 
 def test_a_trackers_row_that_is_too_long_is_refused_with_its_line(tmp_path):
@@ -171,7 +175,7 @@ def test_a_trackers_row_that_is_too_long_is_refused_with_its_line(tmp_path):
         TABLE_FORMS["gazepoint_logs"]([tmp_path / "log.csv"])
     (tmp_path / "log.csv").write_text(header + "a.jpg,0.1,0.2,1\na.jpg,0_1,0.2,1,\na.jpg,nan,0.2,1,\na.jpg,1,0.2\n")
     table = TABLE_FORMS["gazepoint_logs"]([tmp_path / "log.csv"])
-    np.testing.assert_array_equal(table["a.jpg"], np.float32([[0.1, 0.2]]))
+    np.testing.assert_array_equal(table["a.jpg"], np.float32([[0.1, 0.2, 0]]))
 
 
 def test_a_trackers_log_without_its_columns_is_refused(tmp_path):
@@ -210,7 +214,7 @@ def test_annotations_give_columns_before_rows_as_centres_of_pixels(tmp_path):
     rows = [{"image_id": 7, "fixations": [[1, 40], [30.0, 1.0]]}, {"image_id": 7, "fixations": []}]
     (tmp_path / "fixations_train2014.json").write_text(json.dumps(annotations(*rows), indent=1))
     table = TABLE_FORMS["salicon_json"]([tmp_path / "fixations_train2014.json"])
-    np.testing.assert_array_equal(table["COCO_train2014_000000000007.jpg"], [[39.5, 0.5], [0.5, 29.5]])
+    np.testing.assert_array_equal(table["COCO_train2014_000000000007.jpg"], [[39.5, 0.5, 0], [0.5, 29.5, 0]])
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,11 @@ def film(count=10, rate=25.0, size=(32, 48), name="clip_1.avi", start=0, skip=0)
 
 
 def check(found, expected):
+    """expected: {frame: rows (x, y) or (x, y, viewer)}."""
     assert found.keys() == expected.keys()
     for number, points in expected.items():
         assert found[number].dtype == np.float32
-        np.testing.assert_allclose(found[number], points, atol=1e-4)
+        np.testing.assert_allclose(found[number][:, : np.shape(points)[-1]], points, atol=1e-4)
 
 
 def text(path, *rows):
@@ -60,7 +61,7 @@ class TestDiem:
         two = text(tmp_path / "b_film.txt", "2 0 0 900 1 0 0 900 1")
         found = VIDEO_FORMS["diem_events"]([one, two], film())
         # A film 48x32 in the middle of 1280x960 begins at (616, 464).
-        check(found, {0: [[26, 17]], 1: [[34, 6], [-616, -464]], 4: [[14, 26]]})
+        check(found, {0: [[26, 17, 0]], 1: [[34, 6, 0], [-616, -464, 1]], 4: [[14, 26, 0]]})
 
     @pytest.mark.parametrize(
         ("rows", "reason"),
@@ -107,7 +108,7 @@ class TestGazeSamples:
             "80000 1 20.5 0 0 B",
         )
         found = VIDEO_FORMS["gaze_samples"]([path, path], film(size=(512, 640)), **AITE)
-        check(found, {0: [[100, 150]] * 2, 1: [[-5, 600]] * 2})
+        check(found, {number: [[*point, 0], [*point, 1]] for number, point in ((0, (100, 150)), (1, (-5, 600)))})
 
     def test_dhf1k_s_clock_begins_with_the_first_sample_and_a_line_of_heads_is_passed_over(self, tmp_path):
         path = text(
@@ -189,7 +190,7 @@ def test_the_athens_eye_tracking_is_in_parts_of_the_frame(tmp_path):
     cube[0], cube[1], cube[2] = [[0.5, 1.25], [0.25, 0]], [[0.5, 0.75], [1, 0]], [[1, 2], [1, 2]]
     savemat(path, {"eye_data_all": {"CHI_1_color": cube}})
     found = VIDEO_FORMS["eye_data_mat"]([path], film(2, name="CHI_1_color.mp4"))
-    check(found, {0: [[24, 16], [60, 24]], 1: [[12, 32], [0, 0]]})
+    check(found, {0: [[24, 16, 0], [60, 24, 1]], 1: [[12, 32, 0], [0, 0, 1]]})
 
 
 class TestLedov:
@@ -221,7 +222,7 @@ class TestLedov:
             [3, 10, 1, 101, 51],  # times go back
         ]
         found = self.read(self.data(tmp_path / "Data.mat", rows))
-        both = [[106, 56], [100, 50]]
+        both = [[106, 56, 1], [100, 50, 1]]
         check(found, {1: [[106, 56]], 2: both, 3: [[100, 50]], 4: [[94, 44]], 5: [[94, 44]]})
 
     def test_places_are_scaled_to_frames_of_another_size_and_number(self, tmp_path):

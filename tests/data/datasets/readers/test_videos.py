@@ -16,7 +16,6 @@ from mindaam.data.datasets.ground_truth import GroundTruth, pixels_per_degree
 from mindaam.data.datasets.opening import open_found
 from mindaam.data.datasets.published import find_set
 from mindaam.data.datasets.readers.video_frames import read_frames
-from mindaam.data.datasets.readers.video_gaze import read_frame_map
 from mindaam.data.datasets.readers.video_index import whole_video
 from mindaam.errors import InputError
 from mindaam.models.registry import model_config
@@ -29,7 +28,7 @@ PAPER, RELEASED = (cut_of(model_config("aam_dinov3_vits16", preset).sound) for p
 SETS = [(key, layout.name) for key, each in catalogue().items() if each.modality != "image" for layout in each.layouts]
 SOUNDING = [(key, layout) for key, layout in SETS if catalogue()[key].modality == "audio_video"]
 ATOL = 2e-3  # pixels: text files give places on a screen 30 times as large with four decimals
-JPEG = 3.0  # grey levels by which a map may differ in a JPEG
+JPEG = 3.0  # gray levels by which a map may differ in a JPEG, and of 1,023 in a video
 
 
 class Made(NamedTuple):
@@ -48,7 +47,7 @@ class Made(NamedTuple):
 
 def frame_map(reader, index, position):
     """The published map of one frame."""
-    return read_frame_map(reader.tree, reader.layout, reader.videos[index], position)
+    return reader.published_map(index, position)
 
 
 def frames(reader, index, positions):
@@ -201,6 +200,18 @@ def test_frames_come_at_their_positions(made):
         last = len(film.numbers) - 1
         some = list(frames(reader, index, [last, 0, last]))
         assert [(position, number_of(image)) for position, image in some] == [(0, skipped), (last, last + skipped)]
+
+
+def test_a_stream_has_the_frames_of_a_clip_in_order(made):
+    for reader, index, film in made.each():
+        for positions in (None, [0, 2], [len(film.numbers) - 1], []):
+            wanted = list(range(len(film.numbers))) if positions is None else positions
+            streamed = list(reader.stream(index, positions))
+            assert len(streamed) == len(wanted)
+            if wanted:
+                clip = reader.clip(index, wanted)
+                np.testing.assert_array_equal([frame.image for frame in streamed], clip.image)
+                np.testing.assert_array_equal([frame.time for frame in streamed], clip.times)
 
 
 def test_clips_have_their_frames_gaze_and_times(made):

@@ -1,0 +1,9 @@
+"""`mindaam analyze`: reports on evaluations and training runs, and the tables of the AAM paper beside them."""
+
+import typer
+
+from mindaam.cli import analyze_report, analyze_table
+
+analyze_app = typer.Typer(no_args_is_help=True, help="Report on evaluations and runs, beside the AAM paper's tables.")
+for command in (analyze_report.report, analyze_table.table):
+    analyze_app.command()(command)
