@@ -9,7 +9,7 @@ RESAMPLES = 2000
 def interval(values, seed=0):
     """(low, high): the 95 % bootstrap interval of the mean of scores [n], by percentiles of 2,000 resamples.
 
-    Scores that are NaN are left out, as of the mean. (NaN, NaN) for fewer than two others. seed: of the resamples.
+    Scores that are NaN are skipped, as in the mean. (NaN, NaN) for fewer than two others. seed: of the resamples.
     """
     values = np.asarray(values, np.float64).ravel()
     values = values[~np.isnan(values)]

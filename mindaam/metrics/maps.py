@@ -11,7 +11,6 @@ from mindaam.errors import InputError, unknown
 RESIZES = ("bilinear", None)
 SCALES = ("range", None)
 NORMALIZATIONS = ("range", "sum")
-ALIGNMENTS = ("scale", "center")
 
 
 def as_map(values, what):
@@ -68,7 +67,7 @@ def fit(values, size, resize="bilinear"):
 
 
 def _interpolated(values, target):
-    """The rows [source,W] at `target` places, linearly; constants stay constant to the bit."""
+    """The rows [source,W] at `target` places, linearly; constants stay exactly constant."""
     source = len(values)
     centers = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
     left = np.minimum(centers.astype(int), max(source - 2, 0))
@@ -101,21 +100,6 @@ def as_density(values, normalize):
     values = mass(values, normalize)
     total = values.sum()
     return values / total if total > 0 else np.full(values.shape, 1 / values.size)
-
-
-def aligned(points, source, target, align="scale"):
-    """Fixations [n,2] of an image of the size `source` on one of the size `target`, both (height, width) in pixels.
-
-    align: "scale" stretches one image over the other; "center" moves the points so that the centers of both images
-    coincide, and leaves out those that are then outside.
-    """
-    if align not in ALIGNMENTS:
-        raise unknown("alignment", align, ALIGNMENTS)
-    points, source, target = as_points(points), np.array(source)[::-1], np.array(target)[::-1]
-    if align == "scale":
-        return points / source * target
-    moved = points + (target - source) / 2
-    return moved[((moved >= 0) & (moved < target)).all(1)]
 
 
 def values_at(values, points):

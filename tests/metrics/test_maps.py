@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mindaam.errors import ConfigError, InputError
+from mindaam.errors import InputError
 from mindaam.metrics import maps, points_of
 
 
@@ -72,15 +72,6 @@ def test_a_map_is_of_real_numbers():
 def test_a_point_however_far_beyond_the_border_counts_for_the_border_pixel(far):
     values = np.arange(12.0).reshape(3, 4)
     assert maps.values_at(values, np.array([[far, far], [-far, -far], [far, 0]])).tolist() == [11, 0, 3]
-
-
-def test_fixations_of_another_image_are_stretched_or_centered():
-    points = np.array([(0.0, 0.0), (10.0, 10.0), (19.0, 39.0)])
-    assert maps.aligned(points, (40, 20), (10, 40)).tolist() == [[0, 0], [20, 2.5], [38, 9.75]]
-    assert maps.aligned(points, (40, 20), (20, 40), "center").tolist() == [[20, 0]]
-    assert maps.aligned(np.zeros((0, 2)), (40, 20), (20, 40), "center").shape == (0, 2)
-    with pytest.raises(ConfigError, match='did you mean "center"'):
-        maps.aligned(points, (40, 20), (20, 40), "centre")
 
 
 def test_maps_are_scaled_and_become_densities():
