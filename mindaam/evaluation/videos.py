@@ -22,7 +22,7 @@ def rows_of_video(source, reader, index, roles, protocol, gaze=None, people=None
 
     source: MapSource; roles: {role: prompts}; protocol: Protocol; gaze, people: TrainGaze and People of the reader, or
     None; the index seeds what is drawn at random. progress: called as progress(frames so far, second, seconds in all).
-    `maps` of a row is the number of scored frames. A metric that is undefined in a frame is excluded from its mean.
+    `maps` of a row is the number of scored frames. Frames in which a metric is undefined are excluded from its mean.
     Raises InputError for damage, for maps that are not finite, and unless there are as many maps as frames.
     """
     name, condition = reader.entries[index]

@@ -78,7 +78,7 @@ def described(found):
         except MindAAMError as error:
             part["problem"] = str(error)
         except Exception as error:  # it concerns one folder of many, and its files may hold anything
-            part["problem"] = unforeseen(str(folder), error)
+            part["problem"] = str(unforeseen(str(folder), error))
         parts.append(part)
     return parts
 

@@ -162,7 +162,7 @@ def frame_lists(paths, film):
         points.append(_pixels(listed, path, frame))
         frames.append(np.full(len(points[-1]), frame))
     scale = np.divide(film.size[::-1], (film.map_size or film.size)[::-1])
-    frames, points = _joined(frames, points)
+    frames, points = _joined(frames, points, columns=2)
     return by_frame(film, frames.astype(np.int64), points * scale)
 
 
@@ -262,9 +262,9 @@ def _only(paths):
     return paths[0]
 
 
-def _joined(frames, points):
+def _joined(frames, points, columns=3):
     """The lists' arrays end to end; of nothing, empty ones."""
-    return np.concatenate([np.zeros(0), *frames]), np.concatenate([np.zeros((0, 3)), *points])
+    return np.concatenate([np.zeros(0), *frames]), np.concatenate([np.zeros((0, columns)), *points])
 
 
 def _viewed(points, viewer):
