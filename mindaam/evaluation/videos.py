@@ -8,9 +8,8 @@ with the length of the video.
 import math
 from contextlib import closing
 
-import numpy as np
-
 from mindaam.errors import InputError
+from mindaam.evaluation.baselines import baseline_maps
 from mindaam.evaluation.truths import fitted, frames_scored, truth_of_frame
 from mindaam.inference.pipeline import Behind
 from mindaam.inference.videos import queue_depth
@@ -23,7 +22,7 @@ def rows_of_video(source, reader, index, roles, protocol, gaze=None, people=None
 
     source: MapSource; roles: {role: prompts}; protocol: Protocol; gaze, people: TrainGaze and People of the reader, or
     None; the index seeds what is drawn at random. progress: called as progress(frames so far, second, seconds in all).
-    `maps` of a row is the number of scored frames. A metric that is undefined in a frame is left out of its mean.
+    `maps` of a row is the number of scored frames. Frames in which a metric is undefined are excluded from its mean.
     Raises InputError for damage, for maps that are not finite, and unless there are as many maps as frames.
     """
     name, condition = reader.entries[index]
@@ -48,7 +47,7 @@ class _Frames:
     def __init__(self, reader, index, protocol, gaze, people, texts):
         self._of, self._protocol, self._gaze, self._people = (reader, index), protocol, gaze, people
         size = comparison_size(protocol, reader.size(index))
-        self._static = {} if gaze is None else _static(reader.entries[index][1], size, gaze)
+        self._static = {} if gaze is None else baseline_maps(reader.entries[index][1], size, gaze)
         self._texts = {text: _Sums() for text in texts}
         self._baselines = {role: _Sums() for role in (*self._static, "people")}
 
@@ -100,12 +99,6 @@ def means(several):
             count = sum(number for _, number in entries)
             found[metric] = sum(total for total, _ in entries) / count if count else math.nan
     return found
-
-
-def _static(condition, size, gaze):
-    """{role: [h,w]} of the baselines that are one map for the whole video."""
-    bias = gaze.center_bias(condition, size)
-    return ({} if bias is None else {"center_bias": bias}) | {"uniform": np.ones((1, 1), np.float32)}
 
 
 def _counted(maps, frames, name):

@@ -9,4 +9,5 @@ LONGEST_SIDE = protocol("paper").longest_side
 
 def map_scores(prediction, truth, settings=PAPER):
     """(CC, SIM, KLD) of a map [h,w] against a density [H,W], at the density's size."""
-    return tuple(score(prediction, Truth(truth), protocol("paper")._replace(settings=settings)).values())
+    paper = protocol("paper")._replace(settings=settings)
+    return tuple(score(prediction, Truth(truth), paper, names=("CC", "SIM", "KLD")).values())

@@ -9,6 +9,8 @@ import numpy as np
 from mindaam.errors import InputError, unknown
 
 RESIZES = ("bilinear", None)
+SCALES = ("range", None)
+NORMALIZATIONS = ("range", "sum")
 
 
 def as_map(values, what):
@@ -61,18 +63,43 @@ def fit(values, size, resize="bilinear"):
         return values
     if resize is None:
         raise InputError(f"the maps differ in size, {values.shape} and {tuple(size)}; resize the prediction first")
-    return _blend(values.shape[0], size[0]) @ values @ _blend(values.shape[1], size[1]).T
+    return _interpolated(_interpolated(values, size[0]).T, size[1]).T
 
 
-def _blend(source, target):
-    """The matrix [target,source] of linear interpolation along one axis; each row sums to 1."""
+def _interpolated(values, target):
+    """The rows [source,W] at `target` places, linearly; constants stay exactly constant."""
+    source = len(values)
     centers = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
     left = np.minimum(centers.astype(int), max(source - 2, 0))
-    right = np.minimum(left + 1, source - 1)
-    matrix = np.zeros((target, source))
-    np.add.at(matrix, (np.arange(target), left), 1 - (centers - left))
-    np.add.at(matrix, (np.arange(target), right), centers - left)
-    return matrix
+    low, high = values[left], values[np.minimum(left + 1, source - 1)]
+    return low + (high - low) * (centers - left)[:, None]
+
+
+def scaled(values, scale):
+    """The map with its values in 0..1 for the scale "range", where a constant map becomes 0; as it is for None."""
+    if scale not in SCALES:
+        raise unknown("scaling", scale, SCALES)
+    return values if scale is None else (values - values.min()) / (np.ptp(values) or 1.0)
+
+
+def mass(values, normalize):
+    """The map as a mass >= 0 that is not yet scaled to sum 1.
+
+    normalize: "range" stretches it to 0..1, where a constant map becomes 1, so that it is the uniform density; "sum"
+    only cuts negative values off.
+    """
+    if normalize not in NORMALIZATIONS:
+        raise unknown("normalization", normalize, NORMALIZATIONS)
+    if normalize == "sum":
+        return np.maximum(values, 0)
+    return scaled(values, "range") if np.ptp(values) > 0 else np.ones_like(values)
+
+
+def as_density(values, normalize):
+    """The map scaled to sum 1 after `mass`; one without any mass becomes the uniform density."""
+    values = mass(values, normalize)
+    total = values.sum()
+    return values / total if total > 0 else np.full(values.shape, 1 / values.size)
 
 
 def values_at(values, points):

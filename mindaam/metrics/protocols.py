@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mindaam.data.transforms import fit_within
 from mindaam.errors import unknown
-from mindaam.metrics.settings import MIT, PAPER, RELEASED, Settings
+from mindaam.metrics.settings import MIT, NTIRE26, PAPER, RELEASED, Settings
 
 METRICS = ("CC", "SIM", "KLD", "NSS", "AUC_Judd", "AUC_Borji", "sAUC", "IG", "EMD")
 
@@ -54,7 +54,7 @@ PROTOCOLS = {
         Protocol("paper", PAPER, METRICS, longest_side=400, resize="area"),
         Protocol("released", RELEASED, METRICS[:5]),
         Protocol("mit", MIT, METRICS),
-        Protocol("ntire26", MIT, ("CC", "SIM", "NSS", "AUC_Judd"), scale="range"),
+        Protocol("ntire26", NTIRE26, ("CC", "SIM", "NSS", "AUC_Judd"), scale="range"),
     )
 }
 

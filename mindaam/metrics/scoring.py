@@ -7,9 +7,11 @@ import numpy as np
 from mindaam.data.transforms import resize_image
 from mindaam.errors import unknown
 from mindaam.metrics.density import cc, kld, sim
-from mindaam.metrics.fixation import auc_judd, auc_shuffled, nss
-from mindaam.metrics.maps import as_map, fit
+from mindaam.metrics.fixation import auc_borji, auc_judd, auc_shuffled, nss
+from mindaam.metrics.information import information_gain
+from mindaam.metrics.maps import as_map, fit, scaled
 from mindaam.metrics.protocols import METRICS
+from mindaam.metrics.transport import emd
 
 
 class Truth(NamedTuple):
@@ -26,18 +28,22 @@ class Truth(NamedTuple):
     baseline: np.ndarray | None = None
 
 
-# For each metric: what it needs beside the prediction, and its formula for (prediction, truth, settings).
+# For each metric its formula for (prediction, truth, keywords of each metric), and what it needs beside the density.
 FORMULAS = {
-    "CC": (("density",), lambda p, t, s: cc(p, t.density, **_prepared(s.cc))),
-    "SIM": (("density",), lambda p, t, s: sim(p, t.density, **_prepared(s.sim))),
-    "KLD": (("density",), lambda p, t, s: kld(p, t.density, **_prepared(s.kld))),
-    "NSS": (("fixations",), lambda p, t, s: nss(p, t.fixations, **_prepared(s.nss))),
-    "AUC_Judd": (("fixations",), lambda p, t, s: auc_judd(p, t.fixations, **_prepared(s.auc_judd))),
-    "sAUC": (
-        ("fixations", "others"),
-        lambda p, t, s: auc_shuffled(p, t.fixations, t.others, **_prepared(s.auc_shuffled)),
-    ),
+    "CC": lambda p, t, s: cc(p, t.density, **s["cc"]),
+    "SIM": lambda p, t, s: sim(p, t.density, **s["sim"]),
+    "KLD": lambda p, t, s: kld(p, t.density, **s["kld"]),
+    "NSS": lambda p, t, s: nss(p, t.fixations, **s["nss"]),
+    "AUC_Judd": lambda p, t, s: auc_judd(p, t.fixations, **s["auc_judd"]),
+    "AUC_Borji": lambda p, t, s: auc_borji(p, t.fixations, **s["auc_borji"]),
+    "sAUC": lambda p, t, s: auc_shuffled(p, t.fixations, t.others, **s["auc_shuffled"]),
+    "IG": lambda p, t, s: information_gain(p, t.fixations, t.baseline, **s["information_gain"]),
+    "EMD": lambda p, t, s: emd(p, t.density, **s["emd"]),
 }
+NEEDED = {
+    "NSS": ("fixations",), "AUC_Judd": ("fixations",), "AUC_Borji": ("fixations",), "sAUC": ("fixations", "others"),
+    "IG": ("fixations", "baseline"),
+}  # fmt: skip
 
 
 def score(prediction, truth, protocol, names=None):
@@ -50,24 +56,37 @@ def score(prediction, truth, protocol, names=None):
     wrong = [name for name in names or () if name not in METRICS]
     if wrong:
         raise unknown("metric", wrong[0], METRICS)
-    wanted = [name for name in METRICS if name in protocol.metrics and name in (names or METRICS) and name in FORMULAS]
-    at_size = _resized(prediction, truth.density.shape, protocol)
-    scores = {}
-    for name in wanted:
-        needed, formula = FORMULAS[name]
-        if all(getattr(truth, each) is not None for each in needed):
-            scores[name] = formula(at_size, truth, protocol.settings)
-    return scores
+    wanted = [
+        name
+        for name in METRICS
+        if name in protocol.metrics
+        and name in (names or METRICS)
+        and all(getattr(truth, each) is not None for each in NEEDED.get(name, ()))
+    ]
+    prediction, truth = _prepared(prediction, truth, protocol, with_baseline="IG" in wanted)
+    return {name: FORMULAS[name](prediction, truth, _prepared_settings(protocol.settings)) for name in wanted}
 
 
-def _resized(prediction, size, protocol):
-    """The prediction at the size of the density, once for all metrics."""
-    prediction = as_map(prediction, "prediction")
+def _prepared(prediction, truth, protocol, with_baseline):
+    """The prediction and the truth at the size of the density and scaled, once for all metrics."""
+    size = as_map(truth.density, "ground truth").shape
+    changes = {"density": scaled(as_map(truth.density, "ground truth"), protocol.scale)} if protocol.scale else {}
+    if with_baseline:
+        changes["baseline"] = _resized(truth.baseline, "baseline", size, protocol)
+    return _resized(prediction, "prediction", size, protocol), truth._replace(**changes)
+
+
+def _resized(values, what, size, protocol):
+    values = scaled(as_map(values, what), protocol.scale)
     if protocol.resize == "area":
-        return resize_image(np.ascontiguousarray(prediction, np.float32), size)
-    return fit(prediction, size, protocol.resize)
+        return resize_image(np.ascontiguousarray(values, np.float32), size)
+    return fit(values, size, protocol.resize)
 
 
-def _prepared(choices):
-    """The keywords of a metric for maps that have one size already."""
-    return {**choices, "resize": None}
+def _prepared_settings(settings):
+    """The keywords of each metric for maps that are resized and scaled already."""
+    done = {"resize": None, "scale": None}
+    return {
+        metric: {key: done.get(key, value) for key, value in choices.items()}
+        for metric, choices in settings._asdict().items()
+    }

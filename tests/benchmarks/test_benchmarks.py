@@ -271,6 +271,13 @@ def test_parity_is_measured():
     assert len(table) > 1 and all(row[0] == "metrics.density_metrics" and float(row[-1]) < 1 for row in table[1:])
 
 
+def test_the_metrics_are_measured(main):
+    said = main("metrics", "--rounds", 1, "--images", 1, "--frames", 1, SIZE=(60, 80), FRAME=(72, 128))
+    rows = cells(said)[1:]
+    assert {row[0] for row in rows} == {"smooth", "peaked", "noise"} and all(float(row[-1]) < 1e-12 for row in rows)
+    assert "nine metrics" in said and said.count("five metrics") == 2
+
+
 @pytest.mark.slow  # processes of their own
 def test_the_memory_of_audio_is_measured():
     said = script("audio", "--hours", 0.02, "--only", "memory")

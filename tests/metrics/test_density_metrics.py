@@ -7,12 +7,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mindaam.errors import ConfigError, InputError
-from mindaam.metrics import MIT, PAPER, RELEASED, cc, kld, sim
+from mindaam.metrics import MIT, NTIRE26, PAPER, RELEASED, cc, kld, sim
+from mindaam.metrics.maps import fit
 from tests.gold import compare
 from tests.metrics.reference import GOLDEN, SIZES, case, degenerate
 
 NAMES = {"kldiv": (kld, RELEASED.kld), "cc": (cc, RELEASED.cc), "similarity": (sim, RELEASED.sim)}
-VARIANTS = pytest.mark.parametrize("variant", [MIT, PAPER, RELEASED], ids=["mit", "paper", "released"])
+VARIANTS = pytest.mark.parametrize(
+    "variant", [MIT, PAPER, RELEASED, NTIRE26], ids=["mit", "paper", "released", "ntire26"]
+)
 
 densities = arrays(np.float64, (5, 7), elements=st.floats(0, 1, width=32)).filter(lambda a: a.sum() > 0.1)
 examples = settings(max_examples=40, deadline=None)
@@ -89,7 +92,32 @@ def test_a_constant_map_is_the_uniform_density(variant):
     # 0.3 has a mean that is not exactly 0.3: no rounding may be taken for a correlation
     constant = np.full((4, 5), 0.3)
     assert cc(constant, q, **variant.cc) == 0
+    if variant is NTIRE26:  # a constant map scaled to 0..1 is 0
+        assert sim(constant, q, **variant.sim) == 0
+        return
     assert sim(constant, q, **variant.sim) == pytest.approx(np.minimum(1 / 20, q / q.sum()).sum())
+
+
+def test_the_challenge_scales_the_prediction_before_it_is_resized():
+    random = np.random.default_rng(0)
+    p, q = 5 + random.random((12, 9)), random.random((7, 5)) * 1e-6
+    scaled, truth = fit((p - p.min()) / np.ptp(p), q.shape), (q - q.min()) / np.ptp(q)
+    a, b = ((each - each.mean()) / (each.std() + 1e-7) for each in (scaled, truth))
+    want = (a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + 1e-7)
+    assert cc(p, q, **NTIRE26.cc) == pytest.approx(want, abs=1e-12)
+    want = np.minimum(scaled / scaled.sum(), truth / truth.sum()).sum()
+    assert sim(p, q, **NTIRE26.sim) == pytest.approx(want, abs=1e-12)
+
+
+@VARIANTS
+def test_empty_maps_and_one_pixel(variant):
+    none, some, one = np.zeros((4, 5)), np.arange(20.0).reshape(4, 5), np.full((1, 1), 0.7)
+    assert cc(none, some, **variant.cc) == cc(some, none, **variant.cc) == cc(one, one, **variant.cc) == 0
+    assert kld(some, none, **variant.kld) == pytest.approx(0, abs=1e-9) == kld(one, one, **variant.kld)
+    assert kld(none, some, **variant.kld) > 20
+    empty = 1 / 20 if variant is MIT else 0  # stretched to ones, the uniform density
+    assert sim(none, np.eye(4, 5)[:1].repeat(4, 0), **variant.sim) == pytest.approx(4 * empty, abs=1e-9)
+    assert sim(one, one, **variant.sim) == (0 if variant is NTIRE26 else 1)
 
 
 def test_a_smaller_prediction_is_resized_or_refused():

@@ -72,3 +72,18 @@ def test_a_map_is_of_real_numbers():
 def test_a_point_however_far_beyond_the_border_counts_for_the_border_pixel(far):
     values = np.arange(12.0).reshape(3, 4)
     assert maps.values_at(values, np.array([[far, far], [-far, -far], [far, 0]])).tolist() == [11, 0, 3]
+
+
+def test_maps_are_scaled_and_become_densities():
+    values = np.array([[-1.0, 1.0], [3.0, 3.0]])
+    assert maps.scaled(values, "range").tolist() == [[0, 0.5], [1, 1]]
+    assert maps.scaled(values, None) is values
+    assert maps.scaled(np.ones((2, 2)), "range").tolist() == np.zeros((2, 2)).tolist()
+    assert maps.as_density(values, "range").tolist() == [[0, 0.2], [0.4, 0.4]]
+    assert maps.as_density(values, "sum") == pytest.approx(np.array([[0, 1], [3, 3]]) / 7)
+    for normalize in ("range", "sum"):
+        assert maps.as_density(np.zeros((2, 2)), normalize).tolist() == np.full((2, 2), 0.25).tolist()
+
+
+def test_a_constant_stays_exactly_constant_when_it_is_resized():
+    assert np.ptp(maps.fit(np.full((7, 5), 0.3), (31, 17))) == 0

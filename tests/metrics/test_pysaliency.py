@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from mindaam.metrics import MIT, PAPER, auc_judd, cc, kld, nss, points_of, sim
+from mindaam.metrics import MIT, PAPER, auc_judd, auc_shuffled, cc, information_gain, kld, nss, points_of, sim
 from tests.metrics.reference import SIZES, case
 
 
@@ -43,6 +43,27 @@ def test_nss_agrees():
         columns, rows = points_of(mask).astype(int).T
         want = np.mean(theirs.NSS(prediction, columns, rows))
         assert nss(prediction, points_of(mask), **MIT.nss) == pytest.approx(want, abs=1e-12)
+
+
+def test_the_shuffled_auc_agrees():
+    theirs = pysaliency_module("numba_utils")
+    for prediction, _, mask in cases():
+        others = np.random.default_rng(0).random((300, 2)) * mask.shape[::-1]
+        columns, rows = others.astype(int).T
+        for values in (prediction, np.round(prediction, 1)):
+            want = theirs.general_rocs_per_positive_numba(values[mask > 0], values[rows, columns]).mean()
+            assert auc_shuffled(values, points_of(mask), others, **PAPER.auc_shuffled) == pytest.approx(want, abs=1e-12)
+
+
+def test_the_information_gain_agrees():
+    theirs = pysaliency_module("metrics")
+    for prediction, truth, mask in cases():
+        for floor, eps, tolerance in ((1e-9, 0.0, 1e-12), (1e-3, PAPER.information_gain["eps"], 1e-6)):
+            given = [each.copy() + floor for each in (prediction, truth)]
+            p, b = (np.log(theirs.convert_saliency_map_to_density(each)) for each in given)
+            want = ((p - b) / np.log(2))[mask > 0].mean()  # the definition of pysaliency's Model.information_gain
+            got = information_gain(given[0], points_of(mask), given[1], eps=eps)
+            assert got == pytest.approx(want, abs=tolerance)
 
 
 def test_auc_judd_agrees():
