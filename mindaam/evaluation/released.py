@@ -1,18 +1,61 @@
-"""Processing of ground truths and maps in the released validation, before its metrics (`metrics.RELEASED`).
+"""The released validation: its ground truths, maps and frames, for the protocol `released` (`metrics.RELEASED`).
 
-`mindaam evaluate` has another protocol, `evaluation.gaze`. Sizes are (height, width); a ground truth is the gray image
-of a dataset, uint8 [H,W]. Images are compared at the model's size, videos at their own.
+Sizes are (height, width); a ground truth is the gray image of a dataset, uint8 [H,W]. Images are compared at IMAGE_SIZE,
+the size of the authors' model, videos at their own. The authors average the means of batches; here each image or video
+has the same weight.
 """
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from mindaam.data import transforms
-from mindaam.metrics.maps import fit
+from mindaam.data import media, transforms
+from mindaam.data.datasets.catalogue import catalogue
+from mindaam.metrics.maps import fit, fixated, points_of
 
+NAME = "released"  # of the protocol
+IMAGE_SIZE = (448, 448)
+CLIP = 32  # frames of a clip in the released validation
 BLUR_WIDTH = 11  # pixels; OpenCV takes sigma 0.3*((11-1)/2 - 1) + 0.8 = 2.0 for it
 FLAT = 1e-8  # a map with a smaller range is written as all 0
+
+
+def image_truth(reader, index):
+    """(density float32 [448,448] in 0..1, fixations float64 [n,2] in its pixels or None) of an entry of a reader of
+    images. Fixations can vanish: n may be 0."""
+    fixations = reader.fixations(index)
+    if fixations is not None:
+        levels = fixated(reader.size(index), fixations).astype(np.uint8) * 255
+        fixations = points_of(picture_fixations(levels, IMAGE_SIZE))
+    return picture_truth(gray_map(reader, index), IMAGE_SIZE), fixations
+
+
+def video_truth(reader, index, position):
+    """(density float32 [H,W] in 0..1, fixations float32 [n,2] in its pixels or None) of a frame, at its stored size."""
+    density = reader.density(index, position)
+    fixations = reader.fixations(index, position)
+    return frame_truth(density / density.max(), density.shape), fixations
+
+
+def gray_map(reader, index):
+    """The published map of an image, uint8 [H,W]. Where densities are made of fixations, and in packs, the density at
+    the stored size is written as such a map: its maximum is 255."""
+    if getattr(reader, "source", None) == "maps":
+        levels = media.read_map(reader.map_path(index))
+        levels = levels * (255 / levels.max()) if levels.max() > 255 else levels
+    else:
+        levels = reader.density(index)
+        levels = levels * (255 / levels.max())
+    return np.rint(levels).astype(np.uint8)
+
+
+def predicted(reader, count):
+    """bool [count]: which frames of a video the released validation predicts. Of the audio-visual datasets, whose
+    windows of CLIP frames begin 2 * CLIP frames apart, this is every other window."""
+    known = catalogue().get(reader.name)
+    if known is None or known.modality != "audio_video":
+        return np.ones(count, bool)
+    return np.arange(count) % (2 * CLIP) < CLIP
 
 
 def picture_truth(gray, size):

@@ -1,0 +1,71 @@
+"""The ground truth of a reader as `metrics.scoring.score` takes it, and maps prepared for it, under each protocol.
+
+Every command and every run takes its truths here, so that all of them score alike. Under `released` the ground truth is
+the gray map of the dataset, processed as in the released validation (`evaluation.released`); under the others the
+reader's density at the protocol's size.
+"""
+
+import numpy as np
+
+from mindaam.data import transforms
+from mindaam.evaluation import released
+from mindaam.metrics.protocols import comparison_size
+from mindaam.metrics.scoring import Truth
+
+
+def truth_of_image(reader, index, protocol, gaze=None, position=0):
+    """The Truth of one entry of a reader of images.
+
+    protocol: Protocol; gaze: TrainGaze of the reader, None without sAUC and IG; position: of the image in the split,
+    which seeds the draw of other images' fixations. Raises InputError for damaged data.
+    """
+    if protocol.name == released.NAME:
+        density, fixations = released.image_truth(reader, index)
+    else:
+        density = reader.density(index, comparison_size(protocol, reader.size(index)))
+        fixations = _scaled(reader.fixations(index), reader.size(index), density.shape)
+    return _with_gaze(Truth(density, fixations), reader.entries[index][1], protocol, gaze, position)
+
+
+def truth_of_frame(reader, index, position, protocol, gaze=None, seed=0):
+    """The Truth of the frame at a position of an entry of a reader of videos; a frame without fixations has None.
+
+    protocol, gaze, errors: as of `truth_of_image`; seed: of the draw of other videos' fixations.
+    """
+    if protocol.name == released.NAME:
+        density, fixations = released.video_truth(reader, index, position)
+    else:
+        density = reader.density(index, position, comparison_size(protocol, reader.size(index)))
+        fixations = _scaled(reader.fixations(index, position), reader.size(index), density.shape)
+    return _with_gaze(Truth(density, fixations), reader.entries[index][1], protocol, gaze, seed)
+
+
+def frames_scored(reader, index, protocol):
+    """bool [frames]: which frames of a video are scored, those with a ground truth of their own; under `released` those
+    of them that the released validation predicts."""
+    labelled = np.asarray(reader.labelled(index), bool)
+    return labelled & released.predicted(reader, len(labelled)) if protocol.name == released.NAME else labelled
+
+
+def fitted(values, truth, protocol, *, is_video):
+    """A map [h,w] as the protocol compares it with a Truth: as it is, since `score` resizes it; under `released` at the
+    truth's size, and blurred when it is of a frame."""
+    if protocol.name != released.NAME:
+        return values
+    resized = released.frame_map if is_video else released.picture_map
+    return resized(values, truth.density.shape)
+
+
+def _scaled(fixations, stored, size):
+    """Fixations of an image or frame in pixels of another size; None where there are none."""
+    return None if fixations is None or not len(fixations) else transforms.scale_fixations(fixations, stored, size)
+
+
+def _with_gaze(truth, condition, protocol, gaze, seed):
+    """The Truth with the gaze of other images that the protocol's metrics need."""
+    if gaze is None or not gaze.found:
+        return truth
+    size = truth.density.shape
+    others = gaze.others(seed, size, protocol) if "sAUC" in protocol.metrics else None
+    baseline = gaze.center_bias(condition, size) if "IG" in protocol.metrics else None
+    return truth._replace(others=others, baseline=baseline)
