@@ -20,21 +20,16 @@ BLUR_WIDTH = 11  # pixels; OpenCV takes sigma 0.3*((11-1)/2 - 1) + 0.8 = 2.0 for
 FLAT = 1e-8  # a map with a smaller range is written as all 0
 
 
-def image_truth(reader, index):
-    """(density float32 [448,448] in 0..1, fixations float64 [n,2] in its pixels or None) of an entry of a reader of
-    images. Fixations can vanish: n may be 0."""
-    fixations = reader.fixations(index)
+def image_truth(reader, index, fixations):
+    """(density float32 [448,448] in 0..1, fixations float64 [n,2] in its pixels) of an entry of a reader of images.
+
+    fixations: float32 [n,2] in pixels of the stored image, or None, which is returned as such. They become a map of
+    single pixels first, so that some can vanish: n may be 0.
+    """
     if fixations is not None:
         levels = fixated(reader.size(index), fixations).astype(np.uint8) * 255
         fixations = points_of(picture_fixations(levels, IMAGE_SIZE))
     return picture_truth(gray_map(reader, index), IMAGE_SIZE), fixations
-
-
-def video_truth(reader, index, position):
-    """(density float32 [H,W] in 0..1, fixations float32 [n,2] in its pixels or None) of a frame, at its stored size."""
-    density = reader.density(index, position)
-    fixations = reader.fixations(index, position)
-    return frame_truth(density / density.max(), density.shape), fixations
 
 
 def gray_map(reader, index):

@@ -12,6 +12,8 @@ from mindaam.evaluation import released
 from mindaam.metrics.protocols import comparison_size
 from mindaam.metrics.scoring import Truth
 
+OF_FIXATIONS = frozenset(("NSS", "AUC_Judd", "AUC_Borji", "sAUC", "IG"))  # metrics that need fixations
+
 
 def truth_of_image(reader, index, protocol, gaze=None, position=0):
     """The Truth of one entry of a reader of images.
@@ -19,12 +21,14 @@ def truth_of_image(reader, index, protocol, gaze=None, position=0):
     protocol: Protocol; gaze: TrainGaze of the reader, None without sAUC and IG; position: of the image in the split,
     which seeds the draw of other images' fixations. Raises InputError for damaged data.
     """
+    needed = not OF_FIXATIONS.isdisjoint(protocol.metrics)
+    fixations = reader.fixations(index) if needed else None
     if protocol.name == released.NAME:
-        density, fixations = released.image_truth(reader, index)
+        truth = Truth(*released.image_truth(reader, index, fixations))
     else:
         density = reader.density(index, comparison_size(protocol, reader.size(index)))
-        fixations = _scaled(reader.fixations(index), reader.size(index), density.shape)
-    return _with_gaze(Truth(density, fixations), reader.entries[index][1], protocol, gaze, position)
+        truth = Truth(density, _scaled(fixations, reader.size(index), density.shape))
+    return _with_gaze(truth, reader.entries[index][1], protocol, gaze, position)
 
 
 def truth_of_frame(reader, index, position, protocol, gaze=None, seed=0):
@@ -32,12 +36,13 @@ def truth_of_frame(reader, index, position, protocol, gaze=None, seed=0):
 
     protocol, gaze, errors: as of `truth_of_image`; seed: of the draw of other videos' fixations.
     """
+    needed = not OF_FIXATIONS.isdisjoint(protocol.metrics)
+    fixations = reader.fixations(index, position) if needed else None
+    density = reader.density(index, position, comparison_size(protocol, reader.size(index)))
     if protocol.name == released.NAME:
-        density, fixations = released.video_truth(reader, index, position)
-    else:
-        density = reader.density(index, position, comparison_size(protocol, reader.size(index)))
-        fixations = _scaled(reader.fixations(index, position), reader.size(index), density.shape)
-    return _with_gaze(Truth(density, fixations), reader.entries[index][1], protocol, gaze, seed)
+        density = released.frame_truth(density / density.max(), density.shape)
+    truth = Truth(density, _scaled(fixations, reader.size(index), density.shape))
+    return _with_gaze(truth, reader.entries[index][1], protocol, gaze, seed)
 
 
 def frames_scored(reader, index, protocol):
