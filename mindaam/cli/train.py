@@ -76,7 +76,7 @@ def _conclude(trained):
 
     task = trained.task
     if task.config.TASK == "corpus":
-        from mindaam.evaluation.run_report import write_report
+        from mindaam.evaluation.pages.run_report import write_report
         from mindaam.training.tasks.corpus_scores import samples
 
         try:

@@ -3,12 +3,10 @@
 `gathered` puts it together as plain values, for JSON; `tables` and `markdown` say it to people.
 """
 
-from typing import NamedTuple
-
 from mindaam.data.checks import licences
 from mindaam.data.checks.checking import statistics
 from mindaam.data.datasets.catalogue import catalogue
-from mindaam.evaluation.markdown_text import plain, table_row
+from mindaam.evaluation.markdown_text import Table, plain, section
 
 SHOWN = 10  # problems of a set, and pairs of near-duplicates, that the text names
 # Table 10 of the AAM paper, in percent.
@@ -18,15 +16,6 @@ PAPER = {
     "scene of videos": {"professional media": 49.6, "daily": 43.0, "sports": 4.1, "meetings": 3.3},
 }
 WORDS = {"image": "images", "video": "videos", "audio_video": "videos with audio"}
-
-
-class Table(NamedTuple):
-    """A table: its title, the columns' heads, the rows as lists of text, and sentences below it."""
-
-    title: str
-    head: list
-    rows: list
-    notes: list = []  # noqa: RUF012 - never changed
 
 
 def gathered(root, reports, leaks=None, own=()):
@@ -52,12 +41,7 @@ def is_complete(report):
 
 def markdown(report):
     """The report as Markdown."""
-    parts = [f"# Datasets in {plain(report['root'])}"]
-    for table in tables(report):
-        parts.append(f"## {plain(table.title)}")
-        if table.rows:
-            parts.append("\n".join(table_row(cells) for cells in (table.head, ["---"] * len(table.head), *table.rows)))
-        parts += ["\n".join(f"- {plain(note)}" for note in table.notes)] if table.notes else []
+    parts = [f"# Datasets in {plain(report['root'])}", *map(section, tables(report))]
     return "\n\n".join(parts) + "\n"
 
 

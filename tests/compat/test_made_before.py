@@ -17,7 +17,7 @@ import yaml
 from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.datasets.readers.sample import image_sample
-from mindaam.evaluation.run_report import write_report
+from mindaam.evaluation.pages.run_report import write_report
 from mindaam.inference.predictor import Predictor
 from mindaam.models.registry import model_config
 from mindaam.training import checkpoints, run

@@ -21,7 +21,7 @@ ALLOWED = re.compile(
     r"--sound|--truth|aam_dinov2_vits14_films|FiLM|animated movie|frames and films|\bmends\b|normalise: |\| film \||"
     r'"pictures"|span class="key pictures"'
 )
-STORED_TEXT = ("data/imports/column_names.py", "evaluation/run_page.py")  # names of columns, names of styles
+STORED_TEXT = ("data/imports/column_names.py", "evaluation/pages/run_page.py")  # names of columns, names of styles
 
 
 def words():

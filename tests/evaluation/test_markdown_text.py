@@ -3,7 +3,7 @@
 import pytest
 
 from mindaam.evaluation import gaze
-from mindaam.evaluation.markdown_text import plain, table_row
+from mindaam.evaluation.markdown_text import Table, plain, section, table_row
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,13 @@ def test_a_name_stays_text_in_one_line(value, shown):
 
 def test_a_cell_cannot_end_by_itself():
     assert table_row(["a|b", "c\n|d", ""]) == "| a\\|b | c \\|d |  |"
+
+
+def test_a_section_has_a_heading_its_rows_and_its_notes():
+    assert section(Table("a <b", ["x", "y"], [["1", "2|3"]], ["n = 1", "<b>"])) == (
+        "## a &lt;b\n\n| x | y |\n| --- | --- |\n| 1 | 2\\|3 |\n\n- n = 1\n- &lt;b>"
+    )
+    assert section(Table("a", ["x"], [])) == "## a"
 
 
 def test_the_table_of_scores_shows_names_as_text():

@@ -13,9 +13,20 @@ import numpy as np
 
 from mindaam import yaml_files
 from mindaam.errors import ConfigError, InputError
-from mindaam.evaluation import run_curves
-from mindaam.evaluation.run_files import finite, known, read_json, read_rows, read_text
-from mindaam.evaluation.run_page import document, escaped, figure, image, missing, name, section, sparkline, table, tile
+from mindaam.evaluation.pages import run_curves
+from mindaam.evaluation.pages.run_files import finite, known, read_json, read_rows, read_text
+from mindaam.evaluation.pages.run_page import (
+    document,
+    escaped,
+    figure,
+    image,
+    missing,
+    name,
+    section,
+    sparkline,
+    table,
+    tile,
+)
 from mindaam.files import real, replacing
 from mindaam.inference.render import overlay
 from mindaam.metrics.density import cc

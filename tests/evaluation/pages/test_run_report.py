@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from mindaam.errors import InputError
-from mindaam.evaluation import run_curves
-from mindaam.evaluation.run_files import read_rows
-from mindaam.evaluation.run_page import sparkline
-from mindaam.evaluation.run_report import write_report
+from mindaam.evaluation.pages import run_curves
+from mindaam.evaluation.pages.run_files import read_rows
+from mindaam.evaluation.pages.run_page import sparkline
+from mindaam.evaluation.pages.run_report import write_report
 
 TERMS = ["kld", "cc", "sim", "entailment", "distance", "gate"]
 STEP = ["step", "epoch", "phase", "set", "kind", "rate", "loss", *TERMS, "samples", "seconds", "memory_mb"]

@@ -8,7 +8,7 @@ import io
 
 import numpy as np
 
-from mindaam.evaluation.run_files import known
+from mindaam.evaluation.pages.run_files import known
 
 KINDS = {"pictures": "#b5367a", "clips": "#22709c"}
 SHOWN = 240  # points of a curve, at most
