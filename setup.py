@@ -22,7 +22,7 @@ setup(
     license_files=["LICENSE", "NOTICE"],
     packages=find_packages(include=["mindaam", "mindaam.*"]) + list(CARRIED),
     package_dir=CARRIED,
-    package_data={"mindaam": ["**/*.yaml"], **dict.fromkeys(CARRIED, ["**/*"])},
+    package_data={"mindaam": ["**/*.yaml", "**/*.csv", "**/*.html.j2"], **dict.fromkeys(CARRIED, ["**/*"])},
     python_requires=">=3.10,<3.13",  # MindSpore 2.9 has no other builds
     install_requires=[
         "mindspore==2.9.*",
@@ -34,6 +34,7 @@ setup(
         "soundfile>=0.12",  # intact audio files, and FLAC audio of packs
         "scipy>=1.11",
         "h5py>=3.10",  # MATLAB files of version 7.3
+        "jinja2>=3.1",  # HTML pages: templates that escape every value
         "matplotlib>=3.8",  # plots; imported where it is used
         "tensorboardX>=2.6.2,<3",  # TensorBoard event files, without TensorBoard itself
         "psutil>=5.9",  # the launcher monitors the processes of the ranks

@@ -105,22 +105,20 @@ def _evaluate(folders, model, batch):
 
 
 def _add_videos(report, readers, predictor, prompting, shown, batch):
-    """Adds the scores of videos to a report; datasets that are trained with audio are scored with audio."""
-    from types import SimpleNamespace
-
+    """Adds the scores of videos to a report."""
     from mindaam.evaluation import gaze
-    from mindaam.evaluation.videos import score_video
-    from mindaam.training.feeding.corpus import modality
-    from mindaam.training.starting import open_audio_encoding
+    from mindaam.evaluation.maps import ModelMaps
+    from mindaam.evaluation.videos import rows_of_video
+    from mindaam.metrics.protocols import METRICS, protocol
 
-    heard = [reader for reader in readers if modality(reader.name, reader) == "audio_video"]
-    audio_encoding = open_audio_encoding(predictor.model.config, SimpleNamespace(say=print_message)) if heard else None
+    source, paper = ModelMaps(predictor), protocol("paper")._replace(metrics=METRICS[:5])
     for reader in readers:
-        rows, mine = [], audio_encoding if reader in heard else None
+        rows = []
         for name, entry in shown([(name, entry) for entry, (name, _) in enumerate(reader.entries)]):
             with batch.item(name) if batch else nullcontext():
-                rows += score_video(predictor.model, predictor.embed, reader, entry, prompting, mine)
-        gaze.add_to(report, reader, rows)
+                roles = gaze.swap_roles(reader, reader.entries[entry][1], prompting)
+                rows += rows_of_video(source, reader, entry, roles, paper)
+        gaze.add_to(report, reader, [row | {"image": row["name"]} for row in rows])
 
 
 def _prompting(model):

@@ -13,6 +13,7 @@ import typer
 
 from mindaam import graphs
 from mindaam.cli import convert, evaluate, export, predict, train
+from mindaam.cli.analyze import analyze_app
 from mindaam.cli.data import data_app
 from mindaam.cli.terminal import print_notices
 from mindaam.cli.zoo import zoo_app
@@ -26,6 +27,7 @@ STOPPED = 130  # exit code after Ctrl-C, as in shells
 app = typer.Typer(name="mindaam", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 for command in (predict.predict, train.train, evaluate.evaluate, convert.convert, export.export):
     app.command()(command)
+app.add_typer(analyze_app, name="analyze")
 app.add_typer(data_app, name="data")
 app.add_typer(zoo_app, name="zoo")
 

@@ -32,16 +32,18 @@ def truth_of_image(reader, index, protocol, gaze=None, position=0):
 
 
 def truth_of_frame(reader, index, position, protocol, gaze=None, seed=0):
-    """The Truth of the frame at a position of an entry of a reader of videos; a frame without fixations has None.
+    """The Truth of the frame at a position of an entry of a reader of videos.
 
-    protocol, gaze, errors: as of `truth_of_image`; seed: of the draw of other videos' fixations.
+    A frame without fixations has None; under `released` none of them, n = 0, where the layout has fixations: its NSS is
+    0. protocol, gaze, errors: as of `truth_of_image`; seed: of the draw of other videos' fixations.
     """
     needed = not OF_FIXATIONS.isdisjoint(protocol.metrics)
     fixations = reader.fixations(index, position) if needed else None
     density = reader.density(index, position, comparison_size(protocol, reader.size(index)))
-    if protocol.name == released.NAME:
-        density = released.frame_truth(density / density.max(), density.shape)
-    truth = Truth(density, _scaled(fixations, reader.size(index), density.shape))
+    if protocol.name == released.NAME:  # at the stored size
+        truth = Truth(released.frame_truth(density / density.max(), density.shape), fixations)
+    else:
+        truth = Truth(density, _scaled(fixations, reader.size(index), density.shape))
     return _with_gaze(truth, reader.entries[index][1], protocol, gaze, seed)
 
 

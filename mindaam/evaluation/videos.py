@@ -1,81 +1,119 @@
-"""Agreement of a model's maps with recorded gaze in videos, with their audio, for right and mismatched prompts.
+"""Rows of videos: the maps of a MapSource and the baselines against recorded gaze, frame by frame.
 
-A video is predicted in clips as long as those of training, one after the other; the last one is shifted back so that it
-ends with the video, and its first frames are scored once. A frame counts if it has a ground truth of its own. Its map
-is compared as an image's is (`evaluation.gaze`), but for sAUC; a video's score is the mean over its frames.
+A frame counts if it has a ground truth of its own (`truths.frames_scored`); a video's score is the mean over these
+frames. Frames are scored in a thread while later ones are predicted; only sums are kept, so that memory does not grow
+with the length of the video.
 """
+
+import math
+from contextlib import closing
 
 import numpy as np
 
-from mindaam.data import transforms
-from mindaam.data.prompts.prompting import Prompting
-from mindaam.evaluation.gaze import mean_scores, score_map, swap_roles
-from mindaam.metrics.comparison import LONGEST_SIDE
+from mindaam.errors import InputError
+from mindaam.evaluation.truths import fitted, frames_scored, truth_of_frame
+from mindaam.inference.pipeline import Behind
+from mindaam.inference.videos import queue_depth
+from mindaam.metrics.protocols import METRICS, comparison_size
+from mindaam.metrics.scoring import score
 
-ALONE = 16  # frames at a time for a model that takes each by itself
 
+def rows_of_video(source, reader, index, roles, protocol, gaze=None, people=None, progress=None):
+    """The rows of one entry of a reader of videos, one per role; [] for a video without ground truth.
 
-def clips_of(frames, length):
-    """[(positions of a clip's frames, how many of its first ones an earlier clip has)] that cover a video.
-
-    A video shorter than a clip is filled up with its last frame, which is scored once.
+    source: MapSource; roles: {role: prompts}; protocol: Protocol; gaze, people: TrainGaze and People of the reader, or
+    None; the index seeds what is drawn at random. progress: called as progress(frames so far, second, seconds in all).
+    `maps` of a row is the number of scored frames. A metric that is undefined in a frame is left out of its mean.
+    Raises InputError for damage, for maps that are not finite, and unless there are as many maps as frames.
     """
-    if frames <= length:
-        return [(list(range(frames)), 0)]
-    firsts = [*range(0, frames - length, length), frames - length]
-    ends = [0, *(first + length for first in firsts)]
-    return [
-        (list(range(first, first + length)), max(0, end - first)) for first, end in zip(firsts, ends[:-1], strict=True)
-    ]
+    name, condition = reader.entries[index]
+    wanted, texts = frames_scored(reader, index, protocol), list(dict.fromkeys(sum(map(list, roles.values()), [])))
+    if not wanted.any():
+        return []
+    frames = _Frames(reader, index, protocol, gaze, people, texts)
+    rate, depth = reader.file_rate(index), max(1, queue_depth(reader.size(index)) // len(texts))
+    with Behind(frames.add, depth) as scoring, closing(source.video_maps(reader, index, texts)) as found:
+        for position, maps in enumerate(_counted(found, len(wanted), name)):
+            if wanted[position]:
+                scoring.put(position, maps)
+            if progress is not None:
+                progress(position + 1, (position + 1) / rate, len(wanted) / rate)
+    start = {"dataset": reader.name, "split": reader.split, "name": name, "condition": condition}
+    return [start | {"role": role, "maps": int(wanted.sum())} | means for role, means in frames.by_role(roles).items()]
 
 
-def score_video(model, embed, reader, entry, prompting=Prompting(), audio_encoding=None):  # noqa: B008 - an immutable tuple
-    """One row of `gaze.score_roles` per role for one video, means over its frames; [] of one without ground truth.
+class _Frames:
+    """Sums of the scores of one video's frames, by prompt and by baseline."""
 
-    model: AAM in evaluation mode; embed: list of prompts -> [n,E]; reader: of videos; prompting: as in
-    `gaze.swap_roles`; audio_encoding: `training.feeding.corpus_source.AudioEncoding`, or None without audio. Raises
-    InputError for damage.
-    """
-    settings, (name, condition) = model.config, reader.entries[entry]
-    clip = settings.temporal is not None
-    length = settings.temporal.clip if clip else ALONE
-    roles = swap_roles(reader, condition, prompting)
-    asked = list(dict.fromkeys(text for texts in roles.values() for text in texts))
-    embedded, labelled = embed(asked), reader.labelled(entry)
-    scored = {text: [] for text in asked}
-    for positions, done in clips_of(reader.frames(entry), length):
-        wanted = [number for number in range(done, len(positions)) if labelled[positions[number]]]
-        if not wanted:
-            continue
-        seen = positions + [positions[-1]] * (length - len(positions) if clip else 0)
-        maps, audio = _frames_and_audio(model, reader, entry, seen, audio_encoding if clip else None)
-        truths = [_truth(reader, entry, positions[number]) for number in wanted]
-        for text, embedding in zip(asked, embedded, strict=True):
-            predicted = model.infer_frames(maps, embedding[None], settings.image_size, audio, first=0, clip=clip).map
-            for number, truth in zip(wanted, truths, strict=True):
-                scored[text].append(score_map(predicted[number, 0], *truth))
-    row = {"dataset": reader.name, "image": name, "condition": condition}
-    return [
-        row | {"role": role} | mean_scores([each for text in texts for each in scored[text]])
-        for role, texts in roles.items()
-        if scored[texts[0]]
-    ]
+    def __init__(self, reader, index, protocol, gaze, people, texts):
+        self._of, self._protocol, self._gaze, self._people = (reader, index), protocol, gaze, people
+        size = comparison_size(protocol, reader.size(index))
+        self._static = {} if gaze is None else _static(reader.entries[index][1], size, gaze)
+        self._texts = {text: _Sums() for text in texts}
+        self._baselines = {role: _Sums() for role in (*self._static, "people")}
 
+    def add(self, position, maps):
+        """Scores a frame. maps: [h,w], one per prompt."""
+        reader, index = self._of
+        truth = truth_of_frame(reader, index, position, self._protocol, self._gaze, seed=index)
+        for sums, values in zip(self._texts.values(), maps, strict=True):
+            sums.add(self._scored(values, truth, position))
+        for role, values in self._static.items():
+            self._baselines[role].add(self._scored(values, truth, position))
+        if self._people is not None:
+            self._baselines["people"].add(self._people.scores(index, self._protocol, self._gaze, index, position) or {})
 
-def _frames_and_audio(model, reader, entry, positions, audio_encoding):
-    """The maps of a clip's frames [T,sum of C_i,h,w], and the embeddings of its audio, or None."""
-    settings = model.config
-    cut = None if audio_encoding is None else audio_encoding.cut
-    sample = reader.clip(entry, positions, tuple(settings.image_size), resize=settings.resize, audio=cut)
-    frames = (transforms.normalize(each, settings.mean, settings.std)[None] for each in sample.image)
-    maps = np.concatenate([model.video.maps(model.image_features(frame)) for frame in frames])
-    return maps, None if sample.audio is None else audio_encoding.by_frame(sample.audio)
+    def by_role(self, roles):
+        """{role: {metric: mean}} of the roles {role: prompts}, over their prompts and frames, and of the baselines."""
+        prompted = {role: means([self._texts[text] for text in texts]) for role, texts in roles.items()}
+        baselines = {role: means([sums]) for role, sums in self._baselines.items()}
+        return prompted | {role: found for role, found in baselines.items() if found}
+
+    def _scored(self, values, truth, position):
+        try:
+            return score(fitted(values, truth, self._protocol, is_video=True), truth, self._protocol)
+        except InputError as error:
+            name = self._of[0].entries[self._of[1]][0]
+            raise InputError(f"the map of frame {position} of {name} cannot be scored: {error}") from error
 
 
-def _truth(reader, entry, position):
-    """(density, fixations or None) of a frame at the size of the comparison."""
-    stored = reader.size(entry)
-    size = transforms.fit_within(stored, LONGEST_SIDE)
-    points = reader.fixations(entry, position)
-    points = None if points is None or not len(points) else transforms.scale_fixations(points, stored, size)
-    return reader.density(entry, position, size), points
+class _Sums:
+    """Running sums {metric: [sum, number of defined values]}."""
+
+    def __init__(self):
+        self.of = {}
+
+    def add(self, scores):
+        for metric, value in scores.items():
+            entry = self.of.setdefault(metric, [0.0, 0])
+            if not math.isnan(value):
+                entry[0] += value
+                entry[1] += 1
+
+
+def means(several):
+    """{metric: mean over all that was added to several _Sums}, NaN for a metric that was never defined."""
+    found = {}
+    for metric in METRICS:
+        entries = [sums.of[metric] for sums in several if metric in sums.of]
+        if entries:
+            count = sum(number for _, number in entries)
+            found[metric] = sum(total for total, _ in entries) / count if count else math.nan
+    return found
+
+
+def _static(condition, size, gaze):
+    """{role: [h,w]} of the baselines that are one map for the whole video."""
+    bias = gaze.center_bias(condition, size)
+    return ({} if bias is None else {"center_bias": bias}) | {"uniform": np.ones((1, 1), np.float32)}
+
+
+def _counted(maps, frames, name):
+    """The items of an iterable; InputError unless there are as many as the video has frames."""
+    count = 0
+    for count, each in enumerate(maps, 1):
+        if count > frames:
+            raise InputError(f"{name} has {frames} usable frames, but there are more maps; predict the video again")
+        yield each
+    if count < frames:
+        raise InputError(f"{name} has {frames} usable frames, but only {count} maps; predict the video again")

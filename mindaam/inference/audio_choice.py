@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from mindaam.data.audio.cutting import cut_of, track_rate
+from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.media import require_file
 from mindaam.errors import ConfigError, InputError
 from mindaam.inference.audio_stream import AudioStream, open_audio_stream
@@ -72,6 +74,28 @@ def choose_audio(video, info, config, request=AudioRequest()):  # noqa: B008 - a
         return AudioChoice(problem=error)
     note = f"used, encoded by {config.audio.name}" + ("" if own else f", from {request.source}")
     return AudioChoice(stream, None if own else request.source, request.track, note)
+
+
+def choose_reader_audio(reader, index, config, source, encoder):
+    """The AudioChoice for a video of a reader, by the rules of `choose_audio`; the caller closes its stream.
+
+    source: AUTO or OFF. encoder: called for the audio encoder where one is needed. The published datasets whose record
+    is "video" are used without audio, in training too. Audio that cannot be opened is a problem of the choice.
+    """
+    if source == OFF:
+        return AudioChoice(note="not used, as requested")
+    record = catalogue().get(reader.name)
+    if record is not None and record.modality == "video":
+        return AudioChoice(note=f"not used: {record.title} is a dataset of videos without audio")
+    reason = unused_because(config, int(reader.has_audio(index)))
+    if reason:
+        return AudioChoice(note=f"not used: {reason}")
+    try:
+        track = reader.audio_track(index, track_rate(cut_of(config.sound)))
+    except InputError as error:
+        return AudioChoice(problem=error)
+    stream = AudioStream(track, encoder(), config.sound, reader.file_rate(index))
+    return AudioChoice(stream, note=f"used, encoded by {config.audio.name}")
 
 
 def unused_because(config, tracks):

@@ -62,14 +62,17 @@ def open_audio_stream(config, path, rate, *, track=0, encoder=None):
     """The AudioStream of a model for the audio of a video or of an audio file.
 
     config: the ModelConfig; rate: frames per second of the video; track: number of its audio track, from 0; encoder: as
-    AudioStream takes it, None for the model's own, from the zoo. Raises ConfigError for a model without an audio
-    branch, CheckpointError where the weights of its encoder are not installed, InputError for a file without that
-    audio.
+    AudioStream takes it, None for that of `encoder_of`. Raises ConfigError for a model without an audio branch,
+    CheckpointError where the weights of its encoder are not installed, InputError for a file without that audio.
     """
     if config.audio is None:
         raise ConfigError(f"the model {config.name} has no audio branch")
-    if encoder is None:
-        from mindaam import zoo
-
-        encoder = zoo.audio_encoder(config.audio.name, config.sound.normalise)
+    encoder = encoder or encoder_of(config)
     return AudioStream(AudioTrack(path, track_rate(cut_of(config.sound)), track=track), encoder, config.sound, rate)
+
+
+def encoder_of(config):
+    """The audio encoder of a model with an audio branch, from the zoo; CheckpointError where it is not installed."""
+    from mindaam import zoo
+
+    return zoo.audio_encoder(config.audio.name, config.sound.normalise)

@@ -54,6 +54,7 @@ class Predictor:
     Any number of threads may use one Predictor, or several: they take turns at the model (see `turns`). It belongs to
     the process that made it: pickling it raises ConfigError, and so does a prediction in a process that was forked
     after the first one.
+    path: of the model's file; None for a model object.
     """
 
     @turn()
@@ -63,6 +64,7 @@ class Predictor:
         if by_name or mode or device:
             runtime.configure(device, mode or "graph")
         self.prompts = _prompts(model) if by_name else {}
+        self.path = _file_of(model) if by_name else None
         self.model = _load(os.fspath(model)) if by_name else model
         self._encoder = sentence_encoder
         self._features = OrderedDict()
@@ -112,6 +114,16 @@ class Predictor:
         by itself, and for audio with windows of one.
         """
         text = choose_prompt(prompt, condition, self.prompts)
+        found = self.stream_many(frames, [text], windows=windows, audio_stream=audio_stream)
+        return (prediction for [prediction] in found)
+
+    def stream_many(self, frames, prompts, *, windows=None, audio_stream=None):
+        """Predictions for the frames of one video under many prompts: one backbone pass per frame, one pass of the
+        temporal blocks and the decoder per window and prompt.
+
+        frames, windows, audio_stream, errors: as in `stream`; prompts: texts. Yields, frame by frame, the list of
+        Predictions in the order of `prompts`. The memory is that of `stream`, but for the maps of the other prompts.
+        """
         windows = checked(windows or self.video_windows())
         if windows.length > 1 and self.model.config.temporal is None:
             raise ConfigError(
@@ -119,7 +131,7 @@ class Predictor:
             )
         if windows.length == 1 and audio_stream is not None:
             raise ConfigError("audio needs windows of several frames; give longer windows, or no audio_stream")
-        return self._stream(frames, text, self.embed([text]), windows, audio_stream)
+        return self._stream(frames, list(prompts), self.embed(prompts), windows, audio_stream)
 
     def video_windows(self, *, causal=False):
         """The windows that suit the model: as long as the clips that it was trained on, a quarter of them shared.
@@ -133,7 +145,7 @@ class Predictor:
 
     film_windows = video_windows  # its former name
 
-    def _stream(self, frames, prompt, embedding, windows, audio_stream):
+    def _stream(self, frames, prompts, embeddings, windows, audio_stream):
         sizes = deque()  # of the frames whose maps are not returned yet
         size = tuple(self.model.config.image_size)
 
@@ -145,17 +157,27 @@ class Predictor:
                 yield self.model.video.maps(self.model.image_features(self._as_batch(self._seen(image)))), note
 
         def answer(window, first):
+            """The window's maps, each with its gate behind it, so that both are blended alike: [T-first,P,h*w+1]."""
             maps, notes = zip(*window, strict=True)
-            clip = windows.length > 1  # a window of one frame is an image
             audio = None if audio_stream is None else audio_stream.embeddings(notes)
-            found = self.model.infer_frames(np.concatenate(maps), embedding, size, audio, first=first, clip=clip)
-            gates = np.zeros(len(found.map), np.float32) if found.gate is None else found.gate
-            # the gate is beside its map, so that it is blended alike
-            return np.concatenate([found.map.reshape(len(gates), -1), gates[:, None]], 1)
+            return np.stack([self._in_window(np.concatenate(maps), each, audio, first) for each in embeddings], 1)
 
         for values in stream(frames_and_audio(), answer, windows):
-            gate = None if audio_stream is None else float(values[-1])
-            yield self._finish(values[:-1].reshape(size), sizes.popleft(), prompt)._replace(gate=gate)
+            shown = sizes.popleft()
+            yield [
+                self._finish(each[:-1].reshape(size), shown, prompt)._replace(
+                    gate=None if audio_stream is None else float(each[-1])
+                )
+                for each, prompt in zip(values, prompts, strict=True)
+            ]
+
+    def _in_window(self, maps, embedding, audio, first):
+        """The maps of a window's frames from the `first` on and their gates, 0 without audio: [T-first,h*w+1]."""
+        clip = len(maps) > 1  # a window of one frame is an image
+        size = tuple(self.model.config.image_size)
+        found = self.model.infer_frames(maps, embedding[None], size, audio, first=first, clip=clip)
+        gates = np.zeros(len(found.map), np.float32) if found.gate is None else found.gate
+        return np.concatenate([found.map.reshape(len(gates), -1), gates[:, None]], 1)
 
     def embed(self, prompts):
         """Sentence embeddings of prompts, float32 [n, E]. Raises InputError for an unusable prompt."""
@@ -228,6 +250,15 @@ def _prompts(model):
     from mindaam.zoo.weights import model_prompts
 
     return model_prompts(model)
+
+
+def _file_of(model):
+    """The file of a model by name or path, verified or not; None for a name without one."""
+    from mindaam.zoo.index import path_of, records
+    from mindaam.zoo.model_files import checkpoint_of
+
+    entry = records().get(os.fspath(model))
+    return checkpoint_of(model) or (entry and path_of(entry))
 
 
 def _load(model):

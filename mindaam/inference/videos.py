@@ -32,6 +32,11 @@ def density_size(size):
     return tuple(max(1, round(side * scale)) for side in size)
 
 
+def queue_depth(size):
+    """How many frames of `size` (H, W), with their Predictions, a queue between two stages holds at most."""
+    return max(1, min(DEPTH, DEPTH_BYTES // (PIXEL_BYTES * size[0] * size[1])))
+
+
 def follow(predictor, frames, prompt, windows=None, audio_stream=None):
     """Yields (Frame, Prediction) for an iterable of `data.videos` Frames, in order; else as in `Predictor.stream`."""
     shown = deque()
@@ -58,7 +63,7 @@ def write_video(job, predictor, prompt, pick=Pick(), report=None, audio=AudioCho
     checked_pick(pick)
     info = video_info(job.source)
     size, count, broken = (info.height, info.width), 0, []
-    depth = max(1, min(DEPTH, DEPTH_BYTES // (PIXEL_BYTES * size[0] * size[1])))
+    depth = queue_depth(size)
     with ExitStack() as stack:
         writers = {}
         for kind, target in job.targets.items():

@@ -19,9 +19,9 @@ CODE = re.compile(r"```.*?```|`[^`\n]*`|\]\([^)\s]*\)|<!--.*?-->", re.DOTALL)  #
 # Stored keys, names of options and parameters, and titles, which keep their spelling.
 ALLOWED = re.compile(
     r"--sound|--truth|aam_dinov2_vits14_films|FiLM|animated movie|frames and films|\bmends\b|normalise: |\| film \||"
-    r'"pictures"|span class="key pictures"'
+    r'"pictures"'
 )
-STORED_TEXT = ("data/imports/column_names.py", "evaluation/pages/run_page.py")  # names of columns, names of styles
+STORED_TEXT = ("data/imports/column_names.py",)  # names of columns
 
 
 def words():
@@ -64,6 +64,14 @@ def test_the_table_is_read():
 @pytest.mark.parametrize("document", [each for each in DOCUMENTS if each != WORDS], ids=lambda path: path.name)
 def test_documents(document):
     assert found_in(document.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("template", sorted(PACKAGE.rglob("*.html.j2")), ids=lambda path: path.name)
+def test_templates(template):
+    shown = re.sub(
+        r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]*>", " ", template.read_text(encoding="utf-8"), flags=re.DOTALL
+    )
+    assert found_in(shown) == []
 
 
 def test_help_texts():

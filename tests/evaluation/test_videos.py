@@ -1,28 +1,39 @@
-"""Videos against their gaze: every frame with a truth counts once, with the sentences and the audio of its roles."""
-
-from types import SimpleNamespace
+"""Videos against their gaze: every frame with a ground truth counts once, under every role and baseline."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mindaam.data import transforms
-from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.opening import open_set
-from mindaam.data.datasets.readers.sample import prompt_of
-from mindaam.data.datasets.set_prompts import SetPrompts
-from mindaam.data.prompts import corpus
-from mindaam.data.prompts.prompting import Prompting, no_prompt
-from mindaam.evaluation import gaze
-from mindaam.evaluation.videos import clips_of, score_video
-from mindaam.metrics.comparison import LONGEST_SIDE
-from mindaam.models.registry import model_config
-from mindaam.training.feeding.corpus_source import AudioEncoding
+from mindaam.data.videos.windows import Windows, stream
+from mindaam.evaluation.maps import ModelMaps
+from mindaam.evaluation.truths import truth_of_frame
+from mindaam.evaluation.videos import rows_of_video
+from mindaam.inference.predictor import Predictor
+from mindaam.metrics.protocols import METRICS, protocol
+from mindaam.metrics.scoring import score
 from tests.data.datasets import video_trees
-from tests.fakes import FakeAudioEncoder, FakeEncoder, FakeModel
+from tests.fakes import FakeEncoder, FakeModel
 
-SOUND = model_config("aam_dinov3_vits16", "paper").sound
+FIVE = protocol("paper")._replace(metrics=METRICS[:5])
+ROLES = {"right": ["A person looks around."], "others": ["Someone counts.", "Someone searches for the exit."]}
+
+
+def fake(clip=4):
+    return ModelMaps(Predictor(FakeModel(clip=clip), sentence_encoder=FakeEncoder()))
+
+
+class Given:
+    """A MapSource of given maps, a list for each frame, or of a function of the position."""
+
+    name = "given"
+
+    def __init__(self, maps):
+        self.maps = maps
+
+    def video_maps(self, reader, index, prompts):
+        for maps in self.maps:
+            yield [maps] * len(prompts)
 
 
 @pytest.fixture(scope="module")
@@ -32,70 +43,30 @@ def avad(tmp_path_factory):
     return open_set(root, "avad", "test")
 
 
-@given(frames=st.integers(1, 60), length=st.integers(1, 20))
-def test_clips_show_every_frame_and_count_it_once(frames, length):
-    clips = clips_of(frames, length)
-    counted = [position for positions, done in clips for position in positions[done:]]
-    assert counted == list(range(frames))
-    assert all(len(positions) == min(length, frames) for positions, _ in clips)
-
-
-def test_a_videos_score_is_the_mean_over_its_frames_with_a_truth(avad):
+def test_a_score_is_the_mean_over_the_frames_with_a_truth(avad):
     model, labelled = FakeModel(clip=4), avad.labelled(0)
-    rows = score_video(model, FakeEncoder().encode, avad, 0)
-    assert [row["role"] for row in rows] == ["right", "generic", "held_out", "mismatched"]
-    assert {row["dataset"] for row in rows} == {"avad"} and rows[0]["image"] == avad.entries[0][0]
-    frames, wanted = avad.frames(0), []
-    [embedding] = FakeEncoder().encode([prompt_of(avad, 0)])
-    for positions, done in clips_of(frames, 4):
-        images = avad.clip(0, positions, model.config.image_size, resize="area").image
-        seen = [transforms.normalize(image, model.config.mean, model.config.std).mean(0) for image in images]
-        shown = 1 / (1 + np.exp(-np.mean(seen, 0) * embedding[0]))
-        for position in positions[done:]:
-            if labelled[position]:
-                size = transforms.fit_within(avad.size(0), LONGEST_SIDE)
-                wanted.append(gaze.score_map(shown, avad.density(0, position, size))["CC"])
-    assert 0 < len(wanted) == labelled.sum()
-    assert rows[0]["CC"] == pytest.approx(np.mean(wanted), abs=1e-5) and "NSS" in rows[0] and "sAUC" not in rows[0]
+    rows = rows_of_video(fake(), avad, 0, ROLES, FIVE)
+    name = avad.entries[0][0]
+    start = {"dataset": "avad", "split": "test", "name": name, "condition": "free_viewing", "maps": int(labelled.sum())}
+    assert [{key: row[key] for key in start} for row in rows] == [start, start]
+    assert [row["role"] for row in rows] == list(ROLES)
+    brightness = [transforms.normalize(frame.image, (0.5,) * 3, (0.25,) * 3).mean() for frame in avad.stream(0)]
+    for row in rows:
+        wanted = []
+        for text in ROLES[row["role"]]:
+            [embedding] = FakeEncoder().encode([text])
 
+            def answer(window, first, scale=embedding[0]):
+                value = 1 / (1 + np.exp(-np.mean(window) * scale))
+                return np.full((len(window) - first, *model.config.image_size), value, np.float32)
 
-def test_a_model_that_hears_is_given_the_audio_of_every_clip(avad):
-    given = []
-
-    class Hears(FakeModel):
-        def infer_frames(self, maps, sentence_embedding, size, audio_embeddings=None, *, first, clip):
-            given.append(audio_embeddings)
-            return super().infer_frames(maps, sentence_embedding, size, audio_embeddings, first=first, clip=clip)
-
-    model, ears = Hears(clip=4, sound=SOUND), FakeAudioEncoder()
-    audio_encoding = AudioEncoding(lambda windows: ears.encode(windows, 16_000), cut_of(SOUND), False)
-    score_video(model, FakeEncoder().encode, avad, 0, audio_encoding=audio_encoding)
-    assert given and all(each.shape == (4, SOUND.tokens, FakeAudioEncoder.width) for each in given)
-    given.clear()
-    score_video(model, FakeEncoder().encode, avad, 0)
-    assert set(given) == {None}
-
-
-def test_a_model_without_a_branch_for_videos_sees_each_frame_by_itself(avad):
-    rows = score_video(FakeModel(), FakeEncoder().encode, avad, 0)
-    assert len(rows) == 4 and all(np.isfinite(row["CC"]) for row in rows)
-
-
-def test_videos_are_scored_under_the_sentences_that_the_model_was_trained_with(avad):
-    asked = []
-
-    def embed(sentences):
-        asked.append(sentences)
-        return FakeEncoder().encode(sentences)
-
-    score_video(FakeModel(clip=4), embed, avad, 0, Prompting("G4", {"avad": "none"}))
-    score_video(FakeModel(clip=4), embed, avad, 0, Prompting("G3"))
-    assert asked[0][0] == no_prompt() and asked[1][0] == corpus.prompt("avad", "G3")
-
-
-def test_a_video_without_any_truth_has_no_row():
-    reader = SimpleNamespace(
-        name="mine", entries=[("a", "free_viewing")], conditions=("free_viewing",), frames=lambda _: 3,
-        labelled=lambda _: np.zeros(3, bool), prompts=SetPrompts("mine", {"free_viewing": ["A person looks."]}),
-    )  # fmt: skip
-    assert score_video(FakeModel(clip=4), FakeEncoder().encode, reader, 0) == []
+            maps = stream(brightness, answer, Windows(4, 1))
+            wanted += [
+                score(values, truth_of_frame(avad, 0, position, FIVE), FIVE)
+                for position, values in enumerate(maps)
+                if labelled[position]
+            ]
+        assert 0 < len(wanted) == labelled.sum() * len(ROLES[row["role"]])
+        for metric in FIVE.metrics:
+            values = [each[metric] for each in wanted if metric in each and not np.isnan(each[metric])]
+            assert row[metric] == pytest.approx(np.mean(values), abs=1e-5) if values else np.isnan(row[metric])

@@ -10,9 +10,9 @@ from mindaam.data.videos.windows import Windows
 from mindaam.errors import ConfigError, InputError
 from mindaam.inference.audio_stream import AudioStream
 from mindaam.inference.predictor import Predictor
-from mindaam.models.registry import build_model
+from mindaam.models.registry import build_model, model_config
 from tests.decoder.small import stirred
-from tests.fakes import FakeEncoder, FakeModel
+from tests.fakes import FakeAudioEncoder, FakeEncoder, FakeModel
 from tests.models.tiny_video import AUDIO_WIDTH, CHANGES, NAME
 
 
@@ -41,6 +41,44 @@ def test_each_frame_goes_through_the_backbone_once():
     assert all(each.prompt == "Someone counts." for each in said)
     for each in said:
         assert each.density.shape == (20, 30) and each.density.sum(dtype=np.float64) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("windows", [Windows(1, 0), Windows(4, 1), Windows(6, 2), Windows(4, 3, causal=True)])
+def test_many_prompts_share_the_pass_of_the_backbone(windows):
+    frames, prompts = [frame(number) for number in range(9)], ["Someone counts.", "Someone looks around.", "a b c d"]
+    predictor = fake(4)
+    found = list(predictor.stream_many(iter(frames), prompts, windows=windows))
+    assert len(found) == 9 and predictor.model.backbone_passes == 9
+    for number, prompt in enumerate(prompts):
+        alone = fake(4)
+        for one, many in zip(alone.stream(frames, prompt, windows=windows), found, strict=True):
+            assert many[number].prompt == prompt and many[number].gate is None
+            np.testing.assert_array_equal(many[number].map, one.map)
+            np.testing.assert_array_equal(many[number].density, one.density)
+        assert predictor.model.head_passes == 3 * alone.model.head_passes
+
+
+def test_many_prompts_share_the_audio_of_a_video():
+    sound = model_config("aam_dinov3_vits16", "paper").sound
+    frames = [Frame(frame(number), number / 25) for number in range(9)]
+
+    def predicted(prompts):
+        encoder = FakeAudioEncoder()
+        predictor = Predictor(FakeModel(clip=4, sound=sound), sentence_encoder=FakeEncoder())
+        found = list(predictor.stream_many(frames, prompts, audio_stream=AudioStream(Hum(), encoder, sound, 25.0)))
+        return found, encoder.given
+
+    together, given = predicted(["Someone counts.", "Someone looks around."])
+    apart, alone = predicted(["Someone looks around."])
+    assert given == alone
+    for (_, many), [one] in zip(together, apart, strict=True):
+        np.testing.assert_array_equal(many.map, one.map)
+        assert many.gate == one.gate > 0
+
+
+def test_one_text_is_not_taken_for_its_letters():
+    with pytest.raises(InputError, match="put it into a list"):
+        fake(4).stream_many([frame(0)], "Someone counts.")
 
 
 def test_maps_come_at_most_a_window_late():

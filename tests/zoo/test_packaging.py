@@ -18,7 +18,8 @@ ROOT = Path(mindaam.__file__).resolve().parents[1]
 
 def carried():
     """Files of the checkout that must be in a wheel, by their names there."""
-    code = {p.relative_to(ROOT).as_posix() for p in (ROOT / "mindaam").rglob("*") if p.suffix in (".py", ".yaml")}
+    kinds = (".py", ".yaml", ".csv", ".j2")
+    code = {p.relative_to(ROOT).as_posix() for p in (ROOT / "mindaam").rglob("*") if p.suffix in kinds}
     beside = {
         f"mindaam/{p.relative_to(ROOT).as_posix()}"
         for place in ("model_zoo", "configs")
@@ -49,6 +50,7 @@ def test_a_wheel_holds_the_package_its_weights_and_its_configurations(tmp_path):
 
     subprocess.run([*pip, "install", "--no-deps", "--target", tmp_path / "site", wheel], check=True)
     code = "import mindaam, mindaam.zoo.index as i; print(i.verified('dinov2_vits14')); print(mindaam.list_models())"
+    code += "; from mindaam.evaluation.published import figures; print(len(figures()))"
     # the libraries come from this environment, mindaam from the wheel
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), sysconfig.get_path("purelib")])}
     done = subprocess.run(
@@ -56,6 +58,7 @@ def test_a_wheel_holds_the_package_its_weights_and_its_configurations(tmp_path):
     )
     assert done.stdout.startswith(str(tmp_path / "site" / "mindaam" / "model_zoo"))
     assert done.stdout.splitlines()[1] == str(mindaam.list_models())
+    assert done.stdout.splitlines()[2] == "1224"  # numbers of the paper's tables
     done = subprocess.run(
         [sys.executable, "-m", "mindaam.cli.main", "train", "corpus", "--tiny", "--dry-run"],
         cwd=tmp_path, env=environment, capture_output=True, text=True,

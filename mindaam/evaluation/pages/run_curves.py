@@ -10,7 +10,7 @@ import numpy as np
 
 from mindaam.evaluation.pages.run_files import known
 
-KINDS = {"pictures": "#b5367a", "clips": "#22709c"}
+KINDS = {"pictures": "#c2500a", "clips": "#0072b2"}
 SHOWN = 240  # points of a curve, at most
 SMOOTHED = 0.03  # of a curve's length, over which it is smoothed
 WIDTH = 10.0  # inches
@@ -97,16 +97,16 @@ def scores(epochs, mean, sets, best):
     drawing, [place] = _axes(1, 1, 3.0)
     for values in sets:
         place.plot(epochs, _numbers(values), color="#b8c0cc", linewidth=1.2, marker=_marker(epochs), markersize=3)
-    place.plot(epochs, _numbers(mean), color="#b5367a", linewidth=2.2, marker=_marker(epochs))
+    place.plot(epochs, _numbers(mean), color="#c2500a", linewidth=2.2, marker=_marker(epochs))
     if best is not None:
-        place.plot([epochs[best]], [mean[best]], "o", color="#b5367a", markersize=8)
+        place.plot([epochs[best]], [mean[best]], "o", color="#c2500a", markersize=8)
         place.annotate(
             f"{mean[best]:.4f}",
             (epochs[best], mean[best]),
             (0, 8),
             textcoords="offset points",
             ha="center",
-            color="#b5367a",
+            color="#c2500a",
             weight="bold",
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
         )

@@ -4,8 +4,14 @@ import csv
 import io
 import json
 import math
+import os
 
 from mindaam.data.tables import misfit, unguarded
+
+STEPS, OLDER_STEPS = "metrics.csv", "steps.csv"
+TEXTS = ("phase", "set", "kind", "folder", "condition")  # text columns of both
+PICTURES = ("pictures", "", None)  # kinds of image steps; all others are clips, with or without audio
+OF_VIDEOS = ("change", "gate_attacked")  # terms of the tasks synthetic_videos and sounding_object
 
 
 def read_text(path):
@@ -16,6 +22,16 @@ def read_text(path):
         return None, f"{path.name} is not in this folder"
     except OSError as error:
         return None, f"{path.name} cannot be read: {error.strerror or error}"
+
+
+def read_steps(folder):
+    """(rows, sentence or None) of the steps of a run: metrics.csv, or steps.csv in the folder of an earlier version.
+
+    Each row has a "kind", "pictures" or "clips": its own, or that of a task without one, by the columns of its terms.
+    """
+    older = not os.path.exists(folder / STEPS) and os.path.exists(folder / OLDER_STEPS)
+    rows, problem = read_rows(folder / (OLDER_STEPS if older else STEPS), TEXTS)
+    return [{**row, "kind": _kind(row)} for row in rows], problem
 
 
 def read_rows(path, texts):
@@ -55,6 +71,12 @@ def read_json(path):
     except (ValueError, RecursionError) as error:
         return {}, f"{path.name} is damaged: {error}"
     return (data, None) if isinstance(data, dict) else ({}, f"{path.name} holds no mapping")
+
+
+def _kind(row):
+    if "kind" not in row:
+        return "clips" if any(term in row for term in OF_VIDEOS) else "pictures"
+    return "pictures" if row["kind"] in PICTURES else "clips"
 
 
 def _float(text):

@@ -18,7 +18,7 @@ from mindaam.data.audio.cutting import (
     window_positions,
     window_times,
 )
-from mindaam.data.audio.stored import StoredTrack
+from mindaam.data.audio.stored import KEPT, StoredTrack
 from mindaam.encoders.spectrogram import resample
 from mindaam.errors import InputError
 from mindaam.models.registry import model_config
@@ -132,6 +132,23 @@ def test_a_stored_track_gives_what_the_file_gives(tmp_path, cut, rate):
     np.testing.assert_array_equal(one.of_frame, other.of_frame)
     np.testing.assert_allclose(one.windows, other.windows, rtol=0, atol=1e-6 * cut.scale)
     assert one.windows.std() > 0.03 * cut.scale
+
+
+def test_a_stored_track_caches_the_latest_seconds_only():
+    rate, asked = 8000, []
+    wave = np.random.default_rng(0).normal(size=60 * rate).astype(np.float32)
+
+    def read(first, count):
+        asked.append(first)
+        return Wave(wave, rate).samples(first, count)
+
+    track = StoredTrack(read, len(wave), rate, 16_000)
+    pieces = [track.samples(second * 16_000, 16_000) for second in range(60)]
+    assert len(asked) == 60 and len(track._seconds) == KEPT
+    np.testing.assert_array_equal(track.samples(59 * 16_000, 16_000), pieces[59])
+    assert len(asked) == 60
+    np.testing.assert_array_equal(track.samples(0, 60 * 16_000), np.concatenate(pieces))
+    assert len(track._seconds) == KEPT
 
 
 def test_windows_of_a_track_at_another_rate_are_resampled_once():

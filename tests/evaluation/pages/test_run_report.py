@@ -9,9 +9,10 @@ import pytest
 
 from mindaam.errors import InputError
 from mindaam.evaluation.pages import run_curves
-from mindaam.evaluation.pages.run_files import read_rows
-from mindaam.evaluation.pages.run_page import sparkline
+from mindaam.evaluation.pages.page import sparkline
+from mindaam.evaluation.pages.run_files import OLDER_STEPS, read_rows
 from mindaam.evaluation.pages.run_report import write_report
+from mindaam.training import old_layouts
 
 TERMS = ["kld", "cc", "sim", "entailment", "distance", "gate"]
 STEP = ["step", "epoch", "phase", "set", "kind", "rate", "loss", *TERMS, "samples", "seconds", "memory_mb"]
@@ -232,3 +233,22 @@ def test_unseen_sets_are_in_no_mean_where_the_configuration_can_be_read(tmp_path
     (tmp_path / "config.yaml").write_text(said)
     page = Page(write_report(tmp_path))
     assert f"mean 0.5000 {mean:.4f} " in page.said and "avad 0.7000 0.6000 0.9000" in page.said
+
+
+OLDER = {
+    "phases": (["step", "phase", "epoch", "folder", "condition", "rate", "loss", "swap", "seconds"],
+               [1, "frozen", 1, "taskfix", "judge", 0.005, 0.44, 0.15, 2.0], "images 1 2 "),
+    "synthetic_videos": (["step", "rate", "loss", "kld", "change", "seconds"],
+                         [1, 0.001, -0.46, 0.09, 0.04, 3.0], "clips 1 3 "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("task", OLDER)
+def test_the_steps_of_an_earlier_version_are_read_and_its_kind_follows_from_its_terms(tmp_path, task):
+    columns, row, shown = OLDER[task]
+    assert OLDER_STEPS == old_layouts.STEPS
+    write_csv(tmp_path / "steps.csv", columns, [row])
+    page = Page(write_report(tmp_path))
+    assert shown in page.said and "step 1" in page.said and page.tags.count("img") == 3
+    write_csv(tmp_path / "metrics.csv", STEP, [step(7)])
+    assert "step 7" in Page(write_report(tmp_path)).said

@@ -5,9 +5,8 @@ from functools import partial
 import numpy as np
 
 from mindaam.data import transforms
-from mindaam.data.audio.cutting import clip_audio, track_rate
 from mindaam.data.audio.stored import StoredTrack
-from mindaam.data.datasets.readers.sample import Sample, prompt_of
+from mindaam.data.datasets.readers.sample import Sample, clip_audio_of, prompt_of
 from mindaam.data.datasets.set_prompts import SetPrompts
 from mindaam.data.packs.pack import Pack
 
@@ -116,15 +115,22 @@ class PackedVideos:
             dataset=self.name,
             name=name,
             times=times,
-            audio=self._audio(index, times, audio) if audio and self.has_audio(index) else None,
+            audio=clip_audio_of(self, index, times, audio) if audio and self.has_audio(index) else None,
         )
 
-    def _audio(self, index, times, cut):
-        """The ClipAudio of frames shown at `times`."""
+    def stream(self, index, positions=None):
+        """Yields Frames at the size of the pack: those of the rising `positions`, None for all."""
+        from mindaam.data.videos.reading import Frame
+
+        wanted = range(self.frames(index)) if positions is None else positions
+        for record in self._records[index][list(wanted)].tolist():
+            yield Frame(self.pack.image(record), self.pack.entry(record).time)
+
+    def audio_track(self, index, rate=None):
+        """The StoredTrack of a video's audio at `rate` samples per second, None for the packed one."""
         name, _ = self.entries[index]
-        read, own_rate = partial(self.pack.audio, name), self.pack.audio_rate(name)
-        track = StoredTrack(read, self.pack.audio_length(name), own_rate, track_rate(cut))
-        return clip_audio(track, cut, times, self.file_rate(index))
+        length = self.pack.audio_length(name)  # InputError for a video without audio
+        return StoredTrack(partial(self.pack.audio, name), length, self.pack.audio_rate(name), rate)
 
 
 def _rate(first, last):

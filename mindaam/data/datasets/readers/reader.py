@@ -76,6 +76,14 @@ class VideoReader(Reader, Protocol):
     def clip(self, index, positions, size=None, *, resize="area", audio=None):
         """The Sample of some frames; audio: an `audio.cutting.Cut`, None for a clip without audio."""
 
+    def stream(self, index, positions=None):
+        """Yields `data.videos` Frames at their stored size, in one pass: those of the rising `positions`, None for all
+        usable ones. One is in memory at a time. InputError for a damaged video."""
+
+    def audio_track(self, index, rate=None):
+        """The audio as `audio.cutting.cut_window` reads it, at `rate` samples per second, None for its own; the caller
+        closes it. InputError for a video without audio."""
+
 
 class Source(Reader, Protocol):
     """What a reader of original files has beside, which packing and the checks use.

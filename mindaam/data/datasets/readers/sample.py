@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mindaam.data.audio.cutting import ClipAudio
+from mindaam.data.audio.cutting import ClipAudio, clip_audio, track_rate
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,15 @@ class Sample:
 def prompt_of(reader, index):
     """The prompt that an entry of any reader is scored with."""
     return reader.prompts.of(reader.entries[index][1])[0]
+
+
+def clip_audio_of(reader, index, times, cut):
+    """The ClipAudio of a video's frames shown at `times` (seconds), of any reader of videos.
+
+    Raises InputError when the audio cannot be read.
+    """
+    with reader.audio_track(index, track_rate(cut)) as track:
+        return clip_audio(track, cut, times, reader.file_rate(index))
 
 
 def image_sample(reader, index):

@@ -25,7 +25,8 @@ def read_frames(tree, layout, video, positions, shape):
     """
     (size, rate), positions = shape, sorted(set(positions))
     read = _from_images if layout.frames else _from_file
-    yield from read(tree, layout, video, positions, size, rate)
+    if positions:
+        yield from read(tree, layout, video, positions, size, rate)
 
 
 def frame_path(tree, layout, video, position):

@@ -9,7 +9,7 @@ import numpy as np
 
 from mindaam.data import media, transforms
 from mindaam.data.datasets import ground_truth
-from mindaam.data.datasets.readers.sample import Sample, prompt_of
+from mindaam.data.datasets.readers.sample import Sample, clip_audio_of, prompt_of
 from mindaam.data.datasets.readers.video_frames import read_frames, shape_of
 from mindaam.data.datasets.readers.video_gaze import (
     VideoGaze,
@@ -175,14 +175,21 @@ class VideoSet:
             dataset=self.name,
             name=name,
             times=times,
-            audio=_audio(self, index, times, audio) if audio and self.has_audio(index) else None,
+            audio=clip_audio_of(self, index, times, audio) if audio and self.has_audio(index) else None,
         )
 
+    def stream(self, index, positions=None):
+        """Yields Frames at their stored size, in one pass over the video: those of the rising `positions`, None for all
+        usable ones. Raises InputError for a damaged frame or video."""
+        from mindaam.data.videos.reading import Frame
 
-def _audio(reader, index, times, cut):
-    """The ClipAudio of frames shown at `times`; InputError when the file cannot be read."""
-    from mindaam.data.audio.audio_track import AudioTrack
-    from mindaam.data.audio.cutting import clip_audio, track_rate
+        wanted = range(self.frames(index)) if positions is None else positions
+        for _, image, second in read_frames(self.tree, self.layout, self.videos[index], wanted, self.shape(index)):
+            yield Frame(image, second)
 
-    with AudioTrack(reader.audio_path(index), track_rate(cut)) as track:
-        return clip_audio(track, cut, times, reader.file_rate(index))
+    def audio_track(self, index, rate=None):
+        """The AudioTrack of a video at `rate` samples per second, None for its own; the caller closes it. Raises
+        InputError when it has none or the file cannot be read."""
+        from mindaam.data.audio.audio_track import AudioTrack
+
+        return AudioTrack(self.audio_path(index), rate)

@@ -5,6 +5,7 @@ import inspect
 import numpy as np
 import pytest
 
+from mindaam.data.audio.cutting import Cut, clip_audio
 from mindaam.data.datasets.opening import open_set
 from mindaam.data.datasets.readers import reader as contract
 from mindaam.data.datasets.readers.packed import open_packed
@@ -77,6 +78,10 @@ def test_what_a_reader_gives_is_as_its_protocol_describes_it(readers, kind):
         assert reader.file_rate(0) > 0 and isinstance(reader.has_audio(0), bool)
         place = (0, int(np.flatnonzero(reader.labelled(0))[0]))
         clip = reader.clip(0, [0, 1], SIZE)
+        streamed = list(reader.stream(0))
+        assert len(streamed) == reader.frames(0) and [each.time for each in streamed[:2]] == clip.times.tolist()
+        assert all(each.image.shape == (height, width, 3) and each.image.dtype == np.uint8 for each in streamed)
+        np.testing.assert_array_equal(next(reader.stream(0, [1])).image, streamed[1].image)
         assert clip.image.shape == (2, *SIZE, 3) and clip.density.shape == (2, *SIZE) and clip.times.shape == (2,)
     else:
         place = (0,)
@@ -85,6 +90,19 @@ def test_what_a_reader_gives_is_as_its_protocol_describes_it(readers, kind):
     density, fixations = reader.density(*place, SIZE), reader.fixations(*place)
     assert density.shape == SIZE and density.dtype == np.float32 and density.sum() == pytest.approx(1, abs=1e-4)
     assert fixations is None or (fixations >= 0).all() and (fixations < (width, height)).all()
+
+
+@pytest.mark.parametrize("kind", ["videos of a set", "packed videos"])
+def test_the_audio_track_is_that_of_which_clips_are_cut(readers, kind):
+    reader = readers[kind]
+    assert reader.has_audio(0)
+    with reader.audio_track(0, 16_000) as track:
+        assert track.rate == 16_000 and track.samples(0, 4000).std() > 0.1 and track.problem is None
+        cut = Cut(3, 0.5, "times", "polyphase", 1.0)
+        clip, cut_here = reader.clip(0, [0, 1], audio=cut), clip_audio(track, cut, [0.0, 1 / 30], reader.file_rate(0))
+        np.testing.assert_array_equal(clip.audio.windows, cut_here.windows)
+    with reader.audio_track(0) as own:
+        assert own.rate == 16_000  # as it was written
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "packed" not in kind])

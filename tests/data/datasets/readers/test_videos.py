@@ -203,6 +203,18 @@ def test_frames_come_at_their_positions(made):
         assert [(position, number_of(image)) for position, image in some] == [(0, skipped), (last, last + skipped)]
 
 
+def test_a_stream_has_the_frames_of_a_clip_in_order(made):
+    for reader, index, film in made.each():
+        for positions in (None, [0, 2], [len(film.numbers) - 1], []):
+            wanted = list(range(len(film.numbers))) if positions is None else positions
+            streamed = list(reader.stream(index, positions))
+            assert len(streamed) == len(wanted)
+            if wanted:
+                clip = reader.clip(index, wanted)
+                np.testing.assert_array_equal([frame.image for frame in streamed], clip.image)
+                np.testing.assert_array_equal([frame.time for frame in streamed], clip.times)
+
+
 def test_clips_have_their_frames_gaze_and_times(made):
     for reader, index, film in made.each():
         last, start = len(film.numbers) - 1, made.found.layout.skip_frames
