@@ -246,7 +246,7 @@ def test_steps_of_pictures_leave_the_temporal_blocks_alone_and_learn(graph, tmp_
     assert temporal and all(np.array_equal(trained[name], value) for name, value in temporal.items())
     with open(tmp_path / "run" / "epochs.csv", newline="") as file:
         assert list(csv.DictReader(file)) == [{"step": "30", "epoch": "1", "heard": "0", "mean_CC": "0.0"}]
-    assert "no scorer was given: held-out sets are not scored" in capsys.readouterr().err
+    assert "no scorer was given: held-out datasets are not scored" in capsys.readouterr().err
     assert_best_is_latest(tmp_path / "run")
     assert not any(name.startswith("optimizer.temporal") and value.any() for name, value in trained.items())
 

@@ -64,7 +64,7 @@ def open_task(config, setup):
     distributed.broadcast(model.trained_parameters(), setup.world)  # the frozen ones come from one file
     audio_encoding = setup.audio_encoding or open_audio_encoding(model.config, setup.progress)
     if setup.scorer is None and corpus.val:
-        setup.progress.say("no scorer was given: held-out sets are not scored, and the newest model is the best")
+        setup.progress.say("no scorer was given: held-out datasets are not scored, and the newest model is the best")
     return CorpusTask(config, model, corpus, setup.world, audio_encoding, setup.scorer)
 
 
