@@ -1,6 +1,6 @@
 """The ground truth of a reader as `metrics.scoring.score` takes it, and maps prepared for it, under each protocol.
 
-Every command and every run takes its truths here, so that all of them score alike. Under `released` the ground truth is
+Every command and every run takes its ground truths here, so that all of them score alike. Under `released` the ground truth is
 the gray map of the dataset, processed as in the released validation (`evaluation.released`); under the others the
 reader's density at the protocol's size.
 """

@@ -116,7 +116,7 @@ def test_a_frame_without_fixations_has_an_nss_of_0(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "frames"), [("avad", [*range(32), *range(64, 96)]), ("dhf1k", range(100)), ("mine", range(100))]
 )
-def test_every_other_window_of_the_audio_visual_sets_is_passed_over(name, frames):
+def test_every_other_window_of_the_audio_visual_sets_is_skipped(name, frames):
     reader = SimpleNamespace(name=name, labelled=lambda index: np.arange(100) != 70)
     assert np.flatnonzero(predicted(reader, 100)).tolist() == list(frames)
     assert np.flatnonzero(frames_scored(reader, 0, RELEASED)).tolist() == [each for each in frames if each != 70]
