@@ -25,7 +25,8 @@ class TrainGaze:
     """
 
     def __init__(self, reader):
-        self._reader, self._shares, self.reason = reader, {}, None
+        self._reader, self.reason = reader, None
+        self._shares, self._last = {}, (None, None)
 
     @property
     def found(self):
@@ -56,11 +57,14 @@ class TrainGaze:
 
     def center_bias(self, condition, size):
         """The mean density under a condition, float32 [h,w] of `size` (height, width), sum 1; None without a train
-        split. A condition that the train split lacks has the mean over all conditions."""
+        split. A condition that the train split lacks has the mean over all conditions. The last map is kept, for the
+        frames of a video."""
         if not self._totals:
             return None
-        total = self._totals[condition] if condition in self._totals else sum(self._totals.values())
-        return transforms.resize_density(total.astype(np.float32), size)
+        if self._last[0] != (condition, size):
+            total = self._totals[condition] if condition in self._totals else sum(self._totals.values())
+            self._last = (condition, size), transforms.resize_density(total.astype(np.float32), size)
+        return self._last[1]
 
     @cached_property
     def _train(self):

@@ -7,7 +7,7 @@ import pytest
 
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.evaluation.evaluating import Plan, evaluate
-from mindaam.metrics import MIT
+from mindaam.metrics import MIT, PAPER
 from mindaam.metrics.protocols import protocol
 from tests.evaluation.sets import same
 
@@ -50,8 +50,9 @@ PEOPLE = {
     "interiors_search": (0.8267, 0.7396, 0.4513, 1.5789, 0.8350, 0.7203),
 }
 
-# Maps are compared at a longest side of 400 pixels.
-PROTOCOL = protocol("paper")._replace(settings=MIT, metrics=("CC", "SIM", "KLD", "NSS", "AUC_Judd", "sAUC"))
+# Maps are compared at a longest side of 400 pixels; the shuffled AUC is the exact one.
+SETTINGS = MIT._replace(auc_shuffled=PAPER.auc_shuffled)
+PROTOCOL = protocol("paper")._replace(settings=SETTINGS, metrics=("CC", "SIM", "KLD", "NSS", "AUC_Judd", "sAUC"))
 
 
 @FOLDERS
