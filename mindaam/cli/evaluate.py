@@ -1,8 +1,9 @@
-"""`mindaam evaluate`: scores a model on recorded gaze, with the matching prompt and with others."""
+"""`mindaam evaluate`: scores a model, or saved maps, on recorded gaze, with the matching prompt and with others."""
 
 import json
 import os
-from contextlib import nullcontext
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,14 @@ from mindaam.files import prepare_folder, write_text
 from mindaam.streams import print_line, print_lines, print_message
 
 MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run."
-REPORTS = (".md", ".json")
+OUT = "Folder for all results: rows.csv, evaluation.json, report.md, report.html."
+SAVE = "Save the rows as .csv, everything as .json, or the report as .md or .html; repeatable."
+MAPS = "Score the maps in this folder instead of a model: <dataset>/<image name>.png or .npy."
+PROTOCOL = "paper, released, mit or ntire26."
+PROMPTS = "Score paraphrases, generic, wrong or none beside the matching prompt; repeatable."
+GRANULARITY = "Score the prompt of this granularity beside the matching one, G1 to G4; repeatable."
+AUDIO = "Videos: auto (use the audio track if the model supports it) or off."
+REPORTS = (".csv", ".json", ".md", ".html")
 
 
 def evaluate(
@@ -22,42 +30,75 @@ def evaluate(
     model: Annotated[str | None, Option(metavar="NAME|PATH", help=MODEL)] = None,
     split: Annotated[str, Option(metavar="NAME", help="Split to score.")] = "val",
     sets: Annotated[list[str] | None, Option("--set", metavar="NAME", help="Only this dataset; repeatable.")] = None,
+    protocol: Annotated[str, Option(metavar="NAME", help=PROTOCOL)] = "paper",
+    metrics: Annotated[str | None, Option(metavar="CC,NSS,...", help="Only these metrics of the protocol.")] = None,
+    prompts: Annotated[list[str] | None, Option(metavar="KIND", help=PROMPTS)] = None,
+    granularity: Annotated[list[str] | None, Option(metavar="G1..G4", help=GRANULARITY)] = None,
+    audio: Annotated[str, Option(metavar="auto|off", help=AUDIO)] = "auto",
+    maps: Annotated[Path | None, Option(metavar="DIR", help=MAPS)] = None,
     skip_damaged: Annotated[bool, Option("--skip-damaged", help="Skip damaged files.")] = False,
-    save: Annotated[Path | None, Option(metavar="FILE", help="Save the table as .md, or all rows as .json.")] = None,
+    out: Annotated[Path | None, Option("-o", "--out", metavar="DIR", help=OUT)] = None,
+    resume: Annotated[bool, Option("--resume", help="Continue the evaluation in -o DIR.")] = False,
+    save: Annotated[list[Path] | None, Option(metavar="FILE", help=SAVE)] = None,
 ):
-    """Score a model on images and videos with gaze data: CC, SIM, KLD, NSS, AUC for matching and other prompts."""
+    """Score a model on images and videos with gaze data, for matching and other prompts, beside baselines."""
     from mindaam import runtime
-    from mindaam.errors import ConfigError
 
-    if save and save.suffix not in REPORTS:
-        raise ConfigError(f"{save}: the suffix of a report must be {' or '.join(REPORTS)}; change it")
-    if model is not None:
-        from mindaam.zoo.model_files import checkpoint_of
-
-        model = checkpoint_of(model) or model
-    folders = _readers(data, split, sets, skip_damaged)
-    if save:
-        prepare_folder(save.parent)
-    runtime.configure(mode="graph")
+    _check_options(model, audio, maps, prompts or granularity, out, resume, save or [])
+    plan = _plan(protocol, metrics, prompts or [], granularity or [], audio, prompted=maps is None)
+    readers = _readers(data, split, sets, skip_damaged, protocol)
+    for file in save or []:
+        prepare_folder(file.parent)
+    if maps is None:
+        runtime.configure(mode="graph")
     batch = Batch() if skip_damaged else None
-    report = _evaluate(folders, model, batch)
-    from mindaam.evaluation import gaze
-
-    table = gaze.markdown(report)
-    print_lines(table)
-    if save:
-        _write_report(save, report, table)
-        print_line(f"report: {save}")
+    _write(_evaluated(readers, model, maps, plan, out, resume, batch), out, save or [])
     raise Exit(batch.code if batch else 0)
 
 
-def _readers(root, split, sets, skip_damaged):
+def _check_options(model, audio, maps, prompted, out, resume, save):
+    """ConfigError for options that do not fit each other."""
+    from mindaam.errors import ConfigError
+
+    if audio not in ("auto", "off"):
+        raise ConfigError(f"--audio {audio}: the audio must be auto or off; change it")
+    if maps and (model is not None or prompted):
+        raise ConfigError("--maps scores saved maps, which no model or prompt changes; remove --model and the prompts")
+    if resume and not out:
+        raise ConfigError("--resume continues the evaluation in a folder; give it with -o DIR")
+    for file in save:
+        if file.suffix not in REPORTS:
+            raise ConfigError(f"{file}: the suffix of a report must be {', '.join(REPORTS)}; change it")
+
+
+def _plan(name, metrics, prompts, granularity, audio, prompted):
+    """The Plan of the options; ConfigError for an unknown value."""
+    from mindaam.errors import unknown
+    from mindaam.evaluation import roles
+    from mindaam.evaluation.evaluating import Plan
+    from mindaam.metrics.protocols import protocol
+
+    chosen = protocol(name)
+    if metrics is not None:
+        wanted = [each.strip() for each in metrics.split(",")]
+        for each in wanted:
+            if each not in chosen.metrics:
+                raise unknown(f"metric of the protocol {name}", each, chosen.metrics)
+        chosen = chosen._replace(metrics=tuple(each for each in chosen.metrics if each in wanted))
+    requests, granularities = roles.checked(prompts, granularity)
+    command = shlex.join(["mindaam", *sys.argv[1:]])
+    return Plan(chosen, prompts=requests, granularity=granularities, prompted=prompted, audio=audio, command=command)
+
+
+def _readers(root, split, sets, skip_damaged, protocol):
     """The readers of images and videos of a split in `root`; InputError if there are none."""
+    from mindaam.data.datasets.ground_truth import GroundTruth
     from mindaam.data.datasets.opening import open_named
     from mindaam.errors import InputError
 
+    truth = GroundTruth(source="maps") if protocol == "released" else None
     found = {}  # by their name in the report
-    for name, reader in open_named(root, sets, [split], skip_damaged=skip_damaged, report=print_message):
+    for name, reader in open_named(root, sets, [split], truth, skip_damaged=skip_damaged, report=print_message):
         if reader.name in found:
             raise InputError(
                 f"{found[reader.name].root} and {reader.root} have the same name {reader.name} in their meta.json; "
@@ -67,68 +108,65 @@ def _readers(root, split, sets, skip_damaged):
     return list(found.values())
 
 
-def _evaluate(folders, model, batch):
-    """The report of `evaluation.gaze.evaluate_model`, one backbone pass per image or frame; videos after images.
+def _evaluated(readers, model, maps, plan, out, resume, batch):
+    """The Evaluation of a model or of saved maps.
 
     batch: the Batch that skips items that cannot be scored, or None to stop at the first.
     """
-    from mindaam.data.packs.fitting import require_fit
-    from mindaam.evaluation import gaze
-    from mindaam.inference.predictor import DEFAULT_MODEL, Predictor
+    from mindaam.evaluation.evaluating import evaluate as evaluated
 
-    prompting = _prompting(model)
-    predictor = Predictor(DEFAULT_MODEL if model is None else model)
-    for reader in folders:
-        require_fit(reader, predictor.model.config.image_size, predictor.model.config.resize)
+    if maps is None:
+        source, prompting = _model_source(model, readers, plan.audio)
+        plan = plan._replace(prompting=prompting)
+    else:
+        from mindaam.evaluation.saved_maps import SavedMaps
 
-    def predict_many(image, sentences):
-        return [prediction.map for prediction in next(predictor.predict_many([image], sentences))]
-
-    def shown(items):
-        with progress(len(items), "evaluating") as bars:
-            for item in items:
-                bars.step(item[0])
-                yield item
-
-    videos = [reader for reader in folders if reader.is_video]
-    images = [reader for reader in folders if reader not in videos]
+        source = SavedMaps(maps)
 
     def left_out(name, error):
         with batch.item(name):
             raise error
 
-    leave = left_out if batch else None
-    report = gaze.evaluate_model(predict_many, images, progress=shown, prompting=prompting, left_out=leave)
-    if videos:
-        _add_videos(report, videos, predictor, prompting, shown, batch)
-    return report
+    try:
+        return evaluated(source, readers, plan, out, resume, progress, left_out if batch else None)
+    except KeyboardInterrupt:
+        if out is not None:
+            print_message(f"the rows so far are in {out}; the same command with --resume continues")
+        raise
 
 
-def _add_videos(report, readers, predictor, prompting, shown, batch):
-    """Adds the scores of videos to a report."""
-    from mindaam.evaluation import gaze
-    from mindaam.evaluation.maps import ModelMaps
-    from mindaam.evaluation.videos import rows_of_video
-    from mindaam.metrics.protocols import METRICS, protocol
-
-    source, paper = ModelMaps(predictor), protocol("paper")._replace(metrics=METRICS[:5])
-    for reader in readers:
-        rows = []
-        for name, entry in shown([(name, entry) for entry, (name, _) in enumerate(reader.entries)]):
-            with batch.item(name) if batch else nullcontext():
-                roles = gaze.swap_roles(reader, reader.entries[entry][1], prompting)
-                rows += rows_of_video(source, reader, entry, roles, paper)
-        gaze.add_to(report, reader, [row | {"image": row["name"]} for row in rows])
-
-
-def _prompting(model):
-    """The Prompting that a checkpoint was trained with; bundled models use the prompts of the readers."""
+def _model_source(model, readers, audio):
+    """(ModelMaps, the Prompting that the model was trained with); bundled models use the prompts of the readers."""
+    from mindaam.data.packs.fitting import require_fit
     from mindaam.data.prompts.prompting import Prompting
+    from mindaam.evaluation.maps import ModelMaps
+    from mindaam.inference.predictor import DEFAULT_MODEL, Predictor
     from mindaam.training.prompting import checkpoint_prompting
+    from mindaam.zoo.model_files import checkpoint_of
 
-    return checkpoint_prompting(model) if model is not None and os.path.isfile(model) else Prompting()
+    path = None if model is None else checkpoint_of(model) or model
+    predictor = Predictor(DEFAULT_MODEL if path is None else path)
+    for reader in readers:
+        require_fit(reader, predictor.model.config.image_size, predictor.model.config.resize)
+    prompting = checkpoint_prompting(path) if path is not None and os.path.isfile(path) else Prompting()
+    return ModelMaps(predictor, audio), prompting
 
 
-def _write_report(path, report, table):
-    """Writes the report as JSON or as its table, completely or not at all; OutputError if that fails."""
-    write_text(path, table if path.suffix == ".md" else json.dumps(report, indent=1) + "\n")
+def _write(evaluation, out, save):
+    """Prints the table and writes the requested reports, each completely or not at all; OutputError if that fails."""
+    from mindaam.evaluation import tables
+    from mindaam.evaluation.pages import evaluation_page
+    from mindaam.evaluation.published import beside
+    from mindaam.evaluation.results import rows_text
+
+    print_lines(tables.terminal(evaluation))
+    for file in [*([out / "report.md", out / "report.html"] if out else []), *save]:
+        if file.suffix == ".html":
+            evaluation_page.write(evaluation, file, out)
+        elif file.suffix == ".md":
+            write_text(file, tables.markdown(evaluation, beside(evaluation)))
+        elif file.suffix == ".csv":
+            write_text(file, rows_text(evaluation.rows, header=True))
+        else:
+            write_text(file, json.dumps(tables.report(evaluation), indent=1, allow_nan=False) + "\n")
+        print_line(f"report: {file}")

@@ -40,8 +40,9 @@ import numpy as np
 from mindaam.data.tables import guarded, unguarded
 from mindaam.errors import InputError
 from mindaam.files import read_small, write_text
+from mindaam.metrics.protocols import METRICS
 
-METRICS = ("CC", "SIM", "KLD", "NSS", "AUC_Judd", "AUC_Borji", "sAUC", "IG", "EMD")
+FORMAT = 1
 ROLES = (
     "right", "others", "generic", "held_out", "mismatched", "paraphrases", "none", "G1", "G2", "G3", "G4",
     "center_bias", "uniform", "people",
@@ -69,16 +70,20 @@ class Evaluation(NamedTuple):
     rows: list
 
     def summary(self):
-        """{dataset: {role: {metric: Mean}}} over the rows (name, condition), in the order of ROLES and METRICS."""
-        return {name: by_role(self.rows_of(name)) for name in self.settings["sets"]}
+        """{dataset: {role: {metric: Mean}}} over the rows (name, condition), in the order of ROLES and METRICS; of a
+        finished evaluation as it is stored."""
+        stored = {name: entry.get("scores") for name, entry in self.settings["sets"].items()}
+        return {name: by_role(self.rows_of(name)) if each is None else _means_in(each) for name, each in stored.items()}
 
     def conditions(self):
-        """{dataset: {condition: {role: {metric: Mean}}}}."""
+        """{dataset: {condition: {role: {metric: Mean}}}}, else as `summary`."""
         found = {}
-        for name in self.settings["sets"]:
-            rows = self.rows_of(name)
-            named = dict.fromkeys(row["condition"] for row in rows)
-            found[name] = {each: by_role([row for row in rows if row["condition"] == each]) for each in named}
+        for name, entry in self.settings["sets"].items():
+            stored = entry.get("conditions")
+            if stored is None:
+                found[name] = by_condition(self.rows_of(name))
+            else:
+                found[name] = {condition: _means_in(each) for condition, each in stored.items()}
         return found
 
     def rows_of(self, dataset, role=None):
@@ -90,6 +95,12 @@ def by_role(rows):
     """{role: {metric: Mean}} of rows, without the single paraphrases."""
     roles = {role: [row for row in rows if row["role"] == role] for role in ROLES}
     return {role: means(of_role) for role, of_role in roles.items() if of_role}
+
+
+def by_condition(rows):
+    """{condition: {role: {metric: Mean}}} of the rows of a dataset."""
+    named = dict.fromkeys(row["condition"] for row in rows)
+    return {each: by_role([row for row in rows if row["condition"] == each]) for each in named}
 
 
 def means(rows):
@@ -204,6 +215,16 @@ def without_nan(value):
 def interval(values):
     """(low, high) of the mean's 95 % bootstrap interval; NaN for fewer than two values."""
     return math.nan, math.nan  # until metrics.intervals
+
+
+def _means_in(scores):
+    """{role: {metric: Mean}} of the same with mappings for Means, as JSON has them."""
+    return {role: {metric: _mean(each) for metric, each in of_role.items()} for role, of_role in scores.items()}
+
+
+def _mean(stored):
+    values = stored._asdict() if isinstance(stored, Mean) else stored
+    return Mean(**{key: math.nan if each is None else each for key, each in values.items()})
 
 
 def _row(cells):

@@ -11,12 +11,11 @@ import pytest
 from PIL import Image
 
 from mindaam import runtime
-from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.opening import open_set
 from mindaam.data.packs.packing import pack
+from mindaam.evaluation.validation import SCORER
 from mindaam.inference import predictor
 from mindaam.models.registry import model_config
-from mindaam.training.feeding.corpus_source import AudioEncoding
 from tests.cli.running import runner
 from tests.data.datasets import video_trees
 from tests.fakes import FakeAudioEncoder, FakeEncoder, FakeModel
@@ -55,31 +54,104 @@ def gaze(tmp_path):
 def test_a_folder_of_gaze_folders_gives_a_table(mindaam, gaze):
     code, out, err = mindaam("evaluate", "--data", gaze.parent)
     assert (code, err) == (0, "")
-    right = next(line for line in out.splitlines() if "right" in line)
-    assert right.startswith("| bright | right | 2 |")
-    assert float(right.split("|")[4]) > 0.5  # CC: it looks where they looked
-    assert mindaam("evaluate", "--data", gaze)[1] == out
+    lines = out.splitlines()
+    assert lines[0].startswith("bright, split val: 2 images, longest side of 400 px")
+    role, n, cc = next(line for line in lines if line.startswith("right")).split()[:3]
+    assert (role, n) == ("right", "2") and float(cc) > 0.5  # it looks where they looked
+    assert max(map(len, lines)) <= 100
+    assert [line for line in mindaam("evaluate", "--data", gaze)[1].splitlines() if "--data" not in line] == [
+        line for line in lines if "--data" not in line
+    ]
 
 
 def test_reports_are_kept(mindaam, gaze, tmp_path):
-    assert mindaam("evaluate", "--data", gaze, "--save", tmp_path / "new/report.md")[0] == 0
-    code, out, _ = mindaam("evaluate", "--data", gaze, "--save", tmp_path / "new/report.json", "--split", "train")
+    new = tmp_path / "new"
+    saved = [argument for suffix in ("md", "csv", "html") for argument in ("--save", new / f"report.{suffix}")]
+    assert mindaam("evaluate", "--data", gaze, *saved)[0] == 0
+    code, out, _ = mindaam("evaluate", "--data", gaze, "--save", new / "report.json", "--split", "train")
     assert code == 0 and "report.json" in out
-    assert "| bright | right | 2 |" in (tmp_path / "new/report.md").read_text()
-    report = json.loads((tmp_path / "new/report.json").read_text())
+    assert "| bright | right | 2 |" in (new / "report.md").read_text()
+    rows = list(csv.DictReader((new / "report.csv").open()))
+    assert [row["name"] for row in rows if row["role"] == "right"] == ["a.png", "b.png"]
+    assert "<html" in (new / "report.html").read_text()
+    report = json.loads((new / "report.json").read_text())
     assert report["sets"]["bright"]["pictures"] == 1 and report["sets"]["bright"]["split"] == "train"
-    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["report.json", "report.md"]
+    assert sorted(p.name for p in new.iterdir()) == ["report.csv", "report.html", "report.json", "report.md"]
+
+
+def test_a_folder_receives_everything_and_an_evaluation_in_it_is_resumed(mindaam, gaze, tmp_path):
+    out = tmp_path / "out"
+    assert mindaam("evaluate", "--data", gaze, "-o", out)[0] == 0
+    assert {"rows.csv", "evaluation.json", "report.md", "report.html"} <= {path.name for path in out.iterdir()}
+    before = (out / "rows.csv").read_text()
+    code, _, err = mindaam("evaluate", "--data", gaze, "-o", out)
+    assert code == 2 and "continue it with --resume" in err
+    assert mindaam("evaluate", "--data", gaze, "-o", out, "--resume")[0] == 0
+    assert (out / "rows.csv").read_text() == before
+    code, _, err = mindaam("evaluate", "--data", gaze, "-o", out, "--resume", "--protocol", "mit")
+    assert code == 2 and "other settings (protocol.name" in err and err.count("\n") == 1
+
+
+def test_metrics_prompts_and_granularities_are_chosen(mindaam, gaze, tmp_path):
+    options = ["--metrics", "NSS,CC", "--prompts", "paraphrases", "--prompts", "none", "--protocol", "mit"]
+    code, out, _ = mindaam("evaluate", "--data", gaze, *options, "--save", tmp_path / "r.json")
+    assert code == 0 and out.splitlines()[1].split() == ["role", "n", "CC", "NSS"]
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert list(report["sets"]["bright"]["scores"])[:3] == ["right", "paraphrases", "none"]
+    assert report["protocol"]["name"] == "mit" and set(report["sets"]["bright"]["paraphrases"]["std"]) == {"CC", "NSS"}
+    code, out, err = mindaam("evaluate", "--data", gaze, "--granularity", "G1")
+    assert code == 0 and "it has no prompts for G1" in out
+
+
+@pytest.fixture
+def maps(gaze, tmp_path):
+    pytest.importorskip("mindaam.evaluation.saved_maps")
+    """Maps of another tool: bright where people look in a.png, dark there in b.png."""
+    folder = tmp_path / "maps" / "bright"
+    folder.mkdir(parents=True)
+    for name, (x, y), shades in (("a", (20, 15), (0, 255)), ("b", (60, 40), (255, 0))):
+        pixels = np.full((60, 90), shades[0], np.uint8)
+        pixels[y - 4 : y + 4, x - 4 : x + 4] = shades[1]
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    return folder.parent
+
+
+def test_saved_maps_are_scored_without_a_model(mindaam, gaze, maps, tmp_path, monkeypatch):
+    monkeypatch.setattr(predictor, "_load", lambda name: pytest.fail("a model was loaded"))
+    code, _, err = mindaam("evaluate", "--data", gaze, "--maps", maps, "--save", tmp_path / "r.json")
+    assert (code, err) == (0, "")
+    report = json.loads((tmp_path / "r.json").read_text())
+    right = [row["CC"] for row in report["rows"] if row["role"] == "right"]
+    assert right[0] > 0.5 > -0.5 > right[1] and {row["role"] for row in report["rows"]} >= {"right", "uniform"}
+
+
+def test_maps_that_are_missing_are_reported_and_the_others_scored(mindaam, gaze, maps):
+    (maps / "bright" / "b.png").unlink()
+    code, out, err = mindaam("evaluate", "--data", gaze, "--maps", maps, "--skip-damaged")
+    assert code == 2 and "b.png" in err and err.count("\n") == 1 and "1 of 2 images" in out
+    assert mindaam("evaluate", "--data", gaze, "--maps", maps)[0] == 2
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["--split", "vall"], 'did you mean "val"'),
-        (["--save", "report.txt"], ".md or .json"),
+        (["--save", "report.txt"], ".csv, .json, .md, .html"),
         (["--data", "nowhere"], "nowhere"),
+        (["--protocol", "papper"], 'did you mean "paper"'),
+        (["--metrics", "CC,NS"], 'did you mean "NSS"'),
+        (["--metrics", ""], "known: "),
+        (["--protocol", "ntire26", "--metrics", "KLD"], "known: AUC_Judd, CC, NSS, SIM"),
+        (["--prompts", "paraphrase"], 'did you mean "paraphrases"'),
+        (["--granularity", "G5"], "known: G1, G2, G3, G4"),
+        (["--audio", "on"], "auto or off"),
+        (["--resume"], "-o DIR"),
+        (["--maps", "there", "--model", "m"], "remove --model"),
+        (["--maps", "there", "--prompts", "none"], "remove --model and the prompts"),
     ],
 )
-def test_bad_input(mindaam, gaze, arguments, says):
+def test_bad_input(mindaam, gaze, monkeypatch, arguments, says):
+    monkeypatch.setattr(predictor, "_load", lambda name: pytest.fail("a model was loaded"))
     code, out, err = mindaam("evaluate", "--data", gaze, *arguments)
     assert code == 2 and out == "" and err.startswith("mindaam: ") and err.count("\n") == 1 and says in err
 
@@ -105,7 +177,7 @@ def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path, task):
     (args, options) = calls[0]
     assert args[0] == config and args[1] == ["batch_size=2", "seed=1"]
     assert options == {
-        "tiny": True, "out": tmp_path, "resume": True, "skip_damaged": False, "allow_changes": False
+        "tiny": True, "out": tmp_path, "resume": True, "skip_damaged": False, "allow_changes": False, "scorer": SCORER
     }  # fmt: skip
 
 
@@ -131,8 +203,9 @@ def test_a_set_of_videos_that_was_never_trained_on_is_scored_beside_images(minda
     def scored(*more):
         code, out, err = mindaam("evaluate", "--data", root, "--split", "test", *more)
         assert (code, err) == (0, "")
-        rows = [line.split("|") for line in out.splitlines() if "| right |" in line]
-        return {name.strip(): pairs.strip() for _, name, _, pairs, *_ in rows}
+        tables = [part.splitlines() for part in out.split("\n\n") if ", split " in part]
+        right = {lines[0].split(",")[0]: next(line for line in lines if line.startswith("right")) for lines in tables}
+        return {name: line.split()[1] for name, line in right.items()}
 
     assert scored() == {"bright": "1", "avad": "1"}
     pack(open_set(root, "avad", "test"), root / "avad.test", FakeModel().config.image_size, workers=0)
@@ -152,11 +225,14 @@ def test_a_model_that_hears_is_scored_with_the_audio_of_sets_that_are_trained_wi
     monkeypatch.setattr(predictor, "_load", lambda name: Hears(clip=4, sound=sound))
     for key, layout in (("avad", "released"), ("dhf1k", "official")):
         video_trees.build(key, layout, tmp_path)
-    code, _, err = mindaam("evaluate", "--data", tmp_path, "--split", "test", "--set", "avad")
-    assert code == 0 and err.count("the weights of wav2clip are not installed") == 1 and set(given) == {False}
-    audio_encoding = AudioEncoding(lambda windows: FakeAudioEncoder().encode(windows, 16_000), cut_of(sound), False)
-    monkeypatch.setattr("mindaam.training.starting.open_audio_encoding", lambda config, line: audio_encoding)
-    for split, name, heard in (("test", "avad", {True}), ("val", "dhf1k", {False})):
+    monkeypatch.setattr("mindaam.zoo.factory.is_installed", lambda name: False)
+    code, out, _ = mindaam("evaluate", "--data", tmp_path, "--split", "test", "--set", "avad")
+    assert code == 0 and out.count("the weights of wav2clip are not installed") == 1 and set(given) == {False}
+    monkeypatch.setattr("mindaam.zoo.factory.is_installed", lambda name: True)
+    monkeypatch.setattr("mindaam.evaluation.maps.encoder_of", lambda config: FakeAudioEncoder())
+    for split, name, more, used in (
+        ("test", "avad", (), {True}), ("test", "avad", ("--audio", "off"), {False}), ("val", "dhf1k", (), {False}),
+    ):  # fmt: skip
         given.clear()
-        assert mindaam("evaluate", "--data", tmp_path, "--split", split, "--set", name)[0] == 0
-        assert set(given) == heard
+        code, out, _ = mindaam("evaluate", "--data", tmp_path, "--split", split, "--set", name, *more)
+        assert code == 0 and set(given) == used and ("audio used" in out) == (used == {True})

@@ -1,14 +1,15 @@
-"""The published baselines on real gaze: uniform and centre bias on every val picture, under the `mit` settings.
+"""The published baselines on real gaze: uniform and center bias on every val image, under the `mit` settings.
 
 These figures were computed by other code, so they hold the reader, the blur, the resizing and the metrics together.
 """
 
 import pytest
 
-from mindaam.data import prompts
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
-from mindaam.evaluation import baselines, gaze
+from mindaam.evaluation.evaluating import Plan, evaluate
 from mindaam.metrics import MIT
+from mindaam.metrics.protocols import protocol
+from tests.evaluation.sets import same
 
 pytestmark = pytest.mark.gaze
 
@@ -24,7 +25,7 @@ UNIFORM = {
     ("taskfix", "free_viewing"): (0.0, 0.1859, 2.1561),
     ("taskfix", "judge_emotion"): (0.0, 0.1628, 2.3340),
 }
-CENTRE_BIAS = {
+CENTER_BIAS = {
     ("osie", "free_viewing"): (0.3111, 0.3731, 1.3062, 0.8540, 0.7389),
     ("eyecrowd", "free_viewing"): (0.4717, 0.5203, 0.7905, 0.9802, 0.7606),
     ("scene500", "free_viewing"): (0.5955, 0.5514, 0.7252, 1.3014, 0.8024),
@@ -35,38 +36,23 @@ CENTRE_BIAS = {
     ("taskfix", "free_viewing"): (0.4316, 0.3397, 1.5117),
     ("taskfix", "judge_emotion"): (0.4095, 0.3267, 1.6153),
 }
-# The shuffled AUC of the centre bias hangs on which other pictures are drawn: 0.5 by construction, give or take.
+# The shuffled AUC of the center bias hangs on which other images are drawn: 0.5 by construction, give or take.
 SHUFFLED = {"osie": 0.4961, "eyecrowd": 0.4902, "scene500": 0.5152, "interiors_search": 0.5008}
 
 FOLDERS = pytest.mark.parametrize("name", ["osie", "eyecrowd", "scene500", "interiors_search", "fiwi", "taskfix"])
 
 
-def figures(predict_many, folder):
-    """{(set, condition): {metric: mean}} with each condition's own sentence."""
-
-    def right(folder, condition):
-        return {"right": [prompts.training_prompts(folder.name, condition)[0]]}
-
-    rows = gaze.score_roles(predict_many, folder, right, MIT)
-    of = {condition: [row for row in rows if row["condition"] == condition] for condition in folder.conditions}
-    return {(folder.name, condition): gaze.means(of[condition]) for condition in folder.conditions}
-
-
-def assert_close(got, published, tolerance):
-    for key, scores in got.items():
-        want = dict(zip(gaze.METRICS, published[key], strict=False))
-        assert {metric: scores[metric] for metric in want} == pytest.approx(want, abs=tolerance), key
+# Maps are compared at a longest side of 400 pixels.
+PROTOCOL = protocol("paper")._replace(settings=MIT, metrics=("CC", "SIM", "KLD", "NSS", "AUC_Judd", "sAUC"))
 
 
 @FOLDERS
-def test_uniform(gaze_root, name):
-    assert_close(figures(baselines.uniform, GazeFolder(gaze_root / name, "val")), UNIFORM, 1e-3)
-
-
-@FOLDERS
-def test_centre_bias(gaze_root, name):
-    bias = baselines.CenterBias(GazeFolder(gaze_root / name, "train"))
-    got = figures(bias, GazeFolder(gaze_root / name, "val"))
-    assert_close(got, CENTRE_BIAS, 5e-3)
-    if name in SHUFFLED:
-        assert got[next(iter(got))]["sAUC"] == pytest.approx(SHUFFLED[name], abs=1e-3)
+def test_baselines(gaze_root, name):
+    found = evaluate(same((1, 1)), [GazeFolder(gaze_root / name, "val")], Plan(PROTOCOL)).conditions()[name]
+    for condition, by_role in found.items():
+        for role, published, tolerance in (("uniform", UNIFORM, 1e-3), ("center_bias", CENTER_BIAS, 5e-3)):
+            want = dict(zip(PROTOCOL.metrics, published[name, condition], strict=False))
+            got = {metric: by_role[role][metric].mean for metric in want}
+            assert got == pytest.approx(want, abs=tolerance), (role, condition)
+        if name in SHUFFLED:
+            assert by_role["center_bias"]["sAUC"].mean == pytest.approx(SHUFFLED[name], abs=1e-3)

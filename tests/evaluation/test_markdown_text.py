@@ -2,8 +2,10 @@
 
 import pytest
 
-from mindaam.evaluation import gaze
+from mindaam.evaluation import tables
 from mindaam.evaluation.markdown_text import Table, plain, section, table_row
+from mindaam.evaluation.results import Evaluation
+from tests.evaluation.made import SETTINGS, made_set
 
 
 @pytest.mark.parametrize(
@@ -32,17 +34,21 @@ def test_a_section_has_a_heading_its_rows_and_its_notes():
 
 
 def test_the_table_of_scores_shows_names_as_text():
-    scores = {"right": {"CC": 0.5}, "generic": {"CC": 0.25}, "others": {"CC": 0.25}}
-    conditions = {"<img src=x>": scores, "b\nc": scores}
-    part = {
-        "split": "val",
-        "ground_truth": "maps",
-        "pictures": 1,
-        "pairs": 1,
-        "scores": scores,
-        "conditions": conditions,
-    }
-    table = gaze.markdown({"sets": {"a|<script>": part | {"scores": scores, "conditions": conditions}}})
-    assert "<script" not in table and "<img" not in table
-    rows = [line for line in table.splitlines() if line.startswith("|")]
-    assert len(rows) == 11 and all(line.replace("\\|", "").count("|") == 10 for line in rows)
+    rows = [
+        {
+            "dataset": "a|<script>",
+            "split": "val",
+            "name": "i",
+            "condition": condition,
+            "role": role,
+            "maps": 1,
+            "CC": 0.5,
+        }
+        for condition in ("<img src=x>", "b\nc")
+        for role in ("right", "generic", "others")
+    ]
+    sets = {"a|<script>": made_set(rows, "images", notes=["<b>bold</b>"])}
+    table = tables.markdown(Evaluation({**SETTINGS, "metrics": ["CC"], "sets": sets}, rows))
+    assert "<script" not in table and "<img" not in table and "<b>" not in table
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    assert len(lines) == 11 and all(line.replace("\\|", "").count("|") == 5 for line in lines)

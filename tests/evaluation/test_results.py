@@ -12,6 +12,21 @@ from mindaam.evaluation.results import Evaluation, load, save
 from tests.evaluation.made import made_evaluation
 
 
+def unfinished(evaluation):
+    """The same without what follows from its rows."""
+    sets = {name: {"kind": entry["kind"]} for name, entry in evaluation.settings["sets"].items()}
+    return evaluation._replace(settings={**evaluation.settings, "sets": sets})
+
+
+def test_the_means_of_a_finished_evaluation_are_stored_with_it(tmp_path):
+    made = made_evaluation()
+    save(made, tmp_path)
+    found = load(tmp_path)
+    for summary in (load(tmp_path).summary(), unfinished(found).summary()):
+        assert summary["osie"]["right"]["CC"].mean == made.summary()["osie"]["right"]["CC"].mean
+    assert json.dumps(found.conditions()) == json.dumps(unfinished(found).conditions())
+
+
 def test_a_saved_evaluation_is_read_with_all_digits(tmp_path):
     made = made_evaluation()
     made.rows[0]["CC"] = math.nan
@@ -34,7 +49,7 @@ def test_a_truncated_last_row_is_dropped(tmp_path, lost):
 
 
 def test_the_summary_is_the_mean_over_the_rows_that_have_a_metric():
-    made = made_evaluation()
+    made = unfinished(made_evaluation())
     made.rows[0]["CC"] = math.nan
     mine = [row["CC"] for row in made.rows_of("osie", "right")][1:]
     mean = made.summary()["osie"]["right"]["CC"]

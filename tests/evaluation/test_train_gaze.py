@@ -17,7 +17,7 @@ from mindaam.evaluation.train_gaze import GRID, TrainGaze
 from tests.data.datasets import video_trees
 from tests.data.datasets.gaze_trees import make_gaze_folder
 from tests.data.datasets.readers.test_packed import make_gaze_films
-from tests.evaluation.test_gaze_scores import tasks, write_fixations  # noqa: F401 - a fixture
+from tests.evaluation.sets import tasks, write_fixations  # noqa: F401 - a fixture
 
 PAPER = SimpleNamespace(other_images=10, align="scale", longest_side=400)
 

@@ -82,6 +82,12 @@ def prompts_for(prompting, name, reader, condition, *, trained=False):
     return reader.prompts.of(condition)
 
 
+def granularity_prompt(granularity, name, reader, condition):
+    """The prompt of a granularity, "G1" to "G4", that a condition of a dataset is scored with; None for a dataset whose
+    prompts have no granularity."""
+    return corpus.prompt(name, granularity) if _in_corpus(name, reader, condition) else None
+
+
 def held_out(prompting, name, reader, condition):
     """A paraphrase of the sentence that a set's condition is scored with, never trained on, or None."""
     granularity = prompting.granularity(name)

@@ -13,7 +13,7 @@ STYLES = {
     "people": {"color": "#1f2430", "linestyle": (0, (1, 1.5))},
 }
 FILLED = {"color": "#0072b2"}
-BINS = 24
+BINS = 30  # at most; fewer of few values, by the rule of Rice
 FEW = 9  # values of which no distribution is shown
 
 
@@ -54,7 +54,8 @@ def distribution(values):
         return None
     whole = np.concatenate(list(arrays.values()))
     low, high = float(whole.min()), float(whole.max())
-    edges = np.linspace(low, high if high > low else low + 0.01, BINS + 1)
+    bins = min(BINS, math.ceil(2 * len(next(iter(arrays.values()))) ** (1 / 3)))
+    edges = np.linspace(low, high if high > low else low + 0.01, bins + 1)
     figure, [place] = plotting.axes(1, 1, 2.6)
     for role, each in arrays.items():
         style, shares = STYLES.get(role, FILLED), np.histogram(each, edges)[0] / len(each)

@@ -6,6 +6,7 @@ does not get is an error, not an empty place.
 
 import base64
 import math
+import re
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,6 +16,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 # Nothing is fetched and nothing runs, even if a name from the data found a way past the escaping.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 UNKNOWN = "–"
+NUMBER = re.compile(r"[-−–+.]?\d|[-–]?$|not run$")  # the beginning of a cell of numbers, such as "0.71 [0.68, 0.74]"
 
 
 def page(template, **values):
@@ -23,7 +25,7 @@ def page(template, **values):
 
 
 def environment():
-    """The Environment of the templates, with the filters `digits` and `embedded`."""
+    """The Environment of the templates, with the filters `columns`, `digits` and `embedded`."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -31,7 +33,7 @@ def environment():
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(digits=digits, embedded=embedded)
+    made.filters.update(columns=columns, digits=digits, embedded=embedded)
     made.globals.update(policy=POLICY)
     return made
 
@@ -41,6 +43,12 @@ def digits(value, places=4):
     if not isinstance(value, int | float) or not math.isfinite(value):
         return UNKNOWN
     return f"{value:.{places}f}".replace("-", "−")
+
+
+def columns(rows):
+    """The class of each column of rows of texts: "name" for the first, "n" where all cells are numbers, "" for text."""
+    numbers = [all(NUMBER.match(str(cell)) for cell in cells) for cells in zip(*rows, strict=False)]
+    return ["name", *("n" if each else "" for each in numbers[1:])]
 
 
 def embedded(data, kind):

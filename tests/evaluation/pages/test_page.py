@@ -5,7 +5,7 @@ import re
 import pytest
 from jinja2 import UndefinedError
 
-from mindaam.evaluation.pages.page import TEMPLATES, digits, embedded, environment, page
+from mindaam.evaluation.pages.page import TEMPLATES, columns, digits, embedded, environment, page
 
 NAMES = sorted(path.name for path in TEMPLATES.glob("*.html.j2"))
 
@@ -43,6 +43,11 @@ def test_a_page_has_a_policy_that_allows_images_and_styles_of_its_own_alone_and_
 )
 def test_digits(value, shown):
     assert digits(value) == shown
+
+
+def test_columns_of_numbers_are_told_from_text():
+    rows = [["1", "0.71 [0.68, 0.74]", "measured", "-"], ["AAM", "−0.1", "12", "not run"], ["b", "0.901 *", "", "–"]]
+    assert columns(rows) == ["name", "n", "", "n"]
 
 
 def test_bytes_become_an_address():
