@@ -13,6 +13,7 @@ from PIL import Image
 from mindaam import runtime
 from mindaam.data.datasets.opening import open_set
 from mindaam.data.packs.packing import pack
+from mindaam.evaluation.validation import SCORER
 from mindaam.inference import predictor
 from mindaam.models.registry import model_config
 from tests.cli.running import runner
@@ -177,7 +178,7 @@ def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path, task):
     (args, options) = calls[0]
     assert args[0] == config and args[1] == ["batch_size=2", "seed=1"]
     assert options == {
-        "tiny": True, "out": tmp_path, "resume": True, "skip_damaged": False, "allow_changes": False
+        "tiny": True, "out": tmp_path, "resume": True, "skip_damaged": False, "allow_changes": False, "scorer": SCORER
     }  # fmt: skip
 
 
