@@ -81,10 +81,10 @@ def auc_borji(prediction, fixations, size=None, *, splits=100, seed=0, step=None
 def auc_shuffled(prediction, fixations, others, size=None, *, splits=None, seed=0, step=None, resize="bilinear"):
     """Area under the ROC curve that separates the fixations from places fixated in other images.
 
-    others: [m,2] (x, y), fixations of other images brought to this image's pixels (`Protocol.align`). The center
-    bias, which they share, earns nothing: 0.5 is chance level. splits: None compares with all of them; otherwise the mean
-    over so many draws from `seed`, each of as many of them as there are fixations (of all, if there are fewer), without
-    replacement. step: as of `auc_borji`. NaN when either list is empty; a constant map and one pixel give 0.5.
+    others: [m,2] (x, y), fixations of other images brought to this image's pixels (`Protocol.align`). The center bias,
+    which they share, earns nothing: 0.5 is chance level. splits: None compares with all of them; otherwise the mean
+    over so many draws from `seed`, each of as many of them as there are fixations (of all, if there are fewer),
+    without replacement. step: as of `auc_borji`. NaN when either list is empty; a constant map and one pixel give 0.5.
     """
     values, points = _prepared(prediction, fixations, size, resize)
     others = as_points(others)
