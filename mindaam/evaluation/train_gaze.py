@@ -1,7 +1,7 @@
 """Gaze of a dataset's train split: negatives of the shuffled AUC, and the center bias of the information gain.
 
-Of videos, at most `VIDEOS` are used, and of each `FRAMES` frames with a ground truth, both sampled with a fixed seed, so that
-time and memory are bounded: about a minute for the 600 videos of DHF1K on 2 cores.
+Of videos, at most `VIDEOS` are used, and of each `FRAMES` frames with a ground truth, both sampled with a fixed seed:
+time and memory are bounded, half a minute to a minute for the 600 videos of DHF1K on 2 cores.
 """
 
 from functools import cached_property
