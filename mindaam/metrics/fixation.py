@@ -46,7 +46,8 @@ def auc_judd(
     ties: at a threshold that several fixated pixels have, "together" counts every pixel that reaches it, in both rates;
     "ranked" counts the fixated ones one by one, so that the area depends on the ties' order and can leave [0, 1].
     distinct: count a pixel once however many fixations it holds; otherwise each fixation is a threshold, and where ties
-    are "ranked" the negatives are the pixels less the fixations. Without any negative, as in a map of one pixel, 0.5.
+    are "ranked" the negatives are the pixels less the fixations. Without any negative, as in a map of one pixel, 0.5. A
+    constant map gives 0.5 up to the jitter, and where ties are "ranked" a value that has no meaning.
     """
     if ties not in TIES:
         raise unknown("treatment of ties", ties, TIES)
