@@ -204,10 +204,13 @@ def finished(evaluation, skipped):
 
 def _rows(source, reader, indices, plan, gaze, people, position, shown):
     """The rows of one image or video."""
+    rows = []
     if not reader.is_video:
         roles_of = partial(plan.roles_of, reader)
-        return rows_of_image(source, reader, indices, roles_of, plan.protocol, gaze, position, people)
-    rows = []
+        # saved maps may differ by condition, those of a model by prompt
+        for group in [indices] if plan.prompted else [[index] for index in indices]:
+            rows += rows_of_image(source, reader, group, roles_of, plan.protocol, gaze, position, people)
+        return rows
     for index in indices:
         wanted = plan.roles_of(reader, reader.entries[index][1])
         rows += rows_of_video(source, reader, index, wanted, plan.protocol, gaze, people=people, progress=shown.within)

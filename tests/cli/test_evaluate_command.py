@@ -82,7 +82,8 @@ def test_reports_are_kept(mindaam, gaze, tmp_path):
 def test_a_folder_receives_everything_and_an_evaluation_in_it_is_resumed(mindaam, gaze, tmp_path):
     out = tmp_path / "out"
     assert mindaam("evaluate", "--data", gaze, "-o", out)[0] == 0
-    assert {"rows.csv", "evaluation.json", "report.md", "report.html"} <= {path.name for path in out.iterdir()}
+    names = ["evaluation.json", "examples", "report.html", "report.md", "rows.csv"]
+    assert sorted(path.name for path in out.iterdir()) == names
     before = (out / "rows.csv").read_text()
     code, _, err = mindaam("evaluate", "--data", gaze, "-o", out)
     assert code == 2 and "continue it with --resume" in err
