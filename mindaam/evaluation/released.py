@@ -75,7 +75,7 @@ def image_map(probability, size):
 
 
 def frame_map(probability, size):
-    """A frame's map [h,w] at the ground truth's size, then blurred by a Gaussian 11 pixels wide, mirrored at the borders."""
+    """A frame's map [h,w] at the ground truth's size, blurred by a Gaussian 11 pixels wide, mirrored at the borders."""
     resized = np.ascontiguousarray(fit(probability, size), np.float32)
     return cv2.GaussianBlur(resized, (BLUR_WIDTH, BLUR_WIDTH), 0, borderType=cv2.BORDER_REFLECT_101)
 
