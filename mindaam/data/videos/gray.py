@@ -24,7 +24,7 @@ class GrayFrames:
     def __init__(self, path, times, exact=True):
         self.path, self.times = path, times
         self._off = SAME if exact else float(np.diff(times).min(initial=1.0)) / 2
-        self._frames, self._next, self._latest = None, 0, (None, None)
+        self._frames, self._next, self._counted, self._latest = None, 0, True, (None, None)
 
     def read(self, number):
         """Frame `number`, float32 [h,w], in the scale of the file. InputError where it does not exist or is damaged."""
@@ -33,7 +33,7 @@ class GrayFrames:
         if self._frames is None or not self._next <= number <= self._next + NEAR:
             self._seek(number)
         gray = self._forward(number)
-        if gray is None:  # a container that seeks badly, whose frames are counted from its start
+        if gray is None:  # the times are others, or a container seeks badly: frames are counted from the start
             self._start(0)
             gray = self._forward(number)
         if gray is None:
@@ -50,7 +50,7 @@ class GrayFrames:
 
     def _start(self, number, second=0.0):
         self.close()
-        self._frames, self._next = gray_frames(self.path, second), number
+        self._frames, self._next, self._counted = gray_frames(self.path, second), number, number == 0
 
     def _seek(self, number):
         """Starts at a frame, by its time."""
@@ -60,7 +60,7 @@ class GrayFrames:
     def _forward(self, number):
         """The frame of that number, or None where the frames that come are not the expected ones."""
         for values, time in self._frames:
-            if abs(time - self.times[self._next]) > self._off:
+            if not self._counted and abs(time - self.times[self._next]) > self._off:
                 return None
             self._next += 1
             if self._next > number:
