@@ -34,7 +34,7 @@ def check(
     from mindaam.data.checks.checking import examine, to_open
     from mindaam.data.checks.own_checks import examine_own
     from mindaam.data.datasets.finding import GAZE, PACKED, PUBLISHED, find_data
-    from mindaam.evaluation import corpus_report
+    from mindaam.evaluation.corpus import report as corpus_report
 
     known = {each.name for kind in (GAZE, PACKED) for each in find_data(root, None, [kind])}
     records = _records(sets, known)
@@ -89,7 +89,7 @@ def _in_order(root, records, examined):
 
 def _show(report):
     """Prints the report: formatted tables on a terminal, Markdown otherwise."""
-    from mindaam.evaluation import corpus_report
+    from mindaam.evaluation.corpus import report as corpus_report
 
     if not sys.stdout.isatty():
         print_lines(corpus_report.markdown(report))
@@ -119,7 +119,8 @@ def _printable(text):
 def _keep(save, report, found):
     """Writes report.json, report.md and one image per dataset."""
     from mindaam.data import media
-    from mindaam.evaluation import corpus_images, corpus_report
+    from mindaam.evaluation.corpus import images as corpus_images
+    from mindaam.evaluation.corpus import report as corpus_report
 
     texts = {"report.json": json.dumps(report, indent=1) + "\n", "report.md": corpus_report.markdown(report)}
     for name, text in texts.items():

@@ -17,7 +17,7 @@ from mindaam.streams import print_line, print_lines, print_message
 MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run."
 OUT = "Folder for all results: rows.csv, evaluation.json, report.md, report.html."
 SAVE = "Save the rows as .csv, everything as .json, or the report as .md or .html; repeatable."
-MAPS = "Score the maps in this folder instead of a model: <dataset>/<image name>.png or .npy."
+MAPS = "Score the maps in this folder instead of a model: [DATASET/]STEM.png, .npy or .mp4."
 PROTOCOL = "paper, released, mit or ntire26."
 PROMPTS = "Score paraphrases, generic, wrong or none beside the matching prompt; repeatable."
 GRANULARITY = "Score the prompt of this granularity beside the matching one, G1 to G4; repeatable."
@@ -51,7 +51,7 @@ def evaluate(
         prepare_folder(file.parent)
     if maps is None:
         runtime.configure(mode="graph")
-    batch = Batch() if skip_damaged else None
+    batch = Batch() if skip_damaged or maps else None
     _write(_evaluated(readers, model, maps, plan, out, resume, batch), out, save or [])
     raise Exit(batch.code if batch else 0)
 
@@ -114,6 +114,7 @@ def _evaluated(readers, model, maps, plan, out, resume, batch):
     batch: the Batch that skips items that cannot be scored, or None to stop at the first.
     """
     from mindaam.evaluation.evaluating import evaluate as evaluated
+    from mindaam.evaluation.pages import examples
 
     if maps is None:
         source, prompting = _model_source(model, readers, plan.audio)
@@ -122,17 +123,21 @@ def _evaluated(readers, model, maps, plan, out, resume, batch):
         from mindaam.evaluation.saved_maps import SavedMaps
 
         source = SavedMaps(maps)
+        source.require(readers)
 
     def left_out(name, error):
         with batch.item(name):
             raise error
 
     try:
-        return evaluated(source, readers, plan, out, resume, progress, left_out if batch else None)
+        evaluation = evaluated(source, readers, plan, out, resume, progress, left_out if batch else None)
     except KeyboardInterrupt:
         if out is not None:
             print_message(f"the rows so far are in {out}; the same command with --resume continues")
         raise
+    for line in examples.write(source, readers, evaluation, out, plan.roles_of) if out is not None else ():
+        print_message(line)
+    return evaluation
 
 
 def _model_source(model, readers, audio):

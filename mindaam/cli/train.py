@@ -39,9 +39,12 @@ def train(
     if dry_run:
         print_lines(run.dry_run(config, changes, tiny=tiny, say=print_message))
         return
+    from mindaam.evaluation.validation import SCORER
+
     trained = run.train(
-        config, changes, tiny=tiny, out=out, resume=resume, skip_damaged=skip_damaged, allow_changes=allow_changes
-    )
+        config, changes, tiny=tiny, out=out, resume=resume, skip_damaged=skip_damaged, allow_changes=allow_changes,
+        scorer=SCORER,
+    )  # fmt: skip
     if trained.finished and trained.is_first:
         _conclude(trained)
 

@@ -29,6 +29,7 @@ __all__ = [
     "list_files",
     "skipped",
     "image_size",
+    "read_gray",
     "read_image",
     "read_map",
     "require_file",
@@ -73,14 +74,22 @@ def image_remarks(path):
         return [*remarks, f"{path} {left}"] if left else remarks
 
 
+def read_gray(path):
+    """The gray values of an image, float32 [H,W], in the file's own scale and rows; of colors the brightness is taken.
+
+    Raises InputError for what `read_image` refuses.
+    """
+    with opened(path) as image:
+        plain = image.mode in ("L", "I", "F") or image.mode.startswith("I;")
+        return np.asarray(image if plain else image.convert("L"), np.float32)
+
+
 def read_map(path):
     """A published density map as float32 [H,W] >= 0, in the file's own scale; of colors the brightness is taken.
 
     Raises InputError for what `read_image` refuses, and BlankMap, which is one, for a map that is zero everywhere.
     """
-    with opened(path) as image:
-        plain = image.mode in ("L", "I", "F") or image.mode.startswith("I;")
-        values = np.asarray(image if plain else image.convert("L"), np.float32)
+    values = read_gray(path)
     if not np.isfinite(values).all() or values.min() < 0:
         raise InputError(f"{path}: the density map has negative values, or NaN; restore the file")
     if not values.max() > 0:

@@ -18,6 +18,7 @@ from mindaam.evaluation.images import rows_of_image
 from mindaam.evaluation.people import People
 from mindaam.evaluation.results import Evaluation, by_condition, by_role, paraphrase_spread
 from mindaam.evaluation.train_gaze import TrainGaze
+from mindaam.evaluation.truths import compared_at
 from mindaam.evaluation.videos import rows_of_video
 from mindaam.files import cannot_write, listed, prepare_folder, write_text
 from mindaam.metrics.protocols import Protocol
@@ -113,7 +114,7 @@ def described(source, readers, plan):
 
 
 def _described_set(reader, plan):
-    truth, side = getattr(reader, "truth", None), plan.protocol.longest_side
+    truth = getattr(reader, "truth", None)
     return {
         "kind": "videos" if reader.is_video else "images",
         "split": reader.split,
@@ -121,7 +122,7 @@ def _described_set(reader, plan):
         "pairs": len(reader),
         "ground_truth": reader.ground_truth,
         "sigma": truth.sigma_degrees if truth is not None and reader.source == "fixations" else None,
-        "size": f"longest side of {side} px" if side else "stored size",
+        "size": compared_at(plan.protocol, is_video=reader.is_video),
     }
 
 
@@ -203,10 +204,13 @@ def finished(evaluation, skipped):
 
 def _rows(source, reader, indices, plan, gaze, people, position, shown):
     """The rows of one image or video."""
+    rows = []
     if not reader.is_video:
         roles_of = partial(plan.roles_of, reader)
-        return rows_of_image(source, reader, indices, roles_of, plan.protocol, gaze, position, people)
-    rows = []
+        # saved maps may differ by condition, those of a model by prompt
+        for group in [indices] if plan.prompted else [[index] for index in indices]:
+            rows += rows_of_image(source, reader, group, roles_of, plan.protocol, gaze, position, people)
+        return rows
     for index in indices:
         wanted = plan.roles_of(reader, reader.entries[index][1])
         rows += rows_of_video(source, reader, index, wanted, plan.protocol, gaze, people=people, progress=shown.within)

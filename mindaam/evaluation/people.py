@@ -8,6 +8,7 @@ import numpy as np
 
 from mindaam.data import transforms
 from mindaam.data.datasets import ground_truth
+from mindaam.evaluation import released
 from mindaam.metrics.protocols import comparison_size
 from mindaam.metrics.scoring import Truth, score
 
@@ -23,12 +24,13 @@ class People:
         self.reason = None if _kept_apart(reader) else "the gaze data do not keep viewers apart"
 
     def scores(self, index, protocol, gaze, seed, position=None):
-        """{metric: float} of one half of the viewers for the other; None unless both halves have fixations.
+        """{metric: float} of one half of the viewers for the other; None unless both halves have fixations, and under
+        `released`, which compares with published maps of all viewers.
 
         index: of an entry of the reader; position: of a frame, None for an image; protocol: Protocol; gaze: TrainGaze
         of the reader; seed: position of the image or video in its split.
         """
-        if self.reason is not None:
+        if self.reason is not None or protocol.name == released.NAME:
             return None
         reader, place = self._reader, (index,) if position is None else (index, position)
         fixations, viewers = reader.fixations(*place), reader.viewers(*place)

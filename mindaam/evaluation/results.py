@@ -40,6 +40,7 @@ import numpy as np
 from mindaam.data.tables import guarded, unguarded
 from mindaam.errors import InputError
 from mindaam.files import read_small, write_text
+from mindaam.metrics.intervals import interval
 from mindaam.metrics.protocols import METRICS
 
 FORMAT = 1
@@ -210,11 +211,6 @@ def without_nan(value):
     if isinstance(value, list | tuple):
         return [without_nan(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def interval(values):
-    """(low, high) of the mean's 95 % bootstrap interval; NaN for fewer than two values."""
-    return math.nan, math.nan  # until metrics.intervals
 
 
 def _means_in(scores):

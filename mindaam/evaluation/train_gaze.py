@@ -25,7 +25,8 @@ class TrainGaze:
     """
 
     def __init__(self, reader):
-        self._reader, self._shares, self.reason = reader, {}, None
+        self._reader, self.reason = reader, None
+        self._shares, self._last = {}, (None, None)
 
     @property
     def found(self):
@@ -56,11 +57,14 @@ class TrainGaze:
 
     def center_bias(self, condition, size):
         """The mean density under a condition, float32 [h,w] of `size` (height, width), sum 1; None without a train
-        split. A condition that the train split lacks has the mean over all conditions."""
+        split. A condition that the train split lacks has the mean over all conditions. The last map is kept, for the
+        frames of a video."""
         if not self._totals:
             return None
-        total = self._totals[condition] if condition in self._totals else sum(self._totals.values())
-        return transforms.resize_density(total.astype(np.float32), size)
+        if self._last[0] != (condition, size):
+            total = self._totals[condition] if condition in self._totals else sum(self._totals.values())
+            self._last = (condition, size), transforms.resize_density(total.astype(np.float32), size)
+        return self._last[1]
 
     @cached_property
     def _train(self):
@@ -76,21 +80,22 @@ class TrainGaze:
         train = self._train
         if train is None:
             return []
-        if train.is_video:
-            return list(range(len(train))) if train.fixations(0, 0) is not None else []
-        return [index for index in range(len(train)) if self._shares_of(index) is not None]
+        try:
+            if train.is_video:
+                return list(range(len(train))) if train.fixations(0, 0) is not None else []
+            return [index for index in range(len(train)) if self._shares_of(index) is not None]
+        except InputError as error:
+            self.reason = str(error)
+            return []
 
     @cached_property
     def _totals(self):
         """{condition: float64 GRID, sum of the densities of its entries}, each of the same weight."""
-        totals = {}
-        for index in range(len(self._train)) if self.found else ():
-            condition = self._train.entries[index][1]
-            for density in _densities(self._train, index):
-                # The sizes in a dataset differ; on a common grid every density still has one weight.
-                density = transforms.resize_density(density, GRID).astype(np.float64)
-                totals[condition] = totals.get(condition, 0.0) + density
-        return totals
+        try:
+            return _summed(self._train) if self.found else {}
+        except InputError as error:
+            self.reason = str(error)
+            return {}
 
     def _shares_of(self, index):
         """Fixations of an entry as shares of its width and height, float64 [n,2], or None; read once."""
@@ -99,6 +104,17 @@ class TrainGaze:
             width_height = np.array(self._train.size(index))[::-1]
             self._shares[index] = None if points is None else points / width_height
         return self._shares[index]
+
+
+def _summed(train):
+    """{condition: float64 GRID, sum of its densities}."""
+    totals = {}
+    for index, (_, condition) in enumerate(train.entries):
+        for density in _densities(train, index):
+            # The sizes in a dataset differ; on a common grid every density still has one weight.
+            density = transforms.resize_density(density, GRID).astype(np.float64)
+            totals[condition] = totals.get(condition, 0.0) + density
+    return totals
 
 
 def _points(train, index):

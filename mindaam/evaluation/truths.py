@@ -1,8 +1,8 @@
 """The ground truth of a reader as `metrics.scoring.score` takes it, and maps prepared for it, under each protocol.
 
-Every command and every run takes its truths here, so that all of them score alike. Under `released` the ground truth is
-the gray map of the dataset, processed as in the released validation (`evaluation.released`); under the others the
-reader's density at the protocol's size.
+Every command and every run takes its ground truths here, so that all of them score alike. Under `released` the ground
+truth is the gray map of the dataset, processed as in the released validation (`evaluation.released`); under the others
+the reader's density at the protocol's size. Fixations are read only for metrics that need them.
 """
 
 import numpy as np
@@ -52,6 +52,13 @@ def frames_scored(reader, index, protocol):
     of them that the released validation predicts."""
     labelled = np.asarray(reader.labelled(index), bool)
     return labelled & released.predicted(reader, len(labelled)) if protocol.name == released.NAME else labelled
+
+
+def compared_at(protocol, *, is_video):
+    """The size at which maps are compared, in words for tables."""
+    if protocol.name == released.NAME and not is_video:
+        return " x ".join(map(str, released.IMAGE_SIZE)) + " px"
+    return f"longest side of {protocol.longest_side} px" if protocol.longest_side else "stored size"
 
 
 def fitted(values, truth, protocol, *, is_video):

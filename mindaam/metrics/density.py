@@ -31,7 +31,8 @@ def cc(prediction, truth, *, floor=0.0, eps=0.0, scale=None, resize="bilinear"):
         return float((p * q).sum() / np.sqrt((p * p).sum() * (q * q).sum() + eps))
     # Scaled to their peaks, so that squares of very small values do not vanish in float64.
     if floor == 0:
-        p, q = p / np.abs(p).max(), q / np.abs(q).max()
+        p /= max(p.max(), -p.min())
+        q /= max(q.max(), -q.min())
     return float((p * q).sum() / np.sqrt(max((p * p).sum(), floor)) / np.sqrt(max((q * q).sum(), floor)))
 
 

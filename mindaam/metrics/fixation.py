@@ -46,7 +46,8 @@ def auc_judd(
     ties: at a threshold that several fixated pixels have, "together" counts every pixel that reaches it, in both rates;
     "ranked" counts the fixated ones one by one, so that the area depends on the ties' order and can leave [0, 1].
     distinct: count a pixel once however many fixations it holds; otherwise each fixation is a threshold, and where ties
-    are "ranked" the negatives are the pixels less the fixations. Without any negative, as in a map of one pixel, 0.5.
+    are "ranked" the negatives are the pixels less the fixations. Without any negative, as in a map of one pixel, 0.5. A
+    constant map gives 0.5 up to the jitter, and where ties are "ranked" a value that has no meaning.
     """
     if ties not in TIES:
         raise unknown("treatment of ties", ties, TIES)
@@ -81,10 +82,10 @@ def auc_borji(prediction, fixations, size=None, *, splits=100, seed=0, step=None
 def auc_shuffled(prediction, fixations, others, size=None, *, splits=None, seed=0, step=None, resize="bilinear"):
     """Area under the ROC curve that separates the fixations from places fixated in other images.
 
-    others: [m,2] (x, y), fixations of other images brought to this image's pixels (`Protocol.align`). The center
-    bias, which they share, earns nothing: 0.5 is chance level. splits: None compares with all of them; otherwise the mean
-    over so many draws from `seed`, each of as many of them as there are fixations (of all, if there are fewer), without
-    replacement. step: as of `auc_borji`. NaN when either list is empty; a constant map and one pixel give 0.5.
+    others: [m,2] (x, y), fixations of other images brought to this image's pixels (`Protocol.align`). The center bias,
+    which they share, earns nothing: 0.5 is chance level. splits: None compares with all of them; otherwise the mean
+    over so many draws from `seed`, each of as many of them as there are fixations (of all, if there are fewer),
+    without replacement. step: as of `auc_borji`. NaN when either list is empty; a constant map and one pixel give 0.5.
     """
     values, points = _prepared(prediction, fixations, size, resize)
     others = as_points(others)

@@ -63,23 +63,36 @@ def fit(values, size, resize="bilinear"):
         return values
     if resize is None:
         raise InputError(f"the maps differ in size, {values.shape} and {tuple(size)}; resize the prediction first")
-    return _interpolated(_interpolated(values, size[0]).T, size[1]).T
+    left, right, share = _neighbors(values.shape[1], size[1])
+    values = _between(values[:, left], values[:, right], share)
+    above, below, share = _neighbors(values.shape[0], size[0])
+    return _between(values[above], values[below], share[:, None])
 
 
-def _interpolated(values, target):
-    """The rows [source,W] at `target` places, linearly; constants stay exactly constant."""
-    source = len(values)
+def _between(low, high, share):
+    """low + (high - low) * share, which keeps constants exactly, computed in place of `high`."""
+    high -= low
+    high *= share
+    high += low
+    return high
+
+
+def _neighbors(source, target):
+    """Of linear interpolation along an axis: the two source indices [target], and the share of the second."""
     centers = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
-    left = np.minimum(centers.astype(int), max(source - 2, 0))
-    low, high = values[left], values[np.minimum(left + 1, source - 1)]
-    return low + (high - low) * (centers - left)[:, None]
+    first = np.minimum(centers.astype(int), max(source - 2, 0))
+    return first, np.minimum(first + 1, source - 1), centers - first
 
 
 def scaled(values, scale):
     """The map with its values in 0..1 for the scale "range", where a constant map becomes 0; as it is for None."""
     if scale not in SCALES:
         raise unknown("scaling", scale, SCALES)
-    return values if scale is None else (values - values.min()) / (np.ptp(values) or 1.0)
+    if scale is None:
+        return values
+    lifted = values - values.min()
+    lifted /= lifted.max() or 1.0
+    return lifted
 
 
 def mass(values, normalize):
@@ -130,4 +143,4 @@ def _real(values, what):
         raise InputError(f"the {what} is no array ({error}); give rows of one length") from error
     if values.size and values.dtype.kind not in "fiub":
         raise InputError(f"the {what} must hold real numbers, got the type {values.dtype}")
-    return values.astype(np.float64)
+    return values.astype(np.float64, copy=False)

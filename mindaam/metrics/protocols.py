@@ -40,6 +40,8 @@ class Protocol(NamedTuple):
     def sentence(self):
         """The protocol in one line, for tables."""
         size = "the stored size" if self.longest_side is None else f"a longest side of {self.longest_side} px"
+        if self.name == "released":
+            size = "448 x 448 px (images) or the stored size (frames, after a blur of 11 px)"
         parts = [f"protocol {self.name}: maps compared at {size}, predictions resized ({self.resize})"]
         if self.scale:
             parts.append("maps scaled to 0..1")

@@ -64,16 +64,17 @@ def score(prediction, truth, protocol, names=None):
         and all(getattr(truth, each) is not None for each in NEEDED.get(name, ()))
     ]
     prediction, truth = _prepared(prediction, truth, protocol, with_baseline="IG" in wanted)
-    return {name: FORMULAS[name](prediction, truth, _prepared_settings(protocol.settings)) for name in wanted}
+    keywords = _prepared_settings(protocol.settings)
+    return {name: FORMULAS[name](prediction, truth, keywords) for name in wanted}
 
 
 def _prepared(prediction, truth, protocol, with_baseline):
     """The prediction and the truth at the size of the density and scaled, once for all metrics."""
-    size = as_map(truth.density, "ground truth").shape
-    changes = {"density": scaled(as_map(truth.density, "ground truth"), protocol.scale)} if protocol.scale else {}
+    density = scaled(as_map(truth.density, "ground truth"), protocol.scale)
+    truth = truth._replace(density=density)
     if with_baseline:
-        changes["baseline"] = _resized(truth.baseline, "baseline", size, protocol)
-    return _resized(prediction, "prediction", size, protocol), truth._replace(**changes)
+        truth = truth._replace(baseline=_resized(truth.baseline, "baseline", density.shape, protocol))
+    return _resized(prediction, "prediction", density.shape, protocol), truth
 
 
 def _resized(values, what, size, protocol):

@@ -30,14 +30,16 @@ class Trained(NamedTuple):
 
 def train(
     config_path, assignments=(), *, tiny=False, out=None, resume=False, skip_damaged=False, allow_changes=False,
-    audio_encoding=None,
+    audio_encoding=None, scorer=None,
 ):  # fmt: skip
     """Runs or continues the training that a YAML file describes; returns Trained.
 
     assignments: "key=value" changes; tiny: shrink it to a smoke test; out: the run's folder, by default
     runs/<configuration's name>; resume: continue from its latest checkpoint, or start when there is none; skip_damaged:
     leave out what is damaged, and list it, rather than refuse to start; allow_changes: resume under another
-    configuration; audio_encoding: the AudioEncoding of videos with audio, None for the model's own encoder.
+    configuration; audio_encoding: the AudioEncoding of videos with audio, None for the model's own encoder; scorer: the
+    Scorer of a corpus's held-out sets, such as `evaluation.validation.SCORER`; with None they are not scored, and the
+    newest model is kept as the best.
     Under msrun each rank calls this, and rank 0 writes. Raises ConfigError, InputError, CheckpointError, OutputError or
     TrainingError, each a sentence.
     """
@@ -62,7 +64,7 @@ def train(
         progress.say(note)
 
     # ---- data and model; the place reached -------------------------------------------------------------------------
-    setup = Setup(folder, world, progress, tiny, skip_damaged, audio_encoding)
+    setup = Setup(folder, world, progress, tiny, skip_damaged, audio_encoding, scorer)
     task = module.open_task(config, setup)
     setup = setup._replace(progress=Progress(task.total, quiet=not world.is_first))
     with closing(task), StopRequest() as request:

@@ -161,6 +161,18 @@ def test_the_gaze_of_a_wearer_is_scored(main, tmp_path):
     assert "4 frames, 2 gaze samples" in said and "frame by frame: NSS" in said
 
 
+@pytest.mark.parametrize("protocol", ["paper", "mit"])
+def test_the_scores_of_a_video_are_measured(main, protocol):
+    said = main("video_scores", "--frames", 6, "--viewers", 3, "--only", "scores", "--protocol", protocol)
+    assert "6 frames of 1280 x 720, 3 viewers" in said and "scores alone: " in said and "MET" not in said
+
+
+@pytest.mark.slow  # a graph to compile
+def test_the_scores_of_a_video_are_measured_beside_its_prediction(main, tmp_path):
+    said = main("video_scores", "--frames", 6, "--viewers", 3, "--model", small_model(tmp_path, temporal=None))
+    assert "prediction and scores: " in said and "(at most 1): " in said
+
+
 @pytest.mark.slow  # processes of their own
 def test_a_prediction_is_measured(tmp_path):
     table = script("predict", "--rounds", 1, "--model", small_model(tmp_path, temporal=None))

@@ -13,6 +13,7 @@ from PIL import Image
 from mindaam import runtime
 from mindaam.data.datasets.opening import open_set
 from mindaam.data.packs.packing import pack
+from mindaam.evaluation.validation import SCORER
 from mindaam.inference import predictor
 from mindaam.models.registry import model_config
 from tests.cli.running import runner
@@ -81,7 +82,8 @@ def test_reports_are_kept(mindaam, gaze, tmp_path):
 def test_a_folder_receives_everything_and_an_evaluation_in_it_is_resumed(mindaam, gaze, tmp_path):
     out = tmp_path / "out"
     assert mindaam("evaluate", "--data", gaze, "-o", out)[0] == 0
-    assert {"rows.csv", "evaluation.json", "report.md", "report.html"} <= {path.name for path in out.iterdir()}
+    names = ["evaluation.json", "examples", "report.html", "report.md", "rows.csv"]
+    assert sorted(path.name for path in out.iterdir()) == names
     before = (out / "rows.csv").read_text()
     code, _, err = mindaam("evaluate", "--data", gaze, "-o", out)
     assert code == 2 and "continue it with --resume" in err
@@ -176,7 +178,7 @@ def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path, task):
     (args, options) = calls[0]
     assert args[0] == config and args[1] == ["batch_size=2", "seed=1"]
     assert options == {
-        "tiny": True, "out": tmp_path, "resume": True, "skip_damaged": False, "allow_changes": False
+        "tiny": True, "out": tmp_path, "resume": True, "skip_damaged": False, "allow_changes": False, "scorer": SCORER
     }  # fmt: skip
 
 

@@ -25,8 +25,18 @@ SOUND = model_config("aam_dinov3_vits16", "paper").sound
 PROMPTS = ["A person looks around.", "A person searches for the exit of the building."]
 
 
+class Hearing(FakeModel):
+    """Its maps depend on the audio, frame by frame."""
+
+    def infer_frames(self, maps, sentence_embedding, size, audio_embeddings=None, *, first, clip):
+        found = super().infer_frames(maps, sentence_embedding, size, audio_embeddings, first=first, clip=clip)
+        if found.gate is not None:
+            found.map = found.map * (1 + np.asarray(found.gate, np.float32)[:, None, None, None])
+        return found
+
+
 def predictor(clip=None, sound=None):
-    return Predictor(FakeModel(clip=clip, sound=sound), sentence_encoder=FakeEncoder())
+    return Predictor(Hearing(clip=clip, sound=sound), sentence_encoder=FakeEncoder())
 
 
 @pytest.fixture
@@ -76,6 +86,9 @@ def test_the_maps_of_a_video_are_those_that_predict_saves(folder, tmp_path, enco
             assert len(saved) == len(maps)
             for values, wanted in zip(maps, saved, strict=True):
                 np.testing.assert_array_equal(values[number], wanted)
+        if name == "a.mp4" and clip:  # with audio its maps are others
+            silent = [values[0] for values in ModelMaps(predictor(clip, sound), "off").video_maps(reader, 0, PROMPTS)]
+            assert np.array_equal(silent, [values[0] for values in maps]) == (audio == "off")
     assert len(encoder) <= 1 + 4  # one for all videos of the source, one for each that `predict` predicts with audio
 
 

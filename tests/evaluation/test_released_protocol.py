@@ -1,5 +1,6 @@
 """The protocol `released` on real layouts, beside a computation of its own from the files."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -9,9 +10,9 @@ from PIL import Image
 
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.datasets.opening import open_set
+from mindaam.evaluation.evaluating import Plan, evaluate
 from mindaam.evaluation.released import predicted
 from mindaam.evaluation.truths import fitted, frames_scored, truth_of_frame, truth_of_image
-from mindaam.evaluation.videos import rows_of_video
 from mindaam.metrics.protocols import protocol
 from mindaam.metrics.scoring import score
 from tests.data.datasets import image_trees, video_trees
@@ -65,47 +66,87 @@ def smooth_map(seed, size=(28, 42)):
     return cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC).clip(0, 1)
 
 
-def test_an_image_is_compared_at_448_with_the_gray_map_and_the_fixations_that_shrinking_leaves(tmp_path):
-    expected = image_trees.build("salicon", "released", tmp_path / "SALICON")
-    reader = open_set(tmp_path, "salicon", "val", MAPS)
-    [entry] = [
-        each for each in expected.entries if each.split == "val" and each.path.endswith(reader.entries[0][0][-12:])
-    ]
-    stem = entry.path.rpartition("/")[2].rpartition(".")[0]
+def image_scores(reader, index, prediction):
+    """The scores of a map of a SALICON image from its files in the layout of the released code."""
+    stem = Path(reader.entries[index][0]).stem
     files = {folder: next((reader.root / folder).rglob(f"{stem}.*")) for folder in ("saliency", "fixations")}
     truth = np.float32(gray(files["saliency"]).resize((448, 448), Image.Resampling.BILINEAR)) / 255
     mask = np.asarray(gray(files["fixations"]).resize((448, 448), Image.Resampling.NEAREST)) > 127
-    prediction = smooth_map(0)
     enlarged = cv2.resize(prediction, (448, 448), interpolation=cv2.INTER_LINEAR)
-    found = truth_of_image(reader, 0, RELEASED)
-    assert found.density.shape == (448, 448) and mask.sum() == len(found.fixations) > 0
-    np.testing.assert_allclose(found.density, truth, atol=1e-7)
-    scores = score(fitted(prediction, found, RELEASED, is_video=False), found, RELEASED)
-    assert scores == pytest.approx(formulas(enlarged, truth, mask), abs=2e-6)
+    return formulas(enlarged, truth, mask), truth, mask
 
 
-def test_a_frame_is_compared_at_its_own_size_after_a_blur(tmp_path):
-    video_trees.build("dhf1k", "official", tmp_path)
-    reader = open_set(tmp_path, "dhf1k", "val", MAPS)
-    beside = reader.root / "annotation" / "0601"
-    maps = [smooth_map(position) for position in range(reader.frames(0))]
-    wanted = []
+def video_scores(reader, maps):
+    """The mean scores of the maps of DHF1K's film 601 from its files in the official layout."""
+    beside, found = reader.root / "annotation" / "0601", []
     for position, prediction in enumerate(maps):
         name = f"{position + 6:04}.png"  # the first five are skipped
         truth = np.float32(gray(beside / "maps" / name)) / 255
         mask = np.asarray(gray(beside / "fixation" / name)) > 0
         shown = blurred(cv2.resize(np.float64(prediction), truth.shape[::-1], interpolation=cv2.INTER_LINEAR))
-        wanted.append(formulas(shown, truth, mask))
-    source = SimpleNamespace(video_maps=lambda reader, index, prompts: ([each] for each in maps))
-    [row] = rows_of_video(source, reader, 0, {"right": ["Anything."]}, RELEASED)
+        found.append(formulas(shown, truth, mask))
+    return {metric: np.nanmean([each[metric] for each in found]) for metric in RELEASED.metrics}
+
+
+@pytest.fixture(scope="module")
+def readers(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data")
+    image_trees.build("salicon", "released", root / "SALICON")
+    video_trees.build("dhf1k", "official", root)
+    return [open_set(root, name, "val", MAPS) for name in ("salicon", "dhf1k")]
+
+
+class Given:
+    """A MapSource of smooth maps, the same for every prompt."""
+
+    name = "given"
+
+    def image_maps(self, reader, index, prompts):
+        return [smooth_map(index)] * len(prompts)
+
+    def video_maps(self, reader, index, prompts):
+        for position in range(reader.frames(index)):
+            yield [smooth_map(position)] * len(prompts)
+
+    def described(self):
+        return {"maps": "given"}
+
+    def notes(self, name):
+        return []
+
+
+def test_an_image_is_compared_at_448_with_the_gray_map_and_the_fixations_that_shrinking_leaves(readers):
+    reader, prediction = readers[0], smooth_map(0)
+    wanted, truth, mask = image_scores(reader, 0, prediction)
+    found = truth_of_image(reader, 0, RELEASED)
+    assert found.density.shape == (448, 448) and mask.sum() == len(found.fixations) > 0
+    np.testing.assert_allclose(found.density, truth, atol=1e-7)
+    scores = score(fitted(prediction, found, RELEASED, is_video=False), found, RELEASED)
+    assert scores == pytest.approx(wanted, abs=2e-6)
+
+
+def test_images_and_videos_are_scored_as_by_the_authors(readers):
+    evaluation = evaluate(Given(), readers, Plan(RELEASED, prompted=False))
+    images, videos = readers
+    right = {(row["dataset"], row["name"]): row for row in evaluation.rows if row["role"] == "right"}
+    assert len(right) == len(images) + len(videos) and len(videos) == 1
+    for index, (name, _) in enumerate(images.entries):
+        wanted, *_ = image_scores(images, index, smooth_map(index))
+        assert {metric: right["salicon", name][metric] for metric in wanted} == pytest.approx(wanted, abs=2e-6)
+    row = right["dhf1k", videos.entries[0][0]]
+    maps = [smooth_map(position) for position in range(videos.frames(0))]
     assert row["maps"] == len(maps) == 4
-    means = {metric: np.nanmean([each[metric] for each in wanted]) for metric in RELEASED.metrics}
-    assert {metric: row[metric] for metric in RELEASED.metrics} == pytest.approx(means, abs=2e-6)
+    wanted = video_scores(videos, maps)
+    assert {metric: row[metric] for metric in wanted} == pytest.approx(wanted, abs=2e-6)
+    sets = evaluation.settings["sets"]
+    assert (sets["salicon"]["size"], sets["dhf1k"]["size"]) == ("448 x 448 px", "stored size")
+    assert sets["dhf1k"]["ground_truth"] == "the published density maps"
+    assert "448 x 448 px (images)" in RELEASED.sentence()
+    assert {"center_bias", "uniform"} <= {row["role"] for row in evaluation.rows}
 
 
-def test_a_frame_without_fixations_has_an_nss_of_0(tmp_path, monkeypatch):
-    video_trees.build("dhf1k", "official", tmp_path)
-    reader = open_set(tmp_path, "dhf1k", "val", MAPS)
+def test_a_frame_without_fixations_has_an_nss_of_0(readers, monkeypatch):
+    reader = readers[1]
     monkeypatch.setattr(reader, "fixations", lambda index, position: np.zeros((0, 2), np.float32))
     truth = truth_of_frame(reader, 0, 0, RELEASED)
     scores = score(fitted(smooth_map(0), truth, RELEASED, is_video=True), truth, RELEASED)
@@ -116,7 +157,7 @@ def test_a_frame_without_fixations_has_an_nss_of_0(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "frames"), [("avad", [*range(32), *range(64, 96)]), ("dhf1k", range(100)), ("mine", range(100))]
 )
-def test_every_other_window_of_the_audio_visual_sets_is_passed_over(name, frames):
+def test_every_other_window_of_the_audio_visual_sets_is_skipped(name, frames):
     reader = SimpleNamespace(name=name, labelled=lambda index: np.arange(100) != 70)
     assert np.flatnonzero(predicted(reader, 100)).tolist() == list(frames)
     assert np.flatnonzero(frames_scored(reader, 0, RELEASED)).tolist() == [each for each in frames if each != 70]

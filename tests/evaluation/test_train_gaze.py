@@ -102,6 +102,14 @@ def test_a_damaged_train_split_is_a_reason(tmp_path):
     assert not gaze.found and "a.jpg" in gaze.reason
 
 
+def test_damage_that_is_found_later_is_a_reason_too(tasks):  # noqa: F811
+    (tasks.root / "splits.json").write_text('{"train": ["a.jpg"], "val": ["b.jpg"]}')
+    gaze = TrainGaze(GazeFolder(tasks.root, "val"))
+    assert gaze.found and gaze.reason is None
+    (tasks.root / "maps/judge_emotion/a.png").write_bytes(b"no image")
+    assert gaze.center_bias("count_people", (48, 64)) is None and "judge_emotion/a.png" in gaze.reason
+
+
 @pytest.mark.parametrize("key", ["dhf1k", "diem", "ledov"])
 def test_videos_give_the_fixations_and_densities_of_sampled_frames(videos, key):
     reader = videos[key]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -143,6 +144,9 @@ def test_a_submission_has_every_frame_of_the_video_each_from_its_least_to_its_mo
     assert levels.shape == densities.shape == (21, *size)
     assert (levels.max((1, 2)) == 1023).all() and (levels.min((1, 2)) == 0).all()
     np.testing.assert_allclose(levels / 1023, (densities - least) / (most - least), atol=0.51 / 1023)
+    with av.open(str(task.targets["submission"])) as container:  # as programs convert it that make images of frames
+        seen = np.stack([each.to_ndarray(format="rgb48le").mean(2) for each in container.decode(video=0)]) / 65535
+    np.testing.assert_allclose(seen, levels / 1023, atol=2e-3)
     info, known = video_info(task.targets["submission"]), timeline(task.targets["submission"])
     assert (info.audio_tracks, info.rate) == (0, 10) and known.even
     with pytest.raises(OutputError):

@@ -19,15 +19,15 @@ from mindaam.data.datasets.published import find_set
 from mindaam.data.packs.packing import pack
 from mindaam.encoders.tables import is_table
 from mindaam.errors import CheckpointError, ConfigError, InputError, TrainingError
+from mindaam.evaluation.validation import SCORER
 from mindaam.models.registry import build_model, model_config
 from mindaam.places import configs_dir
-from mindaam.training import checkpoint_content, checkpoints, loop
+from mindaam.training import checkpoint_content, checkpoints, loop, run
 from mindaam.training.checkpoint_content import State
 from mindaam.training.feeding.corpus import open_data
 from mindaam.training.feeding.corpus_source import CLIPS_WITH_AUDIO, AudioEncoding
 from mindaam.training.loop import scored
 from mindaam.training.ranks.distributed import ALONE
-from mindaam.training.run import train
 from mindaam.training.starting import open_audio_encoding
 from mindaam.training.tasks import corpus as task_corpus
 from mindaam.training.tasks.corpus import CorpusTask, require_temporal
@@ -42,6 +42,7 @@ from tests.training.corpus_root import make_corpus
 from tests.training.feeding.test_corpus import config
 from tests.training.feeding.test_corpus_source import loudness
 
+train = partial(run.train, scorer=SCORER)  # as the command line does
 RECIPE, FINE_TUNING = (configs_dir() / "train" / f"{name}.yaml" for name in ("corpus", "finetune"))
 
 
@@ -49,6 +50,15 @@ def rows(folder):
     told = ("seconds", "waiting", "computing", "memory_mb")
     with open(folder / "metrics.csv", newline="") as file:
         return [{key: value for key, value in row.items() if key not in told} for row in csv.DictReader(file)]
+
+
+def assert_best_is_latest(folder):
+    """That the best model of a run is that of its last checkpoint."""
+    best, latest = (create_model("aam_dinov2_vits14", folder / name) for name in ("best", "latest"))
+    assert latest.config == best.config and all(
+        np.array_equal(mine.asnumpy(), theirs.asnumpy())
+        for mine, theirs in zip(latest.get_parameters(), best.get_parameters(), strict=True)
+    )
 
 
 def test_every_trained_parameter_has_one_optimizer():
@@ -92,7 +102,7 @@ def test_without_held_out_splits_the_newest_model_is_kept(monkeypatch, tmp_path)
     monkeypatch.setattr(loop, "save_trained", lambda model, *_: kept.append(model.number))
     model = SimpleNamespace(set_train=lambda on: None, number=0)
     task = SimpleNamespace(
-        model=model, corpus=SimpleNamespace(val={}), world=ALONE, audio_encoding=None, heard=(), encode=None,
+        model=model, held_out={}, scorer=None, world=ALONE, audio_encoding=None, heard=(), encode=None,
         config=config(), ema=None, header={},
     )  # fmt: skip
     task.score = partial(CorpusTask.score, task)
@@ -213,11 +223,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(graph, tmp_pa
     assert CorpusConfig(**written).sampling.weights["salicon"] == 2
     assert create_model("aam_dinov2_vits14", whole.folder / "best.safetensors").config.temporal.clip == 4
     # scored once, at its last step: the checkpoint's averages are what `best` holds
-    best, latest = (create_model("aam_dinov2_vits14", whole.folder / name) for name in ("best", "latest"))
-    assert latest.config == best.config and all(
-        np.array_equal(mine.asnumpy(), theirs.asnumpy())
-        for mine, theirs in zip(latest.get_parameters(), best.get_parameters(), strict=True)
-    )
+    assert_best_is_latest(whole.folder)
     with pytest.raises(CheckpointError, match=r"schedule\.learning_rate: 0\.0003 -> 0\.1.*--allow-changes"):
         train(RECIPE, [*changes, "schedule.learning_rate=0.1"], tiny=True, out=halved.folder, resume=True)
     (root / "SALICON/images/train/COCO_train2014_000000000009.jpg").unlink()
@@ -226,18 +232,22 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(graph, tmp_pa
 
 
 @pytest.mark.slow  # graphs to compile
-def test_steps_of_pictures_leave_the_temporal_blocks_alone_and_learn(graph, tmp_path):
+def test_steps_of_pictures_leave_the_temporal_blocks_alone_and_learn(graph, tmp_path, capsys):
     root = make_corpus(tmp_path / "data")
     changes = [f"data_root={root}", f"corpus={{{', '.join(f'{name}: 1' for name in PICTURE_SETS)}}}"]
     changes += ["sampling.steps=30", "schedule={kind: constant, learning_rate: 0.003}"]
-    run = train(RECIPE, changes, tiny=True, out=tmp_path / "run").task
+    task = run.train(RECIPE, changes, tiny=True, out=tmp_path / "run").task  # without a scorer
     losses = [float(row["loss"]) for row in rows(tmp_path / "run")]
     assert np.mean(losses[-6:]) < np.mean(losses[:6]) - 0.3
     trained = checkpoints.load(checkpoints.latest(tmp_path / "run").path)[0]
-    runtime.configure(mode="graph", seed=run.config.seed)
-    fresh = build_model(run.config.model, "paper", changes=run.config.model_changes)
+    runtime.configure(mode="graph", seed=task.config.seed)
+    fresh = build_model(task.config.model, "paper", changes=task.config.model_changes)
     temporal = {p.name: p.asnumpy() for p in fresh.head.temporal.get_parameters()}
     assert temporal and all(np.array_equal(trained[name], value) for name, value in temporal.items())
+    with open(tmp_path / "run" / "epochs.csv", newline="") as file:
+        assert list(csv.DictReader(file)) == [{"step": "30", "epoch": "1", "heard": "0", "mean_CC": "0.0"}]
+    assert "no scorer was given: held-out datasets are not scored" in capsys.readouterr().err
+    assert_best_is_latest(tmp_path / "run")
     assert not any(name.startswith("optimizer.temporal") and value.any() for name, value in trained.items())
 
 
@@ -252,29 +262,31 @@ def test_the_sound_branch_learns_from_films_with_sound_and_a_loss_of_nothing_sto
         loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False
     )  # as the model's `sound.tokens`
     trained = train(RECIPE, changes, tiny=True, out=tmp_path / "run", audio_encoding=audio_encoding)
-    run, state = trained.task, trained.state
+    task, state = trained.task, trained.state
     told = rows(tmp_path / "run")
     assert [row["kind"] for row in told] == [CLIPS_WITH_AUDIO] * 5 and state.done == {SHARED: 5, TEMPORAL: 5, SOUND: 5}
     assert {float(row["gate"]) > 0 for row in told} == {True, False}  # an attack, and none
-    moved = [name for name in (p.name for p in run.optimizers[SOUND].parameters)]
+    moved = [name for name in (p.name for p in task.optimizers[SOUND].parameters)]
     first = {
         p.name: p.asnumpy()
-        for p in build_model(run.config.model, "paper", changes=run.config.model_changes).get_parameters()
+        for p in build_model(task.config.model, "paper", changes=task.config.model_changes).get_parameters()
     }
-    now = {p.name: p.asnumpy() for p in run.model.get_parameters()}
+    now = {p.name: p.asnumpy() for p in task.model.get_parameters()}
     assert sum(not np.array_equal(first[name], now[name]) for name in moved) > len(moved) // 2
 
     latest = checkpoints.latest(tmp_path / "run").path
     tensors, metadata = checkpoints.load(latest)
     place = json.loads(metadata["place"])
-    assert place["heard"] == run.heard == ["diem"]
+    assert place["heard"] == task.heard == ["diem"] and place["videos_scored"] == SCORER.videos
     with open(tmp_path / "run" / "epochs.csv", newline="") as file:
         assert [row["heard"] for row in csv.DictReader(file)] == ["1"]
-    assert checkpoint_content.restore(latest, run, tmp_path) == state and state.best > -1
-    del place["heard"], metadata["score"], metadata["place"]  # as of earlier versions, which scored without audio
-    checkpoints.save(tmp_path / "before", 5, tensors, {**metadata, "corpus": json.dumps(place)})
-    before = checkpoint_content.restore(checkpoints.latest(tmp_path / "before").path, run, tmp_path)
-    assert before.best < 0 and before == state._replace(best=before.best) and before.number == 5
+    assert checkpoint_content.restore(latest, task, tmp_path) == state and state.best > -1
+    del metadata["score"], metadata["place"]
+    for lacking in ("heard", "videos_scored"):  # as of earlier versions, without audio, and on other frames
+        folder, theirs = tmp_path / lacking, {key: value for key, value in place.items() if key != lacking}
+        checkpoints.save(folder, 5, tensors, {**metadata, "corpus": json.dumps(theirs)})
+        before = checkpoint_content.restore(checkpoints.latest(folder).path, task, tmp_path)
+        assert before.best < 0 and before == state._replace(best=before.best) and before.number == 5
 
     silence = audio_encoding._replace(encode=lambda waves: np.full((len(waves), 2), np.nan, np.float32))
     with pytest.raises(TrainingError, match=r"its gradient nan, at step 1 \(diem: .*failed_batch\.json"):

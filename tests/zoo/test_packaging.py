@@ -7,6 +7,7 @@ import sys
 import sysconfig
 import tarfile
 import zipfile
+from ast import literal_eval
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,7 @@ def test_a_wheel_holds_the_package_its_weights_and_its_configurations(tmp_path):
     subprocess.run([*pip, "install", "--no-deps", "--target", tmp_path / "site", wheel], check=True)
     code = "import mindaam, mindaam.zoo.index as i; print(i.verified('dinov2_vits14')); print(mindaam.list_models())"
     code += "; from mindaam.evaluation.published import figures; print(len(figures()))"
+    code += "; from mindaam.evaluation.pages.page import environment; print(environment().list_templates())"
     # the libraries come from this environment, mindaam from the wheel
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), sysconfig.get_path("purelib")])}
     done = subprocess.run(
@@ -59,6 +61,7 @@ def test_a_wheel_holds_the_package_its_weights_and_its_configurations(tmp_path):
     assert done.stdout.startswith(str(tmp_path / "site" / "mindaam" / "model_zoo"))
     assert done.stdout.splitlines()[1] == str(mindaam.list_models())
     assert done.stdout.splitlines()[2] == "1224"  # numbers of the paper's tables
+    assert {"base.html.j2", "analysis.html.j2"} <= set(literal_eval(done.stdout.splitlines()[3]))
     done = subprocess.run(
         [sys.executable, "-m", "mindaam.cli.main", "train", "corpus", "--tiny", "--dry-run"],
         cwd=tmp_path, env=environment, capture_output=True, text=True,

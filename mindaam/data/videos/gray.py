@@ -9,6 +9,7 @@ from mindaam.data.videos.decoding.video_decoder import VideoDecoder
 from mindaam.errors import InputError
 
 NEAR = 32  # frames that are decoded rather than sought
+UNSTATED, WHOLE_RANGE = 0, 2  # FFmpeg's numbers of ranges
 SAME = 1e-6  # seconds between two times that count as equal
 
 
@@ -23,7 +24,7 @@ class GrayFrames:
     def __init__(self, path, times, exact=True):
         self.path, self.times = path, times
         self._off = SAME if exact else float(np.diff(times).min(initial=1.0)) / 2
-        self._frames, self._next, self._latest = None, 0, (None, None)
+        self._frames, self._next, self._counted, self._latest = None, 0, True, (None, None)
 
     def read(self, number):
         """Frame `number`, float32 [h,w], in the scale of the file. InputError where it does not exist or is damaged."""
@@ -32,7 +33,7 @@ class GrayFrames:
         if self._frames is None or not self._next <= number <= self._next + NEAR:
             self._seek(number)
         gray = self._forward(number)
-        if gray is None:  # a container that seeks badly, whose frames are counted from its start
+        if gray is None:  # the times are others, or a container seeks badly: frames are counted from the start
             self._start(0)
             gray = self._forward(number)
         if gray is None:
@@ -49,7 +50,7 @@ class GrayFrames:
 
     def _start(self, number, second=0.0):
         self.close()
-        self._frames, self._next = gray_frames(self.path, second), number
+        self._frames, self._next, self._counted = gray_frames(self.path, second), number, number == 0
 
     def _seek(self, number):
         """Starts at a frame, by its time."""
@@ -59,7 +60,7 @@ class GrayFrames:
     def _forward(self, number):
         """The frame of that number, or None where the frames that come are not the expected ones."""
         for values, time in self._frames:
-            if abs(time - self.times[self._next]) > self._off:
+            if not self._counted and abs(time - self.times[self._next]) > self._off:
                 return None
             self._next += 1
             if self._next > number:
@@ -76,9 +77,11 @@ def gray_frames(path, start=0.0):
 
 
 def gray_values(frame):
-    """The gray values of a frame (PyAV's) as stored, uint8 or uint16 [h,w]; upright. InputError where none exist."""
+    """The gray values of a frame (PyAV's), uint8 or uint16 [h,w], from 0 for black; upright. They are as stored but for
+    the limited range, 16 to 235 of 8 bits, which is stretched; a video that does not state its range has the limited
+    one at 8 bits, as most programs write it, and the whole one at more. InputError where none exist."""
     try:
-        if not _is_plain(frame.format):
+        if not _is_plain(frame):
             frame = frame.reformat(format="gray16le")
         kind = np.dtype("uint8" if frame.format.components[0].bits <= 8 else "<u2")
         rows = np.frombuffer(frame.planes[0], kind).reshape(frame.planes[0].height, -1)[:, : frame.width]
@@ -87,7 +90,9 @@ def gray_values(frame):
     return np.rot90(rows, round(frame.rotation / 90) % 4)
 
 
-def _is_plain(form):
-    """Whether the first plane of a frame's format is its gray values."""
-    alone = form.is_planar or len(form.components) == 1
-    return alone and not (form.is_rgb or form.is_big_endian) and 8 <= form.components[0].bits <= 16
+def _is_plain(frame):
+    """Whether the first plane of a frame is its gray values, over the whole range."""
+    form, bits = frame.format, frame.format.components[0].bits
+    whole = frame.color_range == WHOLE_RANGE or (frame.color_range == UNSTATED and bits > 8)
+    alone = len(form.components) == 1 or (form.is_planar and whole)
+    return alone and not (form.is_rgb or form.is_big_endian) and 8 <= bits <= 16

@@ -13,6 +13,7 @@ from mindaam.files import beside_name, cannot_write, take_place
 
 CODEC = "libx264"
 FORMATS = {"gray10le": 1023, "gray": 255}  # the highest level of each; the first that the encoder has is used
+FULL = 2  # FFmpeg's number of the range that begins at level 0; without it other programs clip the ends
 QUALITY = {"preset": "veryfast", "qp": "0"}  # lossless; at crf 0, 10 bits are off by up to 1 %
 
 
@@ -38,6 +39,7 @@ class MapWriter:
         self._stream = self._container.add_stream(CODEC, rate=1 / self._step, options=QUALITY)
         self._stream.height, self._stream.width = self.size
         self._stream.pix_fmt, self._stream.time_base = self._format, self._step
+        self._stream.codec_context.color_range = FULL
 
     def write(self, values):
         """Adds a map, float [h,w] of any scale: its minimum becomes 0, its maximum the highest level; a constant map

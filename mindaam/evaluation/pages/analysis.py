@@ -24,7 +24,7 @@ from mindaam.evaluation.pages.example_images import MOST, Images
 from mindaam.evaluation.pages.page import UNKNOWN, page
 from mindaam.evaluation.pages.run_files import OLDER_STEPS, STEPS
 from mindaam.evaluation.pages.run_view import mapping, run_view
-from mindaam.files import listed, prepare_folder, real, replacing
+from mindaam.files import lies_in, listed, prepare_folder, real, replacing
 
 EVALUATED = (results.SETTINGS, results.ROWS)
 TRAINED = ((STEPS,), (OLDER_STEPS,), ("epochs.csv",), ("config.yaml", "environment.json"))
@@ -32,7 +32,8 @@ NAMED = 3  # folders in a message
 
 
 def write(folders, path):
-    """Writes the page on the evaluations and runs below folders to `path`; returns a line for each that is damaged.
+    """Writes the page on the evaluations and runs below folders to `path`; returns a line for each that is damaged,
+    and for each folder without any.
 
     Raises InputError for a folder that does not exist and where nothing is found, OutputError when the page cannot be
     written.
@@ -51,19 +52,24 @@ def write(folders, path):
     parts = described(found)
     with replacing(path) as stream:
         stream.write(html(parts))
-    return [f"{part['name']}: {part['problem']}" for part in parts if part["problem"]]
+    empty = [folder for folder in folders if not any(lies_in(place, folder) for place, _, _ in found)]
+    problems = [f"{part['name']}: {part['problem']}" for part in parts if part["problem"]]
+    return problems + [f"no evaluation and no training run was found in {folder}" for folder in empty]
 
 
 def find(folders):
     """[(Path, name for the page, whether it is an evaluation)] below folders, each once, ordered by their paths."""
-    found = {}
+    found, tops = {}, [real(folder) for folder in folders]
+    alone = len({top.name for top in tops}) == len(set(tops))
     for top in folders:
         for place, below, files in os.walk(top):
             below[:] = sorted(name for name in below if not name.startswith("."))
             kinds = [True] * any(name in files for name in EVALUATED)
             kinds += [False] * any(set(names) <= set(files) for names in TRAINED)
             for is_evaluation in kinds:
-                found.setdefault((real(place), is_evaluation), (Path(place), _name(place, top), is_evaluation))
+                found.setdefault(
+                    (real(place), is_evaluation), (Path(place), _name(place, top if alone else None), is_evaluation)
+                )
     return list(found.values())
 
 
@@ -154,5 +160,5 @@ def _cc(scores, role):
 
 
 def _name(place, top):
-    """The name of a folder on the page: from the folder that was given on."""
-    return os.path.relpath(real(place), real(top).parent)
+    """The name of a folder on the page: from the folder that was given on, or its whole path (None)."""
+    return str(real(place)) if top is None else os.path.relpath(real(place), real(top).parent)

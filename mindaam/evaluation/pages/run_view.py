@@ -52,20 +52,25 @@ def mapping(value):
     return value if isinstance(value, dict) else {}
 
 
+def counted(number, word):
+    """A whole number and its word: "1 epoch", "2,000 epochs"."""
+    return f"{number:,.0f} {word}{'' if number == 1 else 's'}"
+
+
 def _progress(steps, epochs):
     if not steps:
         yield "no step yet"
         return
     yield f"step {steps[-1]['step']:,.0f}"
-    if epochs and epochs[-1].get("epoch") is not None:
-        yield f"{epochs[-1]['epoch']:,.0f} epochs scored"
+    if epochs and known(epochs[-1], "epoch") is not None:
+        yield f"{counted(epochs[-1]['epoch'], 'epoch')} scored"
 
 
 def _tiles(steps, epochs, data):
     """(figure, lines below it) each."""
     best = _best(epochs, "mean_CC")
     if best is not None:
-        sets = f"epoch {_epoch(epochs[best])}, {len(_set_names(epochs))} datasets"
+        sets = f"epoch {_epoch(epochs[best])}, {counted(len(_set_names(epochs)), 'dataset')}"
         yield digits(epochs[best]["mean_CC"]), ["best mean CC", sets]
     for kind, label in run_curves.LABELS.items():
         values = run_curves.series(steps, kind, "loss")[1]
@@ -75,12 +80,12 @@ def _tiles(steps, epochs, data):
             yield now, [f"loss of {label}", f"at the start {start}"]
     spent = sum(finite(steps, "seconds"))
     if spent:
-        yield _clock(spent), ["step time in total", f"{len(steps):,} steps"]
+        yield _clock(spent), ["step time in total", counted(len(steps), "step")]
     trained = mapping(data.get("train"))
     if trained:
         counts = [mapping(each).get("count") for each in trained.values()]
         whole = sum(count for count in counts if isinstance(count, int))
-        yield f"{whole:,}", ["images and videos", f"{len(trained)} datasets"]
+        yield f"{whole:,}", ["images and videos", counted(len(trained), "dataset")]
 
 
 def _validation(epochs, unseen):

@@ -63,30 +63,34 @@ def open_task(config, setup):
     prepare(model, config.precision, config.recompute, config.rescale_positions)
     distributed.broadcast(model.trained_parameters(), setup.world)  # the frozen ones come from one file
     audio_encoding = setup.audio_encoding or open_audio_encoding(model.config, setup.progress)
-    return CorpusTask(config, model, corpus, setup.world, audio_encoding)
+    if setup.scorer is None and corpus.val:
+        setup.progress.say("no scorer was given: held-out datasets are not scored, and the newest model is the best")
+    return CorpusTask(config, model, corpus, setup.world, audio_encoding, setup.scorer)
 
 
 class CorpusTask(Task):
     """The Task of a CorpusConfig.
 
-    model: AAM after `prepare`; corpus: feeding.corpus.Corpus; world: World; audio_encoding: AudioEncoding or None.
-    Beside what a Task has, `heard` are the names of the held-out sets that are scored with their audio.
+    model: AAM after `prepare`; corpus: feeding.corpus.Corpus; world: World; audio_encoding: AudioEncoding or None;
+    scorer: Scorer, None to score nothing. Beside what a Task has, `held_out` are the readers that are scored, by the
+    names of their sets, and `heard` the names of those that are scored with their audio.
     """
 
     terms, columns = TERMS, ("set", "kind")
 
-    def __init__(self, config, model, corpus, world, audio_encoding):
+    def __init__(self, config, model, corpus, world, audio_encoding, scorer=None):
         self.config, self.model, self.corpus, self.world = config, model, corpus, world
-        self.audio_encoding, self.heard = audio_encoding, audio_sets(corpus, audio_encoding)
+        self.scorer, self.held_out = scorer, corpus.val if scorer else {}
+        self.audio_encoding, self.heard = audio_encoding, audio_sets(corpus, self.held_out, audio_encoding)
         self.encode = sentence_encoder(model.config.text.name).encode
         self.source = CorpusSource(
             corpus.train, config, model.config, self.encode, audio_encoding=audio_encoding,
             world=(world.rank, world.size),
         )  # fmt: skip
         self.total, self.epochs = self.source.total(config.epochs), config.epochs
-        self.fingerprint, self.scoring = self.source.fingerprint, {"heard": self.heard}
+        self.fingerprint, self.scoring = self.source.fingerprint, self._scoring()
         self.left_out = [*corpus.skipped, *self.source.left_out]
-        scores = [f"{name}_{metric}" for name in corpus.val for metric in METRICS]
+        scores = [f"{name}_{metric}" for name in self.held_out for metric in METRICS]
         self.logs = {EPOCHS: ("step", "epoch", "heard", "mean_CC", *scores)}
         self.header = header_entry(config)
         self.optimizers = optimizers(model, config, world)
@@ -121,11 +125,13 @@ class CorpusTask(Task):
         self.model.set_train(False)
         encodings = dict.fromkeys(self.heard, self.audio_encoding)
         rows = [
-            held_out_scores(self.model, self.encode, name, reader, self.config, self.world, encodings.get(name))
-            for name, reader in self.corpus.val.items()
+            held_out_scores(
+                self.scorer, self.model, self.encode, name, reader, self.config, self.world, encodings.get(name)
+            )
+            for name, reader in self.held_out.items()
         ]
         sums = distributed.average(np.array(rows, np.float32).reshape(-1, 4), self.world)
-        scores = dict(zip(self.corpus.val, (sums[:, :3] / np.maximum(sums[:, 3:], 1e-9)).tolist(), strict=True))
+        scores = dict(zip(self.held_out, (sums[:, :3] / np.maximum(sums[:, 3:], 1e-9)).tolist(), strict=True))
         # an unseen set that affected which model is kept would not be unseen
         seen = [each[0] for name, each in scores.items() if name not in self.config.unseen]
         mean = float(np.mean(seen)) if seen else 0.0
@@ -142,6 +148,11 @@ class CorpusTask(Task):
 
     def close(self):
         self.source.close()
+
+    def _scoring(self):
+        """What scores depend on: sets with audio, and the ways in which held-out images and videos are scored."""
+        kinds = {"videos" if reader.is_video else "images" for reader in self.held_out.values()}
+        return {"heard": self.heard} | {f"{kind}_scored": getattr(self.scorer, kind) for kind in sorted(kinds)}
 
     def _compiled(self, kind, parts):
         optimizers = [self.optimizers[name] for name in self.taking_part(kind)]

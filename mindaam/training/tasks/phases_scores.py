@@ -4,11 +4,12 @@ import mindspore as ms
 import numpy as np
 
 from mindaam import graphs
-from mindaam.data.transforms import fit_within
-from mindaam.metrics.comparison import LONGEST_SIDE, map_scores
+from mindaam.metrics.protocols import PROTOCOLS, comparison_size
+from mindaam.metrics.scoring import Truth, score
 from mindaam.training.feeding.folder_batches import Batch
 
 METRICS = ("CC", "SIM", "KLD", "CC_others")
+PROTOCOL = PROTOCOLS["paper"]
 
 
 def validate(model, blocks, source, taps):
@@ -31,9 +32,9 @@ def _folder_scores(model, blocks, source, taps, name, folder):
         features = graphs.run(blocks, ms.Tensor(source.inputs(batch, taps)))
         maps = _maps(model, features, source.encode, prompts)
         for condition, index in indices.items():
-            truth = folder.density(index, fit_within(folder.size(index), LONGEST_SIDE))
-            right.append(map_scores(maps[condition], truth))
-            others += [map_scores(maps[each], truth)[0] for each in maps if each != condition]
+            truth = Truth(folder.density(index, comparison_size(PROTOCOL, folder.size(index))))
+            right.append(list(score(maps[condition], truth, PROTOCOL, METRICS[:3]).values()))
+            others += [score(maps[each], truth, PROTOCOL, ["CC"])["CC"] for each in maps if each != condition]
     scores = dict(zip(METRICS, np.mean(right, 0).tolist(), strict=False))
     return scores | ({"CC_others": float(np.mean(others))} if others else {})
 

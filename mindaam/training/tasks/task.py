@@ -11,11 +11,25 @@ from typing import NamedTuple, Protocol
 from mindaam.data.sampling.plan import SamplerState
 
 
+class Scorer(NamedTuple):
+    """How a corpus's held-out entries are scored, which the command line decides (`evaluation.validation`).
+
+    scores: (model in evaluation mode, encode, reader, entry, prompt, AudioEncoding or None) -> list of {"CC", "SIM",
+    "KLD"}, one for each scored map. images, videos: names of the ways in which they are scored, "" for that of the
+    versions without a scorer; after a resume a best score counts only under the same ways.
+    """
+
+    scores: object
+    images: str = ""
+    videos: str = ""
+
+
 class Setup(NamedTuple):
     """What a task is opened with, beside its configuration.
 
     folder: of the run; world: World; progress: Progress; tiny: whether this is a smoke test; skip_damaged: skip damaged
-    data and list them; audio_encoding: AudioEncoding, None for the model's own.
+    data and list them; audio_encoding: AudioEncoding, None for the model's own; scorer: Scorer of a corpus's held-out
+    sets, None to score nothing.
     """
 
     folder: Path
@@ -24,6 +38,7 @@ class Setup(NamedTuple):
     tiny: bool = False
     skip_damaged: bool = False
     audio_encoding: object = None
+    scorer: Scorer | None = None
 
 
 class Part(NamedTuple):

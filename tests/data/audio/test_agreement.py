@@ -12,15 +12,17 @@ from mindaam.data.datasets.readers.packed import open_packed
 from mindaam.data.packs.packing import pack
 from mindaam.data.transforms import resize_image
 from mindaam.data.videos.reading import read_frames, video_info
+from mindaam.data.videos.windows import Windows
 from mindaam.encoders.spectrogram import features
+from mindaam.evaluation.validation import scores_of_entry, stretch
 from mindaam.inference.audio_stream import open_audio_stream
 from mindaam.inference.predictor import Predictor
 from mindaam.models.registry import model_config
 from mindaam.training import starting
 from mindaam.training.feeding.corpus_source import read
-from mindaam.training.tasks.corpus_scores import clip_of
 from tests.clips import make_clip
 from tests.data.datasets.readers.test_gaze_folder import write_json, write_rows
+from tests.evaluation.recording_model import RecordingModel
 
 RATES = [Fraction(24), Fraction(16), Fraction(30000, 1001)]
 PRESETS = ["paper", "released"]
@@ -120,12 +122,17 @@ def test_training_and_prediction_give_the_encoders_the_same(folders, hearing_of,
 @pytest.mark.parametrize("preset", PRESETS)
 def test_validation_gives_the_encoders_what_prediction_gives(folders, hearing_of, preset):
     settings, root = settings_of(preset), folders[RATES[2]]
-    middle = (FRAMES - len(POSITIONS)) // 2
-    images, _, audio = clip_of(open_gaze_videos(root), 0, settings, hearing_of(settings, Encoder()))
-    positions = range(middle, middle + len(POSITIONS))
-    heard, shown = predicted(root / "stimuli/a.mkv", settings, Encoder(), positions)
-    np.testing.assert_allclose(audio, heard, rtol=0, atol=1e-6 * settings.sound.scale)
-    np.testing.assert_allclose(images, shown, rtol=0, atol=1e-5)
+    model, length = RecordingModel(settings), len(POSITIONS)
+    reader, encoding = open_gaze_videos(root), hearing_of(settings, Encoder())
+    positions = stretch(FRAMES, Windows(length, length // 4))
+    found = scores_of_entry(model, lambda prompts: np.zeros((1, 1)), reader, 0, "Anything.", encoding)
+    assert len(found) == len(positions) == 14
+    windows = [positions[:length], positions[-length:]]
+    for audio, window in zip(model.audio, windows, strict=True):
+        heard, _ = predicted(root / "stimuli/a.mkv", settings, Encoder(), window)
+        np.testing.assert_allclose(audio, heard, rtol=0, atol=1e-6 * settings.sound.scale)
+    _, shown = predicted(root / "stimuli/a.mkv", settings, Encoder(), positions)
+    np.testing.assert_array_equal(np.concatenate(model.images), shown)
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -344,13 +344,14 @@ def ntire26_archives(folder, layout):
     return [videos]
 
 
-def map_video(path, count, size=(2 * SIZE[0], 2 * SIZE[1]), rate=25, first=0):
-    """Writes a video of maps, 10-bit gray H.264 with a spot that moves; returns {number: levels [h,w], 0..1023}."""
+def map_video(path, count, size=(2 * SIZE[0], 2 * SIZE[1]), rate=25, first=0, quality="crf"):
+    """Writes a video of maps, 10-bit gray H.264 with a spot that moves; returns {number: levels [h,w], 0..1023}.
+    quality: the option that is 0, "crf" as the challenge has it, "qp" without loss."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rows, columns = np.mgrid[: size[0], : size[1]]
     maps = {}
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": "0", "bf": "2", "g": "5"})
+        stream = container.add_stream("libx264", rate=rate, options={quality: "0", "bf": "2", "g": "5"})
         stream.height, stream.width, stream.pix_fmt = *size, "gray10le"
         for number in range(count):
             distance = (columns - 8 - 5 * (number + first)) ** 2 + (rows - 20) ** 2

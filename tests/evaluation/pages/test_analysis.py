@@ -59,6 +59,16 @@ def test_damaged_and_foreign_folders_are_named_and_the_rest_is_shown(tmp_path):
     assert "no steps and no scores of a training run" in page.said
 
 
+def test_folders_of_one_name_are_named_by_their_paths_and_an_empty_one_is_reported(tmp_path):
+    for place in ("a", "b"):
+        write_evaluation(tmp_path / place / "runs" / "one")
+    (tmp_path / "c").mkdir()
+    places = [tmp_path / "a" / "runs", tmp_path / "b" / "runs", tmp_path / "c"]
+    assert [name for _, name, _ in analysis.find(places)] == [str(place / "one") for place in places[:2]]
+    problems = analysis.write(places, tmp_path / "page.html")
+    assert problems == [f"no evaluation and no training run was found in {tmp_path / 'c'}"]
+
+
 def test_texts_are_never_markup(tmp_path):
     tags = []
     for number, name in enumerate(["a", *HOSTILE[:3]]):

@@ -116,6 +116,7 @@ def test_one_row_is_enough_for_every_drawing(tmp_path):
     write_csv(tmp_path / "epochs.csv", ["step", "epoch", "phase", "mean_CC", "osie_CC"], [[1, 1, "a", 0.5, 0.5]])
     page = Page(write_report(tmp_path))
     assert page.tags.count("img") == 4 and "0.5000" in page.said
+    assert "step 1 · 1 epoch scored" in page.said and "epoch 1, 1 dataset" in page.said
 
 
 def test_any_kind_of_step_that_is_not_of_pictures_counts_as_clips_and_waiting_is_told_where_it_was_measured(tmp_path):

@@ -1,40 +1,22 @@
-"""Scores during a run: films with sound are scored with it, so that the best model is chosen with the branch."""
-
-from types import SimpleNamespace
+"""Scores during a run: which entries are scored, under which prompts, with which audio, and how they are summed."""
 
 import numpy as np
 import pytest
 
-from mindaam.data.audio.cutting import cut_of
+from mindaam.data.audio.cutting import Cut
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.prompts import corpus as prompts
 from mindaam.data.prompts.prompting import no_prompt
-from mindaam.models.registry import model_config
 from mindaam.training.feeding.corpus import open_corpus
 from mindaam.training.feeding.corpus_source import AudioEncoding, CorpusSource
-from mindaam.training.ranks import distributed
-from mindaam.training.tasks.corpus_scores import audio_sets, held_out_scores
+from mindaam.training.ranks.distributed import ALONE, World
+from mindaam.training.tasks.corpus_scores import audio_sets, held_out_scores, spread
+from mindaam.training.tasks.task import Scorer
 from tests.training.corpus_root import make_corpus
 from tests.training.feeding.test_corpus import config
-from tests.training.feeding.test_corpus_source import SIZE, encode, loudness
+from tests.training.feeding.test_corpus_source import Settings, encode, loudness
 
-SOUNDS = {preset: model_config("aam_dinov3_vits16", preset).sound for preset in ("paper", "released")}
-
-
-class Model:
-    """An AAM that looks to the left the louder it is; asked: the audio embeddings that it was given."""
-
-    def __init__(self):
-        self.config = SimpleNamespace(
-            image_size=SIZE, resize="area", mean=(0.5,) * 3, std=(0.25,) * 3, temporal=SimpleNamespace(clip=4)
-        )
-        self.asked = []
-
-    def infer(self, images, sentences, audio=None, *, clip=False):
-        self.asked.append(audio)
-        left = 0.0 if audio is None else 10.0 * float(np.mean(audio[..., 0]))
-        slope = np.exp(-left * np.arange(SIZE[1]) / SIZE[1])
-        return SimpleNamespace(map=np.broadcast_to(0.5 * slope, (len(images), 1, *SIZE)).astype(np.float32))
+HEARING = AudioEncoding(loudness, Cut(5, 0.5, "times", "polyphase", 1.0), released=False)
 
 
 @pytest.fixture(scope="module")
@@ -42,52 +24,68 @@ def corpus(tmp_path_factory):
     return open_corpus(make_corpus(tmp_path_factory.mktemp("data")), None, ("avad",), GroundTruth())
 
 
-def hearing_of(preset):
-    return AudioEncoding(loudness, cut_of(SOUNDS[preset]), SOUNDS[preset].fusion == "released")
+def scored(corpus, name, world=ALONE, audio_encoding=None, **changes):
+    """(sums, [the rest of each call]) of a scorer that has two maps an entry, whose scores tell which one it is."""
+    calls = []
+
+    def scores(model, encode, reader, entry, prompt, audio_encoding):
+        calls.append((model, encode, reader, entry, prompt, audio_encoding))
+        return [{"CC": entry, "SIM": 10 * entry, "KLD": 1.0}, {"CC": entry + 0.5, "SIM": 0.0, "KLD": 1.0}]
+
+    chosen = config(**changes)
+    sums = held_out_scores(
+        Scorer(scores), "model", "encode", name, corpus.val[name], chosen, world, audio_encoding
+    )  # fmt: skip
+    return sums, calls
 
 
-def scores(model, corpus, name, audio_encoding):
-    world = distributed.ALONE
-    return held_out_scores(model, encode, name, corpus.val[name], config(), world, audio_encoding)
+@pytest.mark.parametrize(("name", "count"), [("salicon", 2), ("dhf1k", 1)])
+def test_every_map_of_the_sampled_entries_counts(corpus, name, count):
+    changes = {"validation": {"images": 2, "videos": 1}}
+    sums, calls = scored(corpus, name, audio_encoding=HEARING, **changes)
+    entries = spread(len(corpus.val[name]), count)
+    assert [call[3] for call in calls] == entries
+    assert sums.tolist() == [
+        2 * sum(entries) + 0.5 * len(entries),
+        10 * sum(entries),
+        2 * len(entries),
+        2 * len(entries),
+    ]
+    model, encode, reader, _, prompt, audio_encoding = calls[0]
+    assert (model, encode, reader, audio_encoding) == ("model", "encode", corpus.val[name], HEARING)
+    assert prompt == prompts.pool(name, "G4")[0]
 
 
-@pytest.mark.parametrize(("preset", "shape"), [("paper", (4, 5, 2)), ("released", (4, 2))])
-def test_films_with_sound_are_scored_with_it(corpus, preset, shape):
-    silent, heard = Model(), Model()
-    without = scores(silent, corpus, "diem", None)
-    with_sound = scores(heard, corpus, "diem", hearing_of(preset))
-    assert all(audio is None for audio in silent.asked)
-    assert heard.asked and all(audio.shape == shape and audio.dtype == np.float32 for audio in heard.asked)
-    assert without[3] == with_sound[3] == 4 * len(heard.asked)
-    if preset == "paper":
-        assert not np.allclose(without[:3], with_sound[:3])
+def test_ranks_share_the_entries(corpus):
+    changes = {"validation": {"images": 2, "videos": 1}}
+    whole, _ = scored(corpus, "salicon", **changes)
+    parts = [scored(corpus, "salicon", world, **changes)[0] for world in (World(0, 2), World(1, 2))]
+    assert all(part[3] == 2 for part in parts) and np.array_equal(sum(parts), whole)
 
 
-def test_pictures_and_films_without_sound_are_scored_in_silence(corpus):
-    for name in ("salicon", "dhf1k"):
-        model = Model()
-        scores(model, corpus, name, hearing_of("paper"))
-        assert model.asked and all(audio is None for audio in model.asked)
+@pytest.mark.parametrize(("length", "count", "entries"), [(10, 3, [0, 4, 9]), (2, 5, [0, 1]), (1, 1, [0]), (7, 1, [0])])
+def test_entries_are_spread_over_a_split(length, count, entries):
+    assert spread(length, count) == entries
 
 
-def test_which_sets_are_scored_with_sound(corpus):
-    assert audio_sets(corpus, None) == []
-    assert audio_sets(corpus, hearing_of("paper")) == ["diem"]
+def test_which_sets_are_scored_with_audio(corpus):
+    assert audio_sets(corpus, corpus.val, None) == []
+    assert audio_sets(corpus, corpus.val, HEARING) == ["diem"]
+    assert audio_sets(corpus, {}, HEARING) == []
     only_scored = corpus._replace(train={})
-    assert audio_sets(only_scored, hearing_of("paper")) == ["diem"]
+    assert audio_sets(only_scored, corpus.val, HEARING) == ["diem"]
 
 
 def asked(corpus, name, **changes):
-    """The sentences that a set is validated under, and those that it is trained under."""
-    told, trained = [], []
+    """The prompts that a set is validated under, and those that it is trained under."""
+    trained = []
 
-    def noting(to):
-        return lambda sentences: to.extend(sentences) or encode(sentences)
+    def noting(prompts):
+        return trained.extend(prompts) or encode(prompts)
 
-    chosen, model = config(**changes), Model()
-    assert held_out_scores(model, noting(told), name, corpus.val[name], chosen, distributed.ALONE)[3] > 0
-    CorpusSource({name: corpus.train[name]}, chosen, model.config, noting(trained), workers=0).close()
-    return set(told), set(trained)
+    _, calls = scored(corpus, name, **changes)
+    CorpusSource({name: corpus.train[name]}, config(**changes), Settings, noting, workers=0).close()
+    return {call[4] for call in calls}, set(trained)
 
 
 def test_a_set_is_validated_under_the_sentence_of_its_granularity(corpus):

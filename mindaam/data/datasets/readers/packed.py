@@ -75,6 +75,10 @@ class PackedVideos:
         """Number of frames of a video."""
         return len(self._records[index])
 
+    def skipped(self, index):
+        """0: frames that are not usable were not packed."""
+        return 0
+
     def file_rate(self, index):
         """Frames per second of the video file; in packs without it, of the packed frames."""
         records = self._records[index]

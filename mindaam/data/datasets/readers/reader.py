@@ -62,6 +62,9 @@ class VideoReader(Reader, Protocol):
     def frames(self, index):
         """Number of usable frames."""
 
+    def skipped(self, index):
+        """Number of frames of the video file before the first usable one."""
+
     def file_rate(self, index):
         """Frames per second of the video file, by which prediction counts its frames."""
 

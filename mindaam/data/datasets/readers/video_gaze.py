@@ -8,7 +8,7 @@ import numpy as np
 from mindaam.data import media
 from mindaam.data.datasets.forms.image_forms import IMAGE_FORMS
 from mindaam.data.datasets.forms.video_forms import VIDEO_FORMS, VideoFacts
-from mindaam.data.datasets.readers.video_problems import map_fault
+from mindaam.data.datasets.readers.video_problems import frames_and_rate, map_fault
 from mindaam.errors import InputError
 
 
@@ -70,7 +70,8 @@ def open_maps(tree, video):
         raise InputError(f"{tree.path(video.path)}: the video has no published maps")
     path, timeline = tree.path(video.maps), video.map_timeline
     if timeline is None:  # even times, as those of the video's own frames are then
-        return GrayFrames(path, np.arange(int(video.numbers.max(initial=0)) + 1) / video.rate, exact=False)
+        count = int(video.numbers.max(initial=0)) + 1
+        return GrayFrames(path, np.arange(count) / frames_and_rate(path)[1], exact=False)
     fault = map_fault(video, len(timeline.times))
     if fault:
         raise InputError(f"{path}: {fault}")

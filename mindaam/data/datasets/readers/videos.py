@@ -66,6 +66,11 @@ class VideoSet:
         """Number of usable frames of a video."""
         return len(self.videos[index].numbers)
 
+    def skipped(self, index):
+        """Number of frames of the video before the first usable one."""
+        video = self.videos[index]
+        return int(video.numbers[0]) - video.start
+
     def shape(self, index):
         """((height, width), frames per second) of a video, from the header of its file or first frame. Prediction
         counts frames by this rate, which a list of the dataset may round."""

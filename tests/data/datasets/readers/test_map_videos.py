@@ -10,6 +10,7 @@ import pytest
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.datasets.opening import open_found, open_named, open_set
 from mindaam.data.datasets.published import find_set
+from mindaam.data.datasets.readers.videos import VideoSet
 from mindaam.data.videos import gray
 from mindaam.errors import InputError
 from tests.data.datasets import video_trees
@@ -217,3 +218,15 @@ def test_a_list_of_splits_that_cannot_be_used_is_one_sentence(folder, content, m
     path.unlink() if content is None else path.write_text(content)
     with pytest.raises(InputError, match=message):
         open_set(folder, "ntire26", "train")
+
+
+def test_maps_at_another_rate_belong_to_frames_by_their_numbers(folder, monkeypatch):
+    monkeypatch.setattr(gray, "NEAR", 2)
+    levels = map_video(folder / "SaliencyTrain/Train/0001.mp4", 8, rate=30, quality="qp")
+    found = find_set(folder, "ntire26")
+    decoded = open_found(found, "train")
+    by_headers = VideoSet(found.tree, found.record, found.layout, found.labelled("train"), "train")
+    assert decoded.videos[0].map_timeline is not None and by_headers.videos[0].map_timeline is None
+    for reader in (decoded, by_headers):
+        for position in (6, 0, 7, 3):
+            np.testing.assert_array_equal(reader.published_map(0, position), levels[position])

@@ -30,6 +30,7 @@ PAPER, RELEASED = (cut_of(model_config("aam_dinov3_vits16", preset).sound) for p
 JPEG = 3.0  # grey levels
 SOUND = 2 / 32768  # half a step of 16 bits, which resampling may enlarge
 FILM_SETS = [
+    ("ntire26", "archives"),
     ("diem", "released"),
     ("diem", "official"),
     ("coutrot1", "official"),

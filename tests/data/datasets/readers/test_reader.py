@@ -88,6 +88,11 @@ def test_what_a_reader_gives_is_as_its_protocol_describes_it(readers, kind):
         image = reader.image(0)
         assert image.shape == (height, width, 3) and image.dtype == np.uint8
     density, fixations = reader.density(*place, SIZE), reader.fixations(*place)
+    viewers = reader.viewers(*place)
+    assert (viewers is None) == ("packed" in kind or kind == "videos of a gaze folder")  # its table has no subjects
+    assert viewers is None or viewers.shape == (len(fixations),) and viewers.dtype == np.int64
+    assert "packed" in kind or reader.sigma(0) > 0
+    assert not reader.is_video or reader.skipped(0) >= 0
     assert density.shape == SIZE and density.dtype == np.float32 and density.sum() == pytest.approx(1, abs=1e-4)
     assert fixations is None or (fixations >= 0).all() and (fixations < (width, height)).all()
 

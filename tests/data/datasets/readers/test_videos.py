@@ -143,6 +143,24 @@ def test_fixations_frame_by_frame(made):
             np.testing.assert_allclose(sorted_rows(points), sorted_rows(inside(expected)), atol=ATOL)
 
 
+VIEWERS_APART = ("diem_events", "gaze_samples", "coutrot_mat", "eye_data_mat")
+
+
+def test_viewers_frame_by_frame(made):
+    for reader, index, film in made.each():
+        form = reader.layout.fixations and reader.layout.fixations.form
+        for position, number in enumerate(film.numbers):
+            points, viewers = reader.fixations(index, position), reader.viewers(index, position)
+            if form not in (*VIEWERS_APART, "ledov_mat"):
+                assert viewers is None
+                continue
+            assert viewers.shape == (len(points),) and viewers.dtype == np.int64
+            if form in VIEWERS_APART and len(points):  # the places of a frame are in the order of its two viewers
+                places = np.asarray(film.fixations[number])
+                assert len(places) == 2
+                np.testing.assert_allclose(places[viewers], points, atol=ATOL)
+
+
 def test_published_maps_frame_by_frame(made):
     for reader, index, film in made.each():
         pattern = next(iter(reader.layout.maps), "")

@@ -11,7 +11,8 @@ from mindaam.data.checks.licences import DISPUTED, OPEN, RESEARCH, UNKNOWN, matr
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.data.datasets.published import find_sets
 from mindaam.data.datasets.readers.sample import Sample
-from mindaam.evaluation import corpus_images, corpus_report
+from mindaam.evaluation.corpus import images as corpus_images
+from mindaam.evaluation.corpus import report as corpus_report
 from tests.data.datasets import image_trees, video_trees
 
 
