@@ -63,7 +63,7 @@ class SavedMaps:
                 yield [values] * len(prompts)
         if count != frames:
             name = reader.entries[index][0]
-            raise InputError(f"{path} has {first + count} maps, but {name} has {frames} frames; save a map of each")
+            raise InputError(f"{path} has {first + count} map(s), but {name} has {frames} frames; save one of each")
 
     def described(self):
         """As of MapSource: the folder."""

@@ -38,19 +38,22 @@ def nss(
 
 
 def auc_judd(
-    prediction, fixations, size=None, *, jitter=1e-7, seed=0, ties="together", distinct=True, resize="bilinear"
-):
+    prediction, fixations, size=None, *, jitter=1e-7, seed=0, ties="together", distinct=True, scale=None,
+    resize="bilinear",
+):  # fmt: skip
     """Area under the ROC curve whose thresholds are the values at the fixated pixels; NaN without fixations.
 
     jitter: uniform noise of this share of the map's range breaks ties, the same noise for one `seed` and size.
     ties: at a threshold that several fixated pixels have, "together" counts every pixel that reaches it, in both rates;
     "ranked" counts the fixated ones one by one, so that the area depends on the ties' order and can leave [0, 1].
     distinct: count a pixel once however many fixations it holds; otherwise each fixation is a threshold, and where ties
-    are "ranked" the negatives are the pixels less the fixations. Without any negative, as in a map of one pixel, 0.5.
+    are "ranked" the negatives are the pixels less the fixations. Without any negative, as in a map of one pixel, 0.5. A
+    constant map gives 0.5 up to the jitter, and where ties are "ranked" a value that has no meaning. scale: "range"
+    scales P to 0..1 before it is resized, which matters where rounding breaks ties.
     """
     if ties not in TIES:
         raise unknown("treatment of ties", ties, TIES)
-    values, points = _prepared(prediction, fixations, size, resize)
+    values, points = _prepared(prediction, fixations, size, resize, scale)
     if not len(points):
         return float("nan")
     mask = fixated(values.shape, points)

@@ -40,7 +40,7 @@ MIT = Settings(
     sim=_choices(normalize="range", eps=MIT_EPS, scale=None, resize="bilinear"),
     kld=_choices(form="ratio", eps=MIT_EPS, resize="bilinear"),
     nss=_choices(ddof=0, eps=0.0, distinct=False, empty=float("nan"), scale=None, resize="bilinear"),
-    auc_judd=_choices(jitter=1e-7, seed=0, ties="together", distinct=True, resize="bilinear"),
+    auc_judd=_choices(jitter=1e-7, seed=0, ties="together", distinct=True, scale=None, resize="bilinear"),
     auc_borji=_choices(splits=100, seed=0, step=0.1, resize="bilinear"),
     auc_shuffled=_choices(splits=100, seed=0, step=0.1, resize="bilinear"),
     information_gain=_choices(normalize="range", eps=MIT_EPS, resize="bilinear"),
@@ -64,7 +64,7 @@ RELEASED = _unresized(PAPER)._replace(
     sim=_choices(normalize="sum", eps=1e-12, scale=None, resize=None),
     kld=_choices(form="difference", eps=1e-12, resize=None),
     nss=_choices(ddof=1, eps=MIT_EPS, distinct=True, empty=0.0, scale=None, resize="bilinear"),
-    auc_judd=_choices(jitter=0.0, seed=0, ties="ranked", distinct=True, resize=None),
+    auc_judd=_choices(jitter=0.0, seed=0, ties="ranked", distinct=True, scale=None, resize=None),
 )
 
 # The NTIRE 2026 challenge: maps scaled to 0..1; repeated fixations count repeatedly.
@@ -72,5 +72,5 @@ NTIRE26 = PAPER._replace(
     cc=_choices(floor=0.0, eps=1e-7, scale="range", resize="bilinear"),
     sim=_choices(normalize="sum", eps=1e-7, scale="range", resize="bilinear"),
     nss=_choices(ddof=0, eps=1e-7, distinct=False, empty=float("nan"), scale="range", resize="bilinear"),
-    auc_judd=_choices(jitter=0.0, seed=0, ties="ranked", distinct=False, resize="bilinear"),
+    auc_judd=_choices(jitter=0.0, seed=0, ties="ranked", distinct=False, scale="range", resize="bilinear"),
 )

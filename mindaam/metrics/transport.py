@@ -1,5 +1,7 @@
 """Earth mover's distance: the least work that turns the predicted density into the truth."""
 
+import os
+
 import numpy as np
 
 from mindaam.data.transforms import resize_image
@@ -35,15 +37,23 @@ def _transport(excess):
 
     Mass that both densities have in a pixel stays there: with a distance that is a metric no plan is better.
     """
-    import ot.lp  # takes a second to import
-
     givers, takers = np.argwhere(excess > 0), np.argwhere(excess < 0)
     given, taken = excess[tuple(givers.T)], -excess[tuple(takers.T)]
     if not len(given) or not len(taken):
         return 0.0
     distance = np.sqrt(((givers[:, None] - takers[None]) ** 2.0).sum(2))
     amount = (given.sum() + taken.sum()) / 2
-    work, log = ot.lp.emd2(given / given.sum(), taken / taken.sum(), distance, numItermax=ITERATIONS, log=True)
+    work, log = _solver()(given / given.sum(), taken / taken.sum(), distance, numItermax=ITERATIONS, log=True)
     if log["warning"]:
         raise InputError(f"the earth mover's distance of these maps cannot be computed: {log['warning']}")
     return float(work * amount)
+
+
+def _solver():
+    """POT's exact solver, imported where it is used: that takes a second, and would import PyTorch, JAX and TensorFlow
+    as well, where they are installed."""
+    for library in ("PYTORCH", "JAX", "CUPY", "TENSORFLOW"):
+        os.environ.setdefault(f"POT_BACKEND_DISABLE_{library}", "1")
+    from ot.lp import emd2
+
+    return emd2

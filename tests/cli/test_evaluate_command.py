@@ -237,3 +237,28 @@ def test_a_model_that_hears_is_scored_with_the_audio_of_sets_that_are_trained_wi
         given.clear()
         code, out, _ = mindaam("evaluate", "--data", tmp_path, "--split", split, "--set", name, *more)
         assert code == 0 and set(given) == used and ("audio used" in out) == (used == {True})
+
+
+@pytest.fixture
+def saved_videos(tmp_path):
+    """The folder of ETMD as it is published, and maps for all frames of its videos, also those that the set skips."""
+    expected = video_trees.build("etmd", "official", tmp_path / "data")
+    for film in expected.films:
+        stem, count = film.name.rpartition(".")[0], film.numbers[-1] + 1
+        (tmp_path / "maps/etmd").mkdir(parents=True, exist_ok=True)
+        np.save(tmp_path / f"maps/etmd/{stem}.npy", np.random.default_rng(0).random((count, 8, 12), np.float32))
+    return expected, tmp_path / "maps"
+
+
+def test_saved_maps_of_videos_are_scored_beside_baselines(mindaam, saved_videos, tmp_path):
+    expected, maps = saved_videos
+    split = expected.films[0].split
+    arguments = ("evaluate", "--data", expected.folder, "--maps", maps, "--split", split, "--metrics", "CC,NSS")
+    code, _, err = mindaam(*arguments, "--save", tmp_path / "r.json")
+    assert (code, err) == (0, "")
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert {row["role"] for row in report["rows"]} >= {"right", "people", "uniform"}
+    [missing] = [path for path in maps.rglob("*.npy") if path.stem in expected.films[0].name]
+    np.save(missing, np.ones((1, 8, 12), np.float32))
+    code, _, err = mindaam(*arguments)
+    assert code == 2 and "has 1 map(s), but" in err

@@ -6,6 +6,8 @@ import pytest
 from mindaam.data.datasets.opening import open_set
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
+from mindaam.data.datasets.readers.packed import open_packed
+from mindaam.data.packs.packing import pack
 from mindaam.data.transforms import resize_image
 from mindaam.data.videos.reading import video_info
 from mindaam.errors import InputError
@@ -25,8 +27,18 @@ SOUND = model_config("aam_dinov3_vits16", "paper").sound
 PROMPTS = ["A person looks around.", "A person searches for the exit of the building."]
 
 
+class Hearing(FakeModel):
+    """Its maps depend on the audio, frame by frame."""
+
+    def infer_frames(self, maps, sentence_embedding, size, audio_embeddings=None, *, first, clip):
+        found = super().infer_frames(maps, sentence_embedding, size, audio_embeddings, first=first, clip=clip)
+        if found.gate is not None:
+            found.map = found.map * (1 + np.asarray(found.gate, np.float32)[:, None, None, None])
+        return found
+
+
 def predictor(clip=None, sound=None):
-    return Predictor(FakeModel(clip=clip, sound=sound), sentence_encoder=FakeEncoder())
+    return Predictor(Hearing(clip=clip, sound=sound), sentence_encoder=FakeEncoder())
 
 
 @pytest.fixture
@@ -76,6 +88,9 @@ def test_the_maps_of_a_video_are_those_that_predict_saves(folder, tmp_path, enco
             assert len(saved) == len(maps)
             for values, wanted in zip(maps, saved, strict=True):
                 np.testing.assert_array_equal(values[number], wanted)
+        if name == "a.mp4" and clip:  # with audio its maps are others
+            silent = [values[0] for values in ModelMaps(predictor(clip, sound), "off").video_maps(reader, 0, PROMPTS)]
+            assert np.array_equal(silent, [values[0] for values in maps]) == (audio == "off")
     assert len(encoder) <= 1 + 4  # one for all videos of the source, one for each that `predict` predicts with audio
 
 
@@ -124,6 +139,21 @@ def test_audio_changes_the_maps_only_where_it_is_used(folder, encoder):
         else:
             assert notes == ["audio not used, as requested (2 videos)"]
     assert ModelMaps(predictor()).notes("made") == []
+
+
+def test_packed_videos_are_predicted_with_their_packed_audio(folder, tmp_path, encoder):
+    reader = open_gaze_videos(folder, "val")
+    pack(reader, tmp_path / "packed", FakeModel().config.image_size, workers=0)
+    packed = open_packed(tmp_path / "packed")
+    for index in range(2):
+        own, maps, silent = (
+            [values[0] for values in ModelMaps(predictor(4, SOUND), audio).video_maps(each, index, PROMPTS)]
+            for each, audio in ((reader, "auto"), (packed, "auto"), (packed, "off"))
+        )
+        assert len(own) == len(maps) == len(silent) and maps[0].shape == packed.size(index)
+        # the frames are JPEG, the audio has 16 bits
+        np.testing.assert_allclose([each.mean() for each in maps], [each.mean() for each in own], atol=0.01)
+        assert np.array_equal(maps, silent) == (not packed.has_audio(index)) == (index == 1)
 
 
 def test_a_dataset_without_audio_is_predicted_without_that_of_its_files(tmp_path, encoder):

@@ -170,7 +170,7 @@ def test_a_video_may_be_an_array_a_folder_or_a_video(tmp_path):
 @pytest.mark.parametrize("count", [1, 2, 4, 9])
 def test_another_number_of_frames_is_one_error_with_both_numbers(tmp_path, count):
     np.save(tmp_path / "v.npy", np.ones((count, 2, 3), np.float32))
-    with pytest.raises(InputError, match=rf"v.npy has {count} maps, but v.avi has 3 frames"):
+    with pytest.raises(InputError, match=rf"v.npy has {count} map\(s\), but v.avi has 3 frames"):
         list(SavedMaps(tmp_path).video_maps(Entries("v.avi", is_video=True), 0, [""]))
 
 

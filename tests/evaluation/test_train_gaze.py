@@ -132,6 +132,16 @@ def test_videos_give_the_fixations_and_densities_of_sampled_frames(videos, key):
     assert len(gaze.others(0, size, one)) < len(found) or len(train) == 1
 
 
+def test_of_many_videos_a_fixed_sample_is_used(videos, monkeypatch):
+    monkeypatch.setattr(train_gaze, "VIDEOS", 1)
+    gaze = TrainGaze(videos["diem"])
+    assert gaze.count == 1 and TrainGaze(videos["diem"])._entries == gaze._entries
+    [index], train = gaze._entries, other_split(videos["diem"], "train")
+    points = gaze.others(5, train.size(index), PAPER)
+    np.testing.assert_allclose(points, train_gaze._points(train, index), atol=1e-4)
+    np.testing.assert_array_equal(points, gaze.others(9, train.size(index), PAPER))
+
+
 def test_a_video_counts_by_a_few_frames_and_fixations(videos, monkeypatch):
     train = other_split(videos["diem"], "train")
     monkeypatch.setattr(train_gaze, "FRAMES", 2)

@@ -219,7 +219,8 @@ def test_every_pixel_fixated_and_fixations_on_the_border():
     assert nss(STAIRS, [(10.0, 5.0)]) == nss(STAIRS, [(9.0, 4.0)])
 
 
-def test_constant_maps_tell_nothing():
+def test_constant_maps_are_at_chance_level():
+    assert auc_judd(np.full((4, 5), 0.3), [(1, 1), (2, 2)], jitter=0) == 0.5
     assert nss(np.full((4, 5), 0.3), [(1, 1), (2, 2)], **MIT.nss) == 0
     for step in (None, 0.1):
         assert auc_shuffled(np.full((4, 5), 0.3), [(1, 1)], [(2, 2)], step=step) == 0.5

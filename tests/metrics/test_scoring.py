@@ -12,6 +12,8 @@ from mindaam.metrics.scoring import Truth, score
 RNG = np.random.default_rng(0)
 PREDICTION, DENSITY = RNG.random((12, 16), np.float32), RNG.random((30, 40), np.float32)
 FIXATIONS, OTHERS = RNG.random((9, 2)) * (40, 30), RNG.random((50, 2)) * (40, 30)
+for each in (PREDICTION, DENSITY, FIXATIONS, OTHERS):
+    each.flags.writeable = False  # no metric changes its inputs
 
 
 def test_the_paper_scores_the_map_resized_by_areas():

@@ -1,5 +1,10 @@
 """The earth mover's distance, against a linear program and by its properties."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -75,3 +80,19 @@ def test_sizes_that_differ_and_unusable_choices():
         emd(np.ones((2, 3)), np.ones((2, 3)), reduction=0)
     with pytest.raises(ConfigError, match='did you mean "range"'):
         emd(np.ones((2, 3)), np.ones((2, 3)), normalize="rang")
+
+
+def test_no_framework_beside_mindspore_is_imported(tmp_path):
+    (tmp_path / "torch.py").write_text("raise SystemExit('imported')")
+    lines = "import numpy, sys; from mindaam.metrics import emd; emd(numpy.eye(4), numpy.ones((4, 4)), reduction=1)"
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).resolve().parents[2])])
+    done = subprocess.run([sys.executable, "-c", lines], env={**os.environ, "PYTHONPATH": path}, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("power", [1, 20, 200])
+def test_maps_of_a_wide_range_of_values_are_solved(power):
+    random = np.random.default_rng(power)
+    p, q = random.random((2, 20, 30)) ** power
+    there = emd(p, q, reduction=1)
+    assert 0 < there < 36 and emd(q, p, reduction=1) == pytest.approx(there, abs=1e-9)
