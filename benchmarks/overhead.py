@@ -41,7 +41,7 @@ def main():
         if options.data is None:
             images(place / "data" / "made_up", 64, (800, 600), ".jpg")
         changes = [f"data_root={options.data or place / 'data'}", f"sampling.steps={options.steps}", "epochs=1"]
-        changes += ["validation={images: 1, videos: 1}", *options.changes]
+        changes += options.changes
         trained = train(RECIPE, changes, out=place / "run")
         task = trained.task
         started = time.monotonic()

@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image
 
 from mindaam.data import media, transforms
-from mindaam.data.datasets.catalogue import catalogue
 from mindaam.metrics.maps import fit, fixated, points_of
 
 NAME = "released"  # of the protocol
 IMAGE_SIZE = (448, 448)
 CLIP = 32  # frames of a clip in the released validation
+AUDIO_VISUAL = ("diem", "coutrot1", "coutrot2", "avad", "etmd", "summe")  # datasets of its audio-visual loader
 BLUR_WIDTH = 11  # pixels; OpenCV takes sigma 0.3*((11-1)/2 - 1) + 0.8 = 2.0 for it
 FLAT = 1e-8  # a map with a smaller range is written as all 0
 
@@ -28,8 +28,8 @@ def image_truth(reader, index, fixations):
     """
     if fixations is not None:
         levels = fixated(reader.size(index), fixations).astype(np.uint8) * 255
-        fixations = points_of(picture_fixations(levels, IMAGE_SIZE))
-    return picture_truth(gray_map(reader, index), IMAGE_SIZE), fixations
+        fixations = points_of(image_fixations(levels, IMAGE_SIZE))
+    return image_density(gray_map(reader, index), IMAGE_SIZE), fixations
 
 
 def gray_map(reader, index):
@@ -47,41 +47,40 @@ def gray_map(reader, index):
 def predicted(reader, count):
     """bool [count]: which frames of a video the released validation predicts. Of the audio-visual datasets, whose
     windows of CLIP frames begin 2 * CLIP frames apart, this is every other window."""
-    known = catalogue().get(reader.name)
-    if known is None or known.modality != "audio_video":
+    if reader.name not in AUDIO_VISUAL:
         return np.ones(count, bool)
     return np.arange(count) % (2 * CLIP) < CLIP
 
 
-def picture_truth(gray, size):
+def image_density(gray, size):
     """An image's density at `size`, float32 in 0..1: bilinear and rounded to uint8, as Pillow does."""
     return transforms.resize_antialiased(gray, size).astype(np.float32) / np.float32(255)
 
 
-def picture_fixations(gray, size):
+def image_fixations(gray, size):
     """An image's fixation map at `size`, float32 in 0..1: the nearest pixel, so that shrinking loses fixations."""
     nearest = Image.fromarray(gray).resize(size[::-1], Image.Resampling.NEAREST)
     return np.asarray(nearest, np.float32) / np.float32(255)
 
 
-def frame_truth(gray, size):
+def frame_density(gray, size):
     """A frame's density at `size`, float32 in 0..1: bilinear between the nearest pixels, without averaging."""
     resized = cv2.resize(gray.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
     return resized / np.float32(255) if resized.max() > 1 else resized
 
 
-def picture_map(probability, size):
-    """An image's map [h,w] at the truth's size, bilinear with half-pixel centers."""
+def image_map(probability, size):
+    """An image's map [h,w] at the ground truth's size, bilinear with half-pixel centers."""
     return fit(probability, size)
 
 
 def frame_map(probability, size):
-    """A frame's map [h,w] at the truth's size, then blurred by a Gaussian 11 pixels wide, mirrored at the borders."""
+    """A frame's map [h,w] at the ground truth's size, blurred by a Gaussian 11 pixels wide, mirrored at the borders."""
     resized = np.ascontiguousarray(fit(probability, size), np.float32)
     return cv2.GaussianBlur(resized, (BLUR_WIDTH, BLUR_WIDTH), 0, borderType=cv2.BORDER_REFLECT_101)
 
 
-def grey_levels(values):
+def gray_levels(values):
     """A map [H,W] as it is written to a PNG: 255 times its place between minimum and maximum, plus a half, rounded.
 
     The half and the rounding (to even) together make almost every level one too high; 0 comes from exact zeros alone.

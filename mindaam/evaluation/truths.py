@@ -41,7 +41,7 @@ def truth_of_frame(reader, index, position, protocol, gaze=None, seed=0):
     fixations = reader.fixations(index, position) if needed else None
     density = reader.density(index, position, comparison_size(protocol, reader.size(index)))
     if protocol.name == released.NAME:  # at the stored size
-        truth = Truth(released.frame_truth(density / density.max(), density.shape), fixations)
+        truth = Truth(released.frame_density(density / density.max(), density.shape), fixations)
     else:
         truth = Truth(density, _scaled(fixations, reader.size(index), density.shape))
     return _with_gaze(truth, reader.entries[index][1], protocol, gaze, seed)
@@ -66,7 +66,7 @@ def fitted(values, truth, protocol, *, is_video):
     truth's size, and blurred when it is of a frame."""
     if protocol.name != released.NAME:
         return values
-    resized = released.frame_map if is_video else released.picture_map
+    resized = released.frame_map if is_video else released.image_map
     return resized(values, truth.density.shape)
 
 

@@ -18,6 +18,7 @@ from mindaam.data.audio.cutting import cut_of
 from mindaam.data.datasets.ground_truth import GroundTruth
 from mindaam.data.datasets.readers.sample import image_sample
 from mindaam.evaluation.pages.run_report import write_report
+from mindaam.evaluation.validation import SCORER
 from mindaam.inference.predictor import Predictor
 from mindaam.models.registry import model_config
 from mindaam.training import checkpoints, run
@@ -169,8 +170,13 @@ def gone_on(name):
     cut = cut_of(model_config("aam_dinov2_vits14").sound)
     audio_encoding = AudioEncoding(made.constant, cut, released=False) if name == "audio" else None
     run.train(
-        made.CORPUS, made.RUNS[name], tiny=True, out=Path("begun") / name, resume=True, audio_encoding=audio_encoding
+        made.CORPUS, made.RUNS[name], tiny=True, out=Path("begun") / name, resume=True,
+        audio_encoding=audio_encoding, scorer=SCORER,
     )  # fmt: skip
+
+
+# since then two windows of a video are scored, where one clip was
+RESCORED = dict.fromkeys(("ema", "audio"), {"mean_CC", "clips_CC", "clips_SIM", "clips_KLD"})
 
 
 @pytest.mark.slow
@@ -181,7 +187,7 @@ def test_a_half_trained_run_goes_on_as_it_did(folder, name):
         found = table(folder / "begun" / name / ("metrics.csv" if log == "steps.csv" else log))  # its name of before
         assert len(found) == len(wanted)
         for row, before in zip(found, wanted, strict=True):
-            for column in set(before) - {"seconds", "waiting", "computing", "memory_mb"}:
+            for column in set(before) - {"seconds", "waiting", "computing", "memory_mb"} - RESCORED.get(name, set()):
                 try:
                     assert float(row[column]) == pytest.approx(float(before[column]), rel=2e-3, abs=1e-5), column
                 except ValueError:  # a name

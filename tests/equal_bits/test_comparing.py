@@ -51,6 +51,18 @@ def differences(tmp_path, **changes):
     return {each.what: each.difference for each in found if each.difference}
 
 
+def test_scores_of_videos_are_of_other_frames_and_not_compared(tmp_path):
+    header, folders = "step,heard,mean_CC,diem_CC,osie_CC\n", [finished(tmp_path / name) for name in ("old", "new")]
+    for (folder, *_), row in zip(folders, ("4,1,0.5,0.25,0.75\n", "4,1,0.25,0.125,0.75\n"), strict=True):
+        (folder / "epochs.csv").write_text(header + row)
+    before, after = old(*folders[0]), new(*folders[1])
+    [epochs] = [each for each in compare(before, after) if each.what == "epochs"]
+    assert epochs.difference is None and epochs.compared == 3 and epochs.note == "without mean_CC, diem_CC"
+    after.tables["epochs"][4]["osie_CC"] = "0.5"
+    [epochs] = [each for each in compare(before, after) if each.what == "epochs"]
+    assert "osie_CC: 0.75 -> 0.5" in epochs.difference
+
+
 def test_the_two_layouts_of_one_run_are_equal(tmp_path):
     found = compare(old(*finished(tmp_path / "old")), new(*finished(tmp_path / "new")))
     assert [each.difference for each in found] == [None] * len(found)

@@ -6,6 +6,8 @@ import pytest
 from mindaam.data.datasets.opening import open_set
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.datasets.readers.gaze_videos import open_gaze_videos
+from mindaam.data.datasets.readers.packed import open_packed
+from mindaam.data.packs.packing import pack
 from mindaam.data.transforms import resize_image
 from mindaam.data.videos.reading import video_info
 from mindaam.errors import InputError
@@ -137,6 +139,21 @@ def test_audio_changes_the_maps_only_where_it_is_used(folder, encoder):
         else:
             assert notes == ["audio not used, as requested (2 videos)"]
     assert ModelMaps(predictor()).notes("made") == []
+
+
+def test_packed_videos_are_predicted_with_their_packed_audio(folder, tmp_path, encoder):
+    reader = open_gaze_videos(folder, "val")
+    pack(reader, tmp_path / "packed", FakeModel().config.image_size, workers=0)
+    packed = open_packed(tmp_path / "packed")
+    for index in range(2):
+        own, maps, silent = (
+            [values[0] for values in ModelMaps(predictor(4, SOUND), audio).video_maps(each, index, PROMPTS)]
+            for each, audio in ((reader, "auto"), (packed, "auto"), (packed, "off"))
+        )
+        assert len(own) == len(maps) == len(silent) and maps[0].shape == packed.size(index)
+        # the frames are JPEG, the audio has 16 bits
+        np.testing.assert_allclose([each.mean() for each in maps], [each.mean() for each in own], atol=0.01)
+        assert np.array_equal(maps, silent) == (not packed.has_audio(index)) == (index == 1)
 
 
 def test_a_dataset_without_audio_is_predicted_without_that_of_its_files(tmp_path, encoder):

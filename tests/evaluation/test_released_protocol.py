@@ -155,7 +155,8 @@ def test_a_frame_without_fixations_has_an_nss_of_0(readers, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "frames"), [("avad", [*range(32), *range(64, 96)]), ("dhf1k", range(100)), ("mine", range(100))]
+    ("name", "frames"),
+    [("avad", [*range(32), *range(64, 96)]), ("dhf1k", range(100)), ("ntire26", range(100)), ("mine", range(100))],
 )
 def test_every_other_window_of_the_audio_visual_sets_is_skipped(name, frames):
     reader = SimpleNamespace(name=name, labelled=lambda index: np.arange(100) != 70)

@@ -15,35 +15,35 @@ PROBABILITY = GOLDEN["prob"][0, 0]
 TRUTH_SIZE = GOLDEN["blurred"].shape
 
 
-def test_truths_and_fixations_of_pictures():
-    gold.check(GOLDEN, "gt_pil_bilinear_64", released.picture_truth(GOLDEN["grey"], SIDE), atol=1e-7)
-    gold.check(GOLDEN, "fix_pil_nearest_64", released.picture_fixations(GOLDEN["grey"], SIDE), atol=1e-7)
+def test_densities_and_fixations_of_images():
+    gold.check(GOLDEN, "gt_pil_bilinear_64", released.image_density(GOLDEN["grey"], SIDE), atol=1e-7)
+    gold.check(GOLDEN, "fix_pil_nearest_64", released.image_fixations(GOLDEN["grey"], SIDE), atol=1e-7)
 
 
 def test_shrinking_a_fixation_map_loses_points():
     gray = np.zeros((4, 4), np.uint8)
     gray[1, 1] = gray[0, 0] = 255
-    assert released.picture_fixations(gray, (2, 2)).sum() == 1
+    assert released.image_fixations(gray, (2, 2)).sum() == 1
 
 
-def test_truths_of_frames():
-    gold.check(GOLDEN, "gt_cv2_linear_64", released.frame_truth(GOLDEN["grey"], SIDE), atol=1e-7)
+def test_densities_of_frames():
+    gold.check(GOLDEN, "gt_cv2_linear_64", released.frame_density(GOLDEN["grey"], SIDE), atol=1e-7)
     scaled = (GOLDEN["grey"] / np.float32(255)).astype(np.float32)
-    np.testing.assert_allclose(released.frame_truth(scaled, SIDE), GOLDEN["gt_cv2_linear_64"], atol=1e-6)
+    np.testing.assert_allclose(released.frame_density(scaled, SIDE), GOLDEN["gt_cv2_linear_64"], atol=1e-6)
 
 
 def test_maps_at_the_size_of_the_truth():
-    gold.check(GOLDEN, "resized", released.picture_map(PROBABILITY, TRUTH_SIZE)[None, None], atol=1e-6)
+    gold.check(GOLDEN, "resized", released.image_map(PROBABILITY, TRUTH_SIZE)[None, None], atol=1e-6)
     gold.check(GOLDEN, "blurred", released.frame_map(PROBABILITY, TRUTH_SIZE), atol=1e-6)
 
 
 def test_levels_of_a_written_map():
-    np.testing.assert_array_equal(released.grey_levels(GOLDEN["blurred"]), GOLDEN["png_u8"])
+    np.testing.assert_array_equal(released.gray_levels(GOLDEN["blurred"]), GOLDEN["png_u8"])
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3])
 def test_a_flat_map_is_written_black(value):
-    assert not released.grey_levels(np.full((3, 4), value, np.float32)).any()
+    assert not released.gray_levels(np.full((3, 4), value, np.float32)).any()
 
 
 def test_enlarging_with_aligned_corners():

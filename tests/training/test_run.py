@@ -97,8 +97,8 @@ def test_packs_that_do_not_hold_what_the_model_takes_are_refused_before_a_step(t
 
 
 def test_without_held_out_splits_the_newest_model_is_kept(monkeypatch, tmp_path):
-    kept, state = [], State(number=1)
-    logs, progress = SimpleNamespace(epoch=lambda row: None), SimpleNamespace(say=lambda line: None)
+    kept, said, state = [], [], State(number=1)
+    logs, progress = SimpleNamespace(epoch=lambda row: None), SimpleNamespace(say=said.append)
     monkeypatch.setattr(loop, "save_trained", lambda model, *_: kept.append(model.number))
     model = SimpleNamespace(set_train=lambda on: None, number=0)
     task = SimpleNamespace(
@@ -109,7 +109,8 @@ def test_without_held_out_splits_the_newest_model_is_kept(monkeypatch, tmp_path)
     for model.number in (1, 2):
         state, score = scored(task, state, Setup(tmp_path, ALONE, progress), logs)
         assert score == state.best == 0.0
-    assert kept == [1, 2]
+    assert kept == [1, 2] and said[-1] == "epoch 0: the newest model is kept"
+    assert CorpusTask.finish(task, tmp_path, 0.0) == [f"done: {tmp_path / 'best.safetensors'} is the newest model"]
 
 
 def test_an_audio_encoder_that_is_not_here_is_stated_once():
@@ -246,7 +247,8 @@ def test_steps_of_pictures_leave_the_temporal_blocks_alone_and_learn(graph, tmp_
     assert temporal and all(np.array_equal(trained[name], value) for name, value in temporal.items())
     with open(tmp_path / "run" / "epochs.csv", newline="") as file:
         assert list(csv.DictReader(file)) == [{"step": "30", "epoch": "1", "heard": "0", "mean_CC": "0.0"}]
-    assert "no scorer was given: held-out datasets are not scored" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no scorer was given: held-out datasets are not scored" in said and "best.safetensors is the newest" in said
     assert_best_is_latest(tmp_path / "run")
     assert not any(name.startswith("optimizer.temporal") and value.any() for name, value in trained.items())
 

@@ -137,11 +137,14 @@ class CorpusTask(Task):
         mean = float(np.mean(seen)) if seen else 0.0
         row = {"step": number, "epoch": epoch, "heard": len(self.heard), "mean_CC": mean}
         row |= {f"{name}_{metric}": each[i] for name, each in scores.items() for i, metric in enumerate(METRICS)}
-        of_sets = " | ".join(f"{name} CC {each[0]:.4f}" for name, each in scores.items())
-        return Scored(row, mean, f"epoch {epoch}: mean CC {mean:.4f} | {of_sets}", newest=not seen)
+        of_sets = [f"{name} CC {each[0]:.4f}" for name, each in scores.items()]
+        first = f"mean CC {mean:.4f}" if seen else "the newest model is kept"
+        return Scored(row, mean, f"epoch {epoch}: {' | '.join([first, *of_sets])}", newest=not seen)
 
     def finish(self, folder, best):
-        return [f"done: {folder / 'best.safetensors'} has mean CC {best:.4f} on the held-out splits"]
+        seen = set(self.held_out) - set(self.config.unseen)
+        found = f"has mean CC {best:.4f} on the held-out splits" if seen else "is the newest model"
+        return [f"done: {folder / 'best.safetensors'} {found}"]
 
     def described(self):
         return described(self.corpus, self.left_out)

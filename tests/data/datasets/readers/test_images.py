@@ -10,8 +10,9 @@ import pytest
 
 from mindaam.data import media, prompts, transforms
 from mindaam.data.datasets.catalogue import catalogue, record
+from mindaam.data.datasets.forms import image_forms
 from mindaam.data.datasets.ground_truth import GroundTruth, pixels_per_degree
-from mindaam.data.datasets.opening import open_found
+from mindaam.data.datasets.opening import open_found, open_set
 from mindaam.data.datasets.published import find_set
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.data.datasets.readers.image_index import table_names
@@ -114,6 +115,26 @@ def test_fixations_are_the_source_s_and_those_inside_are_given_out(made):
         np.testing.assert_allclose(recorded, expected, rtol=0, atol=made.atol)
         np.testing.assert_allclose(found, inside(expected, entry.image.shape), rtol=0, atol=made.atol)
         assert len(found) > 1
+
+
+def test_viewers_stand_beside_the_fixations_where_the_form_keeps_them_apart(made):
+    for reader, index, _ in made.each():
+        form = reader.layout.fixations and reader.layout.fixations.form
+        points, viewers = reader.fixations(index), reader.viewers(index)
+        if form is None or form in RASTERS:
+            assert viewers is None
+            continue
+        assert viewers.shape == (len(points),) and viewers.dtype == np.int64
+        assert (np.diff(viewers) >= 0).all() and viewers[0] >= 0  # one viewer after the other
+
+
+def test_a_file_of_fixations_is_decoded_once_for_points_and_viewers(trees, monkeypatch):
+    reader, calls = open_set(trees("salicon"), "salicon", "train"), []
+    form = reader.layout.fixations.form
+    read = image_forms.IMAGE_FORMS[form]
+    monkeypatch.setitem(image_forms.IMAGE_FORMS, form, lambda *a, **b: calls.append(a) or read(*a, **b))
+    points, viewers = reader.fixations(0), reader.viewers(0)
+    assert len(points) == len(viewers) > 0 and len(calls) == 1
 
 
 def test_pictures_and_their_sizes(made):
