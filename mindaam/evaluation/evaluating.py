@@ -123,6 +123,7 @@ def _described_set(reader, plan):
         "ground_truth": reader.ground_truth,
         "sigma": truth.sigma_degrees if truth is not None and reader.source == "fixations" else None,
         "size": compared_at(plan.protocol, is_video=reader.is_video),
+        "notes": [],
     }
 
 

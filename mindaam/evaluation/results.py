@@ -25,7 +25,7 @@ Settings are the content of evaluation.json, plain values:
               "conditions": {condition: the same as "scores"},
               "paraphrases": {"prompts": number, "std": {metric: float}}}}}       the last only where requested
 
-"scores", "conditions", "paraphrases", "scored" and "skipped" are added at the end; they follow from the rows.
+"scores", "conditions", "paraphrases", "scored" and "skipped" are added and "notes" filled in at the end.
 """
 
 import csv

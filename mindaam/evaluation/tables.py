@@ -24,7 +24,7 @@ def terminal(evaluation):
         for condition, by_role in conditions[name].items() if len(conditions[name]) > 1 else ():
             lines += [(condition, "", []), *_lines(by_role, metrics, indent="  ")]
         notes = _wrapped(remarks(evaluation, name))
-        parts.append("\n".join([heading(name, entry), *_aligned(lines, metrics), *notes]))
+        parts.append("\n".join([heading(name, entry), *_aligned(lines), *notes]))
     notes = _wrapped([f"{HALVES} {UNDEFINED}", *provenance(evaluation)])
     return "\n\n".join([*parts, "\n".join(notes)]) + "\n"
 
@@ -144,11 +144,12 @@ def _wrapped(texts):
     ]
 
 
-def _aligned(lines, metrics):
+def _aligned(lines):
     """[(role, n, cells)] as lines of text; roles to the left, numbers to the right."""
     first = max(len(role) for role, _, _ in lines)
     second = max(len(count) for _, count, _ in lines)
-    widths = [max(NARROWEST, len(metric)) for metric in metrics]
+    columns = zip(*(cells for _, _, cells in lines if cells), strict=True)
+    widths = [max(NARROWEST, *map(len, column)) for column in columns]
     texts = []
     for role, count, cells in lines:
         numbers = (cell.rjust(width) for cell, width in zip(cells, widths, strict=False))
