@@ -24,7 +24,7 @@ from mindaam.files import cannot_write, listed, prepare_folder, write_text
 from mindaam.metrics.protocols import Protocol
 from mindaam.training import checkpoints
 
-INTERVAL = "95 % bootstrap interval of the mean over the scored images or videos, each condition counted separately"
+INTERVAL = "95 % bootstrap interval of the mean; an image or video is resampled with all its conditions"
 FREE = ("command", "started", "finished", "machine")  # settings that a resumed evaluation may change
 RESULTS = ("scored", "skipped", "notes", "scores", "conditions", "paraphrases")  # of a dataset, added at its end
 DIFFERENCES = 3  # shown in a message

@@ -56,7 +56,8 @@ LARGEST = 100_000_000  # bytes of an evaluation.json
 
 
 class Mean(NamedTuple):
-    """The mean of a metric over n rows, and its 95 % bootstrap interval, NaN for n < 2."""
+    """The mean of a metric over n rows, and its 95 % bootstrap interval over their images or videos, NaN for fewer than
+    two of these."""
 
     mean: float
     low: float
@@ -105,14 +106,18 @@ def by_condition(rows):
 
 
 def means(rows):
-    """{metric: Mean} over rows, or other dicts of metrics, for the metrics that one of them has."""
+    """{metric: Mean} over rows of one dataset, for the metrics that one of them has.
+
+    The rows of one image or video, which several conditions share, are resampled together for the interval.
+    """
     found = {}
     for metric in METRICS:
-        values = np.array([row[metric] for row in rows if metric in row])
-        if len(values):
-            values = values[~np.isnan(values)]
-            mean = float(np.mean(values)) if len(values) else math.nan
-            found[metric] = Mean(mean, *interval(values), len(values))
+        having = [row for row in rows if metric in row]
+        if having:
+            defined = [row for row in having if not math.isnan(row[metric])]
+            values = [row[metric] for row in defined]
+            mean = float(np.mean(values)) if values else math.nan
+            found[metric] = Mean(mean, *interval(values, [row["name"] for row in defined]), len(values))
     return found
 
 

@@ -8,8 +8,9 @@ from mindaam.evaluation.results import METRICS, PARAPHRASE, without_nan
 
 NARROWEST = 6  # characters of a number in the terminal
 WIDTH = 100  # characters of a line in the terminal
-HALVES = "± is half of the 95 % bootstrap interval of the mean over n (image or video, condition) pairs."
-INTERVALS = "In brackets: the 95 % bootstrap interval of the mean over n (image or video, condition) pairs."
+RESAMPLED = "mean over n (image or video, condition) pairs, by bootstrap of the images or videos."
+HALVES = f"± is half of the 95 % interval of the {RESAMPLED}"
+INTERVALS = f"In brackets: the 95 % interval of the {RESAMPLED}"
 UNDEFINED = "Undefined values are excluded from means."
 
 

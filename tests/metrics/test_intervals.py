@@ -26,3 +26,21 @@ def test_undefined_scores_are_skipped_and_too_few_have_no_interval():
     for few in ([], [0.5], [0.5, np.nan]):
         assert np.isnan(interval(few)).all()
     assert interval([0.5, 0.5, 0.5]) == (0.5, 0.5)
+
+
+def test_scores_of_one_image_are_resampled_together():
+    values = np.random.default_rng(2).normal(3, 2, 100)
+    four = np.repeat(values, 4)  # the same image under four conditions adds nothing
+    assert interval(four, np.repeat(np.arange(100), 4)) == pytest.approx(interval(values), abs=1e-12)
+    low, high = interval(values)
+    apart = interval(four)
+    assert apart[1] - apart[0] < 0.6 * (high - low)
+    assert interval(values, [f"image {n}" for n in range(100)]) == interval(values)
+
+
+def test_groups_of_different_sizes_weigh_by_their_scores_and_one_group_has_no_interval():
+    low, high = interval([1.0, 1.0, 1.0, 5.0], ["a", "a", "a", "b"])
+    assert (low, high) == (1, 5)
+    assert np.isnan(interval([1.0, 2.0, np.nan], ["a", "a", "b"])).all()
+    with pytest.raises(ValueError):
+        interval([1.0, 2.0], ["a"])
