@@ -20,7 +20,7 @@ from mindaam.evaluation.results import Evaluation, by_condition, by_role, paraph
 from mindaam.evaluation.train_gaze import TrainGaze
 from mindaam.evaluation.truths import compared_at
 from mindaam.evaluation.videos import rows_of_video
-from mindaam.files import cannot_write, listed, prepare_folder, write_text
+from mindaam.files import cannot_write, listed, prepare_folder
 from mindaam.metrics.protocols import Protocol
 from mindaam.training import checkpoints
 
@@ -61,7 +61,7 @@ def evaluate(source, readers, plan, folder=None, resume=False, progress=None, le
     """
     readers = sorted(readers, key=lambda reader: reader.is_video)
     settings = described(source, readers, plan)
-    started, rows = begin(settings, folder, resume)
+    settings, rows = begin(settings, folder, resume)
     done, skipped = {(row["dataset"], row["name"]) for row in rows}, {}
 
     def failed(reader, name, error):
@@ -72,7 +72,8 @@ def evaluate(source, readers, plan, folder=None, resume=False, progress=None, le
 
     for reader in readers:
         gaze, people = TrainGaze(reader), People(reader)
-        items = [item for item in _items(reader) if (reader.name, item[0]) not in done]
+        every = _items(reader)
+        items = [item for item in every if (reader.name, item[0]) not in done]
         with progress(len(items), f"evaluating {reader.name}") if progress else nullcontext(_QUIET) as shown:
             for name, indices, position in items:
                 shown.step(name)
@@ -83,8 +84,11 @@ def evaluate(source, readers, plan, folder=None, resume=False, progress=None, le
                     continue
                 rows += new
                 append(new, folder)
-        settings["sets"][reader.name]["notes"] = [*notes(reader, plan, gaze, people), *source.notes(reader.name)]
-    evaluation = finished(Evaluation({**settings, "started": started}, rows), skipped)
+        part = "" if len(items) == len(every) else ", of those scored after --resume"
+        found = [*notes(reader, plan, gaze, people), *(line + part for line in source.notes(reader.name))]
+        before = settings["sets"][reader.name].get("notes", ())  # of an evaluation that is resumed
+        settings["sets"][reader.name]["notes"] = list(dict.fromkeys([*before, *found]))
+    evaluation = finished(Evaluation(settings, rows), skipped)
     if folder is not None:
         results.write_settings(evaluation.settings, folder)
     return evaluation
@@ -128,16 +132,17 @@ def _described_set(reader, plan):
 
 
 def begin(settings, folder, resume):
-    """(time of the first start, rows that are done) after evaluation.json is written into the folder, if there is one.
+    """(settings, rows that are done) after both are written into the folder, if there is one.
 
-    The last image or video of an interrupted evaluation may lack rows, so it is scored again.
+    The last image or video of an interrupted evaluation may lack rows, so it is scored again. Of an evaluation that is
+    resumed, the settings have the time of its first start and its notes, as the same data give the same notes.
     """
     if folder is None:
-        return settings["started"], []
+        return settings, []
     prepare_folder(folder)
     if not Path(folder, results.SETTINGS).exists():
         results.save(Evaluation(settings, []), folder)
-        return settings["started"], []
+        return settings, []
     if not resume:
         raise ConfigError(f"{folder} contains an evaluation; continue it with --resume, or choose another folder")
     before = results.load(folder)
@@ -151,8 +156,11 @@ def begin(settings, folder, resume):
     if rows and not before.settings["finished"]:
         last = (rows[-1]["dataset"], rows[-1]["name"])
         rows = [row for row in rows if (row["dataset"], row["name"]) != last]
-    write_text(Path(folder, results.ROWS), results.rows_text(rows, header=True))
-    return before.settings["started"], rows
+    settings = {**settings, "started": before.settings["started"]}
+    for name, entry in before.settings["sets"].items():
+        settings["sets"][name]["notes"] = entry.get("notes", [])
+    results.save(Evaluation(settings, rows), folder)
+    return settings, rows
 
 
 def _compared(settings):
@@ -181,7 +189,9 @@ def notes(reader, plan, gaze, people):
     """One line for each thing that a dataset does not allow to be scored."""
     lacking = roles.missing(reader, plan.prompting, plan.prompts, plan.granularity) if plan.prompted else []
     found = [f"it has no prompts for {', '.join(lacking)}"] if lacking else []
-    found += [f"no center bias, sAUC and IG: {gaze.reason}"] if gaze.reason else []
+    found += [f"no center bias, sAUC and IG: {gaze.reason}"] if not gaze.found or gaze.reason else []
+    own = reader.split == "train"
+    found += ["center bias and IG come from the train split, the scored data themselves"] if own else []
     return found + ([f"no baseline people: {people.reason}"] if people.reason else [])
 
 

@@ -230,5 +230,7 @@ def _mean(stored):
 
 def _row(cells):
     named = dict(zip(COLUMNS, cells, strict=True))
+    if named["role"] not in ROLES and not named["role"].startswith(PARAPHRASE):
+        raise ValueError(f"an unknown role {named['role']!r}")
     row = {key: unguarded(named[key]) for key in TEXTS} | {"maps": int(named["maps"])}
     return row | {key: float(named[key]) for key in METRICS if named[key]}

@@ -136,6 +136,36 @@ def test_only_what_is_missing_is_predicted_again(six, tmp_path):
     assert source.calls == []
 
 
+def test_a_resumed_evaluation_keeps_its_notes_and_can_be_killed_again(tasks, tmp_path, monkeypatch):
+    """Its one image with two conditions has no train split; nothing is scored again when it is finished."""
+
+    def audio(name):
+        return ["audio off (2 videos)"]
+
+    first = same()
+    first.notes = audio
+    evaluate(first, [tasks], PLAN, tmp_path)
+    [before] = [each["notes"] for each in load(tmp_path).settings["sets"].values()]
+    assert "no center bias, sAUC and IG" in before[0] and before[-1] == "audio off (2 videos)"
+    monkeypatch.setattr("mindaam.evaluation.evaluating.notes", lambda *_: 1 / 0)  # stands for a kill
+    with pytest.raises(ZeroDivisionError):
+        evaluate(same(), [tasks], PLAN, tmp_path, resume=True)
+    assert load(tmp_path).settings["finished"] is None
+    monkeypatch.undo()
+    source = same()
+    source.notes = audio
+    again = evaluate(source, [tasks], PLAN, tmp_path, resume=True).settings["sets"]["taskfix"]["notes"]
+    assert [name for name, _, _ in source.calls] == ["b.jpg"]  # the last image, which might lack rows
+    assert again == [*before, "audio off (2 videos), of those scored after --resume"]
+
+
+def test_the_note_on_a_scored_train_split(six, tmp_path):
+    [entry] = evaluate(same(), [GazeFolder(six.root, "train")], PLAN).settings["sets"].values()
+    assert "center bias and IG come from the train split, the scored data themselves" in entry["notes"]
+    [entry] = evaluate(same(), [six], PLAN).settings["sets"].values()
+    assert not any("scored data themselves" in each for each in entry["notes"])
+
+
 def test_a_folder_with_an_evaluation_is_not_overwritten(viewing, tmp_path):
     evaluate(same(), [viewing], PLAN, tmp_path)
     with pytest.raises(ConfigError, match="contains an evaluation; continue it with --resume"):

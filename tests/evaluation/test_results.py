@@ -97,6 +97,7 @@ def test_the_spread_of_paraphrases_is_over_the_means_of_prompts():
         (results.SETTINGS, "[]", "not the result of mindaam evaluate"),
         (results.ROWS, "a,b\n1,2\n", "other columns"),
         (results.ROWS, ",".join(results.COLUMNS) + "\na,b\nc,d\n", "damaged row"),
+        (results.ROWS, ",".join(results.COLUMNS) + "\na,val,b,c,=cmd(),1" + "," * 9 + "\n", "an unknown role '=cmd"),
     ],
 )
 def test_damage_is_one_sentence(tmp_path, name, content, message):

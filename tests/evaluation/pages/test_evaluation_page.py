@@ -118,7 +118,11 @@ def test_stored_means_are_shown_as_they_are_and_an_unfinished_evaluation_by_its_
     del evaluation.settings["sets"]["osie"]["scores"]
     again = Evaluation(evaluation.settings | {"finished": None}, evaluation.rows)
     assert scores_of(again, "osie").keys() == evaluation.summary()["osie"].keys()
-    assert "The evaluation is unfinished" in Page(evaluation_page.html(again)).said
+    again.settings["sets"]["maps_only"].pop("conditions")
+    again.settings["sets"]["maps_only"]["n"] = 9
+    page = Page(evaluation_page.html(again))
+    assert "The evaluation is unfinished" in page.said and "scored 3 of 9 images" in page.said
+    assert "Condition count" in page.said
 
 
 @pytest.mark.parametrize("rows", [[], made_rows("osie", "val", ["one.jpg"], ["free_viewing"], ("right",))])
