@@ -153,10 +153,10 @@ def begin(settings, folder, resume):
             "same, or choose another folder"
         )
     rows = before.rows
-    if rows and not before.settings["finished"]:
+    if rows and not before.settings.get("finished"):
         last = (rows[-1]["dataset"], rows[-1]["name"])
         rows = [row for row in rows if (row["dataset"], row["name"]) != last]
-    settings = {**settings, "started": before.settings["started"]}
+    settings = {**settings, "started": before.settings.get("started")}
     for name, entry in before.settings["sets"].items():
         settings["sets"][name]["notes"] = entry.get("notes", [])
     results.save(Evaluation(settings, rows), folder)
@@ -169,7 +169,9 @@ def _compared(settings):
         name: {key: each for key, each in entry.items() if key not in RESULTS}
         for name, entry in settings["sets"].items()
     }
-    source = {key: each for key, each in settings["source"].items() if key != "file"}  # its hash identifies it
+    source = settings.get("source")
+    if isinstance(source, dict):
+        source = {key: each for key, each in source.items() if key != "file"}  # its hash identifies it
     return {key: each for key, each in settings.items() if key not in FREE} | {"source": source, "sets": sets}
 
 

@@ -174,9 +174,14 @@ def load_settings(folder):
         raise InputError(f"{folder} contains no {SETTINGS}; create it with mindaam evaluate -o {folder}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read ({error}); evaluate into another folder") from error
-    if not isinstance(settings, dict) or not isinstance(settings.get("sets"), dict):
+    if not isinstance(settings, dict) or not _are_mappings(settings, "sets") or not _are_mappings(settings["sets"]):
         raise InputError(f"{path} is not the result of mindaam evaluate; evaluate into another folder")
     return settings
+
+
+def _are_mappings(content, *keys):
+    """Whether the values of a mapping, or those of some keys of it, are mappings."""
+    return all(isinstance(content.get(key), dict) for key in keys or content)
 
 
 def rows_text(rows, *, header=False):
@@ -219,16 +224,23 @@ def without_nan(value):
 
 
 def _means_in(scores):
-    """{role: {metric: Mean}} of the same with mappings for Means, as JSON has them."""
-    return {role: {metric: _mean(each) for metric, each in of_role.items()} for role, of_role in scores.items()}
+    """{role: {metric: Mean}} of the same with mappings for Means, as JSON has them; InputError for anything else."""
+    try:
+        return {role: {metric: _mean(each) for metric, each in of_role.items()} for role, of_role in scores.items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"the scores in {SETTINGS} are damaged ({error!r}); evaluate into another folder") from error
 
 
 def _mean(stored):
-    values = stored._asdict() if isinstance(stored, Mean) else stored
-    return Mean(**{key: math.nan if each is None else each for key, each in values.items()})
+    if isinstance(stored, Mean):
+        return stored
+    mean, low, high = (math.nan if stored[key] is None else float(stored[key]) for key in Mean._fields[:3])
+    return Mean(mean, low, high, int(stored["n"]))
 
 
 def _row(cells):
+    if len(cells) != len(COLUMNS):
+        raise ValueError(f"{len(cells)} cells for {len(COLUMNS)} columns")
     named = dict(zip(COLUMNS, cells, strict=True))
     if named["role"] not in ROLES and not named["role"].startswith(PARAPHRASE):
         raise ValueError(f"an unknown role {named['role']!r}")

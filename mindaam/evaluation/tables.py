@@ -82,8 +82,9 @@ def report(evaluation):
 def heading(name, entry):
     """One line on a dataset: its split, how much of it is scored, at which size."""
     scored, count = entry.get("scored", entry["n"]), entry["n"]
-    amount = f"{count} {entry['kind']}" if scored == count else f"{scored} of {count} {entry['kind']}"
     what = entry["kind"][:-1]
+    kind = what if count == 1 else entry["kind"]
+    amount = f"{count} {kind}" if scored == count else f"{scored} of {count} {kind}"
     pairs = f", {entry['pairs']} pairs of {what} and condition" if entry["pairs"] != count else ""
     return f"{name}, split {entry['split']}: {amount}{pairs}, {entry['size']}"
 

@@ -26,7 +26,9 @@ def interval(values, groups=None, seed=0):
         (sums, counts), _mean, paired=True, vectorized=True, n_resamples=RESAMPLES, method="percentile",
         batch=max(1, 10**6 // len(sums)), random_state=np.random.default_rng(seed),
     )  # fmt: skip
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    # Of equal scores, the rounding of their means can put the two in the other order.
+    low, high = sorted(map(float, found.confidence_interval))
+    return low, high
 
 
 def _mean(sums, counts, axis):

@@ -95,6 +95,7 @@ def test_the_spread_of_paraphrases_is_over_the_means_of_prompts():
         (results.SETTINGS, None, "contains no evaluation.json"),
         (results.SETTINGS, "{", "cannot be read"),
         (results.SETTINGS, "[]", "not the result of mindaam evaluate"),
+        (results.SETTINGS, '{"sets": {"a": null}}', "not the result of mindaam evaluate"),
         (results.ROWS, "a,b\n1,2\n", "other columns"),
         (results.ROWS, ",".join(results.COLUMNS) + "\na,b\nc,d\n", "damaged row"),
         (results.ROWS, ",".join(results.COLUMNS) + "\na,val,b,c,=cmd(),1" + "," * 9 + "\n", "an unknown role '=cmd"),
@@ -108,3 +109,15 @@ def test_damage_is_one_sentence(tmp_path, name, content, message):
         (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=message):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("scores", [[1], {"right": "x"}, {"right": {"CC": 1}}, {"right": {"CC": {"mean": "<b>"}}}])
+def test_damaged_scores_are_one_sentence(tmp_path, scores):
+    save(made_evaluation(), tmp_path)
+    settings = json.loads((tmp_path / results.SETTINGS).read_text())
+    settings["sets"]["osie"] |= {"scores": scores, "conditions": {"free_viewing": scores}}
+    (tmp_path / results.SETTINGS).write_text(json.dumps(settings))
+    found = load(tmp_path)
+    for read in (found.summary, found.conditions):
+        with pytest.raises(InputError, match="the scores in evaluation.json are damaged"):
+            read()

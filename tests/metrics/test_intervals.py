@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mindaam.metrics.intervals import interval
 
@@ -26,6 +28,12 @@ def test_undefined_scores_are_skipped_and_too_few_have_no_interval():
     for few in ([], [0.5], [0.5, np.nan]):
         assert np.isnan(interval(few)).all()
     assert interval([0.5, 0.5, 0.5]) == (0.5, 0.5)
+
+
+@given(st.floats(0, 1), st.integers(2, 40))
+def test_the_ends_are_in_order_for_equal_scores_too(value, count):
+    low, high = interval([value] * count)
+    assert value - 1e-12 <= low <= high <= value + 1e-12
 
 
 def test_scores_of_one_image_are_resampled_together():
