@@ -23,7 +23,7 @@ def terminal(evaluation):
         lines = [("role", "n", metrics), *_lines(summary[name], metrics, halves=True)]
         for condition, by_role in conditions[name].items() if len(conditions[name]) > 1 else ():
             lines += [(condition, "", []), *_lines(by_role, metrics, indent="  ")]
-        notes = _wrapped(remarks(evaluation, name))
+        notes = _wrapped([*_other_counts(summary[name]), *remarks(evaluation, name)])
         parts.append("\n".join([heading(name, entry), *_aligned(lines), *notes]))
     notes = _wrapped([f"{HALVES} {UNDEFINED}", *provenance(evaluation)])
     return "\n\n".join([*parts, "\n".join(notes)]) + "\n"
@@ -172,6 +172,17 @@ def _cell(mean, scores):
 
 def _count(scores):
     return str(max((each.n for each in scores.values()), default=0))
+
+
+def _other_counts(by_role):
+    """A line on the metrics that are defined for fewer rows than the n of their role; or none."""
+    fewer = [
+        f"{_shown(role)} {metric} {mean.n}"
+        for role, scores in by_role.items()
+        for metric, mean in scores.items()
+        if str(mean.n) != _count(scores)
+    ]
+    return [f"smaller n: {', '.join(fewer)}"] if fewer else []
 
 
 def _means(by_role):

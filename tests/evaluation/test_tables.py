@@ -63,6 +63,8 @@ def test_intervals_and_other_counts_are_beside_a_mean():
     right["NSS"] = right["NSS"]._replace(n=5)
     assert "| osie | right | 6 | 0.5000 [0.4000, 0.6500] |" in tables.markdown(made)
     assert "(n = 5) |" in tables.markdown(made)
+    assert "\nsmaller n: right NSS 5\n" in tables.terminal(made)
+    assert "smaller n" not in tables.terminal(made_evaluation())
     assert tables.terminal(made).splitlines()[3].split()[:2] == ["±", "0.1250"]
 
 
