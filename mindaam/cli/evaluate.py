@@ -11,7 +11,7 @@ from typer import Exit, Option
 
 from mindaam.cli.batches import Batch
 from mindaam.cli.terminal import progress
-from mindaam.files import prepare_folder, write_text
+from mindaam.files import prepare_folder, real, write_text
 from mindaam.streams import print_line, print_lines, print_message
 
 MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run."
@@ -23,6 +23,7 @@ PROMPTS = "Score paraphrases, generic, wrong or none beside the matching prompt;
 GRANULARITY = "Score the prompt of this granularity beside the matching one, G1 to G4; repeatable."
 AUDIO = "Videos: auto (use the audio track if the model supports it) or off."
 REPORTS = (".csv", ".json", ".md", ".html")
+IN_OUT = ("rows.csv", "evaluation.json", "report.md", "report.html")  # files of the folder of -o
 
 
 def evaluate(
@@ -69,6 +70,8 @@ def _check_options(model, audio, maps, prompted, out, resume, save):
     for file in save:
         if file.suffix not in REPORTS:
             raise ConfigError(f"{file}: the suffix of a report must be {', '.join(REPORTS)}; change it")
+        if out and real(file) in [real(out / name) for name in IN_OUT]:
+            raise ConfigError(f"--save {file} is a file of the folder of -o; choose another name")
 
 
 def _plan(name, metrics, prompts, granularity, audio, prompted):

@@ -20,11 +20,11 @@ from mindaam.evaluation.results import Evaluation, by_condition, by_role, paraph
 from mindaam.evaluation.train_gaze import TrainGaze
 from mindaam.evaluation.truths import compared_at
 from mindaam.evaluation.videos import rows_of_video
-from mindaam.files import cannot_write, listed, prepare_folder, write_text
+from mindaam.files import cannot_write, listed, prepare_folder
 from mindaam.metrics.protocols import Protocol
 from mindaam.training import checkpoints
 
-INTERVAL = "95 % bootstrap interval of the mean over the scored images or videos, each condition counted separately"
+INTERVAL = "95 % bootstrap interval of the mean; an image or video is resampled with all its conditions"
 FREE = ("command", "started", "finished", "machine")  # settings that a resumed evaluation may change
 RESULTS = ("scored", "skipped", "notes", "scores", "conditions", "paraphrases")  # of a dataset, added at its end
 DIFFERENCES = 3  # shown in a message
@@ -61,7 +61,7 @@ def evaluate(source, readers, plan, folder=None, resume=False, progress=None, le
     """
     readers = sorted(readers, key=lambda reader: reader.is_video)
     settings = described(source, readers, plan)
-    started, rows = begin(settings, folder, resume)
+    settings, rows = begin(settings, folder, resume)
     done, skipped = {(row["dataset"], row["name"]) for row in rows}, {}
 
     def failed(reader, name, error):
@@ -72,7 +72,8 @@ def evaluate(source, readers, plan, folder=None, resume=False, progress=None, le
 
     for reader in readers:
         gaze, people = TrainGaze(reader), People(reader)
-        items = [item for item in _items(reader) if (reader.name, item[0]) not in done]
+        every = _items(reader)
+        items = [item for item in every if (reader.name, item[0]) not in done]
         with progress(len(items), f"evaluating {reader.name}") if progress else nullcontext(_QUIET) as shown:
             for name, indices, position in items:
                 shown.step(name)
@@ -83,8 +84,11 @@ def evaluate(source, readers, plan, folder=None, resume=False, progress=None, le
                     continue
                 rows += new
                 append(new, folder)
-        settings["sets"][reader.name]["notes"] = [*notes(reader, plan, gaze, people), *source.notes(reader.name)]
-    evaluation = finished(Evaluation({**settings, "started": started}, rows), skipped)
+        part = "" if len(items) == len(every) else ", of those scored after --resume"
+        found = [*notes(reader, plan, gaze, people), *(line + part for line in source.notes(reader.name))]
+        before = settings["sets"][reader.name].get("notes", ())  # of an evaluation that is resumed
+        settings["sets"][reader.name]["notes"] = list(dict.fromkeys([*before, *found]))
+    evaluation = finished(Evaluation(settings, rows), skipped)
     if folder is not None:
         results.write_settings(evaluation.settings, folder)
     return evaluation
@@ -123,20 +127,22 @@ def _described_set(reader, plan):
         "ground_truth": reader.ground_truth,
         "sigma": truth.sigma_degrees if truth is not None and reader.source == "fixations" else None,
         "size": compared_at(plan.protocol, is_video=reader.is_video),
+        "notes": [],
     }
 
 
 def begin(settings, folder, resume):
-    """(time of the first start, rows that are done) after evaluation.json is written into the folder, if there is one.
+    """(settings, rows that are done) after both are written into the folder, if there is one.
 
-    The last image or video of an interrupted evaluation may lack rows, so it is scored again.
+    The last image or video of an interrupted evaluation may lack rows, so it is scored again. Of an evaluation that is
+    resumed, the settings have the time of its first start and its notes, as the same data give the same notes.
     """
     if folder is None:
-        return settings["started"], []
+        return settings, []
     prepare_folder(folder)
     if not Path(folder, results.SETTINGS).exists():
         results.save(Evaluation(settings, []), folder)
-        return settings["started"], []
+        return settings, []
     if not resume:
         raise ConfigError(f"{folder} contains an evaluation; continue it with --resume, or choose another folder")
     before = results.load(folder)
@@ -147,11 +153,14 @@ def begin(settings, folder, resume):
             "same, or choose another folder"
         )
     rows = before.rows
-    if rows and not before.settings["finished"]:
+    if rows and not before.settings.get("finished"):
         last = (rows[-1]["dataset"], rows[-1]["name"])
         rows = [row for row in rows if (row["dataset"], row["name"]) != last]
-    write_text(Path(folder, results.ROWS), results.rows_text(rows, header=True))
-    return before.settings["started"], rows
+    settings = {**settings, "started": before.settings.get("started")}
+    for name, entry in before.settings["sets"].items():
+        settings["sets"][name]["notes"] = entry.get("notes", [])
+    results.save(Evaluation(settings, rows), folder)
+    return settings, rows
 
 
 def _compared(settings):
@@ -160,7 +169,9 @@ def _compared(settings):
         name: {key: each for key, each in entry.items() if key not in RESULTS}
         for name, entry in settings["sets"].items()
     }
-    source = {key: each for key, each in settings["source"].items() if key != "file"}  # its hash identifies it
+    source = settings.get("source")
+    if isinstance(source, dict):
+        source = {key: each for key, each in source.items() if key != "file"}  # its hash identifies it
     return {key: each for key, each in settings.items() if key not in FREE} | {"source": source, "sets": sets}
 
 
@@ -180,7 +191,9 @@ def notes(reader, plan, gaze, people):
     """One line for each thing that a dataset does not allow to be scored."""
     lacking = roles.missing(reader, plan.prompting, plan.prompts, plan.granularity) if plan.prompted else []
     found = [f"it has no prompts for {', '.join(lacking)}"] if lacking else []
-    found += [f"no center bias, sAUC and IG: {gaze.reason}"] if gaze.reason else []
+    found += [f"no center bias, sAUC and IG: {gaze.reason}"] if not gaze.found or gaze.reason else []
+    own = reader.split == "train"
+    found += ["center bias and IG come from the train split, the scored data themselves"] if own else []
     return found + ([f"no baseline people: {people.reason}"] if people.reason else [])
 
 

@@ -48,7 +48,7 @@ class People:
         truth = Truth(
             density,
             transforms.scale_fixations(fixations[~first], stored, size),
-            gaze.others(seed, size, protocol),
+            gaze.others(seed, size, protocol, besides=reader.entries[index][0]),
         )
         return score(predicted, truth, protocol)
 

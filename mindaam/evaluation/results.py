@@ -25,7 +25,7 @@ Settings are the content of evaluation.json, plain values:
               "conditions": {condition: the same as "scores"},
               "paraphrases": {"prompts": number, "std": {metric: float}}}}}       the last only where requested
 
-"scores", "conditions", "paraphrases", "scored" and "skipped" are added at the end; they follow from the rows.
+"scores", "conditions", "paraphrases", "scored" and "skipped" are added and "notes" filled in at the end.
 """
 
 import csv
@@ -56,7 +56,8 @@ LARGEST = 100_000_000  # bytes of an evaluation.json
 
 
 class Mean(NamedTuple):
-    """The mean of a metric over n rows, and its 95 % bootstrap interval, NaN for n < 2."""
+    """The mean of a metric over n rows, and its 95 % bootstrap interval over their images or videos, NaN for fewer than
+    two of these."""
 
     mean: float
     low: float
@@ -105,14 +106,18 @@ def by_condition(rows):
 
 
 def means(rows):
-    """{metric: Mean} over rows, or other dicts of metrics, for the metrics that one of them has."""
+    """{metric: Mean} over rows of one dataset, for the metrics that one of them has.
+
+    The rows of one image or video, which several conditions share, are resampled together for the interval.
+    """
     found = {}
     for metric in METRICS:
-        values = np.array([row[metric] for row in rows if metric in row])
-        if len(values):
-            values = values[~np.isnan(values)]
-            mean = float(np.mean(values)) if len(values) else math.nan
-            found[metric] = Mean(mean, *interval(values), len(values))
+        having = [row for row in rows if metric in row]
+        if having:
+            defined = [row for row in having if not math.isnan(row[metric])]
+            values = [row[metric] for row in defined]
+            mean = float(np.mean(values)) if values else math.nan
+            found[metric] = Mean(mean, *interval(values, [row["name"] for row in defined]), len(values))
     return found
 
 
@@ -169,9 +174,14 @@ def load_settings(folder):
         raise InputError(f"{folder} contains no {SETTINGS}; create it with mindaam evaluate -o {folder}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read ({error}); evaluate into another folder") from error
-    if not isinstance(settings, dict) or not isinstance(settings.get("sets"), dict):
+    if not isinstance(settings, dict) or not _are_mappings(settings, "sets") or not _are_mappings(settings["sets"]):
         raise InputError(f"{path} is not the result of mindaam evaluate; evaluate into another folder")
     return settings
+
+
+def _are_mappings(content, *keys):
+    """Whether the values of a mapping, or those of some keys of it, are mappings."""
+    return all(isinstance(content.get(key), dict) for key in keys or content)
 
 
 def rows_text(rows, *, header=False):
@@ -214,16 +224,25 @@ def without_nan(value):
 
 
 def _means_in(scores):
-    """{role: {metric: Mean}} of the same with mappings for Means, as JSON has them."""
-    return {role: {metric: _mean(each) for metric, each in of_role.items()} for role, of_role in scores.items()}
+    """{role: {metric: Mean}} of the same with mappings for Means, as JSON has them; InputError for anything else."""
+    try:
+        return {role: {metric: _mean(each) for metric, each in of_role.items()} for role, of_role in scores.items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"the scores in {SETTINGS} are damaged ({error!r}); evaluate into another folder") from error
 
 
 def _mean(stored):
-    values = stored._asdict() if isinstance(stored, Mean) else stored
-    return Mean(**{key: math.nan if each is None else each for key, each in values.items()})
+    if isinstance(stored, Mean):
+        return stored
+    mean, low, high = (math.nan if stored[key] is None else float(stored[key]) for key in Mean._fields[:3])
+    return Mean(mean, low, high, int(stored["n"]))
 
 
 def _row(cells):
+    if len(cells) != len(COLUMNS):
+        raise ValueError(f"{len(cells)} cells for {len(COLUMNS)} columns")
     named = dict(zip(COLUMNS, cells, strict=True))
+    if named["role"] not in ROLES and not named["role"].startswith(PARAPHRASE):
+        raise ValueError(f"an unknown role {named['role']!r}")
     row = {key: unguarded(named[key]) for key in TEXTS} | {"maps": int(named["maps"])}
     return row | {key: float(named[key]) for key in METRICS if named[key]}

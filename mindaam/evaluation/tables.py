@@ -8,8 +8,9 @@ from mindaam.evaluation.results import METRICS, PARAPHRASE, without_nan
 
 NARROWEST = 6  # characters of a number in the terminal
 WIDTH = 100  # characters of a line in the terminal
-HALVES = "± is half of the 95 % bootstrap interval of the mean over n (image or video, condition) pairs."
-INTERVALS = "In brackets: the 95 % bootstrap interval of the mean over n (image or video, condition) pairs."
+RESAMPLED = "mean over n (image or video, condition) pairs, by bootstrap of the images or videos."
+HALVES = f"± is half of the 95 % interval of the {RESAMPLED}"
+INTERVALS = f"In brackets: the 95 % interval of the {RESAMPLED}"
 UNDEFINED = "Undefined values are excluded from means."
 
 
@@ -23,7 +24,7 @@ def terminal(evaluation):
         for condition, by_role in conditions[name].items() if len(conditions[name]) > 1 else ():
             lines += [(condition, "", []), *_lines(by_role, metrics, indent="  ")]
         notes = _wrapped(remarks(evaluation, name))
-        parts.append("\n".join([heading(name, entry), *_aligned(lines, metrics), *notes]))
+        parts.append("\n".join([heading(name, entry), *_aligned(lines), *notes]))
     notes = _wrapped([f"{HALVES} {UNDEFINED}", *provenance(evaluation)])
     return "\n\n".join([*parts, "\n".join(notes)]) + "\n"
 
@@ -81,8 +82,9 @@ def report(evaluation):
 def heading(name, entry):
     """One line on a dataset: its split, how much of it is scored, at which size."""
     scored, count = entry.get("scored", entry["n"]), entry["n"]
-    amount = f"{count} {entry['kind']}" if scored == count else f"{scored} of {count} {entry['kind']}"
     what = entry["kind"][:-1]
+    kind = what if count == 1 else entry["kind"]
+    amount = f"{count} {kind}" if scored == count else f"{scored} of {count} {kind}"
     pairs = f", {entry['pairs']} pairs of {what} and condition" if entry["pairs"] != count else ""
     return f"{name}, split {entry['split']}: {amount}{pairs}, {entry['size']}"
 
@@ -143,11 +145,12 @@ def _wrapped(texts):
     ]
 
 
-def _aligned(lines, metrics):
+def _aligned(lines):
     """[(role, n, cells)] as lines of text; roles to the left, numbers to the right."""
     first = max(len(role) for role, _, _ in lines)
     second = max(len(count) for _, count, _ in lines)
-    widths = [max(NARROWEST, len(metric)) for metric in metrics]
+    columns = zip(*(cells for _, _, cells in lines if cells), strict=True)
+    widths = [max(NARROWEST, *map(len, column)) for column in columns]
     texts = []
     for role, count, cells in lines:
         numbers = (cell.rjust(width) for cell, width in zip(cells, widths, strict=False))

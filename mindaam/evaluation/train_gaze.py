@@ -39,20 +39,21 @@ class TrainGaze:
         """Number of images or videos that others are drawn from."""
         return len(self._known)
 
-    def others(self, seed, size, protocol):
+    def others(self, seed, size, protocol, besides=None):
         """Fixations float64 [m,2] (x, y) of `protocol.other_images` other images or videos, in pixels of `size`.
 
         seed: position of the image or video in its split; size: (height, width); protocol: metrics.protocols.Protocol,
         whose `align` is "scale", which stretches the other images to `size`, or "center", which lays their centers on
-        that of `size`, all at the comparison's scale, and skips what is outside. None without a train split or
-        fixations.
+        that of `size`, all at the comparison's scale, and skips what is outside. besides: the name of the scored image
+        or video, which is not drawn where it is in the train split itself. None without another one with fixations.
         """
-        if not self._known:
+        known = [index for index in self._known if self._train.entries[index][0] != besides]
+        if not known:
             return None
-        count = min(protocol.other_images, len(self._known))
+        count = min(protocol.other_images, len(known))
         # The position of the image in the split is the seed, as in the published baselines.
-        picked = np.random.RandomState(seed).choice(len(self._known), count, replace=False)
-        drawn = [self._known[index] for index in picked]
+        picked = np.random.RandomState(seed).choice(len(known), count, replace=False)
+        drawn = [known[index] for index in picked]
         points = [_aligned(self._shares_of(index), self._train.size(index), size, protocol) for index in drawn]
         return np.concatenate(points)
 

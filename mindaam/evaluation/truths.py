@@ -28,7 +28,7 @@ def truth_of_image(reader, index, protocol, gaze=None, position=0):
     else:
         density = reader.density(index, comparison_size(protocol, reader.size(index)))
         truth = Truth(density, _scaled(fixations, reader.size(index), density.shape))
-    return _with_gaze(truth, reader.entries[index][1], protocol, gaze, position)
+    return _with_gaze(truth, reader.entries[index], protocol, gaze, position)
 
 
 def truth_of_frame(reader, index, position, protocol, gaze=None, seed=0):
@@ -44,7 +44,7 @@ def truth_of_frame(reader, index, position, protocol, gaze=None, seed=0):
         truth = Truth(released.frame_density(density / density.max(), density.shape), fixations)
     else:
         truth = Truth(density, _scaled(fixations, reader.size(index), density.shape))
-    return _with_gaze(truth, reader.entries[index][1], protocol, gaze, seed)
+    return _with_gaze(truth, reader.entries[index], protocol, gaze, seed)
 
 
 def frames_scored(reader, index, protocol):
@@ -75,11 +75,11 @@ def _scaled(fixations, stored, size):
     return None if fixations is None or not len(fixations) else transforms.scale_fixations(fixations, stored, size)
 
 
-def _with_gaze(truth, condition, protocol, gaze, seed):
+def _with_gaze(truth, entry, protocol, gaze, seed):
     """The Truth with the gaze of other images that the protocol's metrics need."""
     if gaze is None or not gaze.found:
         return truth
-    size = truth.density.shape
-    others = gaze.others(seed, size, protocol) if "sAUC" in protocol.metrics else None
+    (name, condition), size = entry, truth.density.shape
+    others = gaze.others(seed, size, protocol, besides=name) if "sAUC" in protocol.metrics else None
     baseline = gaze.center_bias(condition, size) if "IG" in protocol.metrics else None
     return truth._replace(others=others, baseline=baseline)

@@ -6,17 +6,31 @@ from scipy.stats import bootstrap
 RESAMPLES = 2000
 
 
-def interval(values, seed=0):
+def interval(values, groups=None, seed=0):
     """(low, high): the 95 % bootstrap interval of the mean of scores [n], by percentiles of 2,000 resamples.
 
-    Scores that are NaN are skipped, as in the mean. (NaN, NaN) for fewer than two others. seed: of the resamples.
+    groups: a label for each score; scores of one label, such as those of one image under several conditions, depend on
+    one another and are resampled together. By default each score is a group of its own. Scores that are NaN are
+    skipped, as in the mean. (NaN, NaN) for fewer than two groups. seed: of the resamples.
     """
     values = np.asarray(values, np.float64).ravel()
-    values = values[~np.isnan(values)]
-    if len(values) < 2:
+    totals = {}  # of each group, in the order of the scores: their sum and their number
+    for group, value in zip(range(len(values)) if groups is None else groups, values, strict=True):
+        if not np.isnan(value):
+            total, count = totals.get(group, (0.0, 0))
+            totals[group] = total + value, count + 1
+    if len(totals) < 2:
         return float("nan"), float("nan")
+    sums, counts = np.array(list(totals.values())).T
     found = bootstrap(
-        (values,), np.mean, vectorized=True, n_resamples=RESAMPLES, method="percentile",
-        batch=max(1, 10**6 // len(values)), random_state=np.random.default_rng(seed),
+        (sums, counts), _mean, paired=True, vectorized=True, n_resamples=RESAMPLES, method="percentile",
+        batch=max(1, 10**6 // len(sums)), random_state=np.random.default_rng(seed),
     )  # fmt: skip
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    # Of equal scores, the rounding of their means can put the two in the other order.
+    low, high = sorted(map(float, found.confidence_interval))
+    return low, high
+
+
+def _mean(sums, counts, axis):
+    """The mean over all scores of the groups with these sums and counts."""
+    return sums.sum(axis) / counts.sum(axis)

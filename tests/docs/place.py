@@ -37,10 +37,18 @@ def make(folder, model):
     image_trees.build("salicon", "official", folder / "ROOT" / record("salicon").folders[0])
     video_trees.build("diem", "official", folder / "ROOT")
     _videos(folder)
+    _maps(gaze / "osie", folder / "MAPS" / "osie")
     for name in ("mine", "films"):  # what docs/export.md exports
         (folder / "runs" / name).mkdir(parents=True)
         shutil.copy(model, folder / "runs" / name / "best.safetensors")
     return folder
+
+
+def _maps(gaze, folder):
+    """A gray map for each image of a gaze folder, which is the image itself."""
+    folder.mkdir(parents=True)
+    for image in (gaze / "stimuli").iterdir():
+        cv2.imwrite(str(folder / f"{image.stem}.png"), cv2.imread(str(image), cv2.IMREAD_GRAYSCALE))
 
 
 def _videos(folder):

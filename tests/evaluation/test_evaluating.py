@@ -14,8 +14,9 @@ import pytest
 from mindaam.data import prompts
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.errors import ConfigError, OutputError
-from mindaam.evaluation import results
+from mindaam.evaluation import results, tables
 from mindaam.evaluation.evaluating import evaluate
+from mindaam.evaluation.pages import evaluation_page
 from mindaam.evaluation.results import load
 from tests.evaluation.sets import PLAN, Oracle, Source, same, write_fixations
 
@@ -57,6 +58,8 @@ def test_a_folder_holds_what_is_returned(viewing, tasks, tmp_path):
     assert (osie["kind"], osie["split"], osie["n"], osie["pairs"], osie["scored"]) == ("images", "val", 1, 1, 1)
     assert osie["sigma"] == 1.0 and settings["sets"]["taskfix"]["sigma"] is None and "400" in osie["size"]
     assert osie["scores"]["right"]["CC"]["n"] == 1 and osie["scores"]["right"]["CC"]["low"] is None
+    assert any("viewers apart" in note for note in settings["sets"]["taskfix"]["notes"])  # no baseline people of maps
+    assert {row["role"] for row in found.rows_of("osie")} >= {"center_bias", "uniform"}
     json.loads((tmp_path / "new" / "out" / results.SETTINGS).read_text(), parse_constant=pytest.fail)
 
 
@@ -88,7 +91,9 @@ def test_an_error_ends_an_evaluation_and_what_was_done_is_kept(six, tmp_path):
     with pytest.raises(RuntimeError, match="of a decoder"):
         evaluate(Source(fails), [six], PLAN, tmp_path / "out")
     assert {row["name"] for row in load(tmp_path / "out").rows} == {"0.jpg", "1.jpg", "2.jpg"}
-    assert load(tmp_path / "out").settings["finished"] is None
+    interrupted = load(tmp_path / "out")
+    assert interrupted.settings["finished"] is None and interrupted.summary()["osie"]["right"]["CC"].n == 3
+    assert tables.terminal(interrupted) and tables.markdown(interrupted) and evaluation_page.html(interrupted)
 
 
 def test_a_killed_evaluation_continues(six, tmp_path):
@@ -129,6 +134,36 @@ def test_only_what_is_missing_is_predicted_again(six, tmp_path):
     source = same()
     evaluate(source, [six], PLAN, tmp_path, resume=True)
     assert source.calls == []
+
+
+def test_a_resumed_evaluation_keeps_its_notes_and_can_be_killed_again(tasks, tmp_path, monkeypatch):
+    """Its one image with two conditions has no train split; nothing is scored again when it is finished."""
+
+    def audio(name):
+        return ["audio off (2 videos)"]
+
+    first = same()
+    first.notes = audio
+    evaluate(first, [tasks], PLAN, tmp_path)
+    [before] = [each["notes"] for each in load(tmp_path).settings["sets"].values()]
+    assert "no center bias, sAUC and IG" in before[0] and before[-1] == "audio off (2 videos)"
+    monkeypatch.setattr("mindaam.evaluation.evaluating.notes", lambda *_: 1 / 0)  # stands for a kill
+    with pytest.raises(ZeroDivisionError):
+        evaluate(same(), [tasks], PLAN, tmp_path, resume=True)
+    assert load(tmp_path).settings["finished"] is None
+    monkeypatch.undo()
+    source = same()
+    source.notes = audio
+    again = evaluate(source, [tasks], PLAN, tmp_path, resume=True).settings["sets"]["taskfix"]["notes"]
+    assert [name for name, _, _ in source.calls] == ["b.jpg"]  # the last image, which might lack rows
+    assert again == [*before, "audio off (2 videos), of those scored after --resume"]
+
+
+def test_the_note_on_a_scored_train_split(six, tmp_path):
+    [entry] = evaluate(same(), [GazeFolder(six.root, "train")], PLAN).settings["sets"].values()
+    assert "center bias and IG come from the train split, the scored data themselves" in entry["notes"]
+    [entry] = evaluate(same(), [six], PLAN).settings["sets"].values()
+    assert not any("scored data themselves" in each for each in entry["notes"])
 
 
 def test_a_folder_with_an_evaluation_is_not_overwritten(viewing, tmp_path):

@@ -60,17 +60,30 @@ def test_the_summary_is_the_mean_over_the_rows_that_have_a_metric():
     assert set(made.conditions()["maps_only"]) == {"count", "judge"}
 
 
+def test_an_image_under_several_conditions_is_one_of_the_interval():
+    def rows(conditions):
+        return [
+            {"dataset": "a", "name": f"{place}.jpg", "role": "right", "condition": condition, "CC": place / 10}
+            for condition in conditions
+            for place in range(8)
+        ]
+
+    one, four = (Evaluation({"sets": {"a": {}}}, rows(each)).summary()["a"]["right"]["CC"] for each in ("c", "cdef"))
+    assert (one.n, four.n) == (8, 32)
+    assert four[:3] == pytest.approx(one[:3], abs=1e-12)
+
+
 def test_a_metric_that_is_undefined_everywhere_has_n_0():
-    row = {"dataset": "a", "role": "right", "condition": "c", "CC": math.nan}
+    row = {"dataset": "a", "name": "0.jpg", "role": "right", "condition": "c", "CC": math.nan}
     mean = Evaluation({"sets": {"a": {}}}, [row]).summary()["a"]["right"]["CC"]
     assert mean.n == 0 and math.isnan(mean.mean)
 
 
 def test_the_spread_of_paraphrases_is_over_the_means_of_prompts():
     rows = [
-        {"role": f"paraphrase_{prompt}", "condition": "c", "CC": value}
+        {"role": f"paraphrase_{prompt}", "name": str(place), "condition": "c", "CC": value}
         for prompt, values in ((1, (0.2, 0.4)), (2, (0.5, 0.5)))
-        for value in values
+        for place, value in enumerate(values)
     ]
     assert results.paraphrase_spread(rows) == {"prompts": 2, "std": {"CC": pytest.approx(0.1)}}
     assert results.paraphrase_spread([{"role": "right", "condition": "c", "CC": 1.0}]) is None
@@ -82,8 +95,10 @@ def test_the_spread_of_paraphrases_is_over_the_means_of_prompts():
         (results.SETTINGS, None, "contains no evaluation.json"),
         (results.SETTINGS, "{", "cannot be read"),
         (results.SETTINGS, "[]", "not the result of mindaam evaluate"),
+        (results.SETTINGS, '{"sets": {"a": null}}', "not the result of mindaam evaluate"),
         (results.ROWS, "a,b\n1,2\n", "other columns"),
         (results.ROWS, ",".join(results.COLUMNS) + "\na,b\nc,d\n", "damaged row"),
+        (results.ROWS, ",".join(results.COLUMNS) + "\na,val,b,c,=cmd(),1" + "," * 9 + "\n", "an unknown role '=cmd"),
     ],
 )
 def test_damage_is_one_sentence(tmp_path, name, content, message):
@@ -94,3 +109,15 @@ def test_damage_is_one_sentence(tmp_path, name, content, message):
         (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=message):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("scores", [[1], {"right": "x"}, {"right": {"CC": 1}}, {"right": {"CC": {"mean": "<b>"}}}])
+def test_damaged_scores_are_one_sentence(tmp_path, scores):
+    save(made_evaluation(), tmp_path)
+    settings = json.loads((tmp_path / results.SETTINGS).read_text())
+    settings["sets"]["osie"] |= {"scores": scores, "conditions": {"free_viewing": scores}}
+    (tmp_path / results.SETTINGS).write_text(json.dumps(settings))
+    found = load(tmp_path)
+    for read in (found.summary, found.conditions):
+        with pytest.raises(InputError, match="the scores in evaluation.json are damaged"):
+            read()

@@ -49,6 +49,18 @@ def test_ten_images_of_the_train_split_are_drawn_as_in_the_published_baselines(v
         np.testing.assert_array_equal(TrainGaze(viewing).others(seed, size, PAPER), wanted)
 
 
+def test_the_scored_image_is_none_of_the_others(viewing):
+    """As with `--split train`; an image that is not in the train split draws the same as without its name."""
+    train, size = other_split(viewing, "train"), (280, 400)
+    [name, *_] = (each for each, _ in train.entries)
+    every = SimpleNamespace(other_images=99, align="scale", longest_side=400)
+    gaze = TrainGaze(viewing)
+    assert len(gaze.others(0, size, every, besides=name)) == 14 * 20
+    own = transforms.scale_fixations(train.fixations(0), train.size(0), size)
+    assert not (np.abs(gaze.others(0, size, every, besides=name)[:, None] - own).max(2) < 1e-3).any()
+    np.testing.assert_array_equal(gaze.others(3, size, PAPER, besides="not there"), gaze.others(3, size, PAPER))
+
+
 def test_fewer_images_than_asked_for_are_all_drawn(viewing):
     few = SimpleNamespace(other_images=99, align="scale", longest_side=400)
     assert len(TrainGaze(viewing).others(0, (280, 400), few)) == 15 * 20

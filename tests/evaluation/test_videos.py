@@ -95,7 +95,7 @@ class Gaze:
     def center_bias(self, condition, size):
         return transforms.resize_density(self.bias / self.bias.sum(), size)
 
-    def others(self, seed, size, protocol):
+    def others(self, seed, size, protocol, besides=None):
         return np.float32([[seed, 1], [5, 20], [9, 3]])
 
 

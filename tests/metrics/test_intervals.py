@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mindaam.metrics.intervals import interval
 
@@ -26,3 +28,27 @@ def test_undefined_scores_are_skipped_and_too_few_have_no_interval():
     for few in ([], [0.5], [0.5, np.nan]):
         assert np.isnan(interval(few)).all()
     assert interval([0.5, 0.5, 0.5]) == (0.5, 0.5)
+
+
+@given(st.floats(0, 1), st.integers(2, 40))
+def test_the_ends_are_in_order_for_equal_scores_too(value, count):
+    low, high = interval([value] * count)
+    assert value - 1e-12 <= low <= high <= value + 1e-12
+
+
+def test_scores_of_one_image_are_resampled_together():
+    values = np.random.default_rng(2).normal(3, 2, 100)
+    four = np.repeat(values, 4)  # the same image under four conditions adds nothing
+    assert interval(four, np.repeat(np.arange(100), 4)) == pytest.approx(interval(values), abs=1e-12)
+    low, high = interval(values)
+    apart = interval(four)
+    assert apart[1] - apart[0] < 0.6 * (high - low)
+    assert interval(values, [f"image {n}" for n in range(100)]) == interval(values)
+
+
+def test_groups_of_different_sizes_weigh_by_their_scores_and_one_group_has_no_interval():
+    low, high = interval([1.0, 1.0, 1.0, 5.0], ["a", "a", "a", "b"])
+    assert (low, high) == (1, 5)
+    assert np.isnan(interval([1.0, 2.0, np.nan], ["a", "a", "b"])).all()
+    with pytest.raises(ValueError):
+        interval([1.0, 2.0], ["a"])

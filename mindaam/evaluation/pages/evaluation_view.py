@@ -10,7 +10,7 @@ from mindaam.evaluation.pages.evaluation_plots import distribution, dots, interv
 from mindaam.evaluation.pages.example_images import triptychs
 from mindaam.evaluation.pages.page import UNKNOWN, digits
 from mindaam.evaluation.pages.run_view import mapping
-from mindaam.evaluation.results import METRICS, ROLES, Mean, by_role
+from mindaam.evaluation.results import METRICS, ROLES, Mean, by_condition, by_role
 
 LABELS = {"AUC_Judd": "AUC-Judd", "AUC_Borji": "AUC-Borji"}
 LOWER = ("KLD", "EMD")  # the smaller the better
@@ -78,12 +78,15 @@ def cell(mean, count=None):
 
 def _set(evaluation, name, entry, images):
     scores = scores_of(evaluation, name)
-    conditions = {each: mapping(found) for each, found in mapping(entry.get("conditions")).items()}
-    shown = {each: {role: _means(of_role) for role, of_role in found.items()} for each, found in conditions.items()}
+    rows = evaluation.rows_of(name)
+    conditions = mapping(entry.get("conditions")) or by_condition(rows)
+    shown = {
+        each: {role: _means(of_role) for role, of_role in mapping(found).items()} for each, found in conditions.items()
+    }
     values = {role: _values(evaluation, name, role) for role in (first_role(scores), *OUTLINED) if role in scores}
     return {
         "name": name,
-        "facts": list(_set_facts(entry)),
+        "facts": list(_set_facts(entry, len({row["name"] for row in rows}))),
         "table": table_of(scores),
         "dots": dots([(label_of(role), of_role.get("CC"), kind_of(role)) for role, of_role in scores.items()]),
         "distribution": distribution(values),
@@ -144,10 +147,10 @@ def _facts(settings):
         yield "machine", ", ".join(machine)
 
 
-def _set_facts(entry):
-    """(label, value) of what was scored of a dataset."""
-    kind, count, scored = entry.get("kind") or "images", entry.get("n"), entry.get("scored")
-    amount = f"{count} {kind}" if scored in (count, None) else f"{scored} of {count} {kind}"
+def _set_facts(entry, scored):
+    """(label, value) of what was scored of a dataset; scored: the number of images or videos with rows."""
+    kind, count = entry.get("kind") or "images", entry.get("n")
+    amount = f"{count} {kind}" if scored == count else f"{scored} of {count} {kind}"
     pairs = entry.get("pairs")
     yield "split", entry.get("split") or UNKNOWN
     yield "scored", amount + (f", {pairs} pairs of {kind[:-1]} and condition" if pairs not in (None, count) else "")

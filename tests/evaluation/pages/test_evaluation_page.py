@@ -102,7 +102,7 @@ def test_texts_of_the_results_are_never_markup(tmp_path):
 
 
 def test_metrics_that_are_undefined_are_counted_and_those_without_data_are_no_columns():
-    rows = [{"role": "right", "CC": value, "SIM": 0.5} for value in (0.2, 0.4, math.nan)]
+    rows = [{"role": "right", "name": str(at), "CC": each, "SIM": 0.5} for at, each in enumerate((0.2, 0.4, math.nan))]
     [row] = table_of(by_role(rows))["groups"][0]["rows"]
     assert row["n"] == "3" and [cell["value"] for cell in row["cells"]] == ["0.3000", "0.5000"]
     assert [cell["n"] for cell in row["cells"]] == ["n = 2", ""]
@@ -118,7 +118,11 @@ def test_stored_means_are_shown_as_they_are_and_an_unfinished_evaluation_by_its_
     del evaluation.settings["sets"]["osie"]["scores"]
     again = Evaluation(evaluation.settings | {"finished": None}, evaluation.rows)
     assert scores_of(again, "osie").keys() == evaluation.summary()["osie"].keys()
-    assert "The evaluation is unfinished" in Page(evaluation_page.html(again)).said
+    again.settings["sets"]["maps_only"].pop("conditions")
+    again.settings["sets"]["maps_only"]["n"] = 9
+    page = Page(evaluation_page.html(again))
+    assert "The evaluation is unfinished" in page.said and "scored 3 of 9 images" in page.said
+    assert "Condition count" in page.said
 
 
 @pytest.mark.parametrize("rows", [[], made_rows("osie", "val", ["one.jpg"], ["free_viewing"], ("right",))])

@@ -2,16 +2,22 @@
 
 import json
 import math
+import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from mindaam.data.datasets.opening import open_set
 from mindaam.errors import InputError, OutputError
+from mindaam.evaluation.maps import ModelMaps
 from mindaam.evaluation.pages import examples
 from mindaam.evaluation.pages.example_images import Images, triptychs
 from mindaam.evaluation.results import Evaluation
+from mindaam.inference.predictor import Predictor
+from tests.data.datasets import video_trees
+from tests.fakes import FakeEncoder, FakeModel
 
 CC = {"a": 0.9, "b": 0.1, "c": 0.5, "d": 0.7, "e": math.nan}
 
@@ -155,3 +161,18 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "examples").write_text("")
     with pytest.raises(OutputError):
         write([Reader("osie")], rows_of("osie"), tmp_path)
+
+
+def test_a_model_on_the_frames_of_a_video_file(tmp_path):
+    """The map of the middle frame is that of the whole video; the threads of the rest end."""
+    video_trees.build("dhf1k", "official", tmp_path / "data")
+    reader = open_set(tmp_path / "data", "dhf1k", "val")
+    model = Predictor(FakeModel(clip=4), sentence_encoder=FakeEncoder())
+    name, condition = reader.entries[0]
+    rows = [{"dataset": reader.name, "name": name, "condition": condition, "role": "right", "maps": 1, "CC": 0.5}]
+    before = threading.active_count()
+    assert write([reader], rows, tmp_path, ModelMaps(model, audio="off")) == []
+    [found] = triptychs(Images(tmp_path), reader.name)
+    labelled = np.flatnonzero(reader.labelled(0))
+    assert found["jpeg"] and found["frame"] == labelled[len(labelled) // 2]
+    assert threading.active_count() <= before
