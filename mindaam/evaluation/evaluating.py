@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mindaam.data.prompts.prompting import Prompting
 from mindaam.errors import ConfigError
-from mindaam.evaluation import results, roles
+from mindaam.evaluation import released, results, roles
 from mindaam.evaluation.images import rows_of_image
 from mindaam.evaluation.people import People
 from mindaam.evaluation.results import Evaluation, by_condition, by_role, paraphrase_spread
@@ -85,7 +85,7 @@ def evaluate(source, readers, plan, folder=None, resume=False, progress=None, le
                 rows += new
                 append(new, folder)
         part = "" if len(items) == len(every) else ", of those scored after --resume"
-        found = [*notes(reader, plan, gaze, people), *(line + part for line in source.notes(reader.name))]
+        found = [*notes(reader, plan, gaze, people, rows), *(line + part for line in source.notes(reader.name))]
         before = settings["sets"][reader.name].get("notes", ())  # of an evaluation that is resumed
         settings["sets"][reader.name]["notes"] = list(dict.fromkeys([*before, *found]))
     evaluation = finished(Evaluation(settings, rows), skipped)
@@ -187,14 +187,24 @@ def append(rows, folder):
         raise cannot_write(path, error) from error
 
 
-def notes(reader, plan, gaze, people):
-    """One line for each thing that a dataset does not allow to be scored."""
+def notes(reader, plan, gaze, people, rows):
+    """One line for each thing that a dataset does not allow to be scored. rows: those of the evaluation so far."""
     lacking = roles.missing(reader, plan.prompting, plan.prompts, plan.granularity) if plan.prompted else []
     found = [f"it has no prompts for {', '.join(lacking)}"] if lacking else []
     found += [f"no center bias, sAUC and IG: {gaze.reason}"] if not gaze.found or gaze.reason else []
     own = reader.split == "train"
     found += ["center bias and IG come from the train split, the scored data themselves"] if own else []
-    return found + ([f"no baseline people: {people.reason}"] if people.reason else [])
+    roles_there = {row["role"] for row in rows if row["dataset"] == reader.name}
+    if people.reason or (roles_there and "people" not in roles_there):
+        found.append(f"no baseline people: {people.reason or _without_people(plan.protocol)}")
+    return found
+
+
+def _without_people(protocol):
+    """Why no row has the role people though viewers are kept apart."""
+    if protocol.name == released.NAME:
+        return "published maps, which the protocol released compares with, are those of all viewers"
+    return "nothing was viewed by two people"
 
 
 def finished(evaluation, skipped):

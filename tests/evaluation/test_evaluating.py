@@ -18,6 +18,7 @@ from mindaam.evaluation import results, tables
 from mindaam.evaluation.evaluating import evaluate
 from mindaam.evaluation.pages import evaluation_page
 from mindaam.evaluation.results import load
+from mindaam.metrics.protocols import protocol as protocol_named
 from tests.evaluation.sets import PLAN, Oracle, Source, same, write_fixations
 
 KILLED = """
@@ -34,6 +35,9 @@ def predict_many(image, prompts):
 
 evaluate(Source(predict_many), [GazeFolder(sys.argv[1], "val")], PLAN, Path(sys.argv[2]), resume=True)
 """
+
+
+RELEASED = protocol_named("released")._replace(metrics=("CC",))
 
 
 @pytest.fixture
@@ -157,6 +161,16 @@ def test_a_resumed_evaluation_keeps_its_notes_and_can_be_killed_again(tasks, tmp
     again = evaluate(source, [tasks], PLAN, tmp_path, resume=True).settings["sets"]["taskfix"]["notes"]
     assert [name for name, _, _ in source.calls] == ["b.jpg"]  # the last image, which might lack rows
     assert again == [*before, "audio off (2 videos), of those scored after --resume"]
+
+
+def test_the_note_on_people_where_one_viewer_saw_each_image(six, tmp_path):
+    for protocol, reason in (
+        (PLAN.protocol, "nothing was viewed by two people"),
+        (RELEASED, "are those of all viewers"),
+    ):
+        evaluation = evaluate(same(), [six], PLAN._replace(protocol=protocol))
+        [entry] = evaluation.settings["sets"].values()
+        assert [note for note in entry["notes"] if "people" in note and note.endswith(reason)] == entry["notes"]
 
 
 def test_the_note_on_a_scored_train_split(six, tmp_path):
