@@ -3,7 +3,7 @@
 import numpy as np
 
 from mindaam.errors import InputError
-from mindaam.evaluation.baselines import baseline_maps
+from mindaam.evaluation.train_gaze import baseline_maps
 from mindaam.evaluation.truths import fitted, truth_of_image
 from mindaam.metrics.protocols import METRICS
 from mindaam.metrics.scoring import score

@@ -128,6 +128,17 @@ class TrainGaze:
         return self._shares[index]
 
 
+def baseline_maps(condition, size, gaze):
+    """{role: map} of the baselines that use no pixel, for an image or frame that is compared at `size` (height, width).
+
+    gaze: TrainGaze of the data. `center_bias` is the mean density of its train split under the condition, missing
+    without one; `uniform` is one pixel, which resizing stretches without rounding.
+    """
+    bias = gaze.center_bias(condition, size)
+    maps = {} if bias is None else {"center_bias": bias}
+    return maps | {"uniform": np.ones((1, 1), np.float32)}
+
+
 def _points(train, index):
     """Fixations float32 [n,2] of an image, or of the sampled frames of a video; None where only maps exist."""
     if not train.is_video:

@@ -9,7 +9,7 @@ import math
 from contextlib import closing
 
 from mindaam.errors import InputError
-from mindaam.evaluation.baselines import baseline_maps
+from mindaam.evaluation.train_gaze import baseline_maps
 from mindaam.evaluation.truths import fitted, frames_scored, truth_of_frame
 from mindaam.inference.pipeline import Behind
 from mindaam.inference.videos import queue_depth

@@ -8,7 +8,8 @@ from time import sleep
 
 import pytest
 
-from mindaam.cli import data_pack, main, terminal
+from mindaam.cli import main, terminal
+from mindaam.cli.data import pack
 from mindaam.errors import ConfigError, Notice
 from tests.conftest import ROOT
 
@@ -137,4 +138,4 @@ def test_a_folder_that_is_gone_is_one_sentence(tmp_path):
 @pytest.mark.parametrize("size", ["9" * 40, "100000x100000", "12x", "x", "-1", "8"])
 def test_sizes_that_cannot_be_packed(size):
     with pytest.raises(ConfigError, match="size"):
-        data_pack._size(size)
+        pack._size(size)

@@ -8,7 +8,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from mindaam.cli import data_prompts
+from mindaam.cli.data import prompts as data_prompts
 from mindaam.data.prompts import corpus
 from mindaam.errors import ConfigError
 

@@ -5,7 +5,7 @@ import os
 import pytest
 import typer
 
-from mindaam.cli import data_pack
+from mindaam.cli.data import pack as data_pack
 from mindaam.errors import ConfigError, OutputError
 from tests.data.datasets import image_trees
 

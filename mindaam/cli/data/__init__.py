@@ -2,8 +2,8 @@
 
 import typer
 
-from mindaam.cli import data_check, data_import, data_pack, data_prompts
+from mindaam.cli.data import check, importing, pack, prompts
 
 data_app = typer.Typer(no_args_is_help=True, help="Check, pack and import datasets, and print their prompts.")
-for command in (data_check.check, data_prompts.prompts, data_pack.pack, data_import.import_gaze):
+for command in (check.check, prompts.prompts, pack.pack, importing.import_gaze):
     data_app.command(name=command.__name__.removesuffix("_gaze"))(command)

@@ -7,7 +7,7 @@ import pytest
 import typer
 from PIL import Image
 
-from mindaam.cli import data_check
+from mindaam.cli.data import check as data_check
 from mindaam.data.datasets.catalogue import catalogue
 from mindaam.errors import ConfigError, InputError
 from tests.data.datasets import image_trees, video_trees
