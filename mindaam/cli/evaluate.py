@@ -23,7 +23,6 @@ PROMPTS = "Score paraphrases, generic, wrong or none beside the matching prompt;
 GRANULARITY = "Score the prompt of this granularity beside the matching one, G1 to G4; repeatable."
 AUDIO = "Videos: auto (use the audio track if the model supports it) or off."
 REPORTS = (".csv", ".json", ".md", ".html")
-IN_OUT = ("rows.csv", "evaluation.json", "report.md", "report.html")  # files of the folder of -o
 
 
 def evaluate(
@@ -60,6 +59,7 @@ def evaluate(
 def _check_options(model, audio, maps, prompted, out, resume, save):
     """ConfigError for options that do not fit each other."""
     from mindaam.errors import ConfigError
+    from mindaam.evaluation.results import FILES
 
     if audio not in ("auto", "off"):
         raise ConfigError(f"--audio {audio}: the audio must be auto or off; change it")
@@ -70,7 +70,7 @@ def _check_options(model, audio, maps, prompted, out, resume, save):
     for file in save:
         if file.suffix not in REPORTS:
             raise ConfigError(f"{file}: the suffix of a report must be {', '.join(REPORTS)}; change it")
-        if out and real(file) in [real(out / name) for name in IN_OUT]:
+        if out and real(file) in [real(out / name) for name in FILES]:
             raise ConfigError(f"--save {file} is a file of the folder of -o; choose another name")
 
 

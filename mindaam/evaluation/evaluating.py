@@ -141,6 +141,8 @@ def begin(settings, folder, resume):
         return settings, []
     prepare_folder(folder)
     if not Path(folder, results.SETTINGS).exists():
+        if other := next((name for name in results.FILES if Path(folder, name).exists()), None):
+            raise ConfigError(f"{folder} contains a {other} that is not of an evaluation; choose another folder")
         results.save(Evaluation(settings, []), folder)
         return settings, []
     if not resume:

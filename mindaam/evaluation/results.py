@@ -52,6 +52,7 @@ PARAPHRASE = "paraphrase_"  # and a number: the role of one prompt of `paraphras
 TEXTS = ("dataset", "split", "name", "condition", "role")
 COLUMNS = (*TEXTS, "maps", *METRICS)
 ROWS, SETTINGS = "rows.csv", "evaluation.json"
+FILES = (ROWS, SETTINGS, "report.md", "report.html")  # of the folder of `mindaam evaluate -o`
 LARGEST = 100_000_000  # bytes of an evaluation.json
 
 
@@ -139,9 +140,12 @@ def paraphrase_spread(rows):
 
 
 def save(evaluation, folder):
-    """Writes rows.csv and evaluation.json into a folder that exists, each whole or not at all; OutputError."""
-    write_text(Path(folder, ROWS), rows_text(evaluation.rows, header=True))
+    """Writes evaluation.json and rows.csv into a folder that exists, each whole or not at all; OutputError.
+
+    In this order, so that rows.csv is never alone: without it an evaluation has no rows yet.
+    """
     write_settings(evaluation.settings, folder)
+    write_text(Path(folder, ROWS), rows_text(evaluation.rows, header=True))
 
 
 def write_settings(settings, folder):

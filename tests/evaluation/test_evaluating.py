@@ -195,6 +195,17 @@ def test_a_folder_with_an_evaluation_is_not_overwritten(viewing, tmp_path):
         evaluate(source, [viewing], PLAN, tmp_path, resume=True)
 
 
+def test_files_of_something_else_are_not_overwritten(viewing, tmp_path):
+    """Such as the report of a training run, whose folder is given with -o."""
+    for name in ("report.html", "rows.csv"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).write_text("mine")
+        source = same()
+        with pytest.raises(ConfigError, match=f"{name} contains a {name} that is not of an evaluation"):
+            evaluate(source, [viewing], PLAN, tmp_path / name, resume=True)
+        assert source.calls == [] and [each.name for each in (tmp_path / name).iterdir()] == [name]
+
+
 def test_a_folder_that_cannot_be_written_is_refused_before_the_work(viewing, tmp_path):
     (tmp_path / "file").write_text("")
     source = same()
