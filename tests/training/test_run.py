@@ -246,7 +246,7 @@ def test_steps_of_pictures_leave_the_temporal_blocks_alone_and_learn(graph, tmp_
     temporal = {p.name: p.asnumpy() for p in fresh.head.temporal.get_parameters()}
     assert temporal and all(np.array_equal(trained[name], value) for name, value in temporal.items())
     with open(tmp_path / "run" / "epochs.csv", newline="") as file:
-        assert list(csv.DictReader(file)) == [{"step": "30", "epoch": "1", "heard": "0", "mean_CC": "0.0"}]
+        assert list(csv.DictReader(file)) == [{"step": "30", "epoch": "1", "heard": "0", "mean_CC": "0"}]
     said = capsys.readouterr().err
     assert "no scorer was given: held-out datasets are not scored" in said and "best.safetensors is the newest" in said
     assert_best_is_latest(tmp_path / "run")
