@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-from typer import Argument, Option
+from typer import Argument, Exit, Option
 
-from mindaam.streams import print_line, print_message
+from mindaam.cli.batches import Batch
+from mindaam.streams import print_line
 
 FOLDERS = "Output folders of mindaam evaluate and mindaam train, or folders above them."
 
@@ -17,6 +18,8 @@ def report(
     """Write one printable HTML page on all evaluations and training runs below folders."""
     from mindaam.evaluation.pages import analysis
 
+    batch = Batch()
     for problem in analysis.write(folders, out):
-        print_message(problem)
+        batch.problem(problem)
     print_line(f"report: {out}")
+    raise Exit(batch.code)

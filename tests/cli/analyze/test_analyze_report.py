@@ -18,7 +18,7 @@ def test_a_page_is_written_and_what_is_damaged_is_reported(run, tmp_path):
         save(made_evaluation(), tmp_path / name)
     (tmp_path / "bad" / "rows.csv").write_text("a,b\n1,2\n")
     code, out, err = run("analyze", "report", tmp_path, "-o", tmp_path / "new" / "page.html")
-    assert code == 0 and out == f"report: {tmp_path / 'new' / 'page.html'}\n"
+    assert code == 2 and out == f"report: {tmp_path / 'new' / 'page.html'}\n"
     assert err.startswith("mindaam: ") and "rows.csv has other columns" in err and err.count("\n") == 1
     assert b"Dataset <bdi>osie</bdi>" in (tmp_path / "new" / "page.html").read_bytes()
 

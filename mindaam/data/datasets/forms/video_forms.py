@@ -156,11 +156,16 @@ def ledov_mat(paths, film):
 
 def frame_lists(paths, film):
     """A JSON file of one video: a list with an element for each frame, each a list of [row, column], a pixel of the
-    map of that frame, counted from 0, whose center is meant."""
+    map of that frame, counted from 0, whose center is meant. InputError for fewer elements than frames."""
     path, frames, points = _only(paths), [], []
     for frame, listed in enumerate(elements(path)):
         points.append(_pixels(listed, path, frame))
         frames.append(np.full(len(points[-1]), frame))
+    count = int(film.numbers[-1]) - film.start + 1
+    if len(points) < count:
+        raise InputError(
+            f"{path}: it lists {len(points)} frames, but {film.name} has {count}; restore the original file"
+        )
     scale = np.divide(film.size[::-1], (film.map_size or film.size)[::-1])
     frames, points = _joined(frames, points, columns=2)
     return by_frame(film, frames.astype(np.int64), points * scale)

@@ -171,7 +171,8 @@ def gray_writer(path):
         ('[[["a", "b"]]]', r"frame 0 has no list"),
         ("[7]", r"frame 0 has no list"),
         ('[{"0": [1, 2]}]', r"frame 0 has no list"),
-        ("[[[1e999, 2], [1, NaN]]]", None),
+        ("[]", "it lists 0 frames, but .* has"),
+        ("[[[1, 2]]]", "it lists 1 frames, but .* has"),
         ("[[[" + "9" * 400 + ", 2]]]", r"frame 0 has no list"),
         ("[" * 100_000, "is damaged or truncated"),
     ],
@@ -179,13 +180,19 @@ def gray_writer(path):
 def test_fixations_from_others_are_values_or_one_sentence(folder, content, message):
     (folder / "FixationsTrain/Train/0001/fixations.json").write_text(content)
     reader = open_found(find_set(folder, "ntire26"), "train", skip_damaged=True)
-    if message is None:
-        assert len(reader.recorded(0, 0)) == 2 and len(reader.fixations(0, 0)) == 0
-    elif content:
+    if content:
         with pytest.raises(InputError, match=message):
             reader.recorded(0, 0)
     else:
         assert any("0 bytes" in problem.reason for problem in find_set(folder, "ntire26").problems)
+
+
+def test_fixations_that_are_not_finite_are_in_no_frame(folder):
+    path = folder / "FixationsTrain/Train/0001/fixations.json"
+    rest = json.dumps(json.loads(path.read_text())[1:])[1:]
+    path.write_text("[[[1e999, 2], [1, NaN]], " + rest)
+    reader = open_found(find_set(folder, "ntire26"), "train")
+    assert len(reader.recorded(0, 0)) == 2 and len(reader.fixations(0, 0)) == 0
 
 
 def test_a_list_longer_than_the_limit_is_not_read(folder, monkeypatch):
