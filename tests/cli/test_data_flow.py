@@ -74,7 +74,10 @@ def imported(mindaam, tmp_path):
 
 
 def scored(out):
-    return [line.split("|")[1].strip() for line in out.splitlines() if "| right |" in line]
+    lines = out.splitlines()
+    names = [line.split(", split ")[0] for line in lines if ", split val: " in line]
+    assert sum(line.startswith("right ") for line in lines) == len(names)
+    return names
 
 
 def test_the_gaze_folder_that_is_imported_is_evaluated_and_trained_on_itself_or_by_its_parent(
