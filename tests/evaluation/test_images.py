@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from mindaam import metrics
-from mindaam.data import prompts
+from mindaam.data import prompts, transforms
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
 from mindaam.errors import InputError
 from mindaam.evaluation.evaluating import evaluate
 from mindaam.evaluation.images import mean_scores, rows_of_image
 from mindaam.evaluation.train_gaze import TrainGaze
+from mindaam.evaluation.truths import truth_of_image
 from mindaam.metrics.protocols import METRICS
 from mindaam.metrics.settings import MIT
 from tests.evaluation.sets import HIGH, PAPER, PLAN, WIDE, Oracle, Source, same, write_fixations
@@ -114,3 +115,27 @@ def test_the_center_bias_of_one_role_is_scored_beside_each_condition(viewing):
     uniform = evaluation.summary()["osie"]["uniform"]
     assert uniform["CC"].mean == 0 and uniform["AUC_Judd"].mean == pytest.approx(0.5, abs=0.1)
     assert evaluation.summary()["osie"]["center_bias"]["CC"].n == 1
+
+
+def test_the_information_gain_counts_from_the_center_bias_of_the_train_split(tmp_path):
+    write_fixations(tmp_path / "gaze", {"train": ["t.jpg"], "val": ["v.jpg"]})
+    reader, draw = GazeFolder(tmp_path / "gaze", "val"), np.random.RandomState(0)
+    size = transforms.fit_within((HIGH, WIDE), 400)
+    predicted = draw.random_sample(size).astype(np.float32)
+    train = transforms.resize_density(GazeFolder(tmp_path / "gaze", "train").density(0, size), (300, 400))
+    points = transforms.scale_fixations(reader.fixations(0), (HIGH, WIDE), size)
+    gaze = TrainGaze(reader)
+    found = rows_of_image(Source(lambda *_: [predicted]), reader, [0], lambda _: {"right": ["x"]}, PAPER, gaze, 0)
+    scores = {row["role"]: row["IG"] for row in found if "IG" in row}
+    expected = metrics.information_gain(predicted, points, transforms.resize_density(train, size))
+    assert scores["right"] == pytest.approx(expected, abs=1e-4) and abs(expected) > 0.1
+    assert scores["center_bias"] == pytest.approx(0, abs=1e-9) and "people" not in scores
+
+
+def test_no_image_is_a_negative_of_its_own_shuffled_auc(tmp_path):
+    write_fixations(tmp_path / "gaze", {"train": ["a.jpg", "b.jpg"], "val": ["v.jpg"]})
+    reader = GazeFolder(tmp_path / "gaze", "train")
+    for index, other in ((0, 1), (1, 0)):
+        truth = truth_of_image(reader, index, PAPER, TrainGaze(reader))
+        expected = transforms.scale_fixations(reader.fixations(other), (HIGH, WIDE), truth.density.shape)
+        np.testing.assert_allclose(truth.others, expected, rtol=1e-5)
