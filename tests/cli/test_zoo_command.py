@@ -17,7 +17,6 @@ import yaml
 
 from mindaam.cli import main, terminal
 from mindaam.zoo import index
-from mindaam.zoo.fetching import transfer
 from tests.zoo import https_site
 from tests.zoo.official_names import official_wav2clip
 from tests.zoo.torch_archive import write_torch
@@ -36,13 +35,8 @@ def server(tmp_path_factory):
 @pytest.fixture
 def site(server, monkeypatch):
     """The server, trusted through SSL_CERT_FILE as an authority of one's own would be."""
-    server.files, server.odd = {FILE: WEIGHTS}, {}
-    server.asked.clear()
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SSL_CERT_FILE", str(server.pem))
-    monkeypatch.setattr(transfer, "PAUSE", 0.0)
-    return server
+    return https_site.reset(server, {FILE: WEIGHTS}, monkeypatch)
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ import time
 
 import pytest
 
+from mindaam.zoo.fetching import transfer
+
 VERSION = '"1"'
 
 
@@ -146,3 +148,15 @@ def serving(folder):
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def reset(site, files, monkeypatch):
+    """The running site with just these files {path: bytes} and nothing requested yet; no proxy, no pause between
+    tries."""
+    site.files, site.odd = files, {}
+    site.asked.clear()
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(transfer, "PAUSE", 0.0)
+    return site

@@ -36,13 +36,8 @@ def server(tmp_path_factory):
 @pytest.fixture
 def site(server, monkeypatch):
     """The server with one good file and nothing asked yet; no proxy, no waiting between tries."""
-    server.files, server.odd = {FILE: WEIGHTS}, {}
-    server.asked.clear()
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(transfer, "PAUSE", 0.0)
     monkeypatch.setattr(transfer, "TIMEOUT", 5)
-    return server
+    return https_site.reset(server, {FILE: WEIGHTS}, monkeypatch)
 
 
 def write_zoo(folder, site, **changes):
