@@ -111,7 +111,7 @@ def _tables():
 
 
 def _blend(image, levels, out):
-    """Mixes an image and the colors of its levels, uint8 [h, w], into `out`; each value is within 3 of the exact one."""
+    """Mixes an image and the colors of its levels, uint8 [h, w], into `out`; a value is at most 3 off the exact one."""
     own, gray, heated = _tables()
     grays = cv2.multiply(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.LUT(levels, gray), scale=1 / 255)
     cv2.multiply(image, cv2.applyColorMap(levels, own), dst=out, scale=1 / 255)
