@@ -1,7 +1,7 @@
 """A process with one small graph: `python -m tests.graph_reader [kill|fork]`.
 
 Prints what is reported of compiling, the result, and how many graphs were read and made. kill: the process is killed
-when it stores the graph, whose file is not in its place yet. fork: a child that is forked before the first graph does all this.
+when it stores the graph, before its file is in its place. fork: a child that is forked before the first graph does it.
 """
 
 import os
