@@ -5,7 +5,7 @@ from mindspore import nn, ops
 from mindaam.decoder.gaussian_head import GaussianHead
 from mindaam.decoder.stage import SkipFusion, UpStage
 from mindaam.decoder.variant import PAPER
-from mindaam.kernels.convolutions import pointwise
+from mindaam.kernels.convolutions import Pointwise
 from mindaam.kernels.normalization import GroupNorm
 
 
@@ -28,7 +28,7 @@ class HyperbolicDecoder(nn.Cell):
         variant=PAPER,
     ):
         super().__init__()
-        self.start = pointwise(feature_widths[-1], start_width, has_bias=False)
+        self.start = Pointwise(feature_widths[-1], start_width, has_bias=False)
         self.start_norm = GroupNorm(start_groups, start_width)
         widths = (start_width, *stage_widths)
         self.stages = nn.CellList(

@@ -6,6 +6,7 @@ from mindaam.decoder.lorentz_maps import curvature_of, lorentz_map
 from mindaam.decoder.scale_modulation import ScaleModulation
 from mindaam.decoder.variant import PAPER
 from mindaam.geometry.cells import LorentzDistance, LorentzDistanceToOrigin, LorentzLog0
+from mindaam.kernels.convolutions import Convolution
 from mindaam.kernels.reductions import image_mean
 
 
@@ -26,7 +27,7 @@ class GaussianHead(nn.Cell):
     def __init__(self, channels, text_width, point_width, gaussians=6, hidden=128, variant=PAPER):
         super().__init__()
         self.gaussians = gaussians
-        self.structure = nn.Conv2d(channels, 1, 3, pad_mode="pad", padding=1, has_bias=True)
+        self.structure = Convolution(channels, 1, 3, padding=1, has_bias=True)
         self.shape_hidden = nn.Dense(text_width, hidden)
         self.shape_out = nn.Dense(hidden, 4 * gaussians)
         self.to_tangent = nn.Dense(channels, point_width, has_bias=False)

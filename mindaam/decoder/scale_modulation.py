@@ -9,7 +9,7 @@ from mindaam.decoder.variant import PAPER
 from mindaam.geometry import lorentz
 from mindaam.geometry.cells import LorentzDistanceToOrigin, LorentzLog0
 from mindaam.kernels.broadcasting import spread
-from mindaam.kernels.convolutions import depthwise, pointwise
+from mindaam.kernels.convolutions import Depthwise, Pointwise
 from mindaam.kernels.reductions import image_mean
 
 ROW_NORM_BOUND = 10.0  # of the released code only
@@ -78,11 +78,11 @@ class ScaleOperators(nn.Cell):
     def __init__(self, channels, variant=PAPER):
         super().__init__()
         self.pixel_gate = PixelGate(channels, variant)
-        self.local_depthwise = depthwise(channels)
-        self.local_mix = pointwise(channels, channels)
-        self.dilated_depthwise = depthwise(channels, dilation=2)
-        self.dilated_mix = pointwise(channels, channels)
-        self.global_mix = pointwise(channels, channels)
+        self.local_depthwise = Depthwise(channels)
+        self.local_mix = Pointwise(channels, channels)
+        self.dilated_depthwise = Depthwise(channels, dilation=2)
+        self.dilated_mix = Pointwise(channels, channels)
+        self.global_mix = Pointwise(channels, channels)
 
     def construct(self, feature, point, curvature):
         """feature [B,C,H,W], point [B,n] or None -> local and dilated [B,C,H,W], global [B,C,1,1]."""
@@ -104,7 +104,7 @@ class ScaleModulation(nn.Cell):
         self.operators = ScaleOperators(channels, variant)
         self.mixes = mix
         if mix:
-            self.mix = pointwise(channels, channels)
+            self.mix = Pointwise(channels, channels)
         self.split = ops.Split(axis=1, output_num=3)
 
     def strength(self, point, curvature, depth_curvature=None):

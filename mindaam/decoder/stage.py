@@ -6,8 +6,9 @@ from mindaam.decoder.modulation import SentenceFiLM, SqueezeExcitation, times
 from mindaam.decoder.scale_modulation import ScaleModulation
 from mindaam.decoder.spatial_focus import SpatialFocus
 from mindaam.decoder.variant import PAPER
-from mindaam.kernels.convolutions import pointwise
+from mindaam.kernels.convolutions import Pointwise, UpConvolution
 from mindaam.kernels.normalization import GroupNorm
+from mindaam.kernels.resizing import bilinear
 
 GROUPS = 8
 
@@ -21,7 +22,7 @@ class UpStage(nn.Cell):
 
     def __init__(self, channels_in, channels_out, text_width, point_width, variant=PAPER):
         super().__init__()
-        self.up = nn.Conv2dTranspose(channels_in, channels_out, 2, stride=2, pad_mode="valid", has_bias=True)
+        self.up = UpConvolution(channels_in, channels_out)
         self.norm = GroupNorm(GROUPS, channels_out)
         self.film = SentenceFiLM(text_width, channels_out)
         self.modulation = ScaleModulation(
@@ -49,8 +50,8 @@ class SkipFusion(nn.Cell):
 
     def __init__(self, channels, skip_channels, squeeze_width=8):
         super().__init__()
-        self.from_decoder = pointwise(channels, channels, has_bias=False)
-        self.from_skip = pointwise(skip_channels, channels, has_bias=False)
+        self.from_decoder = Pointwise(channels, channels, has_bias=False)
+        self.from_skip = Pointwise(skip_channels, channels, has_bias=False)
         self.norm = GroupNorm(GROUPS, channels)
         self.squeeze = SqueezeExcitation(channels, squeeze_width)
 
@@ -58,7 +59,7 @@ class SkipFusion(nn.Cell):
         """feature [B,C,H,W], skip [B,S,h,w] -> [B,C,H,W], before squeeze-excitation."""
         skip = self.from_skip(skip)
         if skip.shape[2:] != feature.shape[2:]:
-            skip = ops.interpolate(skip, size=feature.shape[2:], mode="bilinear", align_corners=False)
+            skip = bilinear(skip, feature.shape[2:])
         return ops.silu(self.norm(self.from_decoder(feature) + skip))
 
     def construct(self, feature, skip):

@@ -8,7 +8,7 @@ from mindaam.dynamics.operators import diffusivity, transition_kernel
 from mindaam.dynamics.splitting import evolve
 from mindaam.dynamics.variant import COUPLINGS, ENDS, PAPER
 from mindaam.kernels.broadcasting import spread
-from mindaam.kernels.convolutions import depthwise, pointwise
+from mindaam.kernels.convolutions import Depthwise, Pointwise
 from mindaam.kernels.reductions import mean_of_second
 
 CONTRAST_LIMITS = (-1.0, 4.0)  # a position's attention against the mean one: wiped out at worst, five times at best
@@ -110,8 +110,8 @@ class SpatialMixer(nn.Cell):
 
     def __init__(self, channels):
         super().__init__()
-        self.depthwise = depthwise(channels)
-        self.pointwise = pointwise(channels, channels, weight_init="zeros", bias_init="zeros")
+        self.depthwise = Depthwise(channels)
+        self.pointwise = Pointwise(channels, channels, weight_init="zeros", bias_init="zeros")
         self.act = nn.GELU(approximate=False)
 
     def construct(self, clip):
@@ -140,7 +140,7 @@ class FokkerPlanckBlock(nn.Cell):
         )
         self.attention_norm = nn.LayerNorm((channels,), epsilon=1e-5)
         self.attention = TemporalAttention(channels, heads, variant.temperature)
-        self.observation = pointwise(channels, 1)
+        self.observation = Pointwise(channels, 1)
         self.nu_head = nn.Dense(channels, 1)
         self.lam_head = nn.Dense(channels, 1)
         self.alpha_logit = Parameter(Tensor(0.0, ms.float32), name="alpha_logit")

@@ -14,6 +14,7 @@ from mindaam.encoders.clip_tokenizer import CONTEXT, ClipTokenizer
 from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.minilm import SelfAttention, load_weights
 from mindaam.encoders.vit import dense
+from mindaam.kernels.normalization import LayerNorm
 from mindaam.turns import turn
 
 _MASKED = -1e9  # added to the scores of later tokens: their softmax weight is then exactly 0
@@ -25,9 +26,9 @@ class Layer(nn.Cell):
 
     def __init__(self, width, heads, hidden):
         super().__init__()
-        self.norm1 = nn.LayerNorm((width,), epsilon=_EPS)
+        self.norm1 = LayerNorm(width, _EPS)
         self.attention = SelfAttention(width, heads)
-        self.norm2 = nn.LayerNorm((width,), epsilon=_EPS)
+        self.norm2 = LayerNorm(width, _EPS)
         self.fc1 = dense(width, hidden)
         self.fc2 = dense(hidden, width)
 
@@ -49,7 +50,7 @@ class ClipText(nn.Cell):
             initializer(Normal(0.01), (context, width), ms.float32), name="positional_embedding"
         )
         self.layers = nn.CellList([Layer(width, heads, 4 * width) for _ in range(depth)])
-        self.norm = nn.LayerNorm((width,), epsilon=_EPS)
+        self.norm = LayerNorm(width, _EPS)
         self.text_projection = ms.Parameter(
             initializer(Normal(width**-0.5), (width, width), ms.float32), name="text_projection"
         )

@@ -15,6 +15,7 @@ from mindaam.encoders.tables import stored_parameters
 from mindaam.encoders.vit import Mlp, dense
 from mindaam.errors import CheckpointError, InputError
 from mindaam.kernels.attention import times_transposed
+from mindaam.kernels.normalization import LayerNorm
 from mindaam.places import model_zoo_dir
 from mindaam.turns import turn
 
@@ -33,7 +34,7 @@ class Embeddings(nn.Cell):
         self.word_embeddings = nn.Embedding(vocabulary, width, embedding_table=Normal(0.02))
         self.position_embeddings = nn.Embedding(positions, width, embedding_table=Normal(0.02))
         self.token_type_embeddings = nn.Embedding(2, width, embedding_table=Normal(0.02))
-        self.norm = nn.LayerNorm((width,), epsilon=_EPS)
+        self.norm = LayerNorm(width, _EPS)
 
     def construct(self, ids):
         """ids [B,N] int32 to [B,N,D]."""
@@ -68,9 +69,9 @@ class Layer(nn.Cell):
     def __init__(self, width, heads, hidden):
         super().__init__()
         self.attention = SelfAttention(width, heads)
-        self.norm1 = nn.LayerNorm((width,), epsilon=_EPS)
+        self.norm1 = LayerNorm(width, _EPS)
         self.mlp = Mlp(width, hidden)
-        self.norm2 = nn.LayerNorm((width,), epsilon=_EPS)
+        self.norm2 = LayerNorm(width, _EPS)
 
     def construct(self, x, mask):
         """x [B,N,D], mask [B,1,1,N]. Returns [B,N,D]."""

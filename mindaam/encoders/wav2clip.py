@@ -9,6 +9,7 @@ from mindaam.encoders import spectrogram
 from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.minilm import load_weights
 from mindaam.errors import InputError
+from mindaam.kernels.convolutions import Convolution
 from mindaam.turns import turn
 
 WIDTHS, DEPTH = (64, 128, 256, 512), 2  # channels of the four stages, blocks in each
@@ -17,7 +18,7 @@ _AT_ONCE = 8  # windows of audio that the network takes in one call, always: on 
 
 
 def _convolution(channels_in, channels_out, side, stride):
-    return nn.Conv2d(channels_in, channels_out, side, stride, pad_mode="pad", padding=side // 2, has_bias=False)
+    return Convolution(channels_in, channels_out, side, stride, padding=side // 2, has_bias=False)
 
 
 def _norm(channels):

@@ -6,6 +6,7 @@ from mindspore.common.initializer import TruncatedNormal, XavierUniform, initial
 
 from mindaam.encoders.dropout import Dropout
 from mindaam.kernels.broadcasting import spread
+from mindaam.kernels.normalization import LayerNorm
 from mindaam.kernels.reductions import mean_of_second
 
 FORMS = ("paper", "released")
@@ -127,7 +128,7 @@ class AudioVisualFusion(nn.Cell):
         self.film = TwoLayers(width, width, 2 * width, weight_init="zeros", bias_init="zeros")
         self.relevance = TwoLayers(2 * width, width, 1, bias_init=initializer(GATE_BIAS, (1,), ms.float32))
         self.out_proj = nn.Dense(width, channels, has_bias=not self.paper)
-        self.norm = nn.LayerNorm((channels,), epsilon=1e-5)
+        self.norm = LayerNorm(channels)
 
     def gate(self, pixels, audio):
         """Relevance g of each frame's audio, in (0, 1): projected pixels [T,P,W], audio [T,K,W] -> [T,1,1]."""

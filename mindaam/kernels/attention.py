@@ -29,3 +29,11 @@ class AttentionCore(nn.Cell):
         d_weights = times_transposed(ops.concat((d_mixed, total), -1), ops.concat((v, -ops.ones_like(total)), -1))
         d_scores = weights * d_weights
         return _times(d_scores, k), _transposed_times(d_scores, q), _transposed_times(weights, d_mixed)
+
+
+_core = AttentionCore()
+
+
+def attend(q, k, v):
+    """softmax(q k^T) v: q, k, v [B,heads,N,d], q already scaled -> [B,heads,N,d]."""
+    return _core(q, k, v)[0]

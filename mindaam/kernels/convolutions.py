@@ -1,16 +1,34 @@
-"""Convolutions of the encoders and the decoder."""
+"""Convolutions of the encoders and the decoder, of maps [B,C,H,W]."""
 
 from mindspore import nn
 
 
-def pointwise(channels_in, channels_out, has_bias=True, **initial):
-    """1x1 convolution."""
-    return nn.Conv2d(channels_in, channels_out, 1, has_bias=has_bias, **initial)
+class Pointwise(nn.Conv2d):
+    """1x1 convolution: the same matrix at each position."""
+
+    def __init__(self, channels_in, channels_out, has_bias=True, **initial):
+        super().__init__(channels_in, channels_out, 1, has_bias=has_bias, **initial)
 
 
-def depthwise(channels, dilation=1):
+class Depthwise(nn.Conv2d):
     """3x3 convolution of each channel by itself, without a bias; the map keeps its size."""
-    return nn.Conv2d(channels, channels, 3, pad_mode="pad", padding=dilation, dilation=dilation, group=channels)
+
+    def __init__(self, channels, dilation=1):
+        super().__init__(channels, channels, 3, pad_mode="pad", padding=dilation, dilation=dilation, group=channels)
+
+
+class Convolution(nn.Conv2d):
+    """Convolution by a square of `side` x `side`, at every stride-th position of a map padded with zeros."""
+
+    def __init__(self, channels_in, channels_out, side, stride=1, *, padding, has_bias):
+        super().__init__(channels_in, channels_out, side, stride, pad_mode="pad", padding=padding, has_bias=has_bias)
+
+
+class UpConvolution(nn.Conv2dTranspose):
+    """Transposed 2x2 convolution of stride 2, [B,C_in,h,w] -> [B,C_out,2h,2w]: each position becomes a 2x2 square."""
+
+    def __init__(self, channels_in, channels_out):
+        super().__init__(channels_in, channels_out, 2, stride=2, pad_mode="valid", has_bias=True)
 
 
 def patches(images, side):

@@ -49,3 +49,11 @@ class ExactGelu(nn.Cell):
         square = x * x
         phi = 0.5 + x * (out - 0.5 * x) / (square + _TINY)  # 1/2 at zero
         return (dout * (phi + x * ops.exp(square * -0.5 + _LOG_DENSITY_AT_0)),)
+
+
+_exact_gelu = ExactGelu()
+
+
+def gelu(x):
+    """GELU by the normal distribution function, as `ExactGelu` computes it; the shape of x, float32."""
+    return _exact_gelu(x)

@@ -16,6 +16,7 @@ from mindaam.fusion.audio_visual import AudioVisualFusion
 from mindaam.geometry import lorentz
 from mindaam.geometry.cells import BoundedScalar, LorentzMap
 from mindaam.kernels.reductions import image_mean
+from mindaam.kernels.resizing import bilinear
 
 EPSILONS = {"paper": lorentz.PAPER, "released": lorentz.RELEASED}
 DYNAMICS = {"paper": dynamics.PAPER, "released": dynamics.RELEASED, "attention": dynamics.ATTENTION}
@@ -167,5 +168,5 @@ class AttentionHead(nn.Cell):
             maps, _ = self.with_audio(maps, audio)
         image, text, anchor, curvature = self.hierarchy(maps[-1], prompt)
         logits = self.decoder(maps, prompt.astype(ms.float32), text, image, curvature)
-        logits = ops.interpolate(logits, size=size, mode="bilinear", align_corners=self.align_corners)
+        logits = bilinear(logits, size, self.align_corners)
         return smooth(ops.sigmoid(logits), self.smoothing), image, text, anchor, curvature

@@ -3,7 +3,7 @@
 import numpy as np
 from mindspore import Tensor
 
-from mindaam.kernels.convolutions import depthwise, patches
+from mindaam.kernels.convolutions import Depthwise, patches
 
 IMAGES = np.random.default_rng(0).standard_normal((2, 3, 4, 6)).astype(np.float32)
 
@@ -16,7 +16,7 @@ def test_patches_are_cut_row_by_row():
 
 def test_a_depthwise_convolution_keeps_the_size_and_mixes_no_channels():
     for dilation in (1, 2):
-        layer = depthwise(3, dilation)
+        layer = Depthwise(3, dilation)
         alone = IMAGES * np.array([0, 1, 0], np.float32).reshape(1, 3, 1, 1)
         out = layer(Tensor(alone)).asnumpy()
         assert out.shape == IMAGES.shape and np.abs(out[:, 1]).max() > 0

@@ -6,6 +6,8 @@ Audio reaches the map only through the fusion under test, in its paper form.
 from mindspore import nn, ops
 
 from mindaam.fusion.audio_visual import AudioVisualFusion
+from mindaam.kernels.convolutions import Convolution, Pointwise
+from mindaam.kernels.resizing import bilinear
 from mindaam.objectives import task
 from mindaam.objectives.sparsity import gate_sparsity
 from mindaam.training.feeding.sounding_objects import FEATURES
@@ -19,10 +21,10 @@ class VisualEncoder(nn.Cell):
     def __init__(self, width, reach):
         super().__init__()
         self.reach, seen = reach, 2 * reach + 1
-        self.edges = nn.Conv2d(3, width // 2, 4, stride=2, pad_mode="pad", padding=1, has_bias=True)
-        self.shapes = nn.Conv2d(width // 2, width // 2, 4, stride=2, pad_mode="pad", padding=1, has_bias=True)
-        self.along = nn.Conv2d(seen * (width // 2), width, 1, has_bias=True)
-        self.around = nn.Conv2d(width, width, 3, pad_mode="pad", padding=1, has_bias=True)
+        self.edges = Convolution(3, width // 2, 4, stride=2, padding=1, has_bias=True)
+        self.shapes = Convolution(width // 2, width // 2, 4, stride=2, padding=1, has_bias=True)
+        self.along = Pointwise(seen * (width // 2), width)
+        self.around = Convolution(width, width, 3, padding=1, has_bias=True)
 
     def construct(self, frames):
         """[N,T,3,H,W] -> [N,T,width,H/4,W/4]; before the first frame and after the last, that frame again."""
@@ -65,7 +67,7 @@ class SoundingModel(nn.Cell):
         self.sound = AudioEncoder(audio_width)
         # no dropout: only the batches are random
         self.fusion = AudioVisualFusion(width, audio_width, width, heads, dropout=0.0, form="paper", tokens=tokens)
-        self.readout = nn.Conv2d(width, 1, 1, has_bias=True)
+        self.readout = Pointwise(width, 1)
 
     def construct(self, frames, audio):
         """frames [N,T,3,H,W] in about -2..2. audio: of `audio_features`, [S,T,K,FEATURES], for the first S clips; the
@@ -89,7 +91,7 @@ class SoundingModel(nn.Cell):
         apart = feature.reshape((count, length, -1))
         feature = (apart + apart.mean(1, keep_dims=True)).reshape(feature.shape)
         size = (height * FINER, width * FINER)
-        logits = ops.interpolate(self.readout(feature), size=size, mode="bilinear", align_corners=False)
+        logits = bilinear(self.readout(feature), size)
         density = ops.softmax(logits.reshape((count, length, -1)), -1)
         return density.reshape((count, length, *size)), gates
 
