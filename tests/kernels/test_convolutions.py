@@ -10,7 +10,13 @@ from mindaam.kernels import convolutions
 from mindaam.kernels.convolutions import Convolution, Depthwise, Pointwise, UpConvolution, patches
 
 IMAGES = np.random.default_rng(0).standard_normal((2, 3, 4, 6)).astype(np.float32)
-SIZES = [(1, 1, 1), (1, 5, 7), (2, 2, 33), (3, 12, 32), (1, 9, 70)]  # batch, height, width: one strip, several, none whole
+SIZES = [
+    (1, 1, 1),
+    (1, 5, 7),
+    (2, 2, 33),
+    (3, 12, 32),
+    (1, 9, 70),
+]  # batch, height, width: one strip, several, none whole
 
 
 @pytest.fixture(params=[ms.GRAPH_MODE, ms.PYNATIVE_MODE], ids=["graph", "pynative"])
@@ -40,9 +46,9 @@ def convolved(x, weight, stride=1, padding=0, dilation=1, groups=1):
     x = np.pad(x.astype(np.float64), [(0, 0), (0, 0), (padding, padding), (padding, padding)])
     each, outs = x.shape[1] // groups, weight.shape[0] // groups
     maps = [
-        sum(
-            correlate2d(image[out // outs * each + i], placed(weight[out, i], dilation), "valid") for i in range(each)
-        )[::stride, ::stride]
+        sum(correlate2d(image[out // outs * each + i], placed(weight[out, i], dilation), "valid") for i in range(each))[
+            ::stride, ::stride
+        ]
         for image in x
         for out in range(len(weight))
     ]
@@ -100,8 +106,12 @@ def test_gradients_are_those_of_the_definition(kind, mode):
     cell, x, random = CELLS[kind](), images((2, 9, 35), 4), np.random.default_rng(1)
     grad = random.standard_normal(expected(cell, x).shape).astype(np.float32)
     weights = cell.trainable_params()
-    by = ms.value_and_grad(lambda each: (cell(each) * Tensor(grad)).sum(), 0, weights)
-    _, (d_x, d_weights) = by(Tensor(x))
+    factor = Tensor(grad)
+
+    def total(each):
+        return (cell(each) * factor).sum()
+
+    _, (d_x, d_weights) = ms.value_and_grad(total, 0, weights)(Tensor(x))
     base = expected(cell, x)
     change = random.standard_normal(x.shape)
     assert_same((d_x.asnumpy() * change).sum(), ((expected(cell, x + change) - base) * grad).sum())

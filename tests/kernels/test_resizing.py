@@ -9,7 +9,14 @@ from mindspore import Tensor, ops
 from mindaam.kernels import resizing
 from mindaam.kernels.resizing import bilinear
 
-SIZES = [((4, 6), (8, 12)), ((28, 28), (56, 112)), ((5, 7), (40, 11)), ((1, 1), (3, 4)), ((9, 9), (9, 4)), ((6, 5), (1, 1))]
+SIZES = [
+    ((4, 6), (8, 12)),
+    ((28, 28), (56, 112)),
+    ((5, 7), (40, 11)),
+    ((1, 1), (3, 4)),
+    ((9, 9), (9, 4)),
+    ((6, 5), (1, 1)),
+]
 
 
 def maps(size):
