@@ -5,9 +5,12 @@ stay visible, only grayer and darker; a white line encloses the smallest region 
 and a fainter one nine tenths of it: these can be read where color cannot (a printout, a red image).
 """
 
+from functools import cache
+
 import cv2
 import numpy as np
 
+from mindaam.data.transforms import fit_within
 from mindaam.errors import InputError
 
 PEAK_QUANTILE = 0.999  # the value with the full color; with the maximum, one pixel would dim the whole map
@@ -17,7 +20,8 @@ FADE = 0.6  # share of their color taken from unattended regions, so that a red 
 CONTOURS = ((0.9, 0.4), (0.5, 1.0))  # share of all attention inside each line, and how strongly the line is drawn
 SMOOTHING = 0.01  # blur before the lines are found, in longest sides: so that ripples of the map do not fray them
 MARGIN = 8  # pixels around the map for the contour search
-BAND = 512  # rows blended at a time: float copies of a whole 50-megapixel image would take gigabytes
+COARSE, FINE = 512, 1024  # longest side of the copies of a map on which levels are measured, and lines found
+BAND = 64  # rows blended at a time, so that their copies stay in the processor's cache
 
 
 def heat(values):
@@ -33,9 +37,7 @@ def heat(values):
 
 def span(density):
     """The values of a density [H, W] that get no color and the full color; equal if it is flat."""
-    coarse = density[:: _stride(density, 0), :: _stride(density, 1)]
-    low, high = density.min(), np.quantile(coarse, PEAK_QUANTILE)
-    return float(low), float(high if high > low else density.max())
+    return _span(_coarse(density))
 
 
 def mass_level(density, share):
@@ -56,14 +58,17 @@ def overlay(image, density, *, contours=True):
             f"an image of {image.shape[:2]} pixels does not fit a density of {np.shape(density)}; "
             "resize the density to the image first"
         )
-    low, high = span(density)
+    density, image = np.asarray(density, np.float32), np.ascontiguousarray(image)
+    coarse = _coarse(density)
+    low, high = _span(coarse)
+    scale = 255.0 / (high - low or 1.0)
     canvas = np.empty_like(image)
     for top in range(0, len(image), BAND):
         band = slice(top, top + BAND)
-        power = np.clip((density[band] - low) / (high - low or 1.0), 0.0, 1.0)  # attention relative to its peak
-        canvas[band] = _blend(image[band], power.astype(np.float32))
+        levels = cv2.convertScaleAbs(np.maximum(density[band], low), alpha=scale, beta=-low * scale)
+        _blend(image[band], levels, canvas[band])
     if contours and high > low:
-        _draw_contours(canvas, density)
+        _draw_contours(canvas, coarse)
     return canvas
 
 
@@ -78,27 +83,52 @@ def gray_map(values):
     return np.rint(values, out=values).astype(np.uint8)
 
 
-def _blend(image, power):
-    """Image and color mixed: opacity eases in, so that faint attention tints and does not veil."""
-    power = power[..., None]
+def _coarse(density):
+    """The density at no more than COARSE pixels a side, averaged over areas, float32."""
+    density = np.asarray(density, np.float32)
+    return cv2.resize(density, fit_within(density.shape, COARSE)[::-1], interpolation=cv2.INTER_AREA)
+
+
+def _span(coarse):
+    low, high = coarse.min(), np.quantile(coarse, PEAK_QUANTILE)
+    return float(low), float(high if high > low else coarse.max())
+
+
+@cache
+def _tables():
+    """What each of the 256 levels of attention makes of a pixel: its color and its gray value times the first two
+    weights, plus the third, a color; uint8 [256, 1, 3], [256] and [256, 1, 3], the weights times 255.
+
+    Opacity eases in, so that faint attention tints and does not veil.
+    """
+    power = np.linspace(0.0, 1.0, 256)
     eased = power * power * (3.0 - 2.0 * power)
-    opacity = OPACITY * np.sqrt(eased)
-    gray = cv2.cvtColor(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    lit = (image + (gray.astype(np.float32) - image) * (FADE * (1.0 - eased))) * (SHADE + (1.0 - SHADE) * eased)
-    return np.rint(lit * (1.0 - opacity) + heat(power[..., 0]) * opacity).astype(np.uint8)
+    opacity, faded = OPACITY * np.sqrt(eased), FADE * (1.0 - eased)
+    lit = 255.0 * (SHADE + (1.0 - SHADE) * eased) * (1.0 - opacity)
+    own, gray, heated = lit * (1.0 - faded), lit * faded, heat(power) * opacity[:, None]
+    own, gray, heated = (np.rint(table).astype(np.uint8) for table in (own, gray, heated))
+    return np.repeat(own[:, None, None], 3, 2), gray, heated[:, None]
 
 
-def _draw_contours(canvas, density):
-    """The lines, white on a soft dark edge, in place; found on a coarse and smoothed copy of the map."""
-    height, width = density.shape
+def _blend(image, levels, out):
+    """Mixes an image and the colors of its levels, uint8 [h, w], into `out`; a value is at most 3 off the exact one."""
+    own, gray, heated = _tables()
+    grays = cv2.multiply(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.LUT(levels, gray), scale=1 / 255)
+    cv2.multiply(image, cv2.applyColorMap(levels, own), dst=out, scale=1 / 255)
+    cv2.add(out, cv2.applyColorMap(levels, heated), dst=out)
+    cv2.add(out, cv2.cvtColor(grays, cv2.COLOR_GRAY2RGB), dst=out)
+
+
+def _draw_contours(canvas, coarse):
+    """The lines, white on a soft dark edge, in place; found on a smoothed copy of the map, finer than `coarse`."""
+    height, width = canvas.shape[:2]
     thickness = max(1, round(min(height, width) / 400))
-    shrink = max(1.0, max(height, width) / 1024)
-    size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
-    small = cv2.resize(np.asarray(density, np.float32), size, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), SMOOTHING * max(size), borderType=cv2.BORDER_REPLICATE)
-    scale = np.array([width / size[0], height / size[1]])
+    smooth = cv2.GaussianBlur(coarse, (0, 0), SMOOTHING * max(coarse.shape), borderType=cv2.BORDER_REPLICATE)
+    size = fit_within((height, width), FINE)
+    fine = cv2.resize(smooth, size[::-1], interpolation=cv2.INTER_LINEAR)
+    scale = np.array([width / size[1], height / size[0]])
     for share, presence in CONTOURS:
-        inside = (small >= mass_level(small, share)).astype(np.uint8)
+        inside = (fine >= mass_level(smooth, share)).astype(np.uint8)
         # A region cut by the frame must not be outlined along it: the margin moves that piece of line out of sight.
         inside = cv2.copyMakeBorder(inside, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
         found, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
@@ -108,8 +138,3 @@ def _draw_contours(canvas, density):
         cv2.polylines(drawn, lines, True, (255, 255, 255), thickness, cv2.LINE_AA)
         if drawn is not canvas:
             cv2.addWeighted(drawn, presence, canvas, 1.0 - presence, 0.0, dst=canvas)
-
-
-def _stride(array, axis):
-    """Step that samples an axis about 1000 times: enough for a quantile, and quick on large images."""
-    return max(1, array.shape[axis] // 1000)

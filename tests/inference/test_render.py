@@ -27,6 +27,20 @@ def test_attended_regions_are_coloured_and_others_keep_the_picture():
     assert (image == 128).all()  # the photograph itself is left alone
 
 
+def test_the_tables_mix_as_the_formula_does():
+    draw = np.random.default_rng(3)
+    image, power = draw.integers(0, 256, (64, 256, 3), dtype=np.uint8), np.linspace(0, 1, 256)
+    eased = (power * power * (3 - 2 * power))[:, None]
+    gray = image @ np.array([0.299, 0.587, 0.114])
+    lit = image + (gray[..., None] - image) * render.FADE * (1 - eased)
+    lit *= render.SHADE + (1 - render.SHADE) * eased
+    opacity = render.OPACITY * np.sqrt(eased)
+    density = np.tile(np.append(power, np.full(256, 1.0)).astype(np.float32), (64, 1))
+    twice = np.concatenate([image, image], 1)  # enough of the peak that it is the quantile too
+    picture = render.overlay(twice, density, contours=False)[:, :256]
+    np.testing.assert_allclose(picture, lit * (1 - opacity) + render.heat(power) * opacity, atol=3.5)
+
+
 def test_unattended_detail_stays_visible():
     image = np.zeros((100, 100, 3), np.uint8)
     image[:, ::2] = 255
