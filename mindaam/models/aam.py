@@ -60,12 +60,12 @@ class AAM(nn.Cell):
     """Pixels, or a video and its audio, and a prompt with the viewer and the task -> a map of where people look.
 
     `backbone` is frozen but for its adapters; `head` is trained. `config` is the ModelConfig that it was built from.
-    compiled: `infer` and its parts compile what they run, whatever MindSpore's mode is; if False, they follow it.
+    compiles: `infer` and its parts compile what they run, whatever MindSpore's mode is; if False, they follow it.
     """
 
     def __init__(self, config):
         super().__init__()
-        self.config, self.compiled = config, True
+        self.config, self.compiles = config, True
         self.backbone = build_backbone(config)
         if config.lora.last_n_blocks:
             apply_lora(
@@ -100,7 +100,7 @@ class AAM(nn.Cell):
         images = self._images(images)
         size = images.shape[2:]
         self.backbone.set_image_size(size)
-        each = [tapped_features(self.backbone, image[None], self.compiled) for image in images]
+        each = [tapped_features(self.backbone, image[None], self.compiles) for image in images]
         return tuple(np.concatenate(taps) for taps in zip(*each, strict=True)), size
 
     @turn()

@@ -164,14 +164,20 @@ def test_a_model_without_adapters_and_an_unknown_encoder():
         build_model(NAME, changes={**CHANGES, "encoder": {**CHANGES["encoder"], "name": "dinov2_vits15"}})
 
 
-def test_pynative_equals_graph_mode(paper):
+def test_operator_by_operator_equals_compiled(paper, pynative_mode, monkeypatch):
     compiled = paper.infer(images(), prompts())
-    runtime.configure(mode="pynative")
-    try:
-        direct = paper.infer(images(), prompts())
-    finally:
-        runtime.configure(mode="graph")
-    assert_same(direct, compiled)
+    monkeypatch.setattr(paper, "compiles", False)
+    assert_same(paper.infer(images(), prompts()), compiled)
+
+
+def test_the_mode_of_mindspore_does_not_matter_and_stays(paper, pynative_mode):
+    features, _ = paper.image_features(images())
+    assert ms.get_context("mode") == ms.PYNATIVE_MODE
+    runtime.configure(mode="graph")
+    again, _ = paper.image_features(images())
+    assert ms.get_context("mode") == ms.GRAPH_MODE
+    for mine, theirs in zip(features, again, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 @pytest.mark.slow  # a backward pass; the released gradients are among the quick ones
