@@ -1,11 +1,13 @@
 """A key for everything that determines a compiled graph: two graphs with the same key are equal.
 
-The key covers the version of MindSpore, the device, the code of this package, the class, switches and constants of
-every Cell, the names, shapes and types of the parameters, and the shapes and types of the inputs. It does not cover
-values of parameters and inputs.
+The key covers the version of MindSpore, the device, the processor, the code of this package, the class, switches and
+constants of every Cell, the names, shapes and types of the parameters, and the shapes and types of the inputs. It does
+not cover values of parameters and inputs.
 """
 
 import hashlib
+import os
+import platform
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -34,7 +36,7 @@ def graph_key(cell, inputs, how=""):
 
     Raises Unknown for a Cell with an attribute of unknown type.
     """
-    parts = [ms.__version__, ms.get_context("device_target"), _code(), how, *_cells(cell)]
+    parts = [ms.__version__, ms.get_context("device_target"), _processor(), _code(), how, *_cells(cell)]
     parts += [_parameter(parameter) for parameter in cell.get_parameters()]
     return hashlib.sha256("\n".join([*parts, signature(inputs)]).encode()).hexdigest()
 
@@ -107,3 +109,14 @@ def _code():
     files = sorted(here.rglob("*.py"))
     lines = [f"{path.relative_to(here)} {file_sha256(path)}" for path in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _processor():
+    """The instruction sets of this machine, and the one that the user restricts oneDNN to."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            found = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    except OSError:  # not Linux
+        found = platform.processor()
+    return f"{platform.machine()} {found.strip()} {os.environ.get('ONEDNN_MAX_CPU_ISA')}"

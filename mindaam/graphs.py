@@ -1,10 +1,10 @@
 """Compiled graphs that are stored for later processes, each under its own key.
 
 The compile cache of MindSpore numbers graphs in the order of compilation, and loads the n-th file of its folder for the
-n-th graph: after a change of model, size or order, a process silently computes with the wrong graph. If that cache is
-enabled (MS_COMPILER_CACHE_ENABLE=1), this package therefore uses it for one graph at a time: in a folder of this
-process alone, into which the graph with the matching key is linked under the number that MindSpore expects, and from
-which a new graph is moved into the folder of the user. All other graphs are compiled without the cache.
+n-th graph: after a change of model, size or order, a process silently computes with the wrong graph. This package
+therefore uses it for one graph at a time: in a folder of this process alone, into which the graph with the matching key
+is written under the number that MindSpore expects, and from which a new graph is copied into the folder of the user.
+All other graphs are compiled without the cache.
 """
 
 import atexit
@@ -12,63 +12,86 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from mindaam.errors import ConfigError, OutputError
-from mindaam.files import replacing
+from mindaam.errors import ConfigError
+from mindaam.graph_folder import DAY, GraphFolder
+from mindaam.places import user_cache
 from mindaam.turns import began, turn
 
 ENABLE, PATH, FORCE = "MS_COMPILER_CACHE_ENABLE", "MS_COMPILER_CACHE_PATH", "MS_DEV_FORCE_USE_COMPILE_CACHE"
-FOLDER = "mindaam_graphs"  # within the folder of the user
+FOLDER = "mindaam_graphs"  # within the folder of MS_COMPILER_CACHE_PATH
 GRAPH = "compile_cache_{}.mindir"  # MindSpore's file name of the n-th graph
+OWN = "mindaam-graphs-"  # how the name of a folder of one process begins
+UNWRITABLE = b""  # stored in place of a graph that MindSpore cannot write
 
-_store = None  # of this process, once enabled
+_folder = None  # the GraphFolder of this process, once chosen; False if graphs are not stored
+_store = None  # the _Store of this process, once a graph is run
+_report = None  # called with a line of text before the first graph is compiled
 _compiled = WeakKeyDictionary()  # Cell: the signatures that it was compiled for in this process
 
 
-def keep(folder=None):
-    """Stores compiled graphs in `folder`, or in that of MS_COMPILER_CACHE_PATH if MS_COMPILER_CACHE_ENABLE is 1.
+def user_folder():
+    """The GraphFolder that is used where no other is given: `graphs` in the user's cache."""
+    return GraphFolder(user_cache() / "graphs")
 
-    Does nothing if neither is given, or if a folder is in use already. MindSpore's own cache is disabled afterwards. A
-    run of several ranks stores none: loading their graphs is untested. Raises ConfigError if the folder is not
-    writable.
+
+def keep(folder=None):
+    """Chooses where compiled graphs are stored: in `folder`; else in that of MindSpore's MS_COMPILER_CACHE_PATH if
+    MS_COMPILER_CACHE_ENABLE is 1; else in the user's cache, or nowhere if that variable is 0.
+
+    Does nothing if a folder is chosen already. MindSpore's own cache is disabled afterwards. A run of several ranks
+    stores none: loading their graphs is untested. Raises ConfigError if a folder that was asked for is not writable;
+    one in the user's cache may be missing or read-only.
     """
-    global _store
-    asked = os.environ.pop(ENABLE, None) == "1"
+    global _folder
+    asked = os.environ.get(ENABLE)
+    if asked == "1":
+        del os.environ[ENABLE]
     _switch_off()
-    folder = folder or (os.environ.get(PATH) or "." if asked else None)
-    if folder is None or _store is not None or os.environ.get("MS_ROLE"):
+    if os.environ.get("MS_ROLE"):
         return
-    _store = _Store(Path(folder) / FOLDER)
+    folder = folder or (os.environ.get(PATH) or "." if asked == "1" else None)
+    if folder is not None and not _folder:
+        _folder = GraphFolder(_writable(Path(folder) / FOLDER))
+    elif _folder is None:
+        _folder = asked != "0" and user_folder()
+
+
+def announce(report):
+    """Calls `report` with a line of text before this process compiles its first graph; None: nothing is reported."""
+    global _report
+    _report = report
 
 
 @turn()
 def run(cell, *inputs, by=None):
     """cell(*inputs) in graph mode, with a stored graph if one exists. by: the `ms.jit` function of the Cell's
     `construct`, which is called instead of the Cell, in either mode."""
-    keep()
     began()
     call = cell if by is None else by
-    if _store is None or not (by or _graph_mode()):
+    if not (by or _graph_mode()):
         return call(*inputs)
     from mindaam.graph_keys import Unknown, graph_key, signature
 
     seen, wanted = _compiled.setdefault(cell, set()), (cell.phase, signature(inputs))
     if wanted in seen:
         return call(*inputs)
-    try:
-        key = graph_key(cell, inputs, "jit" if by else "")
-    except Unknown:
-        key = None
-    result = call(*inputs) if key is None else _store.compiled(key, lambda: call(*inputs))
+    store, key = _opened(), None
+    if store is not None:
+        with suppress(Unknown):
+            key = graph_key(cell, inputs, "jit" if by else "")
+    result = _reported(call)(*inputs) if key is None else store.compiled(key, lambda: call(*inputs))
     seen.add(wanted)
     return result
 
 
 def kept():
-    """The store of this process: its `folder`, and how many graphs were `found` there and `made`; None without one."""
+    """The store of this process: its `folder`, and how many graphs were `found` there and `made`; None without one, and
+    before the first graph."""
     return _store
 
 
@@ -76,6 +99,45 @@ def clear():
     """Removes the graph folder of this process, as its normal end does; for a process that exits without cleanup."""
     if _store is not None:
         shutil.rmtree(_store.own, ignore_errors=True)
+
+
+def _opened():
+    """The _Store of this process, made at its first graph: what is made earlier would be shared with its forks."""
+    global _store, _folder
+    keep()
+    if _store is None and _folder:
+        try:
+            _store = _Store(_folder)
+        except OSError:  # no folder for temporary files
+            _folder = False
+    return _store
+
+
+def _reported(call):
+    """`call`, before which the first compilation of this process is reported."""
+
+    def reported(*inputs):
+        global _report
+        report, _report = _report, None
+        if report is not None:
+            report(f"compiling,{' once,' if _folder else ''} about 10 s")
+        return call(*inputs)
+
+    return reported
+
+
+def _writable(folder):
+    """The folder, made if it does not exist; ConfigError unless files can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"cannot store compiled graphs in {folder}: {error.strerror or error}; set {PATH} to a writable "
+            f"folder, or unset {ENABLE}"
+        ) from error
+    return folder
 
 
 def _switch_off():
@@ -99,19 +161,10 @@ class _Store:
 
     def __init__(self, folder):
         self.folder, self.found, self.made, self._next = folder, 0, 0, 0
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        except OSError as error:
-            raise ConfigError(
-                f"cannot store compiled graphs in {folder}: {error.strerror or error}; set {PATH} to a writable "
-                f"folder, or unset {ENABLE}"
-            ) from error
-        self.own = own = tempfile.mkdtemp(prefix="mindaam-graphs-")
+        self.own = own = tempfile.mkdtemp(prefix=OWN)
         atexit.register(shutil.rmtree, own, ignore_errors=True)
         self._cache = Path(own) / "rank_0" / "graph_cache"
-        self._cache.mkdir(parents=True)
+        _remove_abandoned(Path(own).parent)
         os.environ[PATH] = own  # MindSpore reads it once
         self._usable = self._reads_here()
 
@@ -123,64 +176,88 @@ class _Store:
         def probe(x):
             return x + 1
 
+        self._place(None)
         with _cache_on(), suppress(RuntimeError, TypeError, ValueError):  # it may load an unrelated graph
             probe(Tensor([0.0]))
-        return self._take(None)
+        return bool(self._take(None))
 
     def compiled(self, key, call):
         """The result of `call`, which compiles one graph; the graph stored under `key` is used, or the new one is
         stored."""
-        kept = self.folder / f"{key}.mindir"
-        unwritable = kept.with_suffix(".unwritable")
-        if not self._usable or unwritable.exists():
+        graph = self.folder.read(key)
+        if not graph:
+            call = _reported(call)
+        if not self._usable or graph == UNWRITABLE:
             return call()
-        known = os.access(kept, os.R_OK)
-        if known:
-            (self._cache / GRAPH.format(self._next)).symlink_to(kept.resolve())
+        placed = self._place(graph)
         try:
             with _cache_on():
                 result = call()
         except RuntimeError as error:
-            self._take(None)
+            self._take(placed)
             self._next += 1
             if "MindIR" not in str(error):
                 raise
-            unwritable.touch()  # MindSpore cannot write every graph, and raises before running it: not tried again
+            self.folder.write(key, UNWRITABLE)  # MindSpore raises before it runs such a graph: not tried again
             return call()
-        if self._take(kept):
+        new = self._take(placed)
+        if new:
+            self.folder.write(key, new[0] if len(new) == 1 else UNWRITABLE)  # several cannot be told apart
             self.made += 1
-        elif known:
+        elif graph:
             self.found += 1
             self._next += 1
         return result
 
-    def _take(self, kept):
-        """Empties the folder of this process; returns whether it had a new graph, which is moved to `kept` if that is a
-        path."""
-        written = None
-        for path in sorted(self._cache.glob(GRAPH.format("*"))):
-            if not path.is_symlink():
-                written = path
-                self._next = int(path.stem.rpartition("_")[2]) + 1
-                if kept is not None:
-                    self._publish(path, kept)
-            path.unlink()
-        return written is not None
+    def _place(self, graph):
+        """Writes a graph, or nothing for None, where MindSpore reads its next one; returns the file's state."""
+        self._cache.mkdir(parents=True, exist_ok=True)
+        if graph is None:
+            return None
+        path = self._cache / GRAPH.format(self._next)
+        path.write_bytes(graph)
+        return _state(path)
 
-    def _publish(self, path, kept):
-        """Moves a graph into the store atomically; on a full disk it is not stored."""
-        with suppress(OSError, OutputError), open(path, "rb") as source, replacing(kept) as target:
-            shutil.copyfileobj(source, target)
+    def _take(self, placed):
+        """Empties the folder of this process; returns the graphs that MindSpore wrote there.
+
+        placed: the state of the file that `_place` wrote.
+        """
+        new = []
+        for path in self._cache.glob(GRAPH.format("*")):
+            if _state(path) != placed:
+                new.append(path.read_bytes())
+                self._next = max(self._next, int(path.stem.rpartition("_")[2]) + 1)
+            path.unlink()
+        return new
 
 
 @contextmanager
 def _cache_on():
     """A context in which MindSpore reads and writes graphs, identified by their numbers only."""
-    before = os.environ.get(FORCE)
-    os.environ[ENABLE] = os.environ[FORCE] = "1"
+    # Only for the compiler: the part of MindSpore in Python reads `os.environ`, and would parse the source of the whole
+    # program at each graph to find out whether it has changed.
+    for name in (ENABLE, FORCE):
+        os.putenv(name, "1")
     try:
         yield
     finally:
-        del os.environ[ENABLE], os.environ[FORCE]
-        if before is not None:
-            os.environ[FORCE] = before
+        for name in (ENABLE, FORCE):
+            if name in os.environ:
+                os.putenv(name, os.environ[name])
+            else:
+                os.unsetenv(name)
+
+
+def _state(path):
+    """What changes when a file is written again."""
+    state = path.stat()
+    return path.name, state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def _remove_abandoned(place):
+    """Removes the folders of processes that were killed: those unused for a day."""
+    for folder in place.glob(OWN + "*"):
+        with suppress(OSError):  # another user's, or removed by another process
+            if time.time() - folder.stat().st_mtime > DAY:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -47,8 +47,7 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
     mode: "graph" compiles whole Cells, "pynative" runs operator by operator.
     seed: integer for MindSpore's and NumPy's global generators, or None to leave them.
     threads: number of kernel threads, or None for MindSpore's own choice.
-    compile_cache: a folder that stores compiled graphs for later processes; None follows MindSpore's own variables
-    MS_COMPILER_CACHE_ENABLE and MS_COMPILER_CACHE_PATH: see `graphs`.
+    compile_cache: a folder that stores compiled graphs for later processes; None: see `graphs.keep`.
     Raises ConfigError for an unknown device or mode, or a device that this machine does not have, and
     for a folder of compiled graphs that cannot be written.
     """

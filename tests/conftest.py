@@ -11,6 +11,8 @@ from hypothesis import settings
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+os.environ.setdefault("MS_COMPILER_CACHE_ENABLE", "0")  # no graphs are stored, nor by processes that tests start
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 

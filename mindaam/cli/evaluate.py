@@ -116,9 +116,11 @@ def _evaluated(readers, model, maps, plan, out, resume, batch):
 
     batch: the Batch that skips items that cannot be scored, or None to stop at the first.
     """
+    from mindaam import graphs
     from mindaam.evaluation.evaluating import evaluate as evaluated
     from mindaam.evaluation.pages import examples
 
+    graphs.announce(print_message)
     if maps is None:
         source, prompting = _model_source(model, readers, plan.audio)
         plan = plan._replace(prompting=prompting)

@@ -66,10 +66,11 @@ def _predict_all(jobs, out, model, prompt, condition, pick, request, batch):
 
     Returns pairs of a job with results and what is done with its audio (a few words or None), and the prompt.
     """
-    from mindaam import runtime
+    from mindaam import graphs, runtime
     from mindaam.inference.predictor import DEFAULT_MODEL, Predictor, choose_prompt
     from mindaam.zoo.weights import model_prompts
 
+    graphs.announce(print_message)
     runtime.configure(mode="graph")  # before any other import of MindSpore, which prints lines otherwise
     model = DEFAULT_MODEL if model is None else model
     text = choose_prompt(prompt, condition, model_prompts(model))
