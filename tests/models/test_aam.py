@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mindaam import runtime
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import ConfigError, InputError
 from mindaam.models.registry import build_model
 from tests.models.tiny import CHANGES, NAME, SIZE, TEXT_WIDTH, images, prompts, tiny_model
@@ -128,7 +129,7 @@ def test_branches_that_the_model_does_not_have_are_refused(paper):
 
 def test_presets_differ_only_in_values():
     built = {preset: tiny_model(preset) for preset in ("paper", "released")}
-    shapes = {p: {n: tuple(w.shape) for n, w in m.parameters_and_names()} for p, m in built.items()}
+    shapes = {p: {n: tuple(w.shape) for n, w in stored_parameters(m)} for p, m in built.items()}
     paper, released = shapes["paper"], shapes["released"]
     common = paper.keys() & released.keys()
     assert len(common) > 100 and all(paper[name] == released[name] for name in common)
