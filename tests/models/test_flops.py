@@ -136,7 +136,7 @@ def counted(monkeypatch):
 def test_an_image_is_what_its_cells_multiply(preset, monkeypatch):
     model = build_model(tiny.NAME, preset, changes=tiny.CHANGES).set_train(False)
     with counted(monkeypatch) as found:
-        model.infer(tiny.images(2), tiny.prompts(2))
+        model(ms.Tensor(tiny.images(2)), ms.Tensor(tiny.prompts(2)))
     assert found.flops == 2 * sum(forward_flops(model).values())
 
 
