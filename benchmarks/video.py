@@ -1,12 +1,15 @@
 """The cost of a video: memory that must not grow with its length, frames per second, and the real-time factor.
 
     python benchmarks/video.py [--minutes 10] [--fps 2] [--model NAME|PATH] [--only media|predict|released]
+    python benchmarks/video.py --before TREE [--fps 5] [--model NAME|PATH]
 
 The video is the clip of examples/, 1280 x 720 with audio, repeated; the short one of 30 seconds is the baseline of the
 memory ratios. Each figure comes from a fresh process:
 media: decoder and writer alone, every frame. predict: `mindaam predict` with an overlay, at --fps, against the same
 frames decoded, predicted and written one after the other. released: the authors' network, preset `released` of
 aam_dinov3_vits16 at 448 x 448 with random weights, windows of 16, against its frames as single images.
+--before: the whole command `mindaam predict`, overlay with audio, in turn with another checkout's on the same frames.
+The difference of a long and a short video gives the frames per second without start and compiling.
 """
 
 import argparse
@@ -16,9 +19,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from common import CLIP, ConstantEmbedding, in_fresh_process, machine, peak_mb
+from common import CLIP, ROOT, ConstantEmbedding, command_seconds, in_fresh_process, machine, peak_mb
 
 SHORT = 30.0  # seconds
+BRIEF, WHOLE = 4.0, 12.0  # seconds of the videos of --before
 GROWTH, PEAK_MB = 1.10, 3000.0  # limits of a long video's memory: against the short one's, and absolute
 
 
@@ -29,6 +33,7 @@ def main():
     options.add_argument("--fps", type=float, default=2.0, help="predicted frames per second")
     options.add_argument("--model", default=None, help="a model's name, a checkpoint or a run's folder")
     options.add_argument("--only", choices=("media", "predict", "released"), help="only one part")
+    options.add_argument("--before", type=Path, metavar="TREE", help="only the command, against another checkout")
     options.add_argument("--worker", nargs=3, metavar=("TASK", "IN", "OUT"), help=argparse.SUPPRESS)
     asked = options.parse_args()
     if asked.worker:
@@ -36,6 +41,9 @@ def main():
         print(json.dumps(TASKS[task](Path(source), Path(out), asked)))
         return
     print(machine(), flush=True)
+    if asked.before:
+        print(against(asked.before.resolve(), asked.fps, asked.model))
+        return
     with tempfile.TemporaryDirectory() as folder:
         short, long = (
             repeated(CLIP, Path(folder) / f"{name}.mp4", s)
@@ -54,6 +62,32 @@ def main():
             print("released S at 448, windows of 16:", end=" ")
             print(f"{video['seconds']:.2f} s per frame, peak {video['peak_mb']:.0f} MB; as images", end=" ")
             print(f"{single['seconds']:.2f} s, {single['peak_mb']:.0f} MB: {cost:.2f} x the time")
+
+
+def against(tree, fps, model):
+    """The table of `mindaam predict` of this checkout and of `tree` on two videos, in turn, after graphs are stored."""
+    with tempfile.TemporaryDirectory() as folder:
+        videos = [repeated(CLIP, Path(folder) / f"{seconds:g}.mp4", seconds) for seconds in (BRIEF, WHOLE)]
+        commands(ROOT, Path(folder), videos[0], fps, model)
+        rows = [[commands(each, Path(folder), video, fps, model) for each in (ROOT, tree)] for video in videos]
+    lines = [f"| `mindaam predict`, overlay with audio | MindAAM | {tree.name} | ratio |", "|---|---|---|---|"]
+    for seconds, ((now, frames), (before, others)) in zip((BRIEF, WHOLE), rows, strict=True):
+        if frames != others:
+            sys.exit(f"{frames} frames are not the {others} of {tree}")
+        lines.append(f"| {seconds:g} s, {frames} frames, s | {now:.1f} | {before:.1f} | {before / now:.2f} |")
+    now, before = ((rows[1][side][1] - rows[0][side][1]) / (rows[1][side][0] - rows[0][side][0]) for side in range(2))
+    return "\n".join([*lines, f"| frames/s after the start | {now:.2f} | {before:.2f} | {now / before:.2f} |"])
+
+
+def commands(tree, folder, video, fps, model):
+    """Wall seconds of `mindaam predict` of a checkout on a video, and the frames of its overlay."""
+    from mindaam.data.videos.reading import read_frames
+
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        asked = ["predict", video, "-o", out, "--fps", fps, *(["--model", model] if model else [])]
+        seconds = command_seconds(tree, folder / f"cache of {tree.name}", *asked)
+        [overlay] = Path(out).glob("*.overlay.mp4")
+        return seconds, sum(1 for _ in read_frames(overlay))
 
 
 def compare(title, task, short, long):

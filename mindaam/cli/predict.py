@@ -1,7 +1,6 @@
 """`mindaam predict`: overlays and maps of images and videos for a prompt."""
 
 import os
-from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +19,8 @@ KINDS = (
 CONDITION = "A built-in viewing condition, or a prompt name of the checkpoint, instead of --prompt."
 MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run."
 START, END = "Videos: start time in seconds.", "Videos: end time in seconds."
-EVERY, FPS = "Videos: every Nth frame only.", "Videos: at most this many frames per second."
+EVERY = "Videos: every Nth frame only."
+FPS = 'Videos: at most this many frames per second, or "all" (default: 5; all for --every and a submission).'
 AUDIO = "Videos: auto (use the audio track if the model supports it), off, or an audio file to use instead."
 TRACK, GATE = "Videos: index of the audio track, from 0.", "Videos: plot the audio gate over time."
 
@@ -35,7 +35,7 @@ def predict(
     start: Annotated[float, Option(metavar="SECONDS", help=START)] = 0.0,
     end: Annotated[float | None, Option(metavar="SECONDS", help=END)] = None,
     every: Annotated[int, Option(metavar="N", help=EVERY)] = 1,
-    fps: Annotated[float | None, Option(metavar="RATE", help=FPS)] = None,
+    fps: Annotated[str | None, Option(metavar="RATE|all", help=FPS)] = None,
     audio: Annotated[str, Option(metavar="auto|off|FILE", help=AUDIO)] = "auto",
     audio_track: Annotated[int, Option(metavar="N", help=TRACK)] = 0,
     plot_gate: Annotated[bool, Option("--plot-gate", help=GATE)] = False,
@@ -46,7 +46,8 @@ def predict(
     from mindaam.inference.audio_choice import checked_request
 
     kinds = results.parse_kinds(save)
-    pick = results.checked_pick_of(kinds, checked_pick(Pick(start, end, every, fps)))
+    limit = results.frames_per_second(fps, kinds, every)
+    pick = results.checked_pick_of(kinds, checked_pick(Pick(start, end, every, limit)))
     sources, problems = results.find_sources(inputs)
     jobs = results.plan(sources, out, kinds, plot_gate)
     request = checked_request(audio, audio_track, sum(job.is_video for job in jobs))
@@ -55,6 +56,8 @@ def predict(
     batch = Batch()
     for problem in problems:
         batch.problem(problem)
+    if fps is None and limit and any(job.is_video for job in jobs):
+        print_message(f"videos are predicted at up to {limit:g} frames per second; --fps all predicts every frame")
     if jobs:
         done, text = _predict_all(jobs, out, model, prompt, condition, pick, request, batch)
         _print_summary(done, text)
@@ -113,31 +116,35 @@ def _predict_video(job, predictor, prompt, pick, request, shown):
 
     Returns the problems that did not end it, and what is done with its audio.
     """
-    from mindaam.data.videos.reading import video_info
+    from mindaam.data.videos.reading import frames_of, video_info
     from mindaam.inference import results
     from mindaam.inference.audio_choice import choose_audio
-    from mindaam.inference.videos import write_video
+    from mindaam.inference.videos import BACKBONE_SHARE, write_video
 
     info = video_info(job.source)
     if info.dynamic_range:
         print_message(f"{job.source}: tone-mapped from {info.dynamic_range}")
-    length = info.duration
-    length = min(pick.end or length, length) - pick.start if length else pick.end and pick.end - pick.start
-    seen = deque(maxlen=1)
+    total, seen, count, latest = frames_of(info, pick), 0, 0, None
+
+    def see(frames):
+        nonlocal seen
+        seen = frames
+        shown.within(BACKBONE_SHARE * seen + (1 - BACKBONE_SHARE) * count, total)
 
     def report(frames, second):
-        seen.append(second)
-        shown.within(frames, second - pick.start, length)
+        nonlocal count, latest
+        count, latest = frames, second
+        shown.within(BACKBONE_SHARE * seen + (1 - BACKBONE_SHARE) * count, total)
 
     audio = choose_audio(job.source, info, predictor.model.config, request)
     try:
-        done = write_video(job, predictor, prompt, pick, report, audio)
+        done = write_video(job, predictor, prompt, pick, report, audio, see)
     except KeyboardInterrupt:
-        if seen:
+        if latest is not None:
             targets = [target for kind, target in job.targets.items() if kind != results.SUBMISSION]
             kept = ", ".join(str(target) for target in targets if target.exists())
             where = f"the results so far are in {kept}" if kept else "nothing of it was written"
-            print_message(f"stopped at second {seen[-1]:.1f} of {job.source}; {where}")
+            print_message(f"stopped at second {latest:.1f} of {job.source}; {where}")
         raise
     finally:
         if audio.stream is not None:

@@ -1,5 +1,6 @@
 """Progress and warnings of the commands, on stderr."""
 
+import math
 import sys
 import warnings
 from contextlib import contextmanager
@@ -7,6 +8,8 @@ from time import perf_counter
 
 from mindaam.errors import Notice
 from mindaam.streams import plain, print_message
+
+LINE_SECONDS = 5.0  # between two lines of progress where stderr is no terminal
 
 
 @contextmanager
@@ -26,14 +29,54 @@ def print_notices():
         yield
 
 
-class Quiet:
-    """Progress that is not displayed."""
+class Pace:
+    """How quickly the frames of a video are done, measured from the first report on: loading and compiling come before.
+
+    total: their number, None if it is unknown.
+    """
+
+    def __init__(self, total):
+        self.total, self._first = total, None
+
+    def text(self, frames):
+        """ "12/1,500 frames, 3.4 frames/s, 7 min 18 s left", of the `frames` done, which may be partly done."""
+        now = perf_counter()
+        self._first = self._first or (frames, now)
+        count, since = frames - self._first[0], now - self._first[1]
+        parts = [f"{int(frames):,}{f'/{self.total:,}' if self.total else ''} frames"]
+        if count > 0 and since > 0:
+            parts.append(f"{count / since:.1f} frames/s")
+            if self.total:
+                parts.append(f"{duration(max(0.0, self.total - frames) * since / count)} left")
+        return ", ".join(parts)
+
+
+def duration(seconds):
+    """A duration in words: "45 s", "7 min 18 s", "2 h 5 min"."""
+    seconds = math.ceil(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = seconds // 60
+    return f"{minutes} min {seconds % 60} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+class Lines:
+    """Progress of videos as a line every LINE_SECONDS, where stderr is no terminal; none for quick ones."""
+
+    def __init__(self):
+        self._name, self._pace, self._latest = "", None, perf_counter()
 
     def step(self, name):
         """Starts the item called `name`."""
+        self._name, self._pace, self._latest = name, None, perf_counter()
 
-    def within(self, frames, seconds, length):
-        """Within a video: `frames` done, up to second `seconds` of `length` (None: unknown)."""
+    def within(self, frames, total):
+        """Within a video: `frames` done of `total` (None: unknown)."""
+        self._pace = self._pace or Pace(total)
+        text = self._pace.text(frames)
+        if perf_counter() - self._latest >= LINE_SECONDS:
+            self._latest = perf_counter()
+            print_message(f"{self._name}: {text}")
 
 
 class Bars:
@@ -42,7 +85,7 @@ class Bars:
     def __init__(self, bars, total, start):
         self._bars, self._started = bars, False
         self._pieces = bars.add_task(start, total=total, note=f"0/{total}")
-        self._total, self._done, self._video, self._since = total, 0, None, 0.0
+        self._total, self._done, self._video, self._pace = total, 0, None, None
 
     def step(self, name):
         """Starts the item called `name`."""
@@ -54,31 +97,25 @@ class Bars:
             self._bars.remove_task(self._video)
             self._video = None
 
-    def within(self, frames, seconds, length):
-        """Within a video: `frames` done, up to second `seconds` of `length` (None: unknown)."""
+    def within(self, frames, total):
+        """Within a video: `frames` done of `total` (None: unknown)."""
         if self._video is None:
-            self._video, self._since = self._bars.add_task("", total=length, note=""), perf_counter()
-            self._first = frames
-        passed = perf_counter() - self._since
-        pace = f", {(frames - self._first) / passed:.1f} frames/s" if frames > self._first else ""
-        whole = f"/{length:.1f}" if length else ""
-        self._bars.update(self._video, completed=seconds, note=f"{seconds:.1f}{whole} s{pace}")
+            self._video, self._pace = self._bars.add_task("", total=total, note=""), Pace(total)
+        self._bars.update(self._video, completed=frames, note=self._pace.text(frames))
 
 
 @contextmanager
 def progress(total, start):
-    """Progress over `total` items, on a terminal only; `start` describes the work before the first.
-
-    Yields Bars, or Quiet if stderr is not a terminal.
-    """
+    """Progress over `total` items on stderr; `start` describes the work before the first. Yields Bars on a terminal,
+    else Lines."""
     if not sys.stderr.isatty():
-        yield Quiet()
+        yield Lines()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
     named = TextColumn("{task.description}", markup=False)  # a name may contain markup
-    columns = named, BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn()
+    columns = named, BarColumn(), TextColumn("{task.fields[note]}")
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         yield Bars(bars, total, start)
 

@@ -78,7 +78,10 @@ def normalize(image, mean, std):
     """The image as a network takes it: RGB 0..255 [H,W,3] -> float32 [3,H,W], (value/255 - mean) / std per channel."""
     scale = 1.0 / (255.0 * np.asarray(std, np.float32))
     offset = np.asarray(mean, np.float32) / np.asarray(std, np.float32)
-    return np.ascontiguousarray((image * scale - offset).transpose(2, 0, 1), np.float32)
+    if image.dtype != np.uint8:
+        return np.ascontiguousarray((image * scale - offset).transpose(2, 0, 1), np.float32)
+    table = np.ascontiguousarray((np.arange(256, dtype=np.uint8)[:, None] * scale - offset).T, np.float32)
+    return np.stack([cv2.LUT(image[..., channel], table[channel]) for channel in range(3)])  # the same bits, quicker
 
 
 def fit_within(size, longest):

@@ -12,7 +12,7 @@ from mindaam.errors import InputError
 from mindaam.evaluation.train_gaze import baseline_maps
 from mindaam.evaluation.truths import fitted, frames_scored, truth_of_frame
 from mindaam.inference.pipeline import Behind
-from mindaam.inference.videos import queue_depth
+from mindaam.inference.videos import MAP_BYTES, queue_depth
 from mindaam.metrics.protocols import METRICS, comparison_size
 from mindaam.metrics.scoring import score
 
@@ -21,7 +21,7 @@ def rows_of_video(source, reader, index, roles, protocol, gaze=None, people=None
     """The rows of one entry of a reader of videos, one per role; [] for a video without ground truth.
 
     source: MapSource; roles: {role: prompts}; protocol: Protocol; gaze, people: TrainGaze and People of the reader, or
-    None; the index seeds what is drawn at random. progress: called as progress(frames so far, second, seconds in all).
+    None; the index seeds what is drawn at random. progress: called as progress(frames so far, frames in all).
     `maps` of a row is the number of scored frames. Frames in which a metric is undefined are excluded from its mean.
     Raises InputError for damage, for maps that are not finite, and unless there are as many maps as frames.
     """
@@ -30,13 +30,13 @@ def rows_of_video(source, reader, index, roles, protocol, gaze=None, people=None
     if not wanted.any():
         return []
     frames = _Frames(reader, index, protocol, gaze, people, texts)
-    rate, depth = reader.file_rate(index), max(1, queue_depth(reader.size(index)) // len(texts))
+    depth = queue_depth(reader.size(index), MAP_BYTES * len(texts))
     with Behind(frames.add, depth) as scoring, closing(source.video_maps(reader, index, texts)) as found:
         for position, maps in enumerate(_counted(found, len(wanted), name)):
             if wanted[position]:
                 scoring.put(position, maps)
             if progress is not None:
-                progress(position + 1, (position + 1) / rate, len(wanted) / rate)
+                progress(position + 1, len(wanted))
     start = {"dataset": reader.name, "split": reader.split, "name": name, "condition": condition}
     return [start | {"role": role, "maps": int(wanted.sum())} | means for role, means in frames.by_role(roles).items()]
 

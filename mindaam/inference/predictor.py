@@ -42,6 +42,20 @@ class Prediction(NamedTuple):
         return self.prompt
 
 
+class FrameMap(NamedTuple):
+    """What a model gives for one frame of a video and one prompt, before it is resized: map float32 [h, w], the frame's
+    `size` (H, W), the prompt, and the gate as in `Prediction`."""
+
+    map: np.ndarray
+    size: tuple
+    prompt: str
+    gate: float | None = None
+
+    def prediction(self):
+        """The Prediction at the frame's size."""
+        return finished(self.map, self.size, self.prompt)._replace(gate=self.gate)
+
+
 class Predictor:
     """Predicts attention with one loaded model.
 
@@ -97,7 +111,7 @@ class Predictor:
             image = _as_image(image)
             features = self._image_features(image)
             yield [
-                self._finish(self.model.infer_features(features, embedding[None]).map[0, 0], image.shape[:2], prompt)
+                finished(self.model.infer_features(features, embedding[None]).map[0, 0], image.shape[:2], prompt)
                 for prompt, embedding in zip(prompts, embeddings, strict=True)
             ]
 
@@ -124,6 +138,11 @@ class Predictor:
         frames, windows, audio_stream, errors: as in `stream`; prompts: texts. Yields, frame by frame, the list of
         Predictions in the order of `prompts`. The memory is that of `stream`, but for the maps of the other prompts.
         """
+        found = self.frame_maps(frames, prompts, windows=windows, audio_stream=audio_stream)
+        return ([each.prediction() for each in maps] for maps in found)
+
+    def frame_maps(self, frames, prompts, *, windows=None, audio_stream=None):
+        """As `stream_many`, but yields lists of FrameMaps: small, and resized where and when they are needed."""
         windows = checked(windows or self.video_windows())
         if windows.length > 1 and self.model.config.temporal is None:
             raise ConfigError(
@@ -165,9 +184,7 @@ class Predictor:
         for values in stream(frames_and_audio(), answer, windows):
             shown = sizes.popleft()
             yield [
-                self._finish(each[:-1].reshape(size), shown, prompt)._replace(
-                    gate=None if audio_stream is None else float(each[-1])
-                )
+                FrameMap(each[:-1].reshape(size), shown, prompt, None if audio_stream is None else float(each[-1]))
                 for each, prompt in zip(values, prompts, strict=True)
             ]
 
@@ -215,12 +232,12 @@ class Predictor:
         """An image at the model's size, normalized, float32 [1, 3, H, W]."""
         return transforms.normalize(seen, self.model.config.mean, self.model.config.std)[None]
 
-    @staticmethod
-    def _finish(values, size, prompt):
-        """The Prediction of the model's map [h, w], resized to the image's `size` (H, W)."""
-        resized = transforms.resize_image(np.ascontiguousarray(values, np.float32), size)
-        density = resized / resized.sum(dtype=np.float64)
-        return Prediction(resized, density.astype(np.float32, copy=False), prompt)
+
+def finished(values, size, prompt):
+    """The Prediction of the model's map [h, w], resized to the image's `size` (H, W)."""
+    resized = transforms.resize_image(np.ascontiguousarray(values, np.float32), size)
+    density = resized / resized.sum(dtype=np.float64)
+    return Prediction(resized, density.astype(np.float32, copy=False), prompt)
 
 
 def choose_prompt(prompt=None, condition=None, own=None):

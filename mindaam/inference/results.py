@@ -16,6 +16,7 @@ SUFFIXES_OF_VIDEOS = {
     "overlay": ".overlay.mp4", "map": ".map.mp4", "npy": ".npz", "gate": ".gate.png", SUBMISSION: ".mp4",
 }  # fmt: skip
 KINDS = (*SUFFIXES, SUBMISSION)
+DEFAULT_FPS = 5.0  # frames per second of a video; a laptop predicts 3 to 10
 JPEG_SIDE = 65500  # pixels, the limit of the JPEG format
 
 
@@ -44,6 +45,22 @@ def parse_kinds(text):
     if not kinds:
         raise ConfigError(f"no kind of result is given; choose from {', '.join(KINDS)}")
     return kinds
+
+
+def frames_per_second(text, kinds, every=1):
+    """The limit of `Pick.fps` in the text of --fps, a number or "all"; None, no limit, for "all".
+
+    Without a text it is DEFAULT_FPS, but None where frames are chosen otherwise: by --every, or because a submission is
+    among the kinds. Raises ConfigError for another text.
+    """
+    if text is None:
+        return DEFAULT_FPS if every == 1 and SUBMISSION not in kinds else None
+    if text.strip().lower() == "all":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(f'--fps must be a number of frames per second or "all", not "{text}"') from None
 
 
 def checked_pick_of(kinds, pick):

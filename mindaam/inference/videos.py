@@ -8,7 +8,7 @@ from typing import NamedTuple
 from mindaam.data.transforms import resize_image
 from mindaam.data.videos.density_writer import DensityWriter
 from mindaam.data.videos.map_writer import MapWriter
-from mindaam.data.videos.reading import Pick, VideoBroken, checked_pick, read_frames, video_info
+from mindaam.data.videos.reading import Pick, VideoBroken, checked_pick, picked_rate, read_frames, video_info
 from mindaam.data.videos.writing import VideoWriter
 from mindaam.inference import render
 from mindaam.inference.audio_choice import AudioChoice
@@ -17,8 +17,11 @@ from mindaam.inference.plots import GatePlot
 from mindaam.inference.results import SUBMISSION
 
 DENSITY_SIDE = 160  # the longer side of the saved densities of a video, pixels
-DEPTH, DEPTH_BYTES = 8, 64_000_000  # limits of the queue between two stages: frames, and about so many bytes
-PIXEL_BYTES = 11  # of a frame and its Prediction
+# Limits of the queue between two stages: items, and about so many bytes. The maps of a window come all at once; with a
+# shorter queue the model would wait for the writer.
+DEPTH, DEPTH_BYTES = 16, 64_000_000
+FRAME_BYTES, MAP_BYTES = 3, 4  # per pixel
+BACKBONE_SHARE = 0.75  # of the time for a frame, about: for the progress before a window has maps
 
 
 class Done(NamedTuple):
@@ -34,13 +37,13 @@ def density_size(size):
     return tuple(max(1, round(side * scale)) for side in size)
 
 
-def queue_depth(size):
-    """How many frames of `size` (H, W), with their Predictions, a queue between two stages holds at most."""
-    return max(1, min(DEPTH, DEPTH_BYTES // (PIXEL_BYTES * size[0] * size[1])))
+def queue_depth(size, pixel_bytes=FRAME_BYTES):
+    """How many items of `size` (H, W) and so many bytes per pixel a queue between two stages holds at most."""
+    return max(1, min(DEPTH, DEPTH_BYTES // (pixel_bytes * size[0] * size[1])))
 
 
 def follow(predictor, frames, prompt, windows=None, audio_stream=None):
-    """Yields (Frame, Prediction) for an iterable of `data.videos` Frames, in order; else as in `Predictor.stream`."""
+    """Yields (Frame, FrameMap) for an iterable of `data.videos` Frames, in order; else as in `Predictor.stream`."""
     shown = deque()
 
     def noted():
@@ -48,17 +51,18 @@ def follow(predictor, frames, prompt, windows=None, audio_stream=None):
             shown.append(frame)
             yield frame
 
-    for prediction in predictor.stream(noted(), prompt, windows=windows, audio_stream=audio_stream):
-        yield shown.popleft(), prediction
+    for [found] in predictor.frame_maps(noted(), [prompt], windows=windows, audio_stream=audio_stream):
+        yield shown.popleft(), found
 
 
-def write_video(job, predictor, prompt, pick=Pick(), report=None, audio=AudioChoice()):  # noqa: B008 - immutable
+def write_video(job, predictor, prompt, pick=Pick(), report=None, audio=AudioChoice(), seen=None):  # noqa: B008
     """Predicts a video and writes the files of its Job, each whole or not at all; returns the Done.
 
     overlay: an mp4 with the audio of the video; map: one of gray maps, silent; npy: an .npz (see DensityWriter) of
     densities at `density_size`; submission: an mp4 of the maps of all frames (see MapWriter); gate: a plot of the audio
     gate, nothing without an AudioStream. They have the frames of `pick` only; mp4s begin at pick.start, while the times
     of the others are those of the video. report: called with (frames so far, time of the latest) during prediction.
+    seen: called with the number of frames so far that passed the backbone; their maps follow, a window at a time.
     audio: the AudioChoice of the video, which stays open. Ctrl-C leaves files with the frames so far. Raises InputError
     for a video of which nothing can be read, OutputError for files that cannot be written."""
     checked_pick(pick)
@@ -71,8 +75,9 @@ def write_video(job, predictor, prompt, pick=Pick(), report=None, audio=AudioCho
             writers[kind] = stack.enter_context(_writer(kind, target, job.source, info, pick, audio))
         written = stack.enter_context(Behind(lambda *item: _write(writers, pick.start, *item), depth))
         frames = stack.enter_context(closing(ahead(read_frames(job.source, pick, size), depth)))
-        for frame, prediction in follow(predictor, _whole(frames, broken), prompt, audio_stream=audio.stream):
-            written.put(frame, prediction)
+        counted = _counted(_whole(frames, broken), seen)
+        for frame, found in follow(predictor, counted, prompt, audio_stream=audio.stream):
+            written.put(frame, found)
             count += 1
             if report is not None:
                 report(count, frame.time)
@@ -87,7 +92,7 @@ def write_video(job, predictor, prompt, pick=Pick(), report=None, audio=AudioCho
 
 def _writer(kind, target, source, info, pick, audio):
     """The writer of one kind of result; VideoInfo: of the source."""
-    size, rate = (info.height, info.width), min(info.rate / pick.every, pick.fps or info.rate)
+    size, rate = (info.height, info.width), picked_rate(info, pick)
     end = info.duration if pick.end is None else min(pick.end, info.duration or pick.end)
     end = end and max(0.0, end - pick.start)
     if kind == "npy":
@@ -121,8 +126,17 @@ def _whole(frames, broken):
         broken.append(error)
 
 
-def _write(writers, start, frame, prediction):
-    """Passes one frame to each of the writers {kind: writer}."""
+def _counted(frames, seen):
+    """The frames; seen, where it is not None, is called with their number so far whenever the next one is needed."""
+    for number, frame in enumerate(frames, 1):
+        yield frame
+        if seen is not None:
+            seen(number)
+
+
+def _write(writers, start, frame, found):
+    """Passes one frame and its FrameMap to each of the writers {kind: writer}."""
+    prediction = found.prediction()
     for kind, writer in writers.items():
         if kind == "overlay":
             writer.write(render.overlay(frame.image, prediction.density), frame.time - start)

@@ -174,11 +174,117 @@ def test_the_scores_of_a_video_are_measured_beside_its_prediction(main, tmp_path
 
 
 @pytest.mark.slow  # processes of their own
-def test_a_prediction_is_measured(tmp_path):
-    table = script("predict", "--rounds", 1, "--model", small_model(tmp_path, temporal=None))
+def test_a_prediction_is_measured(main, tmp_path):
+    table = main("predict", "--rounds", 1, "--model", small_model(tmp_path, temporal=None), COMMANDS=1)
     rows = {row[0]: row[1:] for row in cells(table)}
+    assert rows["measure"][1] == "PyNative mode" and float(rows["an image after the first, s"][2]) > 0
     assert all(float(value) > 0 for value in rows["peak memory, MB"][:2])
-    assert "faster" in table.splitlines()[-1]
+    assert "a second prompt takes" in table.splitlines()[-1]
+
+
+@pytest.mark.slow  # processes of their own
+def test_a_prediction_is_measured_against_another_checkout(main, tmp_path):
+    asked = ["--rounds", 1, "--model", small_model(tmp_path, temporal=None), "--before", ROOT]
+    rows = {row[0]: row[1:] for row in cells(main("predict", *asked, COMMANDS=1))}
+    assert rows["measure"][1] == ROOT.name
+    assert all(float(value) > 0 for value in rows["the same from the second process on, s"][:3])
+
+
+@pytest.mark.slow  # processes of their own
+def test_a_video_is_measured_against_another_checkout(main, tmp_path):
+    model = small_model(tmp_path, temporal=None)
+    printed = main("video", "--before", ROOT, "--fps", 4, "--model", model, BRIEF=0.5, WHOLE=1.5)
+    rows = cells(printed)
+    assert [row[0] for row in rows[1:3]] == ["0.5 s, 2 frames, s", "1.5 s, 6 frames, s"] and len(rows) == 4
+
+
+def test_two_workers_answer_in_turn(load, tmp_path):
+    common = load("common")
+    path = tmp_path / "adds.py"
+    path.write_text(
+        "import sys\nfrom common import answers\n"
+        "print('a library prints this')\n"
+        "answers(lambda: int(sys.argv[1]), lambda more: int(sys.argv[1]) + more)\n"
+    )
+    (tmp_path / "common.py").symlink_to(FOLDER / "common.py")
+    with common.Worker(path, 1) as one, common.Worker(path, 10) as ten:
+        assert (one.first, ten.first) == (1, 10)
+        assert [each.ask(number) for number in range(3) for each in (one, ten)] == [1, 10, 2, 11, 3, 12]
+
+
+def test_a_worker_that_fails_ends_the_program(load, tmp_path):
+    path = tmp_path / "fails.py"
+    path.write_text("raise SystemExit(3)\n")
+    with pytest.raises(SystemExit) as left:
+        load("common").Worker(path)
+    assert left.value.code == 3
+
+
+def fake_python(folder, status):
+    """An environment whose Python does nothing but append its arguments to calls.txt and end with `status`."""
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\necho "$@" >> "{folder}/calls.txt"\nexit {status}\n')
+    python.chmod(0o755)
+    return python
+
+
+def test_an_environment_of_pytorch_is_used_again(load, tmp_path):
+    python = fake_python(tmp_path, 0)
+    assert load("against_torch").environment_of_torch(tmp_path) == python
+    assert (tmp_path / "calls.txt").read_text().splitlines() == ["-c import torch, transformers"]
+
+
+def test_pip_that_finds_no_pytorch_is_explained(load, tmp_path):
+    module = load("against_torch")
+    fake_python(tmp_path, 1)
+    with pytest.raises(SystemExit, match="--torch FOLDER"):
+        module.environment_of_torch(tmp_path)
+    install = (tmp_path / "calls.txt").read_text().splitlines()[1]
+    assert install.startswith("-m pip install") and all(pin in install for pin in module.PINNED)
+
+
+def test_the_time_of_pytorch_is_that_of_the_whole_model(load):
+    module = load("against_torch")
+    side = {"first": 2.0, "median": 0.3, "peak_mb": 500.0}
+    line = module.row("video", {"torch": {**side, "median": 0.43}, "now": side, "before": {**side, "median": 0.6}})
+    head, found = cells(module.head("/trees/earlier") + "\n" + line)
+    assert len(head) == len(found) and head[-3] == "earlier, s"
+    assert found[:5] == ["S, video, 16 frames", "1.00 (backbone 0.43)", "0.30", "3.33", "≥ 1.2"]
+    assert found[-3:] == ["0.60", "2.00", "500"]
+
+
+@pytest.mark.slow  # graphs to compile
+@pytest.mark.parametrize("case", ["S", "video"])
+def test_the_whole_model_beside_pytorch_is_measured(load, monkeypatch, case):
+    from mindaam import zoo
+    from mindaam.models.registry import build_model
+
+    wide = merge(FILM_CHANGES, {"text": {"width": 768}, "audio": None})
+    monkeypatch.setattr(
+        zoo,
+        "create_model",
+        lambda name, preset: build_model(name, preset, changes=wide).set_train(False),
+        raising=False,
+    )
+    module, found = load("against_torch"), []
+
+    def answer(first, ask):
+        found.extend([first(), ask(None)])
+
+    monkeypatch.setattr(module, "answers", answer)
+    monkeypatch.setattr(module, "WARM", 0.0)
+    monkeypatch.setattr(module, "SIDE", 32)
+    module.ours(module.CASES[case]._replace(frames=min(module.CASES[case].frames, 4)))
+    assert found[0] > 0 and found[1]["seconds"] > 0 and found[1]["peak_mb"] > 0
+
+
+@pytest.mark.slow  # processes of their own
+def test_operators_are_profiled(tmp_path):
+    printed = script("operators", "--frames", 0, "--top", 3, "--model", small_model(tmp_path, temporal=None))
+    rows = cells(printed)
+    assert [row[0] for row in rows].count("operator") == 2 and any(row[0] == "MatMul" for row in rows)
+    assert "GFLOP/s" in printed and "head, one image" in printed
 
 
 @pytest.mark.slow  # processes of their own

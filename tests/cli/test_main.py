@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import warnings
-from time import sleep
 
 import pytest
 
@@ -75,30 +74,68 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
         main.run(["predict", "x.jpg", "-o", "out"])
 
 
-def test_progress_says_nothing_off_a_terminal(capsys):
+def test_progress_of_a_quick_video_is_not_shown_off_a_terminal(capsys):
     with terminal.progress(3, "start") as shown:
         shown.step("a.jpg")
-        shown.within(3, 1.0, None)
+        shown.within(3, None)
     said = capsys.readouterr()
     assert said.out == said.err == ""
 
 
-def test_progress_counts_on_a_terminal(monkeypatch, capsys):
+class Clock:
+    """Seconds that pass only when told."""
+
+    def __init__(self, monkeypatch):
+        self.now = 100.0
+        monkeypatch.setattr(terminal, "perf_counter", lambda: self.now)
+
+
+def test_progress_off_a_terminal_is_a_line_every_few_seconds(monkeypatch, capsys):
+    clock = Clock(monkeypatch)
+    with terminal.progress(1, "start") as shown:
+        shown.step("film\x1b.mp4")
+        for frames in range(1, 41):
+            clock.now += 0.5
+            shown.within(frames, 1500)
+        shown.step("camera.mp4")
+        for frames in range(1, 13):
+            clock.now += 0.5
+            shown.within(frames, None)
+    assert capsys.readouterr().err.splitlines() == [
+        "mindaam: film\\x1b.mp4: 10/1,500 frames, 2.0 frames/s, 12 min 25 s left",
+        "mindaam: film\\x1b.mp4: 20/1,500 frames, 2.0 frames/s, 12 min 20 s left",
+        "mindaam: film\\x1b.mp4: 30/1,500 frames, 2.0 frames/s, 12 min 15 s left",
+        "mindaam: film\\x1b.mp4: 40/1,500 frames, 2.0 frames/s, 12 min 10 s left",
+        "mindaam: camera.mp4: 10 frames, 2.0 frames/s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (0.2, "1 s"), (59.5, "1 min 0 s"), (438, "7 min 18 s"), (3600, "1 h 0 min"), (7500, "2 h 5 min")],
+)
+def test_durations_in_words(seconds, text):
+    assert terminal.duration(seconds) == text
+
+
+def test_progress_counts_on_a_terminal_and_tells_the_time_left_from_the_second_frame_on(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
     with terminal.progress(3, "loading") as shown:
+        clock = Clock(monkeypatch)
         shown.step("a.jpg")
         shown.step("b.mp4")
-        for frames in range(1, 6):
-            shown.within(frames, frames / 2, 9.0)
-            sleep(0.01)
+        for frames in range(1, 3):
+            clock.now += 0.5
+            shown.within(frames, 9)
         shown._bars.refresh()
         shown.step("c.mp4")
-        shown.within(1, 0.5, None)
+        shown.within(1, None)
         shown._bars.refresh()
     said = capsys.readouterr()
     assert said.out == "" and "1/3" in said.err and "2/3" in said.err
-    assert "2.5/9.0 s, " in said.err and " frames/s" in said.err and " 0.5 s" in said.err
+    assert "2/9 frames, 2.0 frames/s, 4 s left" in said.err and " 1 frames" in said.err
 
 
 @pytest.mark.parametrize("name", ["[red]a", "a[/]b", "a\x1b[7m", os.fsdecode(b"caf\xe9")])

@@ -8,9 +8,22 @@ from PIL import Image
 from mindaam.data.videos.reading import read_frames, video_info
 from mindaam.inference import videos
 from mindaam.models.registry import model_config
-from tests.cli.test_predict_command import mindaam, names, one_sentence  # noqa: F401 - a fixture
+from tests.cli.test_predict_command import mindaam as by_default  # noqa: F401 - a fixture
+from tests.cli.test_predict_command import names, one_sentence
 from tests.clips import make_clip, pictures, read_audio
 from tests.fakes import FakeAudioEncoder
+
+
+@pytest.fixture
+def mindaam(by_default):  # noqa: F811
+    """Runs `mindaam predict ...` with every frame of a video, unless the options choose."""
+
+    def run(*arguments):
+        chosen = {"--fps", "--every"} & set(map(str, arguments)) or "submission" in arguments
+        return by_default(*arguments, *(() if chosen else ("--fps", "all")))
+
+    run.models, run.options = by_default.models, by_default.options
+    return run
 
 
 @pytest.fixture
@@ -19,7 +32,7 @@ def film(tmp_path):
     return make_clip(tmp_path / "in/film.mp4", pictures(20), rate=10, tone=2.0)
 
 
-def test_a_film_becomes_an_overlay_with_sound_and_grey_maps(mindaam, film, tmp_path):  # noqa: F811
+def test_a_film_becomes_an_overlay_with_sound_and_grey_maps(mindaam, film, tmp_path):
     code, out, err = mindaam(film, "-o", tmp_path / "out")
     assert (code, err) == (0, "")
     assert names(tmp_path / "out") == ["film.map.mp4", "film.overlay.mp4"]
@@ -27,7 +40,7 @@ def test_a_film_becomes_an_overlay_with_sound_and_grey_maps(mindaam, film, tmp_p
     assert video_info(tmp_path / "out/film.overlay.mp4").has_audio
 
 
-def test_films_and_photographs_of_a_folder_together(mindaam, film, tmp_path):  # noqa: F811
+def test_films_and_photographs_of_a_folder_together(mindaam, film, tmp_path):
     Image.fromarray(pictures(1)[0]).save(film.parent / "photo.png")
     code, out, _ = mindaam(film.parent, "-o", tmp_path / "out", "--save", "overlay,npy")
     assert code == 0 and out.startswith('1 image, 1 video, prompt: "')
@@ -35,7 +48,7 @@ def test_films_and_photographs_of_a_folder_together(mindaam, film, tmp_path):  #
     assert len(mindaam.models) == 1
 
 
-def test_a_film_of_high_dynamic_range_is_said_to_be_tone_mapped(mindaam, tmp_path):  # noqa: F811
+def test_a_film_of_high_dynamic_range_is_said_to_be_tone_mapped(mindaam, tmp_path):
     def hlg(stream):
         stream.codec_context.color_trc = 18
 
@@ -44,7 +57,7 @@ def test_a_film_of_high_dynamic_range_is_said_to_be_tone_mapped(mindaam, tmp_pat
     assert code == 0 and one_sentence(err) == f"mindaam: {path}: tone-mapped from HLG\n"
 
 
-def test_a_photograph_with_a_films_suffix_is_a_photograph(mindaam, film, tmp_path):  # noqa: F811
+def test_a_photograph_with_a_films_suffix_is_a_photograph(mindaam, film, tmp_path):
     Image.fromarray(pictures(1)[0]).save(tmp_path / "x.png")
     (tmp_path / "x.png").rename(tmp_path / "x.mp4")
     film.rename(tmp_path / "y.jpg")
@@ -60,9 +73,33 @@ def test_a_photograph_with_a_films_suffix_is_a_photograph(mindaam, film, tmp_pat
         (("--fps", 2), [0.0, 0.5, 1.0, 1.5]),
     ],
 )
-def test_parts(mindaam, film, tmp_path, options, times):  # noqa: F811
+def test_parts(mindaam, film, tmp_path, options, times):
     assert mindaam(film, "-o", tmp_path / "out", "--save", "npy", *options)[0] == 0
     np.testing.assert_allclose(np.load(tmp_path / "out/film.npz")["times"], times, atol=1e-3)
+
+
+def test_by_default_a_video_has_5_frames_a_second_and_a_message_names_the_option_for_all(by_default, film, tmp_path):  # noqa: F811
+    slow = make_clip(film.parent / "slow.mp4", pictures(4), rate=3)
+    code, _, err = by_default(film, slow, "-o", tmp_path / "out", "--save", "npy")
+    assert code == 0
+    assert err == "mindaam: videos are predicted at up to 5 frames per second; --fps all predicts every frame\n"
+    times = np.load(tmp_path / "out/film.npz")["times"]
+    np.testing.assert_allclose(times, np.arange(10) / 5, atol=1e-3)
+    assert len(np.load(tmp_path / "out/slow.npz")["times"]) == 4
+    for options, count in ((("--fps", "ALL"), 20), (("--every", 1), 10), (("--every", 2, "--fps", 2), 4)):
+        assert by_default(film, "-o", tmp_path / "out", "--save", "npy", *options)[0] == 0
+        assert len(np.load(tmp_path / "out/film.npz")["times"]) == count, options
+
+
+def test_progress_of_a_video_in_a_pipe(mindaam, film, tmp_path, monkeypatch):
+    monkeypatch.setattr("mindaam.cli.terminal.LINE_SECONDS", 0.0)
+    mindaam.options["clip"] = 8
+    code, _, err = mindaam(film, "-o", tmp_path / "out")
+    lines = err.splitlines()
+    assert code == 0 and lines[0] == "mindaam: film.mp4: 0/20 frames"
+    assert all(line.startswith("mindaam: film.mp4: ") and "/20 frames" in line for line in lines)
+    assert all("frames/s" in line and line.endswith(" left") for line in lines[1:])
+    assert lines[-1].startswith("mindaam: film.mp4: 20/20 frames, ") and lines[-1].endswith(" 0 s left")
 
 
 def spoil(kind, film):
@@ -78,14 +115,14 @@ def spoil(kind, film):
 
 
 @pytest.mark.parametrize("kind", ["text", "cut in its header", "empty", "gone"])
-def test_a_bad_film_is_one_sentence_and_nothing_is_left(mindaam, film, tmp_path, kind):  # noqa: F811
+def test_a_bad_film_is_one_sentence_and_nothing_is_left(mindaam, film, tmp_path, kind):
     spoil(kind, film)
     code, out, err = mindaam(film, "-o", tmp_path / "out")
     assert code == 2 and out == "" and "film.mp4" in one_sentence(err)
     assert names(tmp_path / "out") is None
 
 
-def test_a_damaged_film_gives_what_decodes_and_says_where_it_broke(mindaam, tmp_path):  # noqa: F811
+def test_a_damaged_film_gives_what_decodes_and_says_where_it_broke(mindaam, tmp_path):
     draw = np.random.default_rng(0)
     whole = make_clip(tmp_path / "w.mkv", [draw.integers(0, 255, (48, 64, 3), np.uint8) for _ in range(100)])
     (cut := tmp_path / "cut.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
@@ -94,7 +131,7 @@ def test_a_damaged_film_gives_what_decodes_and_says_where_it_broke(mindaam, tmp_
     assert len(list(read_frames(tmp_path / "out/cut.overlay.mp4"))) > 30
 
 
-def test_a_film_without_a_frame_in_the_part(mindaam, film, tmp_path):  # noqa: F811
+def test_a_film_without_a_frame_in_the_part(mindaam, film, tmp_path):
     code, _, err = mindaam(film, "-o", tmp_path / "out", "--start", 7)
     assert code == 2 and "no frame at second 7" in one_sentence(err) and names(tmp_path / "out") is None
 
@@ -106,15 +143,16 @@ def test_a_film_without_a_frame_in_the_part(mindaam, film, tmp_path):  # noqa: F
         (("--start", 2, "--end", 1), "must come after"),
         (("--every", 0), "--every must be 1 or more"),
         (("--fps", 0), "--fps must be more than 0"),
+        (("--fps", "many"), '--fps must be a number of frames per second or "all", not "many"'),
     ],
 )
-def test_bad_options(mindaam, film, tmp_path, options, says):  # noqa: F811
+def test_bad_options(mindaam, film, tmp_path, options, says):
     code, _, err = mindaam(film, "-o", tmp_path / "out", *options)
     assert code == 2 and says in one_sentence(err) and names(tmp_path / "out") is None
     assert not mindaam.models
 
 
-def test_ctrl_c_says_what_there_is(mindaam, film, tmp_path, monkeypatch):  # noqa: F811
+def test_ctrl_c_says_what_there_is(mindaam, film, tmp_path, monkeypatch):
     real = videos.follow
 
     def stopped(*arguments, **options):
@@ -130,19 +168,19 @@ def test_ctrl_c_says_what_there_is(mindaam, film, tmp_path, monkeypatch):  # noq
     assert len(list(read_frames(tmp_path / "out/film.overlay.mp4"))) == 8
 
 
-def test_sound_that_breaks_off_is_told(mindaam, film, tmp_path, monkeypatch):  # noqa: F811
+def test_sound_that_breaks_off_is_told(mindaam, film, tmp_path, monkeypatch):
     monkeypatch.setattr("mindaam.data.videos.writing.VideoWriter.audio_lost", 1.25)
     code, _, err = mindaam(film, "-o", tmp_path / "out")
     assert code == 2 and "audio of" in one_sentence(err) and "second 1.2" in err
 
 
-def test_a_part_between_two_frames_leaves_nothing(mindaam, film, tmp_path):  # noqa: F811
+def test_a_part_between_two_frames_leaves_nothing(mindaam, film, tmp_path):
     code, out, err = mindaam(film, "-o", tmp_path / "out", "--start", 0.51, "--end", 0.55)
     assert code == 2 and out == "" and "no frame at second 0.51 to 0.55" in one_sentence(err)
     assert names(tmp_path / "out") is None
 
 
-def test_a_start_after_a_change_of_size(mindaam, tmp_path):  # noqa: F811
+def test_a_start_after_a_change_of_size(mindaam, tmp_path):
     parts = (make_clip(tmp_path / f"{n}.ts", pictures(25, size), form="mpegts").read_bytes()
              for n, size in enumerate([(48, 64), (96, 80)]))  # fmt: skip
     (path := tmp_path / "c.ts").write_bytes(b"".join(parts))
@@ -150,7 +188,7 @@ def test_a_start_after_a_change_of_size(mindaam, tmp_path):  # noqa: F811
     assert (code, err) == (0, "") and video_info(tmp_path / "out/c.overlay.mp4")[:2] == (64, 48)
 
 
-def test_a_film_by_another_name_is_one_too(mindaam, film, tmp_path):  # noqa: F811
+def test_a_film_by_another_name_is_one_too(mindaam, film, tmp_path):
     film.rename(other := film.with_name("film.picture"))
     assert mindaam(other, "-o", tmp_path / "out", "--save", "npy")[0] == 0
     assert names(tmp_path / "out") == ["film.npz"]
@@ -163,7 +201,7 @@ def test_a_film_by_another_name_is_one_too(mindaam, film, tmp_path):  # noqa: F8
 
 
 @pytest.fixture
-def with_audio(mindaam, monkeypatch):  # noqa: F811
+def with_audio(mindaam, monkeypatch):
     """The command with a model that hears, and the weights for it."""
     mindaam.options.update(clip=4, sound=model_config("aam_dinov3_vits16", "paper").sound)
     monkeypatch.setattr("mindaam.zoo.factory.is_installed", lambda name: True)
@@ -171,7 +209,7 @@ def with_audio(mindaam, monkeypatch):  # noqa: F811
     return mindaam
 
 
-def test_a_model_without_ears_says_so_and_keeps_the_sound(mindaam, film, tmp_path):  # noqa: F811
+def test_a_model_without_ears_says_so_and_keeps_the_sound(mindaam, film, tmp_path):
     code, out, err = mindaam(film, "-o", tmp_path / "out")
     assert (code, err) == (0, "")
     assert "audio of film.mp4: not used: the model fake has no audio branch\n" in out
@@ -196,7 +234,7 @@ def test_a_film_without_sound_and_one_that_is_not_to_be_heard(with_audio, film, 
     assert "gate" not in np.load(tmp_path / "out/film.npz")
 
 
-def test_without_the_encoders_weights_the_film_comes_all_the_same(mindaam, film, tmp_path):  # noqa: F811
+def test_without_the_encoders_weights_the_film_comes_all_the_same(mindaam, film, tmp_path):
     mindaam.options.update(clip=4, sound=model_config("aam_dinov3_vits16", "paper").sound)
     code, out, err = mindaam(film, "-o", tmp_path / "out")
     assert (code, err) == (0, "") and 'weights of wav2clip are not installed (run "mindaam zoo fetch wav2clip")' in out
@@ -239,19 +277,19 @@ def test_sound_that_is_none_is_told_and_the_film_comes_out(with_audio, film, tmp
         (("--audio-track", "-1"), "--audio-track -1 does not exist"),
     ],
 )
-def test_options_of_sound_that_cannot_be(mindaam, film, tmp_path, options, says):  # noqa: F811
+def test_options_of_sound_that_cannot_be(mindaam, film, tmp_path, options, says):
     make_clip(film.parent / "more.mp4", pictures(2))
     options = [str(option).format(tmp=tmp_path) for option in options]
     code, _, err = mindaam(film, "-o", tmp_path / "out", *options)
     assert code == 2 and says in one_sentence(err) and names(tmp_path / "out") is None and not mindaam.models
 
 
-def test_a_sound_file_for_a_model_without_ears_is_refused(mindaam, film, tmp_path):  # noqa: F811
+def test_a_sound_file_for_a_model_without_ears_is_refused(mindaam, film, tmp_path):
     code, _, err = mindaam(film, "-o", tmp_path / "out", "--audio", film)
     assert code == 2 and "fake has no audio branch" in one_sentence(err) and names(tmp_path / "out") is None
 
 
-def test_a_gate_that_is_not_there_cannot_be_drawn(mindaam, film, tmp_path):  # noqa: F811
+def test_a_gate_that_is_not_there_cannot_be_drawn(mindaam, film, tmp_path):
     code, _, err = mindaam(film, "-o", tmp_path / "out", "--plot-gate")
     assert code == 2 and "no audio gate to plot" in one_sentence(err)
     assert names(tmp_path / "out") == ["film.map.mp4", "film.overlay.mp4"]
@@ -267,7 +305,7 @@ def test_sound_that_is_partly_no_number_is_told_and_the_film_comes_out(with_audi
     assert np.isfinite(np.load(tmp_path / "out/film.npz")["gate"]).all()
 
 
-def test_a_submission_is_one_video_of_maps_per_video(mindaam, film, tmp_path):  # noqa: F811
+def test_a_submission_is_one_video_of_maps_per_video(mindaam, film, tmp_path):
     code, out, err = mindaam(film, "-o", tmp_path / "out", "--save", "submission")
     assert (code, err) == (0, "") and names(tmp_path / "out") == ["film.mp4"]
     assert f"results: {tmp_path}/out/film.mp4" in out
@@ -278,7 +316,7 @@ def test_a_submission_is_one_video_of_maps_per_video(mindaam, film, tmp_path):  
 
 
 @pytest.mark.parametrize("options", [("--every", 2), ("--fps", 5), ("--start", 1), ("--end", 1)])
-def test_a_submission_of_a_part_is_refused(mindaam, film, tmp_path, options):  # noqa: F811
+def test_a_submission_of_a_part_is_refused(mindaam, film, tmp_path, options):
     code, _, err = mindaam(film, "-o", tmp_path / "out", "--save", "submission", *options)
     assert code == 2 and not (tmp_path / "out").exists()
     assert one_sentence(err) == (

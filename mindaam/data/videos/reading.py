@@ -1,6 +1,6 @@
 """Videos from disk: upright RGB frames, one at a time, by the time at which they are shown."""
 
-from math import inf, isfinite
+from math import ceil, inf, isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +67,19 @@ def checked_pick(pick):
     if fps is not None and not (isfinite(fps) and fps > 0):
         raise ConfigError(f"--fps must be more than 0, not {fps:g}")
     return pick
+
+
+def frames_of(info, pick):
+    """About how many frames of a video (VideoInfo) a Pick takes; None where neither tells where it ends."""
+    end = min((each for each in (info.duration, pick.end) if each), default=None)
+    if end is None:
+        return None
+    return max(1, ceil((end - pick.start) * picked_rate(info, pick) - 1e-6))
+
+
+def picked_rate(info, pick):
+    """The frames of a video (VideoInfo) per second that a Pick takes, on average."""
+    return min(info.rate / pick.every, pick.fps or info.rate)
 
 
 def video_info(path):
