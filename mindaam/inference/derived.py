@@ -1,7 +1,7 @@
 """The files that follow from others: the embeddings of prompts, and the hashes in the zoo's index.
 
-`python -m mindaam.inference.derived --update` writes all of them again; without `--update` it names those that are stale, and
-ends with 2 if there are any.
+`python -m mindaam.inference.derived --update` writes all of them again; without `--update` it names those
+that are stale, and ends with 2 if there are any.
 """
 
 import sys

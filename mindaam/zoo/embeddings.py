@@ -1,8 +1,8 @@
 """The embeddings of the package's own prompts, stored beside the encoder that computed them.
 
 They are looked up before the text encoder is loaded, which takes longer than a map does; other prompts load it. A table
-counts only for the encoder that it was computed with, by its SHA-256. `python -m mindaam.inference.derived --update` computes
-the tables again, for example after a prompt was changed.
+counts only for the encoder that it was computed with, by its SHA-256. `python -m mindaam.inference.derived --update`
+computes the tables again, for example after a prompt was changed.
 """
 
 import json
