@@ -57,17 +57,6 @@ class GraphFolder:
                     found.append((state.st_mtime, state.st_size, path))
         return sorted(found)
 
-    def clear(self):
-        """Removes all graphs and what killed processes left; returns how many graphs and bytes. Raises OutputError."""
-        files = self.files()
-        try:
-            for _, _, path in files:
-                path.unlink(missing_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot remove {path}: {error.strerror or error}") from error
-        remove_leftovers(self.path)
-        return len(files), sum(size for _, size, _ in files)
-
     def _file(self, key):
         return self.path / (key + _ENDING)
 

@@ -1,4 +1,4 @@
-"""The only module that sets the global state of MindSpore: device, mode, oneDNN, threads, seed, compile cache."""
+"""The only module that sets the global state of MindSpore: device, mode, threads, seed, compile cache."""
 
 import os
 import warnings
@@ -56,9 +56,6 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
         raise unknown("device", device, DEVICES)
     if mode not in MODES:
         raise unknown("mode", mode, MODES)
-    # oneDNN's default on AVX-512 machines is its reference convolution, 16-90 times slower than the AVX2 one;
-    # it reads the variable once, at the first operator, so it must be set before MindSpore computes anything.
-    os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
     for line in quieten():
         warnings.warn(line, Notice, stacklevel=2)
     if device == "CPU":

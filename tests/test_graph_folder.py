@@ -6,7 +6,6 @@ import time
 import pytest
 
 from mindaam import files
-from mindaam.errors import OutputError
 from mindaam.graph_folder import GraphFolder
 
 
@@ -47,7 +46,7 @@ def test_a_folder_that_cannot_be_written_only_costs_time(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     folder = GraphFolder(tmp_path / "file" / "graphs")
     folder.write("a", b"graph")
-    assert folder.read("a") is None and folder.files() == [] and folder.clear() == (0, 0)
+    assert folder.read("a") is None and folder.files() == []
     whole = GraphFolder(tmp_path / "graphs")
     whole.write("a", b"graph")
     monkeypatch.setattr(files.os, "replace", lambda *paths: (_ for _ in ()).throw(OSError(28, "No space left")))
@@ -55,16 +54,3 @@ def test_a_folder_that_cannot_be_written_only_costs_time(tmp_path, monkeypatch):
     whole.write("b", b"other")
     assert whole.read("a") == b"graph" and whole.read("b") is None
     assert len(list((tmp_path / "graphs").iterdir())) == 1
-
-
-def test_clearing_removes_graphs_and_leftovers_and_nothing_else(tmp_path, monkeypatch):
-    folder = GraphFolder(tmp_path)
-    folder.write("a", b"graph")
-    (tmp_path / "notes.txt").write_text("mine")
-    files.beside_name(tmp_path / "b").write_bytes(b"half")
-    assert folder.clear() == (1, 37)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-    folder.write("a", b"graph")
-    monkeypatch.setattr("pathlib.Path.unlink", lambda *_, **__: (_ for _ in ()).throw(PermissionError(1, "refused")))
-    with pytest.raises(OutputError, match=r"cannot remove .*a\.graph: refused"):
-        folder.clear()

@@ -14,6 +14,7 @@ import typer
 from mindaam import graphs
 from mindaam.cli import convert, evaluate, export, predict, train
 from mindaam.cli.analyze import analyze_app
+from mindaam.cli.cache import cache_app
 from mindaam.cli.data import data_app
 from mindaam.cli.terminal import print_notices
 from mindaam.cli.zoo import zoo_app
@@ -28,6 +29,7 @@ app = typer.Typer(name="mindaam", add_completion=False, no_args_is_help=True, pr
 for command in (predict.predict, train.train, evaluate.evaluate, convert.convert, export.export):
     app.command()(command)
 app.add_typer(analyze_app, name="analyze")
+app.add_typer(cache_app, name="cache")
 app.add_typer(data_app, name="data")
 app.add_typer(zoo_app, name="zoo")
 

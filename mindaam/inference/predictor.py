@@ -200,8 +200,12 @@ class Predictor:
         """Sentence embeddings of prompts, float32 [n, E]. Raises InputError for an unusable prompt."""
         if isinstance(prompts, str):
             raise InputError("`prompts` is one text; put it into a list")
+        from mindaam.zoo.embeddings import stored_embeddings
+
+        stored = stored_embeddings(self.model.config.text.name)
         for prompt in prompts:
-            _check(prompt)
+            if not isinstance(prompt, str) or prompt not in stored:  # the stored ones need no tokenizer
+                _check(prompt)
         if self._encoder is None:
             from mindaam import zoo
 

@@ -4,7 +4,7 @@ verify (index) -> read safely -> rename by one table -> load strictly -> merge t
 """
 
 import os
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from mindaam.errors import CheckpointError, unknown
@@ -12,6 +12,7 @@ from mindaam.models.registry import build_model, list_models, list_presets
 from mindaam.places import recipes
 from mindaam.turns import turn
 from mindaam.zoo.checkpoints import read_safetensors
+from mindaam.zoo.embeddings import PromptEmbeddings, stored_embeddings
 from mindaam.zoo.index import path_of, records, verified
 from mindaam.zoo.model_files import checkpoint_of
 
@@ -98,6 +99,7 @@ def _finished(model, path):
 def sentence_encoder(name="minilm_l6"):
     """The frozen encoder of that name, verified; the same object at every call, so that prompts stay cached.
 
+    Prompts with a stored embedding do not need its weights, which are then loaded at the first other prompt.
     Raises ConfigError for an unknown name, CheckpointError when its files are missing or changed.
     """
     if name not in SENTENCE_ENCODERS:
@@ -107,6 +109,12 @@ def sentence_encoder(name="minilm_l6"):
 
 @lru_cache(maxsize=len(SENTENCE_ENCODERS))
 def _sentence_encoder(name):
+    stored = stored_embeddings(name)
+    return PromptEmbeddings(stored, partial(load_sentence_encoder, name)) if stored else load_sentence_encoder(name)
+
+
+def load_sentence_encoder(name):
+    """The frozen encoder of that name itself, verified. Raises CheckpointError as `sentence_encoder` does."""
     if name == "clip_vitl14":
         return _clip()
     from mindaam.encoders.minilm import SentenceEncoder

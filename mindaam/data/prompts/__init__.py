@@ -50,6 +50,22 @@ def held_out_prompt(dataset, condition):
     return _pool(dataset, condition)["held_out"]
 
 
+def every_prompt():
+    """All prompts of both files, each once: of all conditions, for training and held-out, and the generic ones."""
+    content = _content()
+    found = [content["generic"]]
+    for pool in content["conditions"].values():
+        found += [*pool["sentences"], pool["held_out"]]
+    for entry in (each for folder in content["folders"].values() for each in folder.values()):
+        found += [entry["scored_with"]] if "scored_with" in entry else []
+        found += entry.get("own", ())
+    for key in corpus.sets():
+        found.append(corpus.generic(key))
+        for granularity in corpus.GRANULARITIES:
+            found += [*corpus.pool(key, granularity), corpus.held_out(key, granularity)]
+    return list(dict.fromkeys(found))
+
+
 @cache
 def _content():
     return yaml_files.parse(files(__name__).joinpath("sentences.yaml").read_bytes(), "sentences.yaml")
