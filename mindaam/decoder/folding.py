@@ -35,7 +35,7 @@ def group_moments(matrix, bias, x, groups):
     """
     batch, rows, columns = matrix.shape[0], matrix.shape[1], x.shape[2]
     mean = mean_of_last(x)
-    centered = x - spread(mean, x.shape)
+    centered = add_per_channel(x.expand_dims(2), -mean.squeeze(-1)).squeeze(2)
     covariance = times_transposed(centered, centered) * (1.0 / columns)
     row_mean = (ops.bmm(matrix, mean) + bias.reshape(1, rows, 1)).reshape(batch, groups, -1)
     row_variance = (ops.bmm(matrix, covariance) * matrix).sum(-1).reshape(batch, groups, -1)

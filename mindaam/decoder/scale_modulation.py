@@ -4,7 +4,7 @@ global operators (3.3, E.1), weighted by the condition's distance to the scale a
 import mindspore as ms
 from mindspore import nn, ops
 
-from mindaam.decoder.folding import mixed
+from mindaam.decoder.folding import add_per_channel, mixed
 from mindaam.decoder.lorentz_maps import NORM_BOUND, curvature_of, depth, lorentz_map
 from mindaam.decoder.modulation import DepthGate, ScaleGate, per_channel, times
 from mindaam.decoder.variant import PAPER
@@ -28,10 +28,19 @@ def raise_left(point, curvature):
     return ops.maximum(point, spread(floor.reshape(1, 1, 1, -1), point.shape))
 
 
-def clip_rows(tangent, bound=ROW_NORM_BOUND):
-    """Shortens each image row of each channel to norm `bound` (released quirk: the axis is W, not channels)."""
-    norm = ops.clamp(lorentz.norm(tangent), min=SMALLEST_LENGTH)
-    return tangent * ops.clamp(bound / norm, max=1.0)
+def row_shortening(tangent, bound=ROW_NORM_BOUND):
+    """Factors [B,C,H,1] that shorten each image row of each channel to norm `bound` (released quirk: the axis is W)."""
+    return ops.clamp(bound / ops.clamp(lorentz.norm(tangent), min=SMALLEST_LENGTH), max=1.0)
+
+
+def clip_rows(tangent):
+    """Each image row of each channel, shortened to ROW_NORM_BOUND."""
+    return times(tangent, row_shortening(tangent))
+
+
+def lengths(vectors):
+    """Length of each pixel's vector, at least SMALLEST_LENGTH: [B,C,H,W] -> [B,1,H,W]."""
+    return ops.clamp(lorentz.norm(vectors, axis=1), min=SMALLEST_LENGTH)
 
 
 class PixelGate(nn.Cell):
@@ -40,6 +49,8 @@ class PixelGate(nn.Cell):
     Norms are bounded at every lift. Without a condition it is one lift and one reading. Under `paper` log0 undoes exp0
     to the last digit: what remains of a round trip is the bound, and since the gate only amplifies, the bound of the
     second trip implies that of the first. So F is multiplied by 1 + gate and then shortened, and no point is formed.
+    Otherwise each map is taken of the lengths alone, since it changes no directions, and its quotient multiplies the
+    vectors.
     """
 
     def __init__(self, channels, variant=PAPER):
@@ -57,12 +68,14 @@ class PixelGate(nn.Cell):
 
     def lift(self, tangent, curvature):
         """Tangent map [B,C,H,W] -> points."""
-        point = self.map(tangent, curvature)
+        length = lengths(tangent)
+        point = times(tangent, self.map(length, curvature) / length)
         return raise_left(point, curvature) if self.image_edges else point
 
     def read(self, point, curvature):
         """Points -> tangent map [B,C,H,W]."""
-        tangent = self.log0(point, curvature)
+        length = lengths(point)
+        tangent = times(point, self.log0(length, curvature) / length)
         return self.map.unscale(tangent) if self.undo_scale else tangent
 
     def shortening(self, tangent, factors, curvature):
@@ -99,8 +112,8 @@ class PixelGate(nn.Cell):
             return times(feature, self.shortening(feature, factors, curvature)), factors
         tangent = self.round_trip(feature, curvature)
         if point is not None:
-            tangent = clip_rows(tangent) if self.image_edges else tangent
-            tangent = self.round_trip(times(tangent, factors), curvature)
+            shortened = factors * row_shortening(tangent) if self.image_edges else factors
+            tangent = self.round_trip(times(tangent, shortened), curvature)
         return tangent, ops.ones_like(factors)
 
     def construct(self, feature, point, curvature):
@@ -167,4 +180,5 @@ class ScaleModulation(nn.Cell):
     def weigh(self, weights, local, dilated, pooled):
         """Sum over the scales, weights [B,3,1,1]."""
         w_local, w_dilated, w_global = self.split(weights)
-        return times(local, w_local) + times(dilated, w_dilated) + spread(w_global * pooled, local.shape)
+        shift = (w_global * pooled).reshape(local.shape[:2])
+        return add_per_channel(times(local, w_local) + times(dilated, w_dilated), shift)

@@ -1,10 +1,8 @@
 """The Attend to Anything Model: backbone and head joined, and its NumPy face. Wiring only; no mathematics here."""
 
-import mindspore as ms
 import numpy as np
 from mindspore import nn
 
-from mindaam import graphs
 from mindaam.encoders import dinov2, dinov3
 from mindaam.encoders.dinov2 import DINOv2
 from mindaam.encoders.dinov3 import DINOv3
