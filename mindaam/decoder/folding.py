@@ -6,6 +6,8 @@ from mindaam.kernels.attention import times_transposed
 from mindaam.kernels.broadcasting import spread
 from mindaam.kernels.reductions import mean_of_last
 
+_times = ops.BatchMatMul()  # of statistics; products with a layer's weights are `ops.bmm`
+
 
 def add_per_channel(x, shift):
     """x [B,C,H,W] + shift [B,C]; the images are laid side by side, for one bias per channel."""
@@ -37,8 +39,8 @@ def group_moments(matrix, bias, x, groups):
     mean = mean_of_last(x)
     centered = add_per_channel(x.expand_dims(2), -mean.squeeze(-1)).squeeze(2)
     covariance = times_transposed(centered, centered) * (1.0 / columns)
-    row_mean = (ops.bmm(matrix, mean) + bias.reshape(1, rows, 1)).reshape(batch, groups, -1)
-    row_variance = (ops.bmm(matrix, covariance) * matrix).sum(-1).reshape(batch, groups, -1)
+    row_mean = (_times(matrix, mean) + bias.reshape(1, rows, 1)).reshape(batch, groups, -1)
+    row_variance = (_times(matrix, covariance) * matrix).sum(-1).reshape(batch, groups, -1)
     group_mean = row_mean.mean(-1, keep_dims=True)
     offset = row_mean - group_mean
     return group_mean, (row_variance + offset * offset).mean(-1, keep_dims=True)

@@ -14,6 +14,7 @@ from mindaam.kernels.broadcasting import spread
 from mindaam.kernels.convolutions import Depthwise, Pointwise
 from mindaam.kernels.reductions import image_mean
 
+_times = ops.BatchMatMul()
 ROW_NORM_BOUND = 10.0  # of the released code only
 SMALLEST_LENGTH = 1e-6  # of a vector whose length is divided by
 
@@ -86,7 +87,7 @@ class PixelGate(nn.Cell):
         batch, channels, height, width = tangent.shape
         bound = ops.clamp(lorentz.MAX_RADIUS / ops.sqrt(curvature), max=NORM_BOUND) * ops.exp(-self.map.alpha())
         row = spread((factors * factors).reshape(-1, 1, channels), (batch, 1, channels))
-        square = ops.bmm(row, (tangent * tangent).reshape(batch, channels, height * width))
+        square = _times(row, (tangent * tangent).reshape(batch, channels, height * width))
         limit = bound * bound
         return ops.sqrt(limit / ops.clamp(square.reshape(batch, 1, height, width), min=limit))
 
