@@ -44,7 +44,7 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
     """Configures MindSpore; call it before the first operator runs. It may be called again to change mode or seed.
 
     device: "CPU" or "Ascend"; None takes the environment's DEVICE_TARGET, else CPU.
-    mode: "graph" compiles whole Cells, "pynative" runs operator by operator.
+    mode: "graph" compiles whole Cells, "pynative" runs operator by operator, None leaves the present mode.
     seed: integer for MindSpore's and NumPy's global generators, or None to leave them.
     threads: number of kernel threads, or None for MindSpore's own choice.
     compile_cache: a folder that stores compiled graphs for later processes; None: see `graphs.keep`.
@@ -54,7 +54,7 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
     device = device or os.environ.get("DEVICE_TARGET", "CPU")
     if device not in DEVICES:
         raise unknown("device", device, DEVICES)
-    if mode not in MODES:
+    if mode not in (None, *MODES):
         raise unknown("mode", mode, MODES)
     for line in quieten():
         warnings.warn(line, Notice, stacklevel=2)
@@ -66,7 +66,8 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
         ms.set_device(device)
     except (RuntimeError, ValueError) as error:
         raise ConfigError(f"the device {device} is not available: {str(error).splitlines()[0]}") from error
-    ms.set_context(mode=ms.GRAPH_MODE if mode == "graph" else ms.PYNATIVE_MODE)
+    if mode:
+        ms.set_context(mode=ms.GRAPH_MODE if mode == "graph" else ms.PYNATIVE_MODE)
     if threads:
         ms.set_context(runtime_num_threads=int(threads))
     graphs.keep(compile_cache)
