@@ -6,12 +6,13 @@ any graph, and kept as a table: `set_image_size`. MindSpore's own bicubic resize
 
 import mindspore as ms
 import numpy as np
-from mindspore import nn, ops
+from mindspore import nn
 from mindspore.common.initializer import Normal, initializer
 
 from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.tables import add_table
-from mindaam.encoders.vit import Block, PatchEmbed
+from mindaam.encoders.vit import Block, PatchEmbed, with_prefix, without_prefix
+from mindaam.kernels.normalization import LayerNorm
 
 # What `DINOv2` takes for each published model without register tokens and with a plain perceptron.
 VARIANTS = {
@@ -70,13 +71,14 @@ class DINOv2(nn.Cell):
         if list(taps) != sorted(set(taps)) or not all(0 <= tap < depth for tap in taps):
             raise ValueError(f"taps {taps} are not ascending block numbers below the depth {depth}")
         self.patch, self.width, self.depth, self.taps = patch, width, depth, tuple(taps)
+        self.prefix = 1  # the class token
         self.patch_embed = PatchEmbed(patch, width)
         self.cls_token = ms.Parameter(initializer(Normal(1e-6), (1, 1, width), ms.float32), name="cls_token")
         table = initializer(Normal(0.02), (1, 1 + table_grid * table_grid, width), ms.float32)
         self.pos_embed = ms.Parameter(table, name="pos_embed")
         blocks = [Block(width, heads, hidden=4 * width, eps=1e-6, layer_scale=1e-5) for _ in range(depth)]
         self.blocks = nn.CellList(blocks)
-        self.norm = nn.LayerNorm((width,), epsilon=1e-6)
+        self.norm = LayerNorm(width, 1e-6)
         self._table, self._resized_tables = None, {}
         self.set_image_size(image_size)
 
@@ -107,8 +109,15 @@ class DINOv2(nn.Cell):
 
     def embed(self, images):
         """Normalized images [B,3,H,W] to tokens [B,1+N,D] with their positions, the class token first."""
-        cls_token = ops.broadcast_to(self.cls_token, (images.shape[0], 1, self.width))
-        return ops.concat((cls_token, self.patch_embed(images)), 1) + self.positions
+        return with_prefix(self.patch_embed(images), self.prefix_tokens()) + self.positions
+
+    def prefix_tokens(self):
+        """The tokens that are no patches, a tuple of [1,n,D]."""
+        return (self.cls_token,)
+
+    def rotary_tables(self):
+        """What `vit.block` takes as `tables`: none."""
+        return ()
 
     def run_blocks(self, tokens, first, last):
         """Runs blocks first..last-1 on tokens [B,1+N,D].
@@ -124,8 +133,7 @@ class DINOv2(nn.Cell):
 
     def finish(self, tapped):
         """One tap's raw output [B,1+N,D] through the final norm, without the class token: [B,N,D]."""
-        _, tokens = ops.split(self.norm(tapped), (1, tapped.shape[1] - 1), 1)
-        return tokens
+        return without_prefix(self.norm(tapped), self.prefix)
 
     def construct(self, images):
         """Normalized images [B,3,H,W] float32 to one [B,N,D] per tap, N = (H/patch)(W/patch) row by row."""

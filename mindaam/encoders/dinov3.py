@@ -14,7 +14,8 @@ from mindspore.common.initializer import Normal, Uniform, initializer
 
 from mindaam.encoders.rotary import RopeEmbed
 from mindaam.encoders.tables import add_table
-from mindaam.encoders.vit import Block, PatchEmbed
+from mindaam.encoders.vit import Block, PatchEmbed, with_prefix, without_prefix
+from mindaam.kernels.normalization import LayerNorm
 
 _SMALL = {"width": 384, "depth": 12, "heads": 6, "taps": (2, 5, 8, 11)}
 _LARGE = {"width": 1024, "depth": 24, "heads": 16, "taps": (5, 11, 17, 23), "hidden": 4096, "swiglu": False}
@@ -77,7 +78,7 @@ class DINOv3(nn.Cell):
         hidden = hidden or 4 * width
         blocks = [Block(width, heads, hidden=hidden, eps=1e-5, layer_scale=1e-5, swiglu=swiglu) for _ in range(depth)]
         self.blocks = nn.CellList(blocks)
-        self.norm = nn.LayerNorm((width,), epsilon=1e-5)
+        self.norm = LayerNorm(width, 1e-5)
         self.set_rescale(rescale)
         factors = add_table(self, "rescale_factors", np.ones(depth, np.float32), beside=self.cls_token)
         object.__setattr__(self, "rescale_factors", factors)
@@ -126,11 +127,17 @@ class DINOv3(nn.Cell):
         """
         if tuple(images.shape[2:]) != self.image_size:
             raise ValueError(f"images are {images.shape[2:]}, not {self.image_size}: call set_image_size first")
-        batch = images.shape[0]
-        tokens = (ops.broadcast_to(self.cls_token, (batch, 1, self.width)),)
-        if self.prefix > 1:
-            tokens = tokens + (ops.broadcast_to(self.storage_tokens, (batch, self.prefix - 1, self.width)),)
-        return ops.concat(tokens + (self.patch_embed(images),), 1)
+        return with_prefix(self.patch_embed(images), self.prefix_tokens())
+
+    def prefix_tokens(self):
+        """The tokens that are no patches, a tuple of [1,n,D]."""
+        if self.prefix == 1:
+            return (self.cls_token,)
+        return self.cls_token, self.storage_tokens
+
+    def rotary_tables(self):
+        """What `vit.block` takes as `tables`: (cos, sin), each [D/heads,prefix+N]."""
+        return self.rope_embed.cos.swapaxes(0, 1), self.rope_embed.sin.swapaxes(0, 1)
 
     def run_blocks(self, tokens, first, last):
         """Runs blocks first..last-1 on tokens [B,prefix+N,D].
@@ -152,8 +159,7 @@ class DINOv3(nn.Cell):
 
     def finish(self, tapped):
         """One tap's raw output [B,prefix+N,D] through the final norm, patches only: [B,N,D]."""
-        _, patches = ops.split(self.norm(tapped), (self.prefix, tapped.shape[1] - self.prefix), 1)
-        return patches
+        return without_prefix(self.norm(tapped), self.prefix)
 
     def construct(self, images):
         """Normalized images [B,3,H,W] float32 to one [B,N,D] per tap, N = (H/patch)(W/patch) row by row."""

@@ -38,6 +38,11 @@ class LoRADense(nn.Cell):
         narrow = self.matmul(flat, self.lora_a) * self.scale
         return y + self.matmul(narrow, self.lora_b).reshape(y.shape)
 
+    def effective(self):
+        """(weight, bias) of the dense layer that it equals outside training, tensors."""
+        product = ops.matmul(self.lora_b, self.lora_a) * self.scale
+        return self.base.weight + product, self.base.bias.data
+
     def merged(self):
         """The base layer with the product folded into its weight, in place; the wrapper then adds zero."""
         product = self.lora_b.asnumpy().astype(np.float64) @ self.lora_a.asnumpy().astype(np.float64)

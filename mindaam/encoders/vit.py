@@ -4,17 +4,38 @@ import mindspore as ms
 from mindspore import nn, ops
 from mindspore.common.initializer import TruncatedNormal, initializer
 
+from mindaam.encoders.lora import LoRADense
 from mindaam.encoders.rotary import rotate
-from mindaam.kernels.attention import AttentionCore
+from mindaam.kernels.attention import AttentionCore, attend_columns
 from mindaam.kernels.broadcasting import spread
 from mindaam.kernels.convolutions import patches
-from mindaam.kernels.elementwise import ExactGelu
+from mindaam.kernels.device import on_cpu
+from mindaam.kernels.elementwise import gelu
+from mindaam.kernels.normalization import LayerNorm, layer_norm
+from mindaam.kernels.products import dense as dense_rows
+from mindaam.kernels.products import dense_of_columns, dense_to_columns
+
+IN_CACHE = 1 << 19  # float32 numbers that a core keeps at hand: 2 MB
 
 
 def dense(width_in, width_out):
     """An nn.Dense with the transformer's usual initial values: truncated normal of 0.02 and a zero bias."""
     weight = initializer(TruncatedNormal(0.02), (width_out, width_in), ms.float32)
     return nn.Dense(width_in, width_out, weight_init=weight, bias_init="zeros")
+
+
+def with_prefix(tokens, prefix):
+    """Tokens [B,N,D] behind those that are no patches, a tuple of [1,n,D]: [B,sum of n + N,D]."""
+    rows = ()
+    for each in prefix:
+        rows = rows + (ops.broadcast_to(each, (tokens.shape[0],) + each.shape[1:]),)
+    return ops.concat(rows + (tokens,), 1)
+
+
+def without_prefix(tokens, prefix):
+    """Tokens [B,prefix+N,D] without the first `prefix`: [B,N,D]."""
+    _, rest = ops.split(tokens, (prefix, tokens.shape[1] - prefix), 1)
+    return rest
 
 
 class PatchEmbed(nn.Cell):
@@ -44,7 +65,7 @@ class Attention(nn.Cell):
         self.core = AttentionCore()
 
     def construct(self, x, cos=None, sin=None):
-        """[B,N,D] to [B,N,D]; queries and keys are turned by the tables of `rotate` [N,D/heads] when they are given."""
+        """[B,N,D] to [B,N,D]; queries and keys are turned by the tables of `rotate` [N,D/heads] if given."""
         batch, count, width = x.shape
         qkv = self.qkv(x).reshape((batch, count, 3, self.heads, self.head_width)).transpose((2, 0, 3, 1, 4))
         q, k, v = ops.unstack(qkv, 0)  # indexing qkv[0] costs twenty times more in a graph
@@ -63,13 +84,17 @@ class Mlp(nn.Cell):
     def __init__(self, width, hidden):
         super().__init__()
         self.fc1 = dense(width, hidden)
-        self.act = ExactGelu()
         self.fc2 = dense(hidden, width)
 
     def construct(self, x):
         """[B,N,D] to [B,N,D]."""
         # cast here: within the activation, whose gradient is written by hand, the gradient would not be cast back
-        return self.fc2(self.act(self.fc1(x).astype(ms.float32)))
+        return self.fc2(gelu(self.fc1(x).astype(ms.float32)))
+
+
+def gated(gate, x):
+    """silu(gate) * x, both of one shape."""
+    return gate * ops.sigmoid(gate) * x
 
 
 class SwiGlu(nn.Cell):
@@ -83,8 +108,12 @@ class SwiGlu(nn.Cell):
 
     def construct(self, x):
         """[B,N,D] to [B,N,D]."""
-        gate = self.w1(x)
-        return self.w3(gate * ops.sigmoid(gate) * self.w2(x))
+        return self.w3(gated(self.w1(x), self.w2(x)))
+
+
+def scaled(x, gamma):
+    """x [...,D] times a factor per channel, gamma [D]."""
+    return x * spread(gamma, x.shape)
 
 
 class LayerScale(nn.Cell):
@@ -96,7 +125,7 @@ class LayerScale(nn.Cell):
 
     def construct(self, x):
         """[...,D] to [...,D]."""
-        return x * spread(self.gamma, x.shape)
+        return scaled(x, self.gamma)
 
 
 class Block(nn.Cell):
@@ -104,14 +133,79 @@ class Block(nn.Cell):
 
     def __init__(self, width, heads, *, hidden, eps, layer_scale, swiglu=False):
         super().__init__()
-        self.norm1 = nn.LayerNorm((width,), epsilon=eps)
+        self.norm1 = LayerNorm(width, eps)
         self.attn = Attention(width, heads)
         self.ls1 = LayerScale(width, layer_scale)
-        self.norm2 = nn.LayerNorm((width,), epsilon=eps)
+        self.norm2 = LayerNorm(width, eps)
         self.mlp = SwiGlu(width, hidden) if swiglu else Mlp(width, hidden)
         self.ls2 = LayerScale(width, layer_scale)
+
+    def weights(self):
+        """Its arrays in the order that `block` takes them, adapters merged: plain tensors that share its memory."""
+        layers = (self.norm1, self.attn.qkv, self.attn.proj, self.ls1, self.norm2, self.ls2, *self.mlp.cells())
+        return tuple(array for layer in layers for array in _arrays(layer))
 
     def construct(self, x, cos=None, sin=None):
         """[B,N,D] to [B,N,D]; cos, sin: the attention's rotary tables, if it has any."""
         x = x + self.ls1(self.attn(self.norm1(x), cos, sin))
         return x + self.ls2(self.mlp(self.norm2(x)))
+
+
+def _arrays(layer):
+    """The arrays of a layer as plain tensors; those of an adapted layer are the merged ones."""
+    if isinstance(layer, LoRADense):
+        return layer.effective()
+    return tuple(parameter.data for parameter in layer.get_parameters())
+
+
+def mixed_columns(qkv, heads, together, cos=None, sin=None):
+    """Multi-head attention of tokens that are columns: queries, keys and values [3D,N] to mixed values [D,N].
+
+    together: how many heads are computed at once, a divisor of `heads`; the results are the same.
+    cos, sin: tables of `rotate`, [D/heads,N], by which queries and keys are turned; None without them.
+    """
+    width, count = qkv.shape
+    head_width = width // (3 * heads)
+    shape = (1, together, head_width, count)
+    if cos is not None:
+        cos, sin = spread(cos, shape), spread(sin, shape)
+    # indexing an array costs twenty times more in a graph than one split
+    parts = ops.split(qkv.reshape((1, 3 * heads, head_width, count)), together, 1)
+    groups, results = heads // together, ()
+    for i in range(groups):
+        # q is scaled rather than the scores: N x head_width numbers instead of N x N
+        q, k, v = parts[i] * head_width**-0.5, parts[groups + i], parts[2 * groups + i]
+        if cos is not None:
+            q, k = rotate(q, cos, sin, -2), rotate(k, cos, sin, -2)
+        results = results + (attend_columns(q, k, v),)
+    return ops.concat(results, 1).reshape((width // 3, count))
+
+
+def perceptron(x, weights):
+    """`Mlp` or, of six weights, `SwiGlu` with its weights as inputs, on rows [N,D]."""
+    if len(weights) == 6:
+        gate, value = dense_rows(x, weights[0], weights[1]), dense_rows(x, weights[2], weights[3])
+        return dense_rows(gated(gate, value), weights[4], weights[5])
+    return dense_rows(gelu(dense_rows(x, weights[0], weights[1])), weights[2], weights[3])
+
+
+def block(x, tables, weights, heads, eps):
+    """`Block` on one image's tokens [N,D] with its weights as inputs, so that one graph serves every block.
+
+    tables: (cos, sin) of `rotate` as columns, or (). weights: as `Block.weights` lists them. Within attention tokens
+    are columns, so that nothing is transposed; the backward pass is slower so, hence the rows of `Attention`. Two heads
+    are computed at once, and a few rows in the perceptron, so that what lies between stays in a core's cache.
+    """
+    gamma1, beta1, w_qkv, b_qkv, w_proj, b_proj, scale1, gamma2, beta2, scale2 = weights[:10]
+    count = x.shape[0]
+    together, hidden = heads, 0
+    if on_cpu():
+        together, hidden = 2 - heads % 2, weights[10].shape[0]
+    qkv = dense_to_columns(layer_norm(x, gamma1, beta1, eps), w_qkv, b_qkv)
+    columns = mixed_columns(qkv, heads, together, *tables)
+    x = x + scaled(dense_of_columns(columns, w_proj, b_proj), scale1)
+    slices = 1 + count * hidden // IN_CACHE
+    results = ()
+    for rows in ops.split(layer_norm(x, gamma2, beta2, eps), -(-count // slices), 0):
+        results = results + (perceptron(rows, weights[10:]),)
+    return x + scaled(ops.concat(results, 0), scale2)

@@ -11,6 +11,7 @@ from mindaam.encoders.dinov3 import DINOv3
 from mindaam.encoders.lora import apply_lora, lora_parameters
 from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import ConfigError, InputError, unknown
+from mindaam.models.features import tapped_features
 from mindaam.models.head import Attention, AttentionHead
 from mindaam.models.video import VideoHead
 from mindaam.turns import turn
@@ -59,11 +60,12 @@ class AAM(nn.Cell):
     """Pixels, or a video and its audio, and a prompt with the viewer and the task -> a map of where people look.
 
     `backbone` is frozen but for its adapters; `head` is trained. `config` is the ModelConfig that it was built from.
+    compiles: `infer` and its parts compile what they run, whatever MindSpore's mode is; if False, they follow it.
     """
 
     def __init__(self, config):
         super().__init__()
-        self.config = config
+        self.config, self.compiles = config, True
         self.backbone = build_backbone(config)
         if config.lora.last_n_blocks:
             apply_lora(
@@ -98,7 +100,8 @@ class AAM(nn.Cell):
         images = self._images(images)
         size = images.shape[2:]
         self.backbone.set_image_size(size)
-        return tuple(tap.asnumpy() for tap in graphs.run(self.backbone, ms.Tensor(images))), size
+        each = [tapped_features(self.backbone, image[None], self.compiles) for image in images]
+        return tuple(np.concatenate(taps) for taps in zip(*each, strict=True)), size
 
     @turn()
     def infer_features(self, features, sentence_embeddings, audio_embeddings=None, *, clip=False):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mindaam import runtime
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import ConfigError, InputError
 from mindaam.models.registry import build_model
 from tests.models.tiny import CHANGES, NAME, SIZE, TEXT_WIDTH, images, prompts, tiny_model
@@ -128,7 +129,7 @@ def test_branches_that_the_model_does_not_have_are_refused(paper):
 
 def test_presets_differ_only_in_values():
     built = {preset: tiny_model(preset) for preset in ("paper", "released")}
-    shapes = {p: {n: tuple(w.shape) for n, w in m.parameters_and_names()} for p, m in built.items()}
+    shapes = {p: {n: tuple(w.shape) for n, w in stored_parameters(m)} for p, m in built.items()}
     paper, released = shapes["paper"], shapes["released"]
     common = paper.keys() & released.keys()
     assert len(common) > 100 and all(paper[name] == released[name] for name in common)
@@ -164,14 +165,20 @@ def test_a_model_without_adapters_and_an_unknown_encoder():
         build_model(NAME, changes={**CHANGES, "encoder": {**CHANGES["encoder"], "name": "dinov2_vits15"}})
 
 
-def test_pynative_equals_graph_mode(paper):
+def test_operator_by_operator_equals_compiled(paper, pynative_mode, monkeypatch):
     compiled = paper.infer(images(), prompts())
-    runtime.configure(mode="pynative")
-    try:
-        direct = paper.infer(images(), prompts())
-    finally:
-        runtime.configure(mode="graph")
-    assert_same(direct, compiled)
+    monkeypatch.setattr(paper, "compiles", False)
+    assert_same(paper.infer(images(), prompts()), compiled)
+
+
+def test_the_mode_of_mindspore_does_not_matter_and_stays(paper, pynative_mode):
+    features, _ = paper.image_features(images())
+    assert ms.get_context("mode") == ms.PYNATIVE_MODE
+    runtime.configure(mode="graph")
+    again, _ = paper.image_features(images())
+    assert ms.get_context("mode") == ms.GRAPH_MODE
+    for mine, theirs in zip(features, again, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 @pytest.mark.slow  # a backward pass; the released gradients are among the quick ones

@@ -13,6 +13,7 @@ from mindaam.dynamics import operators
 from mindaam.encoders.lora import LoRADense
 from mindaam.geometry import lorentz
 from mindaam.kernels.attention import AttentionCore
+from mindaam.kernels.convolutions import Convolution, Depthwise, Pointwise, UpConvolution
 from mindaam.models.flops import PARTS, forward_flops, training_flops
 from mindaam.models.registry import build_model
 from tests.models import tiny, tiny_video
@@ -113,8 +114,9 @@ def counted(monkeypatch):
         monkeypatch.setattr(owner, name, found.around(getattr(owner, name), cost))
 
     patch(nn.Dense, "construct", lambda cell, x, out: size(out) * cell.in_channels)
-    patch(nn.Conv2d, "construct", lambda cell, x, out: size(out) * int(np.prod(cell.weight.shape[1:])))
-    patch(nn.Conv2dTranspose, "construct", lambda cell, x, out: size(x) * int(np.prod(cell.weight.shape[1:])))
+    for convolution in (Pointwise, Depthwise, Convolution):
+        patch(convolution, "construct", lambda cell, x, out: size(out) * int(np.prod(cell.weight.shape[1:])))
+    patch(UpConvolution, "construct", lambda cell, x, out: size(x) * int(np.prod(cell.weight.shape[1:])))
     patch(AttentionCore, "construct", lambda cell, q, k, v, out: 2 * size(out[1]) * q.shape[-1])
     patch(ops, "dense", lambda x, w, b, out: size(out) * x.shape[-1])
     for name in ("matmul", "bmm"):
@@ -136,7 +138,7 @@ def counted(monkeypatch):
 def test_an_image_is_what_its_cells_multiply(preset, monkeypatch):
     model = build_model(tiny.NAME, preset, changes=tiny.CHANGES).set_train(False)
     with counted(monkeypatch) as found:
-        model.infer(tiny.images(2), tiny.prompts(2))
+        model(ms.Tensor(tiny.images(2)), ms.Tensor(tiny.prompts(2)))
     assert found.flops == 2 * sum(forward_flops(model).values())
 
 

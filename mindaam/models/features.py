@@ -1,0 +1,87 @@
+"""The backbone on one image, as three small graphs: the embedding, one block, and the end of a tap.
+
+Their weights are inputs, so that the graph of a block is compiled once and called for each block of each model of its
+size. One graph of the whole backbone takes many times longer to compile, and keeps the values of every block: three
+times the memory.
+"""
+
+from functools import cache
+
+import mindspore as ms
+from mindspore import nn
+
+from mindaam import graphs
+from mindaam.encoders.vit import block, with_prefix, without_prefix
+from mindaam.kernels.convolutions import patches
+from mindaam.kernels.normalization import layer_norm
+from mindaam.kernels.products import dense
+
+
+class Embedding(nn.Cell):
+    """Pixels to tokens. positions: whether a table of positions is added to them."""
+
+    def __init__(self, patch, positions):
+        super().__init__()
+        self.patch, self.positions = patch, positions
+
+    def construct(self, image, weight, bias, *rest):
+        """image [1,3,H,W]; the projection's weights; the table, if any; the tokens before the patches -> [n+N,D]."""
+        tokens = dense(patches(image, self.patch), weight, bias)
+        tokens = with_prefix(tokens, rest[1:]) + rest[0] if self.positions else with_prefix(tokens, rest)
+        return tokens.reshape(tokens.shape[1:])
+
+
+class OneBlock(nn.Cell):
+    """`encoders.vit.block`. tables: how many rotary tables it takes."""
+
+    def __init__(self, heads, eps, tables):
+        super().__init__()
+        self.heads, self.eps, self.tables = heads, eps, tables
+
+    def construct(self, tokens, *rest):
+        """tokens [n+N,D]; the tables; the weights -> [n+N,D]."""
+        return block(tokens, rest[: self.tables], rest[self.tables :], self.heads, self.eps)
+
+
+class Ending(nn.Cell):
+    """The last norm; then the first `prefix` tokens are dropped."""
+
+    def __init__(self, prefix, eps):
+        super().__init__()
+        self.prefix, self.eps = prefix, eps
+
+    def construct(self, tokens, gamma, beta):
+        """tokens [n+N,D] -> [1,N,D]."""
+        return without_prefix(layer_norm(tokens, gamma, beta, self.eps).expand_dims(0), self.prefix)
+
+
+@cache
+def _graph(kind, *settings):
+    """A Cell of that kind, and its compiled function; one for all models."""
+    cell = kind(*settings).set_train(False)
+    return cell, ms.jit(cell.construct)
+
+
+def tapped_features(backbone, image, compiled=True):
+    """One normalized image [1,3,H,W], NumPy, of the size that `backbone` is set to -> one [1,N,D] array per tap.
+
+    compiled: as graphs whatever MindSpore's mode is; otherwise in that mode.
+    """
+
+    def run(kind, settings, *inputs):
+        cell, by = _graph(kind, *settings)
+        plain = [each.data if isinstance(each, ms.Parameter) else each for each in inputs]
+        return graphs.run(cell, *plain, by=by if compiled else None)
+
+    positions = getattr(backbone, "positions", None)
+    added = () if positions is None else (positions,)
+    projection, tables, norm = backbone.patch_embed.proj, backbone.rotary_tables(), backbone.norm
+    weights = (projection.weight, projection.bias, *added, *backbone.prefix_tokens())
+    tokens = run(Embedding, (backbone.patch, bool(added)), ms.Tensor(image), *weights)
+    taps = []
+    for index in range(max(backbone.taps) + 1):
+        each = backbone.blocks[index]
+        tokens = run(OneBlock, (each.attn.heads, each.norm1.eps, len(tables)), tokens, *tables, *each.weights())
+        if index in backbone.taps:
+            taps.append(run(Ending, (backbone.prefix, norm.eps), tokens, norm.gamma, norm.beta).asnumpy())
+    return taps
