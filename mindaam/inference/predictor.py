@@ -17,6 +17,7 @@ from mindaam.data.videos.windows import Windows, checked, stream
 from mindaam.errors import ConfigError, InputError, unknown
 from mindaam.inference.prediction import FrameMap, Prediction, finished  # noqa: F401 - its place for callers
 from mindaam.turns import turn
+from mindaam.zoo import ahead
 from mindaam.zoo.convert.prompts import GENERIC
 
 DEFAULT_MODEL = "aam_dinov2_vits14"
@@ -43,6 +44,8 @@ class Predictor:
     def __init__(self, model=DEFAULT_MODEL, *, mode=None, device=None, sentence_encoder=None):
         """Loads a named model; it is compiled at the first image."""
         by_name = isinstance(model, (str, os.PathLike))
+        if by_name:
+            ahead.begin(os.fspath(model))
         if by_name or mode or device:
             runtime.configure(device, None if mode == "graph" else mode)
         self.prompts = _prompts(model) if by_name else {}
