@@ -1,5 +1,7 @@
 """Models by name: structure from `configs/models/*.yaml`, with a preset laid under it. No weights are read here."""
 
+from functools import lru_cache
+
 from mindaam.errors import unknown
 from mindaam.models.config import ModelConfig
 from mindaam.places import configs_dir
@@ -22,8 +24,7 @@ def model_config(name, preset="paper", changes=None):
         raise unknown("model", name, list_models())
     if preset not in list_presets():
         raise unknown("preset", preset, list_presets())
-    below = read_yaml(configs_dir() / "presets" / f"{preset}.yaml")
-    data = merge(below, read_yaml(configs_dir() / "models" / f"{name}.yaml"))
+    data = merge(_read(configs_dir() / "presets" / f"{preset}.yaml"), _read(configs_dir() / "models" / f"{name}.yaml"))
     return validate(ModelConfig, merge(data, changes or {}), f'model "{name}"')
 
 
@@ -32,3 +33,14 @@ def build_model(name, preset="paper", *, changes=None):
     from mindaam.models.aam import AAM
 
     return AAM(model_config(name, preset, changes))
+
+
+def _read(path):
+    """The content of a YAML file, read once: it takes 10 ms, and one model needs it several times."""
+    state = path.stat()
+    return _read_once(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=8)
+def _read_once(path, changed, size):
+    return read_yaml(path)
