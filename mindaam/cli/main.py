@@ -107,8 +107,9 @@ def main():
         print_message(line)
     _stop_as_by_ctrl_c()
     code = settle(run())
-    if code == STOPPED:
-        # An interrupted import or compilation of MindSpore crashes when the interpreter exits.
+    if code == STOPPED or "mindaam.training" not in sys.modules:
+        # An interrupted import or compilation of MindSpore crashes when the interpreter exits, and a normal end takes
+        # half a second. Training may have writers that finish at a normal one.
         graphs.clear()
         os._exit(code)
     sys.exit(code)

@@ -71,11 +71,14 @@ def _predict_all(jobs, out, model, prompt, condition, pick, request, batch):
     """
     from mindaam import graphs, runtime
     from mindaam.inference.predictor import DEFAULT_MODEL, Predictor, choose_prompt
-    from mindaam.zoo.weights import model_prompts
+    from mindaam.zoo import ahead
 
     graphs.announce(print_message)
-    runtime.configure(mode="graph")  # before any other import of MindSpore, which prints lines otherwise
     model = DEFAULT_MODEL if model is None else model
+    ahead.begin(model)
+    runtime.configure(mode="graph")  # before any other import of MindSpore, which prints lines otherwise
+    from mindaam.zoo.weights import model_prompts
+
     text = choose_prompt(prompt, condition, model_prompts(model))
     made, done = not os.path.exists(out), []
     prepare_folder(out)

@@ -9,13 +9,14 @@ from mindspore import nn, ops
 from mindaam.encoders.tables import add_table
 
 
-def rotate(x, cos, sin):
-    """Turns the channel pairs (c, c + d/2) of x [...,d,N], one angle each per token.
+def rotate(x, cos, sin, axis=-1):
+    """Turns the channel pairs (c, c + d/2) of x [...,N,d], one angle each per token.
 
-    cos, sin: [d,N], or of x's shape; the first half of `sin` carries the minus sign, so that nothing is negated.
+    cos, sin: [N,d], or of x's shape; the first half of `sin` carries the minus sign, so that nothing is negated.
+    axis: that of the channels; -2 where tokens are columns, in the tables too.
     """
-    low, high = ops.split(x, x.shape[-2] // 2, -2)
-    return x * cos + ops.concat((high, low), -2) * sin
+    low, high = ops.split(x, x.shape[axis] // 2, axis)
+    return x * cos + ops.concat((high, low), axis) * sin
 
 
 def rope_periods(head_width, base=100.0):
@@ -61,7 +62,7 @@ class RopeEmbed(nn.Cell):
         periods = self.periods.asnumpy()
         made_from = (tuple(grid), periods.tobytes())
         if self._made_from.get(count) != made_from:
-            angles = np.ascontiguousarray(rope_angles(periods, grid, self.prefix).T)
+            angles = rope_angles(periods, grid, self.prefix)
             arrays = {"angles": angles, "cos": np.cos(angles), "sin": np.sin(angles)}
             # One set of Parameters for all grids of as many patches, because a graph of tokens that was compiled for
             # 14 x 20 patches serves 20 x 14 as well, and keeps the Parameters that it found.
@@ -76,7 +77,7 @@ class RopeEmbed(nn.Cell):
             object.__setattr__(self, name, table)  # a second name: the table is owned already
 
     def construct(self):
-        """(cos, sin) for `rotate`, each [head_width, prefix + patches]."""
+        """(cos, sin) for `rotate`, each [prefix + patches, head_width]."""
         return self.cos, self.sin
 
     def rescaled(self, factor):

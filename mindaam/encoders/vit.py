@@ -6,7 +6,7 @@ from mindspore.common.initializer import TruncatedNormal, initializer
 
 from mindaam.encoders.lora import LoRADense
 from mindaam.encoders.rotary import rotate
-from mindaam.kernels.attention import AttentionCore
+from mindaam.kernels.attention import AttentionCore, attend_columns
 from mindaam.kernels.broadcasting import spread
 from mindaam.kernels.convolutions import patches
 from mindaam.kernels.device import on_cpu
@@ -15,7 +15,6 @@ from mindaam.kernels.normalization import LayerNorm, layer_norm
 from mindaam.kernels.products import dense as dense_rows
 from mindaam.kernels.products import dense_of_columns, dense_to_columns
 
-_core = AttentionCore()
 IN_CACHE = 1 << 19  # float32 numbers that a core keeps at hand: 2 MB
 
 
@@ -52,29 +51,6 @@ class PatchEmbed(nn.Cell):
         return self.proj(patches(images, self.patch))
 
 
-def mixed(qkv, heads, together, cos=None, sin=None):
-    """Multi-head attention of tokens that are columns: queries, keys and values [B,3D,N] to mixed values [B,D,N].
-
-    together: how many heads are computed at once, a divisor of `heads`; the results are the same.
-    cos, sin: tables of `rotate`, [D/heads,N], by which queries and keys are turned; None without them.
-    """
-    batch, width, count = qkv.shape
-    head_width = width // (3 * heads)
-    shape = (batch, together, head_width, count)
-    if cos is not None:
-        cos, sin = spread(cos, shape), spread(sin, shape)
-    # indexing an array costs twenty times more in a graph than one split
-    parts = ops.split(qkv.reshape((batch, 3 * heads, head_width, count)), together, 1)
-    groups, results = heads // together, ()
-    for i in range(groups):
-        # q is scaled rather than the scores: N x head_width numbers instead of N x N
-        q, k, v = parts[i] * head_width**-0.5, parts[groups + i], parts[2 * groups + i]
-        if cos is not None:
-            q, k = rotate(q, cos, sin), rotate(k, cos, sin)
-        results = results + (_core(q, k, v)[0],)
-    return ops.concat(results, 1).reshape((batch, width // 3, count))
-
-
 class Attention(nn.Cell):
     """Multi-head self-attention over all tokens, [B,N,D] to [B,N,D]."""
 
@@ -82,14 +58,24 @@ class Attention(nn.Cell):
         super().__init__()
         if width % heads:
             raise ValueError(f"width {width} is not a multiple of heads {heads}")
-        self.heads = heads
+        self.heads, self.head_width = heads, width // heads
+        self.scale = self.head_width**-0.5
         self.qkv = dense(width, 3 * width)
         self.proj = dense(width, width)
+        self.core = AttentionCore()
 
     def construct(self, x, cos=None, sin=None):
-        """[B,N,D] to [B,N,D]; queries and keys are turned by the tables of `rotate` [D/heads,N] if given."""
-        columns = mixed(self.qkv(x).swapaxes(1, 2), self.heads, self.heads, cos, sin)
-        return self.proj(columns.swapaxes(1, 2))
+        """[B,N,D] to [B,N,D]; queries and keys are turned by the tables of `rotate` [N,D/heads] if given."""
+        batch, count, width = x.shape
+        qkv = self.qkv(x).reshape((batch, count, 3, self.heads, self.head_width)).transpose((2, 0, 3, 1, 4))
+        q, k, v = ops.unstack(qkv, 0)  # indexing qkv[0] costs twenty times more in a graph
+        # q is scaled rather than the scores: N x head_width numbers instead of N x N
+        q = q * self.scale
+        if cos is not None:
+            cos, sin = spread(cos, q.shape), spread(sin, q.shape)
+            q, k = rotate(q, cos, sin), rotate(k, cos, sin)
+        mixed, _ = self.core(q, k, v)
+        return self.proj(mixed.transpose((0, 2, 1, 3)).reshape((batch, count, width)))
 
 
 class Mlp(nn.Cell):
@@ -172,6 +158,29 @@ def _arrays(layer):
     return tuple(parameter.data for parameter in layer.get_parameters())
 
 
+def mixed_columns(qkv, heads, together, cos=None, sin=None):
+    """Multi-head attention of tokens that are columns: queries, keys and values [3D,N] to mixed values [D,N].
+
+    together: how many heads are computed at once, a divisor of `heads`; the results are the same.
+    cos, sin: tables of `rotate`, [D/heads,N], by which queries and keys are turned; None without them.
+    """
+    width, count = qkv.shape
+    head_width = width // (3 * heads)
+    shape = (1, together, head_width, count)
+    if cos is not None:
+        cos, sin = spread(cos, shape), spread(sin, shape)
+    # indexing an array costs twenty times more in a graph than one split
+    parts = ops.split(qkv.reshape((1, 3 * heads, head_width, count)), together, 1)
+    groups, results = heads // together, ()
+    for i in range(groups):
+        # q is scaled rather than the scores: N x head_width numbers instead of N x N
+        q, k, v = parts[i] * head_width**-0.5, parts[groups + i], parts[2 * groups + i]
+        if cos is not None:
+            q, k = rotate(q, cos, sin, -2), rotate(k, cos, sin, -2)
+        results = results + (attend_columns(q, k, v),)
+    return ops.concat(results, 1).reshape((width // 3, count))
+
+
 def perceptron(x, weights):
     """`Mlp` or, of six weights, `SwiGlu` with its weights as inputs, on rows [N,D]."""
     if len(weights) == 6:
@@ -183,16 +192,17 @@ def perceptron(x, weights):
 def block(x, tables, weights, heads, eps):
     """`Block` on one image's tokens [N,D] with its weights as inputs, so that one graph serves every block.
 
-    tables: (cos, sin) of `rotate`, or (). weights: as `Block.weights` lists them. Two heads are computed at once, one
-    per core of the smallest machines, and a few rows in the perceptron, so that what lies between stays in the cache.
+    tables: (cos, sin) of `rotate` as columns, or (). weights: as `Block.weights` lists them. Within attention tokens
+    are columns, so that nothing is transposed; the backward pass is slower so, hence the rows of `Attention`. Two heads
+    are computed at once, and a few rows in the perceptron, so that what lies between stays in a core's cache.
     """
     gamma1, beta1, w_qkv, b_qkv, w_proj, b_proj, scale1, gamma2, beta2, scale2 = weights[:10]
-    count, width = x.shape
+    count = x.shape[0]
     together, hidden = heads, 0
     if on_cpu():
         together, hidden = 2 - heads % 2, weights[10].shape[0]
-    qkv = dense_to_columns(layer_norm(x, gamma1, beta1, eps), w_qkv, b_qkv).reshape((1, 3 * width, count))
-    columns = mixed(qkv, heads, together, *tables).reshape((width, count))
+    qkv = dense_to_columns(layer_norm(x, gamma1, beta1, eps), w_qkv, b_qkv)
+    columns = mixed_columns(qkv, heads, together, *tables)
     x = x + scaled(dense_of_columns(columns, w_proj, b_proj), scale1)
     slices = 1 + count * hidden // IN_CACHE
     results = ()

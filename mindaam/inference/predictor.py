@@ -17,6 +17,7 @@ from mindaam.data.videos.reading import Frame
 from mindaam.data.videos.windows import Windows, checked, stream
 from mindaam.errors import ConfigError, InputError, unknown
 from mindaam.turns import turn
+from mindaam.zoo import ahead
 from mindaam.zoo.convert.prompts import GENERIC
 
 DEFAULT_MODEL = "aam_dinov2_vits14"
@@ -61,8 +62,9 @@ class Predictor:
 
     model: a name of `mindaam.list_models()`; the path of a .safetensors checkpoint, of a run's folder, which stands for
     its best model, or of `latest` in it; or a model of `create_model`.
-    mode: "graph" compiles the model at the first image, "pynative" starts sooner and runs slower; None is "graph"
-    for a model loaded here, and MindSpore's present mode for a model object.
+    mode: "graph" compiles the model at the first image, whatever MindSpore's own mode is; "pynative", which becomes
+    that mode too, starts sooner and runs slower; None is "graph" for a model loaded here, and leaves a model object as
+    it is (`AAM.compiles`).
     device: as in `runtime.configure`. sentence_encoder: anything with `encode(list of str) -> float32 [n, E]`; None
     takes the model's own. Raises ConfigError for an unknown model, CheckpointError for weights that do not fit.
     Any number of threads may use one Predictor, or several: they take turns at the model (see `turns`). It belongs to
@@ -75,11 +77,15 @@ class Predictor:
     def __init__(self, model=DEFAULT_MODEL, *, mode=None, device=None, sentence_encoder=None):
         """Loads a named model; it is compiled at the first image."""
         by_name = isinstance(model, (str, os.PathLike))
+        if by_name:
+            ahead.begin(os.fspath(model))
         if by_name or mode or device:
-            runtime.configure(device, mode or "graph")
+            runtime.configure(device, None if mode == "graph" else mode)
         self.prompts = _prompts(model) if by_name else {}
         self.path = _file_of(model) if by_name else None
         self.model = _load(os.fspath(model)) if by_name else model
+        if mode:
+            self.model.compiles = mode == "graph"
         self._encoder = sentence_encoder
         self._features = OrderedDict()
 

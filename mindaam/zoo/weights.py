@@ -17,6 +17,7 @@ from mindaam.encoders.lora import lora_parameters
 from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError, ConfigError, Notice
 from mindaam.models.registry import list_models, model_config
+from mindaam.zoo import ahead
 from mindaam.zoo.agreement import require_agreement
 from mindaam.zoo.checkpoints import (
     glance,
@@ -32,7 +33,7 @@ from mindaam.zoo.checksums import CHECKSUM
 from mindaam.zoo.convert.kinds import kind_of
 from mindaam.zoo.convert.prompts import GENERIC
 from mindaam.zoo.convert.report import first_names
-from mindaam.zoo.index import path_of, records, verified
+from mindaam.zoo.index import path_of, records
 from mindaam.zoo.model_files import checkpoint_file, checkpoint_of
 from mindaam.zoo.run_checkpoints import is_run, run_arrays, run_model, table_in
 
@@ -46,7 +47,11 @@ def encoder_state(path, kind):
 
     kind: one of `convert.kinds.KINDS`. Raises CheckpointError for an unusable file, and for one of another kind.
     """
-    state, metadata = read_all(path)
+    return _renamed(path, kind, *read_all(path))
+
+
+def _renamed(path, kind, state, metadata):
+    """An encoder's arrays by our names, given those of the file at `path`, and its metadata."""
     if metadata.get("naming") == OURS:
         if metadata.get("kind") != kind:
             raise CheckpointError(f"{path} was converted as {metadata.get('kind')}, not as {kind}; convert it again")
@@ -63,8 +68,8 @@ def load_backbone(model):
     Raises CheckpointError when the file is missing, changed or does not fit.
     """
     name = model.config.encoder.name
-    path = verified(name)
-    state = encoder_state(path, name.partition("_")[0])
+    path, arrays, metadata = ahead.read(name)
+    state = _renamed(path, name.partition("_")[0], arrays, metadata)
     for wrapped, _ in stored_parameters(model.backbone):
         plain = wrapped.replace(WRAPPED, ".")
         if plain != wrapped and plain in state:

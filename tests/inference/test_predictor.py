@@ -153,13 +153,15 @@ def test_one_text_for_the_list_of_sentences_is_refused(predictor):
         next(predictor.predict_many([picture(4, 4)], COUNT))
 
 
-def test_a_model_that_is_handed_over_keeps_mindspores_mode(monkeypatch):
-    asked = []
+def test_mindspores_mode_changes_for_pynative_only(monkeypatch):
+    asked, model = [], FakeModel()
     monkeypatch.setattr(predictor_module.runtime, "configure", lambda *options: asked.append(options))
-    Predictor(FakeModel(), sentence_encoder=FakeEncoder())
-    assert asked == []
-    Predictor(FakeModel(), mode="pynative", sentence_encoder=FakeEncoder())
-    assert asked == [(None, "pynative")]
+    Predictor(model, sentence_encoder=FakeEncoder())
+    assert asked == [] and not hasattr(model, "compiles")
+    Predictor(model, mode="pynative", sentence_encoder=FakeEncoder())
+    assert asked.pop() == (None, "pynative") and model.compiles is False
+    Predictor(model, mode="graph", sentence_encoder=FakeEncoder())
+    assert asked.pop() == (None, None) and model.compiles is True
 
 
 def test_an_unusable_sentence_among_many_is_refused_before_the_backbone_runs(predictor):

@@ -44,3 +44,17 @@ def test_kept_features_change_nothing(predictor):
     seen = transforms.normalize(transforms.resize_image(image, config.image_size), config.mean, config.std)
     own = predictor.model.infer(seen[None], predictor.embed([sentence])).map[0, 0]
     assert np.abs(transforms.resize_image(own, (80, 90)) - first.map).max() < 1e-5
+
+
+def test_infer_gives_the_bits_of_a_predictor_and_leaves_mindspores_mode_alone(predictor):
+    import mindspore as ms
+
+    from mindaam.data import transforms
+
+    assert ms.get_context("mode") == ms.PYNATIVE_MODE
+    config = predictor.model.config
+    image = np.random.default_rng(2).integers(0, 256, (*config.image_size, 3), dtype=np.uint8)
+    seen = transforms.normalize(image, config.mean, config.std)[None]
+    own = predictor.model.infer(seen, predictor.embed(["Someone counts the people."])).map[0, 0]
+    np.testing.assert_array_equal(own, predictor.predict(image, "Someone counts the people.").map)
+    assert ms.get_context("mode") == ms.PYNATIVE_MODE

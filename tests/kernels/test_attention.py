@@ -4,7 +4,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 
-from mindaam.kernels.attention import AttentionCore, attend
+from mindaam.kernels.attention import AttentionCore, attend, attend_columns
 from tests.encoders.encoder_files import running_in
 
 MODES = ("pynative", "graph")
@@ -37,8 +37,8 @@ class Weighted(ms.nn.Cell):
 def test_attention_and_its_gradient(mode):
     rng = np.random.default_rng(1)
     q, k, v, cotangent = (rng.standard_normal((2, 3, 7, 8)).astype(np.float32) for _ in range(4))
-    mixed, *gradients = (a.swapaxes(2, 3) for a in attention_in_numpy(q, k, v, cotangent))  # tokens are columns
-    tensors = [ms.Tensor(np.ascontiguousarray(a.swapaxes(2, 3))) for a in (q, k, v, cotangent)]
+    mixed, *gradients = attention_in_numpy(q, k, v, cotangent)
+    tensors = [ms.Tensor(a) for a in (q, k, v, cotangent)]
     with running_in(mode):
         got, _ = AttentionCore()(*tensors[:3])
         got_gradients = ms.grad(Weighted(), (0, 1, 2))(*tensors)
@@ -47,8 +47,10 @@ def test_attention_and_its_gradient(mode):
         assert np.allclose(mine.asnumpy(), theirs, atol=5e-6)
 
 
-def test_attention_of_rows():
+def test_attention_of_rows_and_of_columns():
     rng = np.random.default_rng(2)
     q, k, v = (rng.standard_normal((2, 3, 7, 8)).astype(np.float32) for _ in range(3))
-    got = attend(*map(ms.Tensor, (q, k, v))).asnumpy()
-    assert np.allclose(got, attention_in_numpy(q, k, v, v)[0], atol=1e-6)
+    wanted = attention_in_numpy(q, k, v, v)[0]
+    assert np.allclose(attend(*map(ms.Tensor, (q, k, v))).asnumpy(), wanted, atol=1e-6)
+    columns = (ms.Tensor(np.ascontiguousarray(a.swapaxes(2, 3))) for a in (q, k, v))
+    assert np.allclose(attend_columns(*columns).asnumpy(), wanted.swapaxes(2, 3), atol=1e-6)

@@ -117,7 +117,7 @@ def counted(monkeypatch):
     for convolution in (Pointwise, Depthwise, Convolution):
         patch(convolution, "construct", lambda cell, x, out: size(out) * int(np.prod(cell.weight.shape[1:])))
     patch(UpConvolution, "construct", lambda cell, x, out: size(x) * int(np.prod(cell.weight.shape[1:])))
-    patch(AttentionCore, "construct", lambda cell, q, k, v, out: 2 * size(out[1]) * q.shape[-2])
+    patch(AttentionCore, "construct", lambda cell, q, k, v, out: 2 * size(out[1]) * q.shape[-1])
     patch(ops, "dense", lambda x, w, b, out: size(out) * x.shape[-1])
     for name in ("matmul", "bmm"):
         patch(ops, name, lambda a, b, out: size(out) * a.shape[-1])
