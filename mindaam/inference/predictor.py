@@ -21,7 +21,7 @@ from mindaam.zoo import ahead
 from mindaam.zoo.convert.prompts import GENERIC
 
 DEFAULT_MODEL = "aam_dinov2_vits14"
-KEPT_IMAGES = 8  # at 336 x 336 one image's features of ViT-S take 3.5 MB
+KEPT_IMAGES = 8  # at 336 x 336 one image's prepared maps take 4.5 MB
 
 
 class Predictor:
@@ -82,9 +82,9 @@ class Predictor:
         embeddings = self.embed(prompts)
         for image in images:
             image = _as_image(image)
-            features = self._image_features(image)
+            prepared = self._prepared(image)
             yield [
-                finished(self.model.infer_features(features, embedding[None]).map[0, 0], image.shape[:2], prompt)
+                finished(self.model.infer_prepared(prepared, embedding[None]).map[0, 0], image.shape[:2], prompt)
                 for prompt, embedding in zip(prompts, embeddings, strict=True)
             ]
 
@@ -186,12 +186,12 @@ class Predictor:
         return self._encoder.encode(list(prompts))
 
     @turn()
-    def _image_features(self, image):
-        """The model's features of uint8 [H, W, 3]; found by the model's input, not by the file's name."""
+    def _prepared(self, image):
+        """What the model computes of uint8 [H, W, 3] before any prompt; found by its input, not by the file's name."""
         seen = self._seen(image)
         key = hashlib.blake2b(np.ascontiguousarray(seen), digest_size=16).digest()
         if key not in self._features:
-            self._features[key] = self.model.image_features(self._as_batch(seen))
+            self._features[key] = self.model.prepare(self.model.image_features(self._as_batch(seen)))
             if len(self._features) > KEPT_IMAGES:
                 self._features.popitem(last=False)
         self._features.move_to_end(key)

@@ -3,9 +3,10 @@
 import mindspore as ms
 import numpy as np
 import pytest
-from mindspore import nn, ops
+from mindspore import Tensor, nn, ops
 from scipy.special import ndtr
 
+from mindaam.kernels import elementwise
 from mindaam.kernels.elementwise import LINEAR, ExactGelu, gelu, minimum, softplus
 from tests.encoders.encoder_files import running_in
 
@@ -96,3 +97,16 @@ def test_minimum_and_its_gradient():
     to_a, to_b = ms.grad(lambda a, b: minimum(a, b).sum(), (0, 1))(ms.Tensor(a), ms.Tensor(b))
     np.testing.assert_array_equal(to_a.asnumpy(), a < b)
     np.testing.assert_array_equal(to_b.asnumpy(), b < a)
+
+
+@pytest.mark.parametrize("name", ["sinh", "asinh"])
+def test_hyperbolic_functions_of_many_numbers_keep_their_digits(name):
+    x = np.geomspace(1e-8, 11.0 if name == "sinh" else 2.0**15, elementwise.FEW).astype(np.float32)
+    function, expected = getattr(elementwise, name), getattr(np, {"sinh": "sinh", "asinh": "arcsinh"}[name])
+    many = function(Tensor(x)).asnumpy()
+    np.testing.assert_allclose(many, expected(x.astype(np.float64)), rtol=5e-6)
+    few = function(Tensor(x[::64])).asnumpy()
+    np.testing.assert_allclose(few, many[::64], rtol=5e-6)
+    gradient = ms.grad(function)(Tensor(x)).asnumpy()
+    slope = np.cosh if name == "sinh" else lambda v: 1 / np.sqrt(1 + v * v)
+    np.testing.assert_allclose(gradient, slope(x.astype(np.float64)), rtol=1e-5)
