@@ -32,10 +32,13 @@ class FakeModel:
         """What a film's frames are kept as: their brightness."""
         return SimpleNamespace(maps=lambda features: features[0][0])
 
-    def infer_features(self, features, sentence_embeddings):
+    def prepare(self, features):
+        return features
+
+    def infer_prepared(self, prepared, sentence_embeddings):
         self.head_passes += 1
         assert sentence_embeddings.shape == (1, 4)
-        (brightness,), size = features
+        (brightness,), size = prepared
         assert brightness.shape[2:] == size
         return self._said(brightness, sentence_embeddings)
 

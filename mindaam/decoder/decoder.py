@@ -42,12 +42,24 @@ class HyperbolicDecoder(nn.Cell):
         """Deepest feature [B,C,h,w] -> [B,start_width,h,w]."""
         return ops.silu(self.start_norm(self.start(deepest)))
 
-    def construct(self, features, prompt, text_point, image_point, curvature):
-        """Features: four maps [B,C_i,h,w]; prompt [B,E]; points [B,n]; curvature [] -> logits [B,1,8h,8w]."""
+    def prepare(self, features):
+        """What no prompt touches: four maps [B,C_i,h,w] -> the first stage's input and each stage's enlarged skip."""
         shallow, low, middle, deepest = features
-        skips = (middle, low, shallow)
-        feature = self.begin(deepest)
+        skips, (height, width) = (middle, low, shallow), deepest.shape[2:]
+        prepared = (self.begin(deepest),)
+        for i in range(len(self.stages)):
+            size = (2 ** (i + 1) * height, 2 ** (i + 1) * width)
+            prepared = prepared + (self.fusions[i].enlarged(skips[i], size),)
+        return prepared
+
+    def decode(self, prepared, prompt, text_point, image_point, curvature):
+        """Maps of `prepare`; prompt [B,E]; points [B,n]; curvature [] -> logits [B,1,8h,8w]."""
+        feature = prepared[0]
         for i in range(len(self.stages)):
             feature = self.stages[i](feature, prompt, text_point, image_point, curvature)
-            feature = self.fusions[i](feature, skips[i])
+            feature = self.fusions[i].squeeze(self.fusions[i].join(feature, prepared[i + 1]))
         return self.head(feature, prompt, text_point, curvature)
+
+    def construct(self, features, prompt, text_point, image_point, curvature):
+        """Features: four maps [B,C_i,h,w]; prompt [B,E]; points [B,n]; curvature [] -> logits [B,1,8h,8w]."""
+        return self.decode(self.prepare(features), prompt, text_point, image_point, curvature)

@@ -7,6 +7,8 @@ from mindaam.decoder.scale_modulation import ScaleModulation
 from mindaam.decoder.variant import PAPER
 from mindaam.geometry.cells import LorentzDistance, LorentzDistanceToOrigin, LorentzLog0
 from mindaam.kernels.convolutions import Convolution
+from mindaam.kernels.elementwise import gelu
+from mindaam.kernels.normalization import LayerNorm
 from mindaam.kernels.reductions import image_mean
 
 
@@ -35,9 +37,8 @@ class GaussianHead(nn.Cell):
         self.log0, self.distance = LorentzLog0(variant.eps), LorentzDistance(variant.eps)
         self.to_origin = LorentzDistanceToOrigin(variant.eps)
         joint = 2 * point_width + 3
-        self.amplitude_norm = nn.LayerNorm((joint,), epsilon=1e-5)
+        self.amplitude_norm = LayerNorm(joint)
         self.amplitude_hidden = nn.Dense(joint, 2 * hidden)
-        self.act = nn.GELU(approximate=False)
         self.amplitude_out = nn.Dense(2 * hidden, gaussians)
         self.modulation = ScaleModulation(1, text_width, point_width, low=0.2, slope=0.5, variant=variant)
 
@@ -64,7 +65,7 @@ class GaussianHead(nn.Cell):
 
     def amplitudes(self, joint):
         """[B, 2n + 3] -> [B,G] in (0, 1)."""
-        hidden = self.act(self.amplitude_hidden(self.amplitude_norm(joint)))
+        hidden = gelu(self.amplitude_hidden(self.amplitude_norm(joint)))
         return ops.sigmoid(self.amplitude_out(hidden))
 
     def gaussian_bias(self, size, prompt, amplitudes):

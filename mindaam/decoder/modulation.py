@@ -7,7 +7,8 @@ from mindaam.decoder.lorentz_maps import curvature_of, lorentz_map
 from mindaam.decoder.variant import PAPER
 from mindaam.geometry.cells import LorentzPairwiseDistance
 from mindaam.kernels.broadcasting import spread
-from mindaam.kernels.elementwise import softplus
+from mindaam.kernels.elementwise import gelu, softplus
+from mindaam.kernels.normalization import LayerNorm
 from mindaam.kernels.reductions import image_mean
 
 
@@ -18,7 +19,7 @@ def per_channel(values):
 
 def times(feature, factors):
     """feature [B,C,H,W] times factors per channel, position or image, [B,C,1,1], [B,1,H,W] or [B,1,1,1]."""
-    return feature * spread(factors, feature.shape)
+    return feature * (factors if factors.size == 1 else spread(factors, feature.shape))
 
 
 class SentenceFiLM(nn.Cell):
@@ -29,10 +30,15 @@ class SentenceFiLM(nn.Cell):
         self.to_modulation = nn.Dense(text_width, 2 * channels)
         self.split = ops.Split(axis=1, output_num=2)
 
+    def terms(self, prompt):
+        """Prompt [B,E] -> 1 + gamma, beta [B,C]."""
+        gamma, beta = self.split(self.to_modulation(ops.silu(prompt)))
+        return 1 + gamma, beta
+
     def construct(self, feature, prompt):
         """feature [B,C,H,W], prompt [B,E] -> [B,C,H,W]."""
-        gamma, beta = self.split(self.to_modulation(ops.silu(prompt)))
-        return times(feature, per_channel(1 + gamma)) + spread(per_channel(beta), feature.shape)
+        gain, beta = self.terms(prompt)
+        return times(feature, per_channel(gain)) + spread(per_channel(beta), feature.shape)
 
 
 class SqueezeExcitation(nn.Cell):
@@ -68,9 +74,8 @@ class ScaleGate(nn.Cell):
     def __init__(self, text_width, point_width, scales=3, hidden=128, variant=PAPER):
         super().__init__()
         self.distances = LorentzPairwiseDistance(variant.eps)
-        self.norm = nn.LayerNorm((text_width,), epsilon=1e-5)
+        self.norm = LayerNorm(text_width)
         self.hide = nn.Dense(text_width, hidden)
-        self.act = nn.GELU(approximate=False)
         self.predict = nn.Dense(hidden, scales)
         anchors = np.random.default_rng(scales).standard_normal((scales, point_width)).astype(np.float32)
         self.anchors = Parameter(Tensor(anchors), name="anchors")
@@ -84,7 +89,7 @@ class ScaleGate(nn.Cell):
 
     def construct(self, prompt, point, curvature):
         """Prompt [B,E], condition point [B,n] or None -> weights [B,S], positive."""
-        base = softplus(self.predict(self.act(self.hide(self.norm(prompt)))))
+        base = softplus(self.predict(gelu(self.hide(self.norm(prompt)))))
         if point is None:
             return base
         return base * (1 + self.anchor_weights(point, curvature))

@@ -42,6 +42,6 @@ class SpatialFocus(nn.Cell):
         target = unit(self.project(self.direction(image_point, text_point, curvature)), -1)
         along = ops.bmm(target.expand_dims(1), feature.reshape(batch, channels, height * width))
         square = ops.clamp(lorentz.dot(feature, feature, 1), min=SMALLEST_LENGTH**2)
-        cosine = along.reshape(batch, 1, height, width) * ops.rsqrt(square)
+        cosine = along.reshape(batch, 1, height, width) / ops.sqrt(square)
         temperature = GAMMA * self.half_aperture(text_point, curvature)
         return ops.sigmoid(cosine / temperature.reshape(-1, 1, 1, 1))

@@ -2,6 +2,7 @@
 
 from mindspore import nn, ops
 
+from mindaam.decoder.folding import up_normalized
 from mindaam.decoder.modulation import SentenceFiLM, SqueezeExcitation, times
 from mindaam.decoder.scale_modulation import ScaleModulation
 from mindaam.decoder.spatial_focus import SpatialFocus
@@ -34,7 +35,7 @@ class UpStage(nn.Cell):
 
     def construct(self, feature, prompt, text_point, image_point, curvature):
         """feature [B,Cin,h,w], prompt [B,E], points [B,n] (text_point may be None, released) -> [B,Cout,2h,2w]."""
-        feature = self.film(self.norm(self.up(feature)), prompt)
+        feature = up_normalized(self.up, self.norm, feature, *self.film.terms(prompt))
         response = self.modulation(feature, prompt, text_point, curvature)
         if not self.focused:
             return ops.relu(feature + response)
@@ -55,12 +56,18 @@ class SkipFusion(nn.Cell):
         self.norm = GroupNorm(GROUPS, channels)
         self.squeeze = SqueezeExcitation(channels, squeeze_width)
 
+    def enlarged(self, skip, size):
+        """The part that no prompt touches: skip [B,S,h,w], size (H, W) -> [B,C,H,W]."""
+        skip = self.from_skip(skip)
+        return skip if skip.shape[2:] == size else bilinear(skip, size)
+
+    def join(self, feature, enlarged):
+        """feature and the enlarged skip [B,C,H,W] -> [B,C,H,W], before squeeze-excitation."""
+        return ops.silu(self.norm(self.from_decoder(feature) + enlarged))
+
     def fuse(self, feature, skip):
         """feature [B,C,H,W], skip [B,S,h,w] -> [B,C,H,W], before squeeze-excitation."""
-        skip = self.from_skip(skip)
-        if skip.shape[2:] != feature.shape[2:]:
-            skip = bilinear(skip, feature.shape[2:])
-        return ops.silu(self.norm(self.from_decoder(feature) + skip))
+        return self.join(feature, self.enlarged(skip, feature.shape[2:]))
 
     def construct(self, feature, skip):
         """feature [B,C,H,W], skip [B,S,h,w] -> [B,C,H,W]."""

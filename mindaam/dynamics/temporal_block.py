@@ -9,6 +9,8 @@ from mindaam.dynamics.splitting import evolve
 from mindaam.dynamics.variant import COUPLINGS, ENDS, PAPER
 from mindaam.kernels.broadcasting import spread
 from mindaam.kernels.convolutions import Depthwise, Pointwise
+from mindaam.kernels.elementwise import ExactGelu
+from mindaam.kernels.normalization import LayerNorm
 from mindaam.kernels.reductions import mean_of_second
 
 CONTRAST_LIMITS = (-1.0, 4.0)  # a position's attention against the mean one: wiped out at worst, five times at best
@@ -94,9 +96,9 @@ class FeedForward(nn.Cell):
 
     def __init__(self, channels, hidden):
         super().__init__()
-        self.norm = nn.LayerNorm((channels,), epsilon=1e-5)
+        self.norm = LayerNorm(channels)
         self.fc1 = nn.Dense(channels, hidden)
-        self.act = nn.GELU(approximate=False)
+        self.act = ExactGelu()
         self.fc2 = nn.Dense(hidden, channels)
 
     def construct(self, tokens):
@@ -112,7 +114,7 @@ class SpatialMixer(nn.Cell):
         super().__init__()
         self.depthwise = Depthwise(channels)
         self.pointwise = Pointwise(channels, channels, weight_init="zeros", bias_init="zeros")
-        self.act = nn.GELU(approximate=False)
+        self.act = ExactGelu()
 
     def construct(self, clip):
         """[B,T,C,h,w] -> [B,T,C,h,w]."""
@@ -138,7 +140,7 @@ class FokkerPlanckBlock(nn.Cell):
         self.time_embedding = Parameter(
             initializer(TruncatedNormal(0.02), (1, frames, channels), ms.float32), name="time_embedding"
         )
-        self.attention_norm = nn.LayerNorm((channels,), epsilon=1e-5)
+        self.attention_norm = LayerNorm(channels)
         self.attention = TemporalAttention(channels, heads, variant.temperature)
         self.observation = Pointwise(channels, 1)
         self.nu_head = nn.Dense(channels, 1)

@@ -19,6 +19,7 @@ from mindspore import ops
 from mindaam.geometry.epsilons import PAPER
 from mindaam.geometry.epsilons import RELEASED as RELEASED
 from mindaam.geometry.epsilons import Epsilons as Epsilons
+from mindaam.kernels.elementwise import asinh, sinh
 from mindaam.kernels.reductions import sum_over
 
 # exp and exp0 go no further than asinh(2^15) = 11.09 (times 1/sqrt(c)); from the origin |x| is 2^15 / sqrt(c) there.
@@ -33,6 +34,9 @@ _NEAR = 0.05
 _FAR = 1.5  # sqrt(c) x0 from which on a point's direction is taken, 0.96 from the origin
 
 
+_TINY = 1e-36  # float32 has smaller numbers, but not at full precision
+
+
 def _float(x):
     return x.astype(ms.float32)
 
@@ -45,8 +49,7 @@ def dot(x, y, axis=-1):
 def norm(x, axis=-1):
     """Euclidean norm over `axis`, kept as length 1. Its gradient at 0 is 0, where a plain square root gives NaN."""
     square = dot(x, x, axis)
-    positive = square > 0
-    return ops.where(positive, ops.sqrt(ops.where(positive, square, 1.0)), 0.0)
+    return square / ops.sqrt(ops.clamp(square, min=_TINY))
 
 
 def clip_norm(v, bound, axis=-1, eps=PAPER):
@@ -128,7 +131,7 @@ def exp0(v, c, eps=PAPER, axis=-1):
     """
     values = _float(v)
     radius = ops.sqrt(_float(c)) * norm(values, axis)
-    stretch = ops.sinh(ops.clamp(radius, eps.exp_radius, MAX_RADIUS)) / ops.clamp(radius, min=eps.exp_radius)
+    stretch = sinh(ops.clamp(radius, eps.exp_radius, MAX_RADIUS)) / ops.clamp(radius, min=eps.exp_radius)
     return (stretch * values).astype(v.dtype)
 
 
@@ -139,7 +142,7 @@ def log0(x, c, eps=PAPER, axis=-1):
     """
     values = _float(x)
     radius = ops.sqrt(_float(c)) * norm(values, axis)
-    shrink = ops.asinh(ops.clamp(radius, min=eps.log_radius)) / ops.clamp(radius, min=eps.log_divisor)
+    shrink = asinh(ops.clamp(radius, min=eps.log_radius)) / ops.clamp(radius, min=eps.log_divisor)
     return (shrink * values).astype(x.dtype)
 
 

@@ -7,7 +7,6 @@ Predictor therefore keeps the features of the last few images, and a second prom
 import hashlib
 import os
 from collections import OrderedDict, deque
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,45 +15,13 @@ from mindaam.data import media, prompts, transforms
 from mindaam.data.videos.reading import Frame
 from mindaam.data.videos.windows import Windows, checked, stream
 from mindaam.errors import ConfigError, InputError, unknown
+from mindaam.inference.prediction import FrameMap, Prediction, finished  # noqa: F401 - its place for callers
 from mindaam.turns import turn
 from mindaam.zoo import ahead
 from mindaam.zoo.convert.prompts import GENERIC
 
 DEFAULT_MODEL = "aam_dinov2_vits14"
-KEPT_IMAGES = 8  # at 336 x 336 one image's features of ViT-S take 3.5 MB
-
-
-class Prediction(NamedTuple):
-    """The prediction for one image [H, W] and one prompt.
-
-    map: float32 [H, W], the model's own output, each pixel in 0..1 by itself. density: float32 [H, W] >= 0, the same
-    map as a distribution over the image, sums to 1. prompt: the text that conditioned the model. gate: of a frame with
-    audio, the predicted relevance of the audio, 0..1; None without audio.
-    """
-
-    map: np.ndarray
-    density: np.ndarray
-    prompt: str
-    gate: float | None = None
-
-    @property
-    def sentence(self):
-        """The former name of `prompt`."""
-        return self.prompt
-
-
-class FrameMap(NamedTuple):
-    """What a model gives for one frame of a video and one prompt, before it is resized: map float32 [h, w], the frame's
-    `size` (H, W), the prompt, and the gate as in `Prediction`."""
-
-    map: np.ndarray
-    size: tuple
-    prompt: str
-    gate: float | None = None
-
-    def prediction(self):
-        """The Prediction at the frame's size."""
-        return finished(self.map, self.size, self.prompt)._replace(gate=self.gate)
+KEPT_IMAGES = 8  # at 336 x 336 one image's prepared maps take 4.5 MB
 
 
 class Predictor:
@@ -115,9 +82,9 @@ class Predictor:
         embeddings = self.embed(prompts)
         for image in images:
             image = _as_image(image)
-            features = self._image_features(image)
+            prepared = self._prepared(image)
             yield [
-                finished(self.model.infer_features(features, embedding[None]).map[0, 0], image.shape[:2], prompt)
+                finished(self.model.infer_prepared(prepared, embedding[None]).map[0, 0], image.shape[:2], prompt)
                 for prompt, embedding in zip(prompts, embeddings, strict=True)
             ]
 
@@ -219,12 +186,12 @@ class Predictor:
         return self._encoder.encode(list(prompts))
 
     @turn()
-    def _image_features(self, image):
-        """The model's features of uint8 [H, W, 3]; found by the model's input, not by the file's name."""
+    def _prepared(self, image):
+        """What the model computes of uint8 [H, W, 3] before any prompt; found by its input, not by the file's name."""
         seen = self._seen(image)
         key = hashlib.blake2b(np.ascontiguousarray(seen), digest_size=16).digest()
         if key not in self._features:
-            self._features[key] = self.model.image_features(self._as_batch(seen))
+            self._features[key] = self.model.prepare(self.model.image_features(self._as_batch(seen)))
             if len(self._features) > KEPT_IMAGES:
                 self._features.popitem(last=False)
         self._features.move_to_end(key)
@@ -237,13 +204,6 @@ class Predictor:
     def _as_batch(self, seen):
         """An image at the model's size, normalized, float32 [1, 3, H, W]."""
         return transforms.normalize(seen, self.model.config.mean, self.model.config.std)[None]
-
-
-def finished(values, size, prompt):
-    """The Prediction of the model's map [h, w], resized to the image's `size` (H, W)."""
-    resized = transforms.resize_image(np.ascontiguousarray(values, np.float32), size)
-    density = resized / resized.sum(dtype=np.float64)
-    return Prediction(resized, density.astype(np.float32, copy=False), prompt)
 
 
 def choose_prompt(prompt=None, condition=None, own=None):

@@ -4,6 +4,8 @@ from mindspore import ops
 
 from mindaam.kernels.broadcasting import spread
 
+_times = ops.BatchMatMul()
+
 
 def sum_over(x, axis=-1):
     """Sum over `axis`, kept as length 1; over the channels of maps [B,C,H,W] a product with ones."""
@@ -26,7 +28,13 @@ def mean_of_second(x):
 def image_mean(feature):
     """Mean over the positions of each channel: [B,C,H,W] -> [B,C]."""
     batch, channels, height, width = feature.shape
-    return feature.reshape(batch, channels, height * width).mean(-1)
+    return mean_of_last(feature.reshape(batch, channels, height * width)).squeeze(-1)
+
+
+def mean_of_last(x):
+    """Mean over the last axis, kept as length 1: [B,C,N] -> [B,C,1], as a product with a column of 1/N."""
+    batch, _, count = x.shape
+    return _times(x, ops.full((batch, count, 1), 1.0 / count, dtype=x.dtype))
 
 
 def image_sum(rows, height):

@@ -1,10 +1,8 @@
 """The Attend to Anything Model: backbone and head joined, and its NumPy face. Wiring only; no mathematics here."""
 
-import mindspore as ms
 import numpy as np
 from mindspore import nn
 
-from mindaam import graphs
 from mindaam.encoders import dinov2, dinov3
 from mindaam.encoders.dinov2 import DINOv2
 from mindaam.encoders.dinov3 import DINOv3
@@ -73,6 +71,7 @@ class AAM(nn.Cell):
             )
         self.head = AttentionHead(config)
         self.update_parameters_name()
+        self.compiles = True  # `infer` and its parts run compiled graphs, whatever the mode of MindSpore
         self.video = VideoHead(self)
 
     def trained_parameters(self):
@@ -116,9 +115,17 @@ class AAM(nn.Cell):
         if clip:
             maps, gate = self.video.along(self.video.maps(features), audio)
             return Attention(*self.video.decode(maps, prompts, size), gate)
-        features = ms.mutable(tuple(ms.Tensor(tap) for tap in taps))  # a plain tuple would be compiled in as a constant
-        outputs = graphs.run(self.head, features, ms.Tensor(prompts), self.grid(size), size)
-        return Attention(*(output.asnumpy() for output in outputs))
+        return self.infer_prepared(self.prepare(features), prompts)
+
+    def prepare(self, features):
+        """What the head computes from `image_features` of single images before any prompt: for `infer_prepared`."""
+        return self.video.prepare(features), features[1]
+
+    @turn()
+    def infer_prepared(self, prepared, sentence_embeddings):
+        """The prompt's part of the head: what `prepare` returns, embeddings [B,E] or [1,E] -> Attention."""
+        parts, size = prepared
+        return Attention(*self.video.answer(parts, self._prompts(sentence_embeddings, parts[0].shape[0]), size))
 
     @turn()
     def infer_frames(self, maps, sentence_embedding, size, audio_embeddings=None, *, first=0, clip=True):

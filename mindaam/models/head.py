@@ -76,13 +76,16 @@ class Hierarchy(nn.Cell):
         anchor = anchor_std * np.random.default_rng(0).standard_normal((1, point_width))
         self.anchor = Parameter(Tensor(anchor.astype(np.float32)), name="anchor")
 
-    def construct(self, deepest, prompt):
-        """deepest [B,C,h,w], prompt [B,E] -> image, text, anchor points [B,n], curvature []."""
+    def image_point(self, deepest):
+        """Deepest map [B,C,h,w] -> [B,n]."""
+        return self.visual_map(self.visual_proj(image_mean(deepest)), ops.exp(self.curvature()))
+
+    def construct(self, prompt):
+        """Prompt [B,E] -> text and anchor points [B,n], curvature []."""
         curvature = ops.exp(self.curvature())
-        image = self.visual_map(self.visual_proj(image_mean(deepest)), curvature)
         text = self.textual_map(self.textual_proj(prompt), curvature)
         anchor = ops.broadcast_to(self.textual_map(self.anchor, curvature), text.shape)
-        return image, text, anchor, curvature
+        return text, anchor, curvature
 
 
 def temporal_blocks(config):
@@ -166,7 +169,17 @@ class AttentionHead(nn.Cell):
             maps = self.along_video(maps)
         if audio is not None:
             maps, _ = self.with_audio(maps, audio)
-        image, text, anchor, curvature = self.hierarchy(maps[-1], prompt)
-        logits = self.decoder(maps, prompt.astype(ms.float32), text, image, curvature)
+        return self.answer(self.prepare(maps), prompt, size)
+
+    def prepare(self, maps):
+        """What no prompt touches: the neck's feature maps -> the image point [B,n], and the maps of the decoder's
+        `prepare`."""
+        return (self.hierarchy.image_point(maps[-1]),) + self.decoder.prepare(maps)
+
+    def answer(self, prepared, prompt, size):
+        """The prompt's part: what `prepare` returns, prompt [B,E], size (H, W) -> the fields of Attention."""
+        image, maps = prepared[0], prepared[1:]
+        text, anchor, curvature = self.hierarchy(prompt)
+        logits = self.decoder.decode(maps, prompt.astype(ms.float32), text, image, curvature)
         logits = bilinear(logits, size, self.align_corners)
         return smooth(ops.sigmoid(logits), self.smoothing), image, text, anchor, curvature

@@ -1,7 +1,8 @@
-"""A model's head on videos, in two parts, for memory.
+"""A model's head in parts, each a compiled graph of its own.
 
-Compiled as one graph, the head keeps every layer's values for all T frames at once: 7 GB for 16 frames of the bundled
-model. What mixes frames is cheap and comes first; the decoder, which is costly, takes one frame at a time.
+What no prompt touches is computed once per image and kept; the prompt's part is small, and a second prompt costs that
+alone. The frames of a video are mixed along time first, which is cheap, and then take the same two parts one by one: a
+graph over all T frames would hold every layer's values for all of them at once.
 """
 
 import mindspore as ms
@@ -12,14 +13,50 @@ from mindaam import graphs
 from mindaam.turns import turn
 
 
+class _Image(nn.Cell):
+    """The neck and the part of the head that no prompt touches."""
+
+    def __init__(self, head):
+        super().__init__(auto_prefix=False)  # the parameters keep their names
+        self.head = head
+
+    def construct(self, grid, *taps):
+        """grid (h, w), four features [B,N,D] -> what `AttentionHead.prepare` returns."""
+        return self.head.prepare(self.head.neck(taps, grid))
+
+
+class _Frames(nn.Cell):
+    """The same from the neck's maps, side by side in one array."""
+
+    def __init__(self, head, widths):
+        super().__init__(auto_prefix=False)
+        self.head, self.widths = head, widths
+
+    def construct(self, together):
+        """[B,sum of C_i,h,w] -> what `AttentionHead.prepare` returns."""
+        return self.head.prepare(ops.split(together, self.widths, 1))
+
+
+class _Answer(nn.Cell):
+    """The prompt's part of the head."""
+
+    def __init__(self, head):
+        super().__init__(auto_prefix=False)
+        self.head = head
+
+    def construct(self, size, prompt, *prepared):
+        """size (H, W), prompt [B,E], the prepared tensors -> map, image, text, anchor points, curvature."""
+        return self.head.answer(prepared, prompt, size)
+
+
 class _Along(nn.Cell):
-    """The temporal blocks and the audio, a graph of its own.
+    """The temporal blocks and the audio.
 
     The maps come side by side in one array: given as a tuple, MindSpore 2.9 frees them before they are read.
     """
 
     def __init__(self, head, widths):
-        super().__init__(auto_prefix=False)  # the parameters keep their names
+        super().__init__(auto_prefix=False)
         self.head, self.widths = head, widths
 
     def construct(self, together, audio=None):
@@ -31,32 +68,52 @@ class _Along(nn.Cell):
         return ops.concat(maps, 1), gate
 
 
-class _Decoded(nn.Cell):
-    """The rest of the head, a graph of its own."""
+class _Neck(nn.Cell):
+    """The neck's maps side by side."""
 
-    def __init__(self, head, widths):
+    def __init__(self, head):
         super().__init__(auto_prefix=False)
-        self.head, self.widths = head, widths
+        self.neck = head.neck
 
-    def construct(self, together, prompt, size):
-        """[B,sum of C_i,h,w], prompt [B,E], size (H, W) -> map, image, text, anchor points, curvature."""
-        return self.head.from_maps(ops.split(together, self.widths, 1), prompt, size)
+    def construct(self, grid, *taps):
+        """grid (h, w), four features [B,N,D] -> [B,sum of C_i,h,w]."""
+        return ops.concat(self.neck(taps, grid), 1)
 
 
 class VideoHead:
-    """The head of an AAM on the frames of a video. Arrays are NumPy's, float32; the model's weights are not copied."""
+    """The head of an AAM, graph by graph. Arrays are NumPy's, float32; the model's weights are not copied."""
 
     def __init__(self, model):
-        self._model, widths = model, model.config.head.neck_widths
-        self._along, self._decoded = _Along(model.head, widths), _Decoded(model.head, widths)
+        self._model, head, widths = model, model.head, model.config.head.neck_widths
+        cells = {
+            "image": _Image(head),
+            "frames": _Frames(head, widths),
+            "answer": _Answer(head),
+            "along": _Along(head, widths),
+            "neck": _Neck(head),
+        }
+        self._graphs = {name: (cell, ms.jit(cell.construct)) for name, cell in cells.items()}
+
+    def _run(self, name, *inputs):
+        cell, compiled = self._graphs[name]
+        return graphs.run(cell, *inputs, by=compiled if self._model.compiles else None)
+
+    @turn()
+    def prepare(self, features):
+        """`AAM.image_features` of images -> the Tensors of `AttentionHead.prepare`."""
+        taps, size = features
+        return self._run("image", self._model.grid(size), *(ms.Tensor(tap) for tap in taps))
+
+    @turn()
+    def answer(self, prepared, prompts, size):
+        """Prepared Tensors, prompts [B,E], size (H, W) -> map [B,1,H,W], 3 points [B,n], curvature []."""
+        return tuple(part.asnumpy() for part in self._run("answer", size, ms.Tensor(prompts), *prepared))
 
     @turn()
     def maps(self, features):
         """The neck's maps of `AAM.image_features`, side by side: [B, sum of C_i, h, w]; each image by itself."""
         taps, size = features
-        taps = ms.mutable(tuple(ms.Tensor(tap) for tap in taps))
-        maps = graphs.run(self._model.head.neck, taps, self._model.grid(size))
-        return np.concatenate([each.asnumpy() for each in maps], 1)
+        return self._run("neck", self._model.grid(size), *(ms.Tensor(tap) for tap in taps)).asnumpy()
 
     @turn()
     def along(self, maps, audio=None):
@@ -65,8 +122,8 @@ class VideoHead:
         audio: embeddings as `AttentionHead.with_audio` takes them; without it the gate is None.
         """
         if audio is None:
-            return graphs.run(self._along, ms.Tensor(maps)).asnumpy(), None
-        mixed, gate = graphs.run(self._along, ms.Tensor(maps), ms.Tensor(audio))
+            return self._run("along", ms.Tensor(maps)).asnumpy(), None
+        mixed, gate = self._run("along", ms.Tensor(maps), ms.Tensor(audio))
         return mixed.asnumpy(), gate.asnumpy().reshape(-1)
 
     @turn()
@@ -74,8 +131,7 @@ class VideoHead:
         """Maps [B, sum of C_i, h, w], prompts [B,E], size (H, W) -> map [B,1,H,W], 3 points [B,n], curvature []."""
         rows = []
         for i in range(len(maps)):
-            one = slice(i, i + 1)
-            parts = graphs.run(self._decoded, ms.Tensor(maps[one]), ms.Tensor(prompts[one]), size)
-            rows.append([part.asnumpy() for part in parts])
+            prepared = self._run("frames", ms.Tensor(maps[i : i + 1]))
+            rows.append(self.answer(prepared, prompts[i : i + 1], size))
         *parts, curvatures = zip(*rows, strict=True)
         return (*(np.concatenate(part) for part in parts), curvatures[0])

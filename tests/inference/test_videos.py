@@ -67,6 +67,25 @@ def test_all_results_of_a_film(film, out, clip):
     assert sorted(path.name for path in out.iterdir()) == ["film.map.mp4", "film.npz", "film.overlay.mp4"]
 
 
+def test_frames_are_counted_before_their_window_has_maps(film, out):
+    events = []
+    write_video(
+        job(film, out, ["npy"]),
+        predictor(8),
+        "people look",
+        report=lambda count, second: events.append(("map", count)),
+        seen=lambda count: events.append(("seen", count)),
+    )
+    assert events[:7] == [("seen", number) for number in range(1, 8)]  # the first window has 8 frames
+    assert [number for what, number in events if what == "seen"] == list(range(1, 26))
+    assert [number for what, number in events if what == "map"] == list(range(1, 26))
+
+
+def test_a_queue_holds_a_window_of_high_definition_frames_and_never_many_bytes():
+    assert videos.queue_depth((720, 1280)) >= 12 and videos.queue_depth((2160, 3840)) == 2
+    assert videos.queue_depth((8192, 8192)) == 1 and videos.queue_depth((48, 64), videos.MAP_BYTES) == videos.DEPTH
+
+
 def test_a_part_starts_at_zero_but_keeps_the_films_times(film, out):
     task = job(film, out)
     assert write_video(task, predictor(), "people look", Pick(0.5, 1.5, 2)).frames == 5

@@ -3,10 +3,11 @@
 import mindspore as ms
 import numpy as np
 import pytest
-from mindspore import nn, ops
+from mindspore import Tensor, nn, ops
 from scipy.special import ndtr
 
-from mindaam.kernels.elementwise import LINEAR, ExactGelu, minimum, softplus
+from mindaam.kernels import elementwise
+from mindaam.kernels.elementwise import LINEAR, ExactGelu, gelu, minimum, softplus
 from tests.encoders.encoder_files import running_in
 
 MODES = ("pynative", "graph")
@@ -55,6 +56,7 @@ def test_every_call_is_bit_identical(graph):
     """A kernel searches from its sixth call on for the fastest number of blocks."""
     x = ms.Tensor(np.random.default_rng(0).normal(0, 3, (3, 7, 11, 13)).astype(np.float32))
     assert first_that_differs(softplus, x) == 20
+    assert first_that_differs(gelu, x) == 20
     assert first_that_differs(ops.log1p, x.abs()) == 20
 
 
@@ -70,6 +72,11 @@ def test_gelu_is_exact(mode):
         got = ExactGelu()(ms.Tensor(x)).asnumpy()
     want = x.astype(np.float64) * ndtr(x.astype(np.float64))
     assert np.allclose(got, want, rtol=1e-6, atol=2e-6)
+
+
+def test_gelu_of_infinity_huge_numbers_and_nan():
+    x = ms.Tensor(np.array([np.inf, 1e30, -1e30, np.nan, -np.nan], np.float32))
+    np.testing.assert_array_equal(gelu(x).asnumpy(), [np.inf, np.float32(1e30), 0.0, np.nan, np.nan])
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -90,3 +97,16 @@ def test_minimum_and_its_gradient():
     to_a, to_b = ms.grad(lambda a, b: minimum(a, b).sum(), (0, 1))(ms.Tensor(a), ms.Tensor(b))
     np.testing.assert_array_equal(to_a.asnumpy(), a < b)
     np.testing.assert_array_equal(to_b.asnumpy(), b < a)
+
+
+@pytest.mark.parametrize("name", ["sinh", "asinh"])
+def test_hyperbolic_functions_of_many_numbers_keep_their_digits(name):
+    x = np.geomspace(1e-8, 11.0 if name == "sinh" else 2.0**15, elementwise.FEW).astype(np.float32)
+    function, expected = getattr(elementwise, name), getattr(np, {"sinh": "sinh", "asinh": "arcsinh"}[name])
+    many = function(Tensor(x)).asnumpy()
+    np.testing.assert_allclose(many, expected(x.astype(np.float64)), rtol=5e-6)
+    few = function(Tensor(x[::64])).asnumpy()
+    np.testing.assert_allclose(few, many[::64], rtol=5e-6)
+    gradient = ms.grad(function)(Tensor(x)).asnumpy()
+    slope = np.cosh if name == "sinh" else lambda v: 1 / np.sqrt(1 + v * v)
+    np.testing.assert_allclose(gradient, slope(x.astype(np.float64)), rtol=1e-5)

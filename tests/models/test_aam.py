@@ -70,6 +70,12 @@ def test_one_sentence_serves_all_pictures(paper):
     assert_same(paper.infer(images(), one.tolist()), paper.infer(images().astype(np.float64), one))
 
 
+def test_a_prepared_image_serves_any_number_of_prompts(model):
+    prepared = model.prepare(model.image_features(images()))
+    for seed in (1, 2):
+        assert_same(model.infer_prepared(prepared, prompts(seed=seed)), model.infer(images(), prompts(seed=seed)))
+
+
 def test_images_of_a_batch_do_not_mix(model):
     batch, texts = images(), prompts()
     answer = model.infer(batch, texts)

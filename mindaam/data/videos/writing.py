@@ -13,7 +13,8 @@ from mindaam.files import beside_name, cannot_write, take_place
 
 TICKS = 90_000  # a second; frames are shown at any of them, so that a variable frame rate is kept
 # Without B-frames the order of the file is that of the times, so that mp4's durations are right at a variable rate.
-QUALITY = {"preset": "veryfast", "crf": "20", "bf": "0"}
+# Against veryfast at crf 20: the same quality by PSNR, two fifths less computation, files a quarter larger.
+QUALITY = {"preset": "superfast", "crf": "21", "bf": "0"}
 KEYFRAME_SECONDS = 4  # between frames that a player can seek to
 LONGEST = 21_600.0  # seconds of the last frame; beyond, a header is wrong, and an mp4 cannot hold 24,000
 SHORTEST = 0.01  # seconds of the last frame, at least

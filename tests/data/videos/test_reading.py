@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mindaam.data.videos.reading import Pick, VideoBroken, checked_pick, read_frames, video_info
+from mindaam.data.videos.reading import Pick, VideoBroken, VideoInfo, checked_pick, frames_of, read_frames, video_info
 from mindaam.errors import ConfigError, InputError
 from tests.clips import level, make_clip, number_of, pictures
 
@@ -261,3 +261,16 @@ def test_starts_beyond_all_time_are_refused_in_a_sentence(clip):
         list(read_frames(clip, Pick(1e13)))
     with pytest.raises(ConfigError, match="must come after"):
         checked_pick(Pick(end=float("inf")))
+
+
+@pytest.mark.parametrize(
+    "pick", [Pick(), Pick(fps=4), Pick(every=3), Pick(every=2, fps=4), Pick(0.35, 1.2), Pick(0.5, fps=7), Pick(end=99)]
+)
+def test_the_number_of_picked_frames_is_estimated_by_the_header(tmp_path, pick):
+    path = make_clip(tmp_path / "a.mp4", pictures(20), rate=10)
+    assert abs(frames_of(video_info(path), pick) - len(list(read_frames(path, pick)))) <= 1
+
+
+def test_the_number_of_frames_is_unknown_where_no_end_is_known():
+    info = VideoInfo(64, 48, 10.0, None, 0)
+    assert frames_of(info, Pick(1)) is None and frames_of(info, Pick(1, 3)) == 20
