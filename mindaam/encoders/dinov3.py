@@ -137,7 +137,7 @@ class DINOv3(nn.Cell):
 
     def rotary_tables(self):
         """What `vit.block` takes as `tables`: (cos, sin), each [D/heads,prefix+N]."""
-        return self.rope_embed.cos.swapaxes(0, 1), self.rope_embed.sin.swapaxes(0, 1)
+        return self.rope_embed.columns()
 
     def run_blocks(self, tokens, first, last):
         """Runs blocks first..last-1 on tokens [B,prefix+N,D].

@@ -54,7 +54,7 @@ class RopeEmbed(nn.Cell):
             raise ValueError(f"a head of {head_width} channels cannot hold rotary positions: not a multiple of 4")
         self.prefix = prefix
         self.periods = ms.Parameter(ms.Tensor(rope_periods(head_width)), name="periods", requires_grad=False)
-        self._tables, self._made_from = {}, {}
+        self._tables, self._made_from, self._columns, self._count = {}, {}, {}, 0
 
     def set_grid(self, grid):
         """Prepares the tables of a grid (rows, columns); nothing happens when neither grid nor periods changed."""
@@ -72,13 +72,19 @@ class RopeEmbed(nn.Cell):
                     held[name].set_data(ms.Tensor(array))
                 else:
                     held[name] = add_table(self, f"{name}_{count}", array, beside=self.periods)
+            self._columns[count] = tuple(ms.Tensor(np.ascontiguousarray(arrays[name].T)) for name in ("cos", "sin"))
             self._made_from[count] = made_from
+        self._count = count
         for name, table in self._tables[count].items():
             object.__setattr__(self, name, table)  # a second name: the table is owned already
 
     def construct(self):
         """(cos, sin) for `rotate`, each [prefix + patches, head_width]."""
         return self.cos, self.sin
+
+    def columns(self):
+        """The same with tokens as columns, [head_width, prefix + patches]: plain tensors, inputs of a graph."""
+        return self._columns[self._count]
 
     def rescaled(self, factor):
         """(cos, sin) with all coordinates times `factor`, a float32 tensor of one number."""

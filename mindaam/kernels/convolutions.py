@@ -50,7 +50,7 @@ class Depthwise(nn.Conv2d):
 
     def __init__(self, channels, dilation=1):
         super().__init__(channels, channels, 3, pad_mode="pad", padding=dilation, dilation=dilation, group=channels)
-        self.banded = Banded(dilation)
+        self.banded = Banded(channels, dilation)
 
     def construct(self, x):
         """[B,C,h,w] -> [B,C,h,w]."""

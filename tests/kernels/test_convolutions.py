@@ -6,17 +6,12 @@ import pytest
 from mindspore import Tensor, nn
 from scipy.signal import convolve2d, correlate2d
 
-from mindaam.kernels import convolutions
+from mindaam.kernels import banded, convolutions, device
 from mindaam.kernels.convolutions import Convolution, Depthwise, Pointwise, UpConvolution, patches
 
 IMAGES = np.random.default_rng(0).standard_normal((2, 3, 4, 6)).astype(np.float32)
-SIZES = [
-    (1, 1, 1),
-    (1, 5, 7),
-    (2, 2, 33),
-    (3, 12, 32),
-    (1, 9, 70),
-]  # batch, height, width: one strip, several, none whole
+# batch, height, width; beyond 64 columns a depthwise convolution is made of strips of at most 32
+SIZES = [(1, 1, 1), (1, 5, 7), (2, 2, 33), (3, 12, 32), (1, 9, 64), (2, 3, 67), (1, 2, 96)]
 
 
 @pytest.fixture(params=[ms.GRAPH_MODE, ms.PYNATIVE_MODE], ids=["graph", "pynative"])
@@ -100,10 +95,11 @@ def test_each_kind_is_the_convolution_by_its_definition(kind, size):
     np.testing.assert_allclose(cell(Tensor(x)).asnumpy(), expected(cell, x), rtol=0, atol=3e-6)
 
 
+@pytest.mark.parametrize("size", [(2, 9, 35), (2, 4, 67)])
 @pytest.mark.parametrize("kind", CELLS)
-def test_gradients_are_those_of_the_definition(kind, mode):
+def test_gradients_are_those_of_the_definition(kind, size, mode):
     """A convolution is linear in its input and in its weight: <f(x + v) - f(x), g> is <v, gradient> exactly."""
-    cell, x, random = CELLS[kind](), images((2, 9, 35), 4), np.random.default_rng(1)
+    cell, x, random = CELLS[kind](), images(size, 4), np.random.default_rng(1)
     grad = random.standard_normal(expected(cell, x).shape).astype(np.float32)
     weights = cell.trainable_params()
     factor = Tensor(grad)
@@ -133,6 +129,24 @@ def test_another_device_keeps_mindspore_s_operator(kind, monkeypatch):
     ours = cell(x).asnumpy()
     monkeypatch.setattr(convolutions, "on_cpu", lambda: False)
     np.testing.assert_allclose(cell(x).asnumpy(), ours, rtol=0, atol=3e-6)
+
+
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_without_avx512_the_results_are_the_same(dilation, monkeypatch):
+    cell, x = Depthwise(4, dilation), Tensor(images((2, 6, 67), 4))
+    ours = [cell(x).asnumpy(), ms.grad(cell)(x).asnumpy()]
+    monkeypatch.setattr(banded, "has_avx512", lambda: False)
+    for found, wanted in zip([cell(x).asnumpy(), ms.grad(cell)(x).asnumpy()], ours, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=3e-6)
+
+
+@pytest.mark.parametrize("isa", ["AVX2", "sse41"])
+def test_a_limit_of_onednn_rules_avx512_out(isa, monkeypatch):
+    monkeypatch.setattr(device, "_can_avx512", lambda: True)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", isa)
+    assert not device.has_avx512()
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "DEFAULT")
+    assert device.has_avx512()
 
 
 def test_parameters_are_those_of_mindspore_s_cells():
