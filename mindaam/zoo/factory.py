@@ -4,12 +4,14 @@ verify (index) -> read safely -> rename by one table -> load strictly -> merge t
 """
 
 import os
+import warnings
 from functools import lru_cache, partial
 from pathlib import Path
 
-from mindaam.errors import CheckpointError, unknown
+from mindaam.errors import CheckpointError, Notice, unknown
 from mindaam.models.registry import build_model, list_models, list_presets
 from mindaam.places import recipes
+from mindaam.runtime import quieten
 from mindaam.turns import turn
 from mindaam.zoo.checkpoints import read_safetensors
 from mindaam.zoo.embeddings import PromptEmbeddings, stored_embeddings
@@ -34,6 +36,8 @@ def create_model(name, checkpoint=None, *, preset=None):
     Raises ConfigError for an unknown name or preset; CheckpointError when the checkpoint is missing, damaged, does not
     fit, belongs to another model or preset, or when none is bundled.
     """
+    for line in quieten():  # else MindSpore warns at each stored graph that it loads
+        warnings.warn(line, Notice, stacklevel=3)
     if name not in list_models():
         raise unknown("model", name, list_models())
     if preset is not None and preset not in list_presets():
