@@ -32,8 +32,6 @@ _SINHC = tuple(1.0 / math.factorial(2 * k + 1) for k in (5, 4, 3, 2, 1, 0))
 _ASINHC = (-256 / 693, 128 / 315, -16 / 35, 8 / 15, -2 / 3, 1.0)
 _NEAR = 0.05
 _FAR = 1.5  # sqrt(c) x0 from which on a point's direction is taken, 0.96 from the origin
-
-
 _TINY = 1e-36  # float32 has smaller numbers, but not at full precision
 
 

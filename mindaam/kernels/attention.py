@@ -31,17 +31,9 @@ class AttentionCore(nn.Cell):
         return _times(d_scores, k), _transposed_times(d_scores, q), _transposed_times(weights, d_mixed)
 
 
-_core = AttentionCore()
-
-
 def attend_columns(q, k, v):
     """v softmax(q^T k)^T: q, k, v [B,heads,d,N], tokens as columns, q already scaled -> [B,heads,d,N]; not trained.
 
     A dense layer can compute q, k and v in this form, head by head, and nothing is transposed.
     """
     return times_transposed(v, ops.softmax(_transposed_times(q, k), -1))
-
-
-def attend(q, k, v):
-    """softmax(q k^T) v: q, k, v [B,heads,N,d], q already scaled -> [B,heads,N,d]."""
-    return _core(q, k, v)[0]

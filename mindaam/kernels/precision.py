@@ -1,12 +1,11 @@
 """Reduced precision of a Cell's products."""
 
 import mindspore as ms
-from mindspore import nn
 
 from mindaam.kernels.elementwise import ExactGelu
 from mindaam.kernels.normalization import LayerNorm
 
-FLOAT32_CELLS = (nn.LayerNorm, LayerNorm, ExactGelu)  # float16 cannot represent the small numbers that these divide by
+FLOAT32_CELLS = (LayerNorm, ExactGelu)  # float16 cannot represent the small numbers that these divide by
 
 
 def compute_in(cell, dtype):

@@ -71,7 +71,6 @@ class AAM(nn.Cell):
             )
         self.head = AttentionHead(config)
         self.update_parameters_name()
-        self.compiles = True  # `infer` and its parts run compiled graphs, whatever the mode of MindSpore
         self.video = VideoHead(self)
 
     def trained_parameters(self):

@@ -2,7 +2,6 @@
 
 from threading import Thread
 
-from mindaam.errors import MindAAMError
 from mindaam.models.registry import list_models, model_config
 from mindaam.zoo.checkpoints import read_all
 from mindaam.zoo.index import verified
@@ -22,7 +21,7 @@ class Reading(Thread):
         """Reads the file, in the thread."""
         try:
             self.result = _read(self.encoder)
-        except (MindAAMError, MemoryError) as error:  # raised where the encoder is needed
+        except Exception as error:  # raised where the encoder is needed
             self.error = error
 
 
@@ -30,7 +29,7 @@ def begin(model):
     """Begins to read the encoder of the model of that name, to be used by the next `read`; does nothing for a path."""
     if model in list_models():
         name = model_config(model).encoder.name
-        if name not in _begun:
+        if name not in _begun or _begun[name].error:  # its file may have come since
             _begun[name] = Reading(name)
 
 
@@ -42,7 +41,7 @@ def read(name):
     reading.join()
     if reading.error is not None:
         raise reading.error
-    return reading.result
+    return reading.result or _read(name)  # a fork has no such thread
 
 
 def _read(name):

@@ -33,6 +33,18 @@ def test_an_error_is_raised_where_the_encoder_is_needed(monkeypatch):
         ahead.read(ENCODER)
 
 
+def test_a_file_that_came_after_an_error_is_read(monkeypatch):
+    def missing(name):
+        raise OSError(f"no {name}")
+
+    monkeypatch.setattr(ahead, "_read", missing)
+    ahead.begin(NAME)
+    ahead._begun[ENCODER].join()
+    monkeypatch.setattr(ahead, "_read", lambda name: (name, {}, {}))
+    ahead.begin(NAME)
+    assert ahead.read(ENCODER) == (ENCODER, {}, {})
+
+
 def test_the_file_is_verified():
     path, arrays, _ = ahead.read(ENCODER)
     assert path.name == "dinov2_vits14.safetensors" and len(arrays) > 100
