@@ -84,7 +84,19 @@ class VideoHead:
     """The head of an AAM, graph by graph. Arrays are NumPy's, float32; the model's weights are not copied."""
 
     def __init__(self, model):
-        self._model, head, widths = model, model.head, model.config.head.neck_widths
+        self._model, self._weights = model, tuple(model.head.get_parameters())
+        self._graphs, self._places = {}, None
+
+    def _made(self):
+        """{name: (cell, its compiled function)}. They are made anew when a weight has been replaced, as by `set_data`:
+        a compiled function keeps reading the memory that its weights had."""
+        places = [weight.data_ptr() for weight in self._weights]
+        if places != self._places:
+            self._graphs, self._places = self._compiled(), places
+        return self._graphs
+
+    def _compiled(self):
+        head, widths = self._model.head, self._model.config.head.neck_widths
         cells = {
             "image": _Image(head),
             "frames": _Frames(head, widths),
@@ -92,10 +104,10 @@ class VideoHead:
             "along": _Along(head, widths),
             "neck": _Neck(head),
         }
-        self._graphs = {name: (cell, ms.jit(cell.construct)) for name, cell in cells.items()}
+        return {name: (cell, ms.jit(cell.construct)) for name, cell in cells.items()}
 
     def _run(self, name, *inputs):
-        cell, compiled = self._graphs[name]
+        cell, compiled = self._made()[name]
         return graphs.run(cell, *inputs, by=compiled if self._model.compiles else None)
 
     @turn()
