@@ -203,8 +203,8 @@ def test_two_workers_answer_in_turn(load, tmp_path):
     path = tmp_path / "adds.py"
     path.write_text(
         "import sys\nfrom common import answers\n"
-        "print('a library prints this')\n"
-        "answers(lambda: int(sys.argv[1]), lambda more: int(sys.argv[1]) + more)\n"
+        "def first():\n    print('a library prints this', flush=True)\n    return int(sys.argv[1])\n"
+        "answers(first, lambda more: int(sys.argv[1]) + more)\n"
     )
     (tmp_path / "common.py").symlink_to(FOLDER / "common.py")
     with common.Worker(path, 1) as one, common.Worker(path, 10) as ten:

@@ -290,4 +290,5 @@ def test_one_strange_name_among_the_photographs_does_not_cost_the_others(mindaam
     assert code == 2 and "3 images" in out and names(tmp_path / "out") == ["a.npy", "b.npy", "c.npy"]
     for name in ("loop.jpg", "to.jpg", "fro.jpg", "gone.jpg", "dot.jpg", "pipe.png", "pipe.mp4"):
         assert sum(f"{name} " in line for line in err.splitlines()) == 1, name
-    assert err.count("leads in a circle") == 3 and len(err.splitlines()) == 7
+    assert "5 frames per second" in err  # of pipe.mp4, a video by its name
+    assert err.count("leads in a circle") == 3 and len(err.splitlines()) == 8

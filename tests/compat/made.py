@@ -69,5 +69,6 @@ def stand_ins(backbone):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runtime, "configure", without_graphs)
         patch.setattr("mindaam.zoo.ahead.verified", lambda name: backbone)
+        patch.setattr("mindaam.zoo.ahead._begun", {})  # without what an earlier test began to read
         patch.setattr("mindaam.zoo.factory._sentence_encoder", lambda name: Texts())
         yield

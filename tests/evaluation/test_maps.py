@@ -97,14 +97,14 @@ def test_the_maps_of_a_video_are_those_that_predict_saves(folder, tmp_path, enco
 def predicted(path, prompt, target, own, audio):
     """The maps of a video as `predict` makes them; that its saved densities are made of these is asserted."""
     choice = choose_audio(path, video_info(path), own.model.config, AudioRequest(audio))
-    maps, stream = [], own.stream
+    maps, frame_maps = [], own.frame_maps
 
     def kept(*arguments, **options):
-        for prediction in stream(*arguments, **options):
-            maps.append(prediction.map)
-            yield prediction
+        for found in frame_maps(*arguments, **options):
+            maps.append(found[0].prediction().map)
+            yield found
 
-    own.stream = kept
+    own.frame_maps = kept
     write_video(Job(path, {"npy": target}), own, prompt, audio=choice)
     with np.load(target) as saved:
         for density, values in zip(saved["density"], maps, strict=True):

@@ -33,7 +33,7 @@ def model_of(preset="paper"):
     return RecordingModel(
         SimpleNamespace(
             name="fake", image_size=SIZE, resize="area", mean=(0.5,) * 3, std=(0.25,) * 3, sound=SOUNDS[preset],
-            temporal=SimpleNamespace(clip=CLIP),
+            temporal=SimpleNamespace(clip=CLIP), text=SimpleNamespace(name="fake"),
         )
     )  # fmt: skip
 

@@ -209,8 +209,7 @@ def test_a_model_that_takes_single_frames_scores_videos_too():
 def test_progress_is_reported_within_a_video():
     seen = []
     rows_of_video(fake(), Videos(5), 0, ROLES, FIVE, progress=lambda *each: seen.append(each))
-    assert [frames for frames, _, _ in seen] == [1, 2, 3, 4, 5]
-    assert seen[-1][1:] == pytest.approx((0.2, 0.2)) and seen[0][1] == pytest.approx(0.04)
+    assert seen == [(frames, 5) for frames in (1, 2, 3, 4, 5)]
 
 
 def test_memory_does_not_grow_with_the_length_of_a_video():

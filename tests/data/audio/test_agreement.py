@@ -48,7 +48,7 @@ def settings_of(preset):
     config = model_config("aam_dinov3_vits16", preset)
     return SimpleNamespace(
         name=config.name, image_size=SIZE, resize=config.resize, mean=config.mean, std=config.std, sound=config.sound,
-        audio=SimpleNamespace(name="wav2clip"), temporal=SimpleNamespace(clip=len(POSITIONS)),
+        audio=SimpleNamespace(name="wav2clip"), text=config.text, temporal=SimpleNamespace(clip=len(POSITIONS)),
     )  # fmt: skip
 
 
