@@ -88,7 +88,7 @@ class VideoHead:
         self._graphs, self._places = {}, None
 
     def _made(self):
-        """{name: (cell, its compiled function)}. They are made anew when a weight has been replaced, as by `set_data`:
+        """{name: (cell, its compiled function)}. They are made again when a weight has been replaced, as by `set_data`:
         a compiled function keeps reading the memory that its weights had."""
         places = [weight.data_ptr() for weight in self._weights]
         if places != self._places:
