@@ -7,6 +7,7 @@ from mindaam.decoder.stage import SkipFusion, UpStage
 from mindaam.decoder.variant import PAPER
 from mindaam.kernels.convolutions import Pointwise
 from mindaam.kernels.normalization import GroupNorm
+from mindaam.kernels.reductions import image_mean
 
 
 class HyperbolicDecoder(nn.Cell):
@@ -52,14 +53,25 @@ class HyperbolicDecoder(nn.Cell):
             prepared = prepared + (self.fusions[i].enlarged(skips[i], size),)
         return prepared
 
-    def decode(self, prepared, prompt, text_point, image_point, curvature):
-        """Maps of `prepare`; prompt [B,E]; points [B,n]; curvature [] -> logits [B,1,8h,8w]."""
-        feature = prepared[0]
+    def terms(self, prompt, text_point, curvature, grid):
+        """What no image touches: prompt [B,E], point [B,n], curvature [], (h, w) of the features -> a flat tuple."""
+        terms, enlarged = (), 2 ** len(self.stages)
         for i in range(len(self.stages)):
-            feature = self.stages[i](feature, prompt, text_point, image_point, curvature)
-            feature = self.fusions[i].squeeze(self.fusions[i].join(feature, prepared[i + 1]))
-        return self.head(feature, prompt, text_point, curvature)
+            terms = terms + self.stages[i].terms(prompt, text_point, curvature)
+        return terms + self.head.terms(prompt, text_point, curvature, (enlarged * grid[0], enlarged * grid[1]))
+
+    def decode(self, prepared, terms, text_point, image_point, curvature):
+        """Maps of `prepare`; `terms` of as many prompts; points [B,n]; curvature [] -> logits [B,1,8h,8w]."""
+        feature, mean, factors = prepared[0], None, None
+        for i in range(len(self.stages)):
+            own, terms = terms[: self.stages[i].count], terms[self.stages[i].count :]
+            feature = self.stages[i].respond(feature, factors, image_point, curvature, own)
+            feature = self.fusions[i].join(feature, prepared[i + 1])
+            mean = image_mean(feature)
+            factors = self.fusions[i].squeeze.weights(mean)  # folded into the matrix that comes next
+        return self.head.respond(feature, mean * factors, factors, text_point, curvature, terms)
 
     def construct(self, features, prompt, text_point, image_point, curvature):
         """Features: four maps [B,C_i,h,w]; prompt [B,E]; points [B,n]; curvature [] -> logits [B,1,8h,8w]."""
-        return self.decode(self.prepare(features), prompt, text_point, image_point, curvature)
+        terms = self.terms(prompt, text_point, curvature, features[-1].shape[2:])
+        return self.decode(self.prepare(features), terms, text_point, image_point, curvature)

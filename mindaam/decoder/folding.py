@@ -16,17 +16,24 @@ def add_per_channel(x, shift):
     return ops.bias_add(together, shift.reshape(-1)).reshape(x.shape)
 
 
-def mixed(mix, x, factors):
-    """mix(factors * x) of a Pointwise convolution: x [B,C,H,W], factors per channel [B or 1,C,1,1] -> [B,O,H,W].
+def folded(mix, factors):
+    """The matrix of mix(factors * x), bias apart: a Pointwise convolution, factors per channel [B,C,1,1] -> [B,O,C]."""
+    weight = mix.weight.reshape(1, mix.weight.shape[0], -1)
+    shape = (factors.shape[0],) + weight.shape[1:]
+    return spread(weight, shape) * spread(factors.reshape(-1, 1, shape[2]), shape)
 
-    The factors multiply the matrix instead of the map.
-    """
+
+def product(matrix, x):
+    """x [B,C,H,W] times a matrix [B or 1,O,C] -> [B,O,H,W]."""
     batch, channels, height, width = x.shape
-    weight = mix.weight.reshape(1, -1, channels)
-    shape = (batch, weight.shape[1], channels)
-    matrix = spread(weight, shape) * spread(factors.reshape(-1, 1, channels), shape)
-    product = ops.bmm(matrix, x.reshape(batch, channels, height * width)).reshape(batch, -1, height, width)
-    return add_per_channel(product, spread(mix.bias.reshape(1, -1), shape[:2]))
+    matrix = spread(matrix, (batch,) + matrix.shape[1:])
+    return ops.bmm(matrix, x.reshape(batch, channels, height * width)).reshape(batch, -1, height, width)
+
+
+def mixed(matrix, bias, x):
+    """`product`, plus a bias per channel [O]."""
+    out = product(matrix, x)
+    return add_per_channel(out, spread(bias.reshape(1, -1), out.shape[:2]))
 
 
 def group_moments(matrix, bias, x, groups):
@@ -46,10 +53,11 @@ def group_moments(matrix, bias, x, groups):
     return group_mean, (row_variance + offset * offset).mean(-1, keep_dims=True)
 
 
-def up_normalized(up, norm, x, gain, shift):
-    """norm(up(x)) * gain + shift: an UpConvolution, a GroupNorm, and factors and shifts per channel, [B,C] each.
+def up_normalized(up, norm, x, gain, shift, factors=None):
+    """norm(up(factors * x)) * gain + shift: an UpConvolution, a GroupNorm, and factors and shifts per channel.
 
-    x [B,I,h,w] -> [B,C,2h,2w], by one product: normalization and modulation are folded into its matrix.
+    x [B,I,h,w], gain, shift [B,C], factors [B,I] or None for ones -> [B,C,2h,2w], by one product: all the factors are
+    folded into its matrix.
     """
     batch, channels_in, height, width = x.shape
     channels, groups = gain.shape[1], norm.groups
@@ -57,6 +65,8 @@ def up_normalized(up, norm, x, gain, shift):
     # row 4c + i of the matrix makes channel c at place i of the 2x2 square
     weight = up.weight.reshape(channels_in, 4 * channels).swapaxes(0, 1)
     matrix = spread(weight.expand_dims(0), (batch, 4 * channels, channels_in))
+    if factors is not None:
+        matrix = matrix * spread(factors.expand_dims(1), matrix.shape)
     bias = up.bias.reshape(channels, 1)
     mean, variance = group_moments(matrix, ops.tile(bias, (1, 4)).reshape(-1), x, groups)
     scale = gain * (norm.gamma.reshape(1, groups, -1) / ops.sqrt(variance + norm.eps)).reshape(batch, channels)
@@ -65,3 +75,13 @@ def up_normalized(up, norm, x, gain, shift):
     squares = ops.bmm(matrix * spread(scale, matrix.shape), x).reshape(batch, channels, 2, 2, height, width)
     feature = squares.transpose((0, 1, 4, 2, 5, 3)).reshape(batch, channels, 2 * height, 2 * width)
     return add_per_channel(feature, offset)
+
+
+def convolved(convolution, x, factors=None):
+    """convolution(factors * x): a Convolution to fewer channels, factors per channel [B,C] or None for ones."""
+    if factors is None:
+        return convolution(x)
+    matrix = convolution.matrix_of_places().expand_dims(0)
+    matrix = spread(matrix, (x.shape[0],) + matrix.shape[1:])
+    out = convolution.sum_of_places(product(matrix * spread(factors.expand_dims(1), matrix.shape), x))
+    return ops.bias_add(out, convolution.bias)

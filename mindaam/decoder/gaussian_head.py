@@ -2,6 +2,7 @@
 
 from mindspore import nn, ops
 
+from mindaam.decoder.folding import convolved
 from mindaam.decoder.lorentz_maps import curvature_of, lorentz_map
 from mindaam.decoder.scale_modulation import ScaleModulation
 from mindaam.decoder.variant import PAPER
@@ -48,17 +49,26 @@ class GaussianHead(nn.Cell):
         x, y, width_x, width_y = ops.unstack(ops.sigmoid(raw), axis=-1)
         return x, y, 0.5 * width_x + 0.05, 0.5 * width_y + 0.05
 
-    def joint(self, feature, text_point, curvature):
-        """[log0 z_img, log0 z_t, d_L, r_img, r_t] [B, 2n + 3]."""
+    def text_part(self, text_point, curvature):
+        """[log0 z_t, r_t] [B, n + 1]."""
         curvature = curvature_of(self.map, curvature)
-        image_point = self.map(self.to_tangent(image_mean(feature)), curvature)
+        depth = self.to_origin(text_point, curvature).expand_dims(-1)
+        return ops.concat((self.log0(text_point, curvature), depth), -1)
+
+    def joint(self, mean, text_point, text_part, curvature):
+        """The mean of the last feature [B,C], the text's point and part -> [log0 z_img, log0 z_t, d_L, r_img, r_t]
+        [B, 2n + 3]."""
+        curvature = curvature_of(self.map, curvature)
+        image_point = self.map(self.to_tangent(mean), curvature)
+        width = text_point.shape[-1]
+        tangent, depth = ops.split(text_part, (width, 1), -1)
         return ops.concat(
             (
                 self.log0(image_point, curvature),
-                self.log0(text_point, curvature),
+                tangent,
                 self.distance(image_point, text_point, curvature).expand_dims(-1),
                 self.to_origin(image_point, curvature).expand_dims(-1),
-                self.to_origin(text_point, curvature).expand_dims(-1),
+                depth,
             ),
             -1,
         )
@@ -68,19 +78,30 @@ class GaussianHead(nn.Cell):
         hidden = gelu(self.amplitude_hidden(self.amplitude_norm(joint)))
         return ops.sigmoid(self.amplitude_out(hidden))
 
-    def gaussian_bias(self, size, prompt, amplitudes):
-        """Sum of the Gaussians [B,1,H,W]; they are separable, so one small matrix product draws them all."""
+    def gaussians_of(self, prompt, size):
+        """The unscaled Gaussians of a prompt along the rows and the columns of a map of `size`: [B,G,H], [B,G,W]."""
         x, y, width_x, width_y = self.shapes(prompt)
-        rows = axis_gaussians(size[0], y, width_y) * amplitudes.expand_dims(-1)
-        columns = axis_gaussians(size[1], x, width_x)
-        return ops.bmm(rows.swapaxes(1, 2), columns).expand_dims(1)
+        return axis_gaussians(size[0], y, width_y), axis_gaussians(size[1], x, width_x)
+
+    def gaussian_bias(self, rows, columns, amplitudes):
+        """Sum of the Gaussians [B,1,H,W]; they are separable, so one small matrix product draws them all."""
+        return ops.bmm((rows * amplitudes.expand_dims(-1)).swapaxes(1, 2), columns).expand_dims(1)
+
+    def terms(self, prompt, text_point, curvature, size):
+        """What the prompt [B,E] and its point [B,n] determine for maps of `size`: a flat tuple, for `respond`."""
+        # The released head measures this depth in its own curvature, not in the scale gate's.
+        depth_curvature = curvature_of(self.map, curvature)
+        modulation = self.modulation.terms(prompt, text_point, curvature, depth_curvature)
+        return self.gaussians_of(prompt, size) + (self.text_part(text_point, curvature),) + modulation
+
+    def respond(self, feature, mean, factors, text_point, curvature, terms):
+        """The image's part: feature [B,C,H,W] times factors [B,C] or None, its mean [B,C] -> logits [B,1,H,W]."""
+        structure = convolved(self.structure, feature, factors)
+        amplitudes = self.amplitudes(self.joint(mean, text_point, terms[2], curvature))
+        bias = self.gaussian_bias(terms[0], terms[1], amplitudes)
+        return structure + 0.5 * bias + self.modulation.respond(structure, terms[3:])
 
     def construct(self, feature, prompt, text_point, curvature):
         """feature [B,C,H,W], prompt [B,E], text_point [B,n] -> logits [B,1,H,W]."""
-        structure = self.structure(feature)
-        amplitudes = self.amplitudes(self.joint(feature, text_point, curvature))
-        bias = self.gaussian_bias(feature.shape[2:], prompt, amplitudes)
-        # The released head measures this depth in its own curvature, not in the scale gate's.
-        depth_curvature = curvature_of(self.map, curvature)
-        modulated = self.modulation(structure, prompt, text_point, curvature, depth_curvature)
-        return structure + 0.5 * bias + modulated
+        terms = self.terms(prompt, text_point, curvature, feature.shape[2:])
+        return self.respond(feature, image_mean(feature), None, text_point, curvature, terms)

@@ -49,10 +49,13 @@ class SqueezeExcitation(nn.Cell):
         self.reduce = nn.Dense(channels, hidden, has_bias=False)
         self.expand = nn.Dense(hidden, channels, has_bias=False)
 
+    def weights(self, mean):
+        """The image's mean [B,C] -> weights [B,C]."""
+        return ops.sigmoid(self.expand(ops.relu(self.reduce(mean))))
+
     def construct(self, feature):
         """[B,C,H,W] -> [B,C,H,W]."""
-        weights = ops.sigmoid(self.expand(ops.relu(self.reduce(image_mean(feature)))))
-        return times(feature, per_channel(weights))
+        return times(feature, per_channel(self.weights(image_mean(feature))))
 
 
 class DepthGate(nn.Cell):

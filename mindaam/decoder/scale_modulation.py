@@ -1,10 +1,15 @@
 """Multi-scale responses of a feature map under a condition: per-pixel hyperbolic gating, then local, dilated and
-global operators (3.3, E.1), weighted by the condition's distance to the scale anchors (equations 11, 12, 30)."""
+global operators (3.3, E.1), weighted by the condition's distance to the scale anchors (equations 11, 12, 30).
 
-import mindspore as ms
+Each Cell is in two parts: `terms`, a flat tuple of all that the prompt and its point determine, which serves any number
+of images; and `respond`, the feature map's part. `construct` is both.
+"""
+
+import math
+
 from mindspore import nn, ops
 
-from mindaam.decoder.folding import add_per_channel, mixed
+from mindaam.decoder.folding import add_per_channel, folded, mixed, product
 from mindaam.decoder.lorentz_maps import NORM_BOUND, curvature_of, depth, lorentz_map
 from mindaam.decoder.modulation import DepthGate, ScaleGate, per_channel, times
 from mindaam.decoder.variant import PAPER
@@ -12,9 +17,9 @@ from mindaam.geometry import lorentz
 from mindaam.geometry.cells import LorentzDistanceToOrigin, LorentzLog0
 from mindaam.kernels.broadcasting import spread
 from mindaam.kernels.convolutions import Depthwise, Pointwise
-from mindaam.kernels.reductions import image_mean
+from mindaam.kernels.reductions import image_mean, row_sums
 
-_times = ops.BatchMatMul()
+_times = ops.BatchMatMul()  # of squares; products with a layer's weights are `ops.bmm`
 ROW_NORM_BOUND = 10.0  # of the released code only
 SMALLEST_LENGTH = 1e-6  # of a vector whose length is divided by
 
@@ -24,19 +29,42 @@ def raise_left(point, curvature):
 
     The released guard also replaces NaN and limits values to 1e6: no point has such coordinates.
     """
-    first = ops.arange(point.shape[-1]) == 0
-    floor = ops.where(first, 1.0 / ops.sqrt(curvature) + 1e-4, -1e6)
-    return ops.maximum(point, spread(floor.reshape(1, 1, 1, -1), point.shape))
+    left, rest = left_and_rest(point)
+    return ops.concat((raised(left, curvature), rest), 3)
 
 
-def row_shortening(tangent, bound=ROW_NORM_BOUND):
-    """Factors [B,C,H,1] that shorten each image row of each channel to norm `bound` (released quirk: the axis is W)."""
-    return ops.clamp(bound / ops.clamp(lorentz.norm(tangent), min=SMALLEST_LENGTH), max=1.0)
+def raised(left, curvature):
+    """`raise_left` of the left column [B,C,H,1] alone."""
+    return ops.maximum(left, 1.0 / ops.sqrt(curvature) + 1e-4)
 
 
-def clip_rows(tangent):
-    """Each image row of each channel, shortened to ROW_NORM_BOUND."""
-    return times(tangent, row_shortening(tangent))
+def left_and_rest(maps):
+    """maps [B,C,H,W] -> their left column [B,C,H,1] and the others [B,C,H,W-1]."""
+    batch, channels, height, width = maps.shape
+    left = ops.slice(maps, (0, 0, 0, 0), (batch, channels, height, 1))
+    return left, ops.slice(maps, (0, 0, 0, 1), (batch, channels, height, width - 1))
+
+
+def shortening(square, limit):
+    """Factors, at most 1, that shorten vectors to a length: their squared lengths, the length's square."""
+    return ops.sqrt(limit / ops.clamp(square, min=limit))
+
+
+def row_shortening(*parts, bound=ROW_NORM_BOUND):
+    """Factors [B,C,H,1] that shorten each image row of each channel to norm `bound` (released quirk: the axis is W).
+
+    The map is given in parts of its columns, [B,C,H,W_i].
+    """
+    square = row_sums(parts[0] * parts[0])
+    for i in range(1, len(parts)):
+        square = square + row_sums(parts[i] * parts[i])
+    return shortening(square, bound * bound)
+
+
+def repeated(rows, shape):
+    """One number per image row [B,C,H,1], repeated along it to [B,C,H,W]; on a CPU `tile` of a matrix is several times
+    quicker than broadcasting where W is odd."""
+    return ops.tile(rows.reshape(-1, 1), (1, shape[3])).reshape(shape)
 
 
 def lengths(vectors):
@@ -47,11 +75,11 @@ def lengths(vectors):
 class PixelGate(nn.Cell):
     """Each pixel's channel vector is lifted by exp0, read back by log0, scaled by 1 + gate(r), lifted and read again.
 
-    Norms are bounded at every lift. Without a condition it is one lift and one reading. Under `paper` log0 undoes exp0
-    to the last digit: what remains of a round trip is the bound, and since the gate only amplifies, the bound of the
-    second trip implies that of the first. So F is multiplied by 1 + gate and then shortened, and no point is formed.
-    Otherwise each map is taken of the lengths alone, since it changes no directions, and its quotient multiplies the
-    vectors.
+    Norms are bounded at every lift. Without a condition it is one lift and one reading. Each map changes lengths only,
+    so a round trip multiplies a vector by a quotient of its length, and no point is formed but in the released image's
+    left column, which is raised between the maps. Under `paper` log0 undoes exp0 to the last digit: what remains of a
+    round trip is the bound, and since the gate only amplifies, the bound of the second trip implies that of the first.
+    So F is multiplied by 1 + gate and then shortened.
     """
 
     def __init__(self, channels, variant=PAPER):
@@ -59,13 +87,27 @@ class PixelGate(nn.Cell):
         self.undo_scale = variant.undo_scale
         self.image_edges = variant.image_edges
         self.shortens = variant.undo_scale and variant.eps == lorentz.PAPER and not variant.image_edges
-        self.gate = DepthGate(channels)
+        self.eps, self.gate = variant.eps, DepthGate(channels)
         self.to_origin, self.log0 = LorentzDistanceToOrigin(variant.eps), LorentzLog0(variant.eps, axis=1)
         self.map = lorentz_map(channels, variant, axis=1)
         if self.undo_scale:
             # A scale that is divided out again changes nothing and has no gradient but rounding noise, which Adam
             # would blow up to a random walk.
             self.map.alpha.value.requires_grad = False
+
+    def terms(self, point, curvature):
+        """Condition point [B,n] or None -> factors 1 + gate(r) [B or 1,C,1,1], ones without a point, and the curvature
+        of the round trips; under `paper` the square of the greatest length instead."""
+        curvature = curvature_of(self.map, curvature)
+        factors = ops.ones((1, self.gate.spread.out_channels, 1, 1), curvature.dtype)
+        if point is not None:
+            factors = 1 + self.gate(self.to_origin(point, curvature).expand_dims(-1))
+        return factors, self.greatest_square(curvature) if self.shortens else curvature
+
+    def greatest_square(self, curvature):
+        """Square of the length to which a round trip shortens a longer vector."""
+        bound = ops.clamp(lorentz.MAX_RADIUS / ops.sqrt(curvature), max=NORM_BOUND) * ops.exp(-self.map.alpha())
+        return bound * bound
 
     def lift(self, tangent, curvature):
         """Tangent map [B,C,H,W] -> points."""
@@ -79,47 +121,65 @@ class PixelGate(nn.Cell):
         tangent = times(point, self.log0(length, curvature) / length)
         return self.map.unscale(tangent) if self.undo_scale else tangent
 
-    def shortening(self, tangent, factors, curvature):
-        """Factors per pixel [B,1,H,W], at most 1, by which a round trip shortens factors * tangent.
+    def quotient(self, length, curvature):
+        """What reading after lifting multiplies vectors of these lengths by: asinh undoes sinh, so what remains of both
+        maps are the scale, the bounds, and the clamps of log0, which matter to the shortest vectors."""
+        root = ops.sqrt(curvature)
+        scaled = ops.clamp(length * ops.exp(self.map.alpha()), max=NORM_BOUND)
+        radius = ops.clamp(scaled * root, max=lorentz.MAX_RADIUS)
+        back = ops.clamp(radius, min=math.asinh(self.eps.log_radius))
+        back = back * ops.clamp(radius / self.eps.log_divisor, max=1.0)
+        quotient = back / (length * root)
+        return self.map.unscale(quotient) if self.undo_scale else quotient
 
-        tangent [B,C,H,W], factors [B,C,1,1].
-        """
-        batch, channels, height, width = tangent.shape
-        bound = ops.clamp(lorentz.MAX_RADIUS / ops.sqrt(curvature), max=NORM_BOUND) * ops.exp(-self.map.alpha())
-        row = spread((factors * factors).reshape(-1, 1, channels), (batch, 1, channels))
-        square = _times(row, (tangent * tangent).reshape(batch, channels, height * width))
-        limit = bound * bound
-        return ops.sqrt(limit / ops.clamp(square.reshape(batch, 1, height, width), min=limit))
+    def carried(self, tangent, curvature):
+        """Lift and read, where no column is raised."""
+        return times(tangent, self.quotient(lengths(tangent), curvature))
+
+    def carried_left(self, left, curvature):
+        """Lift, raise and read, of the left column [B,C,H,1]."""
+        length = lengths(left)
+        point = times(left, self.map(length, curvature) / length)
+        return self.read(raised(point, curvature), curvature)
 
     def round_trip(self, tangent, curvature):
         """Lift and read [B,C,H,W]."""
         if self.shortens:
-            ones = ops.ones((1, tangent.shape[1], 1, 1), tangent.dtype)
-            return times(tangent, self.shortening(tangent, ones, curvature))
-        return self.read(self.lift(tangent, curvature), curvature)
+            square = lorentz.dot(tangent, tangent, 1)
+            return times(tangent, shortening(square, self.greatest_square(curvature)))
+        if not self.image_edges:
+            return self.carried(tangent, curvature)
+        left, rest = left_and_rest(tangent)
+        return ops.concat((self.carried_left(left, curvature), self.carried(rest, curvature)), 3)
 
-    def amplification(self, point, curvature):
-        """1 + gate(r) of a condition point [B,n], [B,C,1,1]; ones without one."""
-        if point is None:
-            return ops.ones((1, self.gate.spread.out_channels, 1, 1), ms.float32)
-        return 1 + self.gate(self.to_origin(point, curvature).expand_dims(-1))
+    def square(self, factors, feature):
+        """Each pixel's squared length [B,1,H,W] of factors [B or 1,C,1,1] * feature [B,C,H,W]."""
+        batch, channels, height, width = feature.shape
+        row = spread((factors * factors).reshape(-1, 1, channels), (batch, 1, channels))
+        rows = (feature * feature).reshape(batch, channels, height * width)
+        return _times(row, rows).reshape(batch, 1, height, width)
 
-    def factored(self, feature, point, curvature):
-        """feature [B,C,H,W], condition point [B,n] or None -> a map [B,C,H,W] and factors per channel [B or 1,C,1,1]
-        whose product is the gated tangent map; convolutions take the factors into their weights."""
-        curvature = curvature_of(self.map, curvature)
-        factors = self.amplification(point, curvature)
+    def factored(self, feature, factors, given, conditioned):
+        """feature [B,C,H,W], the terms, whether they are of a condition -> a map [B,C,H,W] whose product with `factors`
+        is the gated tangent map if `shortens`, else the gated tangent map itself."""
         if self.shortens:
-            return times(feature, self.shortening(feature, factors, curvature)), factors
-        tangent = self.round_trip(feature, curvature)
-        if point is not None:
-            shortened = factors * row_shortening(tangent) if self.image_edges else factors
-            tangent = self.round_trip(times(tangent, shortened), curvature)
-        return tangent, ops.ones_like(factors)
+            return times(feature, shortening(self.square(factors, feature), given))
+        if not conditioned:
+            return self.round_trip(feature, given)
+        if not self.image_edges:
+            return self.carried(times(self.carried(feature, given), factors), given)
+        left, rest = left_and_rest(feature)
+        left, rest = self.carried_left(left, given), self.carried(rest, given)
+        rows = row_shortening(left, rest)
+        rows = rows * spread(factors, rows.shape)
+        left, rest = self.carried_left(left * rows, given), self.carried(rest * repeated(rows, rest.shape), given)
+        return ops.concat((left, rest), 3)
 
     def construct(self, feature, point, curvature):
         """feature [B,C,H,W], condition point [B,n] or None -> gated tangent map [B,C,H,W]."""
-        return times(*self.factored(feature, point, curvature))
+        factors, given = self.terms(point, curvature)
+        tangent = self.factored(feature, factors, given, point is not None)
+        return times(tangent, factors) if self.shortens else tangent
 
 
 class ScaleOperators(nn.Cell):
@@ -134,13 +194,25 @@ class ScaleOperators(nn.Cell):
         self.dilated_mix = Pointwise(channels, channels)
         self.global_mix = Pointwise(channels, channels)
 
+    def terms(self, point, curvature):
+        """Condition point [B,n] or None -> the two of `PixelGate.terms`, and a matrix [B,C,C] for each scale."""
+        factors, given = self.pixel_gate.terms(point, curvature)
+        folds = factors if self.pixel_gate.shortens else ops.ones_like(factors)
+        mixes = (self.local_mix, self.dilated_mix, self.global_mix)
+        return factors, given, folded(mixes[0], folds), folded(mixes[1], folds), folded(mixes[2], folds)
+
+    def respond(self, feature, factors, given, local, dilated, pooled, conditioned=True):
+        """feature [B,C,H,W], the terms -> local and dilated [B,C,H,W], global [B,C,1,1]."""
+        tangent = self.pixel_gate.factored(feature, factors, given, conditioned)
+        return (
+            ops.silu(mixed(local, self.local_mix.bias, self.local_depthwise(tangent))),
+            ops.silu(mixed(dilated, self.dilated_mix.bias, self.dilated_depthwise(tangent))),
+            ops.silu(mixed(pooled, self.global_mix.bias, per_channel(image_mean(tangent)))),
+        )
+
     def construct(self, feature, point, curvature):
         """feature [B,C,H,W], point [B,n] or None -> local and dilated [B,C,H,W], global [B,C,1,1]."""
-        tangent, factors = self.pixel_gate.factored(feature, point, curvature)
-        local = ops.silu(mixed(self.local_mix, self.local_depthwise(tangent), factors))
-        dilated = ops.silu(mixed(self.dilated_mix, self.dilated_depthwise(tangent), factors))
-        pooled = ops.silu(mixed(self.global_mix, per_channel(image_mean(tangent)), factors))
-        return local, dilated, pooled
+        return self.respond(feature, *self.terms(point, curvature), point is not None)
 
 
 class ScaleModulation(nn.Cell):
@@ -165,21 +237,36 @@ class ScaleModulation(nn.Cell):
             depth_curvature = curvature_of(self.scale_gate.map, curvature)
         return (self.low + self.slope * depth(self.to_origin(point, depth_curvature))).reshape(-1, 1, 1, 1)
 
-    def construct(self, feature, prompt, point, curvature, depth_curvature=None):
-        """feature [B,C,H,W], prompt [B,E], point [B,n] or None -> R [B,C,H,W].
+    def terms(self, prompt, point, curvature, depth_curvature=None):
+        """Prompt [B,E], point [B,n] or None -> the terms of the operators, and lambda w_s [B,1,1,1] of each scale; with
+        a mixing convolution its matrix times them [B,C,C], and lambda times its bias [B,C].
 
         depth_curvature: that in which lambda's depth is measured, when it is not the scale gate's.
         """
-        local, dilated, pooled = self.operators(feature, point, curvature)
         weights = self.scale_gate(prompt, point, curvature).expand_dims(-1).expand_dims(-1)
         strength = self.strength(point, curvature, depth_curvature)
-        if self.mixes:
-            mixed = self.mix(self.weigh(weights, local, dilated, pooled))
-            return mixed * strength if point is None else times(mixed, strength)
-        return self.weigh(strength * weights, local, dilated, pooled)
+        local, dilated, pooled = self.split(strength * weights)
+        operators = self.operators.terms(point, curvature)
+        if not self.mixes:
+            return operators + (local, dilated, pooled)
+        ones = ops.ones((weights.shape[0], self.mix.out_channels), weights.dtype)
+        bias = self.mix.bias.expand_dims(0) * ones * (strength if point is None else strength.reshape(-1, 1))
+        return operators + tuple(folded(self.mix, per_channel(ones) * each) for each in (local, dilated, pooled)) + (bias,)
+
+    def respond(self, feature, terms, conditioned=True):
+        """feature [B,C,H,W], the terms -> R [B,C,H,W]."""
+        responses = self.operators.respond(feature, *terms[:5], conditioned)
+        if not self.mixes:
+            return self.weigh(terms[5:8], *responses)
+        local, dilated, pooled = responses
+        out = product(terms[5], local) + product(terms[6], dilated)
+        return add_per_channel(out, product(terms[7], pooled).reshape(out.shape[:2]) + terms[8])
+
+    def construct(self, feature, prompt, point, curvature, depth_curvature=None):
+        """feature [B,C,H,W], prompt [B,E], point [B,n] or None -> R [B,C,H,W]; depth_curvature as in `terms`."""
+        return self.respond(feature, self.terms(prompt, point, curvature, depth_curvature), point is not None)
 
     def weigh(self, weights, local, dilated, pooled):
-        """Sum over the scales, weights [B,3,1,1]."""
-        w_local, w_dilated, w_global = self.split(weights)
-        shift = (w_global * pooled).reshape(local.shape[:2])
-        return add_per_channel(times(local, w_local) + times(dilated, w_dilated), shift)
+        """Sum over the scales, three weights [B,1,1,1]."""
+        shift = (weights[2] * pooled).reshape(local.shape[:2])
+        return add_per_channel(times(local, weights[0]) + times(dilated, weights[1]), shift)

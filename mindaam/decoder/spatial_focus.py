@@ -23,9 +23,13 @@ class Direction(nn.Cell):
         super().__init__()
         self.log0 = LorentzLog0(eps)
 
+    def towards(self, image_point, text_tangent, curvature):
+        """The image point and log0 of the text point, [B,n] -> [B,n] of length 1, or 0 where the points coincide."""
+        return unit(self.log0(image_point, curvature) - text_tangent, -1)
+
     def construct(self, image_point, text_point, curvature):
         """Points [B,n] -> [B,n] of length 1, or 0 where the points coincide."""
-        return unit(self.log0(image_point, curvature) - self.log0(text_point, curvature), -1)
+        return self.towards(image_point, self.log0(text_point, curvature), curvature)
 
 
 class SpatialFocus(nn.Cell):
@@ -36,12 +40,20 @@ class SpatialFocus(nn.Cell):
         self.direction, self.half_aperture = Direction(variant.eps), LorentzHalfAperture(variant.eps)
         self.project = nn.Dense(point_width, channels, has_bias=False)
 
-    def construct(self, feature, text_point, image_point, curvature):
-        """feature [B,C,H,W], points [B,n] -> A [B,1,H,W] in (0, 1)."""
+    def terms(self, text_point, curvature):
+        """What the text point [B,n] determines: its log0 [B,n], and the temperature [B,1,1,1]."""
+        temperature = GAMMA * self.half_aperture(text_point, curvature)
+        return self.direction.log0(text_point, curvature), temperature.reshape(-1, 1, 1, 1)
+
+    def respond(self, feature, image_point, curvature, text_tangent, temperature):
+        """feature [B,C,H,W], image point [B,n], the terms -> A [B,1,H,W] in (0, 1)."""
         batch, channels, height, width = feature.shape
-        target = unit(self.project(self.direction(image_point, text_point, curvature)), -1)
+        target = unit(self.project(self.direction.towards(image_point, text_tangent, curvature)), -1)
         along = ops.bmm(target.expand_dims(1), feature.reshape(batch, channels, height * width))
         square = ops.clamp(lorentz.dot(feature, feature, 1), min=SMALLEST_LENGTH**2)
         cosine = along.reshape(batch, 1, height, width) / ops.sqrt(square)
-        temperature = GAMMA * self.half_aperture(text_point, curvature)
-        return ops.sigmoid(cosine / temperature.reshape(-1, 1, 1, 1))
+        return ops.sigmoid(cosine / temperature)
+
+    def construct(self, feature, text_point, image_point, curvature):
+        """feature [B,C,H,W], points [B,n] -> A [B,1,H,W] in (0, 1)."""
+        return self.respond(feature, image_point, curvature, *self.terms(text_point, curvature))

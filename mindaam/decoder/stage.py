@@ -30,16 +30,31 @@ class UpStage(nn.Cell):
             channels_out, text_width, point_width, mix=not variant.spatial_focus, variant=variant
         )
         self.focused = variant.spatial_focus
+        self.count = 12 if self.focused else 11  # length of `terms`
         if self.focused:
             self.focus = SpatialFocus(channels_out, point_width, variant)
 
-    def construct(self, feature, prompt, text_point, image_point, curvature):
-        """feature [B,Cin,h,w], prompt [B,E], points [B,n] (text_point may be None, released) -> [B,Cout,2h,2w]."""
-        feature = up_normalized(self.up, self.norm, feature, *self.film.terms(prompt))
-        response = self.modulation(feature, prompt, text_point, curvature)
+    def terms(self, prompt, text_point, curvature):
+        """What the prompt [B,E] and its point [B,n] or None (released) determine: a flat tuple, for `respond`."""
+        terms = self.film.terms(prompt) + self.modulation.terms(prompt, text_point, curvature)
+        return self.focus.terms(text_point, curvature) + terms if self.focused else terms
+
+    def respond(self, feature, factors, image_point, curvature, terms, conditioned=True):
+        """The image's part: feature [B,Cin,h,w] times factors [B,Cin] or None, image point [B,n] -> [B,Cout,2h,2w].
+
+        conditioned: whether the terms are those of a point.
+        """
+        first = 2 if self.focused else 0
+        feature = up_normalized(self.up, self.norm, feature, terms[first], terms[first + 1], factors)
+        response = self.modulation.respond(feature, terms[first + 2 :], conditioned)
         if not self.focused:
             return ops.relu(feature + response)
-        return feature + times(response, 1 + self.focus(feature, text_point, image_point, curvature))
+        return feature + times(response, 1 + self.focus.respond(feature, image_point, curvature, terms[0], terms[1]))
+
+    def construct(self, feature, prompt, text_point, image_point, curvature):
+        """feature [B,Cin,h,w], prompt [B,E], points [B,n] (text_point may be None, released) -> [B,Cout,2h,2w]."""
+        terms = self.terms(prompt, text_point, curvature)
+        return self.respond(feature, None, image_point, curvature, terms, text_point is not None)
 
 
 class SkipFusion(nn.Cell):

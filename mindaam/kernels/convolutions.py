@@ -90,15 +90,24 @@ class Convolution(nn.Conv2d):
 
     def as_product(self, x):
         """The convolution without its bias."""
-        batch, _, height, width = x.shape
+        if self.shift_last:
+            return self.sum_of_places(self.product(x, self.matrix_of_places().expand_dims(-1).expand_dims(-1)))
+        x, (rows, columns, wide) = self.padded(x)
+        out = self.shifted_first(x, rows, wide).reshape((x.shape[0], self.out_channels, rows, wide))
+        return self.cut(out, columns)
+
+    def padded(self, x):
+        """x with zeros around it, so wide that a shift of it is a slice of its rows, which follow each other; and the
+        rows, the columns, and the columns with zeros of the result."""
+        height, width = x.shape[2:]
         rows, columns = [(length + 2 * self.border - self.side) // self.step + 1 for length in (height, width)]
-        # the rows of a padded map follow each other, so that a shift is a slice; one row more, for the last shift
-        tall, wide = rows + self.reach + 1, columns + self.reach
+        tall, wide = rows + self.reach + 1, columns + self.reach  # one row more, for the last shift
         below, right = self.step * tall - self.border - height, self.step * wide - self.border - width
-        x = surrounded(x, self.border, below, self.border, right)
-        out = self.shifted_last(x, rows, wide) if self.shift_last else self.shifted_first(x, rows, wide)
-        out = out.reshape((batch, self.out_channels, rows, wide))
-        return ops.slice(out, (0, 0, 0, 0), (batch, self.out_channels, rows, columns)) if self.reach else out
+        return surrounded(x, self.border, below, self.border, right), (rows, columns, wide)
+
+    def cut(self, out, columns):
+        """out [B,C,rows,wide] without what lies beyond its columns."""
+        return ops.slice(out, (0, 0, 0, 0), out.shape[:3] + (columns,)) if self.reach else out
 
     def shifted_first(self, x, rows, wide):
         """Padded maps -> [B, C_out, rows, wide]; the columns beyond the map's are meaningless."""
@@ -116,16 +125,20 @@ class Convolution(nn.Conv2d):
         matrix = self.weight.transpose((0, 2, 3, 1)).reshape((self.out_channels, side * side * channels, 1, 1))
         return self.product(ops.concat(stacked, 1).reshape((batch, side * side * channels, rows, wide)), matrix)
 
-    def shifted_last(self, x, rows, wide):
-        """The same, each place's product before its shift."""
-        batch, side = x.shape[0], self.side
-        matrix = self.weight.transpose((2, 3, 0, 1)).reshape((side * side * self.out_channels, -1, 1, 1))
-        places = self.product(x, matrix).reshape((batch, side * side, self.out_channels, -1))
+    def matrix_of_places(self):
+        """The weights as a matrix [side^2 C_out, C_in], place by place of the square."""
+        return self.weight.transpose((2, 3, 0, 1)).reshape((self.side * self.side * self.out_channels, -1))
+
+    def sum_of_places(self, places):
+        """Each place's product [B, side^2 C_out, h, w] -> their sum [B, C_out, h, w], each shifted to its place."""
+        batch, side = places.shape[0], self.side
+        places, (rows, columns, wide) = self.padded(places)
+        places = places.reshape((batch, side * side, self.out_channels, -1))
         size = (batch, 1, self.out_channels, rows * wide)
         total = ops.slice(places, (0, 0, 0, 0), size)
         for place in range(1, side * side):
             total = total + ops.slice(places, (0, place, 0, place // side * wide + place % side), size)
-        return total
+        return self.cut(total.reshape((batch, self.out_channels, rows, wide)), columns)
 
 
 class UpConvolution(nn.Conv2dTranspose):

@@ -37,6 +37,11 @@ def mean_of_last(x):
     return _times(x, ops.full((batch, count, 1), 1.0 / count, dtype=x.dtype))
 
 
+def row_sums(x):
+    """Sum over the last axis of maps, kept as length 1: [B,C,H,W] -> [B,C,H,1], as the sum of a matrix's rows."""
+    return ops.sum(x.reshape(-1, x.shape[3]), 1).reshape(x.shape[:3] + (1,))
+
+
 def image_sum(rows, height):
     """Sum over the pixels of each map, given as a matrix of its pixel rows: [B*height,W] -> [B].
 

@@ -124,7 +124,8 @@ class AAM(nn.Cell):
     def infer_prepared(self, prepared, sentence_embeddings):
         """The prompt's part of the head: what `prepare` returns, embeddings [B,E] or [1,E] -> Attention."""
         parts, size = prepared
-        return Attention(*self.video.answer(parts, self._prompts(sentence_embeddings, parts[0].shape[0]), size))
+        conditions = self.video.condition(self._prompts(sentence_embeddings, parts[0].shape[0]), size)
+        return Attention(*self.video.answer(parts, conditions, size))
 
     @turn()
     def infer_frames(self, maps, sentence_embedding, size, audio_embeddings=None, *, first=0, clip=True):

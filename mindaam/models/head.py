@@ -169,17 +169,23 @@ class AttentionHead(nn.Cell):
             maps = self.along_video(maps)
         if audio is not None:
             maps, _ = self.with_audio(maps, audio)
-        return self.answer(self.prepare(maps), prompt, size)
+        return self.answer(self.prepare(maps), self.condition(prompt, maps[-1].shape[2:]), size)
 
     def prepare(self, maps):
         """What no prompt touches: the neck's feature maps -> the image point [B,n], and the maps of the decoder's
         `prepare`."""
         return (self.hierarchy.image_point(maps[-1]),) + self.decoder.prepare(maps)
 
-    def answer(self, prepared, prompt, size):
-        """The prompt's part: what `prepare` returns, prompt [B,E], size (H, W) -> the fields of Attention."""
-        image, maps = prepared[0], prepared[1:]
+    def condition(self, prompt, grid):
+        """What no image touches: prompt [B,E], grid (h, w) of the feature maps -> text and anchor points [B,n],
+        curvature [], and the decoder's `terms`."""
         text, anchor, curvature = self.hierarchy(prompt)
-        logits = self.decoder.decode(maps, prompt.astype(ms.float32), text, image, curvature)
+        return (text, anchor, curvature) + self.decoder.terms(prompt.astype(ms.float32), text, curvature, grid)
+
+    def answer(self, prepared, conditions, size):
+        """Where image and prompt meet: what `prepare` and `condition` return, size (H, W) -> the fields of Attention."""
+        image, maps = prepared[0], prepared[1:]
+        text, anchor, curvature = conditions[0], conditions[1], conditions[2]
+        logits = self.decoder.decode(maps, conditions[3:], text, image, curvature)
         logits = bilinear(logits, size, self.align_corners)
         return smooth(ops.sigmoid(logits), self.smoothing), image, text, anchor, curvature

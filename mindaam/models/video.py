@@ -37,16 +37,28 @@ class _Frames(nn.Cell):
         return self.head.prepare(ops.split(together, self.widths, 1))
 
 
-class _Answer(nn.Cell):
+class _Condition(nn.Cell):
     """The prompt's part of the head."""
 
     def __init__(self, head):
         super().__init__(auto_prefix=False)
         self.head = head
 
-    def construct(self, size, prompt, *prepared):
-        """size (H, W), prompt [B,E], the prepared tensors -> map, image, text, anchor points, curvature."""
-        return self.head.answer(prepared, prompt, size)
+    def construct(self, grid, prompt):
+        """grid (h, w), prompt [B,E] -> what `AttentionHead.condition` returns."""
+        return self.head.condition(prompt, grid)
+
+
+class _Answer(nn.Cell):
+    """Where image and prompt meet. prepared: how many tensors `AttentionHead.prepare` returns."""
+
+    def __init__(self, head):
+        super().__init__(auto_prefix=False)
+        self.head, self.prepared = head, 2 + len(head.decoder.stages)
+
+    def construct(self, size, *tensors):
+        """size (H, W), what `prepare` and `condition` return -> map, image, text, anchor points, curvature."""
+        return self.head.answer(tensors[: self.prepared], tensors[self.prepared :], size)
 
 
 class _Along(nn.Cell):
@@ -100,6 +112,7 @@ class VideoHead:
         cells = {
             "image": _Image(head),
             "frames": _Frames(head, widths),
+            "condition": _Condition(head),
             "answer": _Answer(head),
             "along": _Along(head, widths),
             "neck": _Neck(head),
@@ -117,9 +130,14 @@ class VideoHead:
         return self._run("image", self._model.grid(size), *(ms.Tensor(tap) for tap in taps))
 
     @turn()
-    def answer(self, prepared, prompts, size):
-        """Prepared Tensors, prompts [B,E], size (H, W) -> map [B,1,H,W], 3 points [B,n], curvature []."""
-        return tuple(part.asnumpy() for part in self._run("answer", size, ms.Tensor(prompts), *prepared))
+    def condition(self, prompts, size):
+        """Prompts [B,E], size (H, W) of the images -> the Tensors of `AttentionHead.condition`."""
+        return self._run("condition", self._model.grid(size), ms.Tensor(prompts))
+
+    @turn()
+    def answer(self, prepared, conditions, size):
+        """Tensors of `prepare` and `condition`, size (H, W) -> map [B,1,H,W], 3 points [B,n], curvature []."""
+        return tuple(part.asnumpy() for part in self._run("answer", size, *prepared, *conditions))
 
     @turn()
     def maps(self, features):
@@ -141,9 +159,11 @@ class VideoHead:
     @turn()
     def decode(self, maps, prompts, size):
         """Maps [B, sum of C_i, h, w], prompts [B,E], size (H, W) -> map [B,1,H,W], 3 points [B,n], curvature []."""
-        rows = []
+        rows, conditions = [], None
         for i in range(len(maps)):
+            if conditions is None or not np.array_equal(prompts[i], prompts[i - 1]):
+                conditions = self.condition(prompts[i : i + 1], size)
             prepared = self._run("frames", ms.Tensor(maps[i : i + 1]))
-            rows.append(self.answer(prepared, prompts[i : i + 1], size))
+            rows.append(self.answer(prepared, conditions, size))
         *parts, curvatures = zip(*rows, strict=True)
         return (*(np.concatenate(part) for part in parts), curvatures[0])

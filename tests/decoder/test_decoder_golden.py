@@ -9,10 +9,12 @@ from mindspore import Tensor, ops
 
 from mindaam.decoder.decoder import HyperbolicDecoder
 from mindaam.decoder.lorentz_maps import depth
-from mindaam.decoder.scale_modulation import clip_rows
+from mindaam.decoder.modulation import times
+from mindaam.decoder.scale_modulation import row_shortening
 from mindaam.decoder.variant import RELEASED
 from mindaam.errors import CheckpointError
 from mindaam.geometry import lorentz
+from mindaam.kernels.reductions import image_mean
 from mindaam.zoo.checkpoints import load_strict
 from mindaam.zoo.convert.aam import HEAD_DECODER, from_official
 from tests.decoder.official import decoder_state, official_arrays, released_decoder
@@ -106,7 +108,7 @@ def check_pixel_gate(gate, feature, place):
     expect("sanitize1", gate.lift(feature, curvature))
     tangent = gate.round_trip(feature, curvature)
     expect("to_tan1", tangent)
-    tangent = clip_rows(tangent)
+    tangent = times(tangent, row_shortening(tangent))
     expect("row_clip", tangent)
     strength = gate.gate(lorentz.distance_to_origin(POINT, curvature, RELEASED.eps).expand_dims(-1))
     wanted = 0.5 * np.tanh(GOLDEN[f"{place}/gate_mlp"])  # the golden is the gate before this squashing
@@ -137,7 +139,7 @@ def test_steps_of_a_stage(tag):
     expect("scale_weights_noz", scale_gate(TEXT, None, None))
     weights = scale_gate(TEXT, POINT, None)
     expect("scale_weights", weights)
-    expect("fused", modulation.mix(modulation.weigh(weights.reshape(2, 3, 1, 1), *responses)))
+    expect("fused", modulation.mix(modulation.weigh(ops.split(weights.reshape(2, 3, 1, 1), 1, 1), *responses)))
     to_origin = lorentz.distance_to_origin(POINT, curvature, RELEASED.eps)
     expect("r", to_origin.expand_dims(-1))
     expect("lam", modulation.strength(POINT, None).reshape(2, 1))
@@ -160,11 +162,11 @@ def test_parts_of_the_output_head():
     for part, value in zip(("cx", "cy", "sx", "sy"), head.shapes(TEXT), strict=True):
         expect(part, value)
     expect("z_img", head.map(head.to_tangent(feature.mean((2, 3)))))
-    joint = head.joint(feature, POINT, None)
+    joint = head.joint(image_mean(feature), POINT, head.text_part(POINT, None), None)
     expect("joint", joint)
     amplitudes = head.amplitudes(joint)
     expect("amp", amplitudes.reshape(2, 6, 1, 1))
-    expect("bias_map", head.gaussian_bias((28, 28), TEXT, amplitudes))
+    expect("bias_map", head.gaussian_bias(*head.gaussians_of(TEXT, (28, 28)), amplitudes))
     expect("struct_bias", head.modulation(structure, TEXT, POINT, None) / head.modulation.strength(POINT, None))
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from mindspore import Tensor
 
-from mindaam.decoder.folding import add_per_channel, group_moments, mixed, up_normalized
-from mindaam.kernels.convolutions import Pointwise, UpConvolution
+from mindaam.decoder.folding import add_per_channel, convolved, folded, group_moments, mixed, up_normalized
+from mindaam.kernels.convolutions import Convolution, Pointwise, UpConvolution
 from mindaam.kernels.normalization import GroupNorm
 from tests.decoder.small import normal, stirred
 
@@ -27,13 +27,25 @@ def test_up_sampling_normalizes_and_modulates_by_one_product():
     got = up_normalized(up, norm, x, gain, shift)
     assert got.shape == (2, 16, 6, 10)
     np.testing.assert_allclose(got.asnumpy(), expected.asnumpy(), rtol=1e-4, atol=2e-5)
+    factors = normal(4, 2, 6)
+    expected = up_normalized(up, norm, x * factors.reshape(2, 6, 1, 1), gain, shift)
+    got = up_normalized(up, norm, x, gain, shift, factors)
+    np.testing.assert_allclose(got.asnumpy(), expected.asnumpy(), rtol=1e-4, atol=2e-5)
 
 
 @pytest.mark.parametrize("batch", [1, 2])
 def test_mixing_takes_factors_per_channel(batch):
     mix, x, factors = stirred(Pointwise(6, 4)), normal(1, 2, 6, 3, 5), normal(2, batch, 6, 1, 1)
     expected = mix(x * factors).asnumpy()
-    np.testing.assert_allclose(mixed(mix, x, factors).asnumpy(), expected, rtol=1e-5, atol=1e-5)
+    got = mixed(folded(mix, factors), mix.bias, x)
+    np.testing.assert_allclose(got.asnumpy(), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_convolution_takes_factors_per_channel():
+    cell, x, factors = stirred(Convolution(6, 1, 3, padding=1, has_bias=True)), normal(1, 2, 6, 3, 5), normal(2, 2, 6)
+    expected = cell(x * factors.reshape(2, 6, 1, 1)).asnumpy()
+    np.testing.assert_allclose(convolved(cell, x, factors).asnumpy(), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(convolved(cell, x).asnumpy(), cell(x).asnumpy())
 
 
 def test_each_image_has_its_own_shifts():

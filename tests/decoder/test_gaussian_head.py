@@ -22,7 +22,7 @@ def test_positions_run_from_0_to_1():
 def test_gaussians_are_drawn_in_a_wide_picture():
     cell, sentence = head(), normal(3, 2, TEXT_WIDTH, scale=3.0)
     amplitudes = normal(4, 2, 4).abs()
-    drawn = cell.gaussian_bias((6, 11), sentence, amplitudes).asnumpy()
+    drawn = cell.gaussian_bias(*cell.gaussians_of(sentence, (6, 11)), amplitudes).asnumpy()
     x, y, width_x, width_y = (part.asnumpy()[:, :, None, None] for part in cell.shapes(sentence))
     assert (width_x > 0.05).all() and (width_y < 0.55).all() and (x > 0).all() and (y < 1).all()
     rows, columns = np.linspace(0, 1, 6)[:, None], np.linspace(0, 1, 11)[None, :]
