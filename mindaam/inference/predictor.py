@@ -54,7 +54,7 @@ class Predictor:
         if mode:
             self.model.compiles = mode == "graph"
         self._encoder = sentence_encoder
-        self._features = OrderedDict()
+        self._features, self._weights = OrderedDict(), None  # of these weights
 
     def __reduce__(self):
         raise ConfigError(
@@ -188,6 +188,10 @@ class Predictor:
     @turn()
     def _prepared(self, image):
         """What the model computes of uint8 [H, W, 3] before any prompt; found by its input, not by the file's name."""
+        weights = self.model.fingerprint()
+        if weights != self._weights:  # replaced or trained meanwhile
+            self._features.clear()
+            self._weights = weights
         seen = self._seen(image)
         key = hashlib.blake2b(np.ascontiguousarray(seen), digest_size=16).digest()
         if key not in self._features:
