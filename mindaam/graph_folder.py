@@ -47,6 +47,12 @@ class GraphFolder:
             remove_leftovers(self.path, DAY)
             self._shrink()
 
+    def is_writable(self):
+        """Whether a graph can be stored; the folder is made if it does not exist."""
+        with suppress(OSError):
+            self.path.mkdir(parents=True, exist_ok=True)
+        return os.access(self.path, os.W_OK | os.X_OK)
+
     def files(self):
         """[(seconds of the last use, bytes, path)] of the stored graphs, the longest unused first."""
         found = []

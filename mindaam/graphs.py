@@ -84,7 +84,7 @@ def run(cell, *inputs, by=None):
     if store is not None:
         with suppress(Unknown):
             key = graph_key(cell, inputs, "jit" if by else "")
-    result = _reported(call)(*inputs) if key is None else store.compiled(key, lambda: call(*inputs))
+    result = _reported(call, False)(*inputs) if key is None else store.compiled(key, lambda: call(*inputs))
     seen.add(wanted)
     return result
 
@@ -113,14 +113,14 @@ def _opened():
     return _store
 
 
-def _reported(call):
-    """`call`, before which the first compilation of this process is reported."""
+def _reported(call, stored):
+    """`call`, before which the first compilation of this process is reported. stored: whether its graph is."""
 
     def reported(*inputs):
         global _report
         report, _report = _report, None
         if report is not None:
-            report(f"compiling,{' once,' if _folder else ''} about 10 s")
+            report(f"compiling,{' once,' if stored else ''} about 10 s")
         return call(*inputs)
 
     return reported
@@ -185,9 +185,10 @@ class _Store:
         """The result of `call`, which compiles one graph; the graph stored under `key` is used, or the new one is
         stored."""
         graph = self.folder.read(key)
+        stored = self._usable and graph != UNWRITABLE
         if not graph:
-            call = _reported(call)
-        if not self._usable or graph == UNWRITABLE:
+            call = _reported(call, stored and self.folder.is_writable())
+        if not stored:
             return call()
         placed = self._place(graph)
         try:

@@ -1,9 +1,13 @@
 """The only module that sets the global state of MindSpore: device, mode, threads, seed, compile cache."""
 
+import ctypes
 import gc
 import os
 import sys
 import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Thread
 
 from mindaam import graphs
 from mindaam.environment import remove_invalid
@@ -23,6 +27,28 @@ def quieten():
     removed = remove_invalid()
     os.environ.setdefault("GLOG_v", "3")
     return removed
+
+
+def link_libraries():
+    """Begins to link the libraries of MindSpore in a thread, for the import that follows. This takes 0.3 s and, unlike
+    the import, does not hold Python's lock, so that modules are imported meanwhile. Only one library is linked at a
+    time: those of the other packages are linked first."""
+    import cv2  # noqa: F401
+    import numpy  # noqa: F401
+    import pydantic  # noqa: F401
+    import yaml  # noqa: F401
+
+    if "mindspore" not in sys.modules:
+        Thread(target=_link, daemon=True).start()
+
+
+def _link():
+    found, linker = find_spec("mindspore"), getattr(ctypes.CDLL(None), "dlopen", None)
+    if found is None or linker is None:  # the import raises the error, or links them itself
+        return
+    for name in ("_c_expression", "_c_dataengine"):
+        for path in Path(found.origin).parent.glob(f"{name}.*.so"):
+            linker(os.fsencode(path), os.RTLD_NOW)
 
 
 def take_share_of_cores(environment=os.environ):

@@ -20,7 +20,10 @@ class FakeModel:
             audio=sound and SimpleNamespace(name="wav2clip", width=FakeAudioEncoder.width),
             sound=sound,
         )
-        self.backbone_passes = self.head_passes = 0
+        self.backbone_passes = self.head_passes = self.trained = 0
+
+    def fingerprint(self):
+        return self.trained
 
     def image_features(self, images):
         self.backbone_passes += 1

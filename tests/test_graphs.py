@@ -284,6 +284,19 @@ def test_the_first_compilation_is_reported_and_loading_is_not(store, fresh):
     assert lines == ["compiling, once, about 10 s"]
 
 
+def test_compiling_is_not_called_once_where_nothing_can_be_stored(store, fresh, tmp_path):
+    lines, first = [], Compiler(store)
+    (tmp_path / "file").write_text("")
+    store.folder = GraphFolder(tmp_path / "file" / "graphs")
+    fresh.setattr(graphs, "_report", lines.append)
+    store.compiled("one", lambda: first(b"one"))
+    store.folder = GraphFolder(tmp_path / "graphs")
+    store.folder.write("two", graphs.UNWRITABLE)
+    fresh.setattr(graphs, "_report", lines.append)
+    store.compiled("two", lambda: "result")
+    assert lines == 2 * ["compiling, about 10 s"]
+
+
 def reader(place, *mode, **environment):
     """`tests.graph_reader` with the user's cache `place`."""
     kept = {name: value for name, value in os.environ.items() if name != graphs.ENABLE}
@@ -303,7 +316,8 @@ def answer(process):
 @pytest.mark.slow  # ten processes
 def test_the_users_cache_serves_every_process_and_is_never_in_the_way(tmp_path):
     place = tmp_path / "cache"
-    values = answer(reader(place, MS_COMPILER_CACHE_ENABLE="0"))[-2]
+    said, values, _ = answer(reader(place, MS_COMPILER_CACHE_ENABLE="0"))
+    assert said == "compiling, about 10 s"
     two = [reader(place) for _ in range(2)]  # at the same time
     for process in two:
         lines = answer(process)
@@ -322,5 +336,5 @@ def test_the_users_cache_serves_every_process_and_is_never_in_the_way(tmp_path):
     assert answer(reader(place))[-2:] == [values, "0 read, 1 made"]
 
     (tmp_path / "file").write_text("")
-    assert answer(reader(tmp_path / "file"))[-2:] == [values, "0 read, 1 made"]  # no folder can be made there
+    assert answer(reader(tmp_path / "file")) == [said, values, "0 read, 1 made"]  # no folder can be made there
     assert answer(reader(place, "fork")) == [values, "1 read, 0 made"]

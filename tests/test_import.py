@@ -38,6 +38,12 @@ def test_names_and_configurations_are_listed_without_mindspore(tmp_path):
     assert python(code, tmp_path).stdout.strip() == f"['aam_dinov2_vits14', {released}] False"
 
 
+def test_an_image_is_predicted_without_the_decoders_of_videos(tmp_path):
+    code = "import sys, mindaam.inference.results, mindaam.inference.audio_request, mindaam.inference.predictor; "
+    loaded = set(python(code + "print(*sys.modules)", tmp_path).stdout.split())
+    assert "cv2" in loaded and not loaded & {"av", "soundfile", "scipy", "matplotlib", "tokenizers", "mindspore"}
+
+
 @pytest.mark.parametrize("name", ["create_model", "list_models", "Predictor"])
 def test_public_names_are_the_rooms_own(name):
     assert name in dir(mindaam) and name in mindaam.__all__

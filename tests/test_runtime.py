@@ -1,6 +1,8 @@
 """What a process takes of its machine."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -37,3 +39,25 @@ def test_a_share_is_taken_once(cores):
 def test_whoever_is_alone_or_one_of_too_many_keeps_all_cores(cores, environment):
     runtime.take_share_of_cores(environment)
     assert cores == []
+
+
+LINKED = """
+from mindaam import runtime
+runtime.link_libraries()
+runtime.configure()
+import mindspore as ms
+print(float((ms.Tensor([1.0]) + 1)[0]))
+"""
+
+
+def test_mindspore_is_linked_beside_other_imports(tmp_path):
+    done = subprocess.run([sys.executable, "-c", LINKED], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.stdout, done.stderr) == ("2.0\n", "")
+
+
+def test_without_mindspore_or_a_linker_nothing_is_linked(monkeypatch):
+    monkeypatch.setattr(runtime, "find_spec", lambda name: None)
+    runtime._link()
+    monkeypatch.undo()
+    monkeypatch.setattr(runtime.ctypes, "CDLL", lambda name: object())
+    runtime._link()

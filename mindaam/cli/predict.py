@@ -19,7 +19,7 @@ KINDS = (
 CONDITION = "A built-in viewing condition, or a prompt name of the checkpoint, instead of --prompt."
 MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run."
 START, END = "Videos: start time in seconds.", "Videos: end time in seconds."
-EVERY = "Videos: every Nth frame only."
+EVERY = "Videos: every Nth frame only; 1 is every frame."
 FPS = 'Videos: at most this many frames per second, or "all" (default: 5; all for --every and a submission).'
 AUDIO = "Videos: auto (use the audio track if the model supports it), off, or an audio file to use instead."
 TRACK, GATE = "Videos: index of the audio track, from 0.", "Videos: plot the audio gate over time."
@@ -34,20 +34,23 @@ def predict(
     save: Annotated[str, Option(metavar="KINDS", help=KINDS)] = "overlay,map",
     start: Annotated[float, Option(metavar="SECONDS", help=START)] = 0.0,
     end: Annotated[float | None, Option(metavar="SECONDS", help=END)] = None,
-    every: Annotated[int, Option(metavar="N", help=EVERY)] = 1,
+    every: Annotated[int | None, Option(metavar="N", help=EVERY)] = None,
     fps: Annotated[str | None, Option(metavar="RATE|all", help=FPS)] = None,
     audio: Annotated[str, Option(metavar="auto|off|FILE", help=AUDIO)] = "auto",
     audio_track: Annotated[int, Option(metavar="N", help=TRACK)] = 0,
     plot_gate: Annotated[bool, Option("--plot-gate", help=GATE)] = False,
 ):
     """Predict where people look in images and videos (default: free viewing)."""
-    from mindaam.data.videos.reading import Pick, checked_pick
+    from mindaam import runtime
+
+    runtime.link_libraries()
+    from mindaam.data.videos.picks import Pick, checked_pick
     from mindaam.inference import results
-    from mindaam.inference.audio_choice import checked_request
+    from mindaam.inference.audio_request import checked_request
 
     kinds = results.parse_kinds(save)
     limit = results.frames_per_second(fps, kinds, every)
-    pick = results.checked_pick_of(kinds, checked_pick(Pick(start, end, every, limit)))
+    pick = results.checked_pick_of(kinds, checked_pick(Pick(start, end, 1 if every is None else every, limit)))
     sources, problems = results.find_sources(inputs)
     jobs = results.plan(sources, out, kinds, plot_gate)
     request = checked_request(audio, audio_track, sum(job.is_video for job in jobs))

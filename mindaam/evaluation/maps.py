@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import Protocol
 
 from mindaam.files import file_sha256
-from mindaam.inference.audio_choice import AUTO, choose_reader_audio
+from mindaam.inference.audio_choice import choose_reader_audio
+from mindaam.inference.audio_request import AUTO
 from mindaam.inference.audio_stream import encoder_of
 from mindaam.inference.pipeline import ahead
 from mindaam.inference.videos import queue_depth

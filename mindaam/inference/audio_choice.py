@@ -5,19 +5,9 @@ from typing import NamedTuple
 
 from mindaam.data.audio.cutting import cut_of, track_rate
 from mindaam.data.datasets.catalogue import catalogue
-from mindaam.data.media import require_file
-from mindaam.errors import ConfigError, InputError
+from mindaam.errors import InputError
+from mindaam.inference.audio_request import AUTO, OFF, AudioRequest
 from mindaam.inference.audio_stream import AudioStream, open_audio_stream
-
-AUTO, OFF = "auto", "off"
-
-
-class AudioRequest(NamedTuple):
-    """Requested audio. source: AUTO, the video's own where the model takes audio; OFF; or the Path of an audio file.
-    track: number of the video's audio track, from 0."""
-
-    source: str | Path = AUTO
-    track: int = 0
 
 
 class AudioChoice(NamedTuple):
@@ -33,22 +23,6 @@ class AudioChoice(NamedTuple):
     track: int = 0
     note: str = "not used"
     problem: InputError | None = None
-
-
-def checked_request(source, track, videos):
-    """The AudioRequest of a source, AUTO, OFF or a path, and a track, for so many videos.
-
-    Raises ConfigError for a negative track, and for an audio file unless there is one video; InputError for a path
-    without a file.
-    """
-    if track < 0:
-        raise ConfigError(f"--audio-track {track} does not exist; audio tracks are counted from 0")
-    if source in (AUTO, OFF):
-        return AudioRequest(source, track)
-    require_file(source, "audio file")
-    if videos != 1:
-        raise ConfigError(f"--audio FILE needs exactly one video, and the inputs have {videos}; give one video")
-    return AudioRequest(Path(source), track)
 
 
 def choose_audio(video, info, config, request=AudioRequest()):  # noqa: B008 - an immutable tuple

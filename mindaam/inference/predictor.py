@@ -12,7 +12,7 @@ import numpy as np
 
 from mindaam import runtime
 from mindaam.data import media, prompts, transforms
-from mindaam.data.videos.reading import Frame
+from mindaam.data.videos.picks import Frame
 from mindaam.data.videos.windows import Windows, checked, stream
 from mindaam.errors import ConfigError, InputError, unknown
 from mindaam.inference.prediction import FrameMap, Prediction, finished  # noqa: F401 - its place for callers
@@ -54,7 +54,7 @@ class Predictor:
         if mode:
             self.model.compiles = mode == "graph"
         self._encoder = sentence_encoder
-        self._features = OrderedDict()
+        self._features, self._weights = OrderedDict(), None  # of these weights
 
     def __reduce__(self):
         raise ConfigError(
@@ -69,7 +69,7 @@ class Predictor:
         "None" of `prompts`.
         Raises InputError for an unusable image or prompt, ConfigError for an unknown condition or for both.
         """
-        text = choose_prompt(prompt, condition, self.prompts)
+        text = _chosen(prompt, condition, self.prompts)
         return next(self.predict_many([image], [text]))[0]
 
     def predict_many(self, images, prompts):
@@ -100,7 +100,7 @@ class Predictor:
         prompt, condition, errors: as in `predict`; ConfigError for windows of several frames when the model takes each
         by itself, and for audio with windows of one.
         """
-        text = choose_prompt(prompt, condition, self.prompts)
+        text = _chosen(prompt, condition, self.prompts)
         found = self.stream_many(frames, [text], windows=windows, audio_stream=audio_stream)
         return (prediction for [prediction] in found)
 
@@ -188,6 +188,10 @@ class Predictor:
     @turn()
     def _prepared(self, image):
         """What the model computes of uint8 [H, W, 3] before any prompt; found by its input, not by the file's name."""
+        weights = self.model.fingerprint()
+        if weights != self._weights:  # replaced or trained meanwhile
+            self._features.clear()
+            self._weights = weights
         seen = self._seen(image)
         key = hashlib.blake2b(np.ascontiguousarray(seen), digest_size=16).digest()
         if key not in self._features:
@@ -213,10 +217,17 @@ def choose_prompt(prompt=None, condition=None, own=None):
     conditions too, and "None" among them is the default.
     Raises ConfigError when both are given or the condition is unknown, InputError for an unusable prompt.
     """
+    text = _chosen(prompt, condition, own)
+    if prompt is not None:
+        _check(text)
+    return text
+
+
+def _chosen(prompt, condition, own):
+    """`choose_prompt`, but the text is not checked yet; `Predictor.embed` checks those that are not stored."""
     if prompt is not None and condition is not None:
         raise ConfigError("a prompt and a condition were both given; give one of them")
     if prompt is not None:
-        _check(prompt)
         return prompt
     offered = {name: prompts.default_prompt(name) for name in prompts.conditions()} | (own or {})
     name = condition if condition is not None else GENERIC if own else "free_viewing"

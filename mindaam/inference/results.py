@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mindaam.data import kinds, media
-from mindaam.data.videos.reading import Pick
+from mindaam.data.videos.picks import Pick
 from mindaam.errors import ConfigError, InputError, OutputError, unknown
 from mindaam.files import fault_of, real, same
 from mindaam.inference import render
@@ -47,14 +47,14 @@ def parse_kinds(text):
     return kinds
 
 
-def frames_per_second(text, kinds, every=1):
+def frames_per_second(text, kinds, every=None):
     """The limit of `Pick.fps` in the text of --fps, a number or "all"; None, no limit, for "all".
 
     Without a text it is DEFAULT_FPS, but None where frames are chosen otherwise: by --every, or because a submission is
     among the kinds. Raises ConfigError for another text.
     """
     if text is None:
-        return DEFAULT_FPS if every == 1 and SUBMISSION not in kinds else None
+        return DEFAULT_FPS if every is None and SUBMISSION not in kinds else None
     if text.strip().lower() == "all":
         return None
     try:

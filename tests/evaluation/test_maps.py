@@ -12,7 +12,8 @@ from mindaam.data.transforms import resize_image
 from mindaam.data.videos.reading import video_info
 from mindaam.errors import InputError
 from mindaam.evaluation.maps import ModelMaps
-from mindaam.inference.audio_choice import AudioRequest, choose_audio
+from mindaam.inference.audio_choice import choose_audio
+from mindaam.inference.audio_request import AudioRequest
 from mindaam.inference.predictor import Predictor
 from mindaam.inference.results import Job
 from mindaam.inference.videos import write_video

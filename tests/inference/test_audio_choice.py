@@ -9,7 +9,8 @@ import soundfile
 
 from mindaam.data.videos.reading import video_info
 from mindaam.errors import CheckpointError, ConfigError, InputError
-from mindaam.inference.audio_choice import OFF, AudioChoice, AudioRequest, checked_request, choose_audio, unused_because
+from mindaam.inference.audio_choice import AudioChoice, choose_audio, unused_because
+from mindaam.inference.audio_request import OFF, AudioRequest, checked_request
 from mindaam.models.registry import model_config
 from tests.clips import make_clip, pictures
 from tests.fakes import FakeAudioEncoder

@@ -55,6 +55,14 @@ def test_kept_features_belong_to_the_content_not_to_the_array(predictor):
     assert np.corrcoef(before.map.ravel(), after.map.ravel())[0, 1] < -0.9
 
 
+def test_nothing_is_kept_of_weights_that_were_replaced(predictor):
+    predictor.predict(picture(30, 30), COUNT)
+    predictor.model.trained += 1
+    predictor.predict(picture(30, 30), COUNT)
+    predictor.predict(picture(30, 30), FEEL)
+    assert predictor.model.backbone_passes == 2
+
+
 def test_the_features_of_the_last_photographs_only_are_kept(predictor):
     for seed in range(KEPT_IMAGES + 3):
         predictor.predict(picture(30, 30, seed), COUNT)

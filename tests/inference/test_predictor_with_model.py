@@ -1,7 +1,9 @@
 """The Predictor on a real, small and untrained AAM and the real sentence encoder: do the rooms fit together?"""
 
+import mindspore as ms
 import numpy as np
 import pytest
+from mindspore import ops
 
 from mindaam.inference.predictor import Predictor
 from mindaam.models.registry import build_model
@@ -47,8 +49,6 @@ def test_kept_features_change_nothing(predictor):
 
 
 def test_infer_gives_the_bits_of_a_predictor_and_leaves_mindspores_mode_alone(predictor):
-    import mindspore as ms
-
     from mindaam.data import transforms
 
     assert ms.get_context("mode") == ms.PYNATIVE_MODE
@@ -58,3 +58,24 @@ def test_infer_gives_the_bits_of_a_predictor_and_leaves_mindspores_mode_alone(pr
     own = predictor.model.infer(seen, predictor.embed(["Someone counts the people."])).map[0, 0]
     np.testing.assert_array_equal(own, predictor.predict(image, "Someone counts the people.").map)
     assert ms.get_context("mode") == ms.PYNATIVE_MODE
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("head.neck.projects.0.weight", ops.assign),
+        ("head.neck.projects.0.weight", ms.Parameter.set_data),
+        ("backbone.norm.gamma", ms.Parameter.set_data),
+    ],
+)
+def test_the_map_follows_weights_that_change_between_two_predictions(predictor, monkeypatch, name, change):
+    image = np.random.default_rng(3).integers(0, 256, (80, 90, 3), dtype=np.uint8)
+    monkeypatch.setattr(predictor.model, "compiles", False)  # quicker
+    weight = predictor.model.parameters_dict()[name]
+    kept, before = weight.asnumpy().copy(), predictor.predict(image).map
+    change(weight, ms.Tensor(kept * 3))
+    after = predictor.predict(image).map
+    np.testing.assert_array_equal(after, Predictor(predictor.model).predict(image).map)
+    assert np.abs(after - before).max() > 0
+    change(weight, ms.Tensor(kept))
+    np.testing.assert_array_equal(predictor.predict(image).map, before)

@@ -1,14 +1,13 @@
 """Videos from disk: upright RGB frames, one at a time, by the time at which they are shown."""
 
-from math import ceil, inf, isfinite
+from math import ceil
 from typing import NamedTuple
-
-import numpy as np
 
 from mindaam.data.videos.decoding.colors import dynamic_range, shown_size, upright_rgb
 from mindaam.data.videos.decoding.containers import FAULTS, declared_length, packets
 from mindaam.data.videos.decoding.video_decoder import VideoDecoder
-from mindaam.errors import ConfigError, InputError
+from mindaam.data.videos.picks import Frame, Pick, checked_pick
+from mindaam.errors import InputError
 
 
 class VideoInfo(NamedTuple):
@@ -29,23 +28,6 @@ class VideoInfo(NamedTuple):
         return self.audio_tracks > 0
 
 
-class Frame(NamedTuple):
-    """image: uint8 RGB [H, W, 3]. time: seconds since the video's start at which it is first shown."""
-
-    image: np.ndarray
-    time: float
-
-
-class Pick(NamedTuple):
-    """Which frames of a video: from `start` to before `end` (seconds, None: its end), every Nth of them, and at most
-    `fps` per second (None: all)."""
-
-    start: float = 0.0
-    end: float | None = None
-    every: int = 1
-    fps: float | None = None
-
-
 class VideoBroken(InputError):
     """A video that was damaged or truncated; all frames that could be decoded came before. time: second of the first
     damage."""
@@ -53,20 +35,6 @@ class VideoBroken(InputError):
     def __init__(self, message, time):
         super().__init__(message)
         self.time = time
-
-
-def checked_pick(pick):
-    """The Pick, if its values are valid; ConfigError otherwise."""
-    start, end, every, fps = pick
-    if not (isfinite(start) and start >= 0):
-        raise ConfigError(f"--start must be second 0 or later, not {start:g}")
-    if end is not None and not start < end < inf:
-        raise ConfigError(f"--end, second {end:g}, must come after --start, second {start:g}")
-    if every < 1:
-        raise ConfigError(f"--every must be 1 or more, not {every}")
-    if fps is not None and not (isfinite(fps) and fps > 0):
-        raise ConfigError(f"--fps must be more than 0, not {fps:g}")
-    return pick
 
 
 def frames_of(info, pick):

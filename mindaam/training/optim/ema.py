@@ -61,5 +61,6 @@ class Ema(nn.Cell):
 
 
 def _set(parameters, arrays):
+    # in place: `set_data` moves a weight to other memory, for which the graphs that read it are compiled again
     for parameter, array in zip(parameters, arrays, strict=True):
-        parameter.set_data(ms.Tensor(array, parameter.dtype))
+        ops.assign(parameter, ms.Tensor(array, parameter.dtype))

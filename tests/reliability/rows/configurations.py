@@ -118,8 +118,7 @@ ROW = Row(
     "YAML, `key=value` and index files",
     "A configuration is accepted with finite numbers in their ranges, or refused in one sentence; file names cannot "
     "leave their folder.",
-    "Hand-written texts, values of every key of the bundled configurations, damaged configurations, indexes and "
-    "pins.",
+    "Hand-written texts, values of every key of the bundled configurations, damaged configurations, indexes and pins.",
     COUNT,
     make,
     attempt,

@@ -130,7 +130,7 @@ class PackedVideos:
 
     def stream(self, index, positions=None):
         """Yields Frames at the size of the pack: those of the rising `positions`, None for all."""
-        from mindaam.data.videos.reading import Frame
+        from mindaam.data.videos.picks import Frame
 
         wanted = range(self.frames(index)) if positions is None else positions
         for record in self._records[index][list(wanted)].tolist():

@@ -216,7 +216,7 @@ class VideoSet:
     def stream(self, index, positions=None):
         """Yields Frames at their stored size, in one pass over the video: those of the rising `positions`, None for all
         usable ones. Raises InputError for a damaged frame or video."""
-        from mindaam.data.videos.reading import Frame
+        from mindaam.data.videos.picks import Frame
 
         wanted = range(self.frames(index)) if positions is None else positions
         for _, image, second in read_frames(self.tree, self.layout, self.videos[index], wanted, self.shape(index)):
