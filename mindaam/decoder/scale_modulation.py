@@ -249,9 +249,9 @@ class ScaleModulation(nn.Cell):
         operators = self.operators.terms(point, curvature)
         if not self.mixes:
             return operators + (local, dilated, pooled)
-        ones = ops.ones((weights.shape[0], self.mix.out_channels), weights.dtype)
-        bias = self.mix.bias.expand_dims(0) * ones * (strength if point is None else strength.reshape(-1, 1))
-        return operators + tuple(folded(self.mix, per_channel(ones) * each) for each in (local, dilated, pooled)) + (bias,)
+        ones = ops.ones((weights.shape[0], self.mix.out_channels, 1, 1), weights.dtype)
+        mixes = tuple(folded(self.mix, each * ones) for each in (local, dilated, pooled))
+        return operators + mixes + ((strength * ones).squeeze((2, 3)) * self.mix.bias.expand_dims(0),)
 
     def respond(self, feature, terms, conditioned=True):
         """feature [B,C,H,W], the terms -> R [B,C,H,W]."""

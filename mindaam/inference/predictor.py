@@ -188,7 +188,7 @@ class Predictor:
     @turn()
     def _prepared(self, image):
         """What the model computes of uint8 [H, W, 3] before any prompt; found by its input, not by the file's name."""
-        weights = self.model.fingerprint()
+        weights = self.model.weights.state()
         if weights != self._weights:  # replaced or trained meanwhile
             self._features.clear()
             self._weights = weights

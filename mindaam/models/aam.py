@@ -1,7 +1,5 @@
 """The Attend to Anything Model: backbone and head joined, and its NumPy face. Wiring only; no mathematics here."""
 
-from zlib import crc32
-
 import numpy as np
 from mindspore import nn
 
@@ -14,6 +12,7 @@ from mindaam.errors import ConfigError, InputError, unknown
 from mindaam.models.features import tapped_features
 from mindaam.models.head import Attention, AttentionHead
 from mindaam.models.video import VideoHead
+from mindaam.models.weights import WeightWatch
 from mindaam.turns import turn
 
 BACKBONES = {
@@ -73,16 +72,12 @@ class AAM(nn.Cell):
             )
         self.head = AttentionHead(config)
         self.update_parameters_name()
+        self.weights = WeightWatch(self.get_parameters(), self.trained_parameters())
         self.video = VideoHead(self)
 
     def trained_parameters(self):
         """What training changes and a checkpoint holds: the head's parameters and the adapters'."""
         return [parameter for _, parameter in stored_parameters(self.head)] + lora_parameters(self.backbone)
-
-    def fingerprint(self):
-        """What differs once a weight was replaced, or a trained one changed in place; the frozen ones never are."""
-        places = tuple(parameter.data_ptr() for parameter in self.get_parameters())
-        return places, tuple(crc32(parameter.asnumpy()) for parameter in self.trained_parameters())
 
     def grid(self, size):
         """Patches (h, w) of an image of size (H, W)."""

@@ -183,7 +183,7 @@ class AttentionHead(nn.Cell):
         return (text, anchor, curvature) + self.decoder.terms(prompt.astype(ms.float32), text, curvature, grid)
 
     def answer(self, prepared, conditions, size):
-        """Where image and prompt meet: what `prepare` and `condition` return, size (H, W) -> the fields of Attention."""
+        """Image and prompt meet: what `prepare` and `condition` return, size (H, W) -> the fields of Attention."""
         image, maps = prepared[0], prepared[1:]
         text, anchor, curvature = conditions[0], conditions[1], conditions[2]
         logits = self.decoder.decode(maps, conditions[3:], text, image, curvature)

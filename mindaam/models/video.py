@@ -5,12 +5,16 @@ alone. The frames of a video are mixed along time first, which is cheap, and the
 graph over all T frames would hold every layer's values for all of them at once.
 """
 
+from collections import OrderedDict
+
 import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
 from mindaam import graphs
 from mindaam.turns import turn
+
+KEPT_PROMPTS = 8  # one prompt's tensors take half a megabyte
 
 
 class _Image(nn.Cell):
@@ -98,6 +102,7 @@ class VideoHead:
     def __init__(self, model):
         self._model, self._weights = model, tuple(model.head.get_parameters())
         self._graphs, self._places = {}, None
+        self._conditions, self._state = OrderedDict(), None  # of these weights
 
     def _made(self):
         """{name: (cell, its compiled function)}. They are made again when a weight has been replaced, as by `set_data`:
@@ -131,8 +136,17 @@ class VideoHead:
 
     @turn()
     def condition(self, prompts, size):
-        """Prompts [B,E], size (H, W) of the images -> the Tensors of `AttentionHead.condition`."""
-        return self._run("condition", self._model.grid(size), ms.Tensor(prompts))
+        """Prompts [B,E], size (H, W) of the images -> the Tensors of `AttentionHead.condition`; a few are kept."""
+        state, key = self._model.weights.state(), (prompts.shape, prompts.tobytes(), size)
+        if state != self._state:  # replaced or trained meanwhile
+            self._conditions.clear()
+            self._state = state
+        if key not in self._conditions:
+            self._conditions[key] = self._run("condition", self._model.grid(size), ms.Tensor(prompts))
+            if len(self._conditions) > KEPT_PROMPTS:
+                self._conditions.popitem(last=False)
+        self._conditions.move_to_end(key)
+        return self._conditions[key]
 
     @turn()
     def answer(self, prepared, conditions, size):
@@ -159,11 +173,9 @@ class VideoHead:
     @turn()
     def decode(self, maps, prompts, size):
         """Maps [B, sum of C_i, h, w], prompts [B,E], size (H, W) -> map [B,1,H,W], 3 points [B,n], curvature []."""
-        rows, conditions = [], None
+        rows = []
         for i in range(len(maps)):
-            if conditions is None or not np.array_equal(prompts[i], prompts[i - 1]):
-                conditions = self.condition(prompts[i : i + 1], size)
             prepared = self._run("frames", ms.Tensor(maps[i : i + 1]))
-            rows.append(self.answer(prepared, conditions, size))
+            rows.append(self.answer(prepared, self.condition(prompts[i : i + 1], size), size))
         *parts, curvatures = zip(*rows, strict=True)
         return (*(np.concatenate(part) for part in parts), curvatures[0])
