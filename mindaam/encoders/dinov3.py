@@ -136,8 +136,8 @@ class DINOv3(nn.Cell):
         return self.cls_token, self.storage_tokens
 
     def rotary_tables(self):
-        """What `vit.block` takes as `tables`: (cos, sin), each [D/heads,prefix+N]."""
-        return self.rope_embed.columns()
+        """What `vit.block` takes as `tables`: (cos, sin), each [1,2 heads,D/heads,prefix+N]."""
+        return self.rope_embed.columns(self.blocks[0].attn.heads)
 
     def run_blocks(self, tokens, first, last):
         """Runs blocks first..last-1 on tokens [B,prefix+N,D].

@@ -72,7 +72,7 @@ class RopeEmbed(nn.Cell):
                     held[name].set_data(ms.Tensor(array))
                 else:
                     held[name] = add_table(self, f"{name}_{count}", array, beside=self.periods)
-            self._columns[count] = tuple(ms.Tensor(np.ascontiguousarray(arrays[name].T)) for name in ("cos", "sin"))
+            self._columns.pop(count, None)
             self._made_from[count] = made_from
         self._count = count
         for name, table in self._tables[count].items():
@@ -82,9 +82,19 @@ class RopeEmbed(nn.Cell):
         """(cos, sin) for `rotate`, each [prefix + patches, head_width]."""
         return self.cos, self.sin
 
-    def columns(self):
-        """The same with tokens as columns, [head_width, prefix + patches]: plain tensors, inputs of a graph."""
-        return self._columns[self._count]
+    def columns(self, heads):
+        """What `vit.mixed_columns` takes: (cos, sin) for queries and keys of all heads, tokens as columns, each
+        [1, 2 heads, head_width, prefix + patches], times head_width^-1/4: so is the product of the two scaled.
+
+        Plain tensors, inputs of a graph; made once a grid, because repeating them costs as much as turning.
+        """
+        made = self._columns.get(self._count)
+        if made is None or made[0].shape[1] != 2 * heads:
+            tables = [each.asnumpy().T * np.float32(each.shape[1] ** -0.25) for each in self.construct()]
+            shape = (1, 2 * heads, *tables[0].shape)
+            made = tuple(ms.Tensor(np.ascontiguousarray(np.broadcast_to(table, shape))) for table in tables)
+            self._columns[self._count] = made
+        return made
 
     def rescaled(self, factor):
         """(cos, sin) with all coordinates times `factor`, a float32 tensor of one number."""

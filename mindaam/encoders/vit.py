@@ -158,26 +158,25 @@ def _arrays(layer):
     return tuple(parameter.data for parameter in layer.get_parameters())
 
 
-def mixed_columns(qkv, heads, together, cos=None, sin=None):
+def mixed_columns(qkv, heads, together, tables=()):
     """Multi-head attention of tokens that are columns: queries, keys and values [3D,N] to mixed values [D,N].
 
     together: how many heads are computed at once, a divisor of `heads`; the results are the same.
-    cos, sin: tables of `rotate`, [D/heads,N], by which queries and keys are turned; None without them.
+    tables: (cos, sin) as `RopeEmbed.columns` returns them, by which queries and keys are turned and scaled; or ().
     """
     width, count = qkv.shape
-    head_width = width // (3 * heads)
-    shape = (1, together, head_width, count)
-    if cos is not None:
-        cos, sin = spread(cos, shape), spread(sin, shape)
+    head_width, groups, results = width // (3 * heads), heads // together, ()
+    qkv = qkv.reshape((1, 3 * heads, head_width, count))
     # indexing an array costs twenty times more in a graph than one split
-    parts = ops.split(qkv.reshape((1, 3 * heads, head_width, count)), together, 1)
-    groups, results = heads // together, ()
+    if tables:
+        turned, values = ops.split(qkv, (2 * heads, heads), 1)
+        parts = ops.split(rotate(turned, tables[0], tables[1], -2), together, 1) + ops.split(values, together, 1)
+    else:
+        parts = ops.split(qkv, together, 1)
     for i in range(groups):
         # q is scaled rather than the scores: N x head_width numbers instead of N x N
-        q, k, v = parts[i] * head_width**-0.5, parts[groups + i], parts[2 * groups + i]
-        if cos is not None:
-            q, k = rotate(q, cos, sin, -2), rotate(k, cos, sin, -2)
-        results = results + (attend_columns(q, k, v),)
+        q = parts[i] if tables else parts[i] * head_width**-0.5
+        results = results + (attend_columns(q, parts[groups + i], parts[2 * groups + i]),)
     return ops.concat(results, 1).reshape((width // 3, count))
 
 
@@ -192,7 +191,7 @@ def perceptron(x, weights):
 def block(x, tables, weights, heads, eps):
     """`Block` on one image's tokens [N,D] with its weights as inputs, so that one graph serves every block.
 
-    tables: (cos, sin) of `rotate` as columns, or (). weights: as `Block.weights` lists them. Within attention tokens
+    tables: as `mixed_columns` takes them. weights: as `Block.weights` lists them. Within attention tokens
     are columns, so that nothing is transposed; the backward pass is slower so, hence the rows of `Attention`. Two heads
     are computed at once, and a few rows in the perceptron, so that what lies between stays in a core's cache.
     """
@@ -202,7 +201,7 @@ def block(x, tables, weights, heads, eps):
     if on_cpu():
         together, hidden = 2 - heads % 2, weights[10].shape[0]
     qkv = dense_to_columns(layer_norm(x, gamma1, beta1, eps), w_qkv, b_qkv)
-    columns = mixed_columns(qkv, heads, together, *tables)
+    columns = mixed_columns(qkv, heads, together, tables)
     x = x + scaled(dense_of_columns(columns, w_proj, b_proj), scale1)
     slices = 1 + count * hidden // IN_CACHE
     results = ()
