@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -31,6 +32,7 @@ UNWRITABLE = b""  # stored in place of a graph that MindSpore cannot write
 _folder = None  # the GraphFolder of this process, once chosen; False if graphs are not stored
 _store = None  # the _Store of this process, once a graph is run
 _report = None  # called with a line of text before the first graph is compiled
+_aside = False  # whether graphs are compiled in a thread of their own
 _compiled = WeakKeyDictionary()  # Cell: the signatures that it was compiled for in this process
 
 
@@ -67,6 +69,13 @@ def announce(report):
     _report = report
 
 
+def compile_aside():
+    """From now on graphs are compiled in a thread of their own, where no Ctrl-C arrives: in the compiler of MindSpore
+    it prints a trace and leaves a folder behind. Only for a process that exits right after Ctrl-C, by `os._exit`."""
+    global _aside
+    _aside = True
+
+
 @turn()
 def run(cell, *inputs, by=None):
     """cell(*inputs) in graph mode, with a stored graph if one exists. by: the `ms.jit` function of the Cell's
@@ -80,11 +89,11 @@ def run(cell, *inputs, by=None):
     seen, wanted = _compiled.setdefault(cell, set()), (cell.phase, signature(inputs))
     if wanted in seen:
         return call(*inputs)
-    store, key = _opened(), None
+    store, key, first = _opened(), None, _in_thread(call) if _aside else call
     if store is not None:
         with suppress(Unknown):
             key = graph_key(cell, inputs, "jit" if by else "")
-    result = _reported(call, False)(*inputs) if key is None else store.compiled(key, lambda: call(*inputs))
+    result = _reported(first, False)(*inputs) if key is None else store.compiled(key, lambda: first(*inputs))
     seen.add(wanted)
     return result
 
@@ -111,6 +120,10 @@ def _opened():
         except OSError:  # no folder for temporary files
             _folder = False
     return _store
+
+
+def _in_thread(call):
+    return lambda *inputs: ThreadPoolExecutor(1).submit(call, *inputs).result()
 
 
 def _reported(call, stored):

@@ -5,7 +5,9 @@ import re
 import subprocess
 import sys
 import time
+from _thread import interrupt_main
 from contextlib import contextmanager
+from threading import Event
 from types import SimpleNamespace
 
 import mindspore as ms
@@ -295,6 +297,24 @@ def test_compiling_is_not_called_once_where_nothing_can_be_stored(store, fresh, 
     fresh.setattr(graphs, "_report", lines.append)
     store.compiled("two", lambda: "result")
     assert lines == 2 * ["compiling, about 10 s"]
+
+
+def test_a_stop_arrives_outside_the_compiler():
+    may_end, ended = Event(), Event()
+
+    def compiler(_):
+        interrupt_main()
+        may_end.wait(60)
+        ended.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        graphs._in_thread(compiler)(1)
+    assert not ended.is_set()
+    may_end.set()
+    assert ended.wait(60)
+    with pytest.raises(ZeroDivisionError):
+        graphs._in_thread(lambda x: x / 0)(1)
+    assert graphs._in_thread(lambda x: x + 1)(1) == 2
 
 
 def reader(place, *mode, **environment):

@@ -121,6 +121,7 @@ def _evaluated(readers, model, maps, plan, out, resume, batch):
     from mindaam.evaluation.pages import examples
 
     graphs.announce(print_message)
+    graphs.compile_aside()
     if maps is None:
         source, prompting = _model_source(model, readers, plan.audio)
         plan = plan._replace(prompting=prompting)

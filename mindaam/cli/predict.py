@@ -77,6 +77,7 @@ def _predict_all(jobs, out, model, prompt, condition, pick, request, batch):
     from mindaam.zoo import ahead
 
     graphs.announce(print_message)
+    graphs.compile_aside()
     model = DEFAULT_MODEL if model is None else model
     ahead.begin(model)
     runtime.configure(mode="graph")  # before any other import of MindSpore, which prints lines otherwise

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ def mindaam(cwd, *arguments):
     """Runs the command in `cwd`, where nothing may be left behind, and returns the finished process."""
     command = [sys.executable, "-m", "mindaam.cli.main", *map(str, arguments)]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(cwd), "PYTHONPATH": str(ROOT)}
+    environment["MINDAAM_CACHE"] = str(cwd.parent / "cache")
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=300)
 
 
@@ -31,11 +33,11 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_from_photograph_to_files_in_silence(checkpoint, tmp_path):
+def test_from_photograph_to_files(checkpoint, tmp_path):
     (tmp_path / "cwd").mkdir()
     options = "-o", tmp_path / "out", "--model", checkpoint, "--save", "overlay,map,npy", "--prompt", "Who drank this?"
     done = mindaam(tmp_path / "cwd", "predict", PHOTO, *options)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "mindaam: compiling, once, about 10 s\n")
     assert done.stdout.count("\n") == 2 and "Who drank this?" in done.stdout
     assert list((tmp_path / "cwd").iterdir()) == []  # no cache, no log, no folder
     density = np.load(tmp_path / "out/coffee.npy", allow_pickle=False)
@@ -86,6 +88,20 @@ def test_ctrl_c_also_in_the_form_in_which_mindspore_passes_it_on(tmp_path, name)
     assert hasattr(signal, name)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT)
     assert done.returncode == 130 and done.stderr == "mindaam: stopped\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [1, 4])
+def test_a_stop_while_mindspore_compiles_is_one_line_and_leaves_nothing(tmp_path, seconds):
+    (tmp_path / "cwd").mkdir()
+    environment = {"PATH": "/usr/bin:/bin", "MINDAAM_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "mindaam.cli.main", "predict", PHOTO, "-o", "out"]
+    process = subprocess.Popen(command, cwd=tmp_path / "cwd", env=environment, stderr=subprocess.PIPE, text=True)
+    assert process.stderr.readline() == "mindaam: compiling, once, about 10 s\n"
+    time.sleep(seconds)
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=60)[1] == "mindaam: stopped\n" and process.returncode == 130
+    assert list((tmp_path / "cwd").iterdir()) == []
 
 
 def test_under_nohup_a_closed_terminal_changes_nothing(monkeypatch):
