@@ -11,7 +11,7 @@ from mindaam.kernels.broadcasting import spread
 from mindaam.kernels.convolutions import patches
 from mindaam.kernels.device import on_cpu
 from mindaam.kernels.elementwise import gelu
-from mindaam.kernels.normalization import LayerNorm, layer_norm
+from mindaam.kernels.normalization import LayerNorm, layer_norm, standardized
 from mindaam.kernels.products import dense as dense_rows
 from mindaam.kernels.products import dense_of_columns, dense_to_columns
 
@@ -141,14 +141,36 @@ class Block(nn.Cell):
         self.ls2 = LayerScale(width, layer_scale)
 
     def weights(self):
-        """Its arrays in the order that `block` takes them, adapters merged: plain tensors that share its memory."""
-        layers = (self.norm1, self.attn.qkv, self.attn.proj, self.ls1, self.norm2, self.ls2, *self.mlp.cells())
+        """Those of its dense layers as `block` takes them, adapters merged: plain tensors that share its memory."""
+        layers = (self.attn.qkv, self.attn.proj, *self.mlp.cells())
         return tuple(array for layer in layers for array in _arrays(layer))
+
+    def channels(self):
+        """(gamma, beta, scale) of its two halves as `block` takes them."""
+        halves = ((self.norm1, self.ls1), (self.norm2, self.ls2))
+        return tuple(each.data for norm, scale in halves for each in (norm.gamma, norm.beta, scale.gamma))
 
     def construct(self, x, cos=None, sin=None):
         """[B,N,D] to [B,N,D]; cos, sin: the attention's rotary tables, if it has any."""
         x = x + self.ls1(self.attn(self.norm1(x), cos, sin))
         return x + self.ls2(self.mlp(self.norm2(x)))
+
+
+def folded(channels, weights):
+    """A block's weights with its channels folded into them, all NumPy: what a norm multiplies and adds into the layers
+    that follow, a layer scale into the one before. `block` takes them without channels, and computes the same to
+    round-off."""
+    gamma1, beta1, scale1, gamma2, beta2, scale2 = channels
+    w_qkv, b_qkv, w_proj, b_proj, *entering, w_out, b_out = weights
+    arrays = [*_entered(w_qkv, b_qkv, gamma1, beta1), w_proj * scale1[:, None], b_proj * scale1]
+    for i in range(0, len(entering), 2):
+        arrays += _entered(entering[i], entering[i + 1], gamma2, beta2)
+    return *arrays, w_out * scale2[:, None], b_out * scale2
+
+
+def _entered(weight, bias, gamma, beta):
+    """W (gamma n + beta) + b = (W gamma) n + (W beta + b)."""
+    return weight * gamma, weight @ beta + bias
 
 
 def _arrays(layer):
@@ -188,23 +210,33 @@ def perceptron(x, weights):
     return dense_rows(gelu(dense_rows(x, weights[0], weights[1])), weights[2], weights[3])
 
 
-def block(x, tables, weights, heads, eps):
+def _normalized(x, channels, eps):
+    """The norm of a half of `block`."""
+    return layer_norm(x, channels[0], channels[1], eps) if channels else standardized(x, eps)
+
+
+def _added(x, branch, channels):
+    """The end of a half of `block`."""
+    return x + (scaled(branch, channels[2]) if channels else branch)
+
+
+def block(x, tables, channels, weights, heads, eps):
     """`Block` on one image's tokens [N,D] with its weights as inputs, so that one graph serves every block.
 
-    tables: as `mixed_columns` takes them. weights: as `Block.weights` lists them. Within attention tokens
-    are columns, so that nothing is transposed; the backward pass is slower so, hence the rows of `Attention`. Two heads
-    are computed at once, and a few rows in the perceptron, so that what lies between stays in a core's cache.
+    tables: as `mixed_columns` takes them. channels, weights: as `Block` lists them. Within attention tokens are
+    columns, so that nothing is transposed; the backward pass is slower so, hence the rows of `Attention`. Two heads are
+    computed at once, and a few rows in the perceptron, so that what lies between stays in a core's cache.
     """
-    gamma1, beta1, w_qkv, b_qkv, w_proj, b_proj, scale1, gamma2, beta2, scale2 = weights[:10]
-    count = x.shape[0]
+    w_qkv, b_qkv, w_proj, b_proj = weights[:4]
+    perceptron_weights = weights[4:]
+    count, first, second = x.shape[0], channels[:3], channels[3:]
     together, hidden = heads, 0
     if on_cpu():
-        together, hidden = 2 - heads % 2, weights[10].shape[0]
-    qkv = dense_to_columns(layer_norm(x, gamma1, beta1, eps), w_qkv, b_qkv)
-    columns = mixed_columns(qkv, heads, together, tables)
-    x = x + scaled(dense_of_columns(columns, w_proj, b_proj), scale1)
+        together, hidden = 2 - heads % 2, perceptron_weights[0].shape[0]
+    columns = mixed_columns(dense_to_columns(_normalized(x, first, eps), w_qkv, b_qkv), heads, together, tables)
+    x = _added(x, dense_of_columns(columns, w_proj, b_proj), first)
     slices = 1 + count * hidden // IN_CACHE
     results = ()
-    for rows in ops.split(layer_norm(x, gamma2, beta2, eps), -(-count // slices), 0):
-        results = results + (perceptron(rows, weights[10:]),)
-    return x + scaled(ops.concat(results, 0), scale2)
+    for rows in ops.split(_normalized(x, second, eps), -(-count // slices), 0):
+        results = results + (perceptron(rows, perceptron_weights),)
+    return _added(x, ops.concat(results, 0), second)

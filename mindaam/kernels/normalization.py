@@ -76,6 +76,13 @@ def layer_norm(x, gamma, beta, eps):
     return _layer_norm_of_rows(x.reshape((-1, x.shape[-1])), gamma, beta, eps)[0].reshape(x.shape)
 
 
+def standardized(x, eps):
+    """`layer_norm` without scale and shift, [...,D] -> [...,D]; not trained."""
+    if not on_cpu():
+        return layer_norm(x, ops.ones(x.shape[-1:], x.dtype), ops.zeros(x.shape[-1:], x.dtype), eps)
+    return _standardized(x.reshape((-1, x.shape[-1])), eps)[0].reshape(x.shape)
+
+
 class LayerNorm(nn.Cell):
     """`layer_norm` with a learned scale and shift per channel."""
 

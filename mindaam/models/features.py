@@ -5,16 +5,21 @@ size. One graph of the whole backbone takes many times longer to compile, and ke
 times the memory.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from weakref import WeakKeyDictionary
 
 import mindspore as ms
 from mindspore import nn
 
 from mindaam import graphs
-from mindaam.encoders.vit import block, with_prefix, without_prefix
+from mindaam.encoders.lora import lora_parameters
+from mindaam.encoders.vit import block, folded, with_prefix, without_prefix
 from mindaam.kernels.convolutions import patches
+from mindaam.kernels.device import on_cpu
 from mindaam.kernels.normalization import layer_norm
 from mindaam.kernels.products import dense
+from mindaam.models.weights import WeightWatch
 
 
 class Embedding(nn.Cell):
@@ -32,15 +37,16 @@ class Embedding(nn.Cell):
 
 
 class OneBlock(nn.Cell):
-    """`encoders.vit.block`. tables: how many rotary tables it takes."""
+    """`encoders.vit.block`. tables, channels: how many of them it takes."""
 
-    def __init__(self, heads, eps, tables):
+    def __init__(self, heads, eps, tables, channels):
         super().__init__()
-        self.heads, self.eps, self.tables = heads, eps, tables
+        self.heads, self.eps, self.tables, self.others = heads, eps, tables, tables + channels
 
     def construct(self, tokens, *rest):
-        """tokens [n+N,D]; the tables; the weights -> [n+N,D]."""
-        return block(tokens, rest[: self.tables], rest[self.tables :], self.heads, self.eps)
+        """tokens [n+N,D]; the tables; the channels; the weights -> [n+N,D]."""
+        tables, channels = rest[: self.tables], rest[self.tables : self.others]
+        return block(tokens, tables, channels, rest[self.others :], self.heads, self.eps)
 
 
 class Ending(nn.Cell):
@@ -55,11 +61,37 @@ class Ending(nn.Cell):
         return without_prefix(layer_norm(tokens, gamma, beta, self.eps).expand_dims(0), self.prefix)
 
 
+FOLDED = 1 << 27  # most numbers of a backbone that is copied: half a gigabyte
+_folded = WeakKeyDictionary()  # backbone: its WeightWatch, the state that it was folded in, and `_blocks`
+
+
 @cache
 def _graph(kind, *settings):
     """A Cell of that kind, and its compiled function; one for all models."""
     cell = kind(*settings).set_train(False)
     return cell, ms.jit(cell.construct)
+
+
+def _blocks(backbone):
+    """(channels, weights) of each block up to the last tap, as `encoders.vit.block` takes them: folded on a CPU, where
+    copies are kept as long as the weights are the same; a large backbone is not copied, and gains little."""
+    if backbone not in _folded:
+        weights = tuple(backbone.get_parameters())
+        few = on_cpu() and sum(weight.size for weight in weights) <= FOLDED
+        _folded[backbone] = few and WeightWatch(weights, lora_parameters(backbone)), None, []
+    blocks = backbone.blocks[: max(backbone.taps) + 1]
+    watch, state, kept = _folded[backbone]
+    if not watch:
+        return [(each.channels(), each.weights()) for each in blocks]
+    if watch.state() != state:
+        arrays = [
+            [[array.asnumpy() for array in part] for part in (each.channels(), each.weights())] for each in blocks
+        ]
+        with ThreadPoolExecutor(2) as threads:
+            found = list(threads.map(lambda each: folded(*each), arrays))
+        kept = [((), tuple(ms.Tensor(array) for array in weights)) for weights in found]
+        _folded[backbone] = watch, watch.state(), kept
+    return kept
 
 
 def tapped_features(backbone, image, compiled=True):
@@ -79,9 +111,10 @@ def tapped_features(backbone, image, compiled=True):
     weights = (projection.weight, projection.bias, *added, *backbone.prefix_tokens())
     tokens = run(Embedding, (backbone.patch, bool(added)), ms.Tensor(image), *weights)
     taps = []
-    for index in range(max(backbone.taps) + 1):
+    for index, (channels, weights) in enumerate(_blocks(backbone)):
         each = backbone.blocks[index]
-        tokens = run(OneBlock, (each.attn.heads, each.norm1.eps, len(tables)), tokens, *tables, *each.weights())
+        settings = each.attn.heads, each.norm1.eps, len(tables), len(channels)
+        tokens = run(OneBlock, settings, tokens, *tables, *channels, *weights)
         if index in backbone.taps:
             taps.append(run(Ending, (backbone.prefix, norm.eps), tokens, norm.gamma, norm.beta).asnumpy())
     return taps

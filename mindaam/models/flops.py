@@ -140,4 +140,5 @@ def _places(path, patches):
     if part == "start" or "from_skip" in rest:
         return patches
     doublings = 3 if part == "head" else int(rest[0]) + ("up" not in rest)
-    return patches * 4**doublings
+    places = patches * 4**doublings
+    return 2 * places + 1 if "mix" in rest else places  # the mix of the three scales is applied to each of them

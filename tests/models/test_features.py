@@ -8,6 +8,7 @@ from mindaam.encoders import vit
 from mindaam.encoders.dinov2 import DINOv2
 from mindaam.encoders.dinov3 import DINOv3
 from mindaam.encoders.lora import apply_lora
+from mindaam.models import features
 from mindaam.models.features import OneBlock, _graph, tapped_features
 from tests.encoders.encoder_files import randomise
 
@@ -49,10 +50,30 @@ def test_a_graph_serves_all_blocks_and_follows_weights():
     backbone = filled(DINOv2, 4, 4, False, table_grid=3)
     image = np.random.default_rng(0).standard_normal((1, 3, 12, 8)).astype(np.float32)
     before = tapped_features(backbone, image)
-    assert _graph(OneBlock, 4, 1e-6, 0) is _graph(OneBlock, 4, 1e-6, 0)
+    assert _graph(OneBlock, 4, 1e-6, 0, 0) is _graph(OneBlock, 4, 1e-6, 0, 0)
     weight = backbone.blocks[2].mlp.fc2.weight
     weight.set_data(ms.Tensor(weight.asnumpy() * 2))
     after = tapped_features(backbone, image)
     np.testing.assert_array_equal(after[0], before[0])
     np.testing.assert_allclose(after[1], backbone(ms.Tensor(image))[1].asnumpy(), rtol=1e-5, atol=2e-6)
     assert not np.allclose(after[1], before[1])
+
+
+@pytest.mark.parametrize(("kind", "settings"), [(DINOv2, {"table_grid": 3}), (DINOv3, {"swiglu": True})])
+@pytest.mark.parametrize("folds", [True, False])
+def test_channels_that_change_are_noticed(kind, settings, folds, monkeypatch):
+    monkeypatch.setattr(features, "FOLDED", features.FOLDED if folds else 0)
+    backbone = filled(kind, 4, 4, False, **settings)
+    image = np.random.default_rng(0).standard_normal((1, 3, 12, 8)).astype(np.float32)
+    before = tapped_features(backbone, image)[1]
+    assert all((channels == ()) == folds for channels, _ in features._blocks(backbone))
+    block, ones = backbone.blocks[2], ms.Tensor(np.ones(16, np.float32))
+    for channel, value in ((block.norm1.gamma, 2.0), (block.norm1.beta, 0.5), (block.ls1.gamma, 3.0)):
+        for change in (channel.set_data, lambda array, channel=channel: ms.ops.assign(channel, array)):
+            change(value * ones)  # replaced, or in place as an optimizer does
+            value = -value
+            wanted = backbone(ms.Tensor(image))[1].asnumpy()
+            got = tapped_features(backbone, image)[1]
+            np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)
+            assert np.abs(got - before).max() > 1e-3
+            before = got
