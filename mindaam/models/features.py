@@ -79,7 +79,7 @@ def _blocks(backbone):
         weights = tuple(backbone.get_parameters())
         few = on_cpu() and sum(weight.size for weight in weights) <= FOLDED
         _folded[backbone] = few and WeightWatch(weights, lora_parameters(backbone)), None, []
-    blocks = backbone.blocks[: max(backbone.taps) + 1]
+    blocks = [backbone.blocks[i] for i in range(max(backbone.taps) + 1)]  # a slice would rename the weights
     watch, state, kept = _folded[backbone]
     if not watch:
         return [(each.channels(), each.weights()) for each in blocks]
