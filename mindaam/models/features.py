@@ -1,12 +1,13 @@
-"""The backbone on one image, as three small graphs: the embedding, one block, and the end of a tap.
+"""The backbone on one image, as three small graphs: the embedding, a few blocks, and the end of a tap.
 
 Their weights are inputs, so that the graph of a block is compiled once and called for each block of each model of its
-size. One graph of the whole backbone takes many times longer to compile, and keeps the values of every block: three
-times the memory.
+size, three blocks of a small model at once. One graph of the whole backbone takes longer to compile, and keeps the
+values of every block: three times the memory.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import mindspore as ms
@@ -36,17 +37,21 @@ class Embedding(nn.Cell):
         return tokens.reshape(tokens.shape[1:])
 
 
-class OneBlock(nn.Cell):
-    """`encoders.vit.block`. tables, channels: how many of them it takes."""
+class Blocks(nn.Cell):
+    """`encoders.vit.block`, `count` times. tables, channels: how many of them a block takes."""
 
-    def __init__(self, heads, eps, tables, channels):
+    def __init__(self, count, heads, eps, tables, channels):
         super().__init__()
-        self.heads, self.eps, self.tables, self.others = heads, eps, tables, tables + channels
+        self.count, self.heads, self.eps, self.tables, self.channels = count, heads, eps, tables, channels
 
     def construct(self, tokens, *rest):
-        """tokens [n+N,D]; the tables; the channels; the weights -> [n+N,D]."""
-        tables, channels = rest[: self.tables], rest[self.tables : self.others]
-        return block(tokens, tables, channels, rest[self.others :], self.heads, self.eps)
+        """tokens [n+N,D]; the tables; of each block the channels and the weights -> [n+N,D]."""
+        tables, arrays = rest[: self.tables], rest[self.tables :]
+        size = len(arrays) // self.count
+        for i in range(self.count):
+            own = arrays[i * size : (i + 1) * size]
+            tokens = block(tokens, tables, own[: self.channels], own[self.channels :], self.heads, self.eps)
+        return tokens
 
 
 class Ending(nn.Cell):
@@ -61,8 +66,18 @@ class Ending(nn.Cell):
         return without_prefix(layer_norm(tokens, gamma, beta, self.eps).expand_dims(0), self.prefix)
 
 
+# Blocks of one graph. Its threads look for their cores again at each graph: single blocks take a quarter longer. With
+# weights that are not folded, as of a large backbone, it is one: a graph keeps the values of all its blocks.
+TOGETHER = 3
 FOLDED = 1 << 27  # most numbers of a backbone that is copied: half a gigabyte
 _folded = WeakKeyDictionary()  # backbone: its WeightWatch, the state that it was folded in, and `_blocks`
+
+
+class Arrays(NamedTuple):
+    """A block's arrays; no channels where they are folded into the weights."""
+
+    channels: tuple
+    weights: tuple
 
 
 @cache
@@ -73,7 +88,7 @@ def _graph(kind, *settings):
 
 
 def _blocks(backbone):
-    """(channels, weights) of each block up to the last tap, as `encoders.vit.block` takes them: folded on a CPU, where
+    """The Arrays of each block up to the last tap, as `encoders.vit.block` takes them: folded on a CPU, where
     copies are kept as long as the weights are the same; a large backbone is not copied, and gains little."""
     if backbone not in _folded:
         weights = tuple(backbone.get_parameters())
@@ -82,14 +97,14 @@ def _blocks(backbone):
     blocks = [backbone.blocks[i] for i in range(max(backbone.taps) + 1)]  # a slice would rename the weights
     watch, state, kept = _folded[backbone]
     if not watch:
-        return [(each.channels(), each.weights()) for each in blocks]
+        return [Arrays(each.channels(), each.weights()) for each in blocks]
     if watch.state() != state:
         arrays = [
             [[array.asnumpy() for array in part] for part in (each.channels(), each.weights())] for each in blocks
         ]
         with ThreadPoolExecutor(2) as threads:
             found = list(threads.map(lambda each: folded(*each), arrays))
-        kept = [((), tuple(ms.Tensor(array) for array in weights)) for weights in found]
+        kept = [Arrays((), tuple(ms.Tensor(array) for array in weights)) for weights in found]
         _folded[backbone] = watch, watch.state(), kept
     return kept
 
@@ -110,11 +125,13 @@ def tapped_features(backbone, image, compiled=True):
     projection, tables, norm = backbone.patch_embed.proj, backbone.rotary_tables(), backbone.norm
     weights = (projection.weight, projection.bias, *added, *backbone.prefix_tokens())
     tokens = run(Embedding, (backbone.patch, bool(added)), ms.Tensor(image), *weights)
-    taps = []
-    for index, (channels, weights) in enumerate(_blocks(backbone)):
-        each = backbone.blocks[index]
-        settings = each.attn.heads, each.norm1.eps, len(tables), len(channels)
-        tokens = run(OneBlock, settings, tokens, *tables, *channels, *weights)
+    taps, waiting, first = [], [], backbone.blocks[0]
+    for index, arrays in enumerate(_blocks(backbone)):
+        waiting.append(arrays)
+        if index in backbone.taps or len(waiting) == (1 if arrays.channels else TOGETHER):
+            settings = len(waiting), first.attn.heads, first.norm1.eps, len(tables), len(arrays.channels)
+            flat = [array for each in waiting for part in each for array in part]
+            tokens, waiting = run(Blocks, settings, tokens, *tables, *flat), []
         if index in backbone.taps:
             taps.append(run(Ending, (backbone.prefix, norm.eps), tokens, norm.gamma, norm.beta).asnumpy())
     return taps
