@@ -68,7 +68,8 @@ def against(tree, fps, model):
     """The table of `mindaam predict` of this checkout and of `tree` on two videos, in turn, after graphs are stored."""
     with tempfile.TemporaryDirectory() as folder:
         videos = [repeated(CLIP, Path(folder) / f"{seconds:g}.mp4", seconds) for seconds in (BRIEF, WHOLE)]
-        commands(ROOT, Path(folder), videos[0], fps, model)
+        for each in (ROOT, tree):  # each stores its graphs
+            commands(each, Path(folder), videos[0], fps, model)
         rows = [[commands(each, Path(folder), video, fps, model) for each in (ROOT, tree)] for video in videos]
     lines = [f"| `mindaam predict`, overlay with audio | MindAAM | {tree.name} | ratio |", "|---|---|---|---|"]
     for seconds, ((now, frames), (before, others)) in zip((BRIEF, WHOLE), rows, strict=True):
