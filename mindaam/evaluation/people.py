@@ -55,9 +55,7 @@ class People:
             return score(density, truth._replace(baseline=None), protocol)
         first = self._first_half(by, seed, gaze)
         apart = np.union1d(first, self._first_half(index, seed, gaze))
-        return self._scored(
-            self._of(by, first), self._of(index, apart, others=True), index, protocol, gaze, seed
-        )
+        return self._scored(self._of(by, first), self._of(index, apart, others=True), index, protocol, gaze, seed)
 
     def _of(self, index, viewers, place=(), *, others=False):
         """Fixations float32 [n,2] of some viewers of an image or frame, or of the others; n may be 0."""
@@ -72,9 +70,7 @@ class People:
             return None
         reader, stored = self._reader, self._reader.size(index)
         size = comparison_size(protocol, stored)
-        predicted, density = (
-            ground_truth.blurred(each, stored, size, reader.sigma(index)) for each in (first, second)
-        )
+        predicted, density = (ground_truth.blurred(each, stored, size, reader.sigma(index)) for each in (first, second))
         truth = Truth(
             density,
             transforms.scale_fixations(second, stored, size),
