@@ -35,8 +35,9 @@ def study(evaluations):
     means, steps, records = [], [], []
     for dataset, rows in datasets(evaluations):
         title = comparing.title(dataset)
-        for each in GRANULARITIES:
-            for kind, values in (("", _values(rows, each, pool=False)), ("pool ", _values(rows, each, pool=True))):
+        for each in (*GRANULARITIES, "right"):
+            for kind in ("",) if each == "right" else ("", "pool "):
+                values = _values(rows, each, pool=bool(kind))
                 found = {metric: mean_of(values[metric]) for metric in METRICS}
                 if not found["CC"].n:
                     continue
