@@ -89,8 +89,8 @@ class PhasesConfig(RunConfig):
         return {**TINY, "phases": phases}
 
     def require_model(self):
-        """Raises ConfigError for a model that is not possible."""
-        model_config(self.model, self.preset, self.model_changes)
+        """Raises ConfigError for a model that is not possible, or that the loss does not fit."""
+        self.loss.require_fit(model_config(self.model, self.preset, self.model_changes))
 
     def compared_with(self, theirs):
         """As of every RunConfig, without the phases that were added at the end since."""
