@@ -43,7 +43,8 @@ class PhasesConfig(RunConfig):
 
     folders: gaze folder -> images per condition and epoch (all of them when the split has fewer).
     scored_share: how often a sample gets the prompt that its condition is scored with, rather than a paraphrase.
-    validation_images, images: the most images per folder, for smoke tests; null means all.
+    scored: the gaze folders whose val split is scored, null for those of `folders`; the best epoch is that of the
+    folders that are both. validation_images, images: the most images per folder, for smoke tests; null means all.
     """
 
     TASK: ClassVar = "phases"
@@ -53,6 +54,7 @@ class PhasesConfig(RunConfig):
     model_changes: dict = {}
     data_root: str | None = None
     folders: dict[str, Count]
+    scored: tuple[str, ...] | None = None
     batch_size: Few
     scored_share: Fraction = 0.5
     phases: tuple[PhaseConfig, ...] = Field(min_length=1)
