@@ -19,13 +19,15 @@ from mindaam.training.tasks.task import Setup
 
 class Trained(NamedTuple):
     """A run that ended. finished: whether it came to its end; task: its Task, with model and data;
-    state: its checkpoint_content.State; is_first: whether this is rank 0."""
+    state: its checkpoint_content.State; is_first: whether this is rank 0; to_stop: whether this process was requested
+    to stop meanwhile."""
 
     folder: Path
     finished: bool
     task: object
     state: object
     is_first: bool = True
+    to_stop: bool = False
 
 
 def train(
@@ -87,7 +89,7 @@ def train(
             for line in task.finish(folder, state.best):
                 setup.progress.say(line)
         distributed.barrier(world)  # the others do not leave while rank 0 still writes
-    return Trained(folder, finished, task, state, world.is_first)
+    return Trained(folder, finished, task, state, world.is_first, request.to_stop)
 
 
 def dry_run(config_path, assignments=(), *, tiny=False, say=None):

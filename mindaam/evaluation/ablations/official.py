@@ -84,7 +84,7 @@ def missing(ablations, row, runs, available):
     name = row.official.changes.get("model", data["model"])
     if name not in list_models():
         return [*lacking, f"the model {name}"]
-    config = model_config(name, data["preset"])
+    config = model_config(name, data.get("preset", "paper"))
     parts = [each.name for each in (config.encoder, config.text, config.audio) if each is not None]
     return lacking + [f"the weights of {each}" for each in parts if not is_installed(each)]
 

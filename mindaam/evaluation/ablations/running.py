@@ -17,7 +17,7 @@ def run(ablations, letters, place, seeds, command, say):
     after each; returns ([Result], whether all runs are finished).
 
     place: runs.Place, its data None where none was given; seeds: their number; command: the command line; say: called
-    with lines. A request to stop ends the run in progress with a checkpoint, and then this. Raises as
+    with lines. A request to stop ends the run in progress with a checkpoint, and then the command. Raises as
     `training.run.train`, and TrainingError for a command on official datasets that fails.
     """
     available = _available(place.data)

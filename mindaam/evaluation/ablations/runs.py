@@ -50,7 +50,7 @@ def scores_of(folder):
 
 
 def run(ablations, name, seed, place):
-    """Trains a run, or continues it, and scores it; returns whether it is finished: a request to stop ends it early.
+    """Trains a run, or continues it, and scores it; returns False after a request to stop, which may end it early.
 
     Raises as `training.run.train`.
     """
@@ -69,10 +69,10 @@ def run(ablations, name, seed, place):
             synthetic_video_scores.report(folder, task.model, task.held)
         else:
             write_text(folder / SCORES, json.dumps(last_epoch(folder / EPOCHS, task.config.scored), indent=1))
-    finished = trained.finished
+    continues = trained.finished and not trained.to_stop
     del trained
     gc.collect()  # compiled graphs and their memory go with the model
-    return finished
+    return continues
 
 
 def last_epoch(path, datasets):

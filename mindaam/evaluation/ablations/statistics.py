@@ -1,6 +1,7 @@
 """Scores of runs as rows of a CSV file, and their means and standard deviations over seeds.
 
-A row is a dict: ablation, row (such as A1), data ("small" or "official"), run, trained_on, seed, dataset, metric, value.
+A row is a dict: ablation, row (such as A1), data ("small" or "official"), run, trained_on, seed, dataset, metric,
+value.
 """
 
 import csv
@@ -17,7 +18,7 @@ SYNTHETIC = "synthetic videos"  # the dataset of a part of the scores that is no
 
 
 class Spread(NamedTuple):
-    """The mean over seeds and the standard deviation of one seed's value, NaN for a single seed; seeds: their number."""
+    """The mean over seeds; the standard deviation of one seed's value, NaN for a single seed; the number of seeds."""
 
     mean: float
     sd: float
