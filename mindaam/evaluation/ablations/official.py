@@ -95,9 +95,14 @@ def complete(run):
         return
     prepare_folder(run.scores.parent)
     for arguments, text in zip((run.train, run.evaluate), run.commands(), strict=True):
-        code = subprocess.run([sys.executable, "-m", "mindaam.cli.main", *arguments], check=False).returncode
+        code = executed(arguments)
         if code:
             raise TrainingError(f"{text} ended with exit code {code}; the same command continues it")
+
+
+def executed(arguments):
+    """The exit code of `mindaam` with these arguments, in a process of its own."""
+    return subprocess.run([sys.executable, "-m", "mindaam.cli.main", *arguments], check=False).returncode
 
 
 def scores_of(run):

@@ -187,16 +187,15 @@ def test_damaged_scores_are_one_sentence(small, gaze, tmp_path):
 def test_official_rows_are_ordinary_commands(small, gaze, tmp_path, monkeypatch):
     called, place = [], runs.Place(gaze, tmp_path)
 
-    def answer(arguments, check):
-        words = arguments[3:]
+    def answer(words):
         called.append(words)
         if words[0] == "evaluate":
             folder = tmp_path / "official" / words[words.index("-o") + 1].split("/")[-2] / "scores"
             folder.mkdir()
             save(made_evaluation(), folder)
-        return type("Done", (), {"returncode": 0})
+        return 0
 
-    monkeypatch.setattr(official.subprocess, "run", answer)
+    monkeypatch.setattr(official, "executed", answer)
     results, finished = running.run(small, ["B"], place, 1, "mindaam", lambda line: None)
     assert finished and [words[0] for words in called] == ["train", "evaluate"] * 2
     assert "corpus={osie: 1}" in called[0] and called[0][-1] == "--resume"
@@ -206,7 +205,7 @@ def test_official_rows_are_ordinary_commands(small, gaze, tmp_path, monkeypatch)
 
 
 def test_a_command_that_fails_is_named(small, gaze, tmp_path, monkeypatch):
-    monkeypatch.setattr(official.subprocess, "run", lambda *_, **__: type("Done", (), {"returncode": 2}))
+    monkeypatch.setattr(official, "executed", lambda words: 2)
     with pytest.raises(TrainingError, match="mindaam train corpus .* ended with exit code 2"):
         running.run(small, ["B"], runs.Place(gaze, tmp_path), 1, "mindaam", lambda line: None)
 
