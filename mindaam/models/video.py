@@ -53,6 +53,18 @@ class _Condition(nn.Cell):
         return self.head.condition(prompt, grid)
 
 
+class _Placed(nn.Cell):
+    """The prompt's part of the head with the points of another prompt."""
+
+    def __init__(self, head):
+        super().__init__(auto_prefix=False)
+        self.head = head
+
+    def construct(self, grid, prompt, other):
+        """grid (h, w), prompts [B,E] -> what `AttentionHead.placed` returns for the points of the other."""
+        return self.head.placed(prompt, self.head.hierarchy(other), grid)
+
+
 class _Answer(nn.Cell):
     """Where image and prompt meet. prepared: how many tensors `AttentionHead.prepare` returns."""
 
@@ -118,6 +130,7 @@ class VideoHead:
             "image": _Image(head),
             "frames": _Frames(head, widths),
             "condition": _Condition(head),
+            "placed": _Placed(head),
             "answer": _Answer(head),
             "along": _Along(head, widths),
             "neck": _Neck(head),
@@ -147,6 +160,11 @@ class VideoHead:
                 self._conditions.popitem(last=False)
         self._conditions.move_to_end(key)
         return self._conditions[key]
+
+    @turn()
+    def placed(self, prompts, others, size):
+        """As `condition`, for the embeddings of prompts [B,E] and the text points of others [B,E]; none are kept."""
+        return self._run("placed", self._model.grid(size), ms.Tensor(prompts), ms.Tensor(others))
 
     @turn()
     def answer(self, prepared, conditions, size):
