@@ -19,7 +19,7 @@ from mindaam.evaluation.hyperbolic.hyperboloid import depths, pairwise_distances
 PERPLEXITY = 6.0
 NEIGHBORS, SHARE = 10, 0.7  # gamma: this share of the median distance to the neighbor of this rank
 WEIGHT = 2.0  # of the depths
-STEPS, EXAGGERATED = 800, 200
+STEPS, EXAGGERATED = 600, 200
 EXAGGERATION = 4.0
 RATE = 0.3 / EXAGGERATION  # step length, times N gamma^2
 REACH = 0.3  # farthest that a point moves in a step, in units of gamma

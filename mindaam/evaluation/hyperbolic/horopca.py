@@ -19,8 +19,8 @@ from scipy.optimize import minimize
 
 from mindaam.evaluation.hyperbolic.hyperboloid import hyperbolic_cosines, times
 
-MOST = 400  # points whose pairs the ideal points are chosen by
-STARTS = 12
+MOST = 300  # points whose pairs the ideal points are chosen by
+STARTS = 6
 LARGEST = 0.5 * np.pi - 1e-3  # of theta; at pi/2 the origin is on the geodesic between the ideal points
 
 
@@ -106,7 +106,7 @@ def _climbed(points, start):
         return -value, -np.concatenate([first, second, [gradient[2]]])
 
     bounds = [(None, None)] * (2 * n) + [(1e-3, LARGEST)]
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 300})
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 100})
     return -found.fun, _plane(found.x, n)
 
 
