@@ -53,7 +53,7 @@ class _Condition(nn.Cell):
         return self.head.condition(prompt, grid)
 
 
-class _Placed(nn.Cell):
+class _Recombined(nn.Cell):
     """The prompt's part of the head with the points of another prompt."""
 
     def __init__(self, head):
@@ -61,8 +61,8 @@ class _Placed(nn.Cell):
         self.head = head
 
     def construct(self, grid, prompt, other):
-        """grid (h, w), prompts [B,E] -> what `AttentionHead.placed` returns for the points of the other."""
-        return self.head.placed(prompt, self.head.hierarchy(other), grid)
+        """grid (h, w), prompts [B,E] -> what `AttentionHead.recombined` returns for the points of the other."""
+        return self.head.recombined(prompt, self.head.hierarchy(other), grid)
 
 
 class _Answer(nn.Cell):
@@ -130,7 +130,7 @@ class VideoHead:
             "image": _Image(head),
             "frames": _Frames(head, widths),
             "condition": _Condition(head),
-            "placed": _Placed(head),
+            "recombined": _Recombined(head),
             "answer": _Answer(head),
             "along": _Along(head, widths),
             "neck": _Neck(head),
@@ -162,9 +162,9 @@ class VideoHead:
         return self._conditions[key]
 
     @turn()
-    def placed(self, prompts, others, size):
+    def recombined(self, prompts, others, size):
         """As `condition`, for the embeddings of prompts [B,E] and the text points of others [B,E]; none are kept."""
-        return self._run("placed", self._model.grid(size), ms.Tensor(prompts), ms.Tensor(others))
+        return self._run("recombined", self._model.grid(size), ms.Tensor(prompts), ms.Tensor(others))
 
     @turn()
     def answer(self, prepared, conditions, size):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import mindspore as ms
 import numpy as np
 
+from mindaam.errors import ConfigError
 from mindaam.geometry import lorentz
 from mindaam.geometry.cells import HierarchicalEntailment
 from mindaam.geometry.entailment import entailment_loss
@@ -34,7 +35,15 @@ class Points(NamedTuple):
 
 @turn()
 def points_of(predictor, texts, images):
-    """The Points of prompts, texts, and of images, an iterable of paths or uint8 RGB [H,W,3]. Raises InputError."""
+    """The Points of prompts, texts, and of images, an iterable of paths or uint8 RGB [H,W,3].
+
+    Raises ConfigError for a model with a Euclidean decoder, InputError for an unusable prompt or image.
+    """
+    if predictor.model.config.hyperbolic != "all":
+        raise ConfigError(
+            f"the decoder of {predictor.model.config.name} is Euclidean (hyperbolic: "
+            f"{predictor.model.config.hyperbolic}), so its points have no depths or cones; choose another model"
+        )
     text, anchor, curvature = predictor.model.head.hierarchy(ms.Tensor(predictor.embed(texts)))
     rows = [predictor.prepared(image)[0][0].asnumpy()[0] for image in images]
     width = text.shape[1]

@@ -69,7 +69,7 @@ class Mixed:
         video, (parts, size) = self._predictor.model.video, self._predictor.prepared(image)
         if not self._conditions:  # no image touches them
             self._conditions = {
-                (e, z): video.placed(of_e, of_z, size)
+                (e, z): video.recombined(of_e, of_z, size)
                 for e, of_e in self._embeddings.items()
                 for z, of_z in self._embeddings.items()
             }

@@ -4,6 +4,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 
+from mindaam.errors import ConfigError
 from mindaam.evaluation.hyperbolic import hierarchy, quantities
 from mindaam.geometry import lorentz
 from tests.evaluation.hyperbolic.small_predictor import small_predictor
@@ -67,3 +68,10 @@ def test_the_finding_reports_saturation():
     assert hierarchy.finding([0.1, 0.2], 0.219, 2).startswith("All cones are saturated: the 2 prompts lie at depths")
     assert hierarchy.finding([0.3, 0.4], 0.219, 0).startswith("No cone is saturated")
     assert hierarchy.finding([0.1, 0.4], 0.219, 1).startswith("1 of 2 cones are saturated")
+
+
+def test_a_euclidean_decoder_is_refused(predictor, monkeypatch):
+    changed = predictor.model.config.model_copy(update={"hyperbolic": "none"})
+    monkeypatch.setattr(predictor.model, "config", changed)
+    with pytest.raises(ConfigError, match="is Euclidean"):
+        quantities.points_of(predictor, TEXTS, [])

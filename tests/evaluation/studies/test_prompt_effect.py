@@ -39,7 +39,7 @@ def test_embedding_and_point_are_separate_arguments_of_the_head(predictor):
     assert min(different) > 1e-5
     video, (parts, size) = predictor.model.video, predictor.prepared(IMAGE)
     embeddings = predictor.embed(list(PROMPTS.values()))
-    mixed = video.answer(parts, video.placed(embeddings[:1], embeddings[1:], size), size)
+    mixed = video.answer(parts, video.recombined(embeddings[:1], embeddings[1:], size), size)
     own = video.answer(parts, video.condition(embeddings[1:], size), size)
     np.testing.assert_allclose(mixed[2], own[2], atol=1e-6)  # the point is the other prompt's
 
