@@ -9,6 +9,7 @@ from typing import NamedTuple
 import mindspore as ms
 import numpy as np
 
+from mindaam.decoder.lorentz_maps import curvature_of
 from mindaam.errors import ConfigError
 from mindaam.geometry import lorentz
 from mindaam.geometry.cells import HierarchicalEntailment
@@ -78,9 +79,10 @@ def prompt_rows(predictor, texts, points):
         "temperature": _temperatures(decoder, text, curvature),
     }
     columns["saturated"] = columns["norm"] <= saturation_norm(points)
-    parts = {str(number): stage.modulation for number, stage in enumerate(decoder.stages, 1)}
-    for name, part in (parts | {"head": decoder.head.modulation}).items():
-        columns[f"lambda_{name}"] = part.strength(text, curvature).asnumpy().ravel()
+    parts = {str(number): (stage.modulation, None) for number, stage in enumerate(decoder.stages, 1)}
+    parts["head"] = decoder.head.modulation, curvature_of(decoder.head.map, curvature)
+    for name, (part, depth_curvature) in parts.items():
+        columns[f"lambda_{name}"] = part.strength(text, curvature, depth_curvature).asnumpy().ravel()
         weights = part.scale_gate(prompts, text, curvature).asnumpy()
         columns |= {f"{scale}_{name}": weights[:, number] for number, scale in enumerate(SCALES)}
     return [{key: _plain(values[row]) for key, values in columns.items()} for row in range(len(texts))]
