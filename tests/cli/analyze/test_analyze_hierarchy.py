@@ -32,11 +32,13 @@ def test_numbers_image_and_page_are_written(run, tmp_path):
     settings = json.loads((out / "hierarchy.json").read_text())
     assert settings["finding"] in said and settings["command"].startswith("mindaam ")
     assert set(settings["conditions"]) == {"free_viewing", "count_people", "judge_emotion"}
-    assert settings["data"]["taskfix"] == {"split": "val", "images": 2} and settings["prompts"] == 24
+    assert settings["data"]["taskfix"] == {"split": "val", "images": 2}
+    prompts = sum(each["prompts"] for each in settings["conditions"].values())
+    assert settings["prompts"] == prompts >= 24
     points = list(csv.DictReader((out / "points.csv").open()))
-    assert [row["kind"] for row in points] == ["anchor"] + 24 * ["prompt"] + 4 * ["image"]
+    assert [row["kind"] for row in points] == ["anchor"] + prompts * ["prompt"] + 4 * ["image"]
     assert all(float(row["cosne_x"]) ** 2 + float(row["cosne_y"]) ** 2 < 1 for row in points)
-    assert len(list(csv.DictReader((out / "prompts.csv").open()))) == 24
+    assert len(list(csv.DictReader((out / "prompts.csv").open()))) == prompts
     assert Image.open(out / "hierarchy.png").size[0] > 1000
     page = (out / "hierarchy.html").read_text()
     assert "<script" not in page and "http://" not in page and "https://" not in page
