@@ -55,7 +55,7 @@ def test_errors_are_one_sentence_and_exit_code_2(run, tmp_path, monkeypatch):
     gaze = make_gaze(tmp_path / "gaze")
     monkeypatch.setattr(hierarchy, "MOST", 20)
     for words, part in (
-        (["--data", tmp_path / "none"], "does not exist"),
+        (["--data", tmp_path / "none"], "is not a folder"),
         (["--data", gaze, "--set", "other"], "other"),
         (["--data", gaze], "lower --images"),
     ):
