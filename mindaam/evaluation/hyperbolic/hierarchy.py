@@ -186,7 +186,7 @@ def _summary(points, rows):
         "cone_saturates_below_depth": limit,
         "saturated_prompts": saturated,
         "prompts": len(rows),
-        "finding": finding(depth, limit, saturated),
+        "finding": finding(depth, limit, saturation_norm(points), saturated),
         "depths": {
             name: spread(hyperboloid.depths(root * each.astype(np.float64)) / root)
             for name, each in zip(kinds, flat, strict=True)
@@ -195,10 +195,11 @@ def _summary(points, rows):
     }
 
 
-def finding(depths, limit, saturated):
-    """One sentence: whether the cones of the prompts, of these depths, are saturated."""
+def finding(depths, limit, norm, saturated):
+    """One sentence: whether the cones of the prompts, of these depths, are saturated; limit: the depth of `norm`, up to
+    which they are."""
     place = f"the {len(depths)} prompts lie at depths of {min(depths):.3f} to {max(depths):.3f}"
-    bound = f"the depth {limit:.3f} (norm 2K/√κ) below which the aperture of a cone is constant"
+    bound = f"the depth {limit:.3f} (norm 2K/√κ = {norm:.3f}) below which the aperture of a cone is constant"
     if saturated == len(depths):
         return f"All cones are saturated: {place}, below {bound}; all conditions have one aperture and temperature."
     if not saturated:

@@ -65,9 +65,16 @@ def test_cones_contain_what_lies_straight_beyond(predictor):
 
 
 def test_the_finding_reports_saturation():
-    assert hierarchy.finding([0.1, 0.2], 0.219, 2).startswith("All cones are saturated: the 2 prompts lie at depths")
-    assert hierarchy.finding([0.3, 0.4], 0.219, 0).startswith("No cone is saturated")
-    assert hierarchy.finding([0.1, 0.4], 0.219, 1).startswith("1 of 2 cones are saturated")
+    for depths, saturated, start in (
+        (
+            [0.1, 0.2],
+            2,
+            "All cones are saturated: the 2 prompts lie at depths of 0.100 to 0.200, below the depth 0.217",
+        ),
+        ([0.3, 0.4], 0, "No cone is saturated"),
+        ([0.1, 0.4], 1, "1 of 2 cones are saturated"),
+    ):
+        assert hierarchy.finding(depths, 0.217, 0.219, saturated).startswith(start)
 
 
 def test_a_euclidean_decoder_is_refused(predictor, monkeypatch):
