@@ -96,6 +96,9 @@ class VideoHead:
 
     def __init__(self, model):
         self._model, self._weights = model, tuple(model.head.get_parameters())
+        self._conditioning = tuple(
+            each for part in (model.head.hierarchy, model.head.decoder) for each in part.get_parameters()
+        )
         self._graphs, self._places = {}, None
         self._conditions, self._state = OrderedDict(), None  # of these weights
 
@@ -139,7 +142,14 @@ class VideoHead:
             self._conditions.clear()
             self._state = state
         if key not in self._conditions:
-            self._conditions[key] = self._run("condition", self._model.grid(size), ms.Tensor(prompts))
+            cell, compiled = self._made()["condition"]
+            self._conditions[key] = graphs.run_or_recall(
+                cell,
+                self._conditioning,
+                self._model.grid(size),
+                ms.Tensor(prompts),
+                by=compiled if self._model.compiles else None,
+            )
             if len(self._conditions) > KEPT_PROMPTS:
                 self._conditions.popitem(last=False)
         self._conditions.move_to_end(key)

@@ -1,0 +1,1 @@
+"""Inductive studies: views of the rows that `mindaam evaluate` writes, with paired differences."""
