@@ -9,8 +9,7 @@ import pytest
 from mindspore import nn, ops
 from mindspore.nn.utils import no_init_parameters
 
-from mindaam.dynamics import operators
-from mindaam.dynamics import temporal_block
+from mindaam.dynamics import operators, temporal_block
 from mindaam.encoders.lora import LoRADense
 from mindaam.geometry import lorentz
 from mindaam.kernels.attention import AttentionCore
