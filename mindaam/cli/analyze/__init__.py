@@ -2,8 +2,8 @@
 
 import typer
 
-from mindaam.cli.analyze import report, table
+from mindaam.cli.analyze import cost, report, table
 
 analyze_app = typer.Typer(no_args_is_help=True, help="Report on evaluations and runs, beside the AAM paper's tables.")
-for command in (report.report, table.table):
+for command in (report.report, table.table, cost.cost):
     analyze_app.command()(command)

@@ -1,0 +1,1 @@
+"""Studies of a model: what it costs, and what a prompt changes."""
