@@ -20,7 +20,8 @@ from mindaam.errors import ConfigError, InputError
 from mindaam.evaluation.markdown_text import Table
 from mindaam.evaluation.published import efficiency
 from mindaam.files import file_sha256, read_small, write_text
-from mindaam.models.flops import ADAPTERS, PARTS, forward_flops
+from mindaam.models.backbone_flops import ADAPTERS
+from mindaam.models.flops import PARTS, forward_flops
 from mindaam.models.registry import build_model
 from mindaam.training.checkpoints import environment
 from mindaam.zoo.factory import is_installed
