@@ -19,7 +19,7 @@ OUT = "Folder for all results: rows.csv, evaluation.json, report.md, report.html
 SAVE = "Save the rows as .csv, everything as .json, or the report as .md or .html; repeatable."
 MAPS = "Score the maps in this folder instead of a model: [DATASET/]STEM.png, .npy or .mp4."
 PROTOCOL = "paper, released, mit or ntire26."
-PROMPTS = "Score paraphrases, generic, wrong or none beside the matching prompt; repeatable."
+PROMPTS = "Score paraphrases, generic, wrong, none, conditions or pools beside the matching prompt; repeatable."
 GRANULARITY = "Score the prompt of this granularity beside the matching one, G1 to G4; repeatable."
 AUDIO = "Videos: auto (use the audio track if the model supports it) or off."
 REPORTS = (".csv", ".json", ".md", ".html")
@@ -45,14 +45,16 @@ def evaluate(
     from mindaam import runtime
 
     _check_options(model, audio, maps, prompts or granularity, out, resume, save or [])
-    plan = _plan(protocol, metrics, prompts or [], granularity or [], audio, prompted=maps is None)
-    readers = _readers(data, split, sets, skip_damaged, protocol)
+    plan = plan_of(protocol, metrics, prompts or [], granularity or [], audio, prompted=maps is None)
+    readers = readers_of(data, split, sets, skip_damaged, protocol)
     for file in save or []:
         prepare_folder(file.parent)
     if maps is None:
         runtime.configure(mode="graph")
     batch = Batch() if skip_damaged or maps else None
-    _write(_evaluated(readers, model, maps, plan, out, resume, batch), out, save or [])
+    source, plan, evaluation = evaluated(readers, model, maps, plan, out, resume, batch)
+    _write_examples(source, readers, evaluation, out, plan)
+    _write(evaluation, out, save or [])
     raise Exit(batch.code if batch else 0)
 
 
@@ -74,7 +76,7 @@ def _check_options(model, audio, maps, prompted, out, resume, save):
             raise ConfigError(f"--save {file} is a file of the folder of -o; choose another name")
 
 
-def _plan(name, metrics, prompts, granularity, audio, prompted):
+def plan_of(name, metrics, prompts, granularity, audio, prompted):
     """The Plan of the options; ConfigError for an unknown value."""
     from mindaam.errors import unknown
     from mindaam.evaluation import roles
@@ -93,7 +95,7 @@ def _plan(name, metrics, prompts, granularity, audio, prompted):
     return Plan(chosen, prompts=requests, granularity=granularities, prompted=prompted, audio=audio, command=command)
 
 
-def _readers(root, split, sets, skip_damaged, protocol):
+def readers_of(root, split, sets, skip_damaged, protocol):
     """The readers of images and videos of a split in `root`; InputError if there are none."""
     from mindaam.data.datasets.ground_truth import GroundTruth
     from mindaam.data.datasets.opening import open_named
@@ -111,14 +113,13 @@ def _readers(root, split, sets, skip_damaged, protocol):
     return list(found.values())
 
 
-def _evaluated(readers, model, maps, plan, out, resume, batch):
-    """The Evaluation of a model or of saved maps.
+def evaluated(readers, model, maps, plan, out, resume, batch):
+    """(MapSource, Plan with the prompts of the model, Evaluation) of a model or of saved maps.
 
     batch: the Batch that skips items that cannot be scored, or None to stop at the first.
     """
     from mindaam import graphs
-    from mindaam.evaluation.evaluating import evaluate as evaluated
-    from mindaam.evaluation.pages import examples
+    from mindaam.evaluation import evaluating
 
     graphs.announce(print_message)
     graphs.compile_aside()
@@ -136,14 +137,21 @@ def _evaluated(readers, model, maps, plan, out, resume, batch):
             raise error
 
     try:
-        evaluation = evaluated(source, readers, plan, out, resume, progress, left_out if batch else None)
+        evaluation = evaluating.evaluate(source, readers, plan, out, resume, progress, left_out if batch else None)
     except KeyboardInterrupt:
         if out is not None:
-            print_message(f"the rows so far are in {out}; the same command with --resume continues")
+            how = "" if resume else " with --resume"
+            print_message(f"the rows so far are in {out}; the same command{how} continues")
         raise
+    return source, plan, evaluation
+
+
+def _write_examples(source, readers, evaluation, out, plan):
+    """Writes examples/ into the folder of an evaluation, if there is one."""
+    from mindaam.evaluation.pages import examples
+
     for line in examples.write(source, readers, evaluation, out, plan.roles_of) if out is not None else ():
         print_message(line)
-    return evaluation
 
 
 def _model_source(model, readers, audio):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from mindaam.errors import InputError
+from mindaam.evaluation.results import CONDITION, PEOPLE
 from mindaam.evaluation.train_gaze import baseline_maps
 from mindaam.evaluation.truths import fitted, truth_of_image
 from mindaam.metrics.protocols import METRICS
@@ -18,6 +19,7 @@ def rows_of_image(source, reader, indices, roles_of, protocol, gaze, position, p
     """
     name = reader.entries[indices[0]][0]
     plans = {index: roles_of(reader.entries[index][1]) for index in indices}
+    entry_of = {reader.entries[index][1]: index for index in indices}
     needed = list(dict.fromkeys(text for plan in plans.values() for texts in plan.values() for text in texts))
     maps = dict(zip(needed, source.image_maps(reader, indices[0], needed), strict=True))
     rows = []
@@ -30,9 +32,17 @@ def rows_of_image(source, reader, indices, roles_of, protocol, gaze, position, p
         by_role |= _baselines(condition, truth, protocol, gaze)
         scores = people.scores(index, protocol, gaze, position) if people else None
         by_role |= {"people": scores} if scores else {}
+        for other in _compared(plan, entry_of) if people else ():
+            scores = people.across(index, entry_of[other], truth, protocol, gaze, position)
+            by_role |= {f"{PEOPLE}{other}": scores} if scores else {}
         start = {"dataset": reader.name, "split": reader.split, "name": name, "condition": condition}
         rows += [start | {"role": role, "maps": 1} | scores for role, scores in by_role.items()]
     return rows
+
+
+def _compared(plan, entry_of):
+    """The conditions of an image whose prompts are scored under each of its conditions."""
+    return [condition for condition in entry_of if f"{CONDITION}{condition}" in plan]
 
 
 def mean_scores(scores):

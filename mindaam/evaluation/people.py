@@ -3,6 +3,7 @@
 The viewers of an image, or of a whole video, are parted at random. The map of the first half is its fixations blurred
 as the ground truth is; it is scored against the density and fixations of the second half. There is no information
 gain: far from their fixations the map of a few viewers is zero, so that it would follow from the metric's eps alone.
+Where an image was viewed under several conditions, its gaze under one also predicts its gaze under another.
 """
 
 import numpy as np
@@ -33,21 +34,46 @@ class People:
         """
         if self.reason is not None or protocol.name == released.NAME:
             return None
-        reader, place = self._reader, (index,) if position is None else (index, position)
-        fixations, viewers = reader.fixations(*place), reader.viewers(*place)
-        if fixations is None or viewers is None:
-            return None
-        first = np.isin(viewers, self._first_half(index, seed, gaze))
-        if first.all() or not first.any():
-            return None
-        stored = reader.size(index)
-        size = comparison_size(protocol, stored)
-        predicted, density = (
-            ground_truth.blurred(fixations[half], stored, size, reader.sigma(index)) for half in (first, ~first)
+        place = () if position is None else (position,)
+        first = self._first_half(index, seed, gaze)
+        return self._scored(
+            self._of(index, first, place), self._of(index, first, place, others=True), index, protocol, gaze, seed
         )
+
+    def across(self, index, by, truth, protocol, gaze, seed):
+        """{metric: float} of the gaze of the entry `by` for that of the entry `index` of the same image; None as of
+        `scores`.
+
+        Half of the viewers of `by` predicts the other half of those of `index`, none of whom is in the first half.
+        Where viewers are not kept apart, the density of `by` predicts the Truth of `index`; that of an entry itself is
+        then perfect.
+        """
+        if protocol.name == released.NAME:
+            return None
+        if self.reason is not None:
+            density = self._reader.density(by, truth.density.shape)
+            return score(density, truth._replace(baseline=None), protocol)
+        first = self._first_half(by, seed, gaze)
+        apart = np.union1d(first, self._first_half(index, seed, gaze))
+        return self._scored(self._of(by, first), self._of(index, apart, others=True), index, protocol, gaze, seed)
+
+    def _of(self, index, viewers, place=(), *, others=False):
+        """Fixations float32 [n,2] of some viewers of an image or frame, or of the others; n may be 0."""
+        fixations, by = self._reader.fixations(index, *place), self._reader.viewers(index, *place)
+        if fixations is None or by is None:
+            return np.zeros((0, 2), np.float32)
+        return fixations[np.isin(by, viewers, invert=others)]
+
+    def _scored(self, first, second, index, protocol, gaze, seed):
+        """{metric: float} of some fixations as a prediction of others; None unless there are both."""
+        if not len(first) or not len(second):
+            return None
+        reader, stored = self._reader, self._reader.size(index)
+        size = comparison_size(protocol, stored)
+        predicted, density = (ground_truth.blurred(each, stored, size, reader.sigma(index)) for each in (first, second))
         truth = Truth(
             density,
-            transforms.scale_fixations(fixations[~first], stored, size),
+            transforms.scale_fixations(second, stored, size),
             gaze.others(seed, size, protocol, besides=reader.entries[index][0]),
         )
         return score(predicted, truth, protocol)

@@ -8,8 +8,14 @@ Roles, in the order of tables:
 
     right, others, generic, held_out, mismatched       the condition swap, always
     paraphrases, none, G1, G2, G3, G4                   where they are requested
-    paraphrase_1, paraphrase_2, ...                     the prompts of which `paraphrases` is the mean; not in tables
     center_bias, uniform, people                        baselines
+
+and those of single prompts, which are not in tables:
+
+    paraphrase_1, paraphrase_2, ...                     the prompts of which `paraphrases` is the mean
+    G1_1, G1_2, ..., G4_1, ...                          the prompts of a granularity
+    condition_X                                         the prompt of the condition X of the dataset
+    people_X                                            no prompt: the gaze under the condition X of the same image
 
 Settings are the content of evaluation.json, plain values:
 
@@ -49,6 +55,9 @@ ROLES = (
     "center_bias", "uniform", "people",
 )  # fmt: skip
 PARAPHRASE = "paraphrase_"  # and a number: the role of one prompt of `paraphrases`
+CONDITION = "condition_"  # and a condition: the role of its prompt, under every condition of an image
+PEOPLE = "people_"  # and a condition: the role of the gaze under it, under every condition of an image
+SINGLE = (PARAPHRASE, CONDITION, PEOPLE, "G1_", "G2_", "G3_", "G4_")  # beginnings of roles that are not in tables
 TEXTS = ("dataset", "split", "name", "condition", "role")
 COLUMNS = (*TEXTS, "maps", *METRICS)
 ROWS, SETTINGS = "rows.csv", "evaluation.json"
@@ -246,7 +255,7 @@ def _row(cells):
     if len(cells) != len(COLUMNS):
         raise ValueError(f"{len(cells)} cells for {len(COLUMNS)} columns")
     named = dict(zip(COLUMNS, cells, strict=True))
-    if named["role"] not in ROLES and not named["role"].startswith(PARAPHRASE):
+    if named["role"] not in ROLES and not named["role"].startswith(SINGLE):
         raise ValueError(f"an unknown role {named['role']!r}")
     row = {key: unguarded(named[key]) for key in TEXTS} | {"maps": int(named["maps"])}
     return row | {key: float(named[key]) for key in METRICS if named[key]}

@@ -8,30 +8,35 @@
     paraphrases  all prompts of the condition and its held-out paraphrase, the mean of their scores
     none         the prompt that stands for having none
     G1 .. G4     the prompt of that granularity
+    G1_1, ...    where `pools` are requested: each prompt of that granularity
+    condition_X  where `conditions` are requested: the prompt of the condition X of the folder
 
 The first five are the condition swap, the default: the model uses a condition when `right` and `held_out` beat
 `others`, `mismatched` and `generic`. Requested prompts and granularities are scored beside `right`.
 """
 
-from mindaam.data import prompts
 from mindaam.data.prompts.corpus import GRANULARITIES
 from mindaam.data.prompts.prompting import (
     NONE,
     Prompting,
-    granularity_prompt,
+    generic,
+    granularity_pool,
     held_out,
     mismatched,
+    mismatched_condition,
     no_prompt,
     prompts_for,
 )
-from mindaam.errors import unknown
-from mindaam.evaluation.results import PARAPHRASE
+from mindaam.errors import ConfigError, unknown
+from mindaam.evaluation.results import CONDITION, PARAPHRASE
 
 REQUESTS = {  # values of --prompts, and their roles
     "paraphrases": ("paraphrases",),
     "generic": ("generic",),
     "wrong": ("others", "mismatched"),
     NONE: (NONE,),
+    "pools": (),  # all prompts of the requested granularities, in roles of their own
+    "conditions": (),  # the prompts of all conditions of the folder, in roles of their own
 }
 
 
@@ -41,6 +46,8 @@ def checked(requests, granularities):
         for each in given:
             if each not in known:
                 raise unknown(f"value of --{what}", each, known)
+    if "pools" in requests and not granularities:
+        raise ConfigError("--prompts pools scores all prompts of granularities; add --granularity G1 to G4")
     return tuple(dict.fromkeys(requests)), tuple(dict.fromkeys(granularities))
 
 
@@ -56,6 +63,7 @@ def roles_of(reader, condition, prompting=Prompting(), requests=(), granularitie
     texts = _paraphrases(reader, condition, prompting) if "paraphrases" in requests else []
     if "wrong" in requests and not {"others", "mismatched"} & set(swap):
         wrong = mismatched(Prompting("G4"), reader.name, reader, condition)
+        wrong = wrong or mismatched_condition(reader.name, reader, condition)
         swap |= {"mismatched": [wrong]} if wrong else {}
     found = {
         **{role: swap[role] for each in requests for role in REQUESTS[each] if role in swap},
@@ -64,8 +72,14 @@ def roles_of(reader, condition, prompting=Prompting(), requests=(), granularitie
         NONE: [prompting.without or no_prompt()] if NONE in requests else [],
     }
     for each in granularities:
-        text = granularity_prompt(each, reader.name, reader, condition)
-        found[each] = [text] if text else []
+        pool = granularity_pool(each, reader.name, reader, condition)
+        found[each] = pool[:1]
+        if "pools" in requests:
+            found |= {f"{each}_{number}": [text] for number, text in enumerate(pool, 1)}
+    if "conditions" in requests and len(reader.conditions) > 1:
+        found |= {
+            f"{CONDITION}{each}": prompts_for(prompting, reader.name, reader, each)[:1] for each in reader.conditions
+        }
     return {"right": swap["right"]} | {role: texts for role, texts in found.items() if texts}
 
 
@@ -79,7 +93,7 @@ def swap_roles(reader, condition, prompting=Prompting()):  # noqa: B008 - immuta
     roles = {
         "right": [right],
         "others": [each for each in others if each != right],  # without a prompt all conditions are the same
-        "generic": [prompts.generic_prompt()],
+        "generic": [generic(reader.name, reader)],
         "held_out": [paraphrase] if paraphrase else [],
         "mismatched": [wrong] if wrong else [],
     }
@@ -89,7 +103,7 @@ def swap_roles(reader, condition, prompting=Prompting()):  # noqa: B008 - immuta
 def missing(reader, prompting=Prompting(), requests=(), granularities=()):  # noqa: B008 - immutable
     """Requested prompts and granularities without a prompt for any condition of a reader: a list of their names."""
     there = {role for each in reader.conditions for role in roles_of(reader, each, prompting, requests, granularities)}
-    lacking = [each for each in requests if not there & set(REQUESTS[each])]
+    lacking = [each for each in requests if REQUESTS[each] and not there & set(REQUESTS[each])]
     return lacking + [each for each in granularities if each not in there]
 
 

@@ -4,7 +4,7 @@ import math
 import textwrap
 
 from mindaam.evaluation.markdown_text import plain, section, table_row
-from mindaam.evaluation.results import METRICS, PARAPHRASE, without_nan
+from mindaam.evaluation.results import METRICS, SINGLE, without_nan
 
 NARROWEST = 6  # characters of a number in the terminal
 WIDTH = 100  # characters of a line in the terminal
@@ -73,7 +73,7 @@ def report(evaluation):
         | {key: each for key, each in row.items() if key in METRICS}
         | {"split": row["split"], "maps": row["maps"]}
         for row in evaluation.rows
-        if not row["role"].startswith(PARAPHRASE)
+        if not row["role"].startswith(SINGLE)
     ]
     about = {key: each for key, each in settings.items() if key != "sets"}
     return without_nan({"longest_side": settings["protocol"]["longest_side"], **about, "sets": sets, "rows": rows})

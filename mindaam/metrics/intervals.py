@@ -31,6 +31,21 @@ def interval(values, groups=None, seed=0):
     return low, high
 
 
+def percentiles(statistic, count, seed=0):
+    """(low, high): the 95 % bootstrap interval of a statistic of `count` items, by percentiles of 2,000 resamples.
+
+    statistic: called with indices int [resamples, count] or [count], returns the value of each resample. (NaN, NaN) for
+    fewer than two items. seed: of the resamples.
+    """
+    if count < 2:
+        return float("nan"), float("nan")
+    draw, found = np.random.default_rng(seed), []
+    for _ in range(RESAMPLES // 50):  # a few at a time: the statistic may gather much for each
+        found.append(statistic(draw.integers(count, size=(50, count))))
+    low, high = np.percentile(np.concatenate(found), (2.5, 97.5))
+    return float(low), float(high)
+
+
 def _mean(sums, counts, axis):
     """The mean over all scores of the groups with these sums and counts."""
     return sums.sum(axis) / counts.sum(axis)

@@ -161,8 +161,8 @@ class AAM(nn.Cell):
     def infer(self, images, sentence_embeddings, audio_embeddings=None, *, clip=False):
         """Attention for images under prompts, in NumPy.
 
-        images: normalized float32 [B,3,H,W], H and W multiples of `encoder.multiple`; sentence_embeddings: [B,E], or [1,E] for
-        all of them. clip: the images are the frames of one video, in order, and affect one another; then
+        images: normalized float32 [B,3,H,W], H and W multiples of `encoder.multiple`; sentence_embeddings: [B,E], or
+        [1,E] for all of them. clip: the images are the frames of one video, in order, and affect one another; then
         audio_embeddings may give each frame's audio, [B,K,A] for the `sound.tokens` K windows of a frame, or [B,A]
         where `sound.fusion` is "released". Returns Attention: map [B,1,H,W] in 0..1, image_point, text_point,
         anchor_point [B,128], curvature [], gate [B] or None. Raises InputError for other shapes, for audio without a

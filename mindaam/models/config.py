@@ -25,8 +25,8 @@ MOST_PATCHES = 1 << 16  # of one image: 4096 x 4096 pixels in patches of 16
 class StagesConfig(Schema):
     """The four stages of a hierarchical encoder, SAM2's Hiera; each ends at a tap, and its first block pools.
 
-    widths, strides: of each tap's tokens; the stride is in pixels. windows: sides of the windows in which tokens attend.
-    global_blocks: blocks that attend over the whole image. background: side of the image's table of positions.
+    widths, strides: of each tap's tokens; the stride is in pixels. windows: sides of the windows in which tokens
+    attend. global_blocks: blocks that attend over the whole image. background: side of the image's table of positions.
     """
 
     widths: tuple[Width, Width, Width, Width]

@@ -101,6 +101,10 @@ def test_metrics_prompts_and_granularities_are_chosen(mindaam, gaze, tmp_path):
     assert list(report["sets"]["bright"]["scores"])[:3] == ["right", "paraphrases", "none"]
     assert report["protocol"]["name"] == "mit" and set(report["sets"]["bright"]["paraphrases"]["std"]) == {"CC", "NSS"}
     code, out, err = mindaam("evaluate", "--data", gaze, "--granularity", "G1")
+    assert code == 0 and out.splitlines()[4].split()[0] == "G1" and "no prompts" not in out
+    meta = json.loads((gaze / "meta.json").read_text())
+    (gaze / "meta.json").write_text(json.dumps({**meta, "sentences": {"free_viewing": ["A cat looks.", "A dog."]}}))
+    code, out, err = mindaam("evaluate", "--data", gaze, "--granularity", "G1")
     assert code == 0 and "it has no prompts for G1" in out
 
 

@@ -1,5 +1,6 @@
 """The folder that a document's blocks run in: tiny files and folders under the names that the documents use."""
 
+import gzip
 import json
 import shutil
 
@@ -16,9 +17,9 @@ SECONDS = (0, 60, 61)  # at which video.mp4 shows a frame: README.md predicts fr
 
 
 def make(folder, model):
-    """Writes photo.jpg, holiday/, video.mp4, examples/, FOLDER (gaze folders), ROOT (datasets), MYDIR (gaze folders
-    of one's own), my_videos (a gaze folder of videos), models that were trained, and links to the checkout's scripts;
-    returns the folder. model: the checkpoint that the trained models are copies of."""
+    """Writes photo.jpg, holiday/, video.mp4, examples/, FOLDER and UNSEEN (gaze folders), ROOT
+    (datasets), MYDIR (gaze folders of one's own), my_videos (a gaze folder of videos), models that were trained, and
+    links to the checkout's scripts; returns the folder. model: the checkpoint that the trained models are copies of."""
     folder.mkdir()
     for name in ("ascend_scripts", "benchmarks"):
         (folder / name).symlink_to(ROOT / name)
@@ -34,6 +35,15 @@ def make(folder, model):
         shutil.copytree(gaze / "osie", copy)
         meta = json.loads((copy / "meta.json").read_text())
         (copy / "meta.json").write_text(json.dumps({**meta, "name": copy.name}))
+    for name, condition in (("fiwi", "free_viewing"), ("interiors_search", "visual_search")):
+        copy = folder / "UNSEEN" / name
+        shutil.copytree(gaze / "osie", copy)
+        meta = json.loads((copy / "meta.json").read_text())
+        (copy / "meta.json").write_text(json.dumps({**meta, "name": name, "conditions": {condition: condition}}))
+        table = copy / "fixations.csv.gz"
+        table.write_bytes(
+            gzip.compress(gzip.decompress(table.read_bytes()).replace(b"free_viewing", condition.encode()))
+        )
     image_trees.build("salicon", "official", folder / "ROOT" / record("salicon").folders[0])
     video_trees.build("diem", "official", folder / "ROOT")
     _videos(folder)

@@ -6,7 +6,7 @@ import pytest
 
 from mindaam.data import prompts
 from mindaam.data.datasets.readers.gaze_folder import GazeFolder
-from mindaam.data.prompts import corpus
+from mindaam.data.prompts import corpus, granularities
 from mindaam.data.prompts.prompting import Prompting, no_prompt
 from mindaam.errors import ConfigError
 from mindaam.evaluation.roles import checked, missing, roles_of, swap_roles
@@ -73,6 +73,52 @@ def test_paraphrases_are_all_prompts_of_a_condition_and_the_held_out_one():
     assert [found[f"paraphrase_{number}"] for number in range(1, len(pool) + 1)] == [[text] for text in pool]
     own = roles_of(Reader("mine", own=OWN), "free_viewing", requests=("paraphrases",))
     assert own["paraphrases"] == OWN["free_viewing"]
+
+
+def test_a_bundled_condition_has_the_prompt_of_another_as_wrong_one():
+    found = roles_of(Reader("eyecrowd"), "free_viewing", requests=("wrong",))
+    assert found["mismatched"] == [prompts.default_prompt("count_people")]
+    searched = roles_of(Reader("mine", conditions=("visual_search",)), "visual_search", requests=("wrong",))
+    assert searched["mismatched"] == [prompts.default_prompt("free_viewing")]
+    assert "mismatched" not in roles_of(Reader("mine", own=OWN), "free_viewing", requests=("wrong",))
+    assert "mismatched" not in swap_roles(Reader("eyecrowd"), "free_viewing")  # where it is not requested
+
+
+def test_a_generic_prompt_names_the_medium():
+    assert swap_roles(Reader("salicon"), "free_viewing")["generic"] == [prompts.generic_prompt()]
+    assert swap_roles(Reader("mine"), "free_viewing")["generic"] == [prompts.generic_prompt()]
+    assert swap_roles(Reader("dhf1k"), "free_viewing")["generic"] == [corpus.generic("dhf1k")]
+    own = swap_roles(Reader("mine", is_video=True), "free_viewing")["generic"]
+    assert own == [corpus.generic("dhf1k")] != [prompts.generic_prompt()]
+
+
+def test_bundled_conditions_have_granularities():
+    reader, every = Reader("mine", conditions=("count_people", "judge_emotion")), ("G1", "G2", "G3", "G4")
+    found = roles_of(reader, "count_people", granularities=every)
+    assert [found[each] for each in every] == [granularities.pool("count_people", each)[:1] for each in every]
+    assert roles_of(reader, "judge_emotion", granularities=every)["G4"] != found["G4"]
+    assert roles_of(Reader("fiwi2"), "free_viewing", granularities=("G3",))["G3"] != found["G3"]
+    videos = roles_of(Reader("mine", is_video=True), "free_viewing", granularities=("G2",))
+    assert videos["G2"] == [corpus.prompt("dhf1k", "G2")]
+    assert set(roles_of(Reader("mine", own=OWN), "free_viewing", granularities=every)) == {"right"}
+
+
+def test_pools_are_all_prompts_of_a_granularity():
+    found = roles_of(Reader("salicon"), "free_viewing", requests=("pools",), granularities=("G3",))
+    pool = corpus.pool("salicon", "G3")
+    assert found["G3"] == pool[:1] and [found[f"G3_{n}"] for n in range(1, len(pool) + 1)] == [[t] for t in pool]
+    assert list(found) == ["right", "G3", *(f"G3_{n}" for n in range(1, len(pool) + 1))]
+    with pytest.raises(ConfigError, match="add --granularity"):
+        checked(["pools"], [])
+
+
+def test_conditions_are_the_prompts_of_all_tasks_of_a_folder():
+    reader = Reader("mine", conditions=("count_people", "judge_emotion"))
+    found = roles_of(reader, "judge_emotion", requests=("conditions",))
+    assert found["condition_count_people"] == [prompts.default_prompt("count_people")]
+    assert found["condition_judge_emotion"] == found["right"] == [prompts.default_prompt("judge_emotion")]
+    assert list(roles_of(Reader("mine"), "free_viewing", requests=("conditions",))) == ["right"]
+    assert missing(Reader("mine"), requests=("conditions",)) == []
 
 
 def test_what_a_dataset_lacks_is_named():

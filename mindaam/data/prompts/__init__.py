@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from mindaam import yaml_files
-from mindaam.data.prompts import corpus
+from mindaam.data.prompts import corpus, granularities
 from mindaam.errors import unknown
 
 _DETAILED = "G4"  # the granularity that sets of the corpus are trained on and scored with
@@ -27,7 +27,7 @@ def default_prompt(condition="free_viewing"):
 
 
 def generic_prompt():
-    """A sentence that names no task, to measure what naming the task is worth. Never trained on."""
+    """A prompt for images that names no task, to measure what naming the task is worth. Not part of the training."""
     return _content()["generic"]
 
 
@@ -51,7 +51,7 @@ def held_out_prompt(dataset, condition):
 
 
 def every_prompt():
-    """All prompts of both files, each once: of all conditions, for training and held-out, and the generic ones."""
+    """All prompts of this package, each once: of all conditions, for training and held-out, and the generic ones."""
     content = _content()
     found = [content["generic"]]
     for pool in content["conditions"].values():
@@ -59,6 +59,7 @@ def every_prompt():
     for entry in (each for folder in content["folders"].values() for each in folder.values()):
         found += [entry["scored_with"]] if "scored_with" in entry else []
         found += entry.get("own", ())
+    found += granularities.every_prompt()
     for key in corpus.sets():
         found.append(corpus.generic(key))
         for granularity in corpus.GRANULARITIES:
@@ -92,5 +93,10 @@ def _folder(dataset, condition):
     return _content()["folders"].get(dataset, {}).get(condition, {})
 
 
+def pool_name(dataset, condition):
+    """The bundled condition whose prompts a folder's condition uses; of an unknown condition its own name."""
+    return _folder(dataset, condition).get("pool", condition)
+
+
 def _pool(dataset, condition):
-    return _condition(_folder(dataset, condition).get("pool", condition))
+    return _condition(pool_name(dataset, condition))

@@ -6,8 +6,9 @@ authors gave it one ("None" among their prompts), else the first of G1, which sa
 
 from typing import Literal, NamedTuple
 
+from mindaam.data import prompts
 from mindaam.data.datasets.catalogue import catalogue
-from mindaam.data.prompts import corpus
+from mindaam.data.prompts import corpus, granularities
 from mindaam.errors import ConfigError, unknown
 from mindaam.schema import Schema
 
@@ -82,10 +83,13 @@ def prompts_for(prompting, name, reader, condition, *, trained=False):
     return reader.prompts.of(condition)
 
 
-def granularity_prompt(granularity, name, reader, condition):
-    """The prompt of a granularity, "G1" to "G4", that a condition of a dataset is scored with; None for a dataset whose
-    prompts have no granularity."""
-    return corpus.prompt(name, granularity) if _in_corpus(name, reader, condition) else None
+def granularity_pool(granularity, name, reader, condition):
+    """The prompts of a granularity, "G1" to "G4", for a condition of a dataset, the one that it is scored with first;
+    [] for a condition whose prompts have no granularity: one with prompts of its folder, or not a bundled one."""
+    if _in_corpus(name, reader, condition):
+        return corpus.pool(name, granularity)
+    bundled = _bundled(name, reader, condition)
+    return granularities.pool(bundled, granularity, "video" if reader.is_video else "image") if bundled else []
 
 
 def held_out(prompting, name, reader, condition):
@@ -107,6 +111,20 @@ def mismatched(prompting, name, reader, condition):
     return corpus.mismatched(name, granularity) if right == corpus.prompt(name, granularity) else None
 
 
+def mismatched_condition(name, reader, condition):
+    """The prompt of the bundled condition that is the wrong one for a condition; None for a condition whose prompts are
+    those of its folder, or that is not a bundled one."""
+    bundled = _bundled(name, reader, condition)
+    return prompts.default_prompt(granularities.mismatched(bundled)) if bundled else None
+
+
+def generic(name, reader):
+    """A prompt for the medium of a dataset that names no task."""
+    if name in corpus.sets():
+        return corpus.generic(name)
+    return corpus.generic("dhf1k") if reader.is_video else prompts.generic_prompt()
+
+
 def check(prompting, readers):
     """ConfigError for a granularity that cannot be obeyed: of an unknown dataset, or of one of `readers` ({name:
     reader}) whose sentences are its own."""
@@ -120,6 +138,12 @@ def check(prompting, readers):
                 f"granularities.{name}: {reader.root} has sentences of its own, which have no granularity; leave "
                 f"{name} out of granularities, or say {name}: none"
             )
+
+
+def _bundled(name, reader, condition):
+    """The bundled condition whose prompts a dataset's condition uses, or None."""
+    found = prompts.pool_name(name, condition)
+    return found if found in granularities.conditions() and condition not in reader.prompts.own else None
 
 
 def _in_corpus(name, reader, condition):

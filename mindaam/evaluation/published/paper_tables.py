@@ -29,7 +29,13 @@ ROLES = {  # of the paper's rows; rows that are not named have the role `right`
     "18c": {each: (each,) for each in ("G1", "G2", "G3", "G4")},
 }
 PARAPHRASED = ("dhf1k", "diem", "summe", "salicon", "osie", "ueyes")  # the datasets of Table 18b
-MODELS = {"DINOv3_small": "aam_dinov3_vits16", "DINOv3_base": "aam_dinov3_vitb16", "DINOv3_large": "aam_dinov3_vitl16"}
+MODELS = {
+    "DINOv3_small": "aam_dinov3_vits16",
+    "DINOv3_base": "aam_dinov3_vitb16",
+    "DINOv3_large": "aam_dinov3_vitl16",
+    "SAM2_base": "aam_sam2_base_plus",
+    "SAM2_large": "aam_sam2_large",
+}
 TRAINED = ("13", "14")  # whose rows are given by name
 NOTES = {
     "4": [
@@ -38,7 +44,6 @@ NOTES = {
     ],
     "13": ["give rows by name, such as 'Single Training=DIR'; evaluation.json does not state the training data"],
     "14": ["give rows by name, such as 'AV + Video=DIR'; evaluation.json does not state the training data"],
-    "15": ["SAM2 is not implemented: its rows are not run"],
     "18a": ["without a prompt: the role none, else generic; wrong prompt: the role mismatched"],
     "18b": [
         "the published figures of Table 18b were not available; the paper's text gives a standard deviation of CC of "

@@ -1,1 +1,1 @@
-"""Studies of a model: what it costs, and what a prompt changes."""
+"""Inductive studies: views of the rows that `mindaam evaluate` writes, with paired differences; and a model's cost."""

@@ -78,7 +78,7 @@ def _is_wrapper(prefix):
 
 
 def _is_part(prefix):
-    return not {"backbone", "encoder", "trunk"}.isdisjoint(prefix.split("."))
+    return not {"backbone", "encoder"}.isdisjoint(prefix.split("."))
 
 
 def _first(prefixes, source):

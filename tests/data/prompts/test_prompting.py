@@ -30,6 +30,7 @@ class Reader(NamedTuple):
     conditions: tuple = ("free_viewing",)
     own: dict = {}
     root: str = "somewhere"
+    is_video: bool = False
 
     @property
     def prompts(self):
