@@ -4,9 +4,9 @@ from mindspore import nn, ops
 
 from mindaam.decoder.folding import convolved
 from mindaam.decoder.lorentz_maps import curvature_of, lorentz_map
+from mindaam.decoder.operations import distance, distance_to_origin, log0
 from mindaam.decoder.scale_modulation import ScaleModulation
 from mindaam.decoder.variant import PAPER
-from mindaam.geometry.cells import LorentzDistance, LorentzDistanceToOrigin, LorentzLog0
 from mindaam.kernels.convolutions import Convolution
 from mindaam.kernels.elementwise import gelu
 from mindaam.kernels.normalization import LayerNorm
@@ -35,8 +35,7 @@ class GaussianHead(nn.Cell):
         self.shape_out = nn.Dense(hidden, 4 * gaussians)
         self.to_tangent = nn.Dense(channels, point_width, has_bias=False)
         self.map = lorentz_map(point_width, variant)
-        self.log0, self.distance = LorentzLog0(variant.eps), LorentzDistance(variant.eps)
-        self.to_origin = LorentzDistanceToOrigin(variant.eps)
+        self.log0, self.distance, self.to_origin = log0(variant), distance(variant), distance_to_origin(variant)
         joint = 2 * point_width + 3
         self.amplitude_norm = LayerNorm(joint)
         self.amplitude_hidden = nn.Dense(joint, 2 * hidden)

@@ -4,6 +4,7 @@ import numpy as np
 from mindspore import ops
 
 from mindaam.geometry.cells import LorentzMap
+from mindaam.geometry.euclidean import ScaledMap
 
 NORM_BOUND = 8.0  # longer tangent vectors are shortened to this length: sinh(8) is 1490, still exact in float32
 
@@ -14,7 +15,10 @@ def log_scale(width):
 
 
 def lorentz_map(width, variant, axis=-1):
-    """The LorentzMap of vectors of `width` coordinates on `axis`; a DecoderVariant sets its clamps and curvature."""
+    """The LorentzMap of vectors of `width` coordinates on `axis`; a DecoderVariant sets its clamps and curvature. A
+    ScaledMap for a Euclidean decoder."""
+    if variant.euclidean:
+        return ScaledMap(log_scale(width))
     return LorentzMap(
         log_scale(width),
         curvature=1.0 if variant.own_curvatures else None,

@@ -4,8 +4,8 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
 from mindaam.decoder.lorentz_maps import curvature_of, lorentz_map
+from mindaam.decoder.operations import pairwise_distance
 from mindaam.decoder.variant import PAPER
-from mindaam.geometry.cells import LorentzPairwiseDistance
 from mindaam.kernels.broadcasting import spread
 from mindaam.kernels.elementwise import gelu, softplus
 from mindaam.kernels.normalization import LayerNorm
@@ -76,7 +76,7 @@ class ScaleGate(nn.Cell):
 
     def __init__(self, text_width, point_width, scales=3, hidden=128, variant=PAPER):
         super().__init__()
-        self.distances = LorentzPairwiseDistance(variant.eps)
+        self.distances = pairwise_distance(variant)
         self.norm = LayerNorm(text_width)
         self.hide = nn.Dense(text_width, hidden)
         self.predict = nn.Dense(hidden, scales)

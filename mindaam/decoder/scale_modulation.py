@@ -12,9 +12,9 @@ from mindspore import nn, ops
 from mindaam.decoder.folding import add_per_channel, folded, mixed, product
 from mindaam.decoder.lorentz_maps import NORM_BOUND, curvature_of, depth, lorentz_map
 from mindaam.decoder.modulation import DepthGate, ScaleGate, per_channel, times
+from mindaam.decoder.operations import distance_to_origin, log0
 from mindaam.decoder.variant import PAPER
 from mindaam.geometry import lorentz
-from mindaam.geometry.cells import LorentzDistanceToOrigin, LorentzLog0
 from mindaam.kernels.broadcasting import spread
 from mindaam.kernels.convolutions import Depthwise, Pointwise
 from mindaam.kernels.reductions import image_mean, row_sums
@@ -79,16 +79,17 @@ class PixelGate(nn.Cell):
     so a round trip multiplies a vector by a quotient of its length, and no point is formed but in the released image's
     left column, which is raised between the maps. Under `paper` log0 undoes exp0 to the last digit: what remains of a
     round trip is the bound, and since the gate only amplifies, the bound of the second trip implies that of the first.
-    So F is multiplied by 1 + gate and then shortened.
+    So F is multiplied by 1 + gate and then shortened. In a Euclidean decoder it is only multiplied.
     """
 
     def __init__(self, channels, variant=PAPER):
         super().__init__()
         self.undo_scale = variant.undo_scale
         self.image_edges = variant.image_edges
+        self.euclidean = variant.euclidean
         self.shortens = variant.undo_scale and variant.eps == lorentz.PAPER and not variant.image_edges
         self.eps, self.gate = variant.eps, DepthGate(channels)
-        self.to_origin, self.log0 = LorentzDistanceToOrigin(variant.eps), LorentzLog0(variant.eps, axis=1)
+        self.to_origin, self.log0 = distance_to_origin(variant), log0(variant, axis=1)
         self.map = lorentz_map(channels, variant, axis=1)
         if self.undo_scale:
             # A scale that is divided out again changes nothing and has no gradient but rounding noise, which Adam
@@ -97,12 +98,12 @@ class PixelGate(nn.Cell):
 
     def terms(self, point, curvature):
         """Condition point [B,n] or None -> factors 1 + gate(r) [B or 1,C,1,1], ones without a point, and the curvature
-        of the round trips; under `paper` the square of the greatest length instead."""
+        of the round trips; under `paper` the square of the greatest length instead, which a Euclidean decoder lacks."""
         curvature = curvature_of(self.map, curvature)
         factors = ops.ones((1, self.gate.spread.out_channels, 1, 1), curvature.dtype)
         if point is not None:
             factors = 1 + self.gate(self.to_origin(point, curvature).expand_dims(-1))
-        return factors, self.greatest_square(curvature) if self.shortens else curvature
+        return factors, self.greatest_square(curvature) if self.shortens and not self.euclidean else curvature
 
     def greatest_square(self, curvature):
         """Square of the length to which a round trip shortens a longer vector."""
@@ -162,6 +163,8 @@ class PixelGate(nn.Cell):
     def factored(self, feature, factors, given, conditioned):
         """feature [B,C,H,W], the terms, whether they are of a condition -> a map [B,C,H,W] whose product with `factors`
         is the gated tangent map if `shortens`, else the gated tangent map itself."""
+        if self.euclidean:
+            return feature
         if self.shortens:
             return times(feature, shortening(self.square(factors, feature), given))
         if not conditioned:
@@ -221,7 +224,7 @@ class ScaleModulation(nn.Cell):
     def __init__(self, channels, text_width, point_width, low=0.1, slope=0.4, mix=True, variant=PAPER):
         super().__init__()
         self.low, self.slope = low, slope
-        self.to_origin = LorentzDistanceToOrigin(variant.eps)
+        self.to_origin = distance_to_origin(variant)
         self.scale_gate = ScaleGate(text_width, point_width, variant=variant)
         self.operators = ScaleOperators(channels, variant)
         self.mixes = mix

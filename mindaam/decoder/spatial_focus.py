@@ -2,9 +2,9 @@
 
 from mindspore import nn, ops
 
+from mindaam.decoder.operations import half_aperture, log0
 from mindaam.decoder.variant import PAPER
 from mindaam.geometry import lorentz
-from mindaam.geometry.cells import LorentzHalfAperture, LorentzLog0
 
 GAMMA = 0.25  # of the focusing temperature gamma * omega(z_t)
 SMALLEST_LENGTH = 1e-6  # if image and text coincide there is no direction; the quotient then stays finite
@@ -19,9 +19,9 @@ def unit(vector, axis):
 class Direction(nn.Cell):
     """Equation 13: the unit tangent direction from the text point to the image point, at the origin."""
 
-    def __init__(self, eps=PAPER.eps):
+    def __init__(self, variant=PAPER):
         super().__init__()
-        self.log0 = LorentzLog0(eps)
+        self.log0 = log0(variant)
 
     def towards(self, image_point, text_tangent, curvature):
         """The image point and log0 of the text point, [B,n] -> [B,n] of length 1, or 0 where the points coincide."""
@@ -37,7 +37,7 @@ class SpatialFocus(nn.Cell):
 
     def __init__(self, channels, point_width, variant=PAPER):
         super().__init__()
-        self.direction, self.half_aperture = Direction(variant.eps), LorentzHalfAperture(variant.eps)
+        self.direction, self.half_aperture = Direction(variant), half_aperture(variant)
         self.project = nn.Dense(point_width, channels, has_bias=False)
 
     def terms(self, text_point, curvature):

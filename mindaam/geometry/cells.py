@@ -224,10 +224,14 @@ class LorentzMap(nn.Cell):
         if c is None:
             c = self.curvature()
         # Scaling and bounding belong to the float32 part: a float16 vector's squared length overflows at 256.
-        scaled = v.astype(ms.float32) * ops.exp(self.alpha())
+        scaled = self.scaled(v)
         if self.norm_bound is not None:
             scaled = lorentz.clip_norm(scaled, self.norm_bound, self.axis, self.eps)
         return self.exp0(scaled, c).astype(v.dtype)
+
+    def scaled(self, v):
+        """exp(alpha) v, float32, of the shape of `v`: the tangent vectors that exp0 maps, before their bound."""
+        return v.astype(ms.float32) * ops.exp(self.alpha())
 
     def unscale(self, v):
         """Divides the learnable scale out of tangent vectors again, after log0 (`paper`); shape of `v`."""

@@ -189,7 +189,9 @@ class HeadConfig(Schema):
 class ModelConfig(Schema):
     """One model: its parts and the switches in which `paper` and `released` differ.
 
-    temporal, audio: None for a model of single images, and for one without audio.
+    temporal, audio: None for a model of single images, and for one without audio. hyperbolic: "loss" has a Euclidean
+    decoder, in which the curvature has no effect, and points of hyperbolic space for the loss alone; "none" has no
+    hyperbolic space at all, and no loss that depends on it (F2 and F1 of the ablation; F3 is "all").
     """
 
     name: Name
@@ -209,6 +211,7 @@ class ModelConfig(Schema):
     undo_scale: bool
     picture_edges: bool
     spatial_focus: bool
+    hyperbolic: Literal["all", "loss", "none"] = "all"
     dynamics: Literal["paper", "released", "attention"]
     anchor_std: float = Field(ge=0, le=1e6)
     align_corners: bool
@@ -229,6 +232,15 @@ class ModelConfig(Schema):
         if self.lora.last_n_blocks > self.encoder.depth:
             raise ValueError(
                 f"lora.last_n_blocks {self.lora.last_n_blocks} is more than the {self.encoder.depth} blocks"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _euclidean_fits(self):
+        if self.hyperbolic != "all" and (self.epsilons == "released" or not self.one_curvature or self.picture_edges):
+            raise ValueError(
+                f'hyperbolic: {self.hyperbolic} has a Euclidean decoder, which goes with the preset "paper" only; set '
+                'hyperbolic to "all"'
             )
         return self
 

@@ -25,6 +25,7 @@ DYNAMICS = {"paper": dynamics.PAPER, "released": dynamics.RELEASED, "attention":
 class Attention(NamedTuple):
     """A model's answer: map [B,1,H,W] in 0..1, points [B,n] on the hyperboloid (space parts), curvature [] > 0.
 
+    Where the configuration's `hyperbolic` is "none" the points are vectors of Euclidean space, and the curvature is 1.
     gate: how relevant each frame's audio is to its image, [B] in (0, 1); None without audio.
     """
 
@@ -44,6 +45,7 @@ def variant(config):
         undo_scale=config.undo_scale,
         image_edges=config.picture_edges,
         spatial_focus=config.spatial_focus,
+        euclidean=config.hyperbolic != "all",
     )
 
 
@@ -64,10 +66,15 @@ class Neck(nn.Cell):
 
 
 class Hierarchy(nn.Cell):
-    """The points of equation 6: general attention, the prompt's condition, the image's instance."""
+    """The points of equation 6: general attention, the prompt's condition, the image's instance.
 
-    def __init__(self, visual_width, text_width, point_width, anchor_std, eps):
+    hyperbolic: that of ModelConfig. For a Euclidean decoder ("loss", "none") the points are given as their scaled
+    tangent vectors, which `lifted` lifts to the hyperboloid for the loss, if it is hyperbolic.
+    """
+
+    def __init__(self, visual_width, text_width, point_width, anchor_std, eps, hyperbolic="all"):
         super().__init__()
+        self.tangent, self.lifts = hyperbolic != "all", hyperbolic == "loss"
         self.curvature = BoundedScalar(0.0, float(np.log(0.1)), float(np.log(10.0)))
         self.visual_map = LorentzMap(log_scale(point_width), eps=eps)
         self.textual_map = LorentzMap(log_scale(point_width), eps=eps)
@@ -75,16 +82,26 @@ class Hierarchy(nn.Cell):
         self.textual_proj = nn.Dense(text_width, point_width, has_bias=False)
         anchor = anchor_std * np.random.default_rng(0).standard_normal((1, point_width))
         self.anchor = Parameter(Tensor(anchor.astype(np.float32)), name="anchor")
+        if hyperbolic == "none":  # nothing depends on them
+            self.anchor.requires_grad = self.curvature.value.requires_grad = False
+
+    def placed(self, into, vectors, curvature):
+        """Vectors [B,n] under one of the two maps: points, or scaled tangent vectors for a Euclidean decoder."""
+        return into.scaled(vectors) if self.tangent else into(vectors, curvature)
+
+    def lifted(self, tangent, curvature):
+        """Scaled tangent vectors [B,n] -> points, where the loss alone is hyperbolic; else unchanged."""
+        return self.visual_map.exp0(tangent, curvature) if self.lifts else tangent
 
     def image_point(self, deepest):
         """Deepest map [B,C,h,w] -> [B,n]."""
-        return self.visual_map(self.visual_proj(image_mean(deepest)), ops.exp(self.curvature()))
+        return self.placed(self.visual_map, self.visual_proj(image_mean(deepest)), ops.exp(self.curvature()))
 
     def construct(self, prompt):
         """Prompt [B,E] -> text and anchor points [B,n], curvature []."""
         curvature = ops.exp(self.curvature())
-        text = self.textual_map(self.textual_proj(prompt), curvature)
-        anchor = ops.broadcast_to(self.textual_map(self.anchor, curvature), text.shape)
+        text = self.placed(self.textual_map, self.textual_proj(prompt), curvature)
+        anchor = ops.broadcast_to(self.placed(self.textual_map, self.anchor, curvature), text.shape)
         return text, anchor, curvature
 
 
@@ -127,7 +144,9 @@ class AttentionHead(nn.Cell):
         self.temporal_taps = config.temporal.taps if config.temporal else ()
         self.temporal = temporal_blocks(config)
         self.fusion = audio_fusion(config)
-        self.hierarchy = Hierarchy(head.neck_widths[-1], config.text.width, head.point_width, config.anchor_std, eps)
+        self.hierarchy = Hierarchy(
+            head.neck_widths[-1], config.text.width, head.point_width, config.anchor_std, eps, config.hyperbolic
+        )
         self.decoder = HyperbolicDecoder(
             head.neck_widths,
             head.start_width,
@@ -188,4 +207,5 @@ class AttentionHead(nn.Cell):
         text, anchor, curvature = conditions[0], conditions[1], conditions[2]
         logits = self.decoder.decode(maps, conditions[3:], text, image, curvature)
         logits = bilinear(logits, size, self.align_corners)
+        image, text, anchor = (self.hierarchy.lifted(each, curvature) for each in (image, text, anchor))
         return smooth(ops.sigmoid(logits), self.smoothing), image, text, anchor, curvature

@@ -10,6 +10,7 @@ from mindspore import nn, ops
 
 from mindaam.geometry.cells import HierarchicalEntailment, LorentzDistance
 from mindaam.geometry.lorentz import PAPER
+from mindaam.models.head import EPSILONS
 from mindaam.objectives import task
 
 
@@ -31,10 +32,15 @@ TERMS = Weights._fields
 
 
 class LossTerms(nn.Cell):
-    """Every term on its own, before weighting, for the loss and for the log; eps: the clamps of the geometry."""
+    """Every term on its own, before weighting, for the loss and for the log.
 
-    def __init__(self, eps=PAPER):
+    eps: the clamps of the geometry. hyperbolic: False for a model without points in hyperbolic space, whose entailment
+    and distance are 0.
+    """
+
+    def __init__(self, eps=PAPER, hyperbolic=True):
         super().__init__()
+        self.hyperbolic = hyperbolic
         self.entailment, self.distance = HierarchicalEntailment(eps), LorentzDistance(eps)
 
     def construct(self, prediction, truth, image_point, text_point, anchor_point, curvature):
@@ -43,13 +49,22 @@ class LossTerms(nn.Cell):
         prediction, truth: [B,1,H,W], values >= 0; image_point, text_point: [B,n] and anchor_point: [1,n] or [B,n],
         space parts of points; curvature: 0-d tensor > 0.
         """
+        kld, cc = task.kld(prediction, truth), task.cc(prediction, truth)
+        similarity = task.similarity(prediction, truth)
+        if not self.hyperbolic:
+            return kld, cc, similarity, ops.zeros_like(kld), ops.zeros_like(kld)
         return (
-            task.kld(prediction, truth),
-            task.cc(prediction, truth),
-            task.similarity(prediction, truth),
+            kld,
+            cc,
+            similarity,
             self.entailment(anchor_point, text_point, image_point, curvature),
             ops.mean(self.distance(image_point, text_point, curvature)),
         )
+
+
+def terms_of(config):
+    """The LossTerms of a model of a ModelConfig."""
+    return LossTerms(EPSILONS[config.epsilons], config.hyperbolic != "none")
 
 
 def weighted(terms, weights=DEFAULT_WEIGHTS):

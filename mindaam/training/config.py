@@ -53,6 +53,14 @@ class LossConfig(Schema):
     entailment: Weight = 1.0
     distance: Weight = 0.4
 
+    def require_fit(self, model):
+        """Raises ConfigError if a term counts that a model of this ModelConfig does not have."""
+        if model.hyperbolic == "none" and (self.entailment or self.distance):
+            raise ConfigError(
+                "a model with hyperbolic: none has no points for the entailment and distance terms of the loss; set "
+                "loss.entailment=0 and loss.distance=0"
+            )
+
 
 class RunConfig(Schema):
     """What the configurations of all tasks have.

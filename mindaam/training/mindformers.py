@@ -21,9 +21,8 @@ from mindspore import nn, ops
 from mindaam import yaml_files
 from mindaam.errors import ConfigError
 from mindaam.models.aam import AAM
-from mindaam.models.head import EPSILONS
 from mindaam.models.registry import model_config
-from mindaam.objectives.total import LossTerms, Weights, weighted
+from mindaam.objectives.total import Weights, terms_of, weighted
 from mindaam.schema import mapping, validate
 from mindaam.training.config import LossConfig
 from mindaam.training.optim.adamw import AdamW
@@ -121,7 +120,8 @@ def register():
             super().__init__(config, auto_prefix=False)  # the parameters keep AAM's names
             weights = validate(LossConfig, config.loss, "model_config.loss")
             self.aam = AAM(model_config(config.name, config.preset, config.changes))
-            self.weights, self.terms = Weights(**weights.model_dump()), LossTerms(EPSILONS[self.aam.config.epsilons])
+            weights.require_fit(self.aam.config)
+            self.weights, self.terms = Weights(**weights.model_dump()), terms_of(self.aam.config)
 
         def construct(self, images, embeddings, truth):
             """images [B,3,H,W] normalized, embeddings [B,E], truth [B,1,H,W] densities -> the loss, float32 []."""

@@ -19,18 +19,20 @@ from mindaam.training.tasks.task import Setup
 
 class Trained(NamedTuple):
     """A run that ended. finished: whether it came to its end; task: its Task, with model and data;
-    state: its checkpoint_content.State; is_first: whether this is rank 0."""
+    state: its checkpoint_content.State; is_first: whether this is rank 0; to_stop: whether this process was requested
+    to stop meanwhile."""
 
     folder: Path
     finished: bool
     task: object
     state: object
     is_first: bool = True
+    to_stop: bool = False
 
 
 def train(
     config_path, assignments=(), *, tiny=False, out=None, resume=False, skip_damaged=False, allow_changes=False,
-    audio_encoding=None, scorer=None,
+    audio_encoding=None, scorer=None, features=None,
 ):  # fmt: skip
     """Runs or continues the training that a YAML file describes; returns Trained.
 
@@ -39,7 +41,8 @@ def train(
     leave out what is damaged, and list it, rather than refuse to start; allow_changes: resume under another
     configuration; audio_encoding: the AudioEncoding of videos with audio, None for the model's own encoder; scorer: the
     Scorer of a corpus's held-out sets, such as `evaluation.validation.SCORER`; with None they are not scored, and the
-    newest model is kept as the best.
+    newest model is kept as the best; features: the folder of cached frozen features, which runs may share one after
+    another, None for one in the run's folder.
     Under msrun each rank calls this, and rank 0 writes. Raises ConfigError, InputError, CheckpointError, OutputError or
     TrainingError, each a sentence.
     """
@@ -64,7 +67,7 @@ def train(
         progress.say(note)
 
     # ---- data and model; the place reached -------------------------------------------------------------------------
-    setup = Setup(folder, world, progress, tiny, skip_damaged, audio_encoding, scorer)
+    setup = Setup(folder, world, progress, tiny, skip_damaged, audio_encoding, scorer, features)
     task = module.open_task(config, setup)
     setup = setup._replace(progress=Progress(task.total, quiet=not world.is_first))
     with closing(task), StopRequest() as request:
@@ -86,7 +89,7 @@ def train(
             for line in task.finish(folder, state.best):
                 setup.progress.say(line)
         distributed.barrier(world)  # the others do not leave while rank 0 still writes
-    return Trained(folder, finished, task, state, world.is_first)
+    return Trained(folder, finished, task, state, world.is_first, request.to_stop)
 
 
 def dry_run(config_path, assignments=(), *, tiny=False, say=None):

@@ -33,7 +33,7 @@ def start_model(config):
 def require_model(config):
     """Raises ConfigError or CheckpointError, before any data are read, for a model or a start that is not possible."""
     name, preset, theirs = _named(config, None if config.start is None else checkpoint_file(config.start))
-    model_config(name, preset, merge(theirs, config.model_changes))
+    config.loss.require_fit(model_config(name, preset, merge(theirs, config.model_changes)))
 
 
 def _named(config, path):

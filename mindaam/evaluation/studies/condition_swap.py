@@ -16,12 +16,12 @@ from mindaam.evaluation.studies.study import (
 )
 
 REQUESTS = ("none", "generic", "wrong", "conditions")
-NAMES = {  # roles, and what tables name them; `others` are the prompts of the dataset's other tasks
+NAMES = {  # roles, and their names in tables
     "right": "correct",
     "none": "none (G1)",
     "generic": "generic",
-    "others": "wrong: other tasks",
-    "mismatched": "wrong: another dataset or condition",
+    "others": "wrong (tasks)",
+    "mismatched": "wrong",
 }
 PUBLISHED = {
     "Correct Text Input": "correct",
@@ -30,10 +30,11 @@ PUBLISHED = {
 }
 DIFFERENCES = (("right", "none"), ("right", "generic"), ("right", "others"), ("right", "mismatched"))
 DIFFERENCES += (("generic", "others"), ("generic", "mismatched"))
-NOTE = (
-    "the paper's order is correct > generic > wrong, without intervals; here `right - generic` and `generic - wrong` "
-    "are differences within an image or video"
+WRONG = (
+    "wrong: the prompt of another dataset, or of another bundled condition; wrong (tasks): the prompts of the other "
+    "tasks of the dataset, the mean of their scores"
 )
+NOTE = "the paper reports correct > generic > wrong, without intervals; here differences are within an image or video"
 
 
 def study(evaluations):
@@ -60,8 +61,8 @@ def study(evaluations):
         tables, more = task_matrix.matrices(dataset, rows)
         matrices, records = matrices + tables, records + more
     head = ["dataset", "prompt", "source", "n", *METRICS]
-    first = Table("Scores by prompt", head, means, ["published: Table 18a of the AAM paper", comparing.CAUTION])
-    head = ["dataset", "difference", "n", "CC is higher", *METRICS]
+    first = Table("Scores by prompt", head, means, [WRONG, "published: Table 18a of the AAM paper", comparing.CAUTION])
+    head = ["dataset", "difference", "n", "CC is", *METRICS]
     second = Table("Paired differences", head, differences, [NOTE])
     sources = [each.settings for each in evaluations]
     return Study("condition-swap", "Condition swap", [first, second, *matrices], records, sources)

@@ -57,7 +57,7 @@ def study(evaluations):
                 records += [record(dataset, f"{first} - {second}", key, mean) for key, mean in found.items() if mean.n]
     head = ["dataset", "granularity", "source", "n", "over prompts", *METRICS]
     tables = [Table("Scores by granularity", head, means, NOTES)]
-    head = ["dataset", "step", "n", "CC is higher", *METRICS]
+    head = ["dataset", "step", "n", "CC is", *METRICS]
     tables.append(Table("Paired differences of the means over pools", head, steps, [RIGHT]))
     sources = [each.settings for each in evaluations]
     return Study("granularity", "Granularity of the prompt", tables, records, sources)

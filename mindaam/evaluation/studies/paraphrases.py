@@ -8,7 +8,7 @@ from mindaam.evaluation.studies.study import METRICS, Study, cell, datasets, dec
 
 REQUESTS = ("paraphrases",)
 CLAIMED = 0.01  # the paper: the standard deviation of CC over paraphrases is smaller
-ANSWERS = {"yes": "no", "no": "yes"}  # whether it is below, from whether it is above
+ANSWERS = {"higher": "no", "lower": "yes"}  # whether it is below what is claimed
 NOTES = [
     "standard deviation over the paraphrases of a condition (over n, not n - 1) of the mean score of each; of a "
     "dataset with several conditions, the mean over them",
@@ -35,7 +35,12 @@ def study(evaluations):
                 below = ANSWERS.get(decided(found.std, CLAIMED), "undecided") if metric == "CC" else ""
                 lines.append(
                     [comparing.title(dataset), condition or "all", metric, found.prompts, found.std.n]
-                    + [cell(found.std), below, f"{found.within:.4f}", f"{found.lowest:.4f} to {found.highest:.4f}"]
+                    + [
+                        cell(found.std, digits=4),
+                        below,
+                        f"{found.within:.4f}",
+                        f"{found.lowest:.4f} to {found.highest:.4f}",
+                    ]
                 )
                 records.append(record(dataset, "standard deviation over paraphrases", metric, found.std, condition))
     head = ["dataset", "condition", "metric", "paraphrases", "images or videos", "standard deviation"]

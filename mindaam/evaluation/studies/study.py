@@ -98,11 +98,11 @@ def record(dataset, value, metric, mean, condition=""):
     return dict(zip(COLUMNS, (dataset, condition, value, metric, *mean), strict=True))
 
 
-def cell(mean, *, signed=False):
-    """A Mean as text: "0.5000 [0.4000, 0.6000]", with a sign where it is a difference; "-" for an undefined one."""
+def cell(mean, *, signed=False, digits=3):
+    """A Mean as text: "0.500 [0.400, 0.600]", with a sign where it is a difference; "-" for an undefined one."""
     if mean is None or math.isnan(mean.mean):
         return "-"
-    form = "+.4f" if signed else ".4f"
+    form = f"{'+' if signed else ''}.{digits}f"
     interval = "" if math.isnan(mean.low) else f" [{mean.low:{form}}, {mean.high:{form}}]"
     return f"{mean.mean:{form}}{interval}"
 
@@ -143,7 +143,7 @@ def names(rows):
 
 
 def decided(mean, above=0.0):
-    """ "yes" for an interval above a value, "no" for one below it, else "undecided"."""
+    """ "higher" for an interval above a value, "lower" for one below it, else "undecided"."""
     if math.isnan(mean.low) or mean.low <= above <= mean.high:
         return "undecided"
-    return "yes" if mean.low > above else "no"
+    return "higher" if mean.low > above else "lower"

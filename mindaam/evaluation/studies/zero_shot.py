@@ -16,18 +16,18 @@ from mindaam.evaluation.studies.study import (
 
 REQUESTS = ("none", "generic", "wrong")
 NAMES = {
-    "right": "with the prompt",
-    "none": "without a prompt (G1)",
-    "generic": "generic prompt",
-    "others": "prompts of the other tasks",
-    "mismatched": "prompt of another dataset or condition",
-    "center_bias": "center bias of its own train split",
+    "right": "own prompt",
+    "none": "none (G1)",
+    "generic": "generic",
+    "others": "wrong (tasks)",
+    "mismatched": "wrong",
+    "center_bias": "center bias",
     "people": "people predict people",
 }
 NOTES = [
     "evaluations do not record the training data of a model: that a dataset was not part of it follows from the card "
     "or the configuration of the model",
-    "the center bias is computed from gaze of the same dataset, which no zero-shot model has",
+    "the center bias is that of the dataset's own train split, which a zero-shot model does not have",
     "published: AAM in Table 17 of the paper",
     comparing.CAUTION,
 ]
@@ -54,7 +54,7 @@ def study(evaluations):
                 records += [record(dataset, f"right - {role}", key, mean) for key, mean in found.items() if mean.n]
     head = ["dataset", "prompt or baseline", "source", "n", *METRICS]
     tables = [Table("Scores without training on the dataset", head, means, NOTES)]
-    head = ["dataset", "with the prompt minus", "n", "CC is higher", *METRICS]
+    head = ["dataset", "own prompt minus", "n", "CC is", *METRICS]
     tables.append(Table("Paired differences", head, differences))
     sources = [each.settings for each in evaluations]
     return Study("zero-shot", "Zero-shot generalization", tables, records, sources)

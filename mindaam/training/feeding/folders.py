@@ -29,13 +29,15 @@ def data_root(config):
     return Path(root)
 
 
-def open_folders(config, split, limit):
-    """The run's gaze folders, or datasets of images, by name, each with at most `limit` images (None: all).
+def open_folders(config, split, limit, names=None):
+    """Gaze folders, or datasets of images, by name, each with at most `limit` images (None: all).
+
+    names: default: the run's.
 
     Raises ConfigError when the configuration names no place, InputError for what is missing or damaged, or for videos.
     """
     root, folders = data_root(config), {}
-    for name in config.folders:
+    for name in config.folders if names is None else names:
         folder = open_set(root, name, split)
         if folder.is_video:
             raise InputError(f"{folder.root} holds videos; train on them with `mindaam train corpus`")

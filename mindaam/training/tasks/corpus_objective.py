@@ -9,9 +9,8 @@ import numpy as np
 from mindspore import nn, ops
 
 from mindaam.kernels.precision import compute_in
-from mindaam.models.head import EPSILONS
 from mindaam.objectives.sparsity import gate_sparsity
-from mindaam.objectives.total import LossTerms, Weights, weighted
+from mindaam.objectives.total import Weights, terms_of, weighted
 from mindaam.training.feeding.corpus_source import CLIPS, CLIPS_WITH_AUDIO, IMAGES
 from mindaam.training.optim.adamw import AdamW
 from mindaam.training.optim.groups import for_adamw, groups
@@ -57,7 +56,7 @@ class CorpusObjective(nn.Cell):
         self.backbone, self.head, self.kind = model.backbone, model.head, kind
         self.size = tuple(model.config.image_size)
         self.grid = model.grid(self.size)
-        self.weights, self.terms = Weights(**weights.model_dump()), LossTerms(EPSILONS[model.config.epsilons])
+        self.weights, self.terms = Weights(**weights.model_dump()), terms_of(model.config)
 
     def construct(self, scale, images, prompts, truth, answered=None, audio=None, attacked=None, sparsity=None):
         """images [B,3,H,W], of a clip [T,3,H,W]; prompts [B,E]; truth [B,1,H,W] densities; scale [] -> [], [7].

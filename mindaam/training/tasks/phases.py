@@ -49,7 +49,7 @@ def open_task(config, setup):
             "differ; train it on a corpus"
         )
     train = open_folders(config, "train", config.images)
-    val = open_folders(config, "val", config.validation_images)
+    val = open_folders(config, "val", config.validation_images, config.scored or config.folders)
     epoch_steps = [steps_per_epoch(train, config, index) for index in range(len(config.phases))]
     model = build_model(config.model, config.preset, changes=config.model_changes)
     load_backbone(model)
@@ -132,7 +132,8 @@ class Phases(Task):
         self._blocks.set_train(False)
         index, within = self.config.phase_at(epoch - 1)
         scores = phases_scores.validate(self.model, self._blocks, self.val, self.taps[index])
-        mean = phases_scores.summary(scores)
+        own = {name: each for name, each in scores.items() if name in self.data.train}
+        mean = phases_scores.summary(own or scores)
         phase = self.config.phases[index]
         row = {"step": number, "phase": phase.name, "epoch": within + 1, "mean_CC": mean}
         row |= {f"{name}_{metric}": value for name, each in scores.items() for metric, value in each.items()}
@@ -158,7 +159,7 @@ class Phases(Task):
         if any(self.taps):
             caches = {
                 name: feature_cache(
-                    name, folder, self.model.config, setup.folder / "features",
+                    name, folder, self.model.config, setup.features or setup.folder / "features",
                     mirrored=folders is self.data.train, compute=compute, report=reporter(setup.progress),
                 )
                 for name, folder in folders.items()

@@ -43,7 +43,8 @@ class PhasesConfig(RunConfig):
 
     folders: gaze folder -> images per condition and epoch (all of them when the split has fewer).
     scored_share: how often a sample gets the prompt that its condition is scored with, rather than a paraphrase.
-    validation_images, images: the most images per folder, for smoke tests; null means all.
+    scored: the gaze folders whose val split is scored, null for those of `folders`; the best epoch is that of the
+    folders that are both. validation_images, images: the most images per folder, for smoke tests; null means all.
     """
 
     TASK: ClassVar = "phases"
@@ -53,6 +54,7 @@ class PhasesConfig(RunConfig):
     model_changes: dict = {}
     data_root: str | None = None
     folders: dict[str, Count]
+    scored: tuple[str, ...] | None = None
     batch_size: Few
     scored_share: Fraction = 0.5
     phases: tuple[PhaseConfig, ...] = Field(min_length=1)
@@ -89,8 +91,8 @@ class PhasesConfig(RunConfig):
         return {**TINY, "phases": phases}
 
     def require_model(self):
-        """Raises ConfigError for a model that is not possible."""
-        model_config(self.model, self.preset, self.model_changes)
+        """Raises ConfigError for a model that is not possible, or that the loss does not fit."""
+        self.loss.require_fit(model_config(self.model, self.preset, self.model_changes))
 
     def compared_with(self, theirs):
         """As of every RunConfig, without the phases that were added at the end since."""

@@ -4,9 +4,8 @@ import mindspore as ms
 from mindspore import nn, ops
 
 from mindaam import graphs
-from mindaam.models.head import EPSILONS
 from mindaam.objectives.condition import condition_margin
-from mindaam.objectives.total import LossTerms, Weights, weighted
+from mindaam.objectives.total import Weights, terms_of, weighted
 
 TERMS = ("loss", "kld", "cc", "sim", "entailment", "distance", "swap")
 
@@ -81,7 +80,7 @@ class PhaseObjective(nn.Cell):
         self.size = model.config.image_size
         self.grid = model.grid(self.size)
         self.weights = Weights(**weights.model_dump())
-        self.terms, self.condition_weight = LossTerms(EPSILONS[model.config.epsilons]), condition_weight
+        self.terms, self.condition_weight = terms_of(model.config), condition_weight
 
     def construct(self, scale, inputs, sentences, truth, swapped=None):
         """scale []; inputs as in AdaptedBlocks; sentences [B,E]; truth [B,1,H,W] densities -> [], [7].

@@ -16,7 +16,7 @@ from mindaam.errors import ConfigError
 from mindaam.models.flops import training_flops
 from mindaam.models.registry import build_model, model_config
 from mindaam.objectives import task
-from mindaam.schema import Few, Positive, Weight, merge
+from mindaam.schema import Few, Positive, Seed, Weight, merge
 from mindaam.training.feeding.folders import open_folders
 from mindaam.training.feeding.synthetic_videos import COARSER, SyntheticVideoSet, batch
 from mindaam.training.reporting.dry_run import outline
@@ -34,7 +34,8 @@ class SyntheticVideosConfig(OneEpochConfig):
 
     start: the model whose head and adapters are kept, a name or path as in `zoo.model_files`. model_changes: its
     `temporal` section and `dynamics`. folders: the gaze folders that the videos are made from. videos: number per
-    split; frames: of each. shares: how often each kind of video is drawn relative to the others, by default 1. pairs:
+    split; frames: of each. videos_seed: of the videos, null for `seed`: with a number, runs of several seeds have the
+    same videos. shares: how often each kind of video is drawn relative to the others, by default 1. pairs:
     pairs of neighboring frames per step whose maps, and whose change from one to the next, are compared with the ground
     truth. change_weight: of that change in the loss.
     """
@@ -53,6 +54,7 @@ class SyntheticVideosConfig(OneEpochConfig):
     data_root: str | None = None
     folders: tuple[str, ...] = Field(min_length=1)
     videos: dict[str, Few]
+    videos_seed: Seed | None = None
     frames: int = Field(ge=2, le=10_000)
     shares: dict[str, Positive] = {}
     pairs: Few
@@ -153,6 +155,7 @@ def open_task(config, setup):
     model = shaped_model(config, source)
     load_weights(model, source, apart="head.temporal.")  # temporal blocks start from their initial values
     model.set_train(False)
+    seed = config.seed if config.videos_seed is None else config.videos_seed
     encode, origin = sentence_encoder(model.config.text.name).encode, sha256_of(source)
 
     def neck_maps(image):
@@ -163,8 +166,8 @@ def open_task(config, setup):
             setup.progress.passing(f"maps of {split}: {done}/{total}, {pace:.2f} s per frame")
 
         return SyntheticVideoSet(
-            model.config, folders[split], split, config.videos[split], config.frames, config.seed + (split == "val"),
-            setup.folder / "maps", origin, neck_maps, encode, report,
+            model.config, folders[split], split, config.videos[split], config.frames, seed + (split == "val"),
+            setup.features or setup.folder / "maps", origin, neck_maps, encode, report,
         )  # fmt: skip
 
     return SyntheticVideosTask(config, model, videos("train"), videos("val"))

@@ -29,7 +29,7 @@ class Setup(NamedTuple):
 
     folder: of the run; world: World; progress: Progress; tiny: whether this is a smoke test; skip_damaged: skip damaged
     data and list them; audio_encoding: AudioEncoding, None for the model's own; scorer: Scorer of a corpus's held-out
-    sets, None to score nothing.
+    sets, None to score nothing; features: the folder of cached frozen features, None for one in the run's folder.
     """
 
     folder: Path
@@ -39,6 +39,7 @@ class Setup(NamedTuple):
     skip_damaged: bool = False
     audio_encoding: object = None
     scorer: Scorer | None = None
+    features: Path | None = None
 
 
 class Part(NamedTuple):

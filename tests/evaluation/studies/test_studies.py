@@ -42,7 +42,7 @@ def test_correct_prompts_are_compared_with_all_others(swap, tasks):
     assert found["right - others", "CC", ""][0] == pytest.approx(1 - crossed, abs=1e-6)
     assert found["right - generic", "CC", ""][3] == 4 and ("right - mismatched", "CC", "") not in found
     _, differences, *_ = swap.tables
-    assert [line[1:4] for line in differences.rows][0] == ["correct − none (G1)", 4, "yes"]
+    assert [line[1:4] for line in differences.rows][0] == ["correct − none (G1)", 4, "higher"]
 
 
 def test_a_matrix_has_a_score_for_each_prompt_under_each_task(swap, tasks):

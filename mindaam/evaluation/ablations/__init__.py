@@ -1,0 +1,1 @@
+"""The ablations of the AAM paper (Figure 5): rows as data, runs that resume, tables over seeds."""
