@@ -56,9 +56,7 @@ def measure(asked):
             self.block = block
 
         def construct(self, clip):
-            normed = self.block.attention_norm(to_tokens(clip))
-            _, kernel = self.block.attention(normed)
-            return self.block.density(clip, normed, kernel)
+            return self.block.density(*self.block.along_time(to_tokens(clip))[1:])
 
     draw = np.random.default_rng(0)
     positions = asked.side**2

@@ -41,6 +41,14 @@ def graph_key(cell, inputs, how=""):
     return hashlib.sha256("\n".join([*parts, signature(inputs)]).encode()).hexdigest()
 
 
+def values(key, tensors):
+    """A key for `key` and the values of tensors."""
+    digest = hashlib.sha256(key.encode())
+    for each in tensors:
+        digest.update(np.ascontiguousarray(each.asnumpy()))
+    return digest.hexdigest()
+
+
 def signature(value):
     """The part of the inputs that a graph is compiled for: shapes and types of tensors, and all other values."""
     if isinstance(value, ms.Tensor):

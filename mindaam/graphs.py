@@ -8,6 +8,7 @@ All other graphs are compiled without the cache.
 """
 
 import atexit
+import io
 import os
 import shutil
 import sys
@@ -17,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from weakref import WeakKeyDictionary
+
+import numpy as np
 
 from mindaam.errors import ConfigError
 from mindaam.graph_folder import DAY, GraphFolder
@@ -96,6 +99,44 @@ def run(cell, *inputs, by=None):
     result = _reported(first, False)(*inputs) if key is None else store.compiled(key, lambda: first(*inputs))
     seen.add(wanted)
     return result
+
+
+def run_or_recall(cell, weights, *inputs, by=None):
+    """`run` of a Cell that returns several tensors: until its graph is loaded, the result that an earlier process
+    stored for the same graph, values of `weights`, and inputs, if one exists; else the new result is stored.
+
+    weights: all Parameters that the Cell reads. To load a graph can take longer than to read its result.
+    """
+    from mindaam.graph_keys import Unknown, graph_key, signature, values
+
+    loaded = (cell.phase, signature(inputs)) in _compiled.get(cell, ())
+    if loaded or not (by or _graph_mode()) or _opened() is None:
+        return run(cell, *inputs, by=by)
+    try:
+        key = values(
+            graph_key(cell, inputs, "result"), (*weights, *(each for each in inputs if hasattr(each, "asnumpy")))
+        )
+    except Unknown:
+        return run(cell, *inputs, by=by)
+    found = _store.folder.read(key)
+    if found is None:
+        result = run(cell, *inputs, by=by)
+        _store.folder.write(key, _packed(result))
+        return result
+    return _unpacked(found)
+
+
+def _packed(tensors):
+    target = io.BytesIO()
+    np.savez(target, *(each.asnumpy() for each in tensors))
+    return target.getvalue()
+
+
+def _unpacked(content):
+    from mindspore import Tensor
+
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return tuple(Tensor(arrays[name]) for name in arrays.files)
 
 
 def kept():

@@ -358,3 +358,52 @@ def test_the_users_cache_serves_every_process_and_is_never_in_the_way(tmp_path):
     (tmp_path / "file").write_text("")
     assert answer(reader(tmp_path / "file")) == [said, values, "0 read, 1 made"]  # no folder can be made there
     assert answer(reader(place, "fork")) == [values, "1 read, 0 made"]
+
+
+class Halves(nn.Cell):
+    def __init__(self):
+        super().__init__()
+        self.dense = nn.Dense(2, 2)
+
+    def construct(self, x):
+        """x [B,2] -> two tensors."""
+        return self.dense(x), x.sum()
+
+
+@pytest.fixture
+def recalled(graph, tmp_path, monkeypatch):
+    """A function: what `run_or_recall` returns as if in a process of its own, and the number of stored files."""
+    store = SimpleNamespace(folder=GraphFolder(tmp_path), compiled=lambda key, call: call())
+    monkeypatch.setattr(graphs, "_store", store)
+    monkeypatch.setattr(graphs, "_compiled", {})
+
+    def found(cell, x):
+        graphs._compiled.clear()
+        results = graphs.run_or_recall(cell, tuple(cell.get_parameters()), ms.Tensor(x))
+        return [each.asnumpy() for each in results], len(store.folder.files())
+
+    return found
+
+
+def test_a_result_is_recalled_without_computing(recalled, monkeypatch):
+    cell, x = Halves(), np.ones((1, 2), np.float32)
+    first, _ = recalled(cell, x)
+    monkeypatch.setattr(graphs, "run", None)
+    again, files = recalled(cell, x)
+    assert files == 1
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert one.dtype == other.dtype and one.shape == other.shape
+
+
+def test_a_result_of_other_weights_or_inputs_or_a_damaged_one_is_not_recalled(recalled, tmp_path):
+    cell, x = Halves(), np.ones((1, 2), np.float32)
+    first, _ = recalled(cell, x)
+    other, files = recalled(cell, 2 * x)
+    assert files == 2 and not np.array_equal(other[0], first[0])
+    cell.dense.weight.set_data(ms.Tensor(cell.dense.weight.asnumpy() + 1))
+    changed, files = recalled(cell, x)
+    assert files == 3 and not np.array_equal(changed[0], first[0])
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_bytes()[:-1])
+    np.testing.assert_array_equal(recalled(cell, x)[0][0], changed[0])

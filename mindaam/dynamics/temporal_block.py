@@ -11,6 +11,7 @@ from mindaam.kernels.broadcasting import spread
 from mindaam.kernels.convolutions import Depthwise, Pointwise
 from mindaam.kernels.elementwise import ExactGelu
 from mindaam.kernels.normalization import LayerNorm
+from mindaam.kernels.products import dense
 from mindaam.kernels.reductions import mean_of_second
 
 CONTRAST_LIMITS = (-1.0, 4.0)  # a position's attention against the mean one: wiped out at worst, five times at best
@@ -84,8 +85,13 @@ class TemporalAttention(nn.Cell):
     def construct(self, tokens):
         """[B,P,T,C] -> mixed tokens [B,P,T,C], kernel [B,P,T,T]: the mean of the heads' weights."""
         batch, positions, frames, channels = tokens.shape
-        apart = (batch * positions, frames, 3, self.heads, channels // self.heads)
-        queries, keys, values = ops.unstack(self.qkv(tokens).reshape(apart).transpose((2, 0, 3, 1, 4)), 0)
+        apart = (batch * positions, frames, self.heads, channels // self.heads)
+        # three products: taken apart after one, the parts would be copied by a transposition over five axes
+        weights, biases = ops.split(self.qkv.weight, channels), ops.split(self.qkv.bias, channels)
+        parts = ()
+        for i in range(3):
+            parts = parts + (dense(tokens, weights[i], biases[i]).reshape(apart).transpose((0, 2, 1, 3)),)
+        queries, keys, values = parts
         kernels = transition_kernel(queries, keys, self.temperature)
         mixed = ops.matmul(kernels, values).transpose((0, 2, 1, 3)).reshape(tokens.shape)
         return self.proj(mixed), mean_of_second(kernels).reshape((batch, positions, frames, frames))
@@ -137,6 +143,7 @@ class FokkerPlanckBlock(nn.Cell):
             if value not in known:
                 raise ValueError(f"{value!r} must be one of {known}")
         self.variant = variant
+        self.gated = variant.dynamics and variant.coupling != "none"
         self.time_embedding = Parameter(
             initializer(TruncatedNormal(0.02), (1, frames, channels), ms.float32), name="time_embedding"
         )
@@ -152,16 +159,14 @@ class FokkerPlanckBlock(nn.Cell):
         self.feed_forward_scale = Parameter(initializer(1e-3, (1,), ms.float32), name="feed_forward_scale")
         self.spatial_mixer = SpatialMixer(channels)
 
-    def add_time(self, clip):
-        """[B,T,C,h,w] plus each frame's time embedding."""
-        times = resample(self.time_embedding, clip.shape[1]).expand_dims(-1).expand_dims(-1)
-        return clip + spread(times, clip.shape)
+    def add_time(self, tokens):
+        """Tokens [B,P,T,C] plus each frame's time embedding."""
+        return tokens + spread(resample(self.time_embedding, tokens.shape[2]).expand_dims(0), tokens.shape)
 
-    def observe(self, clip):
-        """[B,T,C,h,w] -> observed densities [B,P,T]: softmax over each frame's positions of a 1x1 convolution."""
-        batch, frames, channels, height, width = clip.shape
-        logits = self.observation(clip.reshape((batch * frames, channels, height, width)))
-        return ops.softmax(logits.reshape((batch, frames, height * width)), -1).swapaxes(1, 2)
+    def observe(self, tokens):
+        """Tokens [B,P,T,C] -> the logits of the observed densities [B,P,T]; a 1x1 convolution."""
+        weight = self.observation.weight
+        return dense(tokens, weight.reshape((1, weight.shape[1])), self.observation.bias).squeeze(-1)
 
     def rates(self, normed):
         """Normalized tokens [B,P,T,C] -> diffusivity nu >= 0 and relaxation rate lambda in (0, 1), [B,P,T] each."""
@@ -169,35 +174,46 @@ class FokkerPlanckBlock(nn.Cell):
         nu = diffusivity(self.nu_head(normed), variant.dt, variant.cfl_bound)
         return nu.squeeze(-1), ops.sigmoid(self.lam_head(normed)).squeeze(-1)
 
-    def density(self, clip, normed, kernel):
-        """The observed density after its evolution along the clip, [B,P,T]."""
+    def along_time(self, tokens):
+        """Tokens [B,P,T,C], each position by itself -> the same mixed along time; with dynamics also what its density
+        depends on: transition kernel [B,P,T,T], logits of the observed density, and two rates, [B,P,T] each."""
+        normed = self.attention_norm(tokens)
+        mixed, kernel = self.attention(normed)
+        if not self.variant.dynamics:
+            return (mixed,)
         nu, lam = self.rates(normed)
+        return mixed, kernel, self.observe(tokens), nu, lam
+
+    def density(self, kernel, logits, nu, lam):
+        """What `along_time` returns of all positions of a clip -> the observed density after its evolution, [B,P,T]."""
         if self.variant.detach_kernel:
             kernel = ops.stop_gradient(kernel)
-        return evolve(self.observe(clip), kernel, nu, lam, self.variant)
+        return evolve(ops.softmax(logits, 1), kernel, nu, lam, self.variant)
 
-    def couple(self, tokens, u):
-        """Tokens [B,P,T,C] gated by a density [B,P,T]."""
-        if self.variant.coupling == "none":
-            return tokens
+    def gate(self, u):
+        """A density [B,P,T] of all positions -> g [B,P,T], by which it gates the tokens: (1 + g) tokens."""
         if self.variant.coupling == "contrast":
             u = ops.clamp(u.shape[1] * u - 1.0, *CONTRAST_LIMITS)
-        alpha = self.variant.alpha_max * ops.sigmoid(self.alpha_logit)
-        return tokens + spread((alpha * u).expand_dims(-1), tokens.shape) * tokens
+        return self.variant.alpha_max * ops.sigmoid(self.alpha_logit) * u
+
+    def transformed(self, tokens, mixed, gate=None):
+        """Tokens and mixed tokens [B,P,T,C], their `gate` [B,P,T] -> tokens, each position by itself."""
+        if gate is not None:
+            # a matrix of one column is repeated quicker than an array of one number in its last axis
+            factor = ops.tile(gate.reshape((-1, 1)), (1, tokens.shape[-1]))
+            tokens = tokens + factor.reshape(tokens.shape) * tokens
+        if self.variant.feature_attention:
+            tokens = tokens + self.attention_scale * self.attention_out(mixed)
+            tokens = tokens + self.feed_forward_scale * self.feed_forward(tokens)
+        return tokens
 
     def construct(self, clip):
         """Features of clips [B,T,C,h,w] -> features of that shape, densities [B,T,h,w] (None without dynamics)."""
         batch, frames, _, height, width = clip.shape
-        clip = self.add_time(clip)
-        tokens = to_tokens(clip)
-        normed = self.attention_norm(tokens)
-        mixed, kernel = self.attention(normed)
-        density = None
+        tokens = self.add_time(to_tokens(clip))
+        parts, gate, density = self.along_time(tokens), None, None
         if self.variant.dynamics:
-            u = self.density(clip, normed, kernel)
-            tokens = self.couple(tokens, u)
+            u = self.density(*parts[1:])
             density = u.swapaxes(1, 2).reshape((batch, frames, height, width))
-        if self.variant.feature_attention:
-            tokens = tokens + self.attention_scale * self.attention_out(mixed)
-            tokens = tokens + self.feed_forward_scale * self.feed_forward(tokens)
-        return self.spatial_mixer(to_clip(tokens, height, width)), density
+            gate = self.gate(u) if self.gated else None
+        return self.spatial_mixer(to_clip(self.transformed(tokens, parts[0], gate), height, width)), density

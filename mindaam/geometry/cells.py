@@ -149,7 +149,7 @@ class LorentzLog(nn.Cell):
 class LorentzHalfAperture(nn.Cell):
     """Half-aperture arcsin(2K/(sqrt(c)|x|)) of the entailment cone at each point, K = min_radius > 0 (before eq. 7)."""
 
-    def __init__(self, eps=lorentz.PAPER, min_radius=0.1, axis=-1):
+    def __init__(self, eps=lorentz.PAPER, min_radius=lorentz.MIN_RADIUS, axis=-1):
         super().__init__()
         self.eps, self.min_radius, self.axis = eps, min_radius, axis
 

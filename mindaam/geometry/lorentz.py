@@ -24,6 +24,7 @@ from mindaam.kernels.reductions import sum_over
 
 # exp and exp0 go no further than asinh(2^15) = 11.09 (times 1/sqrt(c)); from the origin |x| is 2^15 / sqrt(c) there.
 MAX_RADIUS = math.asinh(2.0**15)
+MIN_RADIUS = 0.1  # K of the cones' aperture
 
 # Taylor coefficients, the last first. Of cosh(r) and sinh(r)/r in r^2, for r <= 1:
 _COSH = tuple(1.0 / math.factorial(2 * k) for k in (5, 4, 3, 2, 1, 0))
@@ -224,7 +225,7 @@ def log(x, y, c, axis=-1):
     return (shrink * step - shrink * excess * a).astype(x.dtype)
 
 
-def half_aperture(x, c, eps=PAPER, min_radius=0.1, axis=-1):
+def half_aperture(x, c, eps=PAPER, min_radius=MIN_RADIUS, axis=-1):
     """Half-aperture arcsin(2K/(sqrt(c)|x|)) of the cone at each point, K = min_radius, `axis` dropped (before eq. 7).
 
     Range (0, pi/2): it falls with the radius, and within 2K/sqrt(c) of the origin it stays at its greatest.

@@ -88,6 +88,11 @@ class Predictor:
                 for prompt, embedding in zip(prompts, embeddings, strict=True)
             ]
 
+    def prepared(self, image):
+        """What the model computes of one image before any prompt, for `model.infer_prepared`; kept for the last
+        KEPT_IMAGES. image: as in `predict`. Raises InputError for an unusable image."""
+        return self._prepared(_as_image(image))
+
     def stream(self, frames, prompt=None, *, condition=None, windows=None, audio_stream=None):
         """Predictions for the frames of one video, in order, with bounded delay and memory.
 

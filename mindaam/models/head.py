@@ -198,7 +198,14 @@ class AttentionHead(nn.Cell):
     def condition(self, prompt, grid):
         """What no image touches: prompt [B,E], grid (h, w) of the feature maps -> text and anchor points [B,n],
         curvature [], and the decoder's `terms`."""
-        text, anchor, curvature = self.hierarchy(prompt)
+        return self.recombined(prompt, self.hierarchy(prompt), grid)
+
+    def recombined(self, prompt, points, grid):
+        """The same with the prompt's embedding and its points as separate arguments: what the two do apart.
+
+        points: text and anchor points [B,n] and curvature [], as `hierarchy` returns them, of this prompt or another.
+        """
+        text, anchor, curvature = points
         return (text, anchor, curvature) + self.decoder.terms(prompt.astype(ms.float32), text, curvature, grid)
 
     def answer(self, prepared, conditions, size):

@@ -6,12 +6,14 @@ graph over all T frames would hold every layer's values for all of them at once.
 """
 
 from collections import OrderedDict
+from functools import partial
 
 import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
 from mindaam import graphs
+from mindaam.models import along
 from mindaam.turns import turn
 
 KEPT_PROMPTS = 8  # one prompt's tensors take half a megabyte
@@ -53,6 +55,18 @@ class _Condition(nn.Cell):
         return self.head.condition(prompt, grid)
 
 
+class _Recombined(nn.Cell):
+    """The prompt's part of the head with the points of another prompt."""
+
+    def __init__(self, head):
+        super().__init__(auto_prefix=False)
+        self.head = head
+
+    def construct(self, grid, prompt, other):
+        """grid (h, w), prompts [B,E] -> what `AttentionHead.recombined` returns for the points of the other."""
+        return self.head.recombined(prompt, self.head.hierarchy(other), grid)
+
+
 class _Answer(nn.Cell):
     """Where image and prompt meet. prepared: how many tensors `AttentionHead.prepare` returns."""
 
@@ -65,23 +79,16 @@ class _Answer(nn.Cell):
         return self.head.answer(tensors[: self.prepared], tensors[self.prepared :], size)
 
 
-class _Along(nn.Cell):
-    """The temporal blocks and the audio.
+class _Audio(nn.Cell):
+    """The audio of a video's frames, fused with their deepest map."""
 
-    The maps come side by side in one array: given as a tuple, MindSpore 2.9 frees them before they are read.
-    """
-
-    def __init__(self, head, widths):
+    def __init__(self, head):
         super().__init__(auto_prefix=False)
-        self.head, self.widths = head, widths
+        self.fusion = head.fusion
 
-    def construct(self, together, audio=None):
-        """[T,sum of C_i,h,w] -> the same, mixed along the video; with audio, also its gate [T,1,1]."""
-        maps = self.head.along_video(ops.split(together, self.widths, 1))
-        if audio is None:
-            return ops.concat(maps, 1)
-        maps, gate = self.head.with_audio(maps, audio)
-        return ops.concat(maps, 1), gate
+    def construct(self, deepest, audio):
+        """Deepest map [T,C,h,w], audio as `AttentionHead.with_audio` takes it -> the map, its gate [T,1,1]."""
+        return self.fusion(deepest, audio)
 
 
 class _Neck(nn.Cell):
@@ -101,6 +108,9 @@ class VideoHead:
 
     def __init__(self, model):
         self._model, self._weights = model, tuple(model.head.get_parameters())
+        self._conditioning = tuple(
+            each for part in (model.head.hierarchy, model.head.decoder) for each in part.get_parameters()
+        )
         self._graphs, self._places = {}, None
         self._conditions, self._state = OrderedDict(), None  # of these weights
 
@@ -118,10 +128,13 @@ class VideoHead:
             "image": _Image(head),
             "frames": _Frames(head, widths),
             "condition": _Condition(head),
+            "recombined": _Recombined(head),
             "answer": _Answer(head),
-            "along": _Along(head, widths),
             "neck": _Neck(head),
+            "audio": _Audio(head),
         }
+        for tap, block in zip(head.temporal_taps, head.temporal, strict=True):
+            cells |= {(tap, part): cell for part, cell in along.cells(block).items()}
         return {name: (cell, ms.jit(cell.construct)) for name, cell in cells.items()}
 
     def _run(self, name, *inputs):
@@ -142,11 +155,23 @@ class VideoHead:
             self._conditions.clear()
             self._state = state
         if key not in self._conditions:
-            self._conditions[key] = self._run("condition", self._model.grid(size), ms.Tensor(prompts))
+            cell, compiled = self._made()["condition"]
+            self._conditions[key] = graphs.run_or_recall(
+                cell,
+                self._conditioning,
+                self._model.grid(size),
+                ms.Tensor(prompts),
+                by=compiled if self._model.compiles else None,
+            )
             if len(self._conditions) > KEPT_PROMPTS:
                 self._conditions.popitem(last=False)
         self._conditions.move_to_end(key)
         return self._conditions[key]
+
+    @turn()
+    def recombined(self, prompts, others, size):
+        """As `condition`, for the embeddings of prompts [B,E] and the text points of others [B,E]; none are kept."""
+        return self._run("recombined", self._model.grid(size), ms.Tensor(prompts), ms.Tensor(others))
 
     @turn()
     def answer(self, prepared, conditions, size):
@@ -165,10 +190,18 @@ class VideoHead:
 
         audio: embeddings as `AttentionHead.with_audio` takes them; without it the gate is None.
         """
-        if audio is None:
-            return self._run("along", ms.Tensor(maps)).asnumpy(), None
-        mixed, gate = self._run("along", ms.Tensor(maps), ms.Tensor(audio))
-        return mixed.asnumpy(), gate.asnumpy().reshape(-1)
+        head, ends = self._model.head, np.cumsum(self._model.config.head.neck_widths)
+        parts = np.split(maps, ends[:-1], 1)
+        for tap, block in zip(head.temporal_taps, head.temporal, strict=True):
+            parts[tap] = along.through(block, partial(self._part, tap), parts[tap])
+        gate = None
+        if audio is not None:
+            deepest, gate = self._run("audio", ms.Tensor(parts[-1]), ms.Tensor(audio))
+            parts[-1], gate = deepest.asnumpy(), gate.asnumpy().reshape(-1)
+        return np.concatenate(parts, 1), gate
+
+    def _part(self, tap, part, *inputs):
+        return self._run((tap, part), *inputs)
 
     @turn()
     def decode(self, maps, prompts, size):

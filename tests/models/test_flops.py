@@ -9,7 +9,7 @@ import pytest
 from mindspore import nn, ops
 from mindspore.nn.utils import no_init_parameters
 
-from mindaam.dynamics import operators
+from mindaam.dynamics import operators, temporal_block
 from mindaam.encoders.lora import LoRADense
 from mindaam.geometry import lorentz
 from mindaam.kernels.attention import AttentionCore
@@ -120,7 +120,8 @@ def counted(monkeypatch):
         patch(convolution, "construct", lambda cell, x, out: size(out) * int(np.prod(cell.weight.shape[1:])))
     patch(UpConvolution, "construct", lambda cell, x, out: size(x) * int(np.prod(cell.weight.shape[1:])))
     patch(AttentionCore, "construct", lambda cell, q, k, v, out: 2 * size(out[1]) * q.shape[-1])
-    patch(ops, "dense", lambda x, w, b, out: size(out) * x.shape[-1])
+    for module in (ops, temporal_block):
+        patch(module, "dense", lambda x, w, b, out: size(out) * x.shape[-1])
     for name in ("matmul", "bmm"):
         patch(ops, name, lambda a, b, out: size(out) * a.shape[-1])
     patch(operators, "times_transposed", lambda a, b, out: size(out) * a.shape[-1])
