@@ -7,7 +7,7 @@ from typer import Argument, Option
 
 from mindaam.streams import print_line, print_lines
 
-KINDS = "Type of IN: aam (the authors' model), dinov3, dinov2, clip (ViT-L/14) or wav2clip."
+KINDS = "Type of IN: aam (the authors' model), dinov3, dinov2, sam2, clip (ViT-L/14) or wav2clip."
 PROMPTS = "The prompts.py of the code of an aam: parsed as data, never executed, and stored in OUT for --condition."
 ALLOW = "A name that may be missing or unexpected; repeatable."
 

@@ -16,7 +16,8 @@ class AttentionCore(nn.Cell):
     """
 
     def construct(self, q, k, v):
-        """q, k, v [B,heads,N,d], q already scaled; returns (mixed values [B,heads,N,d], weights [B,heads,N,N])."""
+        """q [B,heads,M,d], already scaled; k, v [B,heads,N,d]; returns (mixed values [B,heads,M,d], weights
+        [B,heads,M,N])."""
         weights = ops.softmax(times_transposed(q, k), -1)
         return _times(weights, v), weights
 
@@ -26,7 +27,8 @@ class AttentionCore(nn.Cell):
         d_mixed = dout[0]
         total = (mixed * d_mixed).sum(-1, keepdims=True)
         # d_mixed v^T - total as one product with one channel more: a broadcast subtraction over N x N is slow
-        d_weights = times_transposed(ops.concat((d_mixed, total), -1), ops.concat((v, -ops.ones_like(total)), -1))
+        ones = ops.ones(v.shape[:-1] + (1,), v.dtype)  # one for each key, of which there may be more than queries
+        d_weights = times_transposed(ops.concat((d_mixed, total), -1), ops.concat((v, -ones), -1))
         d_scores = weights * d_weights
         return _times(d_scores, k), _transposed_times(d_scores, q), _transposed_times(weights, d_mixed)
 

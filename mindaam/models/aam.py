@@ -3,14 +3,16 @@
 import numpy as np
 from mindspore import nn
 
-from mindaam.encoders import dinov2, dinov3
+from mindaam.encoders import dinov2, dinov3, sam2
 from mindaam.encoders.dinov2 import DINOv2
 from mindaam.encoders.dinov3 import DINOv3
 from mindaam.encoders.lora import apply_lora, lora_parameters
+from mindaam.encoders.sam2 import SAM2
 from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import ConfigError, InputError, unknown
 from mindaam.models.features import tapped_features
 from mindaam.models.head import Attention, AttentionHead
+from mindaam.models.staged_features import staged_features
 from mindaam.models.video import VideoHead
 from mindaam.models.weights import WeightWatch
 from mindaam.turns import turn
@@ -20,10 +22,14 @@ BACKBONES = {
     "dinov3_vits16": DINOv3,
     "dinov3_vitb16": DINOv3,
     "dinov3_vitl16": DINOv3,
+    "sam2_base_plus": SAM2,
+    "sam2_large": SAM2,
 }
 # The sizes of the weights that each has; a model for tests may be smaller.
 PUBLISHED = {
-    name: {key: {**dinov2.VARIANTS, **dinov3.VARIANTS}[name][key] for key in ("width", "depth", "heads")}
+    name: {
+        key: {**dinov2.VARIANTS, **dinov3.VARIANTS, **sam2.VARIANTS}[name][key] for key in ("width", "depth", "heads")
+    }
     for name in BACKBONES
 }
 
@@ -39,6 +45,12 @@ def build_backbone(config):
                 f'model "{config.name}": encoder.{key} is {getattr(encoder, key)}, and {encoder.name} has {most}; set '
                 "it to that, or name another encoder"
             )
+    stages = encoder.stages.model_dump(exclude={"widths", "strides"}) if encoder.stages else {}
+    if bool(stages) != (BACKBONES[encoder.name] is SAM2):
+        raise ConfigError(
+            f'model "{config.name}": encoder.stages belongs to the encoders of SAM2, which need it, and {encoder.name} '
+            f"is {'none' if stages else 'one'}; {'remove' if stages else 'add'} it"
+        )
     try:
         backbone = BACKBONES[encoder.name](
             image_size=config.image_size,
@@ -47,6 +59,7 @@ def build_backbone(config):
             depth=encoder.depth,
             heads=encoder.heads,
             taps=encoder.taps,
+            **stages,
         )
     except ValueError as error:
         raise ConfigError(f'model "{config.name}": its encoder cannot be built: {error}') from error
@@ -95,12 +108,13 @@ class AAM(nn.Cell):
     def image_features(self, images):
         """Backbone features of normalized images, float32 NumPy [B,3,H,W]: four [B,N,D] arrays and the size (H, W).
 
-        They are used for any number of prompts. Raises InputError when the size is not a multiple of the patch.
+        They are used for any number of prompts. Raises InputError for a size that the encoder does not take.
         """
         images = self._images(images)
         size = images.shape[2:]
         self.backbone.set_image_size(size)
-        each = [tapped_features(self.backbone, image[None], self.compiles) for image in images]
+        of_one = staged_features if isinstance(self.backbone, SAM2) else tapped_features
+        each = [of_one(self.backbone, image[None], self.compiles) for image in images]
         return tuple(np.concatenate(taps) for taps in zip(*each, strict=True)), size
 
     @turn()
@@ -147,8 +161,8 @@ class AAM(nn.Cell):
     def infer(self, images, sentence_embeddings, audio_embeddings=None, *, clip=False):
         """Attention for images under prompts, in NumPy.
 
-        images: normalized float32 [B,3,H,W], H and W multiples of the patch; sentence_embeddings: [B,E], or [1,E] for
-        all of them. clip: the images are the frames of one video, in order, and affect one another; then
+        images: normalized float32 [B,3,H,W], H and W multiples of `encoder.multiple`; sentence_embeddings: [B,E], or
+        [1,E] for all of them. clip: the images are the frames of one video, in order, and affect one another; then
         audio_embeddings may give each frame's audio, [B,K,A] for the `sound.tokens` K windows of a frame, or [B,A]
         where `sound.fusion` is "released". Returns Attention: map [B,1,H,W] in 0..1, image_point, text_point,
         anchor_point [B,128], curvature [], gate [B] or None. Raises InputError for other shapes, for audio without a
@@ -161,10 +175,10 @@ class AAM(nn.Cell):
         return self.infer_features(features, sentence_embeddings, audio_embeddings, clip=clip)
 
     def _images(self, images):
-        """Images as float32 [B,3,H,W]; InputError for another shape, or sides that are no multiples of the patch."""
-        images, patch = np.ascontiguousarray(images, np.float32), self.config.encoder.patch
-        if images.ndim != 4 or images.shape[1] != 3 or any(side < patch or side % patch for side in images.shape[2:]):
-            raise InputError(f"images must be [B,3,H,W] with H and W multiples of {patch}, got {list(images.shape)}")
+        """Images as float32 [B,3,H,W]; InputError for another shape, or sides that the encoder does not take."""
+        images, unit = np.ascontiguousarray(images, np.float32), self.config.encoder.multiple
+        if images.ndim != 4 or images.shape[1] != 3 or any(side < unit or side % unit for side in images.shape[2:]):
+            raise InputError(f"images must be [B,3,H,W] with H and W multiples of {unit}, got {list(images.shape)}")
         return images
 
     def _prompts(self, embeddings, batch):

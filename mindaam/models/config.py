@@ -4,6 +4,8 @@ Every number has an upper bound, several times that of any published model: a ch
 memory is allocated as an untrusted one specifies.
 """
 
+import math
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -14,15 +16,42 @@ Name = Annotated[str, Field(pattern=r"^[\w.+-]{1,100}$")]
 Width = Annotated[int, Field(gt=0, le=16384)]  # DINOv3's largest has 4096 channels
 Count = Annotated[int, Field(gt=0, le=256)]  # of heads, blocks, tokens beside the patches
 Side = Annotated[int, Field(gt=0, le=4096)]  # pixels
+Stride = Annotated[int, Field(gt=0, le=64)]
 Mean = Annotated[float, Field(ge=0, le=255)]
 Spread = Annotated[float, Field(ge=1e-4, le=255)]
 MOST_PATCHES = 1 << 16  # of one image: 4096 x 4096 pixels in patches of 16
 
 
+class StagesConfig(Schema):
+    """The four stages of a hierarchical encoder, SAM2's Hiera; each ends at a tap, and its first block pools.
+
+    widths, strides: of each tap's tokens; the stride is in pixels. windows: sides of the windows in which tokens
+    attend. global_blocks: blocks that attend over the whole image. background: side of the image's table of positions.
+    """
+
+    widths: tuple[Width, Width, Width, Width]
+    strides: tuple[Stride, Stride, Stride, Stride]
+    windows: tuple[Stride, Stride, Stride, Stride]
+    global_blocks: tuple[Annotated[int, Field(ge=0, le=256)], ...] = Field(max_length=256)
+    background: Stride
+
+    @model_validator(mode="after")
+    def _doubles(self):
+        if self.strides != (4, 8, 16, 32):
+            raise ValueError(f"strides {self.strides} must be (4, 8, 16, 32)")
+        if any(deeper != 2 * width for width, deeper in pairwise(self.widths)):
+            raise ValueError(f"widths {self.widths} must double from tap to tap")
+        if any(window % 2 for window in self.windows[:3]):
+            raise ValueError(f"windows {self.windows} must be even but for the last: their queries are pooled")
+        return self
+
+
 class EncoderConfig(Schema):
     """A ViT backbone; taps are the 0-based blocks whose outputs the head reads, shallow to deep.
 
-    prefix: tokens before the patches, the class token and DINOv3's storage tokens.
+    patch: pixels along a side of the grid on which the head gets every tap. prefix: tokens before the patches, the
+    class token and DINOv3's storage tokens. stages: of an encoder whose taps differ in width and grid; width and heads
+    are then those of the first stage.
     """
 
     name: Name
@@ -30,8 +59,20 @@ class EncoderConfig(Schema):
     width: Width
     depth: Count
     heads: Count
-    prefix: Count = 1
+    prefix: Annotated[int, Field(ge=0, le=256)] = 1
     taps: tuple[int, int, int, int]
+    stages: StagesConfig | None = None
+
+    @property
+    def widths(self):
+        """The width of each tap."""
+        return self.stages.widths if self.stages else (self.width,) * len(self.taps)
+
+    @property
+    def multiple(self):
+        """The sides of an image are multiples of this."""
+        stages = self.stages
+        return math.lcm(self.patch, stages.strides[-1], stages.strides[0] * stages.windows[0]) if stages else self.patch
 
     @model_validator(mode="after")
     def _taps_exist(self):
@@ -39,6 +80,11 @@ class EncoderConfig(Schema):
             raise ValueError(f"taps {self.taps} must rise and end at the last block, {self.depth - 1}")
         if self.width % self.heads:
             raise ValueError(f"width {self.width} must be a multiple of heads, {self.heads}")
+        if self.stages and (self.stages.widths[0] != self.width or self.patch not in self.stages.strides):
+            raise ValueError(
+                f"stages: the first of widths {self.stages.widths} must be the width, {self.width}, and one of strides "
+                f"{self.stages.strides} the patch, {self.patch}"
+            )
         return self
 
 
@@ -174,8 +220,9 @@ class ModelConfig(Schema):
 
     @model_validator(mode="after")
     def _whole_patches(self):
-        if any(side % self.encoder.patch for side in self.image_size):
-            raise ValueError(f"image_size {self.image_size} must be multiples of the patch, {self.encoder.patch}")
+        if any(side % self.encoder.multiple for side in self.image_size):
+            what = "the encoder's coarsest windows" if self.encoder.stages else "the patch"
+            raise ValueError(f"image_size {self.image_size} must be multiples of {what}, {self.encoder.multiple}")
         patches = self.image_size[0] * self.image_size[1] // self.encoder.patch**2
         if patches > MOST_PATCHES:
             raise ValueError(

@@ -81,10 +81,17 @@ class Arrays(NamedTuple):
 
 
 @cache
-def _graph(kind, *settings):
+def graph_of(kind, *settings):
     """A Cell of that kind, and its compiled function; one for all models."""
     cell = kind(*settings).set_train(False)
     return cell, ms.jit(cell.construct)
+
+
+def run_graph(kind, settings, inputs, compiled):
+    """A Cell `kind(*settings)` on tensors, some of which may be weights; compiled: as in `tapped_features`."""
+    cell, by = graph_of(kind, *settings)
+    plain = [each.data if isinstance(each, ms.Parameter) else each for each in inputs]
+    return graphs.run(cell, *plain, by=by if compiled else None)
 
 
 def _blocks(backbone):
@@ -116,9 +123,7 @@ def tapped_features(backbone, image, compiled=True):
     """
 
     def run(kind, settings, *inputs):
-        cell, by = _graph(kind, *settings)
-        plain = [each.data if isinstance(each, ms.Parameter) else each for each in inputs]
-        return graphs.run(cell, *plain, by=by if compiled else None)
+        return run_graph(kind, settings, inputs, compiled)
 
     positions = getattr(backbone, "positions", None)
     added = () if positions is None else (positions,)

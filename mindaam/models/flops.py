@@ -8,10 +8,9 @@ are not counted: about a hundredth of the arithmetic, though not of the time, si
 prompts and audio are not counted either: their embeddings are computed once and kept.
 """
 
-FLOP = 2  # of a multiply-add
+from mindaam.models.backbone_flops import FLOP, backbone_flops, size
+
 PARTS = ("backbone", "adapters", "neck", "temporal", "fusion", "hierarchy", "decoder")
-WEIGHTS = ("weight", "in_weight")  # how the paths of parameters that are multiplied end
-ADAPTERS = ("lora_a", "lora_b")
 
 
 def forward_flops(model, frames=None, decoded=None, audio=None):
@@ -21,10 +20,10 @@ def forward_flops(model, frames=None, decoded=None, audio=None):
     default all. audio: whether the clip has any, by default when the model has a branch for it. Raises ValueError for a
     clip without a temporal section.
     """
-    count, depth, one = frames or 1, len(model.backbone.blocks), _backbone(model)
+    count, (embedding, blocks) = frames or 1, backbone_flops(model)
     return {
-        "backbone": count * (one["embedding"] + depth * (one["weights"] + one["attention"])),
-        "adapters": count * model.config.lora.last_n_blocks * one["adapters"],
+        "backbone": count * (embedding + sum(each.weights + each.attention for each in blocks)),
+        "adapters": count * sum(each.adapters for each in blocks),
         **_head(model, frames, decoded, audio),
     }
 
@@ -40,38 +39,22 @@ def training_flops(model, frames=None, decoded=None, audio=None, *, adapted=None
     A frozen layer saves the second. So does the neck the first, when no gradient flows on into the backbone. The losses
     and the optimizer, which are a few operations per value, are not counted.
     """
-    having, one = model.config.lora.last_n_blocks, _backbone(model)
+    having, (embedding, blocks) = model.config.lora.last_n_blocks, backbone_flops(model)
     adapted = having if adapted is None else min(adapted, having)
-    count, frozen, again = frames or 1, len(model.backbone.blocks) - adapted, int(recompute)
-    below = one["embedding"] + frozen * (one["weights"] + one["attention"])
-    through = adapted * ((2 + again) * one["weights"] + (3 + again) * one["attention"])
-    adapters = (adapted * (3 + again) + having - adapted) * one["adapters"]
+    count, frozen, again = frames or 1, len(blocks) - adapted, int(recompute)
+    below = embedding + sum(each.weights + each.attention for each in blocks[:frozen])
+    through = sum((2 + again) * each.weights + (3 + again) * each.attention for each in blocks[frozen:])
+    adapters = sum(each.adapters for each in blocks[:frozen])
+    adapters += (3 + again) * sum(each.adapters for each in blocks[frozen:])
     head = {part: 3 * flop for part, flop in _head(model, frames, decoded, audio).items()}
     if not adapted:
         head["neck"] = head["neck"] * 2 // 3
     return {"backbone": count * (below + through), "adapters": count * adapters, **head}
 
 
-def _size(cell, endings=WEIGHTS):
-    """How many numbers of a Cell, or of the Cells in it, are multiplied at each of its places."""
-    return sum(each.size for path, each in cell.parameters_and_names() if path.rpartition(".")[2] in endings)
-
-
 def _patches(model):
     height, width = model.grid(model.config.image_size)
     return height * width
-
-
-def _backbone(model):
-    """FLOP per image: of the patch embedding, and of a block's dense layers, its attention and its adapters."""
-    patches, block = _patches(model), model.backbone.blocks[-1]  # the last block has adapters if any has
-    tokens, width = model.config.encoder.prefix + patches, model.config.encoder.width
-    return {
-        "embedding": FLOP * patches * _size(model.backbone.patch_embed),
-        "weights": FLOP * tokens * _size(block),
-        "attention": FLOP * 2 * tokens * tokens * width,  # scores, and the weighted sum of values
-        "adapters": FLOP * tokens * _size(block, ADAPTERS),
-    }
 
 
 def _head(model, frames, decoded, audio):
@@ -82,10 +65,10 @@ def _head(model, frames, decoded, audio):
     fused = frames is not None and head.fusion is not None and audio is not False
     decoded = min(decoded or count, count)
     return {
-        "neck": FLOP * count * patches * _size(head.neck),
+        "neck": FLOP * count * patches * size(head.neck),
         "temporal": FLOP * sum(_temporal(block, frames, patches) for block in head.temporal) if frames else 0,
         "fusion": FLOP * frames * _fusion(model, patches) if fused else 0,
-        "hierarchy": FLOP * decoded * _size(head.hierarchy),
+        "hierarchy": FLOP * decoded * size(head.hierarchy),
         "decoder": FLOP * decoded * _decoder(model, patches),
     }
 
@@ -93,12 +76,12 @@ def _head(model, frames, decoded, audio):
 def _temporal(block, frames, patches):
     """Multiply-adds of a FokkerPlanckBlock on a clip."""
     heads, (_, points, channels) = block.attention.heads, block.time_embedding.shape
-    each = _size(block) + 2 * frames * channels  # the transition kernel, and the weighted sum of values
+    each = size(block) + 2 * frames * channels  # the transition kernel, and the weighted sum of values
     each += frames * heads if heads > 1 else 0  # the mean of the heads' kernels
     if block.variant.dynamics:
         each += block.variant.steps * frames  # drift
     else:
-        each -= sum(map(_size, (block.observation, block.nu_head, block.lam_head)))  # not computed
+        each -= sum(map(size, (block.observation, block.nu_head, block.lam_head)))  # not computed
     resampled = frames * points * channels if frames != points else 0
     return frames * patches * each + resampled
 
@@ -107,12 +90,12 @@ def _fusion(model, patches):
     """Multiply-adds of the AudioVisualFusion on a frame, as in training."""
     fusion, tokens = model.head.fusion, model.config.sound.tokens
     attention, width = fusion.attention, fusion.attention.out.in_channels
-    total = patches * (_size(fusion.visual_proj) + _size(fusion.out_proj)) + tokens * _size(fusion.audio_proj)
-    total += _size(fusion.relevance) + (patches + (tokens if tokens > 1 else 0)) * width  # means of pixels and tokens
+    total = patches * (size(fusion.visual_proj) + size(fusion.out_proj)) + tokens * size(fusion.audio_proj)
+    total += size(fusion.relevance) + (patches + (tokens if tokens > 1 else 0)) * width  # means of pixels and tokens
     if tokens == 1 and not attention.dropout_rate:  # the attention is the value of one token, the same for all pixels
-        return total + width * width + _size(attention.out) + _size(fusion.film)
+        return total + width * width + size(attention.out) + size(fusion.film)
     total += (patches + 2 * tokens) * width * width + 2 * patches * tokens * width  # in_weight; scores, weighted sum
-    return total + patches * (_size(attention.out) + _size(fusion.film))
+    return total + patches * (size(attention.out) + size(fusion.film))
 
 
 def _decoder(model, patches):

@@ -50,14 +50,14 @@ def variant(config):
 
 
 class Neck(nn.Cell):
-    """A 1x1 convolution per tap, on tokens: [B,N,D] -> [B,C_i,h,w]."""
+    """A 1x1 convolution per tap, on tokens: [B,N,D_i] -> [B,C_i,h,w]."""
 
-    def __init__(self, width, neck_widths):
+    def __init__(self, widths, neck_widths):
         super().__init__()
-        self.projects = nn.CellList([nn.Dense(width, out) for out in neck_widths])
+        self.projects = nn.CellList([nn.Dense(*each) for each in zip(widths, neck_widths, strict=True)])
 
     def construct(self, features, grid):
-        """features: one [B,N,D] per tap; grid: (h, w), N = h * w."""
+        """features: one [B,N,D_i] per tap; grid: (h, w), N = h * w."""
         maps = ()
         for i in range(len(self.projects)):
             tokens = self.projects[i](features[i]).swapaxes(1, 2)
@@ -140,7 +140,7 @@ class AttentionHead(nn.Cell):
         super().__init__()
         head, eps = config.head, EPSILONS[config.epsilons]
         self.align_corners, self.smoothing = config.align_corners, config.smoothing
-        self.neck = Neck(config.encoder.width, head.neck_widths)
+        self.neck = Neck(config.encoder.widths, head.neck_widths)
         self.temporal_taps = config.temporal.taps if config.temporal else ()
         self.temporal = temporal_blocks(config)
         self.fusion = audio_fusion(config)

@@ -30,12 +30,14 @@ def _sizes(config):
     """{key of the configuration: (a side that follows from it, an array that has that side, which side it is)}."""
     head, temporal, audio = config.head, config.temporal, config.audio
     sizes = {
-        "encoder.width": (config.encoder.width, "head.neck.projects.0.weight", 1),
         "text.width": (config.text.width, "head.hierarchy.textual_proj.weight", 1),
         "head.start_width": (head.start_width, "head.decoder.start.weight", 0),
         "head.point_width": (head.point_width, "head.hierarchy.visual_proj.weight", 0),
         "head.gaussians": (head.gaussians, "head.decoder.head.amplitude_out.weight", 0),
     }
+    for i, width in enumerate(config.encoder.widths):
+        key = f"encoder.stages.widths.{i}" if config.encoder.stages else "encoder.width"
+        sizes[key] = width, f"head.neck.projects.{i}.weight", 1
     for i, width in enumerate(head.neck_widths):
         sizes[f"head.neck_widths.{i}"] = width, f"head.neck.projects.{i}.weight", 0
     for i, width in enumerate(head.stage_widths):

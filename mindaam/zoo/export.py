@@ -98,7 +98,7 @@ def export(model, target, sentences, *, size=None, batch=1, frames=None, weights
 
 
 def _checked_size(config, size):
-    patch = config.encoder.patch
+    patch = config.encoder.multiple
     if any(side < patch or side % patch for side in size):
         near = "x".join(str(max(1, round(side / patch)) * patch) for side in size)
         raise ConfigError(

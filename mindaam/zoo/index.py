@@ -52,7 +52,7 @@ class Original(Schema):
     """
 
     file: Name
-    kind: Literal["aam", "dinov2", "dinov3", "clip", "wav2clip"]
+    kind: Literal["aam", "dinov2", "dinov3", "sam2", "clip", "wav2clip"]
     sha256: Hash | None
     bytes: Size | None
     url: Address | None

@@ -30,6 +30,10 @@ MODEL = {
         "neck_widths": [8, 8, 16, 16], "start_width": 16, "start_groups": 8, "stage_widths": [16, 8, 8], "gaussians": 2,
     },
 }  # fmt: skip
+STAGED = {  # of an encoder in stages, whose sizes depend on one another
+    "patch": 32, "width": 8, "depth": 4, "heads": 2, "taps": [0, 1, 2, 3],
+    "stages": {"widths": [8, 16, 32, 64], "windows": [8, 4, 6, 3], "global_blocks": [], "background": 5},
+}  # fmt: skip
 TEMPORAL = {"taps": [2, 3], "frames": 32, "heads": 2, "mlp_ratio": 1, "clip": 4}
 
 # What is laid over each bundled training: lengths only.
@@ -58,7 +62,7 @@ def make(folder):
     folder = Path(folder)
     shutil.copytree(configs_dir(), folder / "configs")
     for path in (folder / "configs" / "models").glob("*.yaml"):
-        _changed(path, lambda data: merge(data, MODEL))
+        _changed(path, lambda data: merge(data, {**MODEL, "encoder": STAGED} if _staged(data) else MODEL))
     for path in [*(folder / "configs" / "train").glob("*.yaml"), *(folder / "configs" / "experiments").glob("*.yaml")]:
         _changed(path, lambda data, name=path.stem: _short(merge(data, SHORT.get(name, {}))))
     _zoo(folder)
@@ -92,6 +96,10 @@ def site(folder, package):
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(SITE.format(package=str(package)))
     return folder
+
+
+def _staged(data):
+    return "stages" in data["encoder"]
 
 
 def _changed(path, change):

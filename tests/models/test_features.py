@@ -9,7 +9,7 @@ from mindaam.encoders.dinov2 import DINOv2
 from mindaam.encoders.dinov3 import DINOv3
 from mindaam.encoders.lora import apply_lora
 from mindaam.models import features
-from mindaam.models.features import Blocks, _graph, tapped_features
+from mindaam.models.features import Blocks, graph_of, tapped_features
 from tests.encoders.encoder_files import randomise
 
 SIZES = {"width": 16, "depth": 3, "taps": (0, 2)}
@@ -50,7 +50,7 @@ def test_a_graph_serves_all_blocks_and_follows_weights():
     backbone = filled(DINOv2, 4, 4, False, table_grid=3)
     image = np.random.default_rng(0).standard_normal((1, 3, 12, 8)).astype(np.float32)
     before = tapped_features(backbone, image)
-    assert _graph(Blocks, 2, 4, 1e-6, 0, 0) is _graph(Blocks, 2, 4, 1e-6, 0, 0)
+    assert graph_of(Blocks, 2, 4, 1e-6, 0, 0) is graph_of(Blocks, 2, 4, 1e-6, 0, 0)
     weight = backbone.blocks[2].mlp.fc2.weight
     weight.set_data(ms.Tensor(weight.asnumpy() * 2))
     after = tapped_features(backbone, image)

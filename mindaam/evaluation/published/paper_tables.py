@@ -29,17 +29,21 @@ ROLES = {  # of the paper's rows; rows that are not named have the role `right`
     "18c": {each: (each,) for each in ("G1", "G2", "G3", "G4")},
 }
 PARAPHRASED = ("dhf1k", "diem", "summe", "salicon", "osie", "ueyes")  # the datasets of Table 18b
-MODELS = {"DINOv3_small": "aam_dinov3_vits16", "DINOv3_base": "aam_dinov3_vitb16", "DINOv3_large": "aam_dinov3_vitl16"}
+MODELS = {
+    "DINOv3_small": "aam_dinov3_vits16",
+    "DINOv3_base": "aam_dinov3_vitb16",
+    "DINOv3_large": "aam_dinov3_vitl16",
+    "SAM2_base": "aam_sam2_base_plus",
+    "SAM2_large": "aam_sam2_large",
+}
 TRAINED = ("13", "14")  # whose rows are given by name
 NOTES = {
     "4": [
-        "FPS and parameters do not come from evaluations: python benchmarks/video.py measures frames per second, "
-        "mindaam train --dry-run prints the parameters",
+        "FPS and parameters do not come from evaluations: mindaam analyze cost measures and counts them",
         "the parameters of AAM are the trainable ones; the paper counts 324M in all",
     ],
     "13": ["give rows by name, such as 'Single Training=DIR'; evaluation.json does not state the training data"],
     "14": ["give rows by name, such as 'AV + Video=DIR'; evaluation.json does not state the training data"],
-    "15": ["SAM2 is not implemented: its rows are not run"],
     "18a": ["without a prompt: the role none, else generic; wrong prompt: the role mismatched"],
     "18b": [
         "the published figures of Table 18b were not available; the paper's text gives a standard deviation of CC of "
@@ -80,7 +84,7 @@ def table(number, evaluations, rows=None):
     if number == "18b":
         return _paraphrases(runs)
     if number == "4":
-        return _efficiency(found)
+        return efficiency()
     metrics = list(dict.fromkeys(each.metric for each in found))
     shown, notes = [], []
     for dataset in dict.fromkeys(each.dataset for each in found):
@@ -155,14 +159,17 @@ def _matches(number, variant, evaluation, dataset):
     return True
 
 
-def _efficiency(found):
-    """Table 4, which no evaluation fills."""
+def efficiency(measured=None):
+    """Table 4, which no evaluation fills. measured: rows (model, what was measured, FPS, parameters)."""
     rows = {}
-    for each in found:
+    for each in figures(table="4"):
         name = f"{each.method} ({each.reference})"
         rows.setdefault((name, each.variant), {})[each.metric] = f"{each.value} {each.unit}"
     shown = [[*key, "published", of["FPS"], of["parameters"]] for key, of in rows.items()]
-    shown.append([comparing.OURS, "", comparing.NOT_RUN, "-", "-"])
+    if measured:
+        shown += [[f"{comparing.OURS}: {model}", what, "measured", *values] for model, what, *values in measured]
+    else:
+        shown.append([comparing.OURS, "", comparing.NOT_RUN, "-", "-"])
     head = ["method", "backbone, input", "source", "FPS", "parameters"]
     return Table(f"Table 4 of the AAM paper: {TITLES['4']}", head, shown, NOTES["4"])
 

@@ -1,1 +1,1 @@
-"""Inductive studies: views of the rows that `mindaam evaluate` writes, with paired differences."""
+"""Inductive studies: views of the rows that `mindaam evaluate` writes, with paired differences; and a model's cost."""

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import yaml
 
+from mindaam.encoders.sam2 import STRIDE
 from mindaam.encoders.tables import stored_parameters
-from mindaam.models.flops import ADAPTERS, PARTS, training_flops
+from mindaam.models.backbone_flops import ADAPTERS
+from mindaam.models.flops import PARTS, training_flops
 
 FLOAT = 4  # bytes of a float32
 GIGA = 1e9
@@ -182,14 +184,32 @@ def activations(model, call, load):
     encoder, head, (height, width) = config.encoder, config.head, config.image_size
     places = (height // encoder.patch) * (width // encoder.patch)
     tokens, adapted = encoder.prefix + places, adapted_blocks(model)
-    block = tokens * (BLOCK_VALUES * encoder.width + encoder.heads * tokens)
-    blocks = adapted * tokens * encoder.width + min(adapted, 1) * block if load.recompute else adapted * block
-    taps = len(encoder.taps) * tokens * encoder.width
+    if encoder.stages:
+        blocks, taps = _staged_values(model, load.recompute), places * sum(encoder.widths)
+    else:
+        block = tokens * (BLOCK_VALUES * encoder.width + encoder.heads * tokens)
+        blocks = adapted * tokens * encoder.width + min(adapted, 1) * block if load.recompute else adapted * block
+        taps = len(encoder.taps) * tokens * encoder.width
     stages = sum(STAGE_VALUES * places * 4 ** (i + 1) * width for i, width in enumerate(head.stage_widths))
     each_frame = (blocks + taps) * load.bytes + places * sum(head.neck_widths) * FLOAT
     if call.clip:
         each_frame += places * FLOAT * _temporal_values(config, call.frames)
     return call.frames * each_frame + call.decoded * (stages + MAP_VALUES * height * width) * FLOAT
+
+
+def _staged_values(model, recompute):
+    """Values of the adapted blocks of a SAM2 on one image: all, or their inputs and those of the largest block."""
+    backbone, (height, width) = model.backbone, model.config.image_size
+    first, found, stage = backbone.depth - adapted_blocks(model), [], 0
+    for index in range(backbone.depth):
+        stage += backbone.blocks[index].pools
+        tokens, attention = (height // STRIDE >> stage) * (width // STRIDE >> stage), backbone.blocks[index].attn
+        values = BLOCK_VALUES * (backbone.width << stage) + attention.heads * (attention.window**2 or tokens)
+        if index >= first:
+            found.append((tokens * (backbone.width << stage), tokens * values))
+    if not recompute:
+        return sum(values for _, values in found)
+    return sum(inputs for inputs, _ in found) + max((values for _, values in found), default=0)
 
 
 def _temporal_values(config, frames):

@@ -167,7 +167,7 @@ class CorpusConfig(RunConfig):
             data = {**data, **_architecture_of(self.start), "start": None}
             if say:
                 say("--tiny: the model is tiny and randomly initialized; the weights of `start` are not loaded")
-        side = TINY_PATCHES * model_config(data["model"]).encoder.patch
+        side = TINY_PATCHES * model_config(data["model"]).encoder.multiple
         return merge({"model_changes": {"image_size": [side, side]}}, data)
 
     def require_model(self):

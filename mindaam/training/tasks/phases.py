@@ -4,8 +4,9 @@ Phases are epochs in a row. The outputs of blocks that never change are computed
 """
 
 from mindaam.data.sampling.plan import SamplerState
+from mindaam.errors import ConfigError
 from mindaam.models.flops import training_flops
-from mindaam.models.registry import build_model
+from mindaam.models.registry import build_model, model_config
 from mindaam.training.feeding.corpus import Corpus, described, fingerprint, strata_of
 from mindaam.training.feeding.folder_batches import epoch_plan, steps_per_epoch
 from mindaam.training.feeding.folders import Source, feature_cache, open_folders
@@ -41,6 +42,12 @@ def dry_run(config):
 
 def open_task(config, setup):
     """The Phases of a PhasesConfig: data opened, encoder loaded, frozen features computed where they are not cached."""
+    encoder = model_config(config.model, config.preset, config.model_changes).encoder
+    if encoder.stages:
+        raise ConfigError(
+            f"{config.model}: a run in phases stores frozen features of one width, and the taps of {encoder.name} "
+            "differ; train it on a corpus"
+        )
     train = open_folders(config, "train", config.images)
     val = open_folders(config, "val", config.validation_images, config.scored or config.folders)
     epoch_steps = [steps_per_epoch(train, config, index) for index in range(len(config.phases))]

@@ -156,6 +156,31 @@ def _dinov2_cell(name):
     return DINOv2(**VARIANTS[name])
 
 
+# --- sam2: its image encoder, of SAM 2 and SAM 2.1
+
+
+def _sam2(official):
+    from mindaam.encoders import sam2
+
+    return sam2.from_official(official)
+
+
+def _sam2_sizes(state):
+    return {"width": _side(state, "pos_embed", 1), "depth": _depth(state, "blocks.")}
+
+
+def _sam2_variants():
+    from mindaam.encoders.sam2 import VARIANTS
+
+    return {name: {"width": each["width"], "depth": each["depth"]} for name, each in VARIANTS.items()}
+
+
+def _sam2_cell(name):
+    from mindaam.encoders.sam2 import SAM2, VARIANTS
+
+    return SAM2(image_size=(448, 448), **VARIANTS[name])
+
+
 # --- clip: the text tower of ViT-L/14
 
 
@@ -225,6 +250,7 @@ KINDS = {
         _dinov3_cell,
     ),
     "dinov2": Kind((("cls_token", "pos_embed"),), _dinov2, _dinov2_variants, _dinov2_sizes, _dinov2_cell),
+    "sam2": Kind((("pos_embed_window", "pos_embed"),), _sam2, _sam2_variants, _sam2_sizes, _sam2_cell),
     "clip": Kind(
         (("token_embedding.weight", "text_projection"),),
         _clip,

@@ -17,7 +17,7 @@ AVERAGED = ("teacher", "teacher_model", *AVERAGES)
 STUDENTS = ("student", "student_model")
 PLAIN = (
     "state_dict", "model_state_dict", "model_state", "model", "network", "net", "encoder", "backbone", "params",
-    "weights",
+    "weights", "image_encoder", "trunk",
 )  # fmt: skip
 # Words that wrappers of modules put anywhere into a name.
 WITHIN = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
