@@ -36,7 +36,8 @@ def matrices(dataset, rows):
             note = OF_MODEL if who == "model" else _of_people(found)
             tables.append(Table(f"{title}: {metric}, {_title(who)}", [_title(who), *tasks], cells, [note]))
             records += [record(dataset, f"{beginning}{a}", metric, mean, b) for (a, b), mean in means.items()]
-            contrasts += [_contrast(who, metric, found, task) for task in ("", *tasks)]
+            if note != MAPS:  # a map that predicts itself has no contrast
+                contrasts += [_contrast(who, metric, found, task) for task in ("", *tasks)]
     records += [
         record(dataset, f"{who}: matching - others", metric, mean, task) for who, metric, task, mean, _ in contrasts
     ]

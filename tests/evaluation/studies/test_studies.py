@@ -56,39 +56,54 @@ def test_a_matrix_has_a_score_for_each_prompt_under_each_task(swap, tasks):
     assert found["model: matching - others", "CC", ""][0] == pytest.approx(1 - crossed, abs=1e-6)
     titles = [each.title for each in swap.tables[2:]]
     assert titles[0] == "taskfix: CC, prompt × task" and titles[-1] == "taskfix: contrast of tasks"
+    assert {line[0] for line in swap.tables[-1].rows} == {"model"}  # maps that predict themselves have no contrast
     assert [line[-1] for line in swap.tables[-1].rows] == ["100.0 %"] * len(swap.tables[-1].rows)
     assert task_matrix.MAPS in next(each.notes for each in swap.tables if "CC, people" in each.title)
 
 
-@pytest.fixture
-def viewed(tmp_path):
-    """An image under two tasks with four viewers each: everybody looks to the left, or to the right."""
-    root = tmp_path / "taskfix"
+def viewed_by(root, place):
+    """Two images under two tasks. place: (condition, number of a viewer) -> (name of the viewer, x)."""
     write_folder(root, "taskfix", ["count_people", "judge_emotion"], {"val": ["a.jpg", "b.jpg"]}, (64, 48))
     meta = json.loads((root / "meta.json").read_text())
     (root / "meta.json").write_text(json.dumps({**meta, "px_per_degree_stored": 4}))
-    draw = np.random.default_rng(0)
     with gzip.open(root / "fixations.csv.gz", "wt", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(["image", "subject", "condition", "x", "y", "order", "t_ms", "duration_ms"])
         for name in ("a.jpg", "b.jpg"):
-            for condition, column in (("count_people", 14), ("judge_emotion", 48)):
-                for viewer in range(4):
-                    for _ in range(6):
-                        x, y = draw.normal((column, 24), 3)
-                        table.writerow([name, f"{condition}{viewer}", condition, x, y, 1, "", ""])
+            for condition in ("count_people", "judge_emotion"):
+                for number in range(4):
+                    viewer, column = place(condition, number)
+                    for x, y in np.random.default_rng(number).normal((column, 24), 3, (6, 2)):
+                        table.writerow([name, viewer, condition, x, y, 1, "", ""])
     return GazeFolder(root, "val")
+
+
+@pytest.fixture
+def viewed(tmp_path):
+    """Four viewers for each task, who look to the left under one and to the right under the other."""
+    return viewed_by(
+        tmp_path / "taskfix", lambda task, number: (f"{task}{number}", 14 if task == "count_people" else 48)
+    )
 
 
 def test_where_viewers_are_kept_apart_half_of_them_predicts_the_other_half(viewed):
     study = condition_swap.study([evaluate(Oracle(), [viewed], SWAP)])
     found = numbers(study)
     assert 0.6 < found["people_count_people", "CC", "count_people"][0] < 1
-    assert found["people_count_people", "CC", "judge_emotion"][0] < 0
+    assert found["people_count_people", "CC", "judge_emotion"][0] < 0 < found["people: matching - others", "CC", ""][0]
     own = numbers(zero_shot.study([evaluate(Oracle(), [viewed], SWAP)]))["people", "CC", ""][0]
     diagonal = [found[f"people_{each}", "CC", each][0] for each in viewed.conditions]
     assert np.mean(diagonal) == pytest.approx(own)  # the diagonal is the baseline `people`
     assert task_matrix.HALVES in next(each.notes for each in study.tables if "CC, people" in each.title)
+
+
+def test_nobody_predicts_themselves_under_another_task(tmp_path):
+    """The same viewers under both tasks, each looking at a place of their own: all cells of the matrix are the same."""
+    reader = viewed_by(tmp_path / "taskfix", lambda task, number: (f"s{number}", 8 + 16 * number))
+    found = numbers(condition_swap.study([evaluate(Oracle(), [reader], SWAP)]))
+    tasks = reader.conditions
+    [one] = {round(found[f"people_{a}", "CC", b][0], 9) for a in tasks for b in tasks}
+    assert one < 0.3
 
 
 def test_paraphrases_have_the_standard_deviation_of_their_means(viewing, tasks):
