@@ -46,7 +46,7 @@ def prompt_effect(
         study.rows_of(predictor, reader, prompts, out, done, shown.step)
     settings["results"] = study.results(study.load_rows(out))
     study.write(settings, out)
-    print_lines(study.lines(settings["results"]))
+    print_lines("\n".join(study.lines(settings["results"])))
     print_line(f"report: {out / study.SETTINGS}")
 
 

@@ -121,29 +121,25 @@ def _disk(hierarchy, name, title):
     classes = {condition: f"c{number}" for number, condition in enumerate(colors(hierarchy))}
     points = []
     for row in sorted(hierarchy.points, key=lambda row: ("image", "prompt", "anchor").index(row["kind"])):
-        owners = [classes[each] for each in row["condition"].split() if each in classes]
         points.append(
             {
                 "kind": row["kind"],
-                "classes": " ".join([row["kind"], *(owners if row["kind"] == "prompt" else ())]),
+                "classes": f"prompt {classes[row['condition']]}" if row["kind"] == "prompt" else row["kind"],
                 "color": colors(hierarchy).get(row["condition"], SHARED),
                 "x": round(scale * row[f"{name}_x"], 1),
                 "y": round(-scale * row[f"{name}_y"], 1),
                 "first": " · ".join(each for each in (row["kind"], *_owner(row), f"depth {row['depth']:.3f}") if each),
                 "second": shorten(row["label"], LONGEST, placeholder=" …"),
-                "label": row["label"],
             }
         )
-    circles = [(f"{depth:g}", round(scale * radius, 1)) for depth, radius in rings(shown, _curvature(hierarchy))]
+    circles = [
+        (f"{depth:g}", round(scale * radius, 1)) for depth, radius in rings(shown, hierarchy.settings["curvature"])
+    ]
     return {"title": title, "points": points, "circles": circles, "edge": round(scale, 1)}
 
 
 def _owner(row):
     return row["dataset"], ", ".join(each.replace("_", " ") for each in row["condition"].split())
-
-
-def _curvature(hierarchy):
-    return hierarchy.settings["curvature"]
 
 
 def _tiles(settings):
