@@ -19,8 +19,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
 from mindaam.errors import ConfigError
 from mindaam.graph_folder import DAY, GraphFolder
 from mindaam.places import user_cache
@@ -127,12 +125,15 @@ def run_or_recall(cell, weights, *inputs, by=None):
 
 
 def _packed(tensors):
+    import numpy as np
+
     target = io.BytesIO()
     np.savez(target, *(each.asnumpy() for each in tensors))
     return target.getvalue()
 
 
 def _unpacked(content):
+    import numpy as np
     from mindspore import Tensor
 
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:

@@ -34,7 +34,7 @@ def test_a_bare_import_brings_in_nothing_heavy(tmp_path):
 
 def test_names_and_configurations_are_listed_without_mindspore(tmp_path):
     code = "import sys, mindaam; print(mindaam.list_models(), 'mindspore' in sys.modules)"
-    released = "'aam_dinov3_vitb16', 'aam_dinov3_vitl16', 'aam_dinov3_vits16'"
+    released = "'aam_dinov3_vitb16', 'aam_dinov3_vitl16', 'aam_dinov3_vits16', 'aam_sam2_base_plus', 'aam_sam2_large'"
     assert python(code, tmp_path).stdout.strip() == f"['aam_dinov2_vits14', {released}] False"
 
 

@@ -24,13 +24,14 @@ def run(monkeypatch, capsys):
     return runner(capsys)
 
 
-def test_numbers_image_and_page_are_written(run, tmp_path):
+def test_numbers_image_and_page_are_written(run, tmp_path, monkeypatch):
     out = tmp_path / "out"
+    monkeypatch.setattr("sys.argv", ["/somewhere/mindaam", "analyze", "hierarchy", "-o", "a folder"])
     code, said, err = run("analyze", "hierarchy", "--data", make_gaze(tmp_path / "gaze"), "--images", 2, "-o", out)
     assert (code, err) == (0, "")
     assert sorted(path.name for path in out.iterdir()) == sorted(hierarchy.FILES)
     settings = json.loads((out / "hierarchy.json").read_text())
-    assert settings["finding"] in said and settings["command"].startswith("mindaam ")
+    assert settings["finding"] in said and settings["command"] == "mindaam analyze hierarchy -o 'a folder'"
     assert set(settings["conditions"]) == {"free_viewing", "count_people", "judge_emotion"}
     assert settings["data"]["taskfix"] == {"split": "val", "images": 2}
     prompts = sum(each["prompts"] for each in settings["conditions"].values())
