@@ -68,7 +68,8 @@ def test_embeddings_as_the_reference(encoder, case, waves, rate):
     near(f"{case}/embedding", encoder.encode(waves, rate))
 
 
-@pytest.mark.parametrize("mode", ["pynative", "graph"])
+# half a minute in a graph, of which most is its compilation
+@pytest.mark.parametrize("mode", ["pynative", pytest.param("graph", marks=pytest.mark.slow)])
 def test_the_network_as_the_reference(encoder, mode):
     seen = ms.Tensor(spectrogram.features(W16[:1], 16000, "batch"))
     with running_in(mode):
