@@ -1,4 +1,4 @@
-"""A video's feature maps mixed along time, in graphs that hold a few positions or frames at a time.
+"""A video's feature maps mixed along time, in graphs that hold some positions or frames at a time.
 
 All operators of a temporal block but two act at each position by itself, so that a graph over some positions suffices:
 over all of them, the hidden values of the feed-forward network alone take a gigabyte. The projection of the density
@@ -9,7 +9,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn
 
-POSITIONS, FRAMES = 112, 4  # of one call
+NUMBERS = 6_000_000  # of the largest array of one call: more take memory and no less time, fewer take more calls
 
 
 def _tokens(block, clip):
@@ -68,8 +68,8 @@ def cells(block):
 
 
 def slices(count, size):
-    """Slices of at most `size` that cover `count`; the last is moved back, so that all have one shape."""
-    size = min(size, count)
+    """Slices of at most `size`, at least 1, that cover `count`; the last is moved back: all have one shape."""
+    size = max(1, min(size, count))
     return [slice(first, first + size) for first in (min(each, count - size) for each in range(0, count, size))]
 
 
@@ -88,7 +88,7 @@ def through(block, run, clip):
     """
     frames, channels, height, width = clip.shape
     flat = clip.reshape((frames, channels, height * width))
-    parts = slices(height * width, POSITIONS)
+    parts = slices(height * width, NUMBERS // (frames * block.feed_forward.fc1.out_channels))
     features = [ms.Tensor(np.ascontiguousarray(flat[:, :, part])) for part in parts]
     mixed, *dynamics = zip(*(run("time", each) for each in features), strict=True)
     gates = [()] * len(parts)
@@ -99,6 +99,6 @@ def through(block, run, clip):
     for part, *each in zip(parts, features, mixed, strict=True):
         gated[:, :, part] = run("transformed", *each, *gates.pop(0)).asnumpy()
     gated, result = gated.reshape(clip.shape), np.empty_like(clip)
-    for part in slices(frames, FRAMES):
+    for part in slices(frames, NUMBERS // clip[0].size):
         result[part] = run("space", ms.Tensor(gated[part])).asnumpy()
     return result
