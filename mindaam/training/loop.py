@@ -79,7 +79,7 @@ def forward_backward(task, state, part, rate, watch=None):
 
 
 def after_step(task, state, part, means, norm, setup):
-    """The State after a step: counts, loss scale, bounded scalars, averages. means: {term: float}; norm: float.
+    """The State after a step: counts, loss scale, averages. means: {term: float}; norm: float.
 
     Raises TrainingError, the step kept in failed_batch.json, when the loss is not finite on any rank, or its gradients
     are not and no smaller loss scale is left to try.
@@ -92,12 +92,11 @@ def after_step(task, state, part, means, norm, setup):
         raise failed(task, state, part, means, norm, setup)
     if overflow:  # the step changed nothing
         return after._replace(scale=state.scale / 2, calm=0)
-    cell, moved = task.step(part.kind)
+    _, moved = task.step(part.kind)
     done = {name: state.done.get(name, 0) + (name in moved) for name in task.optimizers}
     for name in moved:
         if task.optimizers[name].sharded:
             sharding.gather_owned(task.optimizers[name].parameters, setup.world)
-    cell.project()
     if task.ema:
         graphs.run(task.ema, task.ema.setting(max(done.values()) - 1))
     after = after._replace(done=done)
