@@ -1,12 +1,30 @@
-"""Environment variables whose invalid values make the import of a library fail with a traceback.
+"""Environment variables: those whose invalid values make the import of a library fail with a traceback, and the form of
+the operators.
 
-An invalid one is removed, with a message, before MindSpore and OpenMP read it.
+An invalid one of the former is removed, with a message, before MindSpore and OpenMP read it.
 """
 
 import os
 
+from mindaam.errors import unknown
+
 LEVELS = ("0", "1", "2", "3", "4")  # of MindSpore's log, from debug to critical
 MOST_THREADS = 1024
+KERNELS = "MINDAAM_KERNELS"  # the form of the operators, one of FORMS
+FORMS = ("cpu", "ascend")
+
+
+def kernel_form(device, environment=os.environ):
+    """The form of the operators of `mindaam.kernels`: $MINDAAM_KERNELS, or that of the device.
+
+    "ascend" on a CPU is for tests: it computes the same to round-off, and is slow there; what a CPU has no kernel for
+    stays in the form of a CPU. "cpu" on Ascend is for a comparison there.
+    Raises ConfigError for an unknown form.
+    """
+    form = environment.get(KERNELS, "").strip() or ("cpu" if device == "CPU" else "ascend")
+    if form not in FORMS:
+        raise unknown(f"value of {KERNELS}", form, FORMS)
+    return form
 
 
 def remove_invalid(environment=os.environ):

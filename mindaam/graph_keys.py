@@ -1,8 +1,8 @@
 """A key for everything that determines a compiled graph: two graphs with the same key are equal.
 
-The key covers the version of MindSpore, the device, the processor, the code of this package, the class, switches and
-constants of every Cell, the names, shapes and types of the parameters, and the shapes and types of the inputs. It does
-not cover values of parameters and inputs.
+The key covers the version of MindSpore, the device, the form of the operators, the processor, the code of this package,
+the class, switches and constants of every Cell, the names, shapes and types of the parameters, and the shapes and types
+of the inputs. It does not cover values of parameters and inputs.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ import numpy as np
 from mindspore import nn, ops
 from pydantic import BaseModel
 
+from mindaam.environment import kernel_form
 from mindaam.files import file_sha256
 
 # Attributes of MindSpore's own, before and after compilation; only the switches affect a graph.
@@ -36,7 +37,8 @@ def graph_key(cell, inputs, how=""):
 
     Raises Unknown for a Cell with an attribute of unknown type.
     """
-    parts = [ms.__version__, ms.get_context("device_target"), _processor(), _code(), how, *_cells(cell)]
+    device = ms.get_context("device_target")
+    parts = [ms.__version__, device, kernel_form(device), _processor(), _code(), how, *_cells(cell)]
     parts += [_parameter(parameter) for parameter in cell.get_parameters()]
     return hashlib.sha256("\n".join([*parts, signature(inputs)]).encode()).hexdigest()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Thread
 
 from mindaam import graphs
-from mindaam.environment import remove_invalid
+from mindaam.environment import kernel_form, remove_invalid
 from mindaam.errors import ConfigError, Notice, unknown
 
 MODES = ("graph", "pynative")
@@ -76,14 +76,15 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
     seed: integer for MindSpore's and NumPy's global generators, or None to leave them.
     threads: number of kernel threads, or None for MindSpore's own choice.
     compile_cache: a folder that stores compiled graphs for later processes; None: see `graphs.keep`.
-    Raises ConfigError for an unknown device or mode, or a device that this machine does not have, and
-    for a folder of compiled graphs that cannot be written.
+    Raises ConfigError for an unknown device, mode or form of the operators ($MINDAAM_KERNELS), or a device that this
+    machine does not have, and for a folder of compiled graphs that cannot be written.
     """
     device = device or os.environ.get("DEVICE_TARGET", "CPU")
     if device not in DEVICES:
         raise unknown("device", device, DEVICES)
     if mode not in (None, *MODES):
         raise unknown("mode", mode, MODES)
+    kernel_form(device)
     for line in quieten():
         warnings.warn(line, Notice, stacklevel=2)
     if device == "CPU":

@@ -9,7 +9,7 @@ from mindaam.encoders.rotary import rotate
 from mindaam.kernels.attention import AttentionCore, attend_columns
 from mindaam.kernels.broadcasting import spread
 from mindaam.kernels.convolutions import patches
-from mindaam.kernels.device import on_cpu
+from mindaam.kernels.device import cpu_form
 from mindaam.kernels.elementwise import gelu
 from mindaam.kernels.normalization import LayerNorm, layer_norm, standardized
 from mindaam.kernels.products import dense as dense_rows
@@ -231,7 +231,7 @@ def block(x, tables, channels, weights, heads, eps):
     perceptron_weights = weights[4:]
     count, first, second = x.shape[0], channels[:3], channels[3:]
     together, hidden = heads, 0
-    if on_cpu():
+    if cpu_form():
         together, hidden = 2 - heads % 2, perceptron_weights[0].shape[0]
     columns = mixed_columns(dense_to_columns(_normalized(x, first, eps), w_qkv, b_qkv), heads, together, tables)
     x = _added(x, dense_of_columns(columns, w_proj, b_proj), first)

@@ -2,7 +2,7 @@
 
 from mindspore import ops
 
-from mindaam.kernels.device import on_cpu
+from mindaam.kernels.device import cpu_form
 
 
 def spread(x, shape):
@@ -12,4 +12,4 @@ def spread(x, shape):
     its result, which it fills at its first run and keeps: two to five times slower, and most of the memory of a large
     graph. Other devices broadcast x itself at no cost.
     """
-    return ops.broadcast_to(x, shape) if on_cpu() else x
+    return ops.broadcast_to(x, shape) if cpu_form() else x

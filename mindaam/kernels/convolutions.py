@@ -9,7 +9,7 @@ convolution is a product itself. The other Cells here are written with that one,
 from mindspore import nn, ops
 
 from mindaam.kernels.banded import Banded
-from mindaam.kernels.device import on_cpu
+from mindaam.kernels.device import cpu_form
 
 
 class Product(nn.Cell):
@@ -41,7 +41,7 @@ class Pointwise(nn.Conv2d):
 
     def construct(self, x):
         """[B,C_in,h,w] -> [B,C_out,h,w]."""
-        out = self.product(x, self.weight) if on_cpu() else self.conv2d(x, self.weight)
+        out = self.product(x, self.weight) if cpu_form() else self.conv2d(x, self.weight)
         return self.bias_add(out, self.bias) if self.has_bias else out
 
 
@@ -54,7 +54,7 @@ class Depthwise(nn.Conv2d):
 
     def construct(self, x):
         """[B,C,h,w] -> [B,C,h,w]."""
-        return self.banded(x, self.weight) if on_cpu() else self.conv2d(x, self.weight)
+        return self.banded(x, self.weight) if cpu_form() else self.conv2d(x, self.weight)
 
 
 def surrounded(x, above, below, left, right):
@@ -85,7 +85,7 @@ class Convolution(nn.Conv2d):
 
     def construct(self, x):
         """[B,C_in,h,w] -> [B,C_out,H,W], H = floor((h + 2 padding - side) / stride) + 1, W likewise."""
-        out = self.as_product(x) if on_cpu() else self.conv2d(x, self.weight)
+        out = self.as_product(x) if cpu_form() else self.conv2d(x, self.weight)
         return self.bias_add(out, self.bias) if self.has_bias else out
 
     def as_product(self, x):
@@ -150,7 +150,7 @@ class UpConvolution(nn.Conv2dTranspose):
 
     def construct(self, x):
         """[B,C_in,h,w] -> [B,C_out,2h,2w]."""
-        return self.bias_add(self.squares(x), self.bias) if on_cpu() else super().construct(x)
+        return self.bias_add(self.squares(x), self.bias) if cpu_form() else super().construct(x)
 
     def squares(self, x):
         """Each position's square by one product, without the bias."""

@@ -6,13 +6,36 @@ from functools import lru_cache
 import mindspore as ms
 from mindspore.ops import constexpr
 
+from mindaam.environment import kernel_form
+
 NARROWER = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2")  # values of ONEDNN_MAX_CPU_ISA that rule AVX-512 out
 
 
-@constexpr
+def target():
+    """The device that graphs are built for, "CPU" or "Ascend"."""
+    return ms.get_context("device_target")
+
+
+# The results of these are not reused by graphs that are built later: a test builds both forms in one process.
+
+
+@constexpr(reuse_result=False)
 def on_cpu():
-    """Whether the graph is built for a CPU; a graph holds the form of one device only."""
-    return ms.get_context("device_target") == "CPU"
+    """Whether a CPU computes."""
+    return target() == "CPU"
+
+
+@constexpr(reuse_result=False)
+def cpu_form():
+    """Whether operators take the form that is quick on a CPU; otherwise they take that of Ascend. A graph holds one
+    form only."""
+    return kernel_form(target()) == "cpu"
+
+
+@constexpr(reuse_result=False)
+def ascend_kernels():
+    """Whether operators may use kernels that exist on Ascend alone: its form, on the device itself."""
+    return kernel_form(target()) == "ascend" and target() == "Ascend"
 
 
 @constexpr

@@ -11,7 +11,7 @@ from mindspore.common.initializer import initializer
 from mindspore.ops import constexpr
 
 from mindaam.kernels.broadcasting import spread
-from mindaam.kernels.device import on_cpu
+from mindaam.kernels.device import cpu_form
 
 _add_bias = ops.BiasAdd()
 _times = ops.BatchMatMul()
@@ -71,14 +71,14 @@ def layer_norm(x, gamma, beta, eps):
 
     float32, exact to its round-off: 1e-6, and what a mean of m among deviations of s costs, 2.4e-7 |m| / s.
     """
-    if not on_cpu():
+    if not cpu_form():
         return ops.LayerNorm(-1, -1, eps)(x, gamma, beta)[0]
     return _layer_norm_of_rows(x.reshape((-1, x.shape[-1])), gamma, beta, eps)[0].reshape(x.shape)
 
 
 def standardized(x, eps):
     """`layer_norm` without scale and shift, [...,D] -> [...,D]; not trained."""
-    if not on_cpu():
+    if not cpu_form():
         return layer_norm(x, ops.ones(x.shape[-1:], x.dtype), ops.zeros(x.shape[-1:], x.dtype), eps)
     return _standardized(x.reshape((-1, x.shape[-1])), eps)[0].reshape(x.shape)
 
@@ -155,7 +155,7 @@ class GroupNorm(nn.Cell):
 
     def construct(self, feature):
         """[B,C,H,W] -> [B,C,H,W]."""
-        if not on_cpu():
+        if not cpu_form():
             return _group_norm(feature, self.gamma, self.beta, self.groups, self.eps)
         batch, channels, height, width = feature.shape
         rows = feature.reshape((batch * channels, height * width))

@@ -4,7 +4,7 @@ import numpy as np
 from mindspore import Tensor, ops
 from mindspore.ops import constexpr
 
-from mindaam.kernels.device import on_cpu
+from mindaam.kernels.device import cpu_form
 
 
 @constexpr
@@ -28,7 +28,7 @@ def bilinear(maps, size, align_corners=False):
     align_corners: the first and last positions of both sizes coincide; otherwise their outer borders do. It is a matrix
     of weights for each axis, and on a CPU two products with them.
     """
-    if not on_cpu():
+    if not cpu_form():
         return ops.interpolate(maps, size=size, mode="bilinear", align_corners=align_corners)
     batch, channels, height, width = maps.shape
     count = batch * channels

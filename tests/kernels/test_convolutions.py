@@ -127,7 +127,7 @@ def assert_same(found, wanted):
 def test_another_device_keeps_mindspore_s_operator(kind, monkeypatch):
     cell, x = CELLS[kind](), Tensor(images((1, 9, 12), 4))
     ours = cell(x).asnumpy()
-    monkeypatch.setattr(convolutions, "on_cpu", lambda: False)
+    monkeypatch.setattr(convolutions, "cpu_form", lambda: False)
     np.testing.assert_allclose(cell(x).asnumpy(), ours, rtol=0, atol=3e-6)
 
 
