@@ -18,8 +18,8 @@ from mindaam.kernels.device import cpu_form
 ROLE = "MS_ROLE"  # msrun sets it to MS_WORKER for a rank, to MS_SCHED for the process that brings the ranks together
 PACK = 1 << 24  # numbers that one broadcast carries: few calls, and little memory beside the parameters
 BUCKET = 25 * (1 << 20) // 4  # float32 numbers of a bucket of gradients: 25 MB
-# Tensors of a bucket. aclnnCat and aclnnSplitWithSize may take a few dozen at most under some versions of CANN; the page of
-# CANN 8.0 on aclnnCat lists no limit (hiascend.com, aolapi/context/aclnnCat). Not run on a device.
+# Tensors of a bucket. aclnnCat and aclnnSplitWithSize may take a few dozen at most under some versions of CANN; the
+# page of CANN 8.0 on aclnnCat lists no limit (hiascend.com, aolapi/context/aclnnCat). Not run on a device.
 TENSORS = 32
 ADDRESS = ("MS_SCHED_HOST", "MS_SCHED_PORT")  # the address of that process, set by msrun
 
