@@ -86,7 +86,7 @@ class CorpusTask(Task):
         self.encode = sentence_encoder(model.config.text.name).encode
         self.source = CorpusSource(
             corpus.train, config, model.config, self.encode, audio_encoding=audio_encoding,
-            world=(world.rank, world.size),
+            world=(world.rank, world.size), workers=config.workers,
         )  # fmt: skip
         self.total, self.epochs = self.source.total(config.epochs), config.epochs
         self.fingerprint, self.scoring = self.source.fingerprint, self._scoring()
