@@ -67,7 +67,7 @@ class RunConfig(Schema):
 
     seed: of all that is drawn. checkpoint_every: steps between two checkpoints within an epoch; keep_last, keep_best:
     checkpoints that are kept, of the last and of those with the best scores. read_every: steps between two readings of
-    losses, which a device that computes on meanwhile has to wait for; null for 1 on a CPU and 20 elsewhere.
+    losses, each of which waits for the device; null for 1 on a CPU and 20 elsewhere.
     """
 
     TASK: ClassVar = ""  # the task's name in checkpoints

@@ -1,6 +1,6 @@
 """The loop over a task's steps: forward and backward pass, log, score at an epoch's end, checkpoint, stop.
 
-The device may compute while Python goes on: what a step returns is read every few steps only, all together. Nothing
+The device may compute independently of Python: what a step returns is read every few steps only, all together. Nothing
 else in the loop waits for the device but a checkpoint, a score, a loss scale (float16), and a distributed optimizer
 state, whose parameters travel through the host.
 """
@@ -88,8 +88,8 @@ def train_steps(task, state, setup, logs, request):
 
 
 def read_every(config):
-    """Steps between two readings of results under a RunConfig. On a CPU a step has ended when its call returns; another
-    device computes on meanwhile, and each reading waits for it."""
+    """Steps between two readings of results under a RunConfig. On a CPU a step has ended when its call returns; for
+    another device each reading waits."""
     return config.read_every or (1 if on_cpu() else READ_EVERY)
 
 
@@ -116,7 +116,7 @@ class Prefetched:
         except (StopIteration, MindAAMError) as error:
             self._error = error
             return
-        # Tensor.to with non_blocking: the copy is queued, and the host goes on (MindSpore 2.9, mindspore.Tensor.to)
+        # MindSpore 2.9 documents `non_blocking` as an asynchronous copy (mindspore.Tensor.to). Not run on a device.
         device = ms.get_context("device_target")
         arrays = [ms.Tensor(array).to(device=device, non_blocking=True) for array in part.arrays]
         self._next = part._replace(arrays=tuple(arrays))
