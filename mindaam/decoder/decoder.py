@@ -2,6 +2,7 @@
 
 from mindspore import nn, ops
 
+from mindaam.decoder.cone_focus import ConeFocus
 from mindaam.decoder.gaussian_head import GaussianHead
 from mindaam.decoder.stage import SkipFusion, UpStage
 from mindaam.decoder.variant import PAPER
@@ -37,6 +38,11 @@ class HyperbolicDecoder(nn.Cell):
         )
         skips = feature_widths[-2::-1]
         self.fusions = nn.CellList([SkipFusion(stage_widths[i], skips[i]) for i in range(len(stage_widths))])
+        self.focused = variant.cone_focus
+        if self.focused:
+            self.cone = ConeFocus(sum(feature_widths), point_width, widths, variant)
+        # length of what `prepare` returns
+        self.prepared = 1 + len(stage_widths) + int(self.focused)
         self.head = GaussianHead(stage_widths[-1], text_width, point_width, gaussians, variant=variant)
 
     def begin(self, deepest):
@@ -44,14 +50,15 @@ class HyperbolicDecoder(nn.Cell):
         return ops.silu(self.start_norm(self.start(deepest)))
 
     def prepare(self, features):
-        """What no prompt touches: four maps [B,C_i,h,w] -> the first stage's input and each stage's enlarged skip."""
+        """What no prompt touches: four maps [B,C_i,h,w] -> the first stage's input, each stage's enlarged skip, and for
+        `variant.cone_focus` the directions of the positions' points."""
         shallow, low, middle, deepest = features
         skips, (height, width) = (middle, low, shallow), deepest.shape[2:]
         prepared = (self.begin(deepest),)
         for i in range(len(self.stages)):
             size = (2 ** (i + 1) * height, 2 ** (i + 1) * width)
             prepared = prepared + (self.fusions[i].enlarged(skips[i], size),)
-        return prepared
+        return prepared + (self.cone.directions(features),) if self.focused else prepared
 
     def terms(self, prompt, text_point, curvature, grid):
         """What no image touches: prompt [B,E], point [B,n], curvature [], (h, w) of the features -> a flat tuple."""
@@ -63,10 +70,15 @@ class HyperbolicDecoder(nn.Cell):
     def decode(self, prepared, terms, text_point, image_point, curvature):
         """Maps of `prepare`; `terms` of as many prompts; points [B,n]; curvature [] -> logits [B,1,8h,8w]."""
         feature, mean, factors = prepared[0], None, None
+        focus = None
+        if self.focused:
+            focus = self.cone(prepared[-1], text_point, curvature, feature.shape[2:])
+            feature = self.cone.added(0, feature, focus)
         for i in range(len(self.stages)):
             own, terms = terms[: self.stages[i].count], terms[self.stages[i].count :]
             feature = self.stages[i].respond(feature, factors, image_point, curvature, own)
-            feature = self.fusions[i].join(feature, prepared[i + 1])
+            skip = self.cone.added(i + 1, prepared[i + 1], focus) if self.focused else prepared[i + 1]
+            feature = self.fusions[i].join(feature, skip)
             mean = image_mean(feature)
             factors = self.fusions[i].squeeze.weights(mean)  # folded into the matrix that comes next
         return self.head.respond(feature, mean * factors, factors, text_point, curvature, terms)

@@ -14,6 +14,7 @@ class DecoderVariant(NamedTuple):
     image_edges: the released code's per-pixel quirks: the first image column is raised to at least
         1/sqrt(c) + 1e-4, and tangent norms are clipped along image rows.
     spatial_focus: equations 13-15; otherwise the responses are mixed by a 1x1 convolution and a stage ends in ReLU.
+    cone_focus: each position is compared with the cone of the prompt's point (`cone_focus`), our addition.
     euclidean: points are vectors of Euclidean space, and the curvature has no effect (F1 and F2 of the ablation). It
         goes with the other switches of PAPER.
     """
@@ -24,6 +25,7 @@ class DecoderVariant(NamedTuple):
     image_edges: bool
     spatial_focus: bool
     euclidean: bool = False
+    cone_focus: bool = False
 
 
 PAPER = DecoderVariant(lorentz.PAPER, own_curvatures=False, undo_scale=True, image_edges=False, spatial_focus=True)

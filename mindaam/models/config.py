@@ -189,6 +189,8 @@ class HeadConfig(Schema):
 class ModelConfig(Schema):
     """One model: its parts and the switches in which `paper` and `released` differ.
 
+    cone_focus: each position of the image is compared with the cone of the prompt's point (`decoder.cone_focus`), our
+    addition.
     temporal, audio: None for a model of single images, and for one without audio. hyperbolic: "loss" has a Euclidean
     decoder, in which the curvature has no effect, and points of hyperbolic space for the loss alone; "none" has no
     hyperbolic space at all, and no loss that depends on it (F2 and F1 of the ablation; F3 is "all").
@@ -211,6 +213,7 @@ class ModelConfig(Schema):
     undo_scale: bool
     picture_edges: bool
     spatial_focus: bool
+    cone_focus: bool = False
     hyperbolic: Literal["all", "loss", "none"] = "all"
     dynamics: Literal["paper", "released", "attention"]
     anchor_std: float = Field(ge=0, le=1e6)
@@ -242,6 +245,12 @@ class ModelConfig(Schema):
                 f'hyperbolic: {self.hyperbolic} has a Euclidean decoder, which goes with the preset "paper" only; set '
                 'hyperbolic to "all"'
             )
+        return self
+
+    @model_validator(mode="after")
+    def _cones_fit(self):
+        if self.cone_focus and self.preset == "released":
+            raise ValueError('cone_focus goes with the preset "paper" only; set it to false')
         return self
 
     @model_validator(mode="after")

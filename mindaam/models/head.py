@@ -46,6 +46,7 @@ def variant(config):
         image_edges=config.picture_edges,
         spatial_focus=config.spatial_focus,
         euclidean=config.hyperbolic != "all",
+        cone_focus=config.cone_focus,
     )
 
 

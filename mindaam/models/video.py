@@ -69,11 +69,11 @@ class _Recombined(nn.Cell):
 
 
 class _Answer(nn.Cell):
-    """Where image and prompt meet. prepared: how many tensors `AttentionHead.prepare` returns."""
+    """Where image and prompt meet."""
 
     def __init__(self, head):
         super().__init__(auto_prefix=False)
-        self.head, self.prepared = head, 2 + len(head.decoder.stages)
+        self.head, self.prepared = head, 1 + head.decoder.prepared
 
     def construct(self, size, *tensors):
         """size (H, W), what `prepare` and `condition` return -> map, image, text, anchor points, curvature."""

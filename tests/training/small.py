@@ -115,15 +115,31 @@ class SmallHead(nn.Cell):
         self.anchor = Parameter(ms.Tensor(np.full((1, point), 0.1, np.float32)), name="anchor")
         self.curvature = BoundedScalar(0.0, -0.001, 0.001)
 
+    def neck(self, features, grid):
+        """Features [B,N,D] of four taps -> maps [B,1,h,w] of each, and the mean [B,D,1,1] of the deepest."""
+        maps = tuple(self.taps[i](features[i]).reshape((-1, 1, grid[0], grid[1])) for i in range(4))
+        return maps + (features[3].mean(1).expand_dims(-1).expand_dims(-1),)
+
+    def prepare(self, maps):
+        """As of `AttentionHead`."""
+        return (self.image(maps[4].squeeze((2, 3))), maps[0] + maps[1] + maps[2] + maps[3])
+
+    def condition(self, sentences, grid):
+        """As of `AttentionHead`."""
+        text = self.text(sentences)
+        anchor, gain = ops.broadcast_to(self.anchor, text.shape), ops.tanh(self.by_sentence(sentences))
+        return text, anchor, ops.exp(self.curvature()), gain
+
+    def answer(self, prepared, conditions, size):
+        """As of `AttentionHead`."""
+        text, anchor, curvature, gain = conditions
+        logits = prepared[1] * gain.expand_dims(-1).expand_dims(-1)
+        maps = ops.sigmoid(ops.interpolate(logits, size=tuple(size), mode="bilinear", align_corners=False))
+        return maps, prepared[0], text, anchor, curvature
+
     def construct(self, features, sentences, grid, size):
-        logits = 0.0
-        for i in range(4):
-            logits = logits + self.taps[i](features[i])
-        logits = logits * ops.tanh(self.by_sentence(sentences)).expand_dims(1)
-        maps = logits.reshape((-1, 1, grid[0], grid[1]))
-        maps = ops.sigmoid(ops.interpolate(maps, size=tuple(size), mode="bilinear", align_corners=False))
-        image, text = self.image(features[3].mean(1)), self.text(sentences)
-        return maps, image, text, ops.broadcast_to(self.anchor, text.shape), ops.exp(self.curvature())
+        """As of `AttentionHead`."""
+        return self.answer(self.prepare(self.neck(features, grid)), self.condition(sentences, grid), size)
 
 
 def build_small(name, preset="paper", *, changes=None):

@@ -2,11 +2,12 @@
 
 import typer
 
-from mindaam.cli.analyze import ablation, cost, hierarchy, prompt_effect, report, studies, table
+from mindaam.cli.analyze import ablation, cost, hierarchy, prompt_effect, report, steering, studies, table
 
 analyze_app = typer.Typer(no_args_is_help=True, help="Report on evaluations and runs, beside the AAM paper's tables.")
 for command in (report.report, table.table, ablation.ablation, hierarchy.hierarchy, prompt_effect.prompt_effect):
     analyze_app.command()(command)
 analyze_app.command()(cost.cost)
+analyze_app.command()(steering.steering)
 for command in (studies.condition_swap, studies.paraphrase, studies.granularity, studies.zero_shot):
     analyze_app.command()(command)

@@ -39,15 +39,15 @@ def prompt_effect(
     predictor = Predictor(name)
     prompts = _prompts(reader, name)
     settings = _settings(predictor, reader, prompts)
-    rows = study.begin(settings, out)
+    rows = study.STORED.begin(settings, out, lambda rows: study.complete(rows, prompts))
     done = {row["image"] for row in rows}
     total = len({image for image, _ in reader.entries} - done)
     with progress(total, "reading the model") as shown:
         study.rows_of(predictor, reader, prompts, out, done, shown.step)
-    settings["results"] = study.results(study.load_rows(out))
-    study.write(settings, out)
+    settings["results"] = study.results(study.STORED.load(out))
+    study.STORED.write(settings, out)
     print_lines("\n".join(study.lines(settings["results"])))
-    print_line(f"report: {out / study.SETTINGS}")
+    print_line(f"report: {out / study.STORED.settings}")
 
 
 def _reader(data, sets, split):

@@ -1,7 +1,7 @@
-"""Where people would look in search of a thing, made from where they looked freely and from the thing's boxes.
+"""Where people look in search of a thing: made from where they looked freely, and from the thing's boxes.
 
-No one searched: it is the recorded gaze, re-weighted towards the boxes, with a part that is spread within them as people
-look at such things. A model that is trained with it is weakly supervised, and is described as that.
+No one searched: it is the recorded gaze, re-weighted towards the boxes, with a part that is spread within them as
+people look at such things. A model that is trained with it is weakly supervised, and is described as that.
 """
 
 import numpy as np

@@ -9,7 +9,8 @@ class SearchFolder:
     """Which classes may be searched for on which images of a GazeFolder, and where attention goes then.
 
     folder: the GazeFolder, which has the condition "free_viewing"; boxes: {image: {class: [n,4]}}; trained: only the
-    classes that training asks for. `entries` lists (image, class) where the class has a box and prompts.
+    classes that training asks for. `entries` lists (image, class) where the class has a box and prompts,
+    `classes` gives the classes of each image, `frequency` the number of images of each class.
     """
 
     def __init__(self, folder, found, *, trained=True):
@@ -19,9 +20,10 @@ class SearchFolder:
         self.entries = [
             (image, name) for image in self.free for name in sorted(found.get(image, {})) if name in asked
         ]  # fmt: skip
-        self.classes = {}
+        self.classes, self.frequency = {}, {}
         for image, name in self.entries:
             self.classes.setdefault(image, []).append(name)
+            self.frequency[name] = self.frequency.get(name, 0) + 1
 
     def mask(self, image, name, size):
         """`boxes.mask` of a class on an image, float32 [H,W]; size: (height, width)."""

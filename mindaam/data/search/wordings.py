@@ -1,4 +1,4 @@
-"""The prompts of search conditions (`wordings.yaml`): templates and names of classes, and what is held out of training."""
+"""The prompts of search conditions (`wordings.yaml`): templates, names of classes, what training does not see."""
 
 from functools import cache
 from importlib.resources import files

@@ -13,24 +13,17 @@ not add up to 1: D <= D_z + D_e.
     prompt_effect.json   settings, the shares with 95 % bootstrap intervals over images, of all pairs and of each
 """
 
-import csv
-import io
-import json
+from collections import Counter
 from itertools import combinations
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from mindaam.data.tables import guarded, unguarded
-from mindaam.errors import ConfigError, InputError
-from mindaam.files import cannot_write, read_small, write_text
+from mindaam.errors import InputError
+from mindaam.evaluation.studies.stored_rows import StoredRows
 from mindaam.metrics.intervals import RESAMPLES, percentiles
 
-ROWS, SETTINGS = "rows.csv", "prompt_effect.json"
-FREE = ("command", "revision", "version", "results")  # of the settings, which a continued study may change
-COLUMNS = ("dataset", "image", "a", "b", "d", "d_z", "d_e")
-LARGEST = 100_000_000  # bytes of a file that is read back
+STORED = StoredRows("prompt_effect.json", ("dataset", "image", "a", "b"), ("d", "d_z", "d_e"))
 
 
 class Share(NamedTuple):
@@ -40,6 +33,12 @@ class Share(NamedTuple):
     low: float
     high: float
     n: int
+
+
+def complete(rows, prompts):
+    """Rows of the images that have all pairs of a study's prompts."""
+    pairs, counts = len(list(combinations(prompts, 2))), Counter(row["image"] for row in rows)
+    return [row for row in rows if counts[row["image"]] == pairs]
 
 
 def total_variation(first, second):
@@ -91,76 +90,9 @@ def rows_of(predictor, reader, prompts, folder, done=(), step=None):
             step(name)
         maps, rows = mixed.maps(reader.image(index)), []
         for a, b in pairs:
-            values = zip(COLUMNS[4:], effects(maps, a, b), strict=True)
+            values = zip(STORED.numbers, effects(maps, a, b), strict=True)
             rows.append({"dataset": reader.name, "image": name, "a": a, "b": b} | dict(values))
-        append(rows, Path(folder, ROWS))
-
-
-def append(rows, path):
-    """Appends rows to a CSV file; they are in it when this returns. OutputError."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    for row in rows:
-        writer.writerow({key: guarded(each) if isinstance(each, str) else each for key, each in row.items()})
-    try:
-        with open(path, "ab") as file:
-            file.write(text.getvalue().encode("utf-8", "replace"))
-    except OSError as error:
-        raise cannot_write(path, error) from error
-
-
-def load_rows(folder):
-    """The rows of a folder; a last one that is truncated is dropped. Raises InputError for damage."""
-    path = Path(folder, ROWS)
-    try:
-        text = read_small(path, LARGEST).decode("utf-8")
-        header, *lines = [cells for cells in csv.reader(io.StringIO(text[: text.rfind("\n") + 1], newline="")) if cells]
-        if tuple(header) != COLUMNS:
-            raise ValueError("other columns")
-        named = [dict(zip(COLUMNS, cells, strict=True)) for cells in lines]
-        return [
-            {key: unguarded(row[key]) for key in COLUMNS[:4]} | {key: float(row[key]) for key in COLUMNS[4:]}
-            for row in named
-        ]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); choose another folder") from error
-
-
-def begin(settings, folder):
-    """The rows that are done in a folder, after the settings are in it: of the images that have all pairs.
-
-    A study in the folder is continued. Raises ConfigError for one with other settings.
-    """
-    place, before = Path(folder, SETTINGS), []
-    if place.exists():
-        try:
-            stored = json.loads(read_small(place, LARGEST))
-        except (OSError, ValueError, RecursionError) as error:
-            raise InputError(f"{place} cannot be read ({error}); choose another folder") from error
-        if not isinstance(stored, dict) or _compared(stored) != _compared(settings):
-            raise ConfigError(f"{folder} contains a study with other settings; choose another folder")
-        before = load_rows(folder) if Path(folder, ROWS).exists() else []
-    elif Path(folder, ROWS).exists():
-        raise ConfigError(f"{folder} contains a {ROWS} of something else; choose another folder")
-    pairs = len(list(combinations(settings["prompts"], 2)))
-    counts = {}
-    for row in before:
-        counts[row["image"]] = counts.get(row["image"], 0) + 1
-    kept = [row for row in before if counts[row["image"]] == pairs]
-    write(settings, folder)
-    write_text(Path(folder, ROWS), ",".join(COLUMNS) + "\n")
-    append(kept, Path(folder, ROWS))
-    return kept
-
-
-def _compared(settings):
-    return {key: each for key, each in settings.items() if key not in FREE}
-
-
-def write(settings, folder):
-    """Writes prompt_effect.json, whole or not at all."""
-    text = json.dumps(settings, ensure_ascii=False, indent=1)
-    write_text(Path(folder, SETTINGS), text + "\n")
+        STORED.append(rows, folder)
 
 
 def share(rows, part, seed=0):
@@ -195,7 +127,7 @@ def results(rows):
 
 
 def _shares(rows):
-    found = {name: float(np.mean([row[name] for row in rows])) for name in COLUMNS[4:]}
+    found = {name: float(np.mean([row[name] for row in rows])) for name in STORED.numbers}
     return {f"mean_{name}": value for name, value in found.items()} | {
         "share_z": share(rows, "d_z")._asdict(),
         "share_e": share(rows, "d_e")._asdict(),

@@ -11,8 +11,11 @@ import numpy as np
 
 from mindaam.data.datasets.opening import open_set
 from mindaam.data.loader import Loader
+from mindaam.data.prompts import generic_prompt
+from mindaam.data.search import wordings
 from mindaam.data.transforms import as_seen, normalize
 from mindaam.errors import ConfigError, InputError
+from mindaam.training.feeding import search_batches
 from mindaam.training.feeding.features import FeatureCache
 from mindaam.zoo.index import record
 
@@ -89,17 +92,19 @@ class Source:
     """Batches of one split as arrays: what the model takes, the prompts' embeddings, the densities.
 
     folders: {name: GazeFolder}; settings: ModelConfig; encode: list of prompts -> [n,E]; caches: {name: FeatureCache},
-    or None; decoded: whether normalized images are ever read, which worker processes decode. Close it after use.
+    or None; decoded: whether normalized images are ever read, which worker processes decode; searches: {name:
+    SearchFolder} of the folders with search conditions. Close it after use.
     """
 
-    def __init__(self, folders, settings, encode, caches, *, decoded):
-        self.folders, self.encode, self.caches = folders, encode, caches
+    def __init__(self, folders, settings, encode, caches, *, decoded, searches=None):
+        self.folders, self.encode, self.caches, self.searches = folders, encode, caches, searches or {}
         self.settings, self.size = settings, tuple(settings.image_size)
         self.loader = Loader(folders, decode, workers=WORKERS) if decoded else None
         # all prompts now, and from then on out of the encoder's memory: `ahead` works in a thread, and MindSpore
         # cannot run one graph while another is being compiled
         prompts = [folder.prompts.of(condition) for folder in folders.values() for condition in folder.conditions]
-        encode(sorted({text for each in prompts for text in each}))
+        prompts += [wordings.prompts(name) for folder in self.searches.values() for name in folder.frequency]
+        encode(sorted({text for each in prompts for text in each} | {generic_prompt()}))
 
     def inputs(self, batch, taps):
         """What the model takes: raw outputs of the first `taps` taps [B,taps,1+N,D], or, for 0, images [B,3,H,W]."""
@@ -113,13 +118,41 @@ class Source:
     def densities(self, batch):
         """Ground truth of a batch at the model's size, float32 [B,1,H,W], mirrored with its images."""
         folder = self.folders[batch.folder]
-        stacked = np.stack([folder.density(i, self.size) for i in batch.entries])[:, None]
+        if batch.things:
+            search, pairs = self.searches[batch.folder], zip(self.images(batch), batch.things, strict=True)
+            stacked = np.stack([search.density(image, name, self.size) for image, name in pairs])[:, None]
+        else:
+            stacked = np.stack([folder.density(i, self.size) for i in batch.entries])[:, None]
         return np.ascontiguousarray(stacked[..., ::-1]) if batch.mirrored else stacked
 
+    def images(self, batch):
+        """Names of a batch's images."""
+        return [self.folders[batch.folder].entries[i][0] for i in batch.entries]
+
+    def labels(self, batch):
+        """`search_batches.labels` of a search batch, mirrored with its images."""
+        height, width = (side // self.settings.encoder.patch for side in self.size)
+        found = search_batches.labels(self.searches[batch.folder], self.images(batch), batch.things, (height, width))
+        if batch.mirrored:
+            found = found.reshape(*found.shape[:2], height, width)[..., ::-1].reshape(found.shape)
+        return np.ascontiguousarray(found)
+
+    def sentences(self, batch):
+        """Embeddings of a batch's prompts, [B,E], or [B,2,E], for the prompts' points and for the rest of the model,
+        where the phase replaces some."""
+        embedded = self.encode(list(batch.prompts))
+        if not batch.replaced:
+            return embedded
+        generic = self.encode([generic_prompt()])
+        return np.stack([embedded, np.where(np.array(batch.replaced)[:, None], generic, embedded)], 1)
+
     def arrays(self, batch, taps):
-        """(inputs, prompts [B,E], densities [B,1,H,W]) of a batch, and its swapped prompts [S,E] if any; float32."""
-        arrays = self.inputs(batch, taps), self.encode(list(batch.prompts)), self.densities(batch)
-        return (*arrays, self.encode(list(batch.swapped))) if batch.swapped else arrays
+        """(inputs, prompts [B,E] or [B,2,E], densities [B,1,H,W]) of a batch, its swapped prompts [S,E] if any, and the
+        labels of a search batch; float32."""
+        arrays = self.inputs(batch, taps), self.sentences(batch), self.densities(batch)
+        if batch.swapped:
+            arrays = (*arrays, self.encode(list(batch.swapped)))
+        return (*arrays, self.labels(batch)) if batch.things else arrays
 
     def ahead(self, batches, taps):
         """Yields (batch, arrays) in order, reading the next one while the previous is in use."""

@@ -3,13 +3,19 @@
 Phases are epochs in a row. The outputs of blocks that never change are computed once per image and cached.
 """
 
+import mindspore as ms
+import numpy as np
+
+from mindaam.data.prompts import granularities
+from mindaam.data.prompts.corpus import GRANULARITIES
 from mindaam.data.sampling.plan import SamplerState
+from mindaam.data.search.folder import open_search
 from mindaam.errors import ConfigError
 from mindaam.models.flops import training_flops
 from mindaam.models.registry import build_model, model_config
 from mindaam.training.feeding.corpus import Corpus, described, fingerprint, strata_of
 from mindaam.training.feeding.folder_batches import epoch_plan, steps_per_epoch
-from mindaam.training.feeding.folders import Source, feature_cache, open_folders
+from mindaam.training.feeding.folders import Source, data_root, feature_cache, open_folders
 from mindaam.training.optim.adamw import AdamW
 from mindaam.training.optim.groups import PARTS, GroupsConfig, for_adamw, groups
 from mindaam.training.optim.schedule import cosine
@@ -50,23 +56,26 @@ def open_task(config, setup):
         )
     train = open_folders(config, "train", config.images)
     val = open_folders(config, "val", config.validation_images, config.scored or config.folders)
-    epoch_steps = [steps_per_epoch(train, config, index) for index in range(len(config.phases))]
+    searched = sorted({name for phase in config.phases for name in phase.search})
+    searches = {name: open_search(train[name], data_root(config)) for name in searched}
+    epoch_steps = [steps_per_epoch(train, config, index, searches) for index in range(len(config.phases))]
     model = build_model(config.model, config.preset, changes=config.model_changes)
     load_backbone(model)
-    return Phases(config, model, Corpus(train, val, []), epoch_steps, setup)
+    return Phases(config, model, Corpus(train, val, []), epoch_steps, setup, searches)
 
 
 class Phases(Task):
     """The Task of a PhasesConfig.
 
     model: AAM with its adapters at their initial values, because its frozen features are computed here; data: Corpus of
-    gaze folders; epoch_steps: of an epoch of each phase; setup: Setup.
+    gaze folders; epoch_steps: of an epoch of each phase; setup: Setup; searches: {name: SearchFolder} of training.
     """
 
     terms, columns = TERMS, (*PLACE, "folder", "condition")
 
-    def __init__(self, config, model, data, epoch_steps, setup):
+    def __init__(self, config, model, data, epoch_steps, setup, searches=None):
         self.config, self.model, self.data, self.epoch_steps = config, model, data, epoch_steps
+        self.searches = searches or {}
         self.epochs = sum(phase.epochs for phase in config.phases)
         self.total = sum(phase.epochs * steps for phase, steps in zip(config.phases, epoch_steps, strict=True))
         self.fingerprint = fingerprint(strata_of(data.train)[0])
@@ -93,7 +102,11 @@ class Phases(Task):
         if index < len(self.config.phases):
             phase, taps, name = self.config.phases[index], self.taps[index], f"phase_{index}"
             self.optimizers = {name: optimizer_of(self.model, phase, self.config.optimizer)}
-            objective = PhaseObjective(self.model, taps, self.config.loss, phase.condition_weight)
+            levels = levels_of_detail(self.train.encode) if phase.order_weight else None
+            objective = PhaseObjective(
+                self.model, taps, self.config.loss, phase.condition_weight, cone_weight=phase.cone_weight,
+                order_weight=phase.order_weight, levels=levels,
+            )  # fmt: skip
             self._step = TrainStep(self.model, objective, [self.optimizers[name]])
             self._blocks = AdaptedBlocks(self.model, taps)
 
@@ -106,7 +119,7 @@ class Phases(Task):
         while place.epoch < self.epochs:
             index, epoch = self.config.phase_at(place.epoch)
             phase = {"phase": self.config.phases[index].name, "epoch": epoch + 1}
-            plan = epoch_plan(self.data.train, self.config, index, epoch)[place.step :]
+            plan = epoch_plan(self.data.train, self.config, index, epoch, self.searches)[place.step :]
             for step, (batch, arrays) in enumerate(self.train.ahead(plan, self.taps[index]), place.step):
                 labels = {"folder": batch.folder, "condition": batch.condition, **phase}
                 names = tuple(self.data.train[batch.folder].entries[i][0] for i in batch.entries)
@@ -165,7 +178,15 @@ class Phases(Task):
                 for name, folder in folders.items()
             }  # fmt: skip
         encode = sentence_encoder(self.model.config.text.name).encode
-        return Source(folders, self.model.config, encode, caches, decoded=not all(self.taps))
+        searches = self.searches if folders is self.data.train else {}
+        return Source(folders, self.model.config, encode, caches, decoded=not all(self.taps), searches=searches)
+
+
+def levels_of_detail(encode):
+    """Mean embeddings of the prompts of each bundled condition at each granularity: Tensor [conditions, 4, E]."""
+    pools = [[granularities.pool(name, each) for each in GRANULARITIES] for name in granularities.conditions()]
+    means = [[encode(pool).mean(0) for pool in levels] for levels in pools]
+    return ms.Tensor(np.array(means, np.float32))
 
 
 def optimizer_of(model, phase, config):

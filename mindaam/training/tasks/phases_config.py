@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
+from mindaam.errors import ConfigError
 from mindaam.models.registry import model_config
 from mindaam.schema import Count, CountOrNone, Few, Fraction, Positive, Rate, RateOrNone, Schema, Weight, validate
 from mindaam.training.config import TINY_MODEL, LossConfig, OptimizerConfig, RunConfig
@@ -24,7 +25,10 @@ class PhaseConfig(Schema):
     adapt: train the backbone's adapters beside the head; otherwise the whole backbone is frozen.
     rate_factor_lora: the adapters' rate relative to the head's. folders: images per condition and epoch where they
     differ from the run's. condition_weight: how much `objectives.condition_margin` counts, on batches of folders with
-    several conditions.
+    several conditions. search: images per epoch of each folder's search conditions, weakly supervised, which need a
+    condition_weight; cone_weight: how much `objectives.cones.contrast` counts on their batches; order_weight: how much
+    `objectives.cones.DepthOrder` counts in every step; film_dropout: share of the samples whose sentence embedding is
+    replaced by that of the generic prompt everywhere but in their point, so that the point alone can carry the prompt.
     """
 
     name: str
@@ -36,6 +40,10 @@ class PhaseConfig(Schema):
     rate_factor_lora: Positive = 1.0
     folders: dict[str, Count] = {}
     condition_weight: Weight = 0.0
+    search: dict[str, Count] = {}
+    cone_weight: Weight = 0.0
+    order_weight: Weight = 0.0
+    film_dropout: Fraction = 0.0
 
 
 class PhasesConfig(RunConfig):
@@ -67,9 +75,12 @@ class PhasesConfig(RunConfig):
     def _has_data(self):
         if not self.folders:
             raise ValueError("folders must name at least one gaze folder")
-        strange = sorted({name for phase in self.phases for name in phase.folders} - set(self.folders))
+        named = {name for phase in self.phases for name in (*phase.folders, *phase.search)}
+        strange = sorted(named - set(self.folders))
         if strange:
             raise ValueError(f'a phase names the folder "{strange[0]}", which the run does not have')
+        if any(phase.search and not phase.condition_weight for phase in self.phases):
+            raise ValueError("a phase with search conditions contrasts prompts; set its condition_weight above 0")
         return self
 
     def counts(self, phase_index):
@@ -91,8 +102,20 @@ class PhasesConfig(RunConfig):
         return {**TINY, "phases": phases}
 
     def require_model(self):
-        """Raises ConfigError for a model that is not possible, or that the loss does not fit."""
-        self.loss.require_fit(model_config(self.model, self.preset, self.model_changes))
+        """Raises ConfigError for a model that is not possible, or that a loss does not fit."""
+        model = model_config(self.model, self.preset, self.model_changes)
+        self.loss.require_fit(model)
+        for phase in self.phases:
+            if phase.cone_weight and not model.cone_focus:
+                raise ConfigError(
+                    f"cone_weight of the phase {phase.name} needs a model that compares positions with cones; set "
+                    "model_changes.cone_focus=true, or cone_weight to 0"
+                )
+            if phase.order_weight and model.hyperbolic == "none":
+                raise ConfigError(
+                    f"order_weight of the phase {phase.name} orders depths in hyperbolic space; set it to 0 with "
+                    "hyperbolic: none"
+                )
 
     def compared_with(self, theirs):
         """As of every RunConfig, without the phases that were added at the end since."""

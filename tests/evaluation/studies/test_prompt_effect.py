@@ -5,6 +5,7 @@ import pytest
 
 from mindaam.errors import ConfigError, InputError
 from mindaam.evaluation.studies import prompt_effect
+from mindaam.evaluation.studies.stored_rows import ROWS
 from tests.evaluation.hyperbolic.small_predictor import small_predictor
 
 PROMPTS = {"count": "Count the people.", "mood": "Judge the mood."}
@@ -44,6 +45,10 @@ def test_embedding_and_point_are_separate_arguments_of_the_head(predictor):
     np.testing.assert_allclose(mixed[2], own[2], atol=1e-6)  # the point is the other prompt's
 
 
+def begin(settings, folder):
+    return prompt_effect.STORED.begin(settings, folder, lambda rows: prompt_effect.complete(rows, settings["prompts"]))
+
+
 class Reader:
     """Two images under two conditions."""
 
@@ -56,19 +61,19 @@ class Reader:
 
 def test_an_interrupted_study_is_continued(predictor, tmp_path):
     settings = {"format": 1, "prompts": PROMPTS, "command": "mindaam ..."}
-    assert prompt_effect.begin(settings, tmp_path) == []
+    assert begin(settings, tmp_path) == []
     prompt_effect.rows_of(predictor, Reader(), PROMPTS, tmp_path)
-    whole = (tmp_path / prompt_effect.ROWS).read_text()
-    rows = prompt_effect.load_rows(tmp_path)
+    whole = (tmp_path / ROWS).read_text()
+    rows = prompt_effect.STORED.load(tmp_path)
     assert [row["image"] for row in rows] == ["1.png", "2.png"]
-    (tmp_path / prompt_effect.ROWS).write_text(whole[:-5])  # killed within a row
-    kept = prompt_effect.begin({**settings, "command": "again"}, tmp_path)
+    (tmp_path / ROWS).write_text(whole[:-5])  # killed within a row
+    kept = begin({**settings, "command": "again"}, tmp_path)
     assert [row["image"] for row in kept] == ["1.png"]
     seen = []
     prompt_effect.rows_of(predictor, Reader(), PROMPTS, tmp_path, {"1.png"}, seen.append)
-    assert seen == ["2.png"] and (tmp_path / prompt_effect.ROWS).read_text() == whole
+    assert seen == ["2.png"] and (tmp_path / ROWS).read_text() == whole
     with pytest.raises(ConfigError, match="other settings"):
-        prompt_effect.begin({**settings, "prompts": {"count": "Another prompt."}}, tmp_path)
+        begin({**settings, "prompts": {"count": "Another prompt."}}, tmp_path)
 
 
 def test_shares_are_quotients_of_sums_with_intervals_over_images():
