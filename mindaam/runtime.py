@@ -94,6 +94,8 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
         ms.set_device(device)
     except (RuntimeError, ValueError) as error:
         raise ConfigError(f"the device {device} is not available: {str(error).splitlines()[0]}") from error
+    if device == "Ascend":
+        _keep_float32(ms.device_context.ascend.op_precision)
     if mode:
         ms.set_context(mode=ms.GRAPH_MODE if mode == "graph" else ms.PYNATIVE_MODE)
     if threads:
@@ -101,6 +103,13 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
     graphs.keep(compile_cache)
     if seed is not None:
         ms.set_seed(int(seed))
+
+
+def _keep_float32(precision):
+    """Turns HF32 off, float32 with a mantissa of 11 bits: CANN uses it by default for float32 convolutions, and not for
+    matrix products (documentation of `mindspore.device_context.ascend.op_precision`, 2.9)."""
+    precision.conv_allow_hf32(False)
+    precision.matmul_allow_hf32(False)
 
 
 def _mindspore():
