@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import yaml
 
+from mindaam import runtime
 from mindaam.encoders.sam2 import STRIDE
 from mindaam.encoders.tables import stored_parameters
 from mindaam.models.backbone_flops import ADAPTERS
@@ -118,7 +119,16 @@ def _text(model, config, sections):
     ]
     types = precision_text(model, module_of)
     sections = {"Configuration": dumped, "Parameters": _aligned(lines), "Precision": types, **sections}
+    sections["Computing"] = _computing()
     return "\n\n".join(f"{title}\n{'-' * len(title)}\n{body}" for title, body in sections.items()) + "\n"
+
+
+def _computing():
+    """How the run would compute in this environment (`runtime.settings`), as text; none of it is tried."""
+    found = runtime.settings()
+    variables = found.pop("variables")
+    lines = [f"{name}: {str(value).lower() if isinstance(value, bool) else value}" for name, value in found.items()]
+    return "\n".join(lines + [f"{name}={value}" for name, value in variables.items()])
 
 
 class Row(NamedTuple):
