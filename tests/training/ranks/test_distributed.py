@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -134,13 +135,31 @@ def test_sharded_optimizer_state_moves_parameters_exactly_as_whole_state_does(tw
 
 
 @pytest.mark.slow
-def test_gradients_are_averaged_inside_a_compiled_graph(tmp_path):
+def test_gradients_are_averaged_inside_a_compiled_graph(tmp_path, monkeypatch):
+    monkeypatch.setenv("MS_DEV_SAVE_GRAPHS", "1")
+    monkeypatch.setenv("MS_DEV_SAVE_GRAPHS_PATH", str(tmp_path / "graphs"))
     found = on_two_ranks("graph", tmp_path)
     for name, first, second in zip("abcd", rank_jobs.gradients(0), rank_jobs.gradients(1), strict=True):
         expected = (first.asnumpy() + second.asnumpy()) / 2
         assert all(np.allclose(each[name], expected, atol=1e-7) for each in found)
         for way in ("pairs", "single"):
             assert all(np.array_equal(each[f"{way}.{name}"], each[name]) for each in found)
+    for rank in range(2):
+        assert [chained(path) for path in validated(tmp_path / "graphs" / f"rank_{rank}")] == [1, 2, 4]
+
+
+def validated(folder):
+    """The graphs that a rank compiled, as they were before kernels were chosen, in their order."""
+    return sorted(folder.glob("*_validate_*.ir"), key=lambda path: int(path.stem.rpartition("_")[2]))
+
+
+def chained(path):
+    """The number of AllReduces in a graph, each of which depends on the one before."""
+    text = path.read_text()
+    sums = re.findall(r"%(\d+)\(\w+\) = AllReduce\(%(\d+)\)", text)
+    after = dict(re.findall(r"%(\d+)\(\w+\) = Depend\(%\d+, %(\d+)\)", text))
+    assert [after.get(given) for _, given in sums] == [None, *(number for number, _ in sums[:-1])]
+    return len(sums)
 
 
 @pytest.mark.slow
