@@ -12,6 +12,7 @@ import functools
 import importlib
 import math
 import os
+import re
 import shutil
 import tempfile
 from importlib import metadata
@@ -20,8 +21,8 @@ from pathlib import Path
 import mindspore as ms
 from mindspore import nn, ops
 
-from mindaam import yaml_files
-from mindaam.errors import ConfigError
+from mindaam import runtime, yaml_files
+from mindaam.errors import ConfigError, InputError
 from mindaam.models.aam import AAM
 from mindaam.models.registry import model_config
 from mindaam.schema import mapping, merge, validate
@@ -29,6 +30,7 @@ from mindaam.training.config import LossConfig
 from mindaam.training.mindformers_data import KINDS, columns, corpus_dataset
 from mindaam.training.optim.adamw import AdamW
 from mindaam.training.optim.groups import GroupsConfig, groups
+from mindaam.training.ranks import distributed
 from mindaam.training.ranks.distributed import World
 from mindaam.training.tasks.corpus_objective import CorpusObjective, prepare
 from mindaam.turns import turn
@@ -236,13 +238,15 @@ def build_optimizer(config, network, steps):
 def set_up(config):
     """Sets MindSpore up as the `context` and `parallel` sections say, by MindFormers: device, memory, ranks.
 
-    It takes the place of `runtime.configure` on Ascend. Returns (rank, number of ranks).
+    It takes the place of `runtime.configure` on Ascend. Returns the World of this rank.
     """
     mindformers()
     from mindformers.core.context import build_context
 
     context = build_context(config)
-    return context.rank_id, context.device_num
+    if config.context.device_target == "Ascend":
+        runtime.keep_float32(ms.device_context.ascend.op_precision)
+    return World(context.rank_id, context.device_num)
 
 
 def build_data(config, network, world, audio_encoding=None):
@@ -276,16 +280,29 @@ def launch(path, dataset=None, changes=(), out=None, audio_encoding=None):
     config = load_config(path, changes, out)
     kind = config.model.model_config.kind or "images"
     config.train_dataset.input_columns = columns(kind)
-    world = World(*set_up(config))
+    world = set_up(config)
     network = build_network(config)
     start = config.model.model_config.checkpoint_name_or_path
     if start:
         load_weights(network.aam, checkpoint_file(start))
     else:
         load_backbone(network.aam)
+    distributed.broadcast(network.aam.trained_parameters(), world)
     if dataset is None:
         dataset = build_data(config, network, world, audio_encoding)
     steps = config.runner_config.epochs * dataset.get_dataset_size()
     optimizer = build_optimizer(config, network, steps)
     network.set_train(True)
-    mindformers().Trainer(args=config, model=network, optimizers=optimizer, train_dataset=dataset).train()
+    try:
+        mindformers().Trainer(args=config, model=network, optimizers=optimizer, train_dataset=dataset).train()
+    except RuntimeError as error:
+        found = _of_data(error)
+        if found is None:
+            raise
+        raise found from error
+
+
+def _of_data(error):
+    """The InputError for an error of this package that MindSpore's dataset wrapped into a trace; None for others."""
+    found = re.search(r"^(?:MindAAM|Input|Config)Error: (.+)$", str(error), re.MULTILINE)
+    return InputError(found[1]) if found else None

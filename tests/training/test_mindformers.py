@@ -149,3 +149,9 @@ def test_an_unknown_kind_of_step_is_refused():
     assert columns("videos") == ["images", "embeddings", "truth", "answered"]
     with pytest.raises(ConfigError, match='kind of step "films".*audio, images, videos'):
         columns("films")
+
+
+def test_an_error_of_the_data_is_one_line():
+    trace = "Exception thrown from user defined Python function in dataset.\n\nTraceback\nInputError: a.jpg is cut\n"
+    assert str(bridge._of_data(RuntimeError(trace))) == "a.jpg is cut"
+    assert bridge._of_data(RuntimeError("out of memory")) is None
