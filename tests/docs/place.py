@@ -11,7 +11,7 @@ from mindaam.data.imports.importing import Wanted, import_gaze
 from tests.clips import make_clip, pictures
 from tests.data.datasets import image_trees, video_trees
 from tests.docs.documents import ROOT
-from tests.training.small import make_gaze
+from tests.training.small import TRAIN, VAL, make_gaze
 
 SECONDS = (0, 60, 61)  # at which video.mp4 shows a frame: README.md predicts from its 60th on
 
@@ -35,6 +35,10 @@ def make(folder, model):
         shutil.copytree(gaze / "osie", copy)
         meta = json.loads((copy / "meta.json").read_text())
         (copy / "meta.json").write_text(json.dumps({**meta, "name": copy.name}))
+    (gaze / "objects").mkdir()
+    for name in ("osie", "eyecrowd"):
+        boxes = {image: [{"name": "dog", "box": [0, 0, 30, 20]}] for image in (*TRAIN, *VAL)}
+        (gaze / "objects" / f"{name}.json").write_text(json.dumps({"pictures": boxes}))
     for name, condition in (("fiwi", "free_viewing"), ("interiors_search", "visual_search")):
         copy = folder / "UNSEEN" / name
         shutil.copytree(gaze / "osie", copy)
