@@ -44,7 +44,8 @@ def hierarchy(
         found = study.study(predictor, readers, images, command, seed, shown.step)
     study.write_numbers(found, out)
     pictures.write(found, out)
-    print_line(found.settings["finding"])
+    for line in study.lines(found.settings):
+        print_line(line)
     for name in study.FILES:
         print_line(f"report: {out / name}")
 

@@ -18,7 +18,7 @@ import numpy as np
 from mindaam.data import prompts
 from mindaam.data.tables import guarded
 from mindaam.errors import ConfigError, InputError
-from mindaam.evaluation.hyperbolic import cosne, horopca, hyperboloid
+from mindaam.evaluation.hyperbolic import cosne, horopca, hyperboloid, order
 from mindaam.evaluation.hyperbolic.quantities import (
     cones,
     points_of,
@@ -113,10 +113,18 @@ def study(predictor, readers, most, command="", seed=0, step=None):
             for reader in readers
         },
         **_summary(points, rows),
+        "entailment": order.entailment(predictor, points, viewed(texts, images)),
+        "detail": order.detail(predictor),
         "conditions": {name: _condition(name, rows) for name in conditions},
         "reductions": quality,
     }
     return Hierarchy(without_nan(settings), rows, _point_rows(points, texts, images, places))
+
+
+def viewed(texts, images):
+    """Which Images were viewed under the condition of which (condition, prompt): bool [P,I]."""
+    rows = [[condition in image.conditions for image in images] for condition, _ in texts]
+    return np.array(rows, bool).reshape(len(texts), len(images))
 
 
 def reduced(points, seed=0):
@@ -151,9 +159,9 @@ def _settings(predictor, command, seed):
 def _prompt_rows(predictor, texts, images, points):
     """The rows of prompts.csv: condition, prompt, the quantities, and which cones contain what."""
     found, containment = prompt_rows(predictor, [text for _, text in texts], points), cones(predictor, points)
-    rows = []
+    rows, shown = [], viewed(texts, images)
     for number, (condition, text) in enumerate(texts):
-        own = np.array([condition in image.conditions for image in images], bool)
+        own = shown[number]
         inside, angles = containment.inside[number], containment.angles[number]
         rows.append(
             {"condition": condition, "prompt": text}
@@ -205,6 +213,24 @@ def finding(depths, limit, norm, saturated):
     if not saturated:
         return f"No cone is saturated: {place}, above {bound}."
     return f"{saturated} of {len(depths)} cones are saturated: {place}; {bound} is between."
+
+
+def lines(settings):
+    """What the study found, as sentences for a terminal."""
+    found, detail = settings["entailment"], settings["detail"]
+    holds, back = (_of_pairs(found[key]) for key in ("holds", "reversed"))
+    return [
+        settings["finding"],
+        f"The anchor's cone contains the prompt, and the prompt's the image: {holds}; in reversed order: {back}.",
+        f"The more detailed of two held-out prompts of a condition is deeper in {detail['share']:.0%} of "
+        f"{detail['n']} pairs.",
+    ]
+
+
+def _of_pairs(found):
+    if not found["n"]:
+        return "no pair counts, since a parent is where every cone is saturated"
+    return f"{found['share']:.0%} of {found['n']} pairs"
 
 
 def _condition(name, rows):
