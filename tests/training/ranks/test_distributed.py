@@ -76,6 +76,7 @@ def test_parameters_are_sent_together_by_type_until_a_pack_is_full(monkeypatch):
 
 def on_two_ranks(what, folder):
     """Runs ranks.py under msrun; what both ranks found."""
+    folder.mkdir(exist_ok=True)
     done = subprocess.run(
         [sys.executable, "-m", "mindaam.training.launch", "--workers", "2", "--log-dir", folder / "logs", "--",
          SCRIPT, what, folder],
@@ -169,6 +170,19 @@ def test_gradients_in_buckets_move_parameters_exactly_as_in_one_with_sharded_sta
         assert not np.array_equal(expected, start.asnumpy())
         for each in found:
             assert all(np.array_equal(each[f"{way}.p{i}"], expected) for way in ("one", "whole", "sharded", "pairs"))
+
+
+@pytest.mark.slow
+def test_ranks_load_the_graphs_of_an_earlier_start(tmp_path, monkeypatch):
+    monkeypatch.setenv("MS_COMPILER_CACHE_ENABLE", "1")
+    monkeypatch.setenv("MS_COMPILER_CACHE_PATH", str(tmp_path / "stored"))
+    first, second = (on_two_ranks("stored", tmp_path / name) for name in ("first", "second"))
+    for rank in range(2):
+        assert (first[rank]["found"], first[rank]["made"]) == (0, 2)
+        assert (second[rank]["found"], second[rank]["made"]) == (2, 0)
+        for i in range(4):
+            assert np.array_equal(first[rank][f"p{i}"], second[rank][f"p{i}"])
+            assert np.array_equal(first[rank][f"p{i}"], first[0][f"p{i}"])
 
 
 def test_buckets_come_in_the_order_of_the_backward_pass_and_are_bounded():
