@@ -85,7 +85,7 @@ def test_softplus(monkeypatch):
     x = ms.Tensor(np.array([-90.0, -3.0, 0.0, 1.0, 14.0, 16.0, 25.0, 90.0], np.float32))
     wanted = with_gradients(softplus, x)
     ascend.stand_in(monkeypatch)
-    assert_close(with_gradients(softplus, x), wanted, 1e-6)
+    assert_close(with_gradients(softplus, x), wanted, 1e-5)
 
 
 @pytest.mark.parametrize("rotary", [False, True])
