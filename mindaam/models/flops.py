@@ -107,6 +107,9 @@ def _decoder(model, patches):
     for i, stage in enumerate(decoder.stages):
         if stage.focused:  # the direction times the feature at every place
             total += patches * 4 ** (i + 1) * stage.focus.project.out_channels
+    if decoder.focused:  # the points of all positions, each compared with the prompt's
+        points = size(decoder.cone.project)
+        total += (patches - 1) * points + patches * decoder.cone.project.out_channels
     height, width = model.config.image_size
     blur = height * width * (height + width) if model.config.smoothing else 0
     return total + patches * 4 ** len(decoder.stages) * decoder.head.gaussians + blur
@@ -122,6 +125,8 @@ def _places(path, patches):
         return 1
     if part == "start" or "from_skip" in rest:
         return patches
+    if part == "cone":
+        return patches * 4 ** int(rest[1])
     doublings = 3 if part == "head" else int(rest[0]) + ("up" not in rest)
     places = patches * 4**doublings
     return 2 * places + 1 if "mix" in rest else places  # the mix of the three scales is applied to each of them

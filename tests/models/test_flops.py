@@ -137,9 +137,9 @@ def counted(monkeypatch):
     yield found
 
 
-@pytest.mark.parametrize("preset", ["paper", "released"])
-def test_an_image_is_what_its_cells_multiply(preset, monkeypatch):
-    model = build_model(tiny.NAME, preset, changes=tiny.CHANGES).set_train(False)
+@pytest.mark.parametrize(("preset", "cone_focus"), [("paper", False), ("paper", True), ("released", False)])
+def test_an_image_is_what_its_cells_multiply(preset, cone_focus, monkeypatch):
+    model = build_model(tiny.NAME, preset, changes={**tiny.CHANGES, "cone_focus": cone_focus}).set_train(False)
     with counted(monkeypatch) as found:
         model(ms.Tensor(tiny.images(2)), ms.Tensor(tiny.prompts(2)))
     assert found.flops == 2 * sum(forward_flops(model).values())
