@@ -9,12 +9,13 @@ from mindaam.decoder.variant import PAPER
 from mindaam.kernels.broadcasting import spread
 from mindaam.kernels.elementwise import gelu, softplus
 from mindaam.kernels.normalization import LayerNorm
+from mindaam.kernels.products import Dense
 from mindaam.kernels.reductions import image_mean
 
 
 def per_channel(values):
     """[B,C] -> [B,C,1,1], to multiply a feature map with."""
-    return values.expand_dims(-1).expand_dims(-1)
+    return values.reshape(values.shape + (1, 1))
 
 
 def times(feature, factors):
@@ -27,7 +28,7 @@ class SentenceFiLM(nn.Cell):
 
     def __init__(self, text_width, channels):
         super().__init__()
-        self.to_modulation = nn.Dense(text_width, 2 * channels)
+        self.to_modulation = Dense(text_width, 2 * channels)
         self.split = ops.Split(axis=1, output_num=2)
 
     def terms(self, prompt):
@@ -46,8 +47,8 @@ class SqueezeExcitation(nn.Cell):
 
     def __init__(self, channels, hidden=8):
         super().__init__()
-        self.reduce = nn.Dense(channels, hidden, has_bias=False)
-        self.expand = nn.Dense(hidden, channels, has_bias=False)
+        self.reduce = Dense(channels, hidden, has_bias=False)
+        self.expand = Dense(hidden, channels, has_bias=False)
 
     def weights(self, mean):
         """The image's mean [B,C] -> weights [B,C]."""
@@ -63,8 +64,8 @@ class DepthGate(nn.Cell):
 
     def __init__(self, channels, hidden=64):
         super().__init__()
-        self.rise = nn.Dense(1, hidden)
-        self.spread = nn.Dense(hidden, channels)
+        self.rise = Dense(1, hidden)
+        self.spread = Dense(hidden, channels)
 
     def construct(self, depth):
         """Depth [B,1] -> [B,C,1,1]."""
@@ -78,8 +79,8 @@ class ScaleGate(nn.Cell):
         super().__init__()
         self.distances = pairwise_distance(variant)
         self.norm = LayerNorm(text_width)
-        self.hide = nn.Dense(text_width, hidden)
-        self.predict = nn.Dense(hidden, scales)
+        self.hide = Dense(text_width, hidden)
+        self.predict = Dense(hidden, scales)
         anchors = np.random.default_rng(scales).standard_normal((scales, point_width)).astype(np.float32)
         self.anchors = Parameter(Tensor(anchors), name="anchors")
         self.map = lorentz_map(point_width, variant)

@@ -30,6 +30,8 @@ class BoundedScalar(nn.Cell):
 
     def construct(self):
         """The clamped value, a 0-d float32 Tensor."""
+        if not self.training:
+            return ops.clamp(self.value, self.low, self.high)
         return self.value + ops.stop_gradient(ops.clamp(self.value, self.low, self.high) - self.value)
 
     def project(self):

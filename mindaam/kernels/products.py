@@ -1,6 +1,8 @@
 """Products with weights."""
 
-from mindspore import ops
+from mindspore import nn, ops
+
+from mindaam.kernels.device import cpu_form
 
 _times_transposed = ops.MatMul(transpose_b=True)
 _transposed_times_transposed = ops.MatMul(transpose_a=True, transpose_b=True)
@@ -23,3 +25,11 @@ def dense_to_columns(x, weight, bias):
 def dense_of_columns(x, weight, bias):
     """x^T W^T + b: x [in,N], weight [out,in], bias [out] -> [N,out]."""
     return _add_bias(_transposed_times_transposed(x, weight), bias)
+
+
+class Dense(nn.Dense):
+    """An nn.Dense that is one operator on Ascend."""
+
+    def construct(self, x):
+        """[...,in] -> [...,out]."""
+        return super().construct(x) if cpu_form() else ops.dense(x, self.weight, self.bias if self.has_bias else None)

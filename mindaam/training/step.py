@@ -12,6 +12,7 @@ import mindspore as ms
 from mindspore import nn, ops
 
 from mindaam.geometry.cells import BoundedScalar
+from mindaam.models.weights import begin_training
 
 # Loops over hundreds of parameters are unrolled call in call and exceed MindSpore's depth; these are not.
 _times = ops.MultitypeFuncGraph("times")
@@ -51,6 +52,7 @@ class TrainStep(nn.Cell):
 
     def __init__(self, model, objective, optimizers, *, parts=1, reduce=None, clip_norm=None, guarded=False):
         super().__init__(auto_prefix=False)
+        begin_training()
         self.objective = objective
         self.optimizers = nn.CellList(optimizers, auto_prefix=False)  # the parameters keep their names
         self.counts = [len(optimizer.parameters) for optimizer in optimizers]
