@@ -41,7 +41,6 @@ from mindaam.training.tasks.phases_objective import PhaseObjective, frozen_outpu
 from mindaam.training.tasks.sounding_object import SoundingObjectTask, build
 from mindaam.training.tasks.sounding_object_scores import predict
 from mindaam.training.tasks.synthetic_videos import SyntheticVideosTask
-from mindaam.training.tasks.task import Setup
 from tests.models import tiny, tiny_video
 from tests.training.corpus_root import make_corpus
 from tests.training.feeding.test_corpus_source import loudness
@@ -152,7 +151,7 @@ def two_steps(task):
     """The terms of a task's first two steps, then its parameters and optimizer state."""
     state = first_state(task)
     for part, _ in zip(task.parts(state.place), range(2), strict=False):
-        yield [forward_backward(task, state, part, 3e-3)[0]]
+        yield [forward_backward(task, state, part, 3e-3)[0].asnumpy()]
         state = state._replace(number=state.number + 1, done=dict.fromkeys(task.optimizers, state.number + 1))
     yield [parameter.asnumpy() for _, parameter in sorted(trained_state(task).items())]
 
@@ -173,9 +172,8 @@ def corpus():
         part = next(part for part in task.parts(state.place) if part.kind == CLIPS_WITH_AUDIO)
         task.close()
         for _ in range(2):
-            terms, norm = forward_backward(task, state, part, task.rate(state.number, part.place))
-            means = dict(zip(task.terms, terms.tolist(), strict=True))
-            state = after_step(task, state, part, means, norm, Setup(Path(place), ALONE, None))
+            _, norm = forward_backward(task, state, part, task.rate(state.number, part.place))
+            state = after_step(task, state, part, norm, ALONE)
         yield [parameter.asnumpy() for _, parameter in sorted(trained_state(task).items())]
 
 

@@ -4,6 +4,7 @@ from mindspore import ops
 
 from mindaam.kernels.attention import times_transposed
 from mindaam.kernels.broadcasting import spread
+from mindaam.kernels.device import cpu_form
 from mindaam.kernels.reductions import mean_of_last
 
 _times = ops.BatchMatMul()  # of statistics; products with a layer's weights are `ops.bmm`
@@ -11,6 +12,8 @@ _times = ops.BatchMatMul()  # of statistics; products with a layer's weights are
 
 def add_per_channel(x, shift):
     """x [B,C,H,W] + shift [B,C]; the images are laid side by side, for one bias per channel."""
+    if not cpu_form():
+        return x + shift.expand_dims(-1).expand_dims(-1)
     batch, channels, height, width = x.shape
     together = x.reshape(1, batch * channels, height, width)
     return ops.bias_add(together, shift.reshape(-1)).reshape(x.shape)
@@ -26,7 +29,8 @@ def folded(mix, factors):
 def product(matrix, x):
     """x [B,C,H,W] times a matrix [B or 1,O,C] -> [B,O,H,W]."""
     batch, channels, height, width = x.shape
-    matrix = spread(matrix, (batch,) + matrix.shape[1:])
+    if matrix.shape[0] != batch:
+        matrix = ops.broadcast_to(matrix, (batch,) + matrix.shape[1:])
     return ops.bmm(matrix, x.reshape(batch, channels, height * width)).reshape(batch, -1, height, width)
 
 
@@ -57,8 +61,11 @@ def up_normalized(up, norm, x, gain, shift, factors=None):
     """norm(up(factors * x)) * gain + shift: an UpConvolution, a GroupNorm, and factors and shifts per channel.
 
     x [B,I,h,w], gain, shift [B,C], factors [B,I] or None for ones -> [B,C,2h,2w], by one product: all the factors are
-    folded into its matrix.
+    folded into its matrix. On Ascend it is written as it reads.
     """
+    if not cpu_form():
+        x = x if factors is None else x * factors.expand_dims(-1).expand_dims(-1)
+        return norm(up(x)) * gain.expand_dims(-1).expand_dims(-1) + shift.expand_dims(-1).expand_dims(-1)
     batch, channels_in, height, width = x.shape
     channels, groups = gain.shape[1], norm.groups
     x = x.reshape(batch, channels_in, height * width)
@@ -81,6 +88,8 @@ def convolved(convolution, x, factors=None):
     """convolution(factors * x): a Convolution to fewer channels, factors per channel [B,C] or None for ones."""
     if factors is None:
         return convolution(x)
+    if not cpu_form():
+        return convolution(x * factors.expand_dims(-1).expand_dims(-1))
     matrix = convolution.matrix_of_places().expand_dims(0)
     matrix = spread(matrix, (x.shape[0],) + matrix.shape[1:])
     out = convolution.sum_of_places(product(matrix * spread(factors.expand_dims(1), matrix.shape), x))

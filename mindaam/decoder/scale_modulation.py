@@ -15,8 +15,9 @@ from mindaam.decoder.modulation import DepthGate, ScaleGate, per_channel, times
 from mindaam.decoder.operations import distance_to_origin, log0
 from mindaam.decoder.variant import PAPER
 from mindaam.geometry import lorentz
-from mindaam.kernels.broadcasting import spread
+from mindaam.kernels.broadcasting import repeated, spread
 from mindaam.kernels.convolutions import Depthwise, Pointwise
+from mindaam.kernels.device import cpu_form
 from mindaam.kernels.reductions import image_mean, row_sums
 
 _times = ops.BatchMatMul()  # of squares; products with a layer's weights are `ops.bmm`
@@ -59,12 +60,6 @@ def row_shortening(*parts, bound=ROW_NORM_BOUND):
     for i in range(1, len(parts)):
         square = square + row_sums(parts[i] * parts[i])
     return shortening(square, bound * bound)
-
-
-def repeated(rows, shape):
-    """One number per image row [B,C,H,1], repeated along it to [B,C,H,W]; on a CPU `tile` of a matrix is several times
-    quicker than broadcasting where W is odd."""
-    return ops.tile(rows.reshape(-1, 1), (1, shape[3])).reshape(shape)
 
 
 def lengths(vectors):
@@ -155,6 +150,8 @@ class PixelGate(nn.Cell):
 
     def square(self, factors, feature):
         """Each pixel's squared length [B,1,H,W] of factors [B or 1,C,1,1] * feature [B,C,H,W]."""
+        if not cpu_form():
+            return lorentz.dot(factors * feature, factors * feature, 1)
         batch, channels, height, width = feature.shape
         row = spread((factors * factors).reshape(-1, 1, channels), (batch, 1, channels))
         rows = (feature * feature).reshape(batch, channels, height * width)

@@ -7,9 +7,10 @@ from mindspore.common.initializer import TruncatedNormal, initializer
 from mindaam.dynamics.operators import diffusivity, transition_kernel
 from mindaam.dynamics.splitting import evolve
 from mindaam.dynamics.variant import COUPLINGS, ENDS, PAPER
-from mindaam.kernels.broadcasting import spread
+from mindaam.kernels.broadcasting import repeated, spread
 from mindaam.kernels.convolutions import Depthwise, Pointwise
-from mindaam.kernels.elementwise import ExactGelu
+from mindaam.kernels.device import cpu_form
+from mindaam.kernels.elementwise import gelu
 from mindaam.kernels.normalization import LayerNorm
 from mindaam.kernels.products import dense
 from mindaam.kernels.reductions import mean_of_second
@@ -85,16 +86,23 @@ class TemporalAttention(nn.Cell):
     def construct(self, tokens):
         """[B,P,T,C] -> mixed tokens [B,P,T,C], kernel [B,P,T,T]: the mean of the heads' weights."""
         batch, positions, frames, channels = tokens.shape
-        apart = (batch * positions, frames, self.heads, channels // self.heads)
+        queries, keys, values = self.parts(tokens, (batch * positions, frames, self.heads, channels // self.heads))
+        kernels = transition_kernel(queries, keys, self.temperature)
+        mixed = ops.matmul(kernels, values).transpose((0, 2, 1, 3)).reshape(tokens.shape)
+        return self.proj(mixed), mean_of_second(kernels).reshape((batch, positions, frames, frames))
+
+    def parts(self, tokens, apart):
+        """Tokens [B,P,T,C], apart (BP, T, heads, d) -> queries, keys and values [BP,heads,T,d]."""
+        channels = tokens.shape[-1]
+        if not cpu_form():
+            qkv = self.qkv(tokens).reshape(apart[:2] + (3 * self.heads, apart[3])).transpose((0, 2, 1, 3))
+            return ops.split(qkv, self.heads, 1)
         # three products: taken apart after one, the parts would be copied by a transposition over five axes
         weights, biases = ops.split(self.qkv.weight, channels), ops.split(self.qkv.bias, channels)
         parts = ()
         for i in range(3):
             parts = parts + (dense(tokens, weights[i], biases[i]).reshape(apart).transpose((0, 2, 1, 3)),)
-        queries, keys, values = parts
-        kernels = transition_kernel(queries, keys, self.temperature)
-        mixed = ops.matmul(kernels, values).transpose((0, 2, 1, 3)).reshape(tokens.shape)
-        return self.proj(mixed), mean_of_second(kernels).reshape((batch, positions, frames, frames))
+        return parts
 
 
 class FeedForward(nn.Cell):
@@ -104,12 +112,11 @@ class FeedForward(nn.Cell):
         super().__init__()
         self.norm = LayerNorm(channels)
         self.fc1 = nn.Dense(channels, hidden)
-        self.act = ExactGelu()
         self.fc2 = nn.Dense(hidden, channels)
 
     def construct(self, tokens):
         """[...,C] -> [...,C]."""
-        return self.fc2(self.act(self.fc1(self.norm(tokens))))
+        return self.fc2(gelu(self.fc1(self.norm(tokens))))
 
 
 class SpatialMixer(nn.Cell):
@@ -120,13 +127,12 @@ class SpatialMixer(nn.Cell):
         super().__init__()
         self.depthwise = Depthwise(channels)
         self.pointwise = Pointwise(channels, channels, weight_init="zeros", bias_init="zeros")
-        self.act = ExactGelu()
 
     def construct(self, clip):
         """[B,T,C,h,w] -> [B,T,C,h,w]."""
         batch, frames, channels, height, width = clip.shape
         images = clip.reshape((batch * frames, channels, height, width))
-        return clip + self.act(self.pointwise(self.depthwise(images))).reshape(clip.shape)
+        return clip + gelu(self.pointwise(self.depthwise(images))).reshape(clip.shape)
 
 
 class FokkerPlanckBlock(nn.Cell):
@@ -199,9 +205,7 @@ class FokkerPlanckBlock(nn.Cell):
     def transformed(self, tokens, mixed, gate=None):
         """Tokens and mixed tokens [B,P,T,C], their `gate` [B,P,T] -> tokens, each position by itself."""
         if gate is not None:
-            # a matrix of one column is repeated quicker than an array of one number in its last axis
-            factor = ops.tile(gate.reshape((-1, 1)), (1, tokens.shape[-1]))
-            tokens = tokens + factor.reshape(tokens.shape) * tokens
+            tokens = tokens + repeated(gate.expand_dims(-1), tokens.shape) * tokens
         if self.variant.feature_attention:
             tokens = tokens + self.attention_scale * self.attention_out(mixed)
             tokens = tokens + self.feed_forward_scale * self.feed_forward(tokens)

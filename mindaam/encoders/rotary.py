@@ -9,16 +9,6 @@ from mindspore import nn, ops
 from mindaam.encoders.tables import Source, add_table
 
 
-def rotate(x, cos, sin, axis=-1):
-    """Turns the channel pairs (c, c + d/2) of x [...,N,d], one angle each per token.
-
-    cos, sin: [N,d], or of x's shape; the first half of `sin` carries the minus sign, so that nothing is negated.
-    axis: that of the channels; -2 where tokens are columns, in the tables too.
-    """
-    low, high = ops.split(x, x.shape[axis] // 2, axis)
-    return x * cos + ops.concat((high, low), axis) * sin
-
-
 def rope_periods(head_width, base=100.0):
     """Periods of the rotary angles, geometric steps from 1 towards `base`: [head_width/4] float32, for each axis.
 

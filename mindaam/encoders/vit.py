@@ -5,15 +5,15 @@ from mindspore import nn, ops
 from mindspore.common.initializer import TruncatedNormal, initializer
 
 from mindaam.encoders.lora import LoRADense
-from mindaam.encoders.rotary import rotate
-from mindaam.kernels.attention import AttentionCore, attend_columns
+from mindaam.kernels.attention import AttentionCore, attend_columns, attention
 from mindaam.kernels.broadcasting import spread
-from mindaam.kernels.convolutions import patches
+from mindaam.kernels.convolutions import patch_tokens, patches
 from mindaam.kernels.device import cpu_form
 from mindaam.kernels.elementwise import gelu
 from mindaam.kernels.normalization import LayerNorm, layer_norm, standardized
 from mindaam.kernels.products import dense as dense_rows
 from mindaam.kernels.products import dense_of_columns, dense_to_columns
+from mindaam.kernels.rotary import rotate, rotate_rows
 
 IN_CACHE = 1 << 19  # float32 numbers that a core keeps at hand: 2 MB
 
@@ -48,7 +48,9 @@ class PatchEmbed(nn.Cell):
 
     def construct(self, images):
         """[B,3,H,W] to [B,(H/patch)(W/patch),D]."""
-        return self.proj(patches(images, self.patch))
+        if cpu_form():
+            return self.proj(patches(images, self.patch))
+        return patch_tokens(images, self.proj.weight, self.proj.bias, self.patch)
 
 
 class Attention(nn.Cell):
@@ -66,8 +68,13 @@ class Attention(nn.Cell):
 
     def construct(self, x, cos=None, sin=None):
         """[B,N,D] to [B,N,D]; queries and keys are turned by the tables of `rotate` [N,D/heads] if given."""
-        batch, count, width = x.shape
-        qkv = self.qkv(x).reshape((batch, count, 3, self.heads, self.head_width)).transpose((2, 0, 3, 1, 4))
+        qkv = self.qkv(x)
+        return self.proj(self.mixed(qkv, cos, sin) if cpu_form() else mixed_rows(qkv, self.heads, cos, sin))
+
+    def mixed(self, qkv, cos, sin):
+        """`mixed_rows` in the form of a CPU: queries, keys and values are taken apart by one transposition."""
+        batch, count, width = qkv.shape
+        qkv = qkv.reshape((batch, count, 3, self.heads, self.head_width)).transpose((2, 0, 3, 1, 4))
         q, k, v = ops.unstack(qkv, 0)  # indexing qkv[0] costs twenty times more in a graph
         # q is scaled rather than the scores: N x head_width numbers instead of N x N
         q = q * self.scale
@@ -75,7 +82,7 @@ class Attention(nn.Cell):
             cos, sin = spread(cos, q.shape), spread(sin, q.shape)
             q, k = rotate(q, cos, sin), rotate(k, cos, sin)
         mixed, _ = self.core(q, k, v)
-        return self.proj(mixed.transpose((0, 2, 1, 3)).reshape((batch, count, width)))
+        return mixed.transpose((0, 2, 1, 3)).reshape((batch, count, width // 3))
 
 
 class Mlp(nn.Cell):
@@ -88,8 +95,7 @@ class Mlp(nn.Cell):
 
     def construct(self, x):
         """[B,N,D] to [B,N,D]."""
-        # cast here: within the activation, whose gradient is written by hand, the gradient would not be cast back
-        return self.fc2(gelu(self.fc1(x).astype(ms.float32)))
+        return self.fc2(gelu(self.fc1(x)))
 
 
 def gated(gate, x):
@@ -178,6 +184,19 @@ def _arrays(layer):
     if isinstance(layer, LoRADense):
         return layer.effective()
     return tuple(parameter.data for parameter in layer.get_parameters())
+
+
+def mixed_rows(qkv, heads, cos=None, sin=None):
+    """Multi-head attention of tokens that are rows: queries, keys and values [B,N,3D] to mixed values [B,N,D].
+
+    cos, sin: tables [N,D/heads] by which queries and keys are turned, if given. With a fused kernel nothing is
+    transposed.
+    """
+    batch, count, width = qkv.shape
+    q, k, v = ops.split(qkv.reshape((batch, count, 3 * heads, width // (3 * heads))), heads, 2)
+    if cos is not None:
+        q, k = rotate_rows(q, cos, sin), rotate_rows(k, cos, sin)
+    return attention(q, k, v).reshape((batch, count, width // 3))
 
 
 def mixed_columns(qkv, heads, together, tables=()):

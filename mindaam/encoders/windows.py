@@ -2,9 +2,7 @@
 
 from mindspore import ops
 
-from mindaam.kernels.attention import AttentionCore
-
-_core = AttentionCore()
+from mindaam.kernels.attention import attention
 
 
 def windows_of(x, window):
@@ -60,12 +58,10 @@ def attended(qkv, heads, window, pools):
     q, k, v = ops.split(apart, channels, -1)
     if pools:
         q, height, width = pooled(q), height // 2, width // 2
-    q = q * (channels // heads) ** -0.5
-    mixed, _ = _core(_by_head(q, heads), _by_head(k, heads), _by_head(v, heads))
-    mixed = mixed.transpose((0, 2, 1, 3)).reshape(q.shape)
+    mixed = attention(_heads_of(q, heads), _heads_of(k, heads), _heads_of(v, heads)).reshape(q.shape)
     return joined(mixed, (height, width)) if window else mixed.reshape((count, height, width, channels))
 
 
-def _by_head(x, heads):
-    """[n,h,w,D] -> [n,heads,h w,D/heads]."""
-    return x.reshape((x.shape[0], x.shape[1] * x.shape[2], heads, x.shape[3] // heads)).transpose((0, 2, 1, 3))
+def _heads_of(x, heads):
+    """[n,h,w,D] -> [n,h w,heads,D/heads]."""
+    return x.reshape((x.shape[0], x.shape[1] * x.shape[2], heads, x.shape[3] // heads))

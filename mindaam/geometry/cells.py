@@ -20,7 +20,7 @@ class BoundedScalar(nn.Cell):
     """A learnable scalar that is used clamped to [low, high], its gradient passing straight through the clamp.
 
     A plain clamp has no gradient outside, so a scalar that leaves its range would never come back. `project()` brings
-    the stored value back after an optimizer step; call it outside `construct`. Either bound may be infinite.
+    the stored value back after an optimizer step, in its graph or outside any. Either bound may be infinite.
     """
 
     def __init__(self, initial, low=-math.inf, high=math.inf):
@@ -35,9 +35,8 @@ class BoundedScalar(nn.Cell):
         return self.value + ops.stop_gradient(ops.clamp(self.value, self.low, self.high) - self.value)
 
     def project(self):
-        """Moves the stored value into [low, high], in place."""
-        held = min(max(float(self.value.asnumpy()), self.low), self.high)
-        self.value.set_data(Tensor(held, ms.float32))
+        """Moves the stored value into [low, high], in place; returns it."""
+        return ops.assign(self.value, ops.clamp(self.value, self.low, self.high))
 
 
 class LorentzInner(nn.Cell):

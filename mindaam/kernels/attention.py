@@ -1,6 +1,13 @@
-"""Products of attention. Attention is written out: MindSpore has no fused attention kernel on a CPU."""
+"""Attention: written out, or by the fused kernel of Ascend.
 
+The fused kernel, `ops.flash_attention_score`, stores no weights. Its documentation (MindSpore 2.9) asks for float16 or
+bfloat16 and a head size that is a multiple of 16; the layout BSH needs no transposition.
+"""
+
+import mindspore as ms
 from mindspore import nn, ops
+
+from mindaam.kernels.device import ascend_kernels, cpu_form
 
 _times = ops.BatchMatMul()
 _transposed_times = ops.BatchMatMul(transpose_a=True)
@@ -26,11 +33,35 @@ class AttentionCore(nn.Cell):
         mixed, weights = out
         d_mixed = dout[0]
         total = (mixed * d_mixed).sum(-1, keepdims=True)
-        # d_mixed v^T - total as one product with one channel more: a broadcast subtraction over N x N is slow
-        ones = ops.ones(v.shape[:-1] + (1,), v.dtype)  # one for each key, of which there may be more than queries
-        d_weights = times_transposed(ops.concat((d_mixed, total), -1), ops.concat((v, -ones), -1))
+        if cpu_form():
+            # d_mixed v^T - total as one product with one channel more: a broadcast subtraction over N x N is slow
+            ones = ops.ones(v.shape[:-1] + (1,), v.dtype)  # one for each key, of which there may be more than queries
+            d_weights = times_transposed(ops.concat((d_mixed, total), -1), ops.concat((v, -ones), -1))
+        else:
+            d_weights = times_transposed(d_mixed, v) - total
         d_scores = weights * d_weights
         return _times(d_scores, k), _transposed_times(d_scores, q), _transposed_times(weights, d_mixed)
+
+
+_core = AttentionCore()
+
+
+def attention(q, k, v):
+    """softmax(q k^T / sqrt(d)) v, head by head: q [B,M,heads,d], k, v [B,N,heads,d], of one type -> [B,M,heads,d]."""
+    heads, width = q.shape[2:]
+    if ascend_kernels() and q.dtype != ms.float32 and width % 16 == 0:
+        q_rows, kv_rows = q.shape[:2] + (heads * width,), k.shape[:2] + (heads * width,)
+        q_bsh, k_bsh, v_bsh = q.reshape(q_rows), k.reshape(kv_rows), v.reshape(kv_rows)
+        mixed = ops.flash_attention_score(q_bsh, k_bsh, v_bsh, heads, scalar_value=width**-0.5, input_layout="BSH")
+        return mixed.reshape(q.shape)
+    # q is scaled rather than the scores: M x d numbers instead of M x N
+    mixed, _ = _core(_by_head(q * width**-0.5), _by_head(k), _by_head(v))
+    return _by_head(mixed)
+
+
+def _by_head(x):
+    """[B,N,heads,d] -> [B,heads,N,d], and back."""
+    return x.transpose((0, 2, 1, 3))
 
 
 def attend_columns(q, k, v):

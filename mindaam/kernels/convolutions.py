@@ -160,6 +160,14 @@ class UpConvolution(nn.Conv2dTranspose):
         return apart.transpose((0, 1, 4, 2, 5, 3)).reshape((batch, self.out_channels, 2 * height, 2 * width))
 
 
+def patch_tokens(images, weight, bias, side):
+    """Images [B,C,H,W] in squares, each through a dense layer, weight [D, C side^2] -> [B, (H/side)(W/side), D]; as a
+    convolution whose stride is its kernel, in the type of the images."""
+    kernel = weight.astype(images.dtype).reshape((-1, images.shape[1], side, side))
+    maps = ops.conv2d(images, kernel, bias.astype(images.dtype), stride=side)
+    return maps.reshape(maps.shape[:2] + (-1,)).swapaxes(1, 2)
+
+
 def patches(images, side):
     """Images [B,C,H,W] cut into squares, row by row: [B, (H/side)(W/side), C side^2].
 

@@ -16,6 +16,11 @@ def target():
     return ms.get_context("device_target")
 
 
+def form():
+    """The form of the operators, "cpu" or "ascend"."""
+    return kernel_form(target())
+
+
 # The results of these are not reused by graphs that are built later: a test builds both forms in one process.
 
 
@@ -29,13 +34,13 @@ def on_cpu():
 def cpu_form():
     """Whether operators take the form that is quick on a CPU; otherwise they take that of Ascend. A graph holds one
     form only."""
-    return kernel_form(target()) == "cpu"
+    return form() == "cpu"
 
 
 @constexpr(reuse_result=False)
 def ascend_kernels():
     """Whether operators may use kernels that exist on Ascend alone: its form, on the device itself."""
-    return kernel_form(target()) == "ascend" and target() == "Ascend"
+    return form() == "ascend" and target() == "Ascend"
 
 
 @constexpr

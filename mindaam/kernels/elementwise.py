@@ -2,7 +2,10 @@
 
 import math
 
-from mindspore import nn, ops
+import mindspore as ms
+from mindspore import mint, nn, ops
+
+from mindaam.kernels.device import ascend_kernels, cpu_form
 
 FEW = 4096  # numbers, below which one slow operator is cheaper than several quick ones
 LINEAR = 15.0  # from here on softplus(x) equals x in float32
@@ -15,6 +18,8 @@ def softplus(x):
     selects the number of blocks at run time: the last digit for the same x varies, and a resumed run takes another
     path. This form is deterministic and as exact.
     """
+    if not cpu_form():
+        return ops.softplus(x)
     # compared in this order, so that NaN stays NaN: a kernel may clamp it to the limit
     return ops.select(x <= LINEAR, ops.log1p(ops.exp(ops.clamp(x, max=LINEAR))), x)
 
@@ -25,7 +30,7 @@ def sinh(x):
     MindSpore's own sinh and asinh are scalar loops on a CPU, ten times slower; of few numbers one operator is cheaper.
     Its expm1 and log1p lose the digits of small numbers, so what a rounded sum lost is added again.
     """
-    if x.size < FEW:
+    if x.size < FEW or not cpu_form():
         return ops.sinh(x)
     power = ops.exp(x)
     grown = (power - 1.0) + power * (x - ops.log(power))
@@ -34,7 +39,7 @@ def sinh(x):
 
 def asinh(x):
     """asinh of x >= 0, any shape, to 1e-6 of its value."""
-    if x.size < FEW:
+    if x.size < FEW or not cpu_form():
         return ops.asinh(x)
     grown = x + x * x / (1.0 + ops.sqrt(1.0 + x * x))
     total = 1.0 + grown
@@ -77,5 +82,9 @@ _exact_gelu = ExactGelu()
 
 
 def gelu(x):
-    """GELU by the normal distribution function, as `ExactGelu` computes it; the shape of x, float32."""
-    return _exact_gelu(x)
+    """GELU by the normal distribution function; the shape of x. float32, by `ExactGelu`; Ascend has one kernel for it,
+    which returns the type of x."""
+    if ascend_kernels():
+        return mint.nn.functional.gelu(x)
+    # cast here: within `ExactGelu`, whose gradient is written by hand, the gradient would not be cast back
+    return _exact_gelu(x.astype(ms.float32))

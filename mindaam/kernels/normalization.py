@@ -1,7 +1,8 @@
 """Layer and group normalization.
 
-On a CPU both are a batch normalization whose channels are the rows to be normalized: MindSpore's own kernels are five
-to twenty times slower. The gradients are explicit, since the gradient of that batch normalization is wrong there.
+On Ascend both are MindSpore's own operators. On a CPU both are a batch normalization whose channels are the rows to be
+normalized: MindSpore's own kernels are five to twenty times slower. The gradients are explicit, since the gradient of
+that batch normalization is wrong there.
 """
 
 import mindspore as ms
@@ -156,17 +157,7 @@ class GroupNorm(nn.Cell):
     def construct(self, feature):
         """[B,C,H,W] -> [B,C,H,W]."""
         if not cpu_form():
-            return _group_norm(feature, self.gamma, self.beta, self.groups, self.eps)
+            return ops.group_norm(feature, self.groups, self.gamma, self.beta, self.eps)
         batch, channels, height, width = feature.shape
         rows = feature.reshape((batch * channels, height * width))
         return _group_norm_of_rows(rows, self.gamma, self.beta, self.groups, self.eps)[0].reshape(feature.shape)
-
-
-def _group_norm(feature, gamma, beta, groups, eps):
-    """Group normalization written out, for the other devices."""
-    batch, channels, height, width = feature.shape
-    rows = feature.reshape((batch, groups, channels // groups * height * width))
-    centered = rows - rows.mean(-1, keep_dims=True)
-    deviation = ops.rsqrt((centered * centered).mean(-1, keep_dims=True) + eps)
-    scale = (gamma.reshape((1, groups, -1)) * deviation).reshape((batch, channels, 1, 1))
-    return centered.reshape(feature.shape) * scale + beta.reshape((1, channels, 1, 1))

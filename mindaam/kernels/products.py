@@ -4,6 +4,8 @@ from mindspore import nn, ops
 
 from mindaam.kernels.device import cpu_form
 
+from mindaam.kernels.device import cpu_form
+
 _times_transposed = ops.MatMul(transpose_b=True)
 _transposed_times_transposed = ops.MatMul(transpose_a=True, transpose_b=True)
 _add_bias = ops.BiasAdd()  # after a MatMul, a CPU adds the bias within the product
@@ -12,6 +14,8 @@ _add_bias_to_rows = ops.BiasAdd(data_format="NCHW")
 
 def dense(x, weight, bias):
     """x W^T + b over the last axis: x [...,in], weight [out,in], bias [out] -> [...,out]."""
+    if not cpu_form():
+        return ops.dense(x, weight, bias)
     rows = _times_transposed(x.reshape((-1, x.shape[-1])), weight)
     return _add_bias(rows, bias).reshape(x.shape[:-1] + (weight.shape[0],))
 

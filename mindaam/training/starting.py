@@ -1,6 +1,7 @@
 """What a run starts from: the model, with the weights of another or of its encoder alone, and the audio encoder."""
 
 from mindaam.data.audio.cutting import RATE, cut_of
+from mindaam.data.packs.embeddings import EncodedBy
 from mindaam.errors import ConfigError
 from mindaam.models.registry import build_model, model_config
 from mindaam.schema import merge
@@ -32,8 +33,7 @@ def start_model(config):
 
 def require_model(config):
     """Raises ConfigError or CheckpointError, before any data are read, for a model or a start that is not possible."""
-    name, preset, theirs = _named(config, None if config.start is None else checkpoint_file(config.start))
-    config.loss.require_fit(model_config(name, preset, merge(theirs, config.model_changes)))
+    config.loss.require_fit(model_settings(config))
 
 
 def _named(config, path):
@@ -70,7 +70,26 @@ def open_audio_encoding(settings, progress):
             f"videos are trained and scored without audio: the weights of {settings.audio.name} are not installed"
         )
         return None
-    encoder = audio_encoder(settings.audio.name, settings.sound.normalise)
+    encoder, cut = audio_encoder(settings.audio.name, settings.sound.normalise), cut_of(settings.sound)
     return AudioEncoding(
-        lambda windows: encoder.encode(windows, RATE), cut_of(settings.sound), settings.sound.fusion == "released"
-    )
+        lambda windows: encoder.encode(windows, RATE), cut, settings.sound.fusion == "released",
+        encoded_by(settings),
+    )  # fmt: skip
+
+
+def encoded_by(settings):
+    """The EncodedBy of a ModelConfig with audio; None where spectrograms are normalized over all windows of a clip, so
+    that one window changes another's embedding, and for an encoder without a trusted hash."""
+    from mindaam.zoo.index import record
+
+    name = settings.audio.name
+    sha256 = record(name).sha256
+    if settings.sound.normalise != "window" or sha256 is None:
+        return None
+    return EncodedBy(encoder=name, sha256=sha256, **cut_of(settings.sound)._asdict())
+
+
+def model_settings(config):
+    """The ModelConfig of a CorpusConfig, without its weights."""
+    name, preset, theirs = _named(config, None if config.start is None else checkpoint_file(config.start))
+    return model_config(name, preset, merge(theirs, config.model_changes))

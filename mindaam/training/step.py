@@ -44,7 +44,7 @@ def _empty_one(done, total):
 class TrainStep(nn.Cell):
     """terms, norm = step(settings, scale, last, *arrays): with the last of its parts, what takes part moves once.
 
-    model: the Cell whose bounded scalars `project` returns to their ranges; objective: as the module describes it;
+    model: the Cell whose bounded scalars return to their ranges after each step; objective: as the module describes it;
     optimizers: list of n AdamW, all of whose parameters take part; parts: how many calls make a step; reduce: a Cell
     that averages gradients over ranks, or None; clip_norm: longest that all gradients together may be, or None;
     guarded: leave everything as it is when a gradient is not finite, as a loss scale needs.
@@ -56,18 +56,14 @@ class TrainStep(nn.Cell):
         self.objective = objective
         self.optimizers = nn.CellList(optimizers, auto_prefix=False)  # the parameters keep their names
         self.counts = [len(optimizer.parameters) for optimizer in optimizers]
-        self.bounded = [cell for _, cell in model.cells_and_names() if isinstance(cell, BoundedScalar)]
+        bounded = [cell for _, cell in model.cells_and_names() if isinstance(cell, BoundedScalar)]
+        self.bounded, self.bounds = nn.CellList(bounded, auto_prefix=False), len(bounded)
         together = ms.ParameterTuple([p for optimizer in optimizers for p in optimizer.parameters])
         self.parts, self.clip_norm, self.guarded = parts, clip_norm, guarded
         self.reduce = reduce
         self.sums = together.clone(prefix="sum", init="zeros") if parts > 1 else ()
         self.map = ops.HyperMap()
         self.gradient = ms.value_and_grad(objective, None, together, has_aux=True)
-
-    def project(self):
-        """Brings the bounded scalars back into their ranges, in place."""
-        for cell in self.bounded:
-            cell.project()
 
     def construct(self, settings, scale, last, *arrays):
         """settings [n,3]: the optimizers', in their order, as one tensor: a tuple would be compiled in as a constant,
@@ -104,4 +100,6 @@ class TrainStep(nn.Cell):
             mine = gradients[first : first + self.counts[i]]
             norm = ops.depend(norm, self.optimizers[i](mine, settings[i]))
             first = first + self.counts[i]
+        for i in range(self.bounds):
+            norm = ops.depend(norm, self.bounded[i].project())
         return norm

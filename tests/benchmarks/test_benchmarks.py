@@ -383,6 +383,14 @@ def test_formats_are_measured():
     assert float(pack[1]) > 0 and "refused" in pack[-1]
 
 
+@pytest.mark.slow  # several processes
+def test_pipelines_are_measured():
+    said = script("data_pipelines", "--pictures", 4, "--batch", 2, "--step", 0.1)
+    rows = cells(said)[1:]
+    assert [row[0] for row in rows] == ["MindAAM's loader", "mindspore.dataset"]
+    assert all(float(row[1]) > 0 for row in rows)
+
+
 @pytest.mark.slow  # pytest within pytest
 def test_parity_is_measured():
     table = cells(script("parity", "--markdown", "tests/metrics/test_density_metrics.py"))

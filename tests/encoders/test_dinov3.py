@@ -12,8 +12,9 @@ from mindspore import nn
 from mindaam.encoders.dinov3 import VARIANTS, DINOv3
 from mindaam.encoders.dinov3_checkpoints import from_huggingface, from_official
 from mindaam.encoders.lora import apply_lora, merge_lora
-from mindaam.encoders.rotary import RopeEmbed, rope_angles, rope_periods, rotate
+from mindaam.encoders.rotary import RopeEmbed, rope_angles, rope_periods
 from mindaam.encoders.tables import is_table, stored_parameters
+from mindaam.kernels.rotary import rotate
 from tests import gold
 from tests.encoders.dinov3_files import (
     build,

@@ -11,7 +11,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import mindspore as ms  # noqa: E402
-from mindspore import nn  # noqa: E402
+from mindspore import nn, ops  # noqa: E402
 
 from mindaam import runtime  # noqa: E402
 from mindaam.training.optim.adamw import AdamW  # noqa: E402
@@ -19,6 +19,7 @@ from mindaam.training.ranks import (
     distributed,
     sharding,  # noqa: E402
 )
+from mindaam.training.step import TrainStep  # noqa: E402
 
 SHAPES = ((3, 2), (5,), (4, 4), (1,))
 
@@ -99,9 +100,59 @@ class Halves(nn.Cell):
 
 
 def inside_a_graph(world):
-    """Means of gradients, reduced in a compiled graph."""
-    reduced = Halves(distributed.gradient_reducer(parameters()[:4], world))(*gradients(world.rank))
-    return dict(zip("abcd", reduced, strict=True))
+    """Means of gradients, reduced in a compiled graph, together and in buckets."""
+    ours = parameters()[:4]
+    reduced = Halves(distributed.gradient_reducer(ours, world))(*gradients(world.rank))
+    found = dict(zip("abcd", reduced, strict=True))
+    sizes = [each.size for each in ours]
+    for name, ranges in (
+        ("pairs", distributed.buckets(sizes, tensors=2)),
+        ("single", distributed.buckets(sizes, [2, 3, 0, 1], numbers=1)),
+    ):
+        reduced = Halves(distributed.GradientMeans(sizes, world.size, ranges))(*gradients(world.rank))
+        found |= {f"{name}.{each}": value for each, value in zip("abcd", reduced, strict=True)}
+    return found
+
+
+class Products(nn.Cell):
+    """Sums of products of four parameters with given tensors, each the larger for the one after it: the backward pass
+    computes their gradients one after another, the last one's first."""
+
+    def __init__(self, parameters):
+        super().__init__(auto_prefix=False)
+        self.weights = ms.ParameterTuple(parameters)
+
+    def construct(self, scale, *tensors):
+        loss = scale * 0.0
+        for i in range(len(tensors)):
+            loss = ops.sin(loss) + (self.weights[i] * tensors[i]).sum()
+        return loss * scale, ops.stack((loss,))
+
+
+def stepped(world, sharded, tensors):
+    """Four parameters after four compiled steps of two parts each, gradients clipped and in buckets of so many tensors;
+    sharded: each rank's graph moves its own only, so the ranks' graphs differ."""
+    ours = parameters()[:4]
+    optimizer = AdamW([(ours, 0.1, 1.0)], owned=sharding.owned_by(ours, world) if sharded else None)
+    sizes = [each.size for each in ours]
+    reduce = distributed.GradientMeans(sizes, world.size, distributed.buckets(sizes, [2, 3, 0, 1], tensors=tensors))
+    objective = Products(ours)
+    step = TrainStep(objective, objective, [optimizer], parts=2, reduce=reduce, clip_norm=1.0)
+    for number in range(4):
+        settings = ms.Tensor(optimizer.settings(number, 0.01).asnumpy()[None])
+        for part in range(2):
+            step(settings, ms.Tensor(1.0, ms.float32), part == 1, *gradients(10 * number + 2 * part + world.rank))
+        if sharded:
+            sharding.gather_owned(ours, world)
+    return {each.name: each.asnumpy() for each in ours}
+
+
+def in_buckets(world):
+    """What `stepped` leaves with one bucket and with several, with and without sharded state."""
+    found = {}
+    for name, sharded, tensors in (("one", False, 4), ("whole", False, 1), ("sharded", True, 1), ("pairs", True, 2)):
+        found |= {f"{name}.{each}": value for each, value in stepped(world, sharded, tensors).items()}
+    return found
 
 
 def until_asked(world):
@@ -135,11 +186,12 @@ def main(what, folder):
     """Does WHAT and leaves FOLDER/RANK.npz."""
     if what == "absent" and os.environ.get("MS_NODE_ID") == "1":
         raise ImportError("rank 1 never comes")
-    runtime.configure("CPU", mode="graph" if what == "graph" else "pynative", seed=0)
+    runtime.configure("CPU", mode="graph" if what in ("graph", "buckets") else "pynative", seed=0)
     world = distributed.start()
     found = {
         "functions": lambda: functions(world) | shards(world),
         "graph": lambda: inside_a_graph(world),
+        "buckets": lambda: in_buckets(world),
         "until_asked": lambda: until_asked(world),
         "ill": lambda: forever(world, ill),
         "killed": lambda: forever(world, lambda: os.kill(os.getpid(), signal.SIGKILL)),

@@ -1,10 +1,13 @@
 """The step's arithmetic on a model of one matrix: parts add up, an overflow leaves everything as it is."""
 
+import math
+
 import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import nn, ops
 
+from mindaam.geometry.cells import BoundedScalar
 from mindaam.training.optim.adamw import AdamW
 from mindaam.training.step import TrainStep
 from mindaam.training.tasks.corpus_objective import TERMS
@@ -14,11 +17,13 @@ pytestmark = pytest.mark.usefixtures("graph")
 
 
 class Product(nn.Cell):
-    """The sum of weight times x, whose gradient is x."""
+    """The sum of weight times x, whose gradient is x, beside scalars whose gradient is 0."""
 
     def __init__(self):
         super().__init__()
         self.weight = ms.Parameter(ms.Tensor(START), name="weight")
+        self.above, self.below = BoundedScalar(0.7, high=0.1), BoundedScalar(-3.0, -1.3, math.inf)
+        self.inside = BoundedScalar(0.3, 0.1, 0.5)
 
     def construct(self, scale, x):
         loss = (self.weight * x).sum()
@@ -29,6 +34,10 @@ def made(**options):
     model = Product()
     optimizer = AdamW([([model.weight], 0.0, 1.0)])
     return TrainStep(model, model, [optimizer], **options), optimizer
+
+
+def scalars(cell):
+    return [float(each.value.asnumpy()) for each in (cell.objective.above, cell.objective.below, cell.objective.inside)]
 
 
 def step(cell, x, scale=1.0, last=True, number=0):
@@ -71,3 +80,26 @@ def test_two_parts_are_one_step_with_their_mean_and_the_sums_start_anew():
         step(parted[0], second, number=number)
     for one, other in zip(state(whole[1]), state(parted[1]), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+def test_a_step_returns_bounded_scalars_to_their_ranges_and_one_that_is_skipped_does_not():
+    inside = [float(np.float32(value)) for value in (0.1, -1.3, 0.3)]
+    cell, _ = made(parts=2)
+    before = scalars(cell)
+    step(cell, np.ones((2, 3), np.float32), last=False)
+    assert scalars(cell) == before
+    step(cell, np.ones((2, 3), np.float32))
+    assert scalars(cell) == inside
+    cell, _ = made(guarded=True)
+    step(cell, np.full((2, 3), np.inf, np.float32))
+    assert scalars(cell) == before
+    step(cell, np.ones((2, 3), np.float32), number=1)
+    assert scalars(cell) == inside
+
+
+def test_a_scalar_that_moves_is_returned_after_it_moved():
+    model = Product()
+    optimizer = AdamW([([model.weight, model.above.value], 0.0, 1.0)])
+    cell = TrainStep(model, model, [optimizer])
+    step(cell, np.ones((2, 3), np.float32))
+    assert scalars(cell)[0] == float(np.float32(0.1))

@@ -1,9 +1,9 @@
-"""`mindaam data`: checks datasets, prints their prompts, packs them, and imports recordings."""
+"""`mindaam data`: checks datasets, prints their prompts, packs them, embeds their audio, and imports recordings."""
 
 import typer
 
-from mindaam.cli.data import check, importing, pack, prompts
+from mindaam.cli.data import check, embed, importing, pack, prompts
 
 data_app = typer.Typer(no_args_is_help=True, help="Check, pack and import datasets, and print their prompts.")
-for command in (check.check, prompts.prompts, pack.pack, importing.import_gaze):
+for command in (check.check, prompts.prompts, pack.pack, embed.embed, importing.import_gaze):
     data_app.command(name=command.__name__.removesuffix("_gaze"))(command)

@@ -35,12 +35,13 @@ class Cut(NamedTuple):
 class ClipAudio(NamedTuple):
     """The audio of a clip of T frames, K windows each.
 
-    windows: float32 [n,32000] at 16 kHz, each of the clip's windows once, in the order of time. of_frame: int [T,K],
-    the numbers of each frame's windows.
+    windows: float32 [n,32000] at 16 kHz, each of the clip's windows once, in the order of time; None where the
+    embeddings [n,A] of a frozen encoder stand for them. of_frame: int [T,K], the numbers of each frame's windows.
     """
 
-    windows: np.ndarray
+    windows: np.ndarray | None
     of_frame: np.ndarray
+    embeddings: np.ndarray | None = None
 
     def by_frame(self, values):
         """Values of the windows [n,...], such as their embeddings, by frame: [T,K,...]."""
@@ -107,8 +108,14 @@ def clip_audio(track, cut, times, rate):
             f"audio is cut for 1 frame or more, from a track at {wanted or 'its own'} samples per second; got "
             f"{len(times)} frames and {track.rate} samples per second"
         )
+    positions, of_frame = shared_windows(cut, times, rate)
+    return ClipAudio(np.stack([cut_window(track, cut, position, rate) for position in positions]), of_frame)
+
+
+def shared_windows(cut, times, rate):
+    """The positions of all windows of frames shown at `times`, each once, ascending; and for each frame the numbers of
+    its K windows among them, int [T,K]. rate: as in `window_positions`."""
     named = [window_positions(cut, float(time), rate) for time in times]
     positions = sorted({position for each in named for position in each})
     number = {position: index for index, position in enumerate(positions)}
-    windows = np.stack([cut_window(track, cut, position, rate) for position in positions])
-    return ClipAudio(windows, np.array([[number[position] for position in each] for each in named]))
+    return positions, np.array([[number[position] for position in each] for each in named])

@@ -6,7 +6,7 @@ A pack is a folder of three kinds of files:
     the encoding of `shard_codec`. `sound-00002.flac` is the audio of video 2: mono, 16 bits.
 `index.npz`: name and condition of each record, and shard, offset, length and CRC-32 of its three parts.
 `pack.json`: the content (`contents.Header`), and the size and SHA-256 of the other files. It is written last: a folder
-    without it is not a pack.
+    without it is not a pack. Embeddings of the audio may lie beside them (`embeddings`).
 
 Reading uses neither MindSpore nor the directories of the archives: worker processes stay small, and every part is one
 `pread` and one CRC. `benchmarks/data.py --formats` compares this with MindRecord, LMDB and plain ZIP.
@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mindaam.data.packs.contents import AGAIN, read_contents
+from mindaam.data.packs.embeddings import find_embeddings
 from mindaam.data.packs.pack_audio import flac_samples, raw_samples
 from mindaam.data.packs.pack_index import DENSITY, FIXATIONS, IMAGE, read_index
 from mindaam.data.packs.shard_codec import Undecodable, decode_density, decode_fixations, decode_image
@@ -74,6 +75,11 @@ class Pack:
         """[(name, condition)] of all records."""
         names, conditions = self._index["name"].tolist(), self._index["condition"].tolist()
         return [(self.names[n], self.conditions[c]) for n, c in zip(names, conditions, strict=True)]
+
+    @cached_property
+    def embeddings(self):
+        """The AudioEmbeddings stored beside the pack, None without any; InputError for damaged ones."""
+        return find_embeddings(self)
 
     def entry(self, index):
         """The Entry of a record."""
@@ -137,6 +143,7 @@ class Pack:
             except InputError:  # it cannot be read
                 whole = False
             damaged += [] if whole else [name]
+        damaged += self.embeddings.damaged() if self.embeddings else []
         if damaged:
             raise InputError(
                 f"{self.folder}: {len(damaged)} of {len(files)} files are damaged ({', '.join(damaged)}); copy them "

@@ -13,9 +13,14 @@ from mindspore import communication, nn, ops
 from mindspore.ops.auto_generate import SplitWithSize
 
 from mindaam.errors import TrainingError
+from mindaam.kernels.device import cpu_form
 
 ROLE = "MS_ROLE"  # msrun sets it to MS_WORKER for a rank, to MS_SCHED for the process that brings the ranks together
 PACK = 1 << 24  # numbers that one broadcast carries: few calls, and little memory beside the parameters
+BUCKET = 25 * (1 << 20) // 4  # float32 numbers of a bucket of gradients: 25 MB
+# Tensors of a bucket. aclnnCat and aclnnSplitWithSize may take a few dozen at most under some versions of CANN; the
+# page of CANN 8.0 on aclnnCat lists no limit (hiascend.com, aolapi/context/aclnnCat). Not run on a device.
+TENSORS = 32
 ADDRESS = ("MS_SCHED_HOST", "MS_SCHED_PORT")  # the address of that process, set by msrun
 
 
@@ -57,11 +62,34 @@ def start():
         ) from error
 
 
-def gradient_reducer(parameters, world):
-    """A Cell that takes the gradients of `parameters`, a tuple, and returns their means over all ranks."""
+def gradient_reducer(parameters, world, uses=None):
+    """A Cell that takes the gradients of `parameters`, a tuple, and returns their means over all ranks.
+
+    On a CPU all gradients travel together, since a collective costs the same whatever its size; elsewhere in `buckets`,
+    whose communication can overlap the rest of the backward pass. uses: where in the forward pass each parameter is
+    used, None for the order given.
+    """
     if world.size == 1:
         return nn.Identity()
-    return GradientMeans([parameter.size for parameter in parameters], world.size)
+    sizes = [parameter.size for parameter in parameters]
+    ranges = [(0, len(sizes))] if cpu_form() else buckets(sizes, uses)
+    return GradientMeans(sizes, world.size, ranges)
+
+
+def buckets(sizes, uses=None, *, numbers=BUCKET, tensors=TENSORS):
+    """Ranges (first, end) of gradients of `sizes` numbers, in the order in which the backward pass completes them.
+
+    uses: where in the forward pass each parameter is used, which ascends within a range; None for the order given. A
+    range has at most so many `numbers`, or one gradient that has more, and at most so many `tensors`.
+    """
+    uses = range(len(sizes)) if uses is None else uses
+    found, end = [], len(sizes)
+    for i in range(len(sizes) - 1, 0, -1):
+        full = sum(sizes[i - 1 : end]) > numbers or end - i == tensors
+        if full or uses[i - 1] > uses[i]:
+            found.append((i, end))
+            end = i
+    return sorted([*found, (0, end)], key=lambda each: -uses[each[0]])
 
 
 _flat = ops.MultitypeFuncGraph("flat")
@@ -79,22 +107,36 @@ def _shaped_one(part, gradient):
 
 
 class GradientMeans(nn.Cell):
-    """Means over ranks of gradients of so many numbers each, in one AllReduce.
+    """Means over ranks of gradients of `sizes` numbers, in one AllReduce for each of the `ranges` (first, end), which
+    together have each gradient once.
 
-    One, because ranks whose graphs differ, as those that share out the optimizer's state, may come to several in
-    different orders, and then wait for each other or fail; on a CPU it is also a third quicker than one a gradient.
+    Each AllReduce depends on the one before. Ranks whose graphs differ, as those that distribute the optimizer state,
+    would otherwise come to them in different orders, and wait for each other or fail.
     """
 
-    def __init__(self, sizes, ranks):
+    def __init__(self, sizes, ranks, ranges):
         super().__init__()
-        self.sizes, self.share = tuple(sizes), 1.0 / ranks
+        self.ranges, self.share = tuple(ranges), 1.0 / ranks
+        self.sizes = tuple(tuple(sizes[first:end]) for first, end in ranges)
+        self.sorted = tuple(sorted(range(len(ranges)), key=lambda i: ranges[i]))
         self.sum, self.together, self.map = ops.AllReduce(), ops.Concat(0), ops.HyperMap()
         self.apart = SplitWithSize()  # ops.split unrolls its check of the sizes, past MindSpore's depth of calls
 
     def construct(self, gradients):
         """A tuple of float32 tensors to one of the same shapes."""
-        means = self.sum(self.together(self.map(_flat, gradients))) * self.share
-        return self.map(_shaped, self.apart(means, self.sizes, 0), gradients)
+        parts, before = (), None
+        for i in range(len(self.ranges)):
+            first, end = self.ranges[i]
+            mine = gradients[first:end]
+            joined = self.together(self.map(_flat, mine))
+            if before is not None:
+                joined = ops.depend(joined, before)
+            before = self.sum(joined)
+            parts = parts + (self.map(_shaped, self.apart(before * self.share, self.sizes[i], 0), mine),)
+        means = ()
+        for i in self.sorted:
+            means = means + parts[i]
+        return means
 
 
 def broadcast(parameters, world, root=0):

@@ -7,6 +7,7 @@ import numpy as np
 from mindaam.data.packs.fitting import require_fit
 from mindaam.data.prompts.prompting import check as check_prompting
 from mindaam.data.prompts.prompting import no_prompt
+from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import ConfigError, Notice
 from mindaam.training.feeding.corpus import described, open_data
 from mindaam.training.feeding.corpus_source import CorpusSource
@@ -85,7 +86,7 @@ class CorpusTask(Task):
         self.encode = sentence_encoder(model.config.text.name).encode
         self.source = CorpusSource(
             corpus.train, config, model.config, self.encode, audio_encoding=audio_encoding,
-            world=(world.rank, world.size),
+            world=(world.rank, world.size), workers=config.workers,
         )  # fmt: skip
         self.total, self.epochs = self.source.total(config.epochs), config.epochs
         self.fingerprint, self.scoring = self.source.fingerprint, self._scoring()
@@ -160,7 +161,9 @@ class CorpusTask(Task):
     def _compiled(self, kind, parts):
         optimizers = [self.optimizers[name] for name in self.taking_part(kind)]
         together = [parameter for each in optimizers for parameter in each.parameters]
-        reduce = distributed.gradient_reducer(together, self.world) if self.world.size > 1 else None
+        place = {id(parameter): number for number, (_, parameter) in enumerate(stored_parameters(self.model))}
+        uses = [place[id(parameter)] for parameter in together]
+        reduce = distributed.gradient_reducer(together, self.world, uses) if self.world.size > 1 else None
         return TrainStep(
             self.model, CorpusObjective(self.model, self.config.loss, kind), optimizers, parts=parts, reduce=reduce,
             clip_norm=self.config.clip_norm, guarded=self.config.precision == "float16",

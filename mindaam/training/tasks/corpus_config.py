@@ -78,19 +78,20 @@ class CorpusConfig(RunConfig):
     of initial values, dropout and all that is drawn (order, clips, prompts, the attack on audio) unless `sampling.seed`
     is a number. warm_start: epochs with free viewing only, in which the anchor settles. answered: frames of a clip that
     are decoded and compared per step. part: images that go through the model at once, null for all of a rank's; a
-    larger batch is accumulated from several parts. scored_share: how often a sample has the prompt that it is scored
-    with rather than a paraphrase. epochs, schedule, groups, betas, eps: of AdamW; clip_norm: maximal norm of the
-    gradient, null for none; attack: Negative Sample Attack, null for none; ema: null for none. precision: of the
-    backbone, all else is float32; recompute: recompute the backbone in the backward pass, a third slower with much less
-    memory; shard_optimizer: distribute the optimizer state over the ranks, slower with less memory. rescale_positions:
-    R of an encoder with rotary positions (DINOv3), in training only: in each step each block multiplies all coordinates
-    by a factor of its own, log-uniform from 1/R to R; null for none. validation: numbers of images and videos per
-    dataset that are scored after each epoch."""
+    larger batch is accumulated from several parts. workers: processes of each rank that decode data (threads where all
+    data are packs), 0 for none, null for one per core of the rank, at least 2 and at most 16. scored_share: how often a
+    sample has the prompt that it is scored with rather than a paraphrase. epochs, schedule, groups, betas, eps: of
+    AdamW; clip_norm: maximal norm of the gradient, null for none; attack: Negative Sample Attack, null for none; ema:
+    null for none. precision: of the backbone, all else is float32; recompute: recompute the backbone in the backward
+    pass, a third slower with much less memory; shard_optimizer: distribute the optimizer state over the ranks, slower
+    with less memory. rescale_positions: R of an encoder with rotary positions (DINOv3), in training only: in each step
+    each block multiplies all coordinates by a factor of its own, log-uniform from 1/R to R; null for none. validation:
+    numbers of images and videos per dataset that are scored after each epoch."""
 
     TASK: ClassVar = "corpus"
     TINY: ClassVar = TINY_RUN
     RANKS: ClassVar = True
-    FREE: ClassVar = (*RunConfig.FREE, "shard_optimizer", "validation", "score_unseen", "exclude")
+    FREE: ClassVar = (*RunConfig.FREE, "shard_optimizer", "validation", "score_unseen", "exclude", "workers")
 
     model: str
     start: str | None = None
@@ -110,6 +111,7 @@ class CorpusConfig(RunConfig):
     warm_start: CountOrNone = 0
     answered: Few = 4
     part: Few | None = None
+    workers: Annotated[int, Field(ge=0, le=1024)] | None = None
     scored_share: Fraction = 0.5
     epochs: Few
     schedule: ScheduleConfig

@@ -5,11 +5,23 @@ import pytest
 
 from mindaam.data.audio.cutting import Cut
 from mindaam.data.datasets.ground_truth import GroundTruth
+from mindaam.data.datasets.readers.packed import open_packed
+from mindaam.data.packs.embedding import embed
+from mindaam.data.packs.embeddings import EncodedBy
 from mindaam.data.packs.packing import pack
 from mindaam.data.prompts import corpus as prompts
 from mindaam.data.sampling.plan import SamplerState
+from mindaam.errors import InputError
 from mindaam.training.feeding.corpus import open_corpus
-from mindaam.training.feeding.corpus_source import CLIPS, CLIPS_WITH_AUDIO, IMAGES, AudioEncoding, CorpusSource, read
+from mindaam.training.feeding.corpus_source import (
+    CLIPS,
+    CLIPS_WITH_AUDIO,
+    IMAGES,
+    AudioEncoding,
+    CorpusSource,
+    loader_workers,
+    read,
+)
 from tests.training.corpus_root import make_corpus
 from tests.training.feeding.test_corpus import config
 
@@ -194,3 +206,58 @@ def test_packs_take_the_place_of_the_folders_that_they_were_made_from(root, tmp_
         assert np.abs(one.arrays[2] - other.arrays[2]).sum((1, 2, 3)).max() < 0.02
         if one.kind == CLIPS_WITH_AUDIO:
             np.testing.assert_allclose(one.arrays[4], other.arrays[4], atol=1e-3)
+
+
+CUT = Cut(3, 0.5, "times", "polyphase", 1.0)
+ENCODED_BY = EncodedBy(encoder="loudness", sha256="0" * 64, **CUT._asdict())
+
+
+@pytest.fixture(scope="module")
+def embedded(root, tmp_path_factory):
+    """A folder with a pack of videos with audio, and its embeddings."""
+    folder = tmp_path_factory.mktemp("embedded")
+    pack(open_corpus(root, ("diem",), (), GroundTruth()).train["diem"], folder / "diem.train", SIZE, workers=0)
+    embed(open_packed(folder / "diem.train"), ENCODED_BY, loudness)
+    return folder
+
+
+def test_packed_embeddings_are_what_the_encoder_gives_and_it_runs_for_noise_alone(embedded):
+    encoded = []
+
+    def counted(windows):
+        encoded.append(len(windows))
+        return loudness(windows)
+
+    changes = {"sampling": {"steps": 30}, "attack": {"p": 0.4, "weight": 0.1}}
+    without = parts(opened(embedded, ("diem",), AudioEncoding(loudness, CUT, False), **changes))
+    audio_encoding = AudioEncoding(counted, CUT, False, ENCODED_BY)
+    for workers in (0, 2):
+        encoded.clear()
+        packed = parts(opened(embedded, ("diem",), audio_encoding, workers=workers, **changes))
+        noisy = [bool(part.arrays[5].any()) for part in packed]
+        assert len(encoded) == sum(noisy) and 5 < sum(noisy) < 25
+        for one, other, noise in zip(without, packed, noisy, strict=True):
+            assert all(np.array_equal(a, b) for a, b in zip(one.arrays[:4], other.arrays[:4], strict=True))
+            np.testing.assert_allclose(one.arrays[4], other.arrays[4], rtol=0 if noise else 1e-6)
+            assert all(np.array_equal(a, b) for a, b in zip(one.arrays[5:], other.arrays[5:], strict=True))
+
+
+def test_packed_embeddings_of_another_encoder_or_cut_are_refused_and_unused_where_clips_matter(embedded):
+    for change in ({"sha256": "1" * 64}, {"spacing": 0.25}):
+        other = ENCODED_BY.model_copy(update=change)
+        with pytest.raises(InputError, match=f"{next(iter(change))} .* rather than .*mindaam data embed"):
+            opened(embedded, ("diem",), AudioEncoding(loudness, CUT, False, other))
+    encoded = []
+    opened_now = opened(
+        embedded, ("diem",), AudioEncoding(lambda each: encoded.append(1) or loudness(each), CUT, False)
+    )
+    assert len(parts(opened_now)) == len(encoded)
+
+
+def test_workers_follow_from_the_cores_of_a_rank(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(192))
+    assert loader_workers() == 16
+    monkeypatch.setenv("MINDAAM_RANKS_HERE", "16")
+    assert loader_workers() == 12
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(2))
+    assert loader_workers() == 2

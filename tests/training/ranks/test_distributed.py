@@ -138,6 +138,34 @@ def test_gradients_are_averaged_inside_a_compiled_graph(tmp_path):
     for name, first, second in zip("abcd", rank_jobs.gradients(0), rank_jobs.gradients(1), strict=True):
         expected = (first.asnumpy() + second.asnumpy()) / 2
         assert all(np.allclose(each[name], expected, atol=1e-7) for each in found)
+        for way in ("pairs", "single"):
+            assert all(np.array_equal(each[f"{way}.{name}"], each[name]) for each in found)
+
+
+@pytest.mark.slow
+def test_gradients_in_buckets_move_parameters_exactly_as_in_one_with_sharded_state_too(tmp_path):
+    found = on_two_ranks("buckets", tmp_path)
+    for i, start in enumerate(rank_jobs.parameters()[:4]):
+        expected = found[0][f"one.p{i}"]
+        assert not np.array_equal(expected, start.asnumpy())
+        for each in found:
+            assert all(np.array_equal(each[f"{way}.p{i}"], expected) for way in ("one", "whole", "sharded", "pairs"))
+
+
+def test_buckets_come_in_the_order_of_the_backward_pass_and_are_bounded():
+    assert distributed.buckets([4, 3, 2, 1], numbers=5) == [(2, 4), (1, 2), (0, 1)]
+    assert distributed.buckets([1, 9, 1], numbers=5) == [(2, 3), (1, 2), (0, 1)]  # one that is larger goes alone
+    assert distributed.buckets([1] * 70) == [(38, 70), (6, 38), (0, 6)]
+    assert distributed.buckets([10 * (1 << 20)] * 2) == [(1, 2), (0, 1)]  # 40 MB each
+    assert distributed.buckets([7]) == [(0, 1)]
+
+
+def test_buckets_of_what_is_used_last_come_first_wherever_it_stands():
+    # a head's matrices, its vectors, the adapters before it, temporal blocks between them
+    uses = [10, 14, 11, 15, 0, 1, 2, 7, 8]
+    found = distributed.buckets([1] * 9, uses, tensors=2)
+    assert found == [(2, 4), (0, 2), (7, 9), (5, 7), (4, 5)]
+    assert sorted(i for first, end in found for i in range(first, end)) == list(range(9))
 
 
 @pytest.mark.slow

@@ -194,14 +194,6 @@ def test_fewer_swapped_prompts_are_those_of_the_first_images():
     assert both[6] == pytest.approx(first[6], rel=1e-5) and both[6] > 0
 
 
-def test_project_brings_bounded_scalars_back():
-    model = made()
-    step = step_of(model, 4, FROZEN)
-    model.head.curvature.value.set_data(ms.Tensor(0.5, ms.float32))
-    step.project()
-    assert float(model.head.curvature.value.asnumpy()) == pytest.approx(0.001)
-
-
 def test_matrices_are_decayed_and_vectors_and_scalars_are_not():
     model = build_model(NAME, changes=MODEL)
     head = optimizer_of(model, FROZEN, TRAINING.optimizer)

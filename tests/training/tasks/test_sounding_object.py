@@ -24,7 +24,8 @@ def test_it_learns_where_the_objects_are(graph):
     task = SoundingObjectTask(settings, build(settings), train_clips(), None)
     state, losses = checkpoint_content.first_state(task), []
     for part in task.parts(state.place):
-        (loss, kld, cc, similarity, gate), _ = forward_backward(task, state, part, 3e-3)
+        terms, _ = forward_backward(task, state, part, 3e-3)
+        loss, kld, cc, similarity, gate = terms.asnumpy()
         assert loss == pytest.approx(kld - cc - similarity + 0.1 * gate, abs=1e-4)
         losses.append(float(loss))
         state = state._replace(number=state.number + 1, done={"model": state.number + 1})

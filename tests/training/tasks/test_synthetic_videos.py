@@ -75,7 +75,7 @@ def trained(task, state, until):
         if state.number == until:
             break
         terms, _ = forward_backward(task, state, part, 3e-3)
-        losses.append(float(terms[0]))
+        losses.append(float(terms.asnumpy()[0]))
         done = {"temporal": state.number + 1}
         state = state._replace(number=state.number + 1, place=task.following(part.place), done=done)
     return losses, state

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from mindaam.data import transforms
+from mindaam.data.audio.cutting import ClipAudio, shared_windows
 from mindaam.data.audio.stored import StoredTrack
 from mindaam.data.datasets.readers.sample import Sample, clip_audio_of, prompt_of
 from mindaam.data.datasets.set_prompts import SetPrompts
@@ -127,6 +128,16 @@ class PackedVideos:
             times=times,
             audio=clip_audio_of(self, index, times, audio) if audio and self.has_audio(index) else None,
         )
+
+    def times(self, index):
+        """The seconds at which a video's frames are shown, float64 [n]."""
+        return np.array([self.pack.entry(record).time for record in self._records[index]])
+
+    def embedded_audio(self, index, times, cut):
+        """The ClipAudio of frames shown at `times`, with the pack's embeddings in place of windows; cut: the Cut that
+        they were made with. InputError for windows that were not embedded."""
+        positions, of_frame = shared_windows(cut, times, self.file_rate(index))
+        return ClipAudio(None, of_frame, self.pack.embeddings.of(self.entries[index][0], positions))
 
     def stream(self, index, positions=None):
         """Yields Frames at the size of the pack: those of the rising `positions`, None for all."""
