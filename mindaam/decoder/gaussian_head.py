@@ -88,11 +88,12 @@ class GaussianHead(nn.Cell):
         sums = ops.bmm((rows * column(amplitudes)).swapaxes(1, 2), columns)
         return sums.reshape(sums.shape[:1] + (1,) + sums.shape[1:])
 
-    def terms(self, prompt, text_point, curvature, size):
-        """What the prompt [B,E] and its point [B,n] determine for maps of `size`: a flat tuple, for `respond`."""
+    def terms(self, prompt, text_point, curvature, size, near=None):
+        """What the prompt [B,E] and its point [B,n] determine for maps of `size`: a flat tuple, for `respond`. near: as
+        in ScaleGate."""
         # The released head measures this depth in its own curvature, not in the scale gate's.
         depth_curvature = curvature_of(self.map, curvature)
-        modulation = self.modulation.terms(prompt, text_point, curvature, depth_curvature)
+        modulation = self.modulation.terms(prompt, text_point, curvature, depth_curvature, near)
         return self.gaussians_of(prompt, size) + (self.text_part(text_point, curvature),) + modulation
 
     def respond(self, feature, mean, factors, text_point, curvature, terms):

@@ -3,6 +3,7 @@
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
+from mindaam.decoder.folding import per_channel
 from mindaam.decoder.lorentz_maps import curvature_of, lorentz_map
 from mindaam.decoder.operations import pairwise_distance
 from mindaam.decoder.variant import PAPER
@@ -11,11 +12,6 @@ from mindaam.kernels.elementwise import gelu, softplus
 from mindaam.kernels.normalization import LayerNorm
 from mindaam.kernels.products import Dense
 from mindaam.kernels.reductions import image_mean
-
-
-def per_channel(values):
-    """[B,C] -> [B,C,1,1], to multiply a feature map with."""
-    return values.reshape(values.shape + (1, 1))
 
 
 def times(feature, factors):
@@ -91,9 +87,21 @@ class ScaleGate(nn.Cell):
         anchors = self.map(self.anchors, curvature)
         return ops.softmax(-self.distances(point, anchors, curvature), -1)
 
-    def construct(self, prompt, point, curvature):
-        """Prompt [B,E], condition point [B,n] or None -> weights [B,S], positive."""
+    def tangents(self):
+        """The anchors' tangent vectors [S,n], for `weights_of_all`."""
+        return self.map.scaled(self.anchors)
+
+    def weights_of_all(self, tangents, point, curvature):
+        """`anchor_weights` of G gates in one curvature, by a fourth of the operators: G tensors [S,n], the condition
+        [B,n] -> G tensors [B,S]."""
+        anchors = self.map.placed(ops.concat(tangents, 0), curvature)
+        distances = self.distances(point, anchors, curvature)
+        return ops.unstack(ops.softmax(-distances.reshape((distances.shape[0], len(tangents), -1)), -1), 1)
+
+    def construct(self, prompt, point, curvature, near=None):
+        """Prompt [B,E], condition point [B,n] or None -> weights [B,S], positive. near: the `anchor_weights`, if they
+        are there already."""
         base = softplus(self.predict(gelu(self.hide(self.norm(prompt)))))
         if point is None:
             return base
-        return base * (1 + self.anchor_weights(point, curvature))
+        return base * (1 + (self.anchor_weights(point, curvature) if near is None else near))

@@ -209,7 +209,8 @@ class SAM2(nn.Cell):
         object.__setattr__(self, "positions", self._tables[image_size])  # a second name: the table is owned already
 
     def _table(self, image_size):
-        return position_table(*(source.values for source in self._sources), (image_size[0] // STRIDE, image_size[1] // STRIDE))
+        learned, window = self._sources
+        return position_table(learned.values, window.values, (image_size[0] // STRIDE, image_size[1] // STRIDE))
 
     def embed(self, images):
         """Normalized images [B,3,H,W] to tokens [B,H/4,W/4,D] with their positions."""

@@ -4,8 +4,6 @@ from mindspore import nn, ops
 
 from mindaam.kernels.device import cpu_form
 
-from mindaam.kernels.device import cpu_form
-
 _times_transposed = ops.MatMul(transpose_b=True)
 _transposed_times_transposed = ops.MatMul(transpose_a=True, transpose_b=True)
 _add_bias = ops.BiasAdd()  # after a MatMul, a CPU adds the bias within the product
@@ -36,4 +34,8 @@ class Dense(nn.Dense):
 
     def construct(self, x):
         """[...,in] -> [...,out]."""
-        return super().construct(x) if cpu_form() else ops.dense(x, self.weight, self.bias if self.has_bias else None)
+        if not cpu_form():
+            return ops.dense(x, self.weight, self.bias if self.has_bias else None)
+        rows = self.matmul(x.reshape((-1, x.shape[-1])), self.weight)
+        rows = self.bias_add(rows, self.bias) if self.has_bias else rows
+        return rows.reshape(x.shape[:-1] + (self.out_channels,))

@@ -8,13 +8,16 @@ import mindspore as ms
 from mindspore import nn, ops
 
 from mindaam import graphs
+from mindaam.encoders.folded import FoldedViT
+from mindaam.encoders.sam2 import SAM2
+from mindaam.kernels.device import cpu_form
 from mindaam.turns import turn
 
 
 class OneGraph(nn.Cell):
     """Images and their prompts, or the frames of a video's window and their prompts, and the frames' audio if given.
 
-    backbone: that of the model. clip: the images are the frames of one window, in order, and affect
+    backbone: that of the model, or its FoldedViT. clip: the images are the frames of one window, in order, and affect
     one another. The model keeps its parameters and their names; its backbone must be set to the size of the images.
     """
 
@@ -40,7 +43,7 @@ class MapGraph(nn.Cell):
 
     def __init__(self, model, size, clip=False):
         super().__init__(auto_prefix=False)
-        self.whole, self.clip = OneGraph(model, model.backbone, clip), clip
+        self.whole, self.clip = OneGraph(model, inference_backbone(model), clip), clip
         model.backbone.set_image_size(size)
 
     def construct(self, image, sentence, audio=None):
@@ -54,11 +57,19 @@ class MapGraph(nn.Cell):
         return self.whole(image, sentence, audio)[0]
 
 
+def inference_backbone(model):
+    """The Cell that computes a model's features in one graph; a FoldedViT in the Ascend form, except for SAM2."""
+    if cpu_form() or isinstance(model.backbone, SAM2):
+        return model.backbone
+    return FoldedViT(model.backbone)
+
+
 class Whole:
     """The OneGraphs of an AAM, compiled at their first use, for NumPy arrays."""
 
     def __init__(self, model):
-        self._model, self._graphs, self._places = model, {}, None
+        self._model, self._state = model, None
+        self._backbone, self._graphs = None, {}
 
     @turn()
     def infer(self, images, prompts, audio=None, clip=False):
@@ -72,11 +83,15 @@ class Whole:
         return (*found[:5], None if audio is None else found[5].reshape(-1))
 
     def _made(self, clip):
-        """(OneGraph, its compiled function) of images or of clips, made again when a weight has been replaced."""
-        places, _ = self._model.weights.state()
-        if places != self._places:
-            self._graphs, self._places = {}, places
+        """(OneGraph, its compiled function) of images or of clips. They are made again when a weight has been replaced;
+        after a step of training the folded weights alone are computed again."""
+        places, values = state = self._model.weights.state()
+        if self._state is None or places != self._state[0]:
+            self._backbone, self._graphs = inference_backbone(self._model), {}
+        elif values != self._state[1] and isinstance(self._backbone, FoldedViT):
+            self._backbone.refresh()
+        self._state = state
         if clip not in self._graphs:
-            cell = OneGraph(self._model, self._model.backbone, clip).set_train(False)
+            cell = OneGraph(self._model, self._backbone, clip).set_train(False)
             self._graphs[clip] = cell, ms.jit(cell.construct)
         return self._graphs[clip]
