@@ -21,8 +21,10 @@ missing=0
 
 good() { printf '  ok       %s\n' "$*"; }
 note() { printf '  note     %s\n' "$*"; }
+# wrong PROBLEM FIX: the fix is a command to copy, or what to do where no command does it.
 wrong() {
-    printf '  MISSING  %s\n' "$*"
+    printf '  MISSING  %s\n' "$1"
+    printf '           fix: %s\n' "$2"
     missing=$((missing + 1))
 }
 
@@ -44,10 +46,10 @@ TABLE
 }
 
 check_python() {
-    local report kind line
+    local report kind line fix
     printf 'Python and packages\n'
     if ! command -v "$PYTHON" >/dev/null; then
-        wrong "$PYTHON was not found; activate the environment in which MindAAM is installed, or set PYTHON"
+        wrong "$PYTHON was not found" "activate the environment in which MindAAM is installed, or: PYTHON=/path/to/python $0"
         return
     fi
     report="$("$PYTHON" - "$MINDSPORE" "$MINDFORMERS" <<'PYTHON_CODE'
@@ -65,30 +67,41 @@ def release(package):
         return None
 
 
+def say(kind, what, fix=""):
+    print(kind, what, fix, sep="\t")
+
+
 mindspore, mindformers = sys.argv[1:]
 ours = platform.python_version()
 known = (3, 10) <= sys.version_info[:2] <= (3, 12)
-print("good" if known else "wrong", f"Python {ours}" + ("" if known else "; MindSpore 2.9 has builds for 3.10 to 3.12"))
+venv = "python3.11 -m venv .venv && . .venv/bin/activate && pip install -e '.[ascend]'"
+say("good" if known else "wrong", f"Python {ours}" + ("" if known else "; MindSpore 2.9 has builds for 3.10 to 3.12"), venv)
 for package, wanted in (("mindspore", mindspore), ("mindaam", None)):
     found = release(package)
     if found is None:
-        print("wrong", f"{package} is not installed: pip install -e . in the checkout installs both")
+        say("wrong", f"{package} is not installed", "pip install -e . (in the checkout; it installs both)")
     elif wanted and not found.startswith(wanted + "."):
-        print("wrong", f"{package} {found}; MindAAM requires {wanted}")
+        say("wrong", f"{package} {found}; MindAAM requires {wanted}", f"pip install '{package}=={wanted}.*'")
     else:
-        print("good", f"{package} {found}")
+        say("good", f"{package} {found}")
 found = release("mindformers")
 fits = found is not None and found.startswith(mindformers + ".")
-print("good" if fits else "note", f"mindformers {found or 'is not installed'}" + ("" if fits else f"; {mindformers} is compatible"))
+said = f"mindformers {found or 'is not installed'}"
+how = f"; only `mindaam train --mindformers` needs it, release {mindformers}: pip install -e '.[mindformers]'"
+say("good" if fits else "note", said + ("" if fits else how))
 numpy = release("numpy")
 if numpy and int(numpy.split(".")[0]) >= 2:
-    print("wrong", f"numpy {numpy}; MindSpore 2.9 fails with NumPy 2: pip install 'numpy<2'")
+    say("wrong", f"numpy {numpy}; MindSpore 2.9 fails with NumPy 2", "pip install 'numpy<2'")
 msrun = Path(sys.executable).with_name("msrun").exists() or shutil.which("msrun")
-print("good" if msrun else "wrong", "msrun" if msrun else "msrun, which starts the ranks; it is part of MindSpore")
+said = "msrun" if msrun else "msrun, which starts the ranks, was not found"
+say("good" if msrun else "wrong", said, f"pip install --force-reinstall 'mindspore=={mindspore}.*'")
 PYTHON_CODE
-)" || wrong "$PYTHON does not run"
-    while read -r kind line; do
-        if [[ -n "$line" ]]; then "$kind" "$line"; fi
+)" || wrong "$PYTHON does not run" "PYTHON=/path/to/python $0"
+    while IFS=$'\t' read -r kind line fix; do
+        case "$kind" in
+        wrong) wrong "$line" "$fix" ;;
+        good | note) "$kind" "$line" ;;
+        esac
     done <<<"$report"
 }
 
@@ -108,7 +121,8 @@ PYTHON_CODE
 )"; then
         good "the product of two matrices is correct"
     else
-        wrong "MindSpore cannot compute: $(awk '/Error/ { line = $0 } END { print line ? line : $0 }' <<<"$answer")"
+        wrong "MindSpore cannot compute: $(awk '/Error/ { line = $0 } END { print line ? line : $0 }' <<<"$answer")" \
+            "fix what is missing above first; then $PYTHON -c 'import mindspore; mindspore.run_check()' shows the cause"
     fi
 }
 
@@ -118,7 +132,7 @@ check_resources() {
     while [[ ! -d "$folder" ]]; do folder="$(dirname "$folder")"; done
     free="$(df -Pk "$folder" | awk 'NR == 2 { printf "%d", $4 / 1048576 }')"
     if ((free < GB_DISK)); then
-        wrong "$free GB free under ${OUT:-.}; a run needs about $GB_DISK GB"
+        wrong "$free GB free under ${OUT:-.}; a run needs about $GB_DISK GB" "choose another place: --out DIR"
     else
         good "$free GB free under ${OUT:-.}"
     fi
@@ -132,11 +146,13 @@ check_driver() {
     local table version
     printf 'Driver and devices\n'
     if ! command -v npu-smi >/dev/null; then
-        wrong "npu-smi was not found: install the Ascend driver $DRIVER, or add its folder to PATH"
+        wrong "npu-smi was not found" \
+            "bash Ascend-hdk-910b-npu-driver_${DRIVER}_linux-$(uname -m).run --full (release $DRIVER), or export PATH=/usr/local/sbin:\$PATH"
         return
     fi
     if ! table="$(npu-smi info 2>&1)"; then
-        wrong "npu-smi fails: $(head -n 1 <<<"$table")"
+        wrong "npu-smi fails: $(head -n 1 <<<"$table")" \
+            "add the user to the group HwHiAiUser (usermod -aG HwHiAiUser USER), and in a container pass /dev/davinci*, /dev/davinci_manager, /dev/devmm_svm and /dev/hisi_hdc"
         return
     fi
     version="$(sed -n 's/.*Version: *\([0-9][^ |]*\).*/\1/p' <<<"$table" | head -n 1)"
@@ -162,14 +178,16 @@ check_devices() {
         if [[ -z "$number" ]]; then continue; fi
         count=$((count + 1))
         if [[ "$health" != OK ]]; then
-            wrong "device $number ($name) reports $health: see npu-smi info -t health -i $number"
+            wrong "device $number ($name) reports $health" \
+                "npu-smi info -t health -i $number shows why; train on others: ASCEND_RT_VISIBLE_DEVICES=... --workers N"
         elif ((total > 0 && (total - used) * 100 < total * PERCENT_FREE)); then
-            wrong "device $number ($name) has $((total - used)) of $total MB free: another process uses it"
+            wrong "device $number ($name) has $((total - used)) of $total MB free: another process uses it" \
+                "npu-smi info lists the process; end it, or leave the device out of ASCEND_RT_VISIBLE_DEVICES"
         else
             good "device $number ($name): $((total - used)) of $total MB free"
         fi
     done <<<"$devices"
-    if ((count < WORKERS)); then wrong "$count devices, $WORKERS requested: lower --workers"; fi
+    if ((count < WORKERS)); then wrong "$count devices, $WORKERS requested" "--workers $count"; fi
 }
 
 check_cann() {
@@ -179,23 +197,25 @@ check_cann() {
         version="${version:-$(version_in "$file")}"
     done
     if [[ -z "$version" ]]; then
-        wrong "CANN was not found under $ASCEND_HOME: install CANN $CANN and source its set_env.sh, which sets ASCEND_HOME_PATH"
+        wrong "CANN was not found under $ASCEND_HOME" \
+            "install CANN $CANN, toolkit and 910b-ops, then: source /usr/local/Ascend/ascend-toolkit/set_env.sh (it sets ASCEND_HOME_PATH)"
         return
     elif [[ "${version^^}" == "$CANN"* ]]; then
         good "CANN $version"
     else
         note "CANN $version; MindSpore $MINDSPORE requires $CANN"
     fi
-    if [[ -z "${ASCEND_OPP_PATH:-}" ]]; then wrong "ASCEND_OPP_PATH is not set: source CANN's set_env.sh"; fi
+    if [[ -z "${ASCEND_OPP_PATH:-}" ]]; then wrong "ASCEND_OPP_PATH is not set" "source $ASCEND_HOME/../set_env.sh"; fi
     if compgen -G "$ASCEND_HOME/lib64/libhccl*.so" >/dev/null || compgen -G "$ASCEND_HOME/*/lib64/libhccl*.so" >/dev/null; then
         good "HCCL library"
     else
-        wrong "libhccl.so was not found under $ASCEND_HOME: the installation of CANN is incomplete"
+        wrong "libhccl.so was not found under $ASCEND_HOME" "install CANN $CANN again: Ascend-cann-toolkit_${CANN}_linux-$(uname -m).run --install"
     fi
     if "$PYTHON" -c 'import hccl' 2>/dev/null; then
         good "HCCL Python package"
     else
-        wrong "the Python package hccl, required by MindSpore, was not found: source set_env.sh of CANN, or install its wheel"
+        wrong "the Python package hccl, required by MindSpore, was not found" \
+            "source $ASCEND_HOME/../set_env.sh, or $PYTHON -m pip install $ASCEND_HOME/lib64/hccl-*.whl $ASCEND_HOME/lib64/te-*.whl"
     fi
 }
 

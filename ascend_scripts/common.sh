@@ -5,10 +5,12 @@
 set -euo pipefail
 
 PYTHON="${PYTHON:-python}"
+# the variables that a printed command begins with, where they are set
+SHOWN=(DEVICE_TARGET MINDAAM_KERNELS MINDAAM_JIT_LEVEL MINDAAM_DETERMINISTIC MS_COMPILER_CACHE_ENABLE MS_COMPILER_CACHE_PATH)
 export DEVICE_TARGET="${DEVICE_TARGET:-Ascend}"
 
 CONFIG="" OUT="" LOG_DIR="" WORKERS="" NODES=1 NODE_RANK="" MASTER="" PORT=8118 DATA="" MODEL="" SPLIT=val
-CHANGES=() SETS=() EXTRA=() PASSED=()
+CHANGES=() SETS=() EXTRA=() PASSED=() JOB=()
 RESUME=false TINY=false DRY_RUN=false
 
 # fail SENTENCE: prints an error that states the remedy, and exits.
@@ -41,6 +43,8 @@ read_options() {
         case "$option" in
         --resume) RESUME=true && shift && continue ;;
         --allow-changes | --skip-damaged) PASSED+=("$option") && shift && continue ;;
+        --bind-core) JOB+=("$option") && shift && continue ;;
+        --deterministic) export MINDAAM_DETERMINISTIC=1 && shift && continue ;;
         --tiny) TINY=true && shift && continue ;;
         --dry-run) DRY_RUN=true && shift && continue ;;
         -*) if (($# < 2)); then fail "$option needs a value"; fi ;;
@@ -62,6 +66,11 @@ read_options() {
         --model) MODEL="$2" ;;
         --split) SPLIT="$2" ;;
         --set) SETS+=("$2") ;;
+        --cluster-timeout) require_number "$option" "$2" 1 && JOB+=("$option" "$2") ;;
+        --jit-level)
+            if [[ "$2" != O[01] ]]; then fail "--jit-level must be O0 or O1, not '$2'"; fi
+            export MINDAAM_JIT_LEVEL="$2"
+            ;;
         esac
         shift 2
     done
@@ -72,6 +81,13 @@ read_options() {
     require_number --workers "$WORKERS" 1
     require_number --nodes "$NODES" 1
     require_number --port "$PORT" 1
+}
+
+# keep_graphs: compiled graphs are stored beside OUT, in mindaam_graphs, for later starts; the environment may choose
+# otherwise.
+keep_graphs() {
+    export MS_COMPILER_CACHE_ENABLE="${MS_COMPILER_CACHE_ENABLE:-1}"
+    export MS_COMPILER_CACHE_PATH="${MS_COMPILER_CACHE_PATH:-$(dirname "$OUT")}"
 }
 
 # require_number OPTION VALUE SMALLEST
@@ -106,6 +122,7 @@ prepare_training() {
         if $TINY; then OUT+="_tiny"; fi
     fi
     LOG_DIR="${LOG_DIR:-$OUT/logs}"
+    keep_graphs
     TRAIN=(train "$CONFIG" "${CHANGES[@]}" --out "$OUT")
     if $TINY; then TRAIN+=(--tiny); fi
     if $RESUME; then TRAIN+=(--resume); fi
@@ -118,24 +135,27 @@ run() {
         show "$@"
         exit 0
     fi
-    exec env "DEVICE_TARGET=$DEVICE_TARGET" "${EXTRA[@]}" "$@"
+    exec env "${EXTRA[@]}" "$@"
 }
 
 # show COMMAND...: one line that a shell can read back.
 show() {
-    printf 'env DEVICE_TARGET=%q' "$DEVICE_TARGET"
+    local name
+    printf 'env'
+    for name in "${SHOWN[@]}"; do
+        if [[ -n "${!name:-}" ]]; then printf ' %s=%q' "$name" "${!name}"; fi
+    done
     printf ' %q' "${EXTRA[@]}" "$@"
     printf '\n'
 }
 
-# launch OPTIONS... -- COMMAND...: runs a mindaam command on many ranks; with --dry-run, prints the msrun command as well.
+# launch OPTIONS... -- COMMAND...: runs a mindaam command on many ranks; with --dry-run, prints the msrun command, and the
+# environment and files of every rank, as well.
 launch() {
     if $DRY_RUN; then
         show "$PYTHON" -m mindaam.training.launch "$@"
-        # on one machine a free port is selected at the start
-        printf '# which starts: '
         "$PYTHON" -m mindaam.training.launch --dry-run "$@"
-        exit 0
+        return
     fi
     run "$PYTHON" -m mindaam.training.launch "$@"
 }

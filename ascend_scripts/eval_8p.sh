@@ -2,7 +2,8 @@
 # Scores a model on datasets, one dataset per device: each is scored by a separate process, without communication. A
 # single dataset is not scored faster than on one device.
 #
-#   eval_8p.sh --data ROOT [--model NAME|PATH] [--split NAME] [--set NAME]... [--workers N] [--out DIR] [--dry-run]
+#   eval_8p.sh --data ROOT [--model NAME|PATH] [--split NAME] [--set NAME]... [--workers N] [--out DIR]
+#               [--jit-level O0|O1] [--dry-run]
 #
 #   --data ROOT         a folder of packs, gaze folders and datasets, or one pack or gaze folder
 #   --model NAME|PATH   a bundled model, a .safetensors checkpoint or the folder of a run (as in `mindaam evaluate`)
@@ -10,6 +11,7 @@
 #   --set NAME          only this dataset, repeatable (default: all in ROOT)
 #   --workers N         devices (8; with DEVICE_TARGET=CPU 2)
 #   --out DIR           folder for SET.json and SET.log (runs/evaluation)
+#   --jit-level O0|O1   how graphs are compiled: kernel by kernel (O0, the default on Ascend), or with fused operators
 #   --dry-run           print the commands and exit
 #
 # The exit code is 1 if a dataset could not be scored; the others are still scored.
@@ -17,9 +19,10 @@
 # shellcheck source=ascend_scripts/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-read_options "--data --model --split --set --workers" "$@"
+read_options "--data --model --split --set --workers --jit-level" "$@"
 if [[ -z "$DATA" ]]; then fail "no data was given; give --data ROOT"; fi
 OUT="${OUT:-runs/evaluation}"
+keep_graphs
 
 # names of the datasets in ROOT that have the split, one per line
 sets_there() {
@@ -48,7 +51,7 @@ score() {
         command+=(--save "$OUT/$name.json")
         if $DRY_RUN; then
             show "${command[@]}"
-        elif env "DEVICE_TARGET=$DEVICE_TARGET" "${EXTRA[@]}" "${command[@]}" >"$OUT/$name.log" 2>&1; then
+        elif env "${EXTRA[@]}" "${command[@]}" >"$OUT/$name.log" 2>&1; then
             printf '%s: %s\n' "$name" "$OUT/$name.json"
         else
             printf '%s could not be scored; the last lines of %s:\n' "$name" "$OUT/$name.log" >&2

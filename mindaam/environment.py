@@ -1,5 +1,5 @@
-"""Environment variables: those whose invalid values make the import of a library fail with a traceback, and the form of
-the operators.
+"""Environment variables: those whose invalid values make the import of a library fail with a traceback, and those that
+choose how a device computes: the form of the operators, the level of compilation, deterministic kernels.
 
 An invalid one of the former is removed, with a message, before MindSpore and OpenMP read it.
 """
@@ -12,6 +12,9 @@ LEVELS = ("0", "1", "2", "3", "4")  # of MindSpore's log, from debug to critical
 MOST_THREADS = 1024
 KERNELS = "MINDAAM_KERNELS"  # the form of the operators, one of FORMS
 FORMS = ("cpu", "ascend")
+JIT_LEVEL = "MINDAAM_JIT_LEVEL"  # how graphs are compiled, one of JIT_LEVELS
+JIT_LEVELS = ("O0", "O1")  # kernel by kernel; with fused operators
+DETERMINISTIC = "MINDAAM_DETERMINISTIC"  # 1: kernels and communication that repeat a result bit for bit
 
 
 def kernel_form(device, environment=os.environ):
@@ -25,6 +28,24 @@ def kernel_form(device, environment=os.environ):
     if form not in FORMS:
         raise unknown(f"value of {KERNELS}", form, FORMS)
     return form
+
+
+def jit_level(device, environment=os.environ):
+    """The level at which graphs are compiled (`mindaam.compilation`): $MINDAAM_JIT_LEVEL, or O0 on Ascend, and None,
+    MindSpore's own choice, on a CPU. Raises ConfigError for an unknown level."""
+    level = environment.get(JIT_LEVEL, "").strip() or (None if device == "CPU" else "O0")
+    if level not in (None, *JIT_LEVELS):
+        raise unknown(f"value of {JIT_LEVEL}", level, JIT_LEVELS)
+    return level
+
+
+def deterministic(environment=os.environ):
+    """Whether $MINDAAM_DETERMINISTIC asks for kernels that repeat a result bit for bit. Raises ConfigError unless it is
+    0 or 1."""
+    value = environment.get(DETERMINISTIC, "").strip() or "0"
+    if value not in ("0", "1"):
+        raise unknown(f"value of {DETERMINISTIC}", value, ("0", "1"))
+    return value == "1"
 
 
 def remove_invalid(environment=os.environ):

@@ -1,8 +1,8 @@
 """A key for everything that determines a compiled graph: two graphs with the same key are equal.
 
-The key covers the version of MindSpore, the device, the form of the operators, the processor, the code of this package,
-the class, switches and constants of every Cell, the names, shapes and types of the parameters, and the shapes and types
-of the inputs. It does not cover values of parameters and inputs.
+The key covers the version of MindSpore, the device, the form of the operators, the level of compilation, the rank, the
+processor, the code of this package, the class, switches and constants of every Cell, the names, shapes and types of the
+parameters, and the shapes and types of the inputs. It does not cover values of parameters and inputs.
 """
 
 import hashlib
@@ -16,9 +16,10 @@ import numpy as np
 from mindspore import nn, ops
 from pydantic import BaseModel
 
-from mindaam.environment import kernel_form
+from mindaam.environment import jit_level, kernel_form
 from mindaam.files import file_sha256
 
+RANKS = ("RANK_ID", "MS_WORKER_NUM")  # set by msrun: a graph of several ranks is that of one of them
 # Attributes of MindSpore's own, before and after compilation; only the switches affect a graph.
 _OF_EVERY_CELL = frozenset(vars(nn.Cell())) | {"current_phase", "sequence_modified"}
 _SWITCHES = (
@@ -38,7 +39,8 @@ def graph_key(cell, inputs, how=""):
     Raises Unknown for a Cell with an attribute of unknown type.
     """
     device = ms.get_context("device_target")
-    parts = [ms.__version__, device, kernel_form(device), _processor(), _code(), how, *_cells(cell)]
+    choices = (kernel_form(device), str(jit_level(device)), how, *(os.environ.get(name, "") for name in RANKS))
+    parts = [ms.__version__, device, *choices, _processor(), _code(), *_cells(cell)]
     parts += [_parameter(parameter) for parameter in cell.get_parameters()]
     return hashlib.sha256("\n".join([*parts, signature(inputs)]).encode()).hexdigest()
 

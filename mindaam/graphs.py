@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+from mindaam import compilation
 from mindaam.errors import ConfigError
 from mindaam.graph_folder import DAY, GraphFolder
 from mindaam.places import user_cache
@@ -46,16 +47,16 @@ def keep(folder=None):
     """Chooses where compiled graphs are stored: in `folder`; else in that of MindSpore's MS_COMPILER_CACHE_PATH if
     MS_COMPILER_CACHE_ENABLE is 1; else in the user's cache, or nowhere if that variable is 0.
 
-    Does nothing if a folder is chosen already. MindSpore's own cache is disabled afterwards. A run of several ranks
-    stores none: loading their graphs is untested. Raises ConfigError if a folder that was asked for is not writable;
-    one in the user's cache may be missing or read-only.
+    Does nothing if a folder is chosen already. MindSpore's own cache is disabled afterwards. Several ranks store graphs
+    only if the variable is 1: home folders may be slow or not shared. Raises ConfigError if a folder that was asked for
+    is not writable; one in the user's cache may be missing or read-only.
     """
     global _folder
     asked = os.environ.get(ENABLE)
     if asked == "1":
         del os.environ[ENABLE]
     _switch_off()
-    if os.environ.get("MS_ROLE"):
+    if os.environ.get("MS_ROLE") and asked != "1" and _folder is None:
         return
     folder = folder or (os.environ.get(PATH) or "." if asked == "1" else None)
     if folder is not None and not _folder:
@@ -90,11 +91,15 @@ def run(cell, *inputs, by=None):
     seen, wanted = _compiled.setdefault(cell, set()), (cell.phase, signature(inputs))
     if wanted in seen:
         return call(*inputs)
+    if by is None:
+        compilation.set_level(cell)
     store, key, first = _opened(), None, _in_thread(call) if _aside else call
     if store is not None:
         with suppress(Unknown):
             key = graph_key(cell, inputs, "jit" if by else "")
+    found, begun = store.found if store else 0, time.monotonic()
     result = _reported(first, False)(*inputs) if key is None else store.compiled(key, lambda: first(*inputs))
+    compilation.record(type(cell).__name__, time.monotonic() - begun, store is not None and store.found > found)
     seen.add(wanted)
     return result
 
@@ -196,7 +201,8 @@ def _writable(folder):
 
 
 def _switch_off():
-    """Reverts `mindspore.set_context(enable_compile_cache=True)`."""
+    """Reverts `mindspore.set_context(enable_compile_cache=True)`, a deprecated call of the program around this package,
+    which takes precedence over its successor, $MS_COMPILER_CACHE_ENABLE, so that only the same call reverts it."""
     mindspore = sys.modules.get("mindspore")
     if mindspore and mindspore.get_context("enable_compile_cache"):
         mindspore.set_context(enable_compile_cache=False)
@@ -218,7 +224,7 @@ class _Store:
         self.folder, self.found, self.made, self._next = folder, 0, 0, 0
         self.own = own = tempfile.mkdtemp(prefix=OWN)
         atexit.register(shutil.rmtree, own, ignore_errors=True)
-        self._cache = Path(own) / "rank_0" / "graph_cache"
+        self._cache = Path(own) / f"rank_{os.environ.get('RANK_ID', '0')}" / "graph_cache"
         _remove_abandoned(Path(own).parent)
         os.environ[PATH] = own  # MindSpore reads it once
         self._usable = self._reads_here()

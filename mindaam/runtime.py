@@ -1,4 +1,4 @@
-"""The only module that sets the global state of MindSpore: device, mode, threads, seed, compile cache."""
+"""The only module that sets the global state of MindSpore: device, mode, deterministic kernels, seed, compile cache."""
 
 import ctypes
 import gc
@@ -9,13 +9,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 
-from mindaam import graphs
-from mindaam.environment import kernel_form, remove_invalid
+from mindaam import compilation, graphs
+from mindaam.environment import deterministic, jit_level, kernel_form, remove_invalid
 from mindaam.errors import ConfigError, Notice, unknown
 
 MODES = ("graph", "pynative")
 DEVICES = ("CPU", "Ascend")
+# beginnings of the environment variables that affect how a process computes
+OURS = ("ASCEND_", "DEVICE_", "GLOG_", "HCCL_", "MINDAAM_", "MS_", "OMP_", "ONEDNN_", "RANK_", "TE_")
 RANKS_HERE = "MINDAAM_RANKS_HERE"  # how many ranks the launcher started on this machine
+
+_is_deterministic = False  # whether this process has chosen so
 
 
 def quieten():
@@ -68,23 +72,23 @@ def take_share_of_cores(environment=os.environ):
         os.sched_setaffinity(0, cores[int(number) :: ranks])
 
 
-def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_cache=None):
+def configure(device=None, mode="pynative", *, seed=None):
     """Configures MindSpore; call it before the first operator runs. It may be called again to change mode or seed.
 
     device: "CPU" or "Ascend"; None takes the environment's DEVICE_TARGET, else CPU.
     mode: "graph" compiles whole Cells, "pynative" runs operator by operator, None leaves the present mode.
     seed: integer for MindSpore's and NumPy's global generators, or None to leave them.
-    threads: number of kernel threads, or None for MindSpore's own choice.
-    compile_cache: a folder that stores compiled graphs for later processes; None: see `graphs.keep`.
-    Raises ConfigError for an unknown device, mode or form of the operators ($MINDAAM_KERNELS), or a device that this
-    machine does not have, and for a folder of compiled graphs that cannot be written.
+    The form of the operators, the level of compilation and deterministic kernels follow from the environment
+    (`mindaam.environment`), and so does the place of compiled graphs (`graphs.keep`).
+    Raises ConfigError for an unknown device, mode or value of the environment, or a device that this machine does not
+    have, and for a folder of compiled graphs that cannot be written.
     """
     device = device or os.environ.get("DEVICE_TARGET", "CPU")
     if device not in DEVICES:
         raise unknown("device", device, DEVICES)
     if mode not in (None, *MODES):
         raise unknown("mode", mode, MODES)
-    kernel_form(device)
+    settings(device)  # refuses unknown values
     for line in quieten():
         warnings.warn(line, Notice, stacklevel=2)
     if device == "CPU":
@@ -94,13 +98,39 @@ def configure(device=None, mode="pynative", *, seed=None, threads=None, compile_
         ms.set_device(device)
     except (RuntimeError, ValueError) as error:
         raise ConfigError(f"the device {device} is not available: {str(error).splitlines()[0]}") from error
+    _set_deterministic(ms)
     if mode:
+        # the one parameter of set_context without a successor in MindSpore 2.9 (`_check_context_deprecated` there)
         ms.set_context(mode=ms.GRAPH_MODE if mode == "graph" else ms.PYNATIVE_MODE)
-    if threads:
-        ms.set_context(runtime_num_threads=int(threads))
-    graphs.keep(compile_cache)
+    graphs.keep()
     if seed is not None:
         ms.set_seed(int(seed))
+
+
+def _set_deterministic(ms):
+    """Chooses deterministic kernels if the environment does, once, as MindSpore demands; HCCL too where it is before
+    the ranks meet."""
+    global _is_deterministic
+    if deterministic() and not _is_deterministic:
+        ms.set_deterministic(True)
+        _is_deterministic = True
+
+
+def settings(device=None, environment=os.environ):
+    """How this process computes, as plain values: device, form of the operators, backend and level of compilation,
+    whether kernels are deterministic, and the environment variables of MindSpore, CANN and this package.
+
+    device: as in `configure`. Raises ConfigError for an unknown value of a variable.
+    """
+    device = device or environment.get("DEVICE_TARGET", "CPU")
+    return {
+        "device": device,
+        "kernels": kernel_form(device, environment),
+        "backend": compilation.BACKEND,
+        "jit_level": jit_level(device, environment) or "MindSpore's own choice",
+        "deterministic": deterministic(environment),
+        "variables": {name: value for name, value in sorted(environment.items()) if name.startswith(OURS)},
+    }
 
 
 def _mindspore():

@@ -2,9 +2,11 @@
 
 import os
 
+import mindspore as ms
 import pytest
 
 from mindaam import environment, runtime
+from mindaam.errors import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -51,3 +53,37 @@ def test_a_rank_without_a_sound_number_shares_all_cores(number):
     cores = os.sched_getaffinity(0)
     runtime.take_share_of_cores({runtime.RANKS_HERE: "2", "MS_ROLE": "MS_WORKER", "DEVICE_ID": number})
     assert os.sched_getaffinity(0) == cores
+
+
+def test_how_a_device_computes_follows_from_the_environment():
+    found = runtime.settings("Ascend", {"HCCL_EXEC_TIMEOUT": "7200", "HOME": "/home"})
+    assert found == {
+        "device": "Ascend", "kernels": "ascend", "backend": "ms_backend", "jit_level": "O0", "deterministic": False,
+        "variables": {"HCCL_EXEC_TIMEOUT": "7200"},
+    }  # fmt: skip
+    chosen = {"DEVICE_TARGET": "CPU", environment.JIT_LEVEL: "O1", environment.DETERMINISTIC: "1"}
+    found = runtime.settings(None, chosen)
+    assert (found["device"], found["jit_level"], found["deterministic"]) == ("CPU", "O1", True)
+    assert runtime.settings("CPU", {})["jit_level"] == "MindSpore's own choice"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "known"),
+    [(environment.JIT_LEVEL, "O2", "O0, O1"), (environment.DETERMINISTIC, "yes", "0, 1")],
+)
+def test_an_unknown_way_to_compute_is_refused(monkeypatch, variable, value, known):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError, match=f'{variable} "{value}".*known: {known}'):
+        runtime.configure(mode=None)
+
+
+def test_deterministic_kernels_are_chosen_once(monkeypatch):
+    calls = []
+    monkeypatch.setattr(ms, "set_deterministic", calls.append)  # MindSpore raises at a second call
+    monkeypatch.setattr(runtime, "_is_deterministic", False)
+    runtime.configure(mode=None)
+    assert calls == []
+    monkeypatch.setenv(environment.DETERMINISTIC, "1")
+    for _ in range(2):
+        runtime.configure(mode=None)
+    assert calls == [True]

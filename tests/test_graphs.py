@@ -147,7 +147,7 @@ def test_a_cache_that_was_switched_on_in_the_program_is_switched_off(fresh):
         ({graphs.PATH: "elsewhere"}, "cache/graphs"),  # for graphs of MindSpore's own, and off
         ({graphs.ENABLE: "1", graphs.PATH: "elsewhere"}, "elsewhere/mindaam_graphs"),
         ({graphs.ENABLE: "0"}, None),
-        ({graphs.ENABLE: "1", "MS_ROLE": "MS_WORKER"}, None),
+        ({graphs.ENABLE: "1", graphs.PATH: "runs", "MS_ROLE": "MS_WORKER"}, "runs/mindaam_graphs"),
         ({"MS_ROLE": "MS_WORKER"}, None),
     ],
 )
@@ -373,7 +373,7 @@ class Halves(nn.Cell):
 @pytest.fixture
 def recalled(graph, tmp_path, monkeypatch):
     """A function: what `run_or_recall` returns as if in a process of its own, and the number of stored files."""
-    store = SimpleNamespace(folder=GraphFolder(tmp_path), compiled=lambda key, call: call())
+    store = SimpleNamespace(folder=GraphFolder(tmp_path), found=0, compiled=lambda key, call: call())
     monkeypatch.setattr(graphs, "_store", store)
     monkeypatch.setattr(graphs, "_compiled", {})
 

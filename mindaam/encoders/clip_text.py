@@ -10,6 +10,7 @@ from mindspore.common.initializer import Normal, initializer
 from mindspore.nn.utils import no_init_parameters
 
 from mindaam import graphs
+from mindaam.compilation import jit
 from mindaam.encoders.clip_tokenizer import CONTEXT, ClipTokenizer
 from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.minilm import SelfAttention, load_weights
@@ -87,7 +88,7 @@ class ClipSentenceEncoder:
         self.model.set_train(False)
         load_weights(self.model, weights)
         # compiled in every mode, after loading, as MiniLM is; causal, so padding to one length costs no accuracy
-        self._run = ms.jit(self.model.construct)
+        self._run = jit(self.model.construct)
         self._known = {}
 
     @turn()

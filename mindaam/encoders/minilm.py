@@ -11,6 +11,7 @@ from mindspore import nn, ops
 from mindspore.common.initializer import Normal
 
 from mindaam import graphs
+from mindaam.compilation import jit
 from mindaam.encoders.tables import stored_parameters
 from mindaam.encoders.vit import Mlp, dense
 from mindaam.errors import CheckpointError, InputError
@@ -153,7 +154,7 @@ class SentenceEncoder:
         load_weights(self.model, from_official(weights))
         # Compiled in every mode: 1-2 s once per length, then 20 ms per prompt, against 0.5 s operator by operator.
         # The graph takes the weights as they are now, which is why it is made after loading them.
-        self._run = ms.jit(self.model.construct)
+        self._run = jit(self.model.construct)
         self._known = {}
 
     @turn()

@@ -5,6 +5,7 @@ import numpy as np
 from mindspore import nn, ops
 
 from mindaam import graphs
+from mindaam.compilation import jit
 from mindaam.encoders import spectrogram
 from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.minilm import load_weights
@@ -86,7 +87,7 @@ class AudioEncoder:
         self.normalize = normalize
         self.model = Wav2CLIP().set_train(False)
         load_weights(self.model, weights)
-        self._run = ms.jit(self.model.construct)  # compiled in every mode, after loading
+        self._run = jit(self.model.construct)  # compiled in every mode, after loading
 
     @turn()
     def encode(self, waves, rate):

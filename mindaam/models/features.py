@@ -14,6 +14,7 @@ import mindspore as ms
 from mindspore import nn
 
 from mindaam import graphs
+from mindaam.compilation import jit
 from mindaam.encoders.lora import lora_parameters
 from mindaam.encoders.vit import block, folded, with_prefix, without_prefix
 from mindaam.kernels.convolutions import patches
@@ -84,7 +85,7 @@ class Arrays(NamedTuple):
 def graph_of(kind, *settings):
     """A Cell of that kind, and its compiled function; one for all models."""
     cell = kind(*settings).set_train(False)
-    return cell, ms.jit(cell.construct)
+    return cell, jit(cell.construct)
 
 
 def run_graph(kind, settings, inputs, compiled):

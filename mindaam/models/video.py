@@ -13,6 +13,7 @@ import numpy as np
 from mindspore import nn, ops
 
 from mindaam import graphs
+from mindaam.compilation import jit
 from mindaam.models import along
 from mindaam.turns import turn
 
@@ -135,7 +136,7 @@ class VideoHead:
         }
         for tap, block in zip(head.temporal_taps, head.temporal, strict=True):
             cells |= {(tap, part): cell for part, cell in along.cells(block).items()}
-        return {name: (cell, ms.jit(cell.construct)) for name, cell in cells.items()}
+        return {name: (cell, jit(cell.construct)) for name, cell in cells.items()}
 
     def _run(self, name, *inputs):
         cell, compiled = self._made()[name]

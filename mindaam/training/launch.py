@@ -14,7 +14,6 @@ machines, each supervises its own ranks, and MindSpore's scheduler reports the l
 import argparse
 import os
 import re
-import shlex
 import shutil
 import signal
 import socket
@@ -30,18 +29,25 @@ from mindaam.runtime import RANKS_HERE
 from mindaam.schema import read_yaml
 from mindaam.streams import guard, print_message, settle
 from mindaam.training.config import one_rank_only
+from mindaam.training.ranks import rehearsal
 from mindaam.training.ranks.supervision import Supervision
 from mindaam.training.tasks.corpus_config import CorpusConfig
 
 PORT = 8118  # msrun's own default, for several machines, which must agree on one
 LATE = "3600"  # seconds that a rank may be waited for in a collective on a CPU; MindSpore's own limit is 30
+# Seconds that ranks on Ascend wait for each other, unless the environment has other values. To connect, 120 to 7200:
+# CANN's default is 120, MindSpore 2.9 sets 600 on import (`context.py`); ranks may load from slow storage. In a
+# collective, 0 (without end) to 2147483647, CANN's default is 1836: rank 0 scores and writes while the others wait.
+# Both from the pages on these variables in CANN 9.0's reference.
+HCCL_SECONDS = {"HCCL_CONNECT_TIMEOUT": "1800", "HCCL_EXEC_TIMEOUT": "7200"}
 STARTS = re.compile(r"start_(\d{1,9})")  # the folders of logs, one a start
 MISUSE = 2  # exit code of what a user can mend, as everywhere in MindAAM
 
 
 class Job(NamedTuple):
     """What is to run. workers: on this machine; log_dir: the folder of this start's logs; nodes: machines; command: a
-    Python file or a `mindaam` command."""
+    Python file or a `mindaam` command. bind_core: msrun keeps each rank to cores near its device; cluster_timeout:
+    seconds that msrun waits for all ranks to start, None for its own 600."""
 
     workers: int
     log_dir: Path
@@ -50,6 +56,8 @@ class Job(NamedTuple):
     node_rank: int = 0
     master: str = "127.0.0.1"
     port: int = PORT
+    bind_core: bool = False
+    cluster_timeout: int | None = None
 
     @property
     def ranks(self):
@@ -60,30 +68,39 @@ class Job(NamedTuple):
         """The log of one rank."""
         return self.log_dir / f"worker_{rank}.log"
 
+    @property
+    def command_line(self):
+        """What each rank runs, as a tuple of words; msrun puts `python` before a file."""
+        return self.command if self.command[0].endswith(".py") else ("python", "-m", "mindaam.cli.main", *self.command)
+
     def arguments(self):
         """The msrun command that runs it, as a list."""
         total = self.workers * self.nodes
-        command = self.command
-        if not command[0].endswith(".py"):
-            command = ("python", "-m", "mindaam.cli.main", *command)
+        options = ["--bind_core=True"] if self.bind_core else []
+        options += [f"--cluster_time_out={self.cluster_timeout}"] if self.cluster_timeout else []
         return [
             "msrun", f"--worker_num={total}", f"--local_worker_num={self.workers}", f"--master_addr={self.master}",
             f"--master_port={self.port}", *([f"--node_rank={self.node_rank}"] if self.nodes > 1 else []),
-            f"--log_dir={self.log_dir}", "--join=True", f"--tail_worker_log={total}", *command,
+            f"--log_dir={self.log_dir}", "--join=True", f"--tail_worker_log={total}", *options, *self.command_line,
         ]  # fmt: skip
+
+    def additions(self):
+        """The environment variables that it adds or changes, beside PATH."""
+        given, ours = os.environ, {"PYTHONUNBUFFERED": "1"}  # a dead rank's last lines are in its log
+        if not self.bind_core:
+            ours[RANKS_HERE] = str(self.workers)  # on a CPU each takes its share of the cores
+        if given.get("GLOG_v") not in ("0", "1", "2"):
+            ours["GLOG_v"] = "3"  # msrun logs which worker failed at the level of errors
+        limits = HCCL_SECONDS
+        if given.get("DEVICE_TARGET", "CPU") == "CPU":
+            # it is also how soon the scheduler misses a machine, which matters with several only
+            limits = {"MS_NODE_TIMEOUT": LATE} if self.nodes == 1 else {}
+        return ours | {name: seconds for name, seconds in limits.items() if name not in given}
 
     def environment(self):
         """The environment that it runs in: this Python first on PATH, since msrun starts a bare `python`."""
-        ours = dict(os.environ)
-        ours["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), ours.get("PATH", "")])
-        ours[RANKS_HERE] = str(self.workers)  # on a CPU each takes its share of the cores
-        ours["PYTHONUNBUFFERED"] = "1"  # a dead rank's last lines are in its log
-        if ours.get("GLOG_v") not in ("0", "1", "2"):
-            ours["GLOG_v"] = "3"  # msrun logs which worker failed at the level of errors
-        if ours.get("DEVICE_TARGET", "CPU") == "CPU" and self.nodes == 1:
-            # it is also how soon the scheduler misses a machine, which matters with several only
-            ours.setdefault("MS_NODE_TIMEOUT", LATE)
-        return ours
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        return {**os.environ, **self.additions(), "PATH": path}
 
 
 def free_port():
@@ -190,7 +207,9 @@ def read_arguments(arguments):
     parser.add_argument("--node-rank", type=int, default=0, metavar="R", help="which of them this is, from 0")
     parser.add_argument("--master", default="127.0.0.1", metavar="ADDRESS", help="of machine 0")
     parser.add_argument("--port", type=int, metavar="PORT", help=f"of machine 0; a free one, or {PORT} for several")
-    parser.add_argument("--dry-run", action="store_true", help="print the msrun command and leave")
+    parser.add_argument("--bind-core", action="store_true", help="keep each rank to cores near its device")
+    parser.add_argument("--cluster-timeout", type=int, metavar="S", help="seconds to wait for all ranks to start (600)")
+    parser.add_argument("--dry-run", action="store_true", help="print what would run and be written, and leave")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="train CONFIG..., or FILE.py")
     options = parser.parse_args(arguments)
     command = tuple(options.command[1:] if options.command[:1] == ["--"] else options.command)
@@ -198,12 +217,17 @@ def read_arguments(arguments):
         raise ConfigError("nothing to run: give a mindaam command after --, such as `-- train CONFIG`")
     if options.workers < 1 or not 0 <= options.node_rank < options.nodes:
         raise ConfigError("--workers must be at least 1, and --node-rank from 0 to below --nodes")
+    if options.cluster_timeout is not None and options.cluster_timeout < 1:
+        raise ConfigError("--cluster-timeout must be at least 1 second")
     if options.nodes > 1 and options.master in ("127.0.0.1", "localhost"):
         raise ConfigError("several machines need the address of machine 0, by which all reach it: give --master")
     port = options.port or (PORT if options.nodes > 1 else 0 if options.dry_run else free_port())
     # scheduler.log and msrun.log have the same names on every machine
     folder = options.log_dir / f"node_{options.node_rank}" if options.nodes > 1 else options.log_dir
-    job = Job(options.workers, folder, command, options.nodes, options.node_rank, options.master, port)
+    job = Job(
+        options.workers, folder, command, options.nodes, options.node_rank, options.master, port, options.bind_core,
+        options.cluster_timeout,
+    )  # fmt: skip
     return job, options.dry_run
 
 
@@ -213,8 +237,8 @@ def main(arguments=None):
         job, only_show = read_arguments(arguments)
         refuse_uneven(job)
         if only_show:
-            shown = shlex.join(job._replace(log_dir=next_start(job.log_dir)).arguments())
-            print(shown.replace("--master_port=0", "--master_port=FREE_PORT"))
+            for line in rehearsal.lines(job._replace(log_dir=next_start(job.log_dir))):
+                print(f"# {line}")
             return 0
         return run(job)
     except MindAAMError as error:

@@ -4,13 +4,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from mindaam import runtime
+from mindaam import compilation, runtime
 from mindaam.schema import read_yaml
+from mindaam.streams import print_line, print_message
 from mindaam.training import checkpoint_content
 from mindaam.training.begun import as_begun, begun_config
 from mindaam.training.config import one_rank_only
 from mindaam.training.loop import train_steps
-from mindaam.training.ranks import distributed
+from mindaam.training.ranks import distributed, surroundings
 from mindaam.training.reporting.progress import Progress
 from mindaam.training.run_folder import Logs, run_folder, to_resume, write_description
 from mindaam.training.stopping import StopRequest
@@ -65,6 +66,9 @@ def train(
     progress = Progress(0, quiet=not world.is_first)
     for note in filter(None, notes):
         progress.say(note)
+    if world.size > 1:
+        print_line(surroundings.line(world))  # in the log of each rank
+    compilation.report_to(progress.say if world.is_first else print_message)
 
     # ---- data and model; the place reached -------------------------------------------------------------------------
     setup = Setup(folder, world, progress, tiny, skip_damaged, audio_encoding, scorer, features)
@@ -88,6 +92,8 @@ def train(
         if finished and world.is_first:
             for line in task.finish(folder, state.best):
                 setup.progress.say(line)
+        if world.is_first and compilation.summary():
+            setup.progress.say(compilation.summary())
         distributed.barrier(world)  # the others do not leave while rank 0 still writes
     return Trained(folder, finished, task, state, world.is_first, request.to_stop)
 
@@ -99,7 +105,7 @@ def dry_run(config_path, assignments=(), *, tiny=False, say=None):
     """
     module = task_of(config_path)
     config = module.CONFIG.load(config_path, assignments, tiny=tiny, say=say)
-    runtime.configure(mode="pynative", seed=config.seed)
+    runtime.configure("CPU", mode="pynative", seed=config.seed)  # also where the device of the run is absent
     return module.dry_run(config)
 
 

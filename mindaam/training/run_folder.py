@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from mindaam import runtime
 from mindaam.errors import ConfigError
 from mindaam.files import prepare_folder, write_text
 from mindaam.training import checkpoints, old_layouts
@@ -45,7 +46,8 @@ def write_description(task, setup):
     prepare_folder(folder)
     resolved = yaml.safe_dump(json.loads(task.config.model_dump_json()), sort_keys=False, allow_unicode=True)
     write_text(folder / "config.yaml", resolved)
-    write_json(folder / "environment.json", {**checkpoints.environment(), "ranks": setup.world.size})
+    made_with = {**checkpoints.environment(), "ranks": setup.world.size, **runtime.settings()}
+    write_json(folder / "environment.json", made_with)
     write_json(folder / "data.json", task.described())
     for line in task.left_out[:LISTED]:
         progress.say(f"skipped: {line}")

@@ -21,6 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "ascend_scripts"
 COMMANDS = sorted(path.name for path in SCRIPTS.glob("*.sh") if path.name != "common.sh")
 CONFIG = "corpus"
+# in every printed command, which stores its graphs
+STORED = "MS_COMPILER_CACHE_ENABLE=1 MS_COMPILER_CACHE_PATH"
+ON_CPU = f"env DEVICE_TARGET=CPU {STORED}"
 PYTHON = Path(sys.executable).parent
 BARE = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -50,7 +53,7 @@ TABLE
 
 def run(script, *arguments, device="CPU", timeout=60, **environment):
     """The finished process of a script of ascend_scripts/, started in the checkout."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("ASCEND_", "MS_"))}
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("ASCEND_", "HCCL_", "MS_"))}
     clean |= {"PATH": f"{PYTHON}{os.pathsep}{BARE}", "DEVICE_TARGET": device, **environment}
     return subprocess.run(
         [SCRIPTS / script, *arguments], cwd=ROOT, env=clean, capture_output=True, text=True, timeout=timeout
@@ -77,32 +80,33 @@ def test_every_script_can_be_run_and_explains_itself(script):
     [
         (
             f"train_1p.sh {CONFIG} epochs=1 --tiny",
-            f"env DEVICE_TARGET=CPU python -m mindaam.cli.main train {CONFIG} epochs=1 --out runs/corpus_tiny --tiny\n",
+            f"{ON_CPU}=runs python -m mindaam.cli.main train {CONFIG} epochs=1 --out runs/corpus_tiny --tiny\n",
         ),
         (
-            "train_1p.sh configs/train/corpus.yaml",  # a path works too
-            "env DEVICE_TARGET=CPU python -m mindaam.cli.main train configs/train/corpus.yaml --out runs/corpus\n",
+            "train_1p.sh configs/train/corpus.yaml --jit-level O1 --deterministic",  # a path works too
+            "env DEVICE_TARGET=CPU MINDAAM_JIT_LEVEL=O1 MINDAAM_DETERMINISTIC=1 "
+            f"{STORED}=runs python -m mindaam.cli.main train configs/train/corpus.yaml --out runs/corpus\n",
         ),
         (
             f"train_8p.sh {CONFIG} seed=3 -o there --resume",
-            "env DEVICE_TARGET=CPU python -m mindaam.training.launch --workers 2 --log-dir there/logs -- "
+            f"{ON_CPU}=. python -m mindaam.training.launch --workers 2 --log-dir there/logs -- "
             f"train {CONFIG} seed=3 --out there --resume\n"
-            "# which starts: msrun --worker_num=2 --local_worker_num=2 --master_addr=127.0.0.1 "
+            "# machine 0 of 1, ranks 0 to 1 of 2: msrun --worker_num=2 --local_worker_num=2 --master_addr=127.0.0.1 "
             "--master_port=FREE_PORT --log_dir=there/logs/start_001 --join=True --tail_worker_log=2 "
             f"python -m mindaam.cli.main train {CONFIG} seed=3 --out there --resume\n",
         ),
         (
             f"train_multi_node.sh {CONFIG} --nodes 4 --node-rank 1 --master 10.0.0.1 --port 9000 --workers 8",
-            "env DEVICE_TARGET=CPU python -m mindaam.training.launch --workers 8 --nodes 4 --node-rank 1 "
+            f"{ON_CPU}=runs python -m mindaam.training.launch --workers 8 --nodes 4 --node-rank 1 "
             f"--master 10.0.0.1 --port 9000 --log-dir runs/corpus/logs -- train {CONFIG} --out runs/corpus\n"
-            "# which starts: msrun --worker_num=32 --local_worker_num=8 --master_addr=10.0.0.1 --master_port=9000 "
-            "--node_rank=1 --log_dir=runs/corpus/logs/node_1/start_001 --join=True --tail_worker_log=32 "
-            f"python -m mindaam.cli.main train {CONFIG} --out runs/corpus\n",
+            "# machine 1 of 4, ranks 8 to 15 of 32: msrun --worker_num=32 --local_worker_num=8 --master_addr=10.0.0.1 "
+            "--master_port=9000 --node_rank=1 --log_dir=runs/corpus/logs/node_1/start_001 --join=True "
+            f"--tail_worker_log=32 python -m mindaam.cli.main train {CONFIG} --out runs/corpus\n",
         ),
         (
             "eval_8p.sh --data gaze --set osie --set fiwi --set scene --model m --workers 2 --out there",
             "".join(
-                f"env DEVICE_TARGET=CPU ASCEND_RT_VISIBLE_DEVICES={device} python -m mindaam.cli.main evaluate "
+                f"{ON_CPU}=. ASCEND_RT_VISIBLE_DEVICES={device} python -m mindaam.cli.main evaluate "
                 f"--data gaze --split val --set {name} --model m --save there/{name}.json\n"
                 for device, name in ((0, "osie"), (0, "scene"), (1, "fiwi"))
             ),
@@ -117,7 +121,8 @@ def test_every_script_can_be_run_and_explains_itself(script):
 def test_a_dry_run_prints_the_exact_command(command, shown):
     done = run(*command.split(), "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == shown
+    assert done.stdout.startswith(shown)
+    assert all(line.startswith("# ") for line in done.stdout[len(shown) :].splitlines())  # of each rank
 
 
 def test_a_profiled_run_has_the_profilers_options_and_a_folder_of_its_own():
@@ -132,7 +137,20 @@ def test_a_profiled_run_has_the_profilers_options_and_a_folder_of_its_own():
 
 def test_on_ascend_eight_devices_are_taken():
     done = run("train_8p.sh", CONFIG, "--dry-run", device="Ascend")
-    assert done.stdout.startswith("env DEVICE_TARGET=Ascend python -m mindaam.training.launch --workers 8 ")
+    begun = f"env DEVICE_TARGET=Ascend {STORED}=runs python -m mindaam.training.launch --workers 8 "
+    assert done.stdout.startswith(begun)
+
+
+def test_a_job_of_four_machines_is_rehearsed_on_one(tmp_path):
+    job = "sampling.batch_size=32 sampling.clips=32 --nodes 4 --master 10.0.0.1 --bind-core --cluster-timeout 900"
+    done = run("train_multi_node.sh", CONFIG, *job.split(), "--out", tmp_path, "--dry-run", device="Ascend")
+    assert (done.returncode, done.stderr) == (0, "") and list(tmp_path.iterdir()) == []
+    lines = done.stdout.splitlines()
+    assert sum(line.startswith("env DEVICE_TARGET=Ascend ") for line in lines) == 4
+    logs = [line.rsplit(" > ", 1)[1] for line in lines if line.startswith("# rank ") and " > " in line]
+    assert logs == [f"{tmp_path}/logs/node_{rank // 8}/start_001/worker_{rank}.log" for rank in range(32)]
+    assert done.stdout.count("--bind_core=True --cluster_time_out=900") == 4
+    assert done.stdout.count("HCCL_CONNECT_TIMEOUT=1800 HCCL_EXEC_TIMEOUT=7200") == 4
 
 
 @pytest.mark.parametrize(
@@ -147,6 +165,8 @@ def test_on_ascend_eight_devices_are_taken():
         (f"train_8p.sh {CONFIG} --workers many", "--workers must be a number from 1, not 'many'"),
         (f"train_multi_node.sh {CONFIG}", "--nodes must be 2 or more"),
         (f"train_multi_node.sh {CONFIG} --nodes 2 --node-rank 1", "--node-rank and --master"),
+        (f"train_multi_node.sh {CONFIG} --nodes 2 --master a", "--node-rank and --master"),
+        (f"train_1p.sh {CONFIG} --jit-level O2", "--jit-level must be O0 or O1, not 'O2'"),
         (f"train_multi_node.sh {CONFIG} --nodes 2 --node-rank 2 --master a", "--node-rank must be below --nodes, 2"),
         ("train_8p.sh aam_dinov3_vitl16_released", "clips: 1 cannot be shared evenly by 2 ranks"),
         ("eval_8p.sh", "no data was given"),
@@ -227,6 +247,10 @@ def test_without_ascend_its_environment_lacks_driver_and_cann(tmp_path):
     assert done.returncode == 1
     for missing in ("npu-smi was not found", f"CANN was not found under {tmp_path}", "MindSpore cannot compute"):
         assert f"MISSING  {missing}" in done.stdout
+    lines = done.stdout.splitlines()  # each failure is followed by its fix
+    failures = [number for number, line in enumerate(lines) if line.startswith("  MISSING  ")]
+    assert len(failures) == 3 and all(lines[number + 1].startswith(" " * 11 + "fix: ") for number in failures)
+    assert "Ascend-hdk-910b-npu-driver_26.0.RC1" in done.stdout and "set_env.sh" in done.stdout
 
 
 def test_what_an_ascend_machine_says_is_understood(tmp_path):
@@ -248,6 +272,7 @@ def test_what_an_ascend_machine_says_is_understood(tmp_path):
         "MISSING  device 1 (910B3) reports Alarm",
         "MISSING  device 2 (910B3) has 6185 of 65536 MB free: another process uses it",
         "MISSING  3 devices, 4 requested",
+        "         fix: --workers 3",
         "note     CANN 8.5.0; MindSpore 2.9 requires 9.0.0",
         "ok       HCCL library",
     ):

@@ -15,7 +15,7 @@ from mindaam.errors import ConfigError, OutputError
 from mindaam.places import recipe
 from mindaam.training import launch
 from mindaam.training.launch import Job
-from mindaam.training.ranks import supervision
+from mindaam.training.ranks import rehearsal, supervision
 from tests.training import rank_jobs
 
 FAKE = Path(__file__).with_name("fake_msrun.py")
@@ -57,6 +57,26 @@ def test_workers_get_this_python_and_time_to_wait_for_each_other_on_a_cpu(monkey
     assert "MS_NODE_TIMEOUT" not in job.environment()
 
 
+def test_on_ascend_ranks_have_time_to_connect_and_to_wait_for_each_other(monkeypatch):
+    monkeypatch.setenv("DEVICE_TARGET", "Ascend")
+    monkeypatch.delenv("HCCL_CONNECT_TIMEOUT", raising=False)
+    monkeypatch.setenv("HCCL_EXEC_TIMEOUT", "600")
+    found = Job(8, Path("logs"), ("train",)).environment()
+    assert (found["HCCL_CONNECT_TIMEOUT"], found["HCCL_EXEC_TIMEOUT"]) == ("1800", "600")
+    assert all(120 <= int(launch.HCCL_SECONDS[name]) <= 7200 for name in launch.HCCL_SECONDS)  # what CANN accepts
+
+
+def test_ranks_are_bound_by_msrun_or_share_the_cores_themselves():
+    job, _ = launch.read_arguments(
+        ["--workers", "2", "--log-dir", "x", "--bind-core", "--cluster-timeout", "1200", "--", "train", "a"]
+    )
+    assert {"--bind_core=True", "--cluster_time_out=1200"} < {*job.arguments()}
+    assert launch.RANKS_HERE not in job.additions()
+    job, _ = launch.read_arguments(["--workers", "2", "--log-dir", "x", "--", "train", "a"])
+    assert not any(word.startswith(("--bind_core", "--cluster_time_out")) for word in job.arguments())
+    assert job.additions()[launch.RANKS_HERE] == "2"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -64,6 +84,7 @@ def test_workers_get_this_python_and_time_to_wait_for_each_other_on_a_cpu(monkey
         ("--workers 0 --log-dir x -- train", "--workers must be at least 1"),
         ("--workers 2 --log-dir x --nodes 2 --node-rank 2 --master a -- train", "--node-rank from 0"),
         ("--workers 2 --log-dir x --nodes 2 -- train", "give --master"),
+        ("--workers 2 --log-dir x --cluster-timeout 0 -- train", "--cluster-timeout must be at least 1"),
     ],
 )
 def test_a_job_that_cannot_be_is_refused(arguments, message):
@@ -83,8 +104,30 @@ def test_a_dry_run_prints_the_command_and_starts_nothing(tmp_path, capsys, monke
     monkeypatch.chdir(tmp_path)
     Path("a b").write_text("base: " + str(recipe("corpus")))
     assert launch.main(["--workers", "2", "--log-dir", str(tmp_path / "logs"), "--dry-run", "--", "train", "a b"]) == 0
-    assert capsys.readouterr().out.endswith("--tail_worker_log=2 python -m mindaam.cli.main train 'a b'\n")
-    assert not (tmp_path / "logs").exists()
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first.startswith("# machine 0 of 1, ranks 0 to 1 of 2: msrun ") and "--master_port=FREE_PORT" in first
+    assert first.endswith("--tail_worker_log=2 python -m mindaam.cli.main train 'a b'")
+    assert f"{tmp_path}/logs/start_001/worker_1.log" in rest[-1] and not (tmp_path / "logs").exists()
+
+
+def test_a_rehearsal_of_four_machines_names_the_command_and_files_of_every_rank(monkeypatch):
+    for name in ("HCCL_CONNECT_TIMEOUT", "HCCL_EXEC_TIMEOUT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DEVICE_TARGET", "Ascend")
+    seen = {}
+    for node in range(4):
+        job = Job(8, Path(f"logs/node_{node}/start_001"), ("train", "a", "--out", "runs/a"), 4, node, "10.0.0.1")
+        found = rehearsal.lines(job)
+        assert "HCCL_CONNECT_TIMEOUT=1800 HCCL_EXEC_TIMEOUT=7200" in found[1]
+        assert any("MS_SCHED" in line for line in found) == (node == 0)
+        seen |= dict(line.split(": ", 1) for line in found if re.match(r"rank \d+:", line))
+        assert found[-1].startswith("rank 0 writes to runs/a")
+    assert list(seen) == [f"rank {rank}" for rank in range(32)]
+    for rank in range(32):
+        assert seen[f"rank {rank}"] == (
+            f"env MS_ROLE=MS_WORKER MS_NODE_ID={rank} RANK_ID={rank} DEVICE_ID={rank % 8} "
+            f"python -m mindaam.cli.main train a --out runs/a > logs/node_{rank // 8}/start_001/worker_{rank}.log"
+        )
 
 
 @pytest.mark.parametrize(

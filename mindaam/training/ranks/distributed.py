@@ -43,7 +43,8 @@ def start():
     """Meets the other ranks when msrun started this process; returns its World, ALONE otherwise.
 
     Call it once, right after `runtime.configure` and before any tensor exists, as Ascend's communication requires. All
-    ranks must call it: it waits for them. In msrun's scheduler it does not return, but ends the process with the job.
+    ranks must call it: it waits for them, and connects them. In msrun's scheduler it does not return, but ends the
+    process with the job.
     Raises TrainingError when the ranks cannot be brought together.
     """
     role = os.environ.get(ROLE)
@@ -53,7 +54,11 @@ def start():
         communication.init()
         if role == "MS_SCHED":
             raise SystemExit(0)
-        return World(communication.get_rank(), communication.get_group_size())
+        world = World(communication.get_rank(), communication.get_group_size())
+        # HCCL connects its links at the first collective, within HCCL_CONNECT_TIMEOUT (120 s by default): before the
+        # ranks read their data, each at the pace of its storage
+        barrier(world)
+        return world
     except (RuntimeError, ValueError) as error:
         place = ":".join(os.environ.get(name, "?") for name in ADDRESS)
         raise TrainingError(

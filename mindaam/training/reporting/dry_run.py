@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import yaml
 
+from mindaam import runtime
 from mindaam.encoders.sam2 import STRIDE
 from mindaam.encoders.tables import stored_parameters
 from mindaam.models.backbone_flops import ADAPTERS
@@ -115,8 +116,16 @@ def _text(model, config, sections):
     lines += [
         [row.module, *(f"{count:,}" for count in row[1:4]), f"{row.bytes / 1e6:,.1f}"] for row in parameter_rows(model)
     ]
-    sections = {"Configuration": dumped, "Parameters": _aligned(lines), **sections}
+    sections = {"Configuration": dumped, "Parameters": _aligned(lines), **sections, "Computing": _computing()}
     return "\n\n".join(f"{title}\n{'-' * len(title)}\n{body}" for title, body in sections.items()) + "\n"
+
+
+def _computing():
+    """How the run would compute in this environment (`runtime.settings`), as text; none of it is tried."""
+    found = runtime.settings()
+    variables = found.pop("variables")
+    lines = [f"{name}: {str(value).lower() if isinstance(value, bool) else value}" for name, value in found.items()]
+    return "\n".join(lines + [f"{name}={value}" for name, value in variables.items()])
 
 
 class Row(NamedTuple):

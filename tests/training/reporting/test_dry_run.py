@@ -68,6 +68,15 @@ def test_the_text_holds_the_configuration_and_all_sections(video, config):
     assert not any(line != line.rstrip() for line in rest.splitlines())
 
 
+def test_the_text_says_how_the_device_of_the_environment_would_compute(video, config, monkeypatch):
+    monkeypatch.setenv("DEVICE_TARGET", "Ascend")
+    monkeypatch.setenv("MINDAAM_JIT_LEVEL", "O1")
+    monkeypatch.delenv("MINDAAM_KERNELS", raising=False)
+    how = describe(video, config).split("\nComputing\n---------\n")[1].splitlines()
+    chosen = ["device: Ascend", "kernels: ascend", "backend: ms_backend", "jit_level: O1", "deterministic: false"]
+    assert how[:5] == chosen and {"DEVICE_TARGET=Ascend", "MINDAAM_JIT_LEVEL=O1"} < {*how[5:]}
+
+
 def test_a_rank_does_its_share_in_parts():
     assert load_of(configuration("part=3")) == Load(3, calls=2, clips=2)
     assert load_of(configuration("part=3"), 2) == Load(3, calls=1, clips=1)
