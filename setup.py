@@ -12,6 +12,8 @@ README = HERE / "README.md"
 # Folders next to the package in a checkout and inside it when installed; mindaam.places finds both.
 CARRIED = {"mindaam.model_zoo": "model_zoo", "mindaam.configs": "configs"}
 
+MINDFORMERS = ["mindformers==1.9.*"]  # the release paired with MindSpore 2.9
+
 setup(
     name="mindaam",
     version=VERSION,
@@ -26,9 +28,8 @@ setup(
     python_requires=">=3.10,<3.13",  # MindSpore 2.9 has no other builds
     install_requires=[
         "mindspore==2.9.*",
-        "mindformers==1.9.*",  # the release paired with MindSpore 2.9
         "numpy>=1.26,<2",  # MindSpore 2.9 fails with NumPy 2
-        "opencv-python-headless>=4.8,<4.12",  # 4.12 requires NumPy 2; headless, as MindFormers requires
+        "opencv-python-headless>=4.8,<4.12",  # 4.12 requires NumPy 2; headless, as MindFormers requires too
         "pillow>=10",
         "av>=18.1,<19",  # videos; earlier releases use other names for rotation and errors
         "soundfile>=0.12",  # intact audio files, and FLAC audio of packs
@@ -49,7 +50,22 @@ setup(
         "rich>=13",
     ],
     extras_require={
+        "mindformers": MINDFORMERS,  # `mindaam train --mindformers`
+        # What CANN 9.0 lists as runtime dependencies (instg_0045 in its installation guide) beside the above; its own
+        # wheels, te and hccl, are in its folder lib64 (docs/ascend.md).
+        "ascend": [
+            "absl-py",
+            "attrs",
+            "cffi>=1.12.3",
+            "cython",
+            "decorator>=4.4.0",
+            "pathlib2",
+            "protobuf>=3.20,<3.21",
+            "requests",
+            "sympy>=1.5.1",
+        ],
         "test": [
+            *MINDFORMERS,
             "pytest>=8",
             "pytest-xdist>=3.5",  # the quick suite on two cores
             "hypothesis>=6",

@@ -27,7 +27,7 @@ from mindaam.turns import began, turn
 
 ENABLE, PATH, FORCE = "MS_COMPILER_CACHE_ENABLE", "MS_COMPILER_CACHE_PATH", "MS_DEV_FORCE_USE_COMPILE_CACHE"
 FOLDER = "mindaam_graphs"  # within the folder of MS_COMPILER_CACHE_PATH
-GRAPH = "compile_cache_{}.mindir"  # MindSpore's file name of the n-th graph
+GRAPH = "{}compile_cache_{}.mindir"  # MindSpore's file name of the n-th graph, after its role among several ranks
 OWN = "mindaam-graphs-"  # how the name of a folder of one process begins
 UNWRITABLE = b""  # stored in place of a graph that MindSpore cannot write
 
@@ -276,7 +276,7 @@ class _Store:
         self._cache.mkdir(parents=True, exist_ok=True)
         if graph is None:
             return None
-        path = self._cache / GRAPH.format(self._next)
+        path = self._cache / _name_of(self._next)
         path.write_bytes(graph)
         return _state(path)
 
@@ -286,12 +286,16 @@ class _Store:
         placed: the state of the file that `_place` wrote.
         """
         new = []
-        for path in self._cache.glob(GRAPH.format("*")):
+        for path in self._cache.glob(_name_of("*")):
             if _state(path) != placed:
                 new.append(path.read_bytes())
                 self._next = max(self._next, int(path.stem.rpartition("_")[2]) + 1)
             path.unlink()
         return new
+
+
+def _name_of(number):
+    return GRAPH.format(os.environ.get("MS_ROLE", ""), number)
 
 
 @contextmanager

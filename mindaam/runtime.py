@@ -98,6 +98,8 @@ def configure(device=None, mode="pynative", *, seed=None):
         ms.set_device(device)
     except (RuntimeError, ValueError) as error:
         raise ConfigError(f"the device {device} is not available: {str(error).splitlines()[0]}") from error
+    if device == "Ascend":
+        keep_float32(ms.device_context.ascend.op_precision)
     _set_deterministic(ms)
     if mode:
         # the one parameter of set_context without a successor in MindSpore 2.9 (`_check_context_deprecated` there)
@@ -105,6 +107,13 @@ def configure(device=None, mode="pynative", *, seed=None):
     graphs.keep()
     if seed is not None:
         ms.set_seed(int(seed))
+
+
+def keep_float32(precision):
+    """Turns HF32 off, float32 with a mantissa of 11 bits: CANN uses it by default for float32 convolutions, and not for
+    matrix products (documentation of `mindspore.device_context.ascend.op_precision`, 2.9)."""
+    precision.conv_allow_hf32(False)
+    precision.matmul_allow_hf32(False)
 
 
 def _set_deterministic(ms):

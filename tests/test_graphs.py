@@ -192,7 +192,7 @@ class Compiler:
 
     def __call__(self, *makes):
         for graph in makes if cache.on else ():
-            path = self.store._cache / graphs.GRAPH.format(self.number)
+            path = self.store._cache / graphs._name_of(self.number)
             self.number += 1
             if not path.exists():
                 path.write_bytes(graph)

@@ -61,3 +61,14 @@ def test_without_mindspore_or_a_linker_nothing_is_linked(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(runtime.ctypes, "CDLL", lambda name: object())
     runtime._link()
+
+
+def test_float32_on_ascend_is_not_hf32(monkeypatch):
+    import mindspore as ms
+
+    calls, precision = [], ms.device_context.ascend.op_precision
+    monkeypatch.setattr(ms, "set_device", lambda device: calls.append(device))
+    monkeypatch.setattr(precision, "conv_allow_hf32", lambda value: calls.append(("conv", value)))
+    monkeypatch.setattr(precision, "matmul_allow_hf32", lambda value: calls.append(("matmul", value)))
+    runtime.configure("Ascend", mode=None)
+    assert calls == ["Ascend", ("conv", False), ("matmul", False)]

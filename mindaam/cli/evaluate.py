@@ -42,7 +42,7 @@ def evaluate(
     save: Annotated[list[Path] | None, Option(metavar="FILE", help=SAVE)] = None,
 ):
     """Score a model on images and videos with gaze data, for matching and other prompts, beside baselines."""
-    from mindaam import runtime
+    from mindaam import compilation, runtime
 
     _check_options(model, audio, maps, prompts or granularity, out, resume, save or [])
     plan = plan_of(protocol, metrics, prompts or [], granularity or [], audio, prompted=maps is None)
@@ -53,6 +53,8 @@ def evaluate(
         runtime.configure(mode="graph")
     batch = Batch() if skip_damaged or maps else None
     source, plan, evaluation = evaluated(readers, model, maps, plan, out, resume, batch)
+    if compilation.summary():
+        print_message(compilation.summary())
     _write_examples(source, readers, evaluation, out, plan)
     _write(evaluation, out, save or [])
     raise Exit(batch.code if batch else 0)

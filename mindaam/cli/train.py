@@ -24,6 +24,9 @@ def train(
         str | None, Option("--from", metavar="NAME|PATH", help="Fine-tune this model, with finetune or CONFIG.")
     ] = None,
     data: Annotated[Path | None, Option("--data", metavar="DIR", help="Data folder, same as data_root=DIR.")] = None,
+    mindformers: Annotated[
+        bool, Option("--mindformers", help="Train with MindFormers; CONFIG is like configs/mindformers/*.yaml.")
+    ] = False,
     dry_run: Annotated[
         bool, Option("--dry-run", help="Print configuration, parameters, memory and operations, and exit.")
     ] = False,
@@ -34,6 +37,13 @@ def train(
     from mindaam.training import run
 
     config, changes = _chosen(config, list(overrides or ()), start, data)
+    if mindformers:
+        if any((tiny, resume, allow_changes, skip_damaged, start, dry_run)):
+            raise ConfigError("--mindformers takes CONFIG, KEY=VALUE, --data and --out only; remove the other options")
+        from mindaam.training import mindformers as bridge
+
+        bridge.launch(config, changes=changes, out=out)
+        return
     if skip_damaged and "corpus" not in read_yaml(config):
         raise ConfigError("--skip-damaged applies to configurations with a corpus section, such as corpus; remove it")
     if dry_run:

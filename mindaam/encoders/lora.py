@@ -33,7 +33,7 @@ class LoRADense(nn.Cell):
     def construct(self, x):
         """[...,in] to [...,out]."""
         y = self.base(x)
-        flat = self.dropout(x).reshape((-1, x.shape[-1]))
+        flat = self.dropout(x).astype(x.dtype).reshape((-1, x.shape[-1]))
         # the narrow product is scaled: rank numbers a row instead of `out`
         narrow = self.matmul(flat, self.lora_a) * self.scale
         return y + self.matmul(narrow, self.lora_b).reshape(y.shape)

@@ -23,6 +23,7 @@ from mindaam.encoders.tables import Source, add_table
 from mindaam.encoders.vit import Mlp, dense
 from mindaam.encoders.windows import attended, cut, padded, pooled
 from mindaam.kernels.convolutions import patches, surrounded
+from mindaam.kernels.device import cpu_form
 from mindaam.kernels.normalization import LayerNorm, layer_norm
 from mindaam.kernels.products import dense as dense_rows
 from mindaam.kernels.resizing import bilinear
@@ -55,8 +56,10 @@ VARIANTS = {
 def embedded(images, weight, bias):
     """A 7x7 convolution of stride 4 with 3 zeros around: images [B,3,H,W], weight [D,3,7,7] -> [B,H/4,W/4,D].
 
-    Seven pixels lie in two neighboring squares of four, so it is a product with the pixels of 2x2 squares.
+    Seven pixels lie in two neighboring squares of four, so on a CPU it is a product with the pixels of 2x2 squares.
     """
+    if not cpu_form():
+        return ops.conv2d(images, weight, bias, STRIDE, "pad", 3).transpose((0, 2, 3, 1))
     batch, channels, height, width = images.shape
     rows, columns, count = height // STRIDE, width // STRIDE, channels * STRIDE * STRIDE
     squares = patches(surrounded(images, 3, 1, 3, 1), STRIDE).reshape((batch, rows + 1, columns + 1, count))
@@ -118,7 +121,7 @@ class Block(nn.Cell):
     def construct(self, x):
         """[B,H,W,D] to [B,H',W',D']."""
         normal = self.norm1(x)
-        shortcut = pooled(self.proj(normal)) if self.pools else x
+        shortcut = pooled(self.proj(normal).astype(x.dtype)) if self.pools else x
         x = shortcut + self.attn(normal)
         return x + self.mlp(self.norm2(x))
 

@@ -25,11 +25,11 @@ def dense(width_in, width_out):
 
 
 def with_prefix(tokens, prefix):
-    """Tokens [B,N,D] behind those that are no patches, a tuple of [1,n,D]: [B,sum of n + N,D]."""
+    """Tokens [B,N,D] behind those that are no patches, a tuple of [1,n,D]: [B,sum of n + N,D] of their type."""
     rows = ()
     for each in prefix:
         rows = rows + (ops.broadcast_to(each, (tokens.shape[0],) + each.shape[1:]),)
-    return ops.concat(rows + (tokens,), 1)
+    return ops.concat(rows + (tokens.astype(prefix[0].dtype),), 1)
 
 
 def without_prefix(tokens, prefix):

@@ -15,6 +15,7 @@ import yaml
 
 from mindaam import runtime
 from mindaam.data.media import read_image
+from mindaam.models.registry import build_model
 from mindaam.places import configs_dir
 from mindaam.schema import merge, read_yaml
 from mindaam.training import checkpoint_content
@@ -392,6 +393,18 @@ def test_pipelines_are_measured():
 
 
 @pytest.mark.slow  # pytest within pytest
+def test_the_roofline_is_counted(load):
+    roofline = load("roofline")
+    model = build_model("aam_dinov3_vits16", "paper", changes={**FILM_CHANGES, "audio": None})
+    half, single, moved = roofline.work(model, None, 1)
+    more = roofline.work(model, None, 4)
+    assert more[:2] == (4 * half, 4 * single) and moved < more[2] < 4 * moved  # weights are read once
+    clip = roofline.work(model, model.config.temporal.clip, 1)
+    assert clip[0] == model.config.temporal.clip * half and clip[1] > model.config.temporal.clip * single
+    launched = roofline.row("x", half, single, moved, 10**9, 1)
+    assert launched.endswith("| launches |") and "| arithmetic |" in roofline.row("x", 1e15, 0, 0, 1, 1)
+
+
 def test_parity_is_measured():
     table = cells(script("parity", "--markdown", "tests/metrics/test_density_metrics.py"))
     assert len(table) > 1 and all(row[0] == "metrics.density_metrics" and float(row[-1]) < 1 for row in table[1:])

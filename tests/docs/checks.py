@@ -73,6 +73,8 @@ def _training(params):
     name, changes = params["config"] or "finetune", list(params["overrides"] or ())
     if name.isupper():  # a stand-in, as CONFIG
         return None
+    if params["mindformers"]:  # its file has the format of MindFormers
+        return None if (ROOT / name).is_file() else f"there is no {name}"
     try:
         path = recipe(name)
         task_of(path).CONFIG.load(path, changes)

@@ -7,29 +7,35 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import mindspore as ms
 import numpy as np
 import yaml
 
 from mindaam import runtime
+from mindaam.data.audio.cutting import cut_of
 from mindaam.errors import ConfigError
 from mindaam.training import mindformers as bridge
+from mindaam.training import mindformers_data
+from mindaam.training.feeding.corpus_source import AudioEncoding
 from mindaam.training.optim.adamw import AdamW
 from mindaam.training.optim.schedule import cosine
 from tests.gold import tensor
-from tests.models.tiny_video import CHANGES, NAME, SIZE, TEXT_WIDTH
+from tests.models.tiny_video import AUDIO_WIDTH, CHANGES, NAME, SIZE, TEXT_WIDTH
+from tests.training.corpus_root import make_corpus
 
-BATCH, BATCHES, EPOCHS = 2, 3, 2
+BATCH, BATCHES, EPOCHS, CLIP = 2, 3, 2, 4
 STEPS = BATCHES * EPOCHS
 GOLDEN = Path(__file__).parent / "goldens" / "optim.npz"
 
 
 def tiny(shipped):
-    """The shipped file with a tiny model, on a CPU, as `run/tiny.yaml`."""
+    """The shipped file with a tiny model, in float32 on a CPU, as `run/tiny.yaml`."""
     data = yaml.safe_load(Path(shipped).read_text())
     changes = {key: list(value) if isinstance(value, tuple) else value for key, value in CHANGES.items()}
-    data["model"]["model_config"].update(name=NAME, changes={**changes, "temporal": None, "audio": None})
+    changes["temporal"] = {**changes["temporal"], "clip": CLIP}
+    data["model"]["model_config"].update(name=NAME, changes=changes, precision="float32")
     data["context"] = {"mode": 0, "device_target": "CPU"}
     data["output_dir"] = "run"
     data["runner_config"].update(epochs=EPOCHS, batch_size=BATCH)
@@ -39,6 +45,33 @@ def tiny(shipped):
     path = Path("run/tiny.yaml")
     path.write_text(yaml.safe_dump(data))
     return path
+
+
+def encoded(windows):
+    """Embeddings of audio [n,S] -> [n,AUDIO_WIDTH]."""
+    return np.repeat(windows.std(1, keepdims=True), AUDIO_WIDTH, 1).astype(np.float32)
+
+
+def corpus_runs(path):
+    """{kind: [checkpoints, whether the part of the model that only this kind trains is there]} of runs on a corpus."""
+    text = SimpleNamespace(encode=lambda texts: np.ones((len(texts), TEXT_WIDTH), np.float32))
+    mindformers_data.sentence_encoder = lambda name: text
+    changes = (
+        f"data_root={make_corpus(Path('data').resolve())}", "corpus={osie: 1, diem: 1, dhf1k: 1}", "unseen=[]",
+        "sampling.batch_size=2", "sampling.clips=2", f"sampling.clip={CLIP}", "sampling.steps=2", "answered=2",
+        "train_dataset.recipe=corpus", "runner_config.epochs=1",
+    )  # fmt: skip
+    found = {}
+    for kind, part in (("images", "head.neck."), ("videos", "head.temporal."), ("audio", "head.fusion.")):
+        config = bridge.load_config(path, (*changes, f"model.model_config.kind={kind}"))
+        settings = bridge.build_network(config).aam.config
+        audio = AudioEncoding(encoded, cut_of(settings.sound), False) if kind == "audio" else None
+        out = Path("run", kind)
+        bridge.launch(path, None, (*changes, f"model.model_config.kind={kind}"), out, audio)
+        written = sorted((out / "checkpoint").rglob("*.safetensors"))
+        state = ms.load_checkpoint(str(written[-1]), format="safetensors")
+        found[kind] = [len(written), any(part in name for name in state)]
+    return found
 
 
 class Batches:
@@ -139,8 +172,9 @@ def main(shipped):
     found["refused"] = refusals()
 
     bridge.load_backbone = lambda model: None  # random weights do
-    batches = ms.dataset.GeneratorDataset(Batches(), list(bridge.COLUMNS), shuffle=False)
+    batches = ms.dataset.GeneratorDataset(Batches(), bridge.columns("images"), shuffle=False)
     bridge.launch(path, batches)
+    found["kinds"] = corpus_runs(path)
     written = sorted(Path("run/checkpoint").rglob("*.safetensors"))
     found["checkpoints"] = len(written)
     state = ms.load_checkpoint(str(written[-1]), format="safetensors")

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import mindspore as ms  # noqa: E402
 from mindspore import nn, ops  # noqa: E402
 
-from mindaam import runtime  # noqa: E402
+from mindaam import graphs, runtime  # noqa: E402
 from mindaam.training.optim.adamw import AdamW  # noqa: E402
 from mindaam.training.ranks import (
     distributed,
@@ -155,6 +155,21 @@ def in_buckets(world):
     return found
 
 
+def stored(world):
+    """Parameters after a compiled step, its gradients in two buckets, and how many of its graphs came from the store of
+    an earlier start, and how many went there."""
+    ours = parameters()[:4]
+    optimizer, sizes = AdamW([(ours, 0.1, 1.0)]), [each.size for each in ours]
+    reduce = distributed.GradientMeans(sizes, world.size, distributed.buckets(sizes, tensors=2))
+    objective = Products(ours)
+    step = TrainStep(objective, objective, [optimizer], parts=2, reduce=reduce)
+    settings = ms.Tensor(optimizer.settings(0, 0.01).asnumpy()[None])
+    for part in range(2):
+        graphs.run(step, settings, ms.Tensor(1.0, ms.float32), part == 1, *gradients(2 * part + world.rank))
+    kept = graphs.kept()
+    return {each.name: each.asnumpy() for each in ours} | {"found": kept.found, "made": kept.made}
+
+
 def until_asked(world):
     """Steps until one rank gets SIGTERM; all leave after the same one."""
     asked = []
@@ -186,12 +201,13 @@ def main(what, folder):
     """Does WHAT and leaves FOLDER/RANK.npz."""
     if what == "absent" and os.environ.get("MS_NODE_ID") == "1":
         raise ImportError("rank 1 never comes")
-    runtime.configure("CPU", mode="graph" if what in ("graph", "buckets") else "pynative", seed=0)
+    runtime.configure("CPU", mode="graph" if what in ("graph", "buckets", "stored") else "pynative", seed=0)
     world = distributed.start()
     found = {
         "functions": lambda: functions(world) | shards(world),
         "graph": lambda: inside_a_graph(world),
         "buckets": lambda: in_buckets(world),
+        "stored": lambda: stored(world),
         "until_asked": lambda: until_asked(world),
         "ill": lambda: forever(world, ill),
         "killed": lambda: forever(world, lambda: os.kill(os.getpid(), signal.SIGKILL)),

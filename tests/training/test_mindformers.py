@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 import mindaam
+from mindaam.cli import main
 from mindaam.errors import ConfigError
 from mindaam.training import mindformers as bridge
 from mindaam.training.mindformers import mindformers
+from mindaam.training.mindformers_data import columns
 
 ROOT = Path(mindaam.__file__).resolve().parents[1]
 SHIPPED = ROOT / "configs" / "mindformers" / "aam_dinov3_vitl16.yaml"
@@ -122,4 +124,34 @@ def test_what_cannot_be_built_is_refused_in_one_line(found):
 @pytest.mark.slow
 def test_its_trainer_trains_and_writes_nowhere_else(found):
     assert found["checkpoints"] == 2 and found["kept"] == [True, True] and found["moved"]
-    assert found["folder"] == ["run"]
+    assert found["folder"] == ["data", "run"]
+
+
+@pytest.mark.slow
+def test_its_trainer_takes_images_videos_and_audio_from_our_data(found):
+    assert found["kinds"] == {"images": [1, True], "videos": [1, True], "audio": [1, True]}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--tiny"], "--mindformers takes CONFIG, KEY=VALUE, --data and --out only"),
+        ([], "mindformers is not installed"),
+    ],
+)
+def test_the_command_is_refused_in_one_line(installed, capsys, options, said):
+    installed["mindformers"] = None
+    assert main.run(["train", str(SHIPPED), "--mindformers", *options]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_an_unknown_kind_of_step_is_refused():
+    assert columns("videos") == ["images", "embeddings", "truth", "answered"]
+    with pytest.raises(ConfigError, match='kind of step "films".*audio, images, videos'):
+        columns("films")
+
+
+def test_an_error_of_the_data_is_one_line():
+    trace = "Exception thrown from user defined Python function in dataset.\n\nTraceback\nInputError: a.jpg is cut\n"
+    assert str(bridge._of_data(RuntimeError(trace))) == "a.jpg is cut"
+    assert bridge._of_data(RuntimeError("out of memory")) is None

@@ -70,17 +70,3 @@ def test_one_rank_goes_on_from_what_two_began(runs, data):
     require_about_same(one, resumed)
     assert losses(resumed)[:3] == losses(two)[:3]
     assert json.loads((resumed / "environment.json").read_text())["ranks"] == 1
-
-
-@pytest.mark.slow  # two starts of two ranks
-def test_ranks_load_the_graphs_of_an_earlier_start(runs, data, monkeypatch):
-    two = runs[1]
-    monkeypatch.setenv("MS_COMPILER_CACHE_ENABLE", "1")
-    monkeypatch.setenv("MS_COMPILER_CACHE_PATH", str(two.with_name("stored")))
-    for name, how in (("stores", "compiled"), ("loads", "loaded")):
-        folder = two.with_name(name)
-        finish(start(data, folder, CHANGES, ranks=2), folder)
-        require_same(two, folder)
-        logs = [path.read_text() for path in two.with_name(f"{name}_logs").glob("start_001/worker_*.log")]
-        assert len(logs) == 2 and all(f"TrainStep: graph {how} and run once in" in text for text in logs)
-        assert all(f"rank {rank} of 2 on " in "".join(logs) for rank in range(2))

@@ -12,6 +12,7 @@ from mindaam.encoders.sam2 import STRIDE
 from mindaam.encoders.tables import stored_parameters
 from mindaam.models.backbone_flops import ADAPTERS
 from mindaam.models.flops import PARTS, training_flops
+from mindaam.training.reporting.precision import precision_text
 
 FLOAT = 4  # bytes of a float32
 GIGA = 1e9
@@ -116,7 +117,9 @@ def _text(model, config, sections):
     lines += [
         [row.module, *(f"{count:,}" for count in row[1:4]), f"{row.bytes / 1e6:,.1f}"] for row in parameter_rows(model)
     ]
-    sections = {"Configuration": dumped, "Parameters": _aligned(lines), **sections, "Computing": _computing()}
+    types = precision_text(model, module_of)
+    sections = {"Configuration": dumped, "Parameters": _aligned(lines), "Precision": types, **sections}
+    sections["Computing"] = _computing()
     return "\n\n".join(f"{title}\n{'-' * len(title)}\n{body}" for title, body in sections.items()) + "\n"
 
 

@@ -172,7 +172,9 @@ class CorpusTask(Task):
 
 def dry_run(config):
     """The text of --dry-run: neither data nor weights are read, but the header of `start`."""
-    return describe(shaped_model(config), config)
+    model = shaped_model(config)
+    prepare(model, config.precision)  # which the table of types reads
+    return describe(model, config)
 
 
 def with_none_prompt(config):

@@ -8,7 +8,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
-from mindaam.kernels.precision import compute_in
+from mindaam.encoders.precision import compute_in
 from mindaam.objectives.sparsity import gate_sparsity
 from mindaam.objectives.total import Weights, terms_of, weighted
 from mindaam.training.feeding.corpus_source import CLIPS, CLIPS_WITH_AUDIO, IMAGES
@@ -26,8 +26,8 @@ PRECISIONS = {"float32": None, "bfloat16": ms.bfloat16, "float16": ms.float16}
 
 
 def prepare(model, precision="float32", recompute=False, rescale_positions=None):
-    """Sets the backbone's precision, its norms, its GELU and everything behind it being float32, whether its blocks'
-    values are recomputed in the backward pass instead of kept, and how far positions are rescaled in training."""
+    """Sets the type of the backbone's products, whether its blocks' values are recomputed in the backward pass instead
+    of kept, and how far positions are rescaled in training."""
     if rescale_positions is not None:
         model.backbone.set_rescale(rescale_positions)
     if PRECISIONS[precision] is not None:

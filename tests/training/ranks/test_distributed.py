@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,7 @@ def test_parameters_are_sent_together_by_type_until_a_pack_is_full(monkeypatch):
 
 def on_two_ranks(what, folder):
     """Runs ranks.py under msrun; what both ranks found."""
+    folder.mkdir(exist_ok=True)
     done = subprocess.run(
         [sys.executable, "-m", "mindaam.training.launch", "--workers", "2", "--log-dir", folder / "logs", "--",
          SCRIPT, what, folder],
@@ -133,13 +135,31 @@ def test_sharded_optimizer_state_moves_parameters_exactly_as_whole_state_does(tw
 
 
 @pytest.mark.slow
-def test_gradients_are_averaged_inside_a_compiled_graph(tmp_path):
+def test_gradients_are_averaged_inside_a_compiled_graph(tmp_path, monkeypatch):
+    monkeypatch.setenv("MS_DEV_SAVE_GRAPHS", "1")
+    monkeypatch.setenv("MS_DEV_SAVE_GRAPHS_PATH", str(tmp_path / "graphs"))
     found = on_two_ranks("graph", tmp_path)
     for name, first, second in zip("abcd", rank_jobs.gradients(0), rank_jobs.gradients(1), strict=True):
         expected = (first.asnumpy() + second.asnumpy()) / 2
         assert all(np.allclose(each[name], expected, atol=1e-7) for each in found)
         for way in ("pairs", "single"):
             assert all(np.array_equal(each[f"{way}.{name}"], each[name]) for each in found)
+    for rank in range(2):
+        assert [chained(path) for path in validated(tmp_path / "graphs" / f"rank_{rank}")] == [1, 2, 4]
+
+
+def validated(folder):
+    """The graphs that a rank compiled, as they were before kernels were chosen, in their order."""
+    return sorted(folder.glob("*_validate_*.ir"), key=lambda path: int(path.stem.rpartition("_")[2]))
+
+
+def chained(path):
+    """The number of AllReduces in a graph, each of which depends on the one before."""
+    text = path.read_text()
+    sums = re.findall(r"%(\d+)\(\w+\) = AllReduce\(%(\d+)\)", text)
+    after = dict(re.findall(r"%(\d+)\(\w+\) = Depend\(%\d+, %(\d+)\)", text))
+    assert [after.get(given) for _, given in sums] == [None, *(number for number, _ in sums[:-1])]
+    return len(sums)
 
 
 @pytest.mark.slow
@@ -150,6 +170,19 @@ def test_gradients_in_buckets_move_parameters_exactly_as_in_one_with_sharded_sta
         assert not np.array_equal(expected, start.asnumpy())
         for each in found:
             assert all(np.array_equal(each[f"{way}.p{i}"], expected) for way in ("one", "whole", "sharded", "pairs"))
+
+
+@pytest.mark.slow
+def test_ranks_load_the_graphs_of_an_earlier_start(tmp_path, monkeypatch):
+    monkeypatch.setenv("MS_COMPILER_CACHE_ENABLE", "1")
+    monkeypatch.setenv("MS_COMPILER_CACHE_PATH", str(tmp_path / "stored"))
+    first, second = (on_two_ranks("stored", tmp_path / name) for name in ("first", "second"))
+    for rank in range(2):
+        assert (first[rank]["found"], first[rank]["made"]) == (0, 2)
+        assert (second[rank]["found"], second[rank]["made"]) == (2, 0)
+        for i in range(4):
+            assert np.array_equal(first[rank][f"p{i}"], second[rank][f"p{i}"])
+            assert np.array_equal(first[rank][f"p{i}"], first[0][f"p{i}"])
 
 
 def test_buckets_come_in_the_order_of_the_backward_pass_and_are_bounded():
