@@ -8,6 +8,7 @@ import mindspore as ms
 from mindspore import nn, ops
 
 from mindaam import graphs
+from mindaam.compilation import jit
 from mindaam.encoders.folded import FoldedViT
 from mindaam.encoders.sam2 import SAM2
 from mindaam.kernels.device import cpu_form
@@ -93,5 +94,5 @@ class Whole:
         self._state = state
         if clip not in self._graphs:
             cell = OneGraph(self._model, self._backbone, clip).set_train(False)
-            self._graphs[clip] = cell, ms.jit(cell.construct)
+            self._graphs[clip] = cell, jit(cell.construct)
         return self._graphs[clip]
