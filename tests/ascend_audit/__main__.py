@@ -1,4 +1,4 @@
-"""`python -m tests.ascend_audit GRAPH...`: lists the primitives of these graphs, or of all; `--page`: writes the page"""
+"""`python -m tests.ascend_audit GRAPH...` lists the primitives of these graphs, or of all; `--page` writes the page."""
 
 import json
 import sys
