@@ -12,6 +12,9 @@ import mindspore as ms
 from mindspore import nn, ops
 
 from mindaam.geometry.cells import BoundedScalar
+from mindaam.kernels.device import cpu_form
+
+AT_ONCE = 32  # inputs of an operator
 
 # Loops over hundreds of parameters are unrolled call in call and exceed MindSpore's depth; these are not.
 _times = ops.MultitypeFuncGraph("times")
@@ -38,6 +41,17 @@ def _add_to_one(share, total, gradient):
 @_empty.register("Tensor", "Tensor")
 def _empty_one(done, total):
     return ops.assign(total, ops.depend(ops.zeros_like(total), done))
+
+
+def total(scalars):
+    """The sum [] of a tuple of scalars, hundreds of them. Off a CPU no operator takes more than AT_ONCE: MindSpore's
+    documentation of AddN gives no limit for Ascend, and none needs to be tried."""
+    if cpu_form():
+        return ops.addn(scalars)
+    sums = ()
+    for first in range(0, len(scalars), AT_ONCE):
+        sums = sums + (ops.addn(scalars[first : first + AT_ONCE]),)
+    return ops.addn(sums)
 
 
 class TrainStep(nn.Cell):
@@ -82,7 +96,7 @@ class TrainStep(nn.Cell):
     def _update(self, gradients, settings):
         if self.reduce is not None:
             gradients = self.reduce(gradients)
-        norm = ops.sqrt(ops.addn(self.map(_square_sum, gradients)))
+        norm = ops.sqrt(total(self.map(_square_sum, gradients)))
         if self.clip_norm is not None:
             factor = ops.minimum(self.clip_norm / (norm + 1e-6), ops.ones_like(norm))
             gradients = self.map(partial(_times, factor), gradients)

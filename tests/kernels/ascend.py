@@ -39,9 +39,16 @@ def gelu(input, *, approximate="none"):
     return (0.5 * x * (1.0 + ops.erf(x * 0.5**0.5))).astype(input.dtype)
 
 
+def softplus(input, beta=1, threshold=20):
+    """`mint.nn.functional.softplus`."""
+    assert beta == 1 and threshold == 20
+    return ops.select(input > threshold, input, ops.log1p(ops.exp(ops.clamp(input, max=threshold))))
+
+
 def stand_in(monkeypatch):
     """Graphs are then built as for Ascend, with these in the place of its kernels."""
     monkeypatch.setattr(device, "target", lambda: "Ascend")
     monkeypatch.setattr(ops, "flash_attention_score", flash_attention_score)
     monkeypatch.setattr(rotary, "_rotary", rotary_position_embedding)
     monkeypatch.setattr(mint.nn.functional, "gelu", gelu)
+    monkeypatch.setattr(mint.nn.functional, "softplus", softplus)

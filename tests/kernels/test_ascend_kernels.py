@@ -11,7 +11,7 @@ from mindaam.encoders.rotary import rope_angles, rope_periods
 from mindaam.encoders.vit import Block, PatchEmbed
 from mindaam.environment import KERNELS
 from mindaam.kernels.attention import attention
-from mindaam.kernels.elementwise import gelu
+from mindaam.kernels.elementwise import gelu, softplus
 from mindaam.kernels.rotary import rotate_rows
 from tests.kernels import ascend
 
@@ -41,6 +41,7 @@ def assert_close(found, wanted, tolerance):
 def test_a_stand_in_has_the_kernel_s_signature():
     assert inspect.signature(ascend.flash_attention_score) == inspect.signature(ops.flash_attention_score)
     assert inspect.signature(ascend.rotary_position_embedding) == inspect.signature(ops.rotary_position_embedding)
+    assert inspect.signature(ascend.softplus) == inspect.signature(mint.nn.functional.softplus)
     assert "approximate='none'" in mint.nn.functional.gelu.__doc__
 
 
@@ -78,6 +79,13 @@ def test_gelu_returns_float32_or_the_type_of_its_input(monkeypatch):
     ascend.stand_in(monkeypatch)
     assert_close(with_gradients(gelu, x), wanted, 1e-5)
     assert gelu(half).dtype == ms.float16
+
+
+def test_softplus(monkeypatch):
+    x = ms.Tensor(np.array([-90.0, -3.0, 0.0, 1.0, 14.0, 16.0, 25.0, 90.0], np.float32))
+    wanted = with_gradients(softplus, x)
+    ascend.stand_in(monkeypatch)
+    assert_close(with_gradients(softplus, x), wanted, 1e-5)
 
 
 @pytest.mark.parametrize("rotary", [False, True])

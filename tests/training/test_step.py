@@ -9,7 +9,7 @@ from mindspore import nn, ops
 
 from mindaam.geometry.cells import BoundedScalar
 from mindaam.training.optim.adamw import AdamW
-from mindaam.training.step import TrainStep
+from mindaam.training.step import TrainStep, total
 from mindaam.training.tasks.corpus_objective import TERMS
 
 START = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -103,3 +103,32 @@ def test_a_scalar_that_moves_is_returned_after_it_moved():
     cell = TrainStep(model, model, [optimizer])
     step(cell, np.ones((2, 3), np.float32))
     assert scalars(cell)[0] == float(np.float32(0.1))
+
+
+@pytest.mark.parametrize("count", [1, 32, 33, 300])
+def test_hundreds_of_scalars_are_added_a_few_at_a_time_off_a_cpu(count, monkeypatch):
+    values = np.random.default_rng(0).random(count, np.float32)
+    most, add = [], ops.addn
+
+    def counted(scalars):
+        most.append(len(scalars))
+        return add(scalars)
+
+    monkeypatch.setattr(ops, "addn", counted)
+    for form, wanted in (("cpu", count), ("ascend", min(count, 32))):
+        monkeypatch.setenv("MINDAAM_KERNELS", form)
+        most.clear()
+        found = total(tuple(ms.Tensor(value) for value in values))
+        assert float(found.asnumpy()) == pytest.approx(values.sum(), rel=1e-6) and max(most) == wanted
+
+
+def test_both_forms_take_the_same_step(monkeypatch):
+    x, norms, states = np.random.default_rng(2).random((2, 3), np.float32), [], []
+    for form in ("cpu", "ascend"):
+        monkeypatch.setenv("MINDAAM_KERNELS", form)
+        cell, optimizer = made(clip_norm=0.5)
+        norms.append(step(cell, x))
+        states.append(state(optimizer))
+    assert norms[0] == pytest.approx(norms[1], rel=1e-6)
+    for one, other in zip(*states, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)

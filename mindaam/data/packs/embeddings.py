@@ -73,10 +73,10 @@ class AudioEmbeddings:
             raise InputError(f"{self._folder / VALUES} is damaged at {name}; {AGAIN}")
         return found
 
-    def damaged(self):
-        """The names of those of its files whose SHA-256 is another."""
-        files = {WINDOWS: self._stored.windows, VALUES: self._stored.values}
-        return [name for name, file in files.items() if file_sha256(self._folder / name) != file.sha256]
+    @property
+    def files(self):
+        """{name: File} of the two that it reads."""
+        return {WINDOWS: self._stored.windows, VALUES: self._stored.values}
 
     def _read(self):
         """(keys [n], CRC-32 [n], values [n,A] on disk)."""

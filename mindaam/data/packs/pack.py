@@ -137,13 +137,13 @@ class Pack:
     def verify(self):
         """Compares every file with its SHA-256; InputError that names those that differ."""
         files, damaged = _files(self.contents), []
+        files |= self.embeddings.files if self.embeddings else {}
         for name, file in files.items():
             try:
                 whole = file_sha256(self.folder / name) == file.sha256
             except InputError:  # it cannot be read
                 whole = False
             damaged += [] if whole else [name]
-        damaged += self.embeddings.damaged() if self.embeddings else []
         if damaged:
             raise InputError(
                 f"{self.folder}: {len(damaged)} of {len(files)} files are damaged ({', '.join(damaged)}); copy them "
