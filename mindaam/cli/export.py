@@ -12,7 +12,8 @@ from mindaam.streams import print_line
 MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run."
 OUT = "The graph; its description is written to FILE.json."
 SIZE = "Height and width of the input, multiples of the patch size (default: those of the model)."
-FRAMES = "Export for windows of T frames of a video, without audio, instead of images."
+FRAMES = "Export for windows of T frames of a video instead of images."
+AUDIO = "With --frames: the graph takes the embeddings of the frames' audio, too."
 PROMPT = "A prompt whose embedding is stored in the description; repeatable (default: free viewing)."
 
 
@@ -22,6 +23,7 @@ def export(
     size: Annotated[str | None, Option(metavar="HxW", help=SIZE)] = None,
     batch: Annotated[int, Option(metavar="B", help="Batch size.")] = 1,
     frames: Annotated[int | None, Option(metavar="T", help=FRAMES)] = None,
+    audio: Annotated[bool, Option("--audio", help=AUDIO)] = False,
     prompt: Annotated[list[str] | None, Option("--prompt", "--sentence", metavar="TEXT", help=PROMPT)] = None,
 ):
     """Write a model as MindIR, one graph of fixed shapes, for MindSpore Lite and Ascend."""
@@ -45,7 +47,8 @@ def export(
         shown.step("encoding the prompts")
         embeddings = dict(zip(prompts, predictor.embed(prompts), strict=True))
         shown.step("compiling the graph")
-        written = write(predictor.model, out, embeddings, size=shape, batch=batch, frames=frames, weights=model)
+        shapes = {"size": shape, "batch": batch, "frames": frames, "audio": audio}
+        written = write(predictor.model, out, embeddings, weights=model, **shapes)
     print_line(f"written: {', '.join(map(str, written))}")
 
 

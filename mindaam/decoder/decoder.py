@@ -6,6 +6,7 @@ from mindaam.decoder.gaussian_head import GaussianHead
 from mindaam.decoder.stage import SkipFusion, UpStage
 from mindaam.decoder.variant import PAPER
 from mindaam.kernels.convolutions import Pointwise
+from mindaam.kernels.device import cpu_form
 from mindaam.kernels.normalization import GroupNorm
 from mindaam.kernels.reductions import image_mean
 
@@ -37,6 +38,7 @@ class HyperbolicDecoder(nn.Cell):
         )
         skips = feature_widths[-2::-1]
         self.fusions = nn.CellList([SkipFusion(stage_widths[i], skips[i]) for i in range(len(stage_widths))])
+        self.together = not (variant.own_curvatures or variant.euclidean)
         self.head = GaussianHead(stage_widths[-1], text_width, point_width, gaussians, variant=variant)
 
     def begin(self, deepest):
@@ -56,9 +58,22 @@ class HyperbolicDecoder(nn.Cell):
     def terms(self, prompt, text_point, curvature, grid):
         """What no image touches: prompt [B,E], point [B,n], curvature [], (h, w) of the features -> a flat tuple."""
         terms, enlarged = (), 2 ** len(self.stages)
+        near = self.anchor_weights(text_point, curvature)
         for i in range(len(self.stages)):
-            terms = terms + self.stages[i].terms(prompt, text_point, curvature)
-        return terms + self.head.terms(prompt, text_point, curvature, (enlarged * grid[0], enlarged * grid[1]))
+            terms = terms + self.stages[i].terms(prompt, text_point, curvature, near[i])
+        size = enlarged * grid[0], enlarged * grid[1]
+        return terms + self.head.terms(prompt, text_point, curvature, size, near[-1])
+
+    def anchor_weights(self, text_point, curvature):
+        """`ScaleGate.anchor_weights` of the stages and of the head: at once in the Ascend form, where all gates have
+        one curvature; otherwise None each, and each gate computes its own."""
+        if cpu_form() or not self.together:
+            return (None,) * (len(self.stages) + 1)
+        tangents = ()
+        for i in range(len(self.stages)):
+            tangents = tangents + (self.stages[i].modulation.scale_gate.tangents(),)
+        gate = self.head.modulation.scale_gate
+        return gate.weights_of_all(tangents + (gate.tangents(),), text_point, curvature)
 
     def decode(self, prepared, terms, text_point, image_point, curvature):
         """Maps of `prepare`; `terms` of as many prompts; points [B,n]; curvature [] -> logits [B,1,8h,8w]."""

@@ -10,15 +10,15 @@ from mindaam.kernels.reductions import mean_of_last
 _times = ops.BatchMatMul()  # of statistics; products with a layer's weights are `ops.bmm`
 
 
-def _per_channel(values):
-    """[B,C] -> [B,C,1,1]."""
+def per_channel(values):
+    """[B,C] -> [B,C,1,1], to multiply a feature map with; a new shape is no operator on Ascend, unlike a new axis."""
     return values.reshape(values.shape + (1, 1))
 
 
 def add_per_channel(x, shift):
     """x [B,C,H,W] + shift [B,C]; the images are laid side by side, for one bias per channel."""
     if not cpu_form():
-        return x + _per_channel(shift)
+        return x + per_channel(shift)
     batch, channels, height, width = x.shape
     together = x.reshape(1, batch * channels, height, width)
     return ops.bias_add(together, shift.reshape(-1)).reshape(x.shape)
@@ -69,8 +69,8 @@ def up_normalized(up, norm, x, gain, shift, factors=None):
     folded into its matrix. On Ascend it is written as it reads.
     """
     if not cpu_form():
-        x = x if factors is None else x * _per_channel(factors)
-        return norm(up(x)) * _per_channel(gain) + _per_channel(shift)
+        x = x if factors is None else x * per_channel(factors)
+        return norm(up(x)) * per_channel(gain) + per_channel(shift)
     batch, channels_in, height, width = x.shape
     channels, groups = gain.shape[1], norm.groups
     x = x.reshape(batch, channels_in, height * width)
@@ -94,7 +94,7 @@ def convolved(convolution, x, factors=None):
     if factors is None:
         return convolution(x)
     if not cpu_form():
-        return convolution(x * _per_channel(factors))
+        return convolution(x * per_channel(factors))
     matrix = convolution.matrix_of_places().expand_dims(0)
     matrix = spread(matrix, (x.shape[0],) + matrix.shape[1:])
     out = convolution.sum_of_places(product(matrix * spread(factors.expand_dims(1), matrix.shape), x))

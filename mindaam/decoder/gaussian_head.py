@@ -3,20 +3,21 @@
 from mindspore import nn, ops
 
 from mindaam.decoder.folding import convolved
-from mindaam.decoder.lorentz_maps import curvature_of, lorentz_map
+from mindaam.decoder.lorentz_maps import column, curvature_of, lorentz_map
 from mindaam.decoder.operations import distance, distance_to_origin, log0
 from mindaam.decoder.scale_modulation import ScaleModulation
 from mindaam.decoder.variant import PAPER
 from mindaam.kernels.convolutions import Convolution
 from mindaam.kernels.elementwise import gelu
 from mindaam.kernels.normalization import LayerNorm
+from mindaam.kernels.products import Dense
 from mindaam.kernels.reductions import image_mean
 
 
 def axis_gaussians(length, center, width):
     """exp(-(x - center)^2 / (2 width^2)) at `length` positions x from 0 to 1; center, width [B,G] -> [B,G,length]."""
     positions = ops.arange(length).astype(center.dtype) / (length - 1)
-    offset = (positions - center.expand_dims(-1)) / width.expand_dims(-1)
+    offset = (positions - column(center)) / column(width)
     return ops.exp(-0.5 * offset * offset)
 
 
@@ -31,15 +32,15 @@ class GaussianHead(nn.Cell):
         super().__init__()
         self.gaussians = gaussians
         self.structure = Convolution(channels, 1, 3, padding=1, has_bias=True)
-        self.shape_hidden = nn.Dense(text_width, hidden)
-        self.shape_out = nn.Dense(hidden, 4 * gaussians)
-        self.to_tangent = nn.Dense(channels, point_width, has_bias=False)
+        self.shape_hidden = Dense(text_width, hidden)
+        self.shape_out = Dense(hidden, 4 * gaussians)
+        self.to_tangent = Dense(channels, point_width, has_bias=False)
         self.map = lorentz_map(point_width, variant)
         self.log0, self.distance, self.to_origin = log0(variant), distance(variant), distance_to_origin(variant)
         joint = 2 * point_width + 3
         self.amplitude_norm = LayerNorm(joint)
-        self.amplitude_hidden = nn.Dense(joint, 2 * hidden)
-        self.amplitude_out = nn.Dense(2 * hidden, gaussians)
+        self.amplitude_hidden = Dense(joint, 2 * hidden)
+        self.amplitude_out = Dense(2 * hidden, gaussians)
         self.modulation = ScaleModulation(1, text_width, point_width, low=0.2, slope=0.5, variant=variant)
 
     def shapes(self, prompt):
@@ -51,7 +52,7 @@ class GaussianHead(nn.Cell):
     def text_part(self, text_point, curvature):
         """[log0 z_t, r_t] [B, n + 1]."""
         curvature = curvature_of(self.map, curvature)
-        depth = self.to_origin(text_point, curvature).expand_dims(-1)
+        depth = column(self.to_origin(text_point, curvature))
         return ops.concat((self.log0(text_point, curvature), depth), -1)
 
     def joint(self, mean, text_point, text_part, curvature):
@@ -65,8 +66,8 @@ class GaussianHead(nn.Cell):
             (
                 self.log0(image_point, curvature),
                 tangent,
-                self.distance(image_point, text_point, curvature).expand_dims(-1),
-                self.to_origin(image_point, curvature).expand_dims(-1),
+                column(self.distance(image_point, text_point, curvature)),
+                column(self.to_origin(image_point, curvature)),
                 depth,
             ),
             -1,
@@ -84,13 +85,15 @@ class GaussianHead(nn.Cell):
 
     def gaussian_bias(self, rows, columns, amplitudes):
         """Sum of the Gaussians [B,1,H,W]; they are separable, so one small matrix product draws them all."""
-        return ops.bmm((rows * amplitudes.expand_dims(-1)).swapaxes(1, 2), columns).expand_dims(1)
+        sums = ops.bmm((rows * column(amplitudes)).swapaxes(1, 2), columns)
+        return sums.reshape(sums.shape[:1] + (1,) + sums.shape[1:])
 
-    def terms(self, prompt, text_point, curvature, size):
-        """What the prompt [B,E] and its point [B,n] determine for maps of `size`: a flat tuple, for `respond`."""
+    def terms(self, prompt, text_point, curvature, size, near=None):
+        """What the prompt [B,E] and its point [B,n] determine for maps of `size`: a flat tuple, for `respond`. near: as
+        in ScaleGate."""
         # The released head measures this depth in its own curvature, not in the scale gate's.
         depth_curvature = curvature_of(self.map, curvature)
-        modulation = self.modulation.terms(prompt, text_point, curvature, depth_curvature)
+        modulation = self.modulation.terms(prompt, text_point, curvature, depth_curvature, near)
         return self.gaussians_of(prompt, size) + (self.text_part(text_point, curvature),) + modulation
 
     def respond(self, feature, mean, factors, text_point, curvature, terms):

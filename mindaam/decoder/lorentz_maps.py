@@ -33,6 +33,11 @@ def curvature_of(lorentz_map, given):
     return lorentz_map.curvature() if lorentz_map.owns_curvature else given
 
 
+def column(values):
+    """[...] -> [...,1]; unlike the expansion of an axis, no operator on Ascend."""
+    return values.reshape(values.shape + (1,))
+
+
 def depth(distance):
     """Specialization depth r: the distance of points to the origin [B], limited to [0, 1], [B,1]."""
-    return ops.clamp(distance, 0.0, 1.0).expand_dims(-1)
+    return column(ops.clamp(distance, 0.0, 1.0))

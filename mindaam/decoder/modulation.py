@@ -3,18 +3,15 @@
 import numpy as np
 from mindspore import Parameter, Tensor, nn, ops
 
+from mindaam.decoder.folding import per_channel
 from mindaam.decoder.lorentz_maps import curvature_of, lorentz_map
 from mindaam.decoder.operations import pairwise_distance
 from mindaam.decoder.variant import PAPER
 from mindaam.kernels.broadcasting import spread
 from mindaam.kernels.elementwise import gelu, softplus
 from mindaam.kernels.normalization import LayerNorm
+from mindaam.kernels.products import Dense
 from mindaam.kernels.reductions import image_mean
-
-
-def per_channel(values):
-    """[B,C] -> [B,C,1,1], to multiply a feature map with."""
-    return values.expand_dims(-1).expand_dims(-1)
 
 
 def times(feature, factors):
@@ -27,7 +24,7 @@ class SentenceFiLM(nn.Cell):
 
     def __init__(self, text_width, channels):
         super().__init__()
-        self.to_modulation = nn.Dense(text_width, 2 * channels)
+        self.to_modulation = Dense(text_width, 2 * channels)
         self.split = ops.Split(axis=1, output_num=2)
 
     def terms(self, prompt):
@@ -46,8 +43,8 @@ class SqueezeExcitation(nn.Cell):
 
     def __init__(self, channels, hidden=8):
         super().__init__()
-        self.reduce = nn.Dense(channels, hidden, has_bias=False)
-        self.expand = nn.Dense(hidden, channels, has_bias=False)
+        self.reduce = Dense(channels, hidden, has_bias=False)
+        self.expand = Dense(hidden, channels, has_bias=False)
 
     def weights(self, mean):
         """The image's mean [B,C] -> weights [B,C]."""
@@ -63,8 +60,8 @@ class DepthGate(nn.Cell):
 
     def __init__(self, channels, hidden=64):
         super().__init__()
-        self.rise = nn.Dense(1, hidden)
-        self.spread = nn.Dense(hidden, channels)
+        self.rise = Dense(1, hidden)
+        self.spread = Dense(hidden, channels)
 
     def construct(self, depth):
         """Depth [B,1] -> [B,C,1,1]."""
@@ -78,8 +75,8 @@ class ScaleGate(nn.Cell):
         super().__init__()
         self.distances = pairwise_distance(variant)
         self.norm = LayerNorm(text_width)
-        self.hide = nn.Dense(text_width, hidden)
-        self.predict = nn.Dense(hidden, scales)
+        self.hide = Dense(text_width, hidden)
+        self.predict = Dense(hidden, scales)
         anchors = np.random.default_rng(scales).standard_normal((scales, point_width)).astype(np.float32)
         self.anchors = Parameter(Tensor(anchors), name="anchors")
         self.map = lorentz_map(point_width, variant)
@@ -90,9 +87,21 @@ class ScaleGate(nn.Cell):
         anchors = self.map(self.anchors, curvature)
         return ops.softmax(-self.distances(point, anchors, curvature), -1)
 
-    def construct(self, prompt, point, curvature):
-        """Prompt [B,E], condition point [B,n] or None -> weights [B,S], positive."""
+    def tangents(self):
+        """The anchors' tangent vectors [S,n], for `weights_of_all`."""
+        return self.map.scaled(self.anchors)
+
+    def weights_of_all(self, tangents, point, curvature):
+        """`anchor_weights` of G gates in one curvature, by a fourth of the operators: G tensors [S,n], the condition
+        [B,n] -> G tensors [B,S]."""
+        anchors = self.map.placed(ops.concat(tangents, 0), curvature)
+        distances = self.distances(point, anchors, curvature)
+        return ops.unstack(ops.softmax(-distances.reshape((distances.shape[0], len(tangents), -1)), -1), 1)
+
+    def construct(self, prompt, point, curvature, near=None):
+        """Prompt [B,E], condition point [B,n] or None -> weights [B,S], positive. near: the `anchor_weights`, if they
+        are there already."""
         base = softplus(self.predict(gelu(self.hide(self.norm(prompt)))))
         if point is None:
             return base
-        return base * (1 + self.anchor_weights(point, curvature))
+        return base * (1 + (self.anchor_weights(point, curvature) if near is None else near))

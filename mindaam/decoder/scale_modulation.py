@@ -10,7 +10,7 @@ import math
 from mindspore import nn, ops
 
 from mindaam.decoder.folding import add_per_channel, folded, mixed, product
-from mindaam.decoder.lorentz_maps import NORM_BOUND, curvature_of, depth, lorentz_map
+from mindaam.decoder.lorentz_maps import NORM_BOUND, column, curvature_of, depth, lorentz_map
 from mindaam.decoder.modulation import DepthGate, ScaleGate, per_channel, times
 from mindaam.decoder.operations import distance_to_origin, log0
 from mindaam.decoder.variant import PAPER
@@ -97,7 +97,7 @@ class PixelGate(nn.Cell):
         curvature = curvature_of(self.map, curvature)
         factors = ops.ones((1, self.gate.spread.out_channels, 1, 1), curvature.dtype)
         if point is not None:
-            factors = 1 + self.gate(self.to_origin(point, curvature).expand_dims(-1))
+            factors = 1 + self.gate(column(self.to_origin(point, curvature)))
         return factors, self.greatest_square(curvature) if self.shortens and not self.euclidean else curvature
 
     def greatest_square(self, curvature):
@@ -237,13 +237,14 @@ class ScaleModulation(nn.Cell):
             depth_curvature = curvature_of(self.scale_gate.map, curvature)
         return (self.low + self.slope * depth(self.to_origin(point, depth_curvature))).reshape(-1, 1, 1, 1)
 
-    def terms(self, prompt, point, curvature, depth_curvature=None):
+    def terms(self, prompt, point, curvature, depth_curvature=None, near=None):
         """Prompt [B,E], point [B,n] or None -> the terms of the operators, and lambda w_s [B,1,1,1] of each scale; with
         a mixing convolution its matrix times them [B,C,C], and lambda times its bias [B,C].
 
-        depth_curvature: that in which lambda's depth is measured, when it is not the scale gate's.
+        depth_curvature: that in which lambda's depth is measured, when it is not the scale gate's. near: as in
+        ScaleGate.
         """
-        weights = self.scale_gate(prompt, point, curvature).expand_dims(-1).expand_dims(-1)
+        weights = per_channel(self.scale_gate(prompt, point, curvature, near))
         strength = self.strength(point, curvature, depth_curvature)
         local, dilated, pooled = self.split(strength * weights)
         operators = self.operators.terms(point, curvature)

@@ -5,6 +5,7 @@ from mindspore import nn, ops
 from mindaam.decoder.operations import half_aperture, log0
 from mindaam.decoder.variant import PAPER
 from mindaam.geometry import lorentz
+from mindaam.kernels.products import Dense
 
 GAMMA = 0.25  # of the focusing temperature gamma * omega(z_t)
 SMALLEST_LENGTH = 1e-6  # if image and text coincide there is no direction; the quotient then stays finite
@@ -38,7 +39,7 @@ class SpatialFocus(nn.Cell):
     def __init__(self, channels, point_width, variant=PAPER):
         super().__init__()
         self.direction, self.half_aperture = Direction(variant), half_aperture(variant)
-        self.project = nn.Dense(point_width, channels, has_bias=False)
+        self.project = Dense(point_width, channels, has_bias=False)
 
     def terms(self, text_point, curvature):
         """What the text point [B,n] determines: its log0 [B,n], and the temperature [B,1,1,1]."""
@@ -49,7 +50,7 @@ class SpatialFocus(nn.Cell):
         """feature [B,C,H,W], image point [B,n], the terms -> A [B,1,H,W] in (0, 1)."""
         batch, channels, height, width = feature.shape
         target = unit(self.project(self.direction.towards(image_point, text_tangent, curvature)), -1)
-        along = ops.bmm(target.expand_dims(1), feature.reshape(batch, channels, height * width))
+        along = ops.bmm(target.reshape(batch, 1, channels), feature.reshape(batch, channels, height * width))
         square = ops.clamp(lorentz.dot(feature, feature, 1), min=SMALLEST_LENGTH**2)
         cosine = along.reshape(batch, 1, height, width) / ops.sqrt(square)
         return ops.sigmoid(cosine / temperature)

@@ -34,9 +34,10 @@ class UpStage(nn.Cell):
         if self.focused:
             self.focus = SpatialFocus(channels_out, point_width, variant)
 
-    def terms(self, prompt, text_point, curvature):
-        """What the prompt [B,E] and its point [B,n] or None (released) determine: a flat tuple, for `respond`."""
-        terms = self.film.terms(prompt) + self.modulation.terms(prompt, text_point, curvature)
+    def terms(self, prompt, text_point, curvature, near=None):
+        """What the prompt [B,E] and its point [B,n] or None (released) determine: a flat tuple, for `respond`. near: as
+        in ScaleGate."""
+        terms = self.film.terms(prompt) + self.modulation.terms(prompt, text_point, curvature, near=near)
         return self.focus.terms(text_point, curvature) + terms if self.focused else terms
 
     def respond(self, feature, factors, image_point, curvature, terms, conditioned=True):

@@ -10,7 +10,7 @@ from mindspore import nn
 from mindspore.common.initializer import Normal, initializer
 
 from mindaam.encoders.conversion import Conversion
-from mindaam.encoders.tables import add_table
+from mindaam.encoders.tables import Source, add_table
 from mindaam.encoders.vit import Block, PatchEmbed, with_prefix, without_prefix
 from mindaam.kernels.normalization import LayerNorm
 
@@ -79,7 +79,7 @@ class DINOv2(nn.Cell):
         blocks = [Block(width, heads, hidden=4 * width, eps=1e-6, layer_scale=1e-5) for _ in range(depth)]
         self.blocks = nn.CellList(blocks)
         self.norm = LayerNorm(width, 1e-6)
-        self._table, self._resized_tables = None, {}
+        self._source, self._resized_tables = Source(self.pos_embed), {}
         self.set_image_size(image_size)
 
     def set_image_size(self, image_size):
@@ -90,9 +90,7 @@ class DINOv2(nn.Cell):
         height, width = image_size = tuple(int(side) for side in image_size)
         if min(image_size) < self.patch or height % self.patch or width % self.patch:
             raise ValueError(f"image size {height}x{width} is not a multiple of the patch, {self.patch}")
-        table = self.pos_embed.asnumpy()
-        if self._table is None or not np.array_equal(table, self._table):
-            self._table = table.copy()
+        if self._source.changed():
             for size, buffer in self._resized_tables.items():
                 buffer.set_data(ms.Tensor(self._resized(size)))
         if image_size not in self._resized_tables:
@@ -105,7 +103,7 @@ class DINOv2(nn.Cell):
 
     def _resized(self, image_size):
         """The table for (H, W) pixels, [1,1+N,D]."""
-        return resize_positions(self._table, (image_size[0] // self.patch, image_size[1] // self.patch))
+        return resize_positions(self._source.values, (image_size[0] // self.patch, image_size[1] // self.patch))
 
     def embed(self, images):
         """Normalized images [B,3,H,W] to tokens [B,1+N,D] with their positions, the class token first."""

@@ -6,7 +6,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn, ops
 
-from mindaam.encoders.tables import add_table
+from mindaam.encoders.tables import Source, add_table
 
 
 def rope_periods(head_width, base=100.0):
@@ -44,15 +44,16 @@ class RopeEmbed(nn.Cell):
             raise ValueError(f"a head of {head_width} channels cannot hold rotary positions: not a multiple of 4")
         self.prefix = prefix
         self.periods = ms.Parameter(ms.Tensor(rope_periods(head_width)), name="periods", requires_grad=False)
+        self._source = Source(self.periods)
         self._tables, self._made_from, self._columns, self._count = {}, {}, {}, 0
 
     def set_grid(self, grid):
         """Prepares the tables of a grid (rows, columns); nothing happens when neither grid nor periods changed."""
         count = self.prefix + grid[0] * grid[1]
-        periods = self.periods.asnumpy()
-        made_from = (tuple(grid), periods.tobytes())
-        if self._made_from.get(count) != made_from:
-            angles = rope_angles(periods, grid, self.prefix)
+        if self._source.changed():
+            self._made_from.clear()
+        if self._made_from.get(count) != tuple(grid):
+            angles = rope_angles(self._source.values, grid, self.prefix)
             arrays = {"angles": angles, "cos": np.cos(angles), "sin": np.sin(angles)}
             # One set of Parameters for all grids of as many patches, because a graph of tokens that was compiled for
             # 14 x 20 patches serves 20 x 14 as well, and keeps the Parameters that it found.
@@ -63,7 +64,7 @@ class RopeEmbed(nn.Cell):
                 else:
                     held[name] = add_table(self, f"{name}_{count}", array, beside=self.periods)
             self._columns.pop(count, None)
-            self._made_from[count] = made_from
+            self._made_from[count] = tuple(grid)
         self._count = count
         for name, table in self._tables[count].items():
             object.__setattr__(self, name, table)  # a second name: the table is owned already

@@ -19,7 +19,7 @@ from mindspore.common.initializer import Normal, initializer
 
 from mindaam.encoders.conversion import Conversion
 from mindaam.encoders.dinov2 import bicubic_matrix
-from mindaam.encoders.tables import add_table
+from mindaam.encoders.tables import Source, add_table
 from mindaam.encoders.vit import Mlp, dense
 from mindaam.encoders.windows import attended, cut, padded, pooled
 from mindaam.kernels.convolutions import patches, surrounded
@@ -191,7 +191,7 @@ class SAM2(nn.Cell):
             blocks.append(Block(last, width << stage, heads << stage, window))
             last = width << stage
         self.blocks = nn.CellList(blocks)
-        self._learned, self._tables = None, {}
+        self._sources, self._tables = (Source(self.pos_embed), Source(self.pos_embed_window)), {}
         self.set_image_size(image_size)
 
     def set_image_size(self, image_size):
@@ -202,9 +202,7 @@ class SAM2(nn.Cell):
         height, width = image_size = tuple(int(side) for side in image_size)
         if min(image_size) < self.multiple or height % self.multiple or width % self.multiple:
             raise ValueError(f"image size {height}x{width} is not a multiple of {self.multiple}")
-        learned = self.pos_embed.asnumpy(), self.pos_embed_window.asnumpy()
-        if self._learned is None or not all(map(np.array_equal, learned, self._learned)):
-            self._learned = tuple(table.copy() for table in learned)
+        if any([source.changed() for source in self._sources]):  # a list: each of them is asked
             for size, table in self._tables.items():
                 table.set_data(ms.Tensor(self._table(size)))
         if image_size not in self._tables:
@@ -214,7 +212,8 @@ class SAM2(nn.Cell):
         object.__setattr__(self, "positions", self._tables[image_size])  # a second name: the table is owned already
 
     def _table(self, image_size):
-        return position_table(*self._learned, (image_size[0] // STRIDE, image_size[1] // STRIDE))
+        learned, window = self._sources
+        return position_table(learned.values, window.values, (image_size[0] // STRIDE, image_size[1] // STRIDE))
 
     def embed(self, images):
         """Normalized images [B,3,H,W] to tokens [B,H/4,W/4,D] with their positions."""

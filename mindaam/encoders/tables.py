@@ -6,6 +6,10 @@ it is no part of a checkpoint, of what is counted or of what is trained, its nam
 lists weights uses `stored_parameters`.
 """
 
+import numpy as np
+
+from mindaam.kernels.device import on_cpu
+
 MARK = "table_"  # how the last part of a table's name begins
 
 
@@ -32,3 +36,22 @@ def is_table(name):
 def stored_parameters(cell):
     """[(path, Parameter)] of a Cell without its tables: what a checkpoint of it holds."""
     return [(path, parameter) for path, parameter in cell.parameters_and_names() if not is_table(path)]
+
+
+class Source:
+    """A frozen parameter that tables are made from. values: a copy of its values at the last `changed`."""
+
+    def __init__(self, parameter):
+        self._parameter, self._place, self.values = parameter, None, None
+
+    def changed(self):
+        """Whether the values differ from those at the last call. They are compared on a CPU, where an array shares the
+        memory of its parameter; from another device they are read only when the parameter has been replaced."""
+        place = self._parameter.data_ptr()
+        if place == self._place and not on_cpu():
+            return False
+        self._place, found = place, self._parameter.asnumpy()
+        if self.values is not None and np.array_equal(found, self.values):
+            return False
+        self.values = found.copy()
+        return True

@@ -186,17 +186,17 @@ def _arrays(layer):
     return tuple(parameter.data for parameter in layer.get_parameters())
 
 
-def mixed_rows(qkv, heads, cos=None, sin=None):
+def mixed_rows(qkv, heads, cos=None, sin=None, scaled=False):
     """Multi-head attention of tokens that are rows: queries, keys and values [B,N,3D] to mixed values [B,N,D].
 
-    cos, sin: tables [N,D/heads] by which queries and keys are turned, if given. With a fused kernel nothing is
-    transposed.
+    cos, sin: tables [N,D/heads] by which queries and keys are turned, if given; scaled: as in `attention`. With a fused
+    kernel nothing is transposed.
     """
     batch, count, width = qkv.shape
     q, k, v = ops.split(qkv.reshape((batch, count, 3 * heads, width // (3 * heads))), heads, 2)
     if cos is not None:
         q, k = rotate_rows(q, cos, sin), rotate_rows(k, cos, sin)
-    return attention(q, k, v).reshape((batch, count, width // 3))
+    return attention(q, k, v, scaled).reshape((batch, count, width // 3))
 
 
 def mixed_columns(qkv, heads, together, tables=()):

@@ -7,6 +7,7 @@ from mindspore.common.initializer import TruncatedNormal, XavierUniform, initial
 from mindaam.encoders.dropout import Dropout
 from mindaam.kernels.broadcasting import spread
 from mindaam.kernels.normalization import LayerNorm
+from mindaam.kernels.products import Dense
 from mindaam.kernels.reductions import mean_of_second
 
 FORMS = ("paper", "released")
@@ -52,7 +53,7 @@ class CrossAttention(nn.Cell):
         self.heads, self.dropout_rate = heads, dropout
         self.in_weight = Parameter(initializer(XavierUniform(), (3 * width, width), ms.float32), name="in_weight")
         self.in_bias = Parameter(initializer("zeros", (3 * width,), ms.float32), name="in_bias")
-        self.out = nn.Dense(width, width, bias_init="zeros")
+        self.out = Dense(width, width, bias_init="zeros")
         self.dropout = Dropout(dropout, PLACE)
 
     def attend(self, pixels, audio):
@@ -89,8 +90,8 @@ class TwoLayers(nn.Cell):
 
     def __init__(self, width_in, hidden, width_out, **last):
         super().__init__()
-        self.hide = nn.Dense(width_in, hidden)
-        self.predict = nn.Dense(hidden, width_out, **last)
+        self.hide = Dense(width_in, hidden)
+        self.predict = Dense(hidden, width_out, **last)
 
     def construct(self, x):
         """[...,in] -> [...,out]."""
@@ -118,8 +119,8 @@ class AudioVisualFusion(nn.Cell):
                 f'the form must be one of {FORMS}, with one token per frame for "released"; got {form!r}, {tokens}'
             )
         self.paper = form == "paper"
-        self.visual_proj = nn.Dense(channels, width)
-        self.audio_proj = nn.Dense(audio_width, width)
+        self.visual_proj = Dense(channels, width)
+        self.audio_proj = Dense(audio_width, width)
         if self.paper:
             self.positions = Parameter(
                 initializer(TruncatedNormal(0.02), (1, tokens, width), ms.float32), name="positions"
@@ -127,7 +128,7 @@ class AudioVisualFusion(nn.Cell):
         self.attention = CrossAttention(width, heads, dropout)
         self.film = TwoLayers(width, width, 2 * width, weight_init="zeros", bias_init="zeros")
         self.relevance = TwoLayers(2 * width, width, 1, bias_init=initializer(GATE_BIAS, (1,), ms.float32))
-        self.out_proj = nn.Dense(width, channels, has_bias=not self.paper)
+        self.out_proj = Dense(width, channels, has_bias=not self.paper)
         self.norm = LayerNorm(channels)
 
     def gate(self, pixels, audio):

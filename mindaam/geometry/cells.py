@@ -30,6 +30,8 @@ class BoundedScalar(nn.Cell):
 
     def construct(self):
         """The clamped value, a 0-d float32 Tensor."""
+        if not self.training:
+            return ops.clamp(self.value, self.low, self.high)
         return self.value + ops.stop_gradient(ops.clamp(self.value, self.low, self.high) - self.value)
 
     def project(self):
@@ -223,10 +225,13 @@ class LorentzMap(nn.Cell):
         if c is None:
             c = self.curvature()
         # Scaling and bounding belong to the float32 part: a float16 vector's squared length overflows at 256.
-        scaled = self.scaled(v)
+        return self.placed(self.scaled(v), c).astype(v.dtype)
+
+    def placed(self, scaled, c):
+        """Scaled tangent vectors -> points, float32, of their shape."""
         if self.norm_bound is not None:
             scaled = lorentz.clip_norm(scaled, self.norm_bound, self.axis, self.eps)
-        return self.exp0(scaled, c).astype(v.dtype)
+        return self.exp0(scaled, c)
 
     def scaled(self, v):
         """exp(alpha) v, float32, of the shape of `v`: the tangent vectors that exp0 maps, before their bound."""

@@ -46,16 +46,20 @@ class AttentionCore(nn.Cell):
 _core = AttentionCore()
 
 
-def attention(q, k, v):
-    """softmax(q k^T / sqrt(d)) v, head by head: q [B,M,heads,d], k, v [B,N,heads,d], of one type -> [B,M,heads,d]."""
+def attention(q, k, v, scaled=False):
+    """softmax(q k^T / sqrt(d)) v, head by head: q [B,M,heads,d], k, v [B,N,heads,d], of one type -> [B,M,heads,d].
+
+    scaled: q is divided by sqrt(d) already.
+    """
     heads, width = q.shape[2:]
+    scale = 1.0 if scaled else width**-0.5
     if ascend_kernels() and q.dtype != ms.float32 and width % 16 == 0:
         q_rows, kv_rows = q.shape[:2] + (heads * width,), k.shape[:2] + (heads * width,)
         q_bsh, k_bsh, v_bsh = q.reshape(q_rows), k.reshape(kv_rows), v.reshape(kv_rows)
-        mixed = ops.flash_attention_score(q_bsh, k_bsh, v_bsh, heads, scalar_value=width**-0.5, input_layout="BSH")
+        mixed = ops.flash_attention_score(q_bsh, k_bsh, v_bsh, heads, scalar_value=scale, input_layout="BSH")
         return mixed.reshape(q.shape)
     # q is scaled rather than the scores: M x d numbers instead of M x N
-    mixed, _ = _core(_by_head(q * width**-0.5), _by_head(k), _by_head(v))
+    mixed, _ = _core(_by_head(q if scaled else q * scale), _by_head(k), _by_head(v))
     return _by_head(mixed)
 
 

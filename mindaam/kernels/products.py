@@ -1,6 +1,6 @@
 """Products with weights."""
 
-from mindspore import ops
+from mindspore import nn, ops
 
 from mindaam.kernels.device import cpu_form
 
@@ -27,3 +27,15 @@ def dense_to_columns(x, weight, bias):
 def dense_of_columns(x, weight, bias):
     """x^T W^T + b: x [in,N], weight [out,in], bias [out] -> [N,out]."""
     return _add_bias(_transposed_times_transposed(x, weight), bias)
+
+
+class Dense(nn.Dense):
+    """An nn.Dense that is one operator on Ascend."""
+
+    def construct(self, x):
+        """[...,in] -> [...,out]."""
+        if not cpu_form():
+            return ops.dense(x, self.weight, self.bias if self.has_bias else None)
+        rows = self.matmul(x.reshape((-1, x.shape[-1])), self.weight)
+        rows = self.bias_add(rows, self.bias) if self.has_bias else rows
+        return rows.reshape(x.shape[:-1] + (self.out_channels,))

@@ -10,8 +10,10 @@ from mindaam.encoders.lora import apply_lora, lora_parameters
 from mindaam.encoders.sam2 import SAM2
 from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import ConfigError, InputError, unknown
+from mindaam.kernels.device import cpu_form
 from mindaam.models.features import tapped_features
 from mindaam.models.head import Attention, AttentionHead
+from mindaam.models.one_graph import Whole
 from mindaam.models.staged_features import staged_features
 from mindaam.models.video import VideoHead
 from mindaam.models.weights import WeightWatch
@@ -86,7 +88,7 @@ class AAM(nn.Cell):
         self.head = AttentionHead(config)
         self.update_parameters_name()
         self.weights = WeightWatch(self.get_parameters(), self.trained_parameters())
-        self.video = VideoHead(self)
+        self.video, self.whole = VideoHead(self), Whole(self)
 
     def trained_parameters(self):
         """What training changes and a checkpoint holds: the head's parameters and the adapters'."""
@@ -165,12 +167,15 @@ class AAM(nn.Cell):
         [1,E] for all of them. clip: the images are the frames of one video, in order, and affect one another; then
         audio_embeddings may give each frame's audio, [B,K,A] for the `sound.tokens` K windows of a frame, or [B,A]
         where `sound.fusion` is "released". Returns Attention: map [B,1,H,W] in 0..1, image_point, text_point,
-        anchor_point [B,128], curvature [], gate [B] or None. Raises InputError for other shapes, for audio without a
-        video, and for a branch that this model does not have.
+        anchor_point [B,128], curvature [], gate [B] or None. In the Ascend form it is one graph, whatever MindSpore's
+        mode is if `compiles`. Raises InputError for other shapes, for audio without a video, and for a branch that this
+        model does not have.
         """
         images = self._images(images)
-        self._prompts(sentence_embeddings, len(images))  # refused before the backbone runs
-        self._audio(audio_embeddings, len(images), clip)
+        prompts = self._prompts(sentence_embeddings, len(images))  # refused before the backbone runs
+        audio = self._audio(audio_embeddings, len(images), clip)
+        if not cpu_form():
+            return Attention(*self.whole.infer(images, prompts, audio, clip))
         features = self.image_features(images)
         return self.infer_features(features, sentence_embeddings, audio_embeddings, clip=clip)
 

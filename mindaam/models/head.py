@@ -15,6 +15,7 @@ from mindaam.dynamics.temporal_block import FokkerPlanckBlock
 from mindaam.fusion.audio_visual import AudioVisualFusion
 from mindaam.geometry import lorentz
 from mindaam.geometry.cells import BoundedScalar, LorentzMap
+from mindaam.kernels.products import Dense
 from mindaam.kernels.reductions import image_mean
 from mindaam.kernels.resizing import bilinear
 
@@ -54,7 +55,7 @@ class Neck(nn.Cell):
 
     def __init__(self, widths, neck_widths):
         super().__init__()
-        self.projects = nn.CellList([nn.Dense(*each) for each in zip(widths, neck_widths, strict=True)])
+        self.projects = nn.CellList([Dense(*each) for each in zip(widths, neck_widths, strict=True)])
 
     def construct(self, features, grid):
         """features: one [B,N,D_i] per tap; grid: (h, w), N = h * w."""
@@ -78,8 +79,8 @@ class Hierarchy(nn.Cell):
         self.curvature = BoundedScalar(0.0, float(np.log(0.1)), float(np.log(10.0)))
         self.visual_map = LorentzMap(log_scale(point_width), eps=eps)
         self.textual_map = LorentzMap(log_scale(point_width), eps=eps)
-        self.visual_proj = nn.Dense(visual_width, point_width, has_bias=False)
-        self.textual_proj = nn.Dense(text_width, point_width, has_bias=False)
+        self.visual_proj = Dense(visual_width, point_width, has_bias=False)
+        self.textual_proj = Dense(text_width, point_width, has_bias=False)
         anchor = anchor_std * np.random.default_rng(0).standard_normal((1, point_width))
         self.anchor = Parameter(Tensor(anchor.astype(np.float32)), name="anchor")
         if hyperbolic == "none":  # nothing depends on them

@@ -13,6 +13,7 @@ from mindspore import nn, ops
 
 from mindaam.geometry.cells import BoundedScalar
 from mindaam.kernels.device import cpu_form
+from mindaam.models.weights import begin_training
 
 AT_ONCE = 32  # inputs of an operator
 
@@ -65,6 +66,7 @@ class TrainStep(nn.Cell):
 
     def __init__(self, model, objective, optimizers, *, parts=1, reduce=None, clip_norm=None, guarded=False):
         super().__init__(auto_prefix=False)
+        begin_training()
         self.objective = objective
         self.optimizers = nn.CellList(optimizers, auto_prefix=False)  # the parameters keep their names
         self.counts = [len(optimizer.parameters) for optimizer in optimizers]

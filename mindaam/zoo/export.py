@@ -71,13 +71,13 @@ def check_target(target):
             raise OutputError(f"{path} already exists, without {note.name}; remove it, or choose another name")
 
 
-def export(model, target, sentences, *, size=None, batch=1, frames=None, weights=None):
+def export(model, target, sentences, *, size=None, batch=1, frames=None, audio=False, weights=None):
     """Writes a model's graph of fixed shapes as MindIR, and a description beside it; both appear whole or not at all.
 
     model: an AAM, as `create_model` gives it. target: FILE.mindir; FILE.json is the description, and what was there of
     an earlier export is replaced. sentences: {text: embedding [E]}, those that the description carries.
     size: (H, W), multiples of the patch; None is the model's own. batch: images at once. frames: the graph is one of
-    a video's window of so many frames under one sentence, without sound, in the place of single images.
+    a video's window of so many frames under one sentence, in the place of single images; audio: with their audio.
     weights: the name or the path that the model came from, as `model_files.checkpoint_of` takes it, for hash and
     license.
     Returns the paths written, the graph's first. Raises ConfigError for shapes that cannot be, InputError for
@@ -86,7 +86,7 @@ def export(model, target, sentences, *, size=None, batch=1, frames=None, weights
     target, config = Path(target), model.config
     check_target(target)
     size = _checked_size(config, config.image_size if size is None else size)
-    shapes = _shapes(config, size, batch, frames)
+    shapes = _shapes(config, size, batch, frames, audio)
     description = _describe(config, shapes, frames, sentences, weights)
     try:
         # MindSpore's own way of writing leaves half a file when the disk is full
@@ -108,17 +108,27 @@ def _checked_size(config, size):
     return tuple(size)
 
 
-def _shapes(config, size, batch, frames):
-    """{"image", "sentence", "map": shape} of the graph."""
+def _shapes(config, size, batch, frames, audio):
+    """{"image", "sentence", "audio" if it is asked for, "map": shape} of the graph."""
     if not 1 <= batch <= MOST:
         raise ConfigError(f"a batch of {batch} has no image, or too many; give 1 to {MOST}")
+    if audio and (frames is None or config.audio is None):
+        raise ConfigError(
+            "audio belongs to the frames of a video: give --frames too"
+            if frames is None
+            else f"the model {config.name} has no branch for audio: remove --audio"
+        )
     if frames is None:
         return {"image": (batch, 3, *size), "sentence": (batch, config.text.width), "map": (batch, 1, *size)}
     if config.temporal is None:
         raise ConfigError(f"the model {config.name} processes frames independently: remove --frames")
     if batch != 1 or not 1 <= frames <= MOST:
         raise ConfigError(f"a video's graph is of one window of 1 to {MOST} frames: leave the batch at 1")
-    return {"image": (frames, 3, *size), "sentence": (1, config.text.width), "map": (frames, 1, *size)}
+    shapes = {"image": (frames, 3, *size), "sentence": (1, config.text.width)}
+    if audio:
+        windows = () if config.sound.fusion == "released" else (config.sound.tokens,)
+        shapes["audio"] = (frames, *windows, config.audio.width)
+    return shapes | {"map": (frames, 1, *size)}
 
 
 def _describe(config, shapes, frames, sentences, weights):
@@ -127,8 +137,8 @@ def _describe(config, shapes, frames, sentences, weights):
     return {
         "model": config.name,
         "preset": config.preset,
-        "inputs": ports[:2],
-        "outputs": ports[2:],
+        "inputs": ports[:-1],
+        "outputs": ports[-1:],
         "resize": RESIZING[config.resize],
         "normalisation": {
             "mean": list(config.mean),
@@ -143,7 +153,7 @@ def _describe(config, shapes, frames, sentences, weights):
 
 
 def _ports(shapes, frames):
-    """Name, shape, type and meaning of the graph's two inputs and its output, in its order."""
+    """Name, shape, type and meaning of the graph's inputs and its output, in its order."""
     fitted = "resized to {} x {} ignoring the aspect ratio, and normalized".format(*shapes["image"][2:])
     image = f"RGB images, whole, {fitted}"
     if frames is not None:
@@ -152,6 +162,7 @@ def _ports(shapes, frames):
         "image": f"{image}; channels first, pixels row by row",
         "sentence": "embedding of the sentence that says the viewer and the task, "
         + ("one an image" if frames is None else "one for all frames"),
+        "audio": "embeddings of the audio around each frame",
         "map": "where people look, each pixel in 0..1 by itself",
     }
     return [
@@ -189,9 +200,9 @@ def _write_graph(model, path, shapes, film):
     """MindSpore's export, to `path` or the names that it makes of it."""
     import mindspore as ms
 
-    from mindaam.models.map_graph import MapGraph
+    from mindaam.models.one_graph import MapGraph
 
-    own, inputs = model.backbone.image_size, [ms.Tensor(np.zeros(shapes[each], np.float32)) for each in shapes][:2]
+    own, inputs = model.backbone.image_size, [ms.Tensor(np.zeros(shapes[each], np.float32)) for each in shapes][:-1]
     with tempfile.TemporaryDirectory() as plain:
         # it takes no path with a space or an accent in it, so it is told another one for the same folder
         os.symlink(path.parent.resolve(), os.path.join(plain, "to"))
