@@ -63,7 +63,7 @@ def work(model, frames, batch):
     """(operations in bfloat16, operations in float32, bytes) of a call: a batch of images, or a clip of so many
     frames."""
     from mindaam.models.flops import forward_flops
-    from mindaam.training.reporting.dry_run import parameter_rows
+    from mindaam.training.reporting.parameters import parameter_rows
 
     flops = forward_flops(model, frames)
     half, single = flops["backbone"], sum(flops[part] for part in flops if part not in ("backbone", "adapters"))

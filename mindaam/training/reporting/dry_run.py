@@ -9,9 +9,8 @@ import yaml
 
 from mindaam import runtime
 from mindaam.encoders.sam2 import STRIDE
-from mindaam.encoders.tables import stored_parameters
-from mindaam.models.backbone_flops import ADAPTERS
 from mindaam.models.flops import PARTS, training_flops
+from mindaam.training.reporting.parameters import parameter_rows
 from mindaam.training.reporting.precision import precision_text
 
 FLOAT = 4  # bytes of a float32
@@ -23,6 +22,9 @@ DEVICES = (1, 8, 32)  # for which seconds are given: one, a machine, four machin
 # Values that the backward pass needs, counted in the Cells' code: of a transformer block, in widths per token, beside
 # one number per head and pair of tokens (x, norm, q, k, v, mixed values, sum, norm, and 4 + 4 of the perceptron);
 BLOCK_VALUES = 16
+SUMS = 2  # of them, float32 in half precision too
+# float32 numbers per head and token instead, which the fused attention of Ascend keeps in half precision
+FUSED_VALUES = 16
 STAGE_VALUES = 20  # of a decoder stage, maps of its size and width
 MAP_VALUES = 14  # of the output and the losses, maps of the image's size
 TEMPORAL_VALUES = 19  # of a temporal block, in widths per place and frame, beside twice the feed-forward's ratio
@@ -117,7 +119,7 @@ def _text(model, config, sections):
     lines += [
         [row.module, *(f"{count:,}" for count in row[1:4]), f"{row.bytes / 1e6:,.1f}"] for row in parameter_rows(model)
     ]
-    types = precision_text(model, module_of)
+    types = precision_text(model)
     sections = {"Configuration": dumped, "Parameters": _aligned(lines), "Precision": types, **sections}
     sections["Computing"] = _computing()
     return "\n\n".join(f"{title}\n{'-' * len(title)}\n{body}" for title, body in sections.items()) + "\n"
@@ -129,42 +131,6 @@ def _computing():
     variables = found.pop("variables")
     lines = [f"{name}: {str(value).lower() if isinstance(value, bool) else value}" for name, value in found.items()]
     return "\n".join(lines + [f"{name}={value}" for name, value in variables.items()])
-
-
-class Row(NamedTuple):
-    """The parameters of one module: how many, how many of them are trainable and frozen, and their bytes."""
-
-    module: str
-    count: int
-    trainable: int
-    frozen: int
-    bytes: int
-
-
-def module_of(name):
-    """The row of the table that a parameter belongs to, from its name in the model."""
-    parts = name.split(".")
-    if parts[-1] in ADAPTERS:
-        return "backbone, adapters"
-    if parts[0] == "backbone":
-        return "backbone, blocks" if parts[1] == "blocks" else "backbone, the rest"
-    if parts[0] != "head":
-        return parts[0]
-    if parts[1] != "decoder":
-        return f"head, {parts[1]}"
-    return f"head, decoder's {parts[2] if parts[2] in ('stages', 'fusions') else 'start and end'}"
-
-
-def parameter_rows(model):
-    """[Row] of a model in the order of its Cells, the last row their sum."""
-    rows = {}
-    for name, each in stored_parameters(model):
-        counts = (each.size, each.size * each.requires_grad, each.size * (not each.requires_grad))
-        new = (*counts, each.size * each.itemsize)
-        module = module_of(name)
-        rows[module] = [a + b for a, b in zip(rows.get(module, (0, 0, 0, 0)), new, strict=True)]
-    rows["all"] = [sum(column) for column in zip(*rows.values(), strict=True)]
-    return [Row(module, *row) for module, row in rows.items()]
 
 
 def _kept(model, sharers=1):
@@ -199,9 +165,12 @@ def activations(model, call, load):
     if encoder.stages:
         blocks, taps = _staged_values(model, load.recompute), places * sum(encoder.widths)
     else:
-        block = tokens * (BLOCK_VALUES * encoder.width + encoder.heads * tokens)
-        blocks = adapted * tokens * encoder.width + min(adapted, 1) * block if load.recompute else adapted * block
-        taps = len(encoder.taps) * tokens * encoder.width
+        wide = FLOAT // load.bytes  # values of the backbone in a float32
+        weights = tokens if wide == 1 else min(tokens, FUSED_VALUES * wide)
+        block = tokens * ((BLOCK_VALUES + SUMS * (wide - 1)) * encoder.width + encoder.heads * weights)
+        inputs = wide * adapted * tokens * encoder.width
+        blocks = inputs + min(adapted, 1) * block if load.recompute else adapted * block
+        taps = wide * len(encoder.taps) * tokens * encoder.width
     stages = sum(STAGE_VALUES * places * 4 ** (i + 1) * width for i, width in enumerate(head.stage_widths))
     each_frame = (blocks + taps) * load.bytes + places * sum(head.neck_widths) * FLOAT
     if call.clip:

@@ -1,6 +1,7 @@
 """The types that each module of a model computes in."""
 
 from mindaam.encoders.precision import type_of
+from mindaam.training.reporting.parameters import module_of
 
 FLOAT32, NONE = "float32", "-"
 NOTE = (
@@ -10,11 +11,8 @@ NOTE = (
 )
 
 
-def precision_rows(model, module_of):
-    """Rows of text: module, and by type the kinds of Cells that compute in it; the first row has the titles.
-
-    module_of: the module of a parameter by its name in the model.
-    """
+def precision_rows(model):
+    """Rows of text: module, and by type the kinds of Cells that compute in it; the first row has the titles."""
     kinds = {}
     for path, cell in model.cells_and_names():
         for name, _ in cell.parameters_and_names(expand=False):
@@ -28,9 +26,9 @@ def precision_rows(model, module_of):
     return [["module", *types], *rows]
 
 
-def precision_text(model, module_of):
+def precision_text(model):
     """`precision_rows` as a table, and NOTE."""
-    rows = precision_rows(model, module_of)
+    rows = precision_rows(model)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([*lines, NOTE])

@@ -17,11 +17,11 @@ from mindaam.training.reporting.dry_run import (
     describe,
     load_of,
     memory,
-    parameter_rows,
     seconds,
     step_bytes,
     step_flops,
 )
+from mindaam.training.reporting.parameters import parameter_rows
 from mindaam.training.tasks.corpus_config import CorpusConfig
 from tests.models import tiny, tiny_video
 
@@ -101,6 +101,9 @@ def test_activations_grow_with_images_and_shrink_with_recomputing_halves_and_fre
     assert two == 2 * one
     assert activations(model, Call(1, 1, False, 1), Load(1, recompute=True)) < one
     assert activations(model, Call(1, 1, False, 1), Load(1, bytes=2)) < one
+    large = build_model(tiny_video.NAME, changes={**tiny_video.CHANGES, "image_size": (320, 480)})
+    whole, half = (activations(large, Call(1, 1, False, 1), Load(1, bytes=size)) for size in (4, 2))
+    assert whole - half > 4 * 2 * 600 * (600 - 16) * 4  # four blocks of two heads: no weights of attention
     assert one < activations(model, Call(6, 3, True, 1), Load(1)) < activations(model, Call(6, 6, True, 1), Load(1))
     adapters = lora_parameters(model.backbone)
     assert adapted_blocks(model) == 4
