@@ -30,7 +30,6 @@ def arrays(preset, model):
     return [ms.Tensor(each.astype(np.int32 if each.dtype.kind == "i" else np.float32)) for each in found]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["released", "paper"])
 def test_loss_and_gradients(preset, monkeypatch):
     ms.set_seed(0)
