@@ -19,7 +19,7 @@ MEMORY_SHARE = 0.7  # of the nominal bandwidth in kernels that read and write wh
 LAUNCH = 6e-6  # seconds of the host per primitive at jit level O0, one kernel launch each
 
 # ---- bytes: of a block per token and unit of width, from its kernels in sequence, each reading and writing memory ----
-BLOCK_BYTES = sum((
+HALF_BLOCK = sum((
     2 * (4 + 4 + 4 + 2),  # two norms in float32, each with a cast to bfloat16
     2 + 6,  # queries, keys and values
     2 * (2 + 4 + 4 + 4 + 4 + 2),  # rotation of queries and keys in float32, cast before and after it
@@ -28,11 +28,15 @@ BLOCK_BYTES = sum((
     2 * (2 + 4 + 4 + 4 + 4),  # two residual sums in float32, each after a cast
     2 + 8 + 8 + 8 + 8 + 2,  # the perceptron with GELU in bfloat16
 ))  # fmt: skip
+# All in float32, as prediction computes today: no casts, and attention stores its matrix, heads * tokens / width units
+FLOAT_BLOCK = 16 + 16 + 16 + 16 + 8 + 24 + 72  # norms, qkv, rotation, attention, projection, sums, perceptron
+FLOAT_MATRIX = 4 * 4  # written, read and written by softmax, read
 STAGE_VALUES = 40  # of a decoder stage, maps of its size and width read or written, float32
 MAP_VALUES = 12  # of the output at the image's size, float32
 TEMPORAL_VALUES = 60  # of a temporal block, in widths per place and frame, read or written, float32
-# Graph primitives, counted by the operator audit (docs/ascend_operators.md) without Return, Depend, Load and tuples
-PRIMITIVES = (600, 1000)
+# Of the image graph under `paper`, counted by the operator audit (docs/ascend_operators.md); of a window, derived from
+# its count under `released`, 2,041, less what the head has more there, 735
+PRIMITIVES = (1070, 1306)
 
 
 def main():
@@ -49,35 +53,42 @@ def main():
 
     model = build_model(options.model, "paper", changes={"temporal": {"clip": options.clip}})
     image, window = options.primitives
-    print("| call | GFLOP, bfloat16 + float32 | GB moved | primitives | bound per s | expected per s | limited by |")
+    print(
+        "| backbone, call | GFLOP, bfloat16 + float32 | GB moved | primitives | bound per s | expected | limited by |"
+    )
     print("|---" * 7 + "|")
-    for what, frames, batch, count in (
-        ("1 image", None, 1, image), ("8 images", None, 8, image), ("32 images", None, 32, image),
-        (f"a window of {options.clip} frames", options.clip, 1, window),
-    ):  # fmt: skip
-        print(row(what, *work(model, frames, batch), count, (frames or 1) * batch))
+    for in_half in (False, True):
+        for what, frames, batch, count in (
+            ("1 image", None, 1, image), ("8 images", None, 8, image), ("32 images", None, 32, image),
+            (f"a window of {options.clip} frames", options.clip, 1, window),
+        ):  # fmt: skip
+            what = f"{'bfloat16' if in_half else 'float32'}, {what}"
+            print(row(what, *work(model, frames, batch, in_half), count, (frames or 1) * batch))
     return 0
 
 
-def work(model, frames, batch):
+def work(model, frames, batch, in_half=True):
     """(operations in bfloat16, operations in float32, bytes) of a call: a batch of images, or a clip of so many
-    frames."""
+    frames; in_half: whether the backbone's products are in bfloat16."""
     from mindaam.models.flops import forward_flops
     from mindaam.training.reporting.parameters import parameter_rows
 
     flops = forward_flops(model, frames)
-    half, single = flops["backbone"], sum(flops[part] for part in flops if part not in ("backbone", "adapters"))
+    backbone, single = flops["backbone"], sum(flops[part] for part in flops if part not in ("backbone", "adapters"))
     config, rows = model.config, parameter_rows(model)
     encoder, head = config.encoder, config.head
     places = (config.image_size[0] // encoder.patch) * (config.image_size[1] // encoder.patch)
     tokens, count = encoder.prefix + places, (frames or 1) * batch
     stages = sum(STAGE_VALUES * places * 4 ** (i + 1) * width for i, width in enumerate(head.stage_widths))
-    moved = encoder.depth * tokens * encoder.width * BLOCK_BYTES + 4 * (
+    block = HALF_BLOCK if in_half else FLOAT_BLOCK + FLOAT_MATRIX * encoder.heads * tokens / encoder.width
+    moved = encoder.depth * tokens * encoder.width * block + 4 * (
         stages + MAP_VALUES * config.image_size[0] * config.image_size[1]
     )
     if frames:
         moved += 4 * places * TEMPORAL_VALUES * sum(head.neck_widths[tap] for tap in config.temporal.taps)
-    weights = sum((2 if each.module.startswith("backbone") else 4) * each.count for each in rows[:-1])
+    size = 2 if in_half else 4
+    weights = sum((size if each.module.startswith("backbone") else 4) * each.count for each in rows[:-1])
+    half, single = (backbone, single) if in_half else (0, backbone + single)
     return batch * half, batch * single, weights + count * moved
 
 

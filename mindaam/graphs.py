@@ -180,7 +180,10 @@ def _reported(call, stored):
         global _report
         report, _report = _report, None
         if report is not None:
-            report(f"compiling,{' once,' if stored else ''} about 10 s")
+            import mindspore as ms
+
+            time_needed = "about 10 s" if ms.get_context("device_target") == "CPU" else "which may take minutes"
+            report(f"compiling,{' once,' if stored else ''} {time_needed}")
         return call(*inputs)
 
     return reported

@@ -60,6 +60,12 @@ class FakeModel:
             gate = np.tanh(audio_embeddings[(slice(first, None), *middle, 0)])
         return self._said(maps[first:], sentence_embedding, gate)
 
+    def infer(self, images, sentence_embeddings, audio_embeddings=None, *, clip=False):
+        """From pixels to maps at once."""
+        maps = np.concatenate([self.video.maps(self.image_features(each[None])) for each in images])
+        size = tuple(self.config.image_size)
+        return self.infer_frames(maps, sentence_embeddings, size, audio_embeddings, first=0, clip=clip)
+
     @staticmethod
     def _said(brightness, sentence_embeddings, gate=None):
         return SimpleNamespace(map=1.0 / (1.0 + np.exp(-brightness * sentence_embeddings[0, 0])), gate=gate)

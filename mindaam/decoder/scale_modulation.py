@@ -42,6 +42,8 @@ def raised(left, curvature):
 def left_and_rest(maps):
     """maps [B,C,H,W] -> their left column [B,C,H,1] and the others [B,C,H,W-1]."""
     batch, channels, height, width = maps.shape
+    if not cpu_form():  # Ascend has no gradient of `ops.slice`
+        return ops.split(maps, (1, width - 1), 3)
     left = ops.slice(maps, (0, 0, 0, 0), (batch, channels, height, 1))
     return left, ops.slice(maps, (0, 0, 0, 1), (batch, channels, height, width - 1))
 

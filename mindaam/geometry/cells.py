@@ -14,6 +14,7 @@ from mindspore import Parameter, Tensor, nn, ops
 
 from mindaam.geometry import lorentz
 from mindaam.geometry.entailment import entailment_loss
+from mindaam.kernels.device import cpu_form
 
 
 class BoundedScalar(nn.Cell):
@@ -29,8 +30,8 @@ class BoundedScalar(nn.Cell):
         self.value = Parameter(Tensor(float(initial), ms.float32), name="value")
 
     def construct(self):
-        """The clamped value, a 0-d float32 Tensor."""
-        if not self.training:
+        """The clamped value, a 0-d float32 Tensor; in the Ascend form a plain clamp outside training."""
+        if not (self.training or cpu_form()):
             return ops.clamp(self.value, self.low, self.high)
         return self.value + ops.stop_gradient(ops.clamp(self.value, self.low, self.high) - self.value)
 

@@ -82,11 +82,12 @@ class Predictor:
         embeddings = self.embed(prompts)
         for image in images:
             image = _as_image(image)
-            prepared = self._prepared(image)
-            yield [
-                finished(self.model.infer_prepared(prepared, embedding[None]).map[0, 0], image.shape[:2], prompt)
-                for prompt, embedding in zip(prompts, embeddings, strict=True)
-            ]
+            if len(prompts) == 1 and _one_graph():
+                maps = [self.model.infer(self._as_batch(self._seen(image)), embeddings).map]
+            else:
+                prepared = self._prepared(image)
+                maps = [self.model.infer_prepared(prepared, embedding[None]).map for embedding in embeddings]
+            yield [finished(each[0, 0], image.shape[:2], prompt) for prompt, each in zip(prompts, maps, strict=True)]
 
     def prepared(self, image):
         """What the model computes of one image before any prompt, for `model.infer_prepared`; kept for the last
@@ -145,19 +146,23 @@ class Predictor:
     def _stream(self, frames, prompts, embeddings, windows, audio_stream):
         sizes = deque()  # of the frames whose maps are not returned yet
         size = tuple(self.model.config.image_size)
+        # from pixels in one graph, where that repeats the backbone's pass of few frames
+        whole = _one_graph() and len(prompts) == 1 and 2 * windows.overlap <= windows.length
 
         def frames_and_audio():
             for frame in frames:
                 image = _as_image(frame.image if isinstance(frame, Frame) else frame)
                 note = None if audio_stream is None else audio_stream.note(_time_of(frame))
                 sizes.append(image.shape[:2])
-                yield self.model.video.maps(self.model.image_features(self._as_batch(self._seen(image)))), note
+                batch = self._as_batch(self._seen(image))
+                yield batch if whole else self.model.video.maps(self.model.image_features(batch)), note
 
         def answer(window, first):
             """The window's maps, each with its gate behind it, so that both are blended alike: [T-first,P,h*w+1]."""
-            maps, notes = zip(*window, strict=True)
+            frames, notes = zip(*window, strict=True)
             audio = None if audio_stream is None else audio_stream.embeddings(notes)
-            return np.stack([self._in_window(np.concatenate(maps), each, audio, first) for each in embeddings], 1)
+            frames = np.concatenate(frames)
+            return np.stack([self._in_window(frames, each, audio, first, whole) for each in embeddings], 1)
 
         for values in stream(frames_and_audio(), answer, windows):
             shown = sizes.popleft()
@@ -166,13 +171,20 @@ class Predictor:
                 for each, prompt in zip(values, prompts, strict=True)
             ]
 
-    def _in_window(self, maps, embedding, audio, first):
-        """The maps of a window's frames from the `first` on and their gates, 0 without audio: [T-first,h*w+1]."""
-        clip = len(maps) > 1  # a window of one frame is an image
-        size = tuple(self.model.config.image_size)
-        found = self.model.infer_frames(maps, embedding[None], size, audio, first=first, clip=clip)
+    def _in_window(self, frames, embedding, audio, first, whole):
+        """The maps of a window's frames from the `first` on and their gates, 0 without audio: [T-first,h*w+1].
+
+        frames: as `AAM.infer` takes them if `whole`, else as `AAM.infer_frames` does.
+        """
+        clip = len(frames) > 1  # a window of one frame is an image
+        if whole:
+            found = self.model.infer(frames, embedding[None], audio, clip=clip)
+        else:
+            size = tuple(self.model.config.image_size)
+            found = self.model.infer_frames(frames, embedding[None], size, audio, first=first, clip=clip)
         gates = np.zeros(len(found.map), np.float32) if found.gate is None else found.gate
-        return np.concatenate([found.map.reshape(len(gates), -1), gates[:, None]], 1)
+        values = np.concatenate([found.map.reshape(len(gates), -1), gates[:, None]], 1)
+        return values[first:] if whole else values
 
     def embed(self, prompts):
         """Sentence embeddings of prompts, float32 [n, E]. Raises InputError for an unusable prompt."""
@@ -213,6 +225,13 @@ class Predictor:
     def _as_batch(self, seen):
         """An image at the model's size, normalized, float32 [1, 3, H, W]."""
         return transforms.normalize(seen, self.model.config.mean, self.model.config.std)[None]
+
+
+def _one_graph():
+    """Whether the model computes in one graph, as in the Ascend form."""
+    from mindaam.kernels.device import cpu_form
+
+    return not cpu_form()
 
 
 def choose_prompt(prompt=None, condition=None, own=None):

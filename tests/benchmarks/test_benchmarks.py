@@ -401,6 +401,7 @@ def test_the_roofline_is_counted(load):
     assert more[:2] == (4 * half, 4 * single) and moved < more[2] < 4 * moved  # weights are read once
     clip = roofline.work(model, model.config.temporal.clip, 1)
     assert clip[0] == model.config.temporal.clip * half and clip[1] > model.config.temporal.clip * single
+    assert roofline.work(model, None, 1, in_half=False)[:2] == (0, half + single)
     launched = roofline.row("x", half, single, moved, 10**9, 1)
     assert launched.endswith("| launches |") and "| arithmetic |" in roofline.row("x", 1e15, 0, 0, 1, 1)
 

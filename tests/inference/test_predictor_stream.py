@@ -43,6 +43,27 @@ def test_each_frame_goes_through_the_backbone_once():
         assert each.density.shape == (20, 30) and each.density.sum(dtype=np.float64) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("windows", [Windows(1, 0), Windows(4, 1), Windows(6, 2)])
+def test_in_the_ascend_form_a_window_goes_from_pixels_to_maps_at_once(windows, monkeypatch):
+    frames = [frame(number) for number in range(9)]
+    wanted = list(fake(4).stream(iter(frames), windows=windows))
+    monkeypatch.setattr("mindaam.inference.predictor._one_graph", lambda: True)
+    predictor = fake(4)
+    monkeypatch.setattr(predictor.model, "infer_prepared", None)
+    found = list(predictor.stream(iter(frames), windows=windows))
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(one.map, other.map)
+    assert predictor.model.backbone_passes == windows.length * predictor.model.head_passes
+    np.testing.assert_array_equal(predictor.predict(frames[0]).map, fake(None).predict(frames[0]).map)
+
+
+def test_windows_that_share_most_frames_keep_the_features_in_the_ascend_form(monkeypatch):
+    monkeypatch.setattr("mindaam.inference.predictor._one_graph", lambda: True)
+    predictor = fake(4)
+    list(predictor.stream((frame(number) for number in range(9)), windows=Windows(4, 3, causal=True)))
+    assert predictor.model.backbone_passes == 9
+
+
 @pytest.mark.parametrize("windows", [Windows(1, 0), Windows(4, 1), Windows(6, 2), Windows(4, 3, causal=True)])
 def test_many_prompts_share_the_pass_of_the_backbone(windows):
     frames, prompts = [frame(number) for number in range(9)], ["Someone counts.", "Someone looks around.", "a b c d"]

@@ -66,6 +66,13 @@ def test_on_ascend_ranks_have_time_to_connect_and_to_wait_for_each_other(monkeyp
     assert all(120 <= int(launch.HCCL_SECONDS[name]) <= 7200 for name in launch.HCCL_SECONDS)  # what CANN accepts
 
 
+def test_the_launcher_does_not_import_mindspore():
+    """It sets HCCL_CONNECT_TIMEOUT on import, which would then look as if the user had set it."""
+    code = "import sys, mindaam.training.launch; print('mindspore' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
+
+
 def test_ranks_are_bound_by_msrun_or_share_the_cores_themselves():
     job, _ = launch.read_arguments(
         ["--workers", "2", "--log-dir", "x", "--bind-core", "--cluster-timeout", "1200", "--", "train", "a"]

@@ -129,7 +129,7 @@ def test_its_trainer_trains_and_writes_nowhere_else(found):
 
 @pytest.mark.slow
 def test_its_trainer_takes_images_videos_and_audio_from_our_data(found):
-    assert found["kinds"] == {"images": [1, True], "videos": [1, True], "audio": [1, True]}
+    assert found["kinds"] == {"images": [1, True], "videos": [2, True], "audio": [2, True]}
 
 
 @pytest.mark.parametrize(

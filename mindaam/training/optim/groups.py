@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from mindaam.encoders.tables import stored_parameters
 from mindaam.schema import Positive, Schema, Weight
 
 PARTS = ("head", "temporal", "sound", "lora", "router")
@@ -54,6 +53,9 @@ def groups(model, config):
     model: AAM; config: GroupsConfig. Parameters of one axis or none are the biases, norms, curvatures and scales: those
     are "undecayed". Anchors and embeddings of time and place have two axes or more and are decayed.
     """
+    # imported here: the launcher reads configurations, and must not import MindSpore, which sets variables on import
+    from mindaam.encoders.tables import stored_parameters
+
     trained = {id(parameter) for parameter in model.trained_parameters() if parameter.requires_grad}
     members = {}
     for path, parameter in stored_parameters(model):
