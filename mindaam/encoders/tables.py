@@ -8,8 +8,6 @@ lists weights uses `stored_parameters`.
 
 import numpy as np
 
-from mindaam.kernels.device import on_cpu
-
 MARK = "table_"  # how the last part of a table's name begins
 
 
@@ -47,6 +45,8 @@ class Source:
     def changed(self):
         """Whether the values differ from those at the last call. They are compared on a CPU, where an array shares the
         memory of its parameter; from another device they are read only when the parameter has been replaced."""
+        from mindaam.kernels.device import on_cpu  # with MindSpore, which processes that decode images do not import
+
         place = self._parameter.data_ptr()
         if place == self._place and not on_cpu():
             return False

@@ -12,6 +12,7 @@ from mindspore.nn.utils import no_init_parameters
 from mindaam.dynamics import operators, temporal_block
 from mindaam.encoders.lora import LoRADense
 from mindaam.geometry import lorentz
+from mindaam.kernels import products
 from mindaam.kernels.attention import AttentionCore
 from mindaam.kernels.convolutions import Convolution, Depthwise, Pointwise, UpConvolution
 from mindaam.models.flops import PARTS, forward_flops, training_flops
@@ -115,7 +116,8 @@ def counted(monkeypatch):
     def patch(owner, name, cost):
         monkeypatch.setattr(owner, name, found.around(getattr(owner, name), cost))
 
-    patch(nn.Dense, "construct", lambda cell, x, out: size(out) * cell.in_channels)
+    for layer in (nn.Dense, products.Dense):
+        patch(layer, "construct", lambda cell, x, out: size(out) * cell.in_channels)
     for convolution in (Pointwise, Depthwise, Convolution):
         patch(convolution, "construct", lambda cell, x, out: size(out) * int(np.prod(cell.weight.shape[1:])))
     patch(UpConvolution, "construct", lambda cell, x, out: size(x) * int(np.prod(cell.weight.shape[1:])))

@@ -93,10 +93,11 @@ class Source:
 
     folders: {name: GazeFolder}; settings: ModelConfig; encode: list of prompts -> [n,E]; caches: {name: FeatureCache},
     or None; decoded: whether normalized images are ever read, which worker processes decode; searches: {name:
-    SearchFolder} of the folders with search conditions. Close it after use.
+    SearchFolder} of the folders with search conditions; further: prompts that are used beside theirs. Close it after
+    use.
     """
 
-    def __init__(self, folders, settings, encode, caches, *, decoded, searches=None):
+    def __init__(self, folders, settings, encode, caches, *, decoded, searches=None, further=()):
         self.folders, self.encode, self.caches, self.searches = folders, encode, caches, searches or {}
         self.settings, self.size = settings, tuple(settings.image_size)
         self.loader = Loader(folders, decode, workers=WORKERS) if decoded else None
@@ -104,7 +105,7 @@ class Source:
         # cannot run one graph while another is being compiled
         prompts = [folder.prompts.of(condition) for folder in folders.values() for condition in folder.conditions]
         prompts += [wordings.prompts(name) for folder in self.searches.values() for name in folder.frequency]
-        encode(sorted({text for each in prompts for text in each} | {generic_prompt()}))
+        encode(sorted({text for each in prompts for text in each} | set(further)))
 
     def inputs(self, batch, taps):
         """What the model takes: raw outputs of the first `taps` taps [B,taps,1+N,D], or, for 0, images [B,3,H,W]."""

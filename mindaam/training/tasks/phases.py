@@ -6,7 +6,7 @@ Phases are epochs in a row. The outputs of blocks that never change are computed
 import mindspore as ms
 import numpy as np
 
-from mindaam.data.prompts import granularities
+from mindaam.data.prompts import generic_prompt, granularities
 from mindaam.data.prompts.corpus import GRANULARITIES
 from mindaam.data.sampling.plan import SamplerState
 from mindaam.data.search.folder import open_search
@@ -179,7 +179,11 @@ class Phases(Task):
             }  # fmt: skip
         encode = sentence_encoder(self.model.config.text.name).encode
         searches = self.searches if folders is self.data.train else {}
-        return Source(folders, self.model.config, encode, caches, decoded=not all(self.taps), searches=searches)
+        further = [generic_prompt()] if any(phase.film_dropout for phase in self.config.phases) else []
+        decoded = not all(self.taps)
+        return Source(
+            folders, self.model.config, encode, caches, decoded=decoded, searches=searches, further=further
+        )  # fmt: skip
 
 
 def levels_of_detail(encode):
