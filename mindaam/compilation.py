@@ -7,6 +7,8 @@ is refused for prediction by MindFormers (`core/context/build_context.py`). So O
 prediction, and O1 a choice to be measured on a device.
 """
 
+from contextlib import contextmanager
+
 from mindaam.environment import jit_level
 
 BACKEND = "ms_backend"
@@ -40,10 +42,15 @@ def _options():
     return {"jit_level": level, "backend": BACKEND} if level else {}
 
 
-def report_to(report):
-    """Calls `report` with a line after each graph that took SHOWN seconds; None: nothing is reported."""
+@contextmanager
+def reporting(report):
+    """Within it `report` is called with a line after each graph that took SHOWN seconds."""
     global _report
-    _report = report
+    before, _report = _report, report
+    try:
+        yield
+    finally:
+        _report = before
 
 
 def record(name, seconds, loaded):

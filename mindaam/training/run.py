@@ -68,33 +68,32 @@ def train(
         progress.say(note)
     if world.size > 1:
         print_line(surroundings.line(world))  # in the log of each rank
-    compilation.report_to(progress.say if world.is_first else print_message)
+    with compilation.reporting(progress.say if world.is_first else print_message):
+        # ---- data and model; the place reached ---------------------------------------------------------------------
+        setup = Setup(folder, world, progress, tiny, skip_damaged, audio_encoding, scorer, features)
+        task = module.open_task(config, setup)
+        setup = setup._replace(progress=Progress(task.total, quiet=not world.is_first))
+        with closing(task), StopRequest() as request:
+            state = checkpoint_content.first_state(task)
+            if found:
+                state = checkpoint_content.restore(found.path, task, folder, allow_changes)
+            else:
+                task.enter(state.place)
+            checkpoint_content.require_one_place(state, folder, world)
 
-    # ---- data and model; the place reached -------------------------------------------------------------------------
-    setup = Setup(folder, world, progress, tiny, skip_damaged, audio_encoding, scorer, features)
-    task = module.open_task(config, setup)
-    setup = setup._replace(progress=Progress(task.total, quiet=not world.is_first))
-    with closing(task), StopRequest() as request:
-        state = checkpoint_content.first_state(task)
-        if found:
-            state = checkpoint_content.restore(found.path, task, folder, allow_changes)
-        else:
-            task.enter(state.place)
-        checkpoint_content.require_one_place(state, folder, world)
+            # ---- steps ---------------------------------------------------------------------------------------------
+            if world.is_first:
+                write_description(task, setup)
+            with closing(Logs(task, state.number, setup)) as logs:
+                state, finished = train_steps(task, state, setup, logs, request)
 
-        # ---- steps -------------------------------------------------------------------------------------------------
-        if world.is_first:
-            write_description(task, setup)
-        with closing(Logs(task, state.number, setup)) as logs:
-            state, finished = train_steps(task, state, setup, logs, request)
-
-        # ---- what is left behind -----------------------------------------------------------------------------------
-        if finished and world.is_first:
-            for line in task.finish(folder, state.best):
-                setup.progress.say(line)
-        if world.is_first and compilation.summary():
-            setup.progress.say(compilation.summary())
-        distributed.barrier(world)  # the others do not leave while rank 0 still writes
+            # ---- what is left behind -------------------------------------------------------------------------------
+            if finished and world.is_first:
+                for line in task.finish(folder, state.best):
+                    setup.progress.say(line)
+            if world.is_first and compilation.summary():
+                setup.progress.say(compilation.summary())
+            distributed.barrier(world)  # the others do not leave while rank 0 still writes
     return Trained(folder, finished, task, state, world.is_first, request.to_stop)
 
 

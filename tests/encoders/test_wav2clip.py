@@ -77,12 +77,14 @@ def test_the_network_as_the_reference(encoder, mode):
         near("w16_row0/embedding", encoder.model(seen).asnumpy())
 
 
+@pytest.mark.slow
 def test_frames_apart_only_when_each_is_standardised_by_itself(encoder, weights):
     apart = AudioEncoder(weights)  # by window, unless asked otherwise
     np.testing.assert_allclose(apart.encode(W16[:1], 16000), apart.encode(W16, 16000)[:1], atol=1e-5)
     assert np.abs(encoder.encode(W16[:1], 16000) - encoder.encode(W16, 16000)[:1]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_many_windows_are_those_one_by_one(weights):
     apart = AudioEncoder(weights)
     waves = gold.waveform("many", 35, 2000, 16000)

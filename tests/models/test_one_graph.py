@@ -58,13 +58,13 @@ def test_a_window_with_audio_is_one_graph(preset, ascend):
 def test_an_image_size_is_set_without_reading_weights(build, monkeypatch):
     backbone = build("paper").backbone
     backbone.set_image_size(backbone.image_size)
-    monkeypatch.setattr("mindaam.encoders.tables.on_cpu", lambda: False)
+    monkeypatch.setattr("mindaam.kernels.device.on_cpu", lambda: False)
     monkeypatch.setattr(ms.Parameter, "asnumpy", lambda *_: pytest.fail("a weight was read"))
     backbone.set_image_size(backbone.image_size)
 
 
 def test_a_replaced_weight_changes_the_tables_on_every_device(monkeypatch):
-    monkeypatch.setattr("mindaam.encoders.tables.on_cpu", lambda: False)
+    monkeypatch.setattr("mindaam.kernels.device.on_cpu", lambda: False)
     backbone = tiny_video_model("paper").backbone
     rope, size = backbone.rope_embed, backbone.image_size
     backbone.set_image_size(size)

@@ -253,6 +253,7 @@ def test_the_sentence_encoder_is_made_once():
     assert encoder.encode(["people looking freely"]).shape == (1, 384)
 
 
+@pytest.mark.slow  # Wav2CLIP whole
 def test_a_sound_encoder_comes_from_its_verified_file(tmp_path, monkeypatch):
     arrays = {name: parameter.asnumpy() for name, parameter in Wav2CLIP().parameters_and_names()}
     write_safetensors(path := tmp_path / "ears.safetensors", arrays, {"naming": "mindaam", "kind": "wav2clip"})
