@@ -22,7 +22,7 @@ def both_modes(case, *marks):
 
 
 CASES = [
-    pytest.param("image_s_448x448", "pynative", marks=slow),
+    pytest.param("image_s_448x448", "pynative"),
     pytest.param("image_s_448x448", "graph", marks=slow),  # 6 GB
     *both_modes("video_s_T1_224x224", slow),
     pytest.param("video_s_T4_224x224_audio", "pynative", marks=slow),
