@@ -20,7 +20,8 @@ def take():
     configure = runtime.configure
 
     def at_once(device=None, mode="pynative", **more):
-        configure(device, "pynative", **{**more, "threads": 1})
+        configure(device, "pynative", **more)
+        ms.set_context(runtime_num_threads=1)
         ms.runtime.launch_blocking()  # a queue of operators as tiny as these takes ten times as long as they do
 
     runtime.configure = at_once
