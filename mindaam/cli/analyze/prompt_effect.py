@@ -76,19 +76,7 @@ def _prompts(reader, model):
 
 
 def _settings(predictor, reader, prompts):
-    from mindaam.evaluation.maps import ModelMaps
-    from mindaam.training.checkpoints import environment
+    from mindaam.evaluation.studies.stored_rows import described
 
-    made, source = environment(), ModelMaps(predictor).described()
-    return {
-        "format": 1,
-        "command": shlex.join(["mindaam", *sys.argv[1:]]),
-        "revision": made["git"],
-        "version": made["mindaam"],
-        "model": source["model"],
-        "sha256": source["sha256"],
-        "dataset": reader.name,
-        "split": reader.split,
-        "seed": 0,
-        "prompts": prompts,
-    }
+    own = {"dataset": reader.name, "split": reader.split, "prompts": prompts}
+    return described(predictor, shlex.join(["mindaam", *sys.argv[1:]])) | own

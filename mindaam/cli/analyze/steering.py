@@ -64,21 +64,10 @@ def _searches(data, sets, split):
 
 
 def _settings(predictor, searches, split):
-    from mindaam.evaluation.maps import ModelMaps
     from mindaam.evaluation.studies.steering import prompts_of
-    from mindaam.training.checkpoints import environment
+    from mindaam.evaluation.studies.stored_rows import described
 
-    made, source = environment(), ModelMaps(predictor).described()
     classes = sorted({name for search in searches for name in search.frequency})
-    return {
-        "format": 1,
-        "command": shlex.join(["mindaam", *sys.argv[1:]]),
-        "revision": made["git"],
-        "version": made["mindaam"],
-        "model": source["model"],
-        "sha256": source["sha256"],
-        "datasets": [search.folder.name for search in searches],
-        "split": split,
-        "seed": 0,
-        "prompts": {name: prompts_of(name) for name in classes},
-    }
+    own = {"datasets": [search.folder.name for search in searches], "split": split}
+    own["prompts"] = {name: prompts_of(name) for name in classes}
+    return described(predictor, shlex.join(["mindaam", *sys.argv[1:]])) | own

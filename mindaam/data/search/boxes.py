@@ -5,7 +5,6 @@ there; nothing shows that it is absent.
 """
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from mindaam.files import read_small
 FOLDER = "objects"
 LARGEST = 50_000_000  # bytes of a file; 400 images take 0.3 MB
 MOST = 1000  # boxes of an image
+FARTHEST = 1e6  # pixels that a coordinate or a side may have
 
 
 def path_of(root, name):
@@ -27,7 +27,7 @@ def read(path):
     """{image: {class: boxes}}, boxes float32 [n,4] (x, y, width, height) in pixels of the stored image.
 
     Raises InputError for a missing or damaged file, for a box without area, and for one with values that are not
-    finite.
+    finite or beyond FARTHEST.
     """
     path = Path(path)
     try:
@@ -79,4 +79,4 @@ def _of_image(path, name, listed):
 
 
 def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= FARTHEST

@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from mindaam.data.tables import guarded, unguarded
 from mindaam.errors import ConfigError, InputError
+from mindaam.evaluation.maps import ModelMaps
 from mindaam.files import cannot_write, read_small, write_text
+from mindaam.training.checkpoints import environment
 
 ROWS = "rows.csv"
 FREE = ("command", "revision", "version", "results")  # of the settings, which a continued study may change
@@ -81,6 +83,20 @@ class StoredRows(NamedTuple):
     def write(self, settings, folder):
         """Writes the settings, whole or not at all."""
         write_text(Path(folder, self.settings), json.dumps(settings, ensure_ascii=False, indent=1) + "\n")
+
+
+def described(predictor, command):
+    """What the settings of a study of a Predictor's model begin with: command, revision, model and its hash."""
+    made, source = environment(), ModelMaps(predictor).described()
+    return {
+        "format": 1,
+        "command": command,
+        "revision": made["git"],
+        "version": made["mindaam"],
+        "model": source["model"],
+        "sha256": source["sha256"],
+        "seed": 0,
+    }
 
 
 def _compared(settings):

@@ -35,6 +35,8 @@ def test_boxes_are_read_by_image_and_class(tmp_path):
         [{"name": "dog", "box": [1, 2, 3]}],
         [{"name": "dog", "box": [1, 2, 0, 4]}],
         [{"name": "dog", "box": [1, 2, float("nan"), 4]}],
+        [{"name": "dog", "box": [1, 2, 1e300, 4]}],
+        [{"name": "dog", "box": [1, 10**400, 3, 4]}],
         [{"name": 3, "box": [1, 2, 3, 4]}],
         [{"box": [1, 2, 3, 4]}],
         "dog",
