@@ -1,6 +1,7 @@
 """The search conditions of a gaze folder: its images with the classes that have boxes on them."""
 
 from mindaam.data.search import attention, boxes, wordings
+from mindaam.errors import InputError
 
 FREE = "free_viewing"
 
@@ -37,5 +38,10 @@ class SearchFolder:
 
 
 def open_search(folder, root, *, trained=True):
-    """The SearchFolder of a GazeFolder. root: the folder of the gaze folders; errors as of `boxes.read`."""
-    return SearchFolder(folder, boxes.read(boxes.path_of(root, folder.name)), trained=trained)
+    """The SearchFolder of a GazeFolder. root: the folder of the gaze folders; errors as of `boxes.read`, and InputError
+    where no image has a class to search for."""
+    path = boxes.path_of(root, folder.name)
+    found = SearchFolder(folder, boxes.read(path), trained=trained)
+    if not found.entries:
+        raise InputError(f"{path} has no box of a class with prompts on an image of {folder.root} with free viewing")
+    return found

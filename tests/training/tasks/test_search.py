@@ -8,7 +8,7 @@ import pytest
 from mindaam import runtime
 from mindaam.data.search import wordings
 from mindaam.data.search.folder import open_search
-from mindaam.errors import ConfigError
+from mindaam.errors import ConfigError, InputError
 from mindaam.training import run
 from mindaam.training.feeding.folder_batches import epoch_plan
 from mindaam.training.feeding.folders import open_folders
@@ -75,6 +75,13 @@ def test_nothing_but_another_box_is_an_example_against_a_class(gaze):
     dog, cup = found[1].reshape(2, 4, 6)  # no dog on b.png: its boxes of other things are no dogs
     assert (dog == HOLDS).sum() == 0 and (dog[:2, 3:5] == REFUSES).all() and dog[3, 5] == UNKNOWN
     assert (cup == HOLDS).sum() >= 1 and (cup[:2, 3:5] == REFUSES).all()
+
+
+def test_a_folder_without_anything_to_search_for_is_refused(gaze):
+    _, folders, _ = opened(gaze)
+    (gaze / "objects" / "taskfix.json").write_text('{"pictures": {"a.png": [{"name": "dog", "box": [0, 0, 9, 9]}]}}')
+    with pytest.raises(InputError, match="taskfix"):  # it has no free viewing
+        open_search(folders["taskfix"], gaze)
 
 
 @pytest.mark.slow
