@@ -50,13 +50,15 @@ def train(
         print_lines(run.dry_run(config, changes, tiny=tiny, say=print_message))
         return
     from mindaam.evaluation.validation import SCORER
+    from mindaam.training.ranks import distributed
 
     trained = run.train(
         config, changes, tiny=tiny, out=out, resume=resume, skip_damaged=skip_damaged, allow_changes=allow_changes,
         scorer=SCORER,
     )  # fmt: skip
-    if trained.finished and trained.is_first:
+    if trained.finished and trained.world.is_first:
         _conclude(trained)
+    distributed.leave(trained.world)
 
 
 def _chosen(config, changes, start, data):

@@ -12,6 +12,7 @@ from mindaam.training.begun import as_begun, begun_config
 from mindaam.training.config import one_rank_only
 from mindaam.training.loop import train_steps
 from mindaam.training.ranks import distributed, surroundings
+from mindaam.training.ranks.distributed import ALONE, World
 from mindaam.training.reporting.progress import Progress
 from mindaam.training.run_folder import Logs, run_folder, to_resume, write_description
 from mindaam.training.stopping import StopRequest
@@ -19,16 +20,16 @@ from mindaam.training.tasks.task import Setup
 
 
 class Trained(NamedTuple):
-    """A run that ended. finished: whether it came to its end; task: its Task, with model and data;
-    state: its checkpoint_content.State; is_first: whether this is rank 0; to_stop: whether this process was requested
-    to stop meanwhile."""
+    """A run that ended. finished: whether it came to its end; task: its Task, with model and data; state: its
+    checkpoint_content.State; to_stop: whether this process was requested to stop meanwhile; world: its World, whose
+    ranks leave together (`distributed.leave`)."""
 
     folder: Path
     finished: bool
     task: object
     state: object
-    is_first: bool = True
     to_stop: bool = False
+    world: World = ALONE
 
 
 def train(
@@ -93,8 +94,7 @@ def train(
                     setup.progress.say(line)
             if world.is_first and compilation.summary():
                 setup.progress.say(compilation.summary())
-            distributed.barrier(world)  # the others do not leave while rank 0 still writes
-    return Trained(folder, finished, task, state, world.is_first, request.to_stop)
+    return Trained(folder, finished, task, state, request.to_stop, world)
 
 
 def dry_run(config_path, assignments=(), *, tiny=False, say=None):

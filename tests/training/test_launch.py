@@ -255,6 +255,18 @@ def test_a_rank_that_fails_ends_the_job_with_its_code_and_last_lines(job, capfd)
     assert "rank 1 ended with exit code 3" in error and "worker_1.log" in error and "where it hurts" in error
 
 
+def test_a_rank_that_dies_when_all_have_done_their_work_is_no_failure(job, capfd):
+    done = f"print('rank: {supervision.DONE}', flush=True); import os, time; time.sleep(0.5)"
+    code, seconds = job(f"{done}; time.sleep(60)", f"{done}; os.kill(os.getpid(), 11)")
+    assert code == 0 and seconds < 20
+    assert "rank 1 was killed by SIGSEGV when all ranks had done their work" in capfd.readouterr().err
+
+
+def test_a_rank_that_dies_while_another_still_works_ends_the_job(job, capfd):
+    code, _ = job(SLEEP, f"print('rank: {supervision.DONE}', flush=True); import os; os.kill(os.getpid(), 11)")
+    assert code == 1 and "rank 1 was killed by SIGSEGV, " in capfd.readouterr().err
+
+
 def test_a_rank_that_is_killed_ends_the_job(job, capfd):
     kill = "import os, time; time.sleep(0.5); os.kill(os.getpid(), 9)"
     code, seconds = job(SLEEP, kill)

@@ -14,6 +14,8 @@ from mindspore.ops.auto_generate import SplitWithSize
 
 from mindaam.errors import TrainingError
 from mindaam.kernels.device import cpu_form
+from mindaam.streams import print_line
+from mindaam.training.ranks.supervision import DONE
 
 ROLE = "MS_ROLE"  # msrun sets it to MS_WORKER for a rank, to MS_SCHED for the process that brings the ranks together
 PACK = 1 << 24  # numbers that one broadcast carries: few calls, and little memory beside the parameters
@@ -185,6 +187,16 @@ def average(values, world):
 def barrier(world):
     """Returns when all ranks have come here. On a CPU, none may be later than MS_NODE_TIMEOUT seconds."""
     average(0.0, world)
+
+
+def leave(world):
+    """Meets the other ranks a last time, as the last thing that a rank does: none leaves while rank 0 still writes.
+
+    What a process dies of afterwards is MindSpore's own ending, and `supervision` does not count it.
+    """
+    if world.size > 1:
+        print_line(f"rank {world.rank}: {DONE}")
+        barrier(world)
 
 
 def _sum(array):

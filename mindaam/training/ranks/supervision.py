@@ -15,9 +15,11 @@ from mindaam.streams import plain, print_message
 SCHEDULER = "scheduler"
 DEATH = re.compile(rb"Worker process (\d+) exit with exception\. Error code: (-?\d+)")  # in the log of msrun
 CHATTER = re.compile(rb"^\[(?:INFO|WARNING)\] DISTRIBUTED.*\n?", re.MULTILINE)  # of MindSpore when ranks meet and part
+AFTERWARDS = 0  # code of a rank that died when all had done their work: MindSpore 2.9's receiving thread sometimes does
 STOPPED = 130  # exit code after a signal that killed the job before it could leave by itself
 PATIENCE = {SCHEDULER: 25.0}  # seconds after which one that ended without the others counts as a death,
 RANKS_PATIENCE = 45.0  # and the same for a rank
+DONE = "all work is done"  # how the last line ends that a rank logs before it meets the others to leave
 SHOWN = 20  # lines of a dead rank's log
 TAIL_BYTES = 1 << 16  # of a log, in which those lines are looked for
 
@@ -83,6 +85,9 @@ class Supervision:
         if code != 0:
             self.kill()
         self._show()
+        if self.failure and self.failure.code == AFTERWARDS:
+            print_message(f"{self.failure.what} when all ranks had done their work")
+            return 0
         obeyed = self.failure is None or self.failure.code == STOPPED
         if self.interrupts > 1 or (self.interrupts and code != 0 and obeyed):
             print_message("stopped before all ranks had exited; the run can continue from its last checkpoint")
@@ -132,6 +137,8 @@ class Supervision:
         name = signal.Signals(-code).name
         if self.interrupts and name == "SIGTERM":  # it had not yet come to where it would save
             return Failure(rank, f"rank {rank} was stopped", STOPPED)
+        if all(_is_done(self.job.log(each)) for each in self.job.ranks):
+            return Failure(rank, f"rank {rank} was killed by {name}", AFTERWARDS)
         memory = ", as the system does when memory is short" if name == "SIGKILL" else ""
         return Failure(rank, f"rank {rank} was killed by {name}{memory}")
 
@@ -175,6 +182,10 @@ def _content(path, start=0):
             return file.read()
     except FileNotFoundError:
         return b""
+
+
+def _is_done(log):
+    return any(line.endswith(DONE) for line in last_lines(log))
 
 
 def _lives(process):
