@@ -16,6 +16,7 @@ from mindaam.kernels import device
 from mindaam.models.one_graph import MapGraph
 from mindaam.models.registry import build_model
 from mindaam.training.feeding.corpus_source import CLIPS_WITH_AUDIO, IMAGES
+from mindaam.training.ranks.distributed import BUCKET, World, gradient_reducer
 from mindaam.training.step import TrainStep
 from mindaam.training.tasks.corpus_config import CorpusConfig
 from mindaam.training.tasks.corpus_objective import TAKING_PART, CorpusObjective, optimizers, prepare
@@ -32,14 +33,20 @@ SMALL = {
 }
 FREE = ("Return", "Depend", "Load", "UpdateState", "MakeTuple", "TupleGetItem", "Reshape")  # no kernel is launched
 TYPES = {number: name.lower() for name, number in TensorProto.DataType.items()}
-GRAPHS = tuple(f"{kind}, {preset}" for preset in PRESETS for kind in ("image", "window", "image step", "clip step"))
+MODEL_GRAPHS = tuple(
+    f"{kind}, {preset}" for preset in PRESETS for kind in ("image", "window", "image step", "clip step")
+)
+MEANS = "means over two ranks"  # of gradients, which a step of several ranks has beside the graph of one
+GRAPHS = (*MODEL_GRAPHS, MEANS)
 
 
 def listed(name):
     """{primitive: (how often, types of its results)} of one of GRAPHS."""
-    kind, preset = name.split(", ")
     device.target = lambda: "Ascend"
     ms.set_context(mode=ms.GRAPH_MODE)
+    if name == MEANS:
+        return primitives(*means())
+    kind, preset = name.split(", ")
     model = build_model(MODELS["S"], preset, changes=SMALL)
     cell, inputs = (step if kind.endswith("step") else inference)(model, kind)
     return primitives(cell, *inputs)
@@ -70,6 +77,13 @@ def step(model, kind):
     if kind != IMAGES:
         arrays += [ms.Tensor(np.arange(shown, dtype=np.int32)), audio(model), zeros(FRAMES), zeros()]
     return cell.set_train(), (zeros(len(moved), 3), zeros(), True, *arrays)
+
+
+def means():
+    """The graph that averages gradients, in two buckets, and its input. No other rank is needed to compile it."""
+    gradients = [zeros(3, 2), zeros(5), zeros(BUCKET)]
+    parameters = [ms.Parameter(each, name=str(i)) for i, each in enumerate(gradients)]
+    return gradient_reducer(parameters, World(0, 2)), ms.mutable(tuple(gradients))
 
 
 def zeros(*shape):

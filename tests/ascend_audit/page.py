@@ -12,9 +12,9 @@ Made by `python -m tests.ascend_audit --page` from `tests/ascend_audit/operators
 **Nothing here has been run on a device.** The graphs are compiled on a CPU in their Ascend form, up to the graph that
 MindSpore hands to the device, and their primitives are listed: an image batch and a window of a video with audio, as
 they are exported, and a step of training on images and on a clip with audio, backward pass included, with the backbone
-in bfloat16; each under `paper` and `released`. The models S and L differ in width, depth and heads alone (a test checks
-this), and so have the same primitives. A primitive or a type that the table lacks fails the test
-(`tests/ascend_audit`).
+in bfloat16; each under `paper` and `released`; and the means of gradients over two ranks, in buckets. The models S and
+L differ in width, depth and heads alone (a test checks this), and so have the same primitives. A primitive or a type
+that the table lacks fails the test (`tests/ascend_audit`).
 
 The columns say what the wheel of MindSpore {version} states about Ascend; a test looks each of them up there.
 

@@ -1,6 +1,6 @@
-"""Two ranks that share a batch, and the optimizer state, train what one rank trains that has it all, and one rank can go
-on from what two began: shown with msrun on a CPU. That two ranks train the same bits with and without a shared state is
-shown by test_survive.py."""
+"""Two ranks that share a batch and the optimizer state train what one rank trains that has it all, and one rank can go
+on from what two began: shown with msrun on a CPU. test_survive.py shows that two ranks train the same bits with a
+shared optimizer state and without."""
 
 import json
 import shutil
