@@ -1,6 +1,7 @@
 """Low-rank adaptation (Hu et al. 2021): a frozen linear layer plus a small trainable product, merged for inference."""
 
 import math
+from contextlib import contextmanager
 
 import mindspore as ms
 import numpy as np
@@ -90,6 +91,20 @@ def merge_lora(backbone):
                 _exchange(block.attn, target, layer.merged(), path)
                 count += 1
     return count
+
+
+@contextmanager
+def without_adapters(cell):
+    """The adapters in `cell` add nothing inside the `with`, and are bit for bit what they were after it."""
+    kept = [(each, each.asnumpy().copy()) for each in lora_parameters(cell) if each.name.endswith(".lora_b")]
+    try:
+        for parameter, values in kept:
+            # in place: `set_data` moves a weight, for which the graphs that read it are compiled again
+            ops.assign(parameter, ms.Tensor(np.zeros_like(values)))
+        yield
+    finally:
+        for parameter, values in kept:
+            ops.assign(parameter, ms.Tensor(values))
 
 
 def lora_parameters(cell):

@@ -12,6 +12,7 @@ from mindaam.schema import (
     Positive,
     Schema,
     Seed,
+    Share,
     Weight,
     merge,
     override,
@@ -60,6 +61,13 @@ class LossConfig(Schema):
                 "a model with hyperbolic: none has no points for the entailment and distance terms of the loss; set "
                 "loss.entailment=0 and loss.distance=0"
             )
+
+
+class EmaConfig(Schema):
+    """An exponential moving average of the trained weights, scored and saved in their place; see `optim.ema`."""
+
+    decay: Share = 0.999
+    warmup: CountOrNone = 10
 
 
 class RunConfig(Schema):

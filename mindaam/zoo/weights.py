@@ -134,12 +134,12 @@ def save_trained(model, path, entries=None):
     write_safetensors(path, tensors, told)
 
 
-def load_trained(model, path, apart=None):
+def load_trained(model, path, apart=None, *, partly=False):
     """Loads a file of `save_trained`, or what a run's checkpoint holds of it, averaged where the run keeps averages,
     into an AAM whose adapters are not merged yet; the backbone keeps its values.
 
     apart: prefix of names that keep their values, whether the file has them or not, such as those of temporal blocks
-    that are trained from scratch.
+    that are trained from scratch. partly: whatever the file lacks of the model keeps its value.
     Raises CheckpointError when the file is unusable, does not hold exactly the head and the adapters, or holds a value
     that is not finite, which would give NaN maps without an error.
     """
@@ -150,6 +150,8 @@ def load_trained(model, path, apart=None):
     if apart:
         state = {name: array for name, array in state.items() if not name.startswith(apart)}
         others += [name for name in trained if name.startswith(apart)]
+    if partly:
+        others += [name for name in trained if name not in state]
     stray = [name for name in others if name in state]
     if stray:
         raise CheckpointError(f"{path} holds backbone weights ({stray[0]}, ...); only head and adapters belong in it")

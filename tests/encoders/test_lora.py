@@ -7,7 +7,7 @@ from mindspore import nn
 
 from mindaam.encoders.dinov2 import DINOv2
 from mindaam.encoders.dropout import set_dropout_step
-from mindaam.encoders.lora import LoRADense, apply_lora, lora_parameters, merge_lora
+from mindaam.encoders.lora import LoRADense, apply_lora, lora_parameters, merge_lora, without_adapters
 from tests.encoders.encoder_files import golden, randomise, running_in
 from tests.gold import compare, tensor, weight
 
@@ -66,6 +66,19 @@ def test_adapters_change_nothing_at_the_start():
             assert 0.8 * 24**-0.5 < values.max() <= 24**-0.5
         else:
             assert values.max() == 0
+
+
+def test_adapters_that_are_off_add_nothing_and_come_back():
+    cell = backbone()
+    before = [tap.asnumpy() for tap in cell(picture())]
+    randomise_adapters(cell, 4, 8, 0)
+    adapted, weights = [tap.asnumpy() for tap in cell(picture())], [p.asnumpy() for p in lora_parameters(cell)]
+    with pytest.raises(KeyError), without_adapters(cell):
+        assert all(np.array_equal(a, b.asnumpy()) for a, b in zip(before, cell(picture()), strict=True))
+        raise KeyError
+    assert not np.array_equal(adapted[-1], before[-1])
+    assert all(np.array_equal(a, b.asnumpy()) for a, b in zip(adapted, cell(picture()), strict=True))
+    assert all(np.array_equal(a, p.asnumpy()) for a, p in zip(weights, lora_parameters(cell), strict=True))
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -20,7 +20,7 @@ from mindaam.schema import (
     Share,
     merge,
 )
-from mindaam.training.config import TINY_MODEL, LossConfig, RunConfig
+from mindaam.training.config import TINY_MODEL, EmaConfig, LossConfig, RunConfig
 from mindaam.training.feeding.negative_samples import Attack
 from mindaam.training.optim.groups import GroupsConfig
 from mindaam.training.optim.schedule import ScheduleConfig
@@ -39,13 +39,6 @@ TINY_RUN = {
     "epochs": 1,
     "validation": {"images": 2, "videos": 1},
 }  # fmt: skip
-
-
-class EmaConfig(Schema):
-    """An exponential moving average of the trained weights, scored and saved in their place; see `optim.ema`."""
-
-    decay: Share = 0.999
-    warmup: CountOrNone = 10
 
 
 class Mix(Schema):

@@ -17,17 +17,20 @@ from mindaam.training.feeding.corpus import Corpus, described, fingerprint, stra
 from mindaam.training.feeding.folder_batches import epoch_plan, steps_per_epoch
 from mindaam.training.feeding.folders import Source, data_root, feature_cache, open_folders
 from mindaam.training.optim.adamw import AdamW
+from mindaam.training.optim.ema import Ema
 from mindaam.training.optim.groups import PARTS, GroupsConfig, for_adamw, groups
 from mindaam.training.optim.schedule import cosine
 from mindaam.training.reporting.dry_run import outline
 from mindaam.training.reporting.progress import clock
+from mindaam.training.starting import TEMPORAL
 from mindaam.training.step import TrainStep
 from mindaam.training.tasks import phases_scores
 from mindaam.training.tasks.phases_config import PhasesConfig
 from mindaam.training.tasks.phases_objective import TERMS, AdaptedBlocks, PhaseObjective, cached_taps, frozen_outputs
 from mindaam.training.tasks.task import Part, Scored, Task
 from mindaam.zoo.factory import sentence_encoder
-from mindaam.zoo.weights import load_backbone
+from mindaam.zoo.model_files import checkpoint_file
+from mindaam.zoo.weights import load_backbone, load_trained
 
 CONFIG = PhasesConfig
 KIND = "images"  # of all steps
@@ -61,14 +64,16 @@ def open_task(config, setup):
     epoch_steps = [steps_per_epoch(train, config, index, searches) for index in range(len(config.phases))]
     model = build_model(config.model, config.preset, changes=config.model_changes)
     load_backbone(model)
+    if config.start is not None:
+        load_trained(model, checkpoint_file(config.start), TEMPORAL, partly=True)
     return Phases(config, model, Corpus(train, val, []), epoch_steps, setup, searches)
 
 
 class Phases(Task):
     """The Task of a PhasesConfig.
 
-    model: AAM with its adapters at their initial values, because its frozen features are computed here; data: Corpus of
-    gaze folders; epoch_steps: of an epoch of each phase; setup: Setup; searches: {name: SearchFolder} of training.
+    model: AAM with the weights that it starts with; data: Corpus of gaze folders; epoch_steps: of an epoch of each
+    phase; setup: Setup; searches: {name: SearchFolder} of training.
     """
 
     terms, columns = TERMS, (*PLACE, "folder", "condition")
@@ -82,11 +87,16 @@ class Phases(Task):
         scores = [f"{name}_{metric}" for name in data.val for metric in phases_scores.METRICS]
         self.logs = {"epochs.csv": ("step", *PLACE, "mean_CC", *scores)}
         # adapters that were trained once are applied in later phases too, trained there or not
-        adapted = [any(each.adapt for each in config.phases[: index + 1]) for index in range(len(config.phases))]
+        begun = config.start is not None
+        adapted = [
+            begun or any(each.adapt for each in config.phases[: index + 1]) for index in range(len(config.phases))
+        ]  # fmt: skip
         self.taps = [cached_taps(model.config, each) for each in adapted]
         compute = frozen_outputs(model.backbone)
         self.train, self.val = (self._source(split, setup, compute) for split in (data.train, data.val))
         self.optimizers, self._entered, self._step, self._blocks = {}, None, None, None
+        trained = [parameter for parameter in model.trained_parameters() if parameter.requires_grad]
+        self.ema = Ema(trained, config.ema.decay, config.ema.warmup) if config.ema else None
 
     def parameters(self):
         """The Parameters of head and adapters."""

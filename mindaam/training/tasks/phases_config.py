@@ -7,7 +7,9 @@ from pydantic import Field, model_validator
 from mindaam.errors import ConfigError
 from mindaam.models.registry import model_config
 from mindaam.schema import Count, CountOrNone, Few, Fraction, Positive, Rate, RateOrNone, Schema, Weight, validate
-from mindaam.training.config import TINY_MODEL, LossConfig, OptimizerConfig, RunConfig
+from mindaam.training.config import TINY_MODEL, EmaConfig, LossConfig, OptimizerConfig, RunConfig
+from mindaam.zoo.model_files import checkpoint_file
+from mindaam.zoo.weights import checkpoint_config
 
 # What `--tiny` lays over a configuration, each phase becoming one epoch long. Compilation is most of such a run's time.
 TINY = {
@@ -53,11 +55,15 @@ class PhasesConfig(RunConfig):
     scored_share: how often a sample gets the prompt that its condition is scored with, rather than a paraphrase.
     scored: the gaze folders whose val split is scored, null for those of `folders`; the best epoch is that of the
     folders that are both. validation_images, images: the most images per folder, for smoke tests; null means all.
+    start: a model whose head and adapters the run begins with, a bundled model's name or the path of a checkpoint or of
+    a run; parameters that it lacks have their initial values, its temporal blocks are left aside. ema: averages of the
+    weights that are scored and saved in their place; null for none.
     """
 
     TASK: ClassVar = "phases"
 
     model: str
+    start: str | None = None
     preset: str = "paper"
     model_changes: dict = {}
     data_root: str | None = None
@@ -68,6 +74,7 @@ class PhasesConfig(RunConfig):
     phases: tuple[PhaseConfig, ...] = Field(min_length=1)
     optimizer: OptimizerConfig
     loss: LossConfig = LossConfig()
+    ema: EmaConfig | None = None
     validation_images: Count | None = None
     images: Count | None = None
 
@@ -101,8 +108,17 @@ class PhasesConfig(RunConfig):
         phases = [{**phase.model_dump(), "epochs": 1} for phase in validate(cls, data, source).phases]
         return {**TINY, "phases": phases}
 
+    def completed(self, data, tiny, begun, say):
+        """Without `start` if `tiny`: its weights do not fit a tiny model."""
+        if tiny and self.start is not None and say:
+            say("--tiny: the model is tiny and randomly initialized; the weights of `start` are not loaded")
+        return {**data, "start": None} if tiny else data
+
     def require_model(self):
-        """Raises ConfigError for a model that is not possible, or that a loss does not fit."""
+        """Raises ConfigError for a model that is not possible or that a loss does not fit, CheckpointError for a start
+        that is not a model's checkpoint."""
+        if self.start is not None:
+            checkpoint_config(checkpoint_file(self.start))
         model = model_config(self.model, self.preset, self.model_changes)
         self.loss.require_fit(model)
         for phase in self.phases:

@@ -4,6 +4,7 @@ import mindspore as ms
 from mindspore import nn, ops
 
 from mindaam import graphs
+from mindaam.encoders.lora import without_adapters
 from mindaam.geometry.cells import LorentzDistanceToOrigin
 from mindaam.geometry.lorentz import MIN_RADIUS
 from mindaam.models.head import EPSILONS
@@ -38,9 +39,14 @@ class FrozenTaps(nn.Cell):
 
 
 def frozen_outputs(backbone):
-    """A function of one image, [1,3,H,W] -> [taps,1+N,D] arrays, for `FeatureCache.fill`."""
+    """A function of one image, [1,3,H,W] -> [taps,1+N,D] arrays without adapters, for `FeatureCache.fill`."""
     taps = FrozenTaps(backbone).set_train(False)
-    return lambda image: graphs.run(taps, ms.Tensor(image)).asnumpy()[0]
+
+    def compute(image):
+        with without_adapters(backbone):
+            return graphs.run(taps, ms.Tensor(image)).asnumpy()[0]
+
+    return compute
 
 
 class AdaptedBlocks(nn.Cell):
