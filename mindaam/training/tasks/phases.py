@@ -10,6 +10,7 @@ from mindaam.data.prompts import generic_prompt, granularities
 from mindaam.data.prompts.corpus import GRANULARITIES
 from mindaam.data.sampling.plan import SamplerState
 from mindaam.data.search.folder import open_search
+from mindaam.encoders.lora import without_adapters
 from mindaam.errors import ConfigError
 from mindaam.models.flops import training_flops
 from mindaam.models.registry import build_model, model_config
@@ -92,7 +93,12 @@ class Phases(Task):
             begun or any(each.adapt for each in config.phases[: index + 1]) for index in range(len(config.phases))
         ]  # fmt: skip
         self.taps = [cached_taps(model.config, each) for each in adapted]
-        compute = frozen_outputs(model.backbone)
+        outputs = frozen_outputs(model.backbone)
+
+        def compute(image):
+            with without_adapters(model.backbone):  # those of a start: the features serve every run
+                return outputs(image)
+
         self.train, self.val = (self._source(split, setup, compute) for split in (data.train, data.val))
         self.optimizers, self._entered, self._step, self._blocks = {}, None, None, None
         trained = [parameter for parameter in model.trained_parameters() if parameter.requires_grad]

@@ -8,8 +8,8 @@ from mindaam.errors import ConfigError
 from mindaam.models.registry import model_config
 from mindaam.schema import Count, CountOrNone, Few, Fraction, Positive, Rate, RateOrNone, Schema, Weight, validate
 from mindaam.training.config import TINY_MODEL, EmaConfig, LossConfig, OptimizerConfig, RunConfig
+from mindaam.zoo.checkpoints import read_metadata
 from mindaam.zoo.model_files import checkpoint_file
-from mindaam.zoo.weights import checkpoint_config
 
 # What `--tiny` lays over a configuration, each phase becoming one epoch long. Compilation is most of such a run's time.
 TINY = {
@@ -116,9 +116,9 @@ class PhasesConfig(RunConfig):
 
     def require_model(self):
         """Raises ConfigError for a model that is not possible or that a loss does not fit, CheckpointError for a start
-        that is not a model's checkpoint."""
+        that cannot be read."""
         if self.start is not None:
-            checkpoint_config(checkpoint_file(self.start))
+            read_metadata(checkpoint_file(self.start))  # whether it fits is seen when it is loaded
         model = model_config(self.model, self.preset, self.model_changes)
         self.loss.require_fit(model)
         for phase in self.phases:

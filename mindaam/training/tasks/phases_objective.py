@@ -4,7 +4,6 @@ import mindspore as ms
 from mindspore import nn, ops
 
 from mindaam import graphs
-from mindaam.encoders.lora import without_adapters
 from mindaam.geometry.cells import LorentzDistanceToOrigin
 from mindaam.geometry.lorentz import MIN_RADIUS
 from mindaam.models.head import EPSILONS
@@ -39,14 +38,9 @@ class FrozenTaps(nn.Cell):
 
 
 def frozen_outputs(backbone):
-    """A function of one image, [1,3,H,W] -> [taps,1+N,D] arrays without adapters, for `FeatureCache.fill`."""
+    """A function of one image, [1,3,H,W] -> [taps,1+N,D] arrays, for `FeatureCache.fill`."""
     taps = FrozenTaps(backbone).set_train(False)
-
-    def compute(image):
-        with without_adapters(backbone):
-            return graphs.run(taps, ms.Tensor(image)).asnumpy()[0]
-
-    return compute
+    return lambda image: graphs.run(taps, ms.Tensor(image)).asnumpy()[0]
 
 
 class AdaptedBlocks(nn.Cell):
