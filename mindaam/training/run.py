@@ -94,6 +94,7 @@ def train(
                     setup.progress.say(line)
             if world.is_first and compilation.summary():
                 setup.progress.say(compilation.summary())
+            distributed.barrier(world)  # the others do not leave while rank 0 still writes
     return Trained(folder, finished, task, state, request.to_stop, world)
 
 

@@ -151,6 +151,8 @@ def load_trained(model, path, apart=None, *, partly=False):
         state = {name: array for name, array in state.items() if not name.startswith(apart)}
         others += [name for name in trained if name.startswith(apart)]
     if partly:
+        if not state:
+            raise CheckpointError(f"{path} holds no head and no adapters; give a model's checkpoint")
         others += [name for name in trained if name not in state]
     stray = [name for name in others if name in state]
     if stray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from mindaam import runtime
 from mindaam.errors import CheckpointError
@@ -79,6 +79,12 @@ def test_a_start_that_does_not_fit_is_refused_before_features_are_computed(first
     with pytest.raises(CheckpointError, match="of the wrong kind"):
         opened(gaze, tmp_path, start=str(first), model_changes=changes)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_start_without_weights_is_refused(gaze, tmp_path):
+    save_file({"head.temporal.only": np.zeros(1, np.float32)}, tmp_path / "empty.safetensors")
+    with pytest.raises(CheckpointError, match="holds no head and no adapters"):
+        opened(gaze, tmp_path, start=str(tmp_path / "empty.safetensors"))
 
 
 def test_a_start_that_does_not_exist_is_refused(gaze, tmp_path):
