@@ -171,7 +171,7 @@ def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path, task):
         calls.append((args, options))
         config = SimpleNamespace(TASK=task)
         return SimpleNamespace(
-            finished=True, is_first=True, folder=tmp_path, task=SimpleNamespace(config=config, model=1, held=2)
+            finished=True, is_first=True, world=None, folder=tmp_path, task=SimpleNamespace(config=config, model=1, held=2)
         )
 
     monkeypatch.setattr("mindaam.training.run.train", train)
