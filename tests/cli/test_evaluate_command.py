@@ -16,6 +16,7 @@ from mindaam.data.packs.packing import pack
 from mindaam.evaluation.validation import SCORER
 from mindaam.inference import predictor
 from mindaam.models.registry import model_config
+from mindaam.training.ranks.distributed import ALONE
 from tests.cli.running import runner
 from tests.data.datasets import video_trees
 from tests.fakes import FakeAudioEncoder, FakeEncoder, FakeModel
@@ -171,7 +172,7 @@ def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path, task):
         calls.append((args, options))
         config = SimpleNamespace(TASK=task)
         return SimpleNamespace(
-            finished=True, is_first=True, world=None, folder=tmp_path, task=SimpleNamespace(config=config, model=1, held=2)
+            finished=True, is_first=True, world=ALONE, folder=tmp_path, task=SimpleNamespace(config=config, model=1, held=2)
         )
 
     monkeypatch.setattr("mindaam.training.run.train", train)
