@@ -23,6 +23,7 @@ EVERY = "Videos: every Nth frame only; 1 is every frame."
 FPS = 'Videos: at most this many frames per second, or "all" (default: 5; all for --every and a submission).'
 AUDIO = "Videos: auto (use the audio track if the model supports it), off, or an audio file to use instead."
 TRACK, GATE = "Videos: index of the audio track, from 0.", "Videos: plot the audio gate over time."
+RECURSIVE = "Include subfolders; the output folder repeats their structure."
 
 
 def predict(
@@ -39,6 +40,7 @@ def predict(
     audio: Annotated[str, Option(metavar="auto|off|FILE", help=AUDIO)] = "auto",
     audio_track: Annotated[int, Option(metavar="N", help=TRACK)] = 0,
     plot_gate: Annotated[bool, Option("--plot-gate", help=GATE)] = False,
+    recursive: Annotated[bool, Option("--recursive", help=RECURSIVE)] = False,
 ):
     """Predict where people look in images and videos (default: free viewing)."""
     from mindaam import runtime
@@ -51,10 +53,10 @@ def predict(
     kinds = results.parse_kinds(save)
     limit = results.frames_per_second(fps, kinds, every)
     pick = results.checked_pick_of(kinds, checked_pick(Pick(start, end, 1 if every is None else every, limit)))
-    sources, problems = results.find_sources(inputs)
-    jobs = results.plan(sources, out, kinds, plot_gate)
+    sources, problems = results.find_sources(inputs, recursive)
+    jobs = results.plan(sources, out, kinds, plot_gate, roots=inputs if recursive else ())
     request = checked_request(audio, audio_track, sum(job.is_video for job in jobs))
-    for line in results.skipped(inputs, sources):
+    for line in results.skipped(inputs, sources, recursive):
         print_message(line)
     batch = Batch()
     for problem in problems:
@@ -73,6 +75,7 @@ def _predict_all(jobs, out, model, prompt, condition, pick, request, batch):
     Returns pairs of a job with results and what is done with its audio (a few words or None), and the prompt.
     """
     from mindaam import graphs, runtime
+    from mindaam.inference import results
     from mindaam.inference.predictor import DEFAULT_MODEL, Predictor, choose_prompt
     from mindaam.zoo import ahead
 
@@ -84,8 +87,9 @@ def _predict_all(jobs, out, model, prompt, condition, pick, request, batch):
     from mindaam.zoo.weights import model_prompts
 
     text = choose_prompt(prompt, condition, model_prompts(model))
-    made, done = not os.path.exists(out), []
-    prepare_folder(out)
+    made, done = [folder for folder in results.folders(jobs, out) if not os.path.exists(folder)], []
+    for folder in results.folders(jobs, out):
+        prepare_folder(folder)
     try:
         with progress(len(jobs), "loading the model") as shown:
             predictor = Predictor(model)
@@ -100,9 +104,9 @@ def _predict_all(jobs, out, model, prompt, condition, pick, request, batch):
                     for problem in problems:
                         batch.problem(problem)
     finally:
-        if made:
+        for folder in reversed(made):
             with suppress(OSError):  # only an empty folder is removed: one that this call made and wrote nothing into
-                out.rmdir()
+                folder.rmdir()
     return done, text
 
 

@@ -227,9 +227,30 @@ def test_missing_options_are_named(mindaam, photos):
     assert code == 2 and "'-o'" in one_sentence(err)
 
 
-def test_collisions_stop_before_any_work(mindaam, photos, tmp_path):
+def test_two_formats_of_one_name_are_no_reason_to_refuse_a_folder(mindaam, photos, tmp_path):
     Image.new("RGB", (5, 5)).save(photos / "a.jpg")
-    code, _, err = mindaam(photos, "-o", tmp_path / "out")
+    code, out, err = mindaam(photos, "-o", tmp_path / "out", "--save", "map")
+    assert (code, err) == (0, "") and "4 images" in out
+    assert names(tmp_path / "out") == ["a.jpg.map.png", "a.png.map.png", "b.map.png", "c.map.png"]
+
+
+def test_subfolders_are_repeated_below_the_output(mindaam, photos, tmp_path):
+    (photos / "deep/er").mkdir(parents=True)
+    Image.new("RGB", (5, 5)).save(photos / "deep/er/a.png")
+    assert mindaam(photos, "-o", tmp_path / "flat", "--save", "map")[0] == 0
+    assert names(tmp_path / "flat") == ["a.map.png", "b.map.png", "c.map.png"]
+    code, out, err = mindaam(photos, "-o", tmp_path / "out", "--save", "map", "--recursive")
+    assert (code, err) == (0, "") and "4 images" in out
+    assert names(tmp_path / "out") == ["a.map.png", "b.map.png", "c.map.png", "deep"]
+    assert names(tmp_path / "out/deep/er") == ["a.map.png"]
+    (photos / "deep/er/a.png").write_text("damaged")
+    code, _, err = mindaam(photos / "deep", "-o", tmp_path / "none", "--recursive")
+    assert code == 2 and "a.png" in one_sentence(err) and names(tmp_path / "none") is None
+
+
+def test_collisions_stop_before_any_work(mindaam, photos, tmp_path):
+    Image.new("RGB", (5, 5)).save(tmp_path / "a.png")
+    code, _, err = mindaam(photos, tmp_path / "a.png", "-o", tmp_path / "out")
     assert code == 2 and "would both be written to" in one_sentence(err)
     assert not (tmp_path / "out").exists() and not mindaam.models
 
