@@ -24,6 +24,7 @@ EVERY = "Videos: every Nth frame only; 1 is every frame."
 FPS = 'Videos: at most this many frames per second, or "all" (default: 5; all for --every and a submission).'
 AUDIO = "Videos: auto (use the audio track if the model supports it), off, or an audio file to use instead."
 TRACK, GATE = "Videos: index of the audio track, from 0.", "Videos: plot the audio gate over time."
+RECURSIVE = "Include subfolders; the output folder repeats their structure."
 
 
 def predict(
@@ -40,6 +41,7 @@ def predict(
     audio: Annotated[str, Option(metavar="auto|off|FILE", help=AUDIO)] = "auto",
     audio_track: Annotated[int, Option(metavar="N", help=TRACK)] = 0,
     plot_gate: Annotated[bool, Option("--plot-gate", help=GATE)] = False,
+    recursive: Annotated[bool, Option("--recursive", help=RECURSIVE)] = False,
 ):
     """Predict where people look in images and videos (default: free viewing)."""
     from mindaam import runtime
@@ -48,16 +50,18 @@ def predict(
     from mindaam.data.videos.picks import Pick, checked_pick
     from mindaam.inference import results
     from mindaam.inference.audio_request import checked_request
+    from mindaam.inference.choosing import choices
 
     kinds = results.parse_kinds(save)
     limit = results.frames_per_second(fps, kinds, every)
     pick = results.checked_pick_of(kinds, checked_pick(Pick(start, end, 1 if every is None else every, limit)))
-    sources, problems = results.find_sources(inputs)
-    tags = results.tags(prompt or [], condition or [])
-    jobs = results.plan(sources, out, kinds, plot_gate, tags)
+    sources, problems = results.find_sources(inputs, recursive)
+    pairs = choices(prompt or [], condition or [])
+    tags = results.tags(pairs)
+    jobs = results.plan(sources, out, kinds, plot_gate, tags, roots=inputs if recursive else ())
     videos = len({job.source for job in jobs if job.is_video})
     request = checked_request(audio, audio_track, videos)
-    for line in results.skipped(inputs, sources):
+    for line in results.skipped(inputs, sources, recursive):
         print_message(line)
     batch = Batch()
     for problem in problems:
@@ -65,17 +69,18 @@ def predict(
     if fps is None and limit and videos:
         print_message(f"videos are predicted at up to {limit:g} frames per second; --fps all predicts every frame")
     if jobs:
-        done, texts = _predict_all(jobs, out, model, prompt or [], condition or [], pick, request, batch)
+        done, texts = _predict_all(jobs, out, model, pairs, pick, request, batch)
         _print_summary(done, texts, tags)
     raise Exit(batch.code)
 
 
-def _predict_all(jobs, out, model, prompt, condition, pick, request, batch):
+def _predict_all(jobs, out, model, pairs, pick, request, batch):
     """Does the jobs of the Batch; a bad image or video is reported, and the others are done.
 
     Returns pairs of a job with results and what is done with its audio (a few words or None), and the prompts.
     """
     from mindaam import graphs, runtime
+    from mindaam.inference import results
     from mindaam.inference.choosing import choose_prompts
     from mindaam.inference.predictor import DEFAULT_MODEL, Predictor
     from mindaam.zoo import ahead
@@ -87,10 +92,11 @@ def _predict_all(jobs, out, model, prompt, condition, pick, request, batch):
     runtime.configure(mode="graph")  # before any other import of MindSpore, which prints lines otherwise
     from mindaam.zoo.weights import model_prompts
 
-    texts = choose_prompts(prompt, condition, model_prompts(model))
+    texts = choose_prompts(pairs, model_prompts(model))
     sources = _by_source(jobs)
-    made, done = not os.path.exists(out), []
-    prepare_folder(out)
+    made, done = [folder for folder in results.folders(jobs, out) if not os.path.exists(folder)], []
+    for folder in results.folders(jobs, out):
+        prepare_folder(folder)
     try:
         with progress(len(sources), "loading the model") as shown:
             predictor = Predictor(model)
@@ -105,9 +111,9 @@ def _predict_all(jobs, out, model, prompt, condition, pick, request, batch):
                     else:
                         done += [(job, None) for job in _predict_image(group, predictor, texts, batch)]
     finally:
-        if made:
+        for folder in reversed(made):
             with suppress(OSError):  # only an empty folder is removed: one that this call made and wrote nothing into
-                out.rmdir()
+                folder.rmdir()
     return done, texts
 
 

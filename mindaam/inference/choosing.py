@@ -18,28 +18,29 @@ def choose_prompt(prompt=None, condition=None, own=None):
     return text
 
 
-def choose_prompts(texts=(), conditions=(), own=None):
-    """The prompts of several texts, then of several conditions, in the order given; that of free viewing for none.
-
-    own and errors: as in `choose_prompt`; ConfigError too when two of them are one prompt.
-    """
-    found = [choose_prompt(text) for text in texts] + [choose_prompt(None, name, own) for name in conditions]
-    require_different(found, names_of(texts, conditions))
-    return found or [choose_prompt(own=own)]
+def choices(prompts=(), conditions=()):
+    """The pairs (prompt, condition), one of which is None, of several prompts, then of several conditions, in the order
+    given; (None, None), the default, for none. Raises ConfigError for one that is given twice."""
+    found = [(text, None) for text in prompts] + [(None, name) for name in conditions]
+    _require_different(found, [text or name for text, name in found])
+    return found or [(None, None)]
 
 
-def names_of(texts, conditions):
-    """How prompts were given on the command line, for messages."""
-    return ["--prompt"] * len(texts) + [f"--condition {name}" for name in conditions]
+def choose_prompts(pairs, own=None):
+    """The prompts of the pairs of `choices`. own and errors: as in `choose_prompt`; ConfigError too when two of them
+    are the same prompt."""
+    found = [choose_prompt(*pair, own) for pair in pairs]
+    _require_different(pairs, found)
+    return found
 
 
-def require_different(prompts, names):
-    """Raises ConfigError when two of the prompts are one; names: how each was given."""
+def _require_different(pairs, prompts):
+    given = ["--prompt" if condition is None else f"--condition {condition}" for _, condition in pairs]
     for number, text in enumerate(prompts):
-        for earlier, name in zip(prompts[:number], names, strict=False):
-            if text.split() == earlier.split():  # text encoders read any blanks as one
-                same = "is given twice" if name == names[number] else f"and {names[number]} are the same prompt"
-                raise ConfigError(f'{name} {same}, "{text}"; give it once')
+        for earlier in range(number):
+            if prompts[earlier].split() == text.split():  # text encoders read any blanks as one
+                twice = f"{given[earlier]} and {given[number]} are the same prompt"
+                raise ConfigError(f'{twice}, "{text}"; give one of them')
 
 
 def unchecked(prompt, condition, own):
