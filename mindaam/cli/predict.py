@@ -24,6 +24,8 @@ EVERY = "Videos: every Nth frame only; 1 is every frame."
 FPS = 'Videos: at most this many frames per second, or "all" (default: 5; all for --every and a submission).'
 AUDIO = "Videos: auto (use the audio track if the model supports it), off, or an audio file to use instead."
 TRACK, GATE = "Videos: index of the audio track, from 0.", "Videos: plot the audio gate over time."
+REGIONS = "JSON file of boxes and polygons, or a mask image: shares of attention, results.csv, results.json."
+REPORT = "Write report.html: image, maps side by side, their differences, numbers."
 RECURSIVE = "Include subfolders; the output folder repeats their structure."
 
 
@@ -41,6 +43,8 @@ def predict(
     audio: Annotated[str, Option(metavar="auto|off|FILE", help=AUDIO)] = "auto",
     audio_track: Annotated[int, Option(metavar="N", help=TRACK)] = 0,
     plot_gate: Annotated[bool, Option("--plot-gate", help=GATE)] = False,
+    regions: Annotated[Path | None, Option(metavar="FILE", help=REGIONS)] = None,
+    report: Annotated[bool, Option("--report", help=REPORT)] = False,
     recursive: Annotated[bool, Option("--recursive", help=RECURSIVE)] = False,
 ):
     """Predict where people look in images and videos (default: free viewing)."""
@@ -59,6 +63,7 @@ def predict(
     pairs = choices(prompt or [], condition or [])
     tags = results.tags(pairs)
     jobs = results.plan(sources, out, kinds, plot_gate, tags, roots=inputs if recursive else ())
+    numbers = _numbers(out, regions, report, pairs) if regions or report else None
     videos = len({job.source for job in jobs if job.is_video})
     request = checked_request(audio, audio_track, videos)
     for line in results.skipped(inputs, sources, recursive):
@@ -66,15 +71,25 @@ def predict(
     batch = Batch()
     for problem in problems:
         batch.problem(problem)
+    if numbers:
+        jobs = numbers.fitting(jobs, batch)
     if fps is None and limit and videos:
         print_message(f"videos are predicted at up to {limit:g} frames per second; --fps all predicts every frame")
     if jobs:
-        done, texts = _predict_all(jobs, out, model, pairs, pick, request, batch)
+        done, texts = _predict_all(jobs, out, model, pairs, pick, request, numbers, batch)
         _print_summary(done, texts, tags)
+        if numbers:
+            numbers.print()
     raise Exit(batch.code)
 
 
-def _predict_all(jobs, out, model, pairs, pick, request, batch):
+def _numbers(out, regions, report, pairs):
+    from mindaam.cli.numbers import Numbers
+
+    return Numbers(out, regions, report, [condition for _, condition in pairs])
+
+
+def _predict_all(jobs, out, model, pairs, pick, request, numbers, batch):
     """Does the jobs of the Batch; a bad image or video is reported, and the others are done.
 
     Returns pairs of a job with results and what is done with its audio (a few words or None), and the prompts.
@@ -104,13 +119,15 @@ def _predict_all(jobs, out, model, pairs, pick, request, batch):
                 shown.step(source.name)
                 with batch.item(source):
                     if group[0].is_video:
-                        problems, audio = _predict_video(group, predictor, texts, pick, request, shown)
+                        problems, audio = _predict_video(group, predictor, texts, pick, request, numbers, shown)
                         done += [(job, audio) for job in group]
                         for problem in problems:
                             batch.problem(problem)
                     else:
-                        done += [(job, None) for job in _predict_image(group, predictor, texts, batch)]
+                        done += [(job, None) for job in _predict_image(group, predictor, texts, numbers, batch)]
     finally:
+        if numbers and numbers.collected.records:
+            numbers.write(predictor)
         for folder in reversed(made):
             with suppress(OSError):  # only an empty folder is removed: one that this call made and wrote nothing into
                 folder.rmdir()
@@ -125,7 +142,7 @@ def _by_source(jobs):
     return found
 
 
-def _predict_image(jobs, predictor, prompts, batch):
+def _predict_image(jobs, predictor, prompts, numbers, batch):
     """Writes the results of an image under its prompts; raises what makes it unusable. Returns the jobs done."""
     from mindaam.data import media
     from mindaam.inference import results
@@ -137,12 +154,14 @@ def _predict_image(jobs, predictor, prompts, batch):
         with batch.item(source):
             results.write(job, image, prediction)
             done.append(job)
+    if numbers:
+        numbers.collected.add_image(jobs, image, predictions)
     for remark in media.image_remarks(source):
         print_message(remark)
     return done
 
 
-def _predict_video(jobs, predictor, prompts, pick, request, shown):
+def _predict_video(jobs, predictor, prompts, pick, request, numbers, shown):
     """Writes the results of a video under its prompts; raises what makes it unusable.
 
     Returns the problems that did not end it, and what is done with its audio.
@@ -168,9 +187,12 @@ def _predict_video(jobs, predictor, prompts, pick, request, shown):
         count, latest = frames, second
         shown.within(BACKBONE_SHARE * seen + (1 - BACKBONE_SHARE) * count, total)
 
+    texts = [prompts[job.number] for job in jobs]
+    frames = numbers and numbers.collected.frames(jobs, (info.height, info.width))
+    watch = frames and frames.add
     audio = choose_audio(source, info, predictor.model.config, request)
     try:
-        done = write_videos(jobs, predictor, [prompts[job.number] for job in jobs], pick, report, audio, see)
+        done = write_videos(jobs, predictor, texts, pick, report, audio, see, watch)
     except KeyboardInterrupt:
         if latest is not None:
             targets = [each for job in jobs for kind, each in job.targets.items() if kind != results.SUBMISSION]
@@ -181,6 +203,8 @@ def _predict_video(jobs, predictor, prompts, pick, request, shown):
     finally:
         if audio.stream is not None:
             audio.stream.close()
+        if frames and frames.frame is not None:
+            numbers.collected.add_video(frames, texts)
     return ([audio.problem] if audio.problem else []) + done.problems, audio.note
 
 

@@ -61,7 +61,9 @@ def write_video(job, predictor, prompt, pick=Pick(), report=None, audio=AudioCho
     return write_videos([job], predictor, [prompt], pick, report, audio, seen)
 
 
-def write_videos(jobs, predictor, prompts, pick=Pick(), report=None, audio=AudioChoice(), seen=None):  # noqa: B008
+def write_videos(
+    jobs, predictor, prompts, pick=Pick(), report=None, audio=AudioChoice(), seen=None, watch=None  # noqa: B008
+):
     """Predicts a video under each of some prompts and writes the files of its Jobs, one Job per prompt, each file whole
     or not at all; returns the Done. Each frame passes the backbone once.
 
@@ -70,7 +72,8 @@ def write_videos(jobs, predictor, prompts, pick=Pick(), report=None, audio=Audio
     gate, nothing without an AudioStream. They have the frames of `pick` only; mp4s begin at pick.start, while the times
     of the others are those of the video. report: called with (frames so far, time of the latest) during prediction.
     seen: called with the number of frames so far that passed the backbone; their maps follow, a window at a time.
-    audio: the AudioChoice of the video, which stays open. Ctrl-C leaves files with the frames so far. Raises InputError
+    audio: the AudioChoice of the video, which stays open. watch: called, in another thread, with each Frame and its
+    Predictions, one per prompt. Ctrl-C leaves files with the frames so far. Raises InputError
     for a video of which nothing can be read, OutputError for files that cannot be written."""
     checked_pick(pick)
     source = jobs[0].source
@@ -83,7 +86,7 @@ def write_videos(jobs, predictor, prompts, pick=Pick(), report=None, audio=Audio
             writers.append({})
             for kind, target in job.targets.items():
                 writers[-1][kind] = stack.enter_context(_writer(kind, target, source, info, pick, audio))
-        written = stack.enter_context(Behind(lambda *item: _write_all(writers, pick.start, *item), depth))
+        written = stack.enter_context(Behind(lambda *item: _write_all(writers, pick.start, watch, *item), depth))
         frames = stack.enter_context(closing(ahead(read_frames(source, pick, size), depth)))
         counted = _counted(_whole(frames, broken), seen)
         for frame, found in follow(predictor, counted, prompts, audio_stream=audio.stream):
@@ -148,15 +151,17 @@ def _counted(frames, seen):
             seen(number)
 
 
-def _write_all(writers, start, frame, found):
-    """Passes one frame and its FrameMaps to the writers of each prompt, a list of {kind: writer}."""
-    for each, of_prompt in zip(writers, found, strict=True):
-        _write(each, start, frame, of_prompt)
+def _write_all(writers, start, watch, frame, found):
+    """Passes one frame and its FrameMaps to the writers of each prompt, a list of {kind: writer}, and to `watch`."""
+    predictions = [each.prediction() for each in found]
+    for of_prompt, prediction in zip(writers, predictions, strict=True):
+        _write(of_prompt, start, frame, prediction)
+    if watch is not None:
+        watch(frame, predictions)
 
 
-def _write(writers, start, frame, found):
-    """Passes one frame and its FrameMap to each of the writers {kind: writer}."""
-    prediction = found.prediction()
+def _write(writers, start, frame, prediction):
+    """Passes one frame and its Prediction to each of the writers {kind: writer}."""
     for kind, writer in writers.items():
         if kind == "overlay":
             writer.write(render.overlay(frame.image, prediction.density), frame.time - start)

@@ -36,7 +36,7 @@ class Point(NamedTuple):
 
 def shares(density, areas):
     """The Shares of Areas, in their order. density: [H, W] >= 0, any scale."""
-    whole = density.sum(dtype=np.float64)
+    whole = float(density.sum(dtype=np.float64))
     held = [attention_in(density, area) / whole for area in areas]
     return from_attention(held, areas)
 
