@@ -44,8 +44,9 @@ def queue_depth(size, pixel_bytes=FRAME_BYTES):
     return max(1, min(DEPTH, DEPTH_BYTES // (pixel_bytes * size[0] * size[1])))
 
 
-def follow(predictor, frames, prompt, windows=None, audio_stream=None):
-    """Yields (Frame, FrameMap) for an iterable of `data.videos` Frames, in order; else as in `Predictor.stream`."""
+def follow(predictor, frames, prompts, windows=None, audio_stream=None):
+    """Yields (Frame, list of FrameMaps, one per prompt) for an iterable of `data.videos` Frames, in order; else as in
+    `Predictor.stream_many`."""
     shown = deque()
 
     def noted():
@@ -53,45 +54,61 @@ def follow(predictor, frames, prompt, windows=None, audio_stream=None):
             shown.append(frame)
             yield frame
 
-    for [found] in predictor.frame_maps(noted(), [prompt], windows=windows, audio_stream=audio_stream):
+    for found in predictor.frame_maps(noted(), prompts, windows=windows, audio_stream=audio_stream):
         yield shown.popleft(), found
 
 
 def write_video(job, predictor, prompt, pick=Pick(), report=None, audio=AudioChoice(), seen=None):  # noqa: B008
-    """Predicts a video and writes the files of its Job, each whole or not at all; returns the Done.
+    """`write_videos` for one prompt."""
+    return write_videos([job], predictor, [prompt], pick, report, audio, seen)
+
+
+def write_videos(
+    jobs, predictor, prompts, pick=Pick(), report=None, audio=AudioChoice(), seen=None, watch=None  # noqa: B008
+):
+    """Predicts a video under each of some prompts and writes the files of its Jobs, one Job per prompt, each file whole
+    or not at all; returns the Done. Each frame passes the backbone once.
 
     overlay: an mp4 with the audio of the video; map: one of gray maps, silent; npy: an .npz (see DensityWriter) of
     densities at `density_size`; submission: an mp4 of the maps of all frames (see MapWriter); gate: a plot of the audio
     gate, nothing without an AudioStream. They have the frames of `pick` only; mp4s begin at pick.start, while the times
     of the others are those of the video. report: called with (frames so far, time of the latest) during prediction.
     seen: called with the number of frames so far that passed the backbone; their maps follow, a window at a time.
-    audio: the AudioChoice of the video, which stays open. Ctrl-C leaves files with the frames so far. Raises InputError
+    audio: the AudioChoice of the video, which stays open. watch: called, in another thread, with each Frame and its
+    Predictions, one per prompt. Ctrl-C leaves files with the frames so far. Raises InputError
     for a video of which nothing can be read, OutputError for files that cannot be written."""
     checked_pick(pick)
-    info = video_info(job.source)
+    source = jobs[0].source
+    info = video_info(source)
     size, count, broken = (info.height, info.width), 0, []
     depth = queue_depth(size)
-    legend = Legend(size, prompt, job.look, LONGEST_SIDE)
+    legends = [Legend(size, text, job.look, LONGEST_SIDE) for job, text in zip(jobs, prompts, strict=True)]
     with ExitStack() as stack:
-        writers = {}
-        for kind, target in job.targets.items():
-            writers[kind] = stack.enter_context(_writer(kind, target, job.source, info, pick, audio, legend))
-        drawn = partial(_overlay, legend, job.look)
-        written = stack.enter_context(Behind(lambda *item: _write(writers, drawn, pick.start, *item), depth))
-        frames = stack.enter_context(closing(ahead(read_frames(job.source, pick, size), depth)))
+        writers = []
+        for job, legend in zip(jobs, legends, strict=True):
+            writers.append({})
+            for kind, target in job.targets.items():
+                writers[-1][kind] = stack.enter_context(_writer(kind, target, source, info, pick, audio, legend))
+        drawn = [partial(_overlay, legend, job.look) for job, legend in zip(jobs, legends, strict=True)]
+        written = stack.enter_context(Behind(lambda *item: _write_all(writers, drawn, pick.start, watch, *item), depth))
+        frames = stack.enter_context(closing(ahead(read_frames(source, pick, size), depth)))
         counted = _counted(_whole(frames, broken), seen)
-        for frame, found in follow(predictor, counted, prompt, audio_stream=audio.stream):
+        for frame, found in follow(predictor, counted, prompts, audio_stream=audio.stream):
             written.put(frame, found)
             count += 1
             if report is not None:
                 report(count, frame.time)
         if broken:  # the duration of its last frame is unknown
-            for kind in writers.keys() & {"overlay", "map"}:
-                writers[kind].end = None
-    if broken and SUBMISSION in job.targets:
-        broken.append(f"{job.targets[SUBMISSION]} has {count:,} maps, one per decoded frame, fewer than the video")
-    overlay = writers.get("overlay")
-    return Done(count, broken + _audio_problems(job, audio, overlay.audio_lost if overlay else None))
+            for each in writers:
+                for kind in each.keys() & {"overlay", "map"}:
+                    each[kind].end = None
+    if broken:
+        for job in jobs:
+            if SUBMISSION in job.targets:
+                few = f"{job.targets[SUBMISSION]} has {count:,} maps, one per decoded frame, fewer than the video"
+                broken.append(few)
+    overlay = writers[0].get("overlay")
+    return Done(count, broken + _audio_problems(jobs[0], audio, overlay.audio_lost if overlay else None))
 
 
 def _writer(kind, target, source, info, pick, audio, legend):
@@ -143,10 +160,18 @@ def _overlay(legend, look, image, density):
     return legend.under(render.overlay(image, density, look=look))
 
 
-def _write(writers, drawn, start, frame, found):
-    """Passes one frame and its FrameMap to each of the writers {kind: writer}. drawn: makes the overlay of an image and
-    a density."""
-    prediction = found.prediction()
+def _write_all(writers, drawn, start, watch, frame, found):
+    """Passes one frame and its FrameMaps to the writers of each prompt, a list of {kind: writer}, and to `watch`.
+    drawn: of each prompt, what makes the overlay of an image and a density."""
+    predictions = [each.prediction() for each in found]
+    for of_prompt, overlay, prediction in zip(writers, drawn, predictions, strict=True):
+        _write(of_prompt, overlay, start, frame, prediction)
+    if watch is not None:
+        watch(frame, predictions)
+
+
+def _write(writers, drawn, start, frame, prediction):
+    """Passes one frame and its Prediction to each of the writers {kind: writer}."""
     for kind, writer in writers.items():
         if kind == "overlay":
             writer.write(drawn(frame.image, prediction.density), frame.time - start)

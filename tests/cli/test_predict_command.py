@@ -1,6 +1,7 @@
 """`mindaam predict` on a stand-in model: which files appear, what is said where, and every kind of bad input."""
 
 import errno
+import hashlib
 import json
 import os
 from functools import partial
@@ -140,6 +141,29 @@ def test_kinds_and_sentence_are_the_callers(mindaam, photos, tmp_path):
     assert not np.array_equal(density, np.load(tmp_path / "a.npy", allow_pickle=False))
 
 
+def test_several_prompts_are_results_of_one_pass(mindaam, photos, tmp_path):
+    text = "Someone seeks the exit."
+    code, out, err = mindaam(
+        photos, "-o", tmp_path / "out", "--save", "npy", "--condition", "count_people", "--prompt", text
+    )
+    assert (code, err) == (0, "")
+    tag = hashlib.sha256(text.encode()).hexdigest()[:8]
+    assert names(tmp_path / "out") == sorted(f"{stem}.{part}.npy" for stem in "abc" for part in ("count_people", tag))
+    assert mindaam.models[0].backbone_passes == 3 and mindaam.models[0].head_passes == 6
+    assert "3 images, 2 prompts:" in out and f'  {tag}: "{text}"' in out and f"<name>.{tag}.npy" in out
+    assert mindaam(photos / "a.png", "-o", tmp_path / "alone", "--save", "npy", "--prompt", text)[0] == 0
+    pair = [np.load(path, allow_pickle=False) for path in (tmp_path / f"out/a.{tag}.npy", tmp_path / "alone/a.npy")]
+    assert np.array_equal(*pair)
+
+
+def test_one_result_that_cannot_be_written_does_not_cost_the_other_prompts(mindaam, photos, tmp_path):
+    (tmp_path / "out/a.count_people.npy").mkdir(parents=True)
+    given = ["--condition", "count_people", "--condition", "free_viewing", "--save", "npy"]
+    code, out, err = mindaam(photos / "a.png", "-o", tmp_path / "out", *given)
+    assert code == 2 and "a.count_people.npy" in one_sentence(err) and "1 image" in out
+    assert names(tmp_path / "out") == ["a.count_people.npy", "a.free_viewing.npy"]
+
+
 def save_exif(path):
     exif = Image.Exif()
     exif[0x0112] = 6  # stored lying on its side
@@ -208,7 +232,9 @@ def test_bad_inputs_are_reported_and_the_rest_is_done(mindaam, photos, tmp_path)
         (["--save", ""], "no kind of result"),
         (["--condition", "free_vieving"], 'did you mean "free_viewing"'),
         (["--condition", ""], 'unknown condition ""'),
-        (["--prompt", "look", "--condition", "free_viewing"], "both given"),
+        (["--prompt", "look", "--prompt", "see", "--prompt", " look"], "--prompt and --prompt are the same prompt"),
+        (["--condition", "free_viewing", "--condition", "free_viewing"], "are the same prompt"),
+        (["--condition", "free_viewing", "--prompt", prompts.default_prompt()], "--prompt and --condition free_view"),
         (["--prompt", ""], ""),
         (["--prompt", "z" * 10_000], ""),
         (["--prompt", "\N{GRINNING FACE}"], ""),

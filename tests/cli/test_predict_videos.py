@@ -12,6 +12,7 @@ from tests.cli.test_predict_command import mindaam as by_default  # noqa: F401 -
 from tests.cli.test_predict_command import names, one_sentence
 from tests.clips import make_clip, pictures, read_audio
 from tests.fakes import FakeAudioEncoder
+from tests.inference.test_videos import spots
 
 
 @pytest.fixture
@@ -108,6 +109,20 @@ def test_progress_of_a_video_in_a_pipe(mindaam, film, tmp_path, monkeypatch):
     assert all(line.startswith("mindaam: film.mp4: ") and "/20 frames" in line for line in lines)
     assert all("frames/s" in line and line.endswith(" left") for line in lines[1:])
     assert lines[-1].startswith("mindaam: film.mp4: 20/20 frames, ") and lines[-1].endswith(" 0 s left")
+
+
+def test_several_prompts_of_a_video_are_one_pass_of_the_backbone(mindaam, film, tmp_path):
+    make_clip(film, spots(20), rate=10)
+    given = ["--condition", "free_viewing", "--prompt", "Someone seeks the exit.", "--save", "overlay,npy"]
+    code, out, err = mindaam(film, "-o", tmp_path / "out", *given)
+    assert (code, err) == (0, "") and out.startswith("1 video, 2 prompts:\n") and "  free_viewing: " in out
+    assert mindaam.models[0].backbone_passes == 20 and mindaam.models[0].head_passes == 40
+    assert len(names(tmp_path / "out")) == 4
+    free, other = (np.load(tmp_path / "out" / name)["density"] for name in names(tmp_path / "out") if "npz" in name)
+    assert free.shape == other.shape == (20, 48, 64) and np.abs(free - other).max() > 1e-6
+    assert mindaam(film, "-o", tmp_path / "one", "--save", "npy", "--condition", "free_viewing")[0] == 0
+    alone = np.load(tmp_path / "one/film.npz")["density"]
+    assert any(np.array_equal(alone, each) for each in (free, other))
 
 
 def spoil(kind, film):

@@ -101,7 +101,7 @@ def test_densities_have_a_stated_size():
 def test_frames_and_predictions_stay_together(film):
     frames = list(read_frames(film))
     for windows in (Windows(1, 0), Windows(8, 2), Windows(8, 7, causal=True)):
-        pairs = list(follow(predictor(8), frames, "people look", windows))
+        pairs = list(follow(predictor(8), frames, ["people look"], windows))
         assert [frame.time for frame, _ in pairs] == [frame.time for frame in frames]
 
 
