@@ -24,6 +24,9 @@ EVERY = "Videos: every Nth frame only; 1 is every frame."
 FPS = 'Videos: at most this many frames per second, or "all" (default: 5; all for --every and a submission).'
 AUDIO = "Videos: auto (use the audio track if the model supports it), off, or an audio file to use instead."
 TRACK, GATE = "Videos: index of the audio track, from 0.", "Videos: plot the audio gate over time."
+STYLE = "Overlay: heat (colors where people look), fog (hides where nobody does) or contour (lines only)."
+OPACITY = "Overlay: opacity of the heat, the fog or the lines (default: 0.72; 1 for lines)."
+LEGEND = "Overlay: a strip with the prompt and the scale under the image."
 REGIONS = "JSON file of boxes and polygons, or a mask image: shares of attention, results.csv, results.json."
 REPORT = "Write report.html: image, maps side by side, their differences, numbers."
 RECURSIVE = "Include subfolders; the output folder repeats their structure."
@@ -46,23 +49,27 @@ def predict(
     regions: Annotated[Path | None, Option(metavar="FILE", help=REGIONS)] = None,
     report: Annotated[bool, Option("--report", help=REPORT)] = False,
     recursive: Annotated[bool, Option("--recursive", help=RECURSIVE)] = False,
+    style: Annotated[str, Option(metavar="heat|fog|contour", help=STYLE)] = "heat",
+    opacity: Annotated[float | None, Option(metavar="0..1", help=OPACITY)] = None,
+    legend: Annotated[bool, Option("--legend/--no-legend", help=LEGEND)] = True,
 ):
     """Predict where people look in images and videos (default: free viewing)."""
     from mindaam import runtime
 
     runtime.link_libraries()
     from mindaam.data.videos.picks import Pick, checked_pick
-    from mindaam.inference import results
+    from mindaam.inference import render, results
     from mindaam.inference.audio_request import checked_request
     from mindaam.inference.choosing import choices
 
+    look = render.checked_look(render.Look(style, opacity, legend))
     kinds = results.parse_kinds(save)
     limit = results.frames_per_second(fps, kinds, every)
     pick = results.checked_pick_of(kinds, checked_pick(Pick(start, end, 1 if every is None else every, limit)))
     sources, problems = results.find_sources(inputs, recursive)
     pairs = choices(prompt or [], condition or [])
     tags = results.tags(pairs)
-    jobs = results.plan(sources, out, kinds, plot_gate, tags, roots=inputs if recursive else ())
+    jobs = results.plan(sources, out, kinds, plot_gate, tags, inputs if recursive else (), look=look)
     numbers = _numbers(out, regions, report, pairs) if regions or report else None
     videos = len({job.source for job in jobs if job.is_video})
     request = checked_request(audio, audio_track, videos)

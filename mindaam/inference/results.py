@@ -12,6 +12,7 @@ from mindaam.data.videos.picks import Pick
 from mindaam.errors import ConfigError, InputError, OutputError, unknown
 from mindaam.files import fault_of, real, same
 from mindaam.inference import render
+from mindaam.inference.output.legend import Legend
 
 SUBMISSION = "submission"  # of videos: one video of maps each, in the form of the NTIRE 2026 challenge
 SUFFIXES = {"overlay": ".overlay.jpg", "map": ".map.png", "npy": ".npy"}
@@ -28,12 +29,13 @@ PART = re.compile(r"[\w+-]{1,60}")  # a condition's name that a file's name may 
 
 class Job(NamedTuple):
     """One image or video (is_video) under one prompt, and the files that will hold its results: {kind of `KINDS`, or
-    "gate": Path}. number: index of the prompt among those of the call."""
+    "gate": Path}. number: index of the prompt among those of the call. look: of the overlay."""
 
     source: Path
     targets: dict
     is_video: bool = False
     number: int = 0
+    look: render.Look = render.Look()
 
 
 def is_video(path):
@@ -127,7 +129,7 @@ def skipped(inputs, sources, recursive=False):
     return [line for line in lines if line]
 
 
-def plan(sources, folder, kinds, plot_gate=False, tags=("",), roots=(), of=None):
+def plan(sources, folder, kinds, plot_gate=False, tags=("",), roots=(), of=None, look=render.Look()):  # noqa: B008
     """A Job for every image and video and each of the `tags`, source by source; nothing is written yet.
 
     folder: of the results. plot_gate: a video also gets a plot of its audio gate. An image gets every kind but a
@@ -158,7 +160,7 @@ def plan(sources, folder, kinds, plot_gate=False, tags=("",), roots=(), of=None)
                         "choose another output folder"
                     )
             owners.update(dict.fromkeys(named, source))
-            jobs.append(Job(source, dict(zip(draft.ends, named, strict=True)), draft.is_video, number))
+            jobs.append(Job(source, dict(zip(draft.ends, named, strict=True)), draft.is_video, number, look))
     return jobs
 
 
@@ -183,7 +185,8 @@ def write(job, image, prediction):
         )
     for kind, target in job.targets.items():
         if kind == "overlay":
-            media.write_jpeg(target, render.overlay(image, prediction.density))
+            legend = Legend(image.shape[:2], prediction.prompt, job.look, JPEG_SIDE)
+            media.write_jpeg(target, legend.under(render.overlay(image, prediction.density, look=job.look)))
         elif kind == "map":
             media.write_png(target, render.gray_map(prediction.map))
         else:

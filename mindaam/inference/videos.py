@@ -3,17 +3,19 @@ length."""
 
 from collections import deque
 from contextlib import ExitStack, closing
+from functools import partial
 from typing import NamedTuple
 
 from mindaam.data.transforms import resize_image
 from mindaam.data.videos.density_writer import DensityWriter
 from mindaam.data.videos.map_writer import MapWriter
 from mindaam.data.videos.reading import Pick, VideoBroken, checked_pick, picked_rate, read_frames, video_info
-from mindaam.data.videos.writing import VideoWriter
+from mindaam.data.videos.writing import LONGEST_SIDE, VideoWriter
 from mindaam.inference import render
 from mindaam.inference.audio_choice import AudioChoice
+from mindaam.inference.output.legend import Legend
+from mindaam.inference.output.plots import GatePlot
 from mindaam.inference.pipeline import Behind, ahead
-from mindaam.inference.plots import GatePlot
 from mindaam.inference.results import SUBMISSION
 
 DENSITY_SIDE = 160  # the longer side of the saved densities of a video, pixels
@@ -80,13 +82,15 @@ def write_videos(
     info = video_info(source)
     size, count, broken = (info.height, info.width), 0, []
     depth = queue_depth(size)
+    legends = [Legend(size, text, job.look, LONGEST_SIDE) for job, text in zip(jobs, prompts, strict=True)]
     with ExitStack() as stack:
         writers = []
-        for job in jobs:
+        for job, legend in zip(jobs, legends, strict=True):
             writers.append({})
             for kind, target in job.targets.items():
-                writers[-1][kind] = stack.enter_context(_writer(kind, target, source, info, pick, audio))
-        written = stack.enter_context(Behind(lambda *item: _write_all(writers, pick.start, watch, *item), depth))
+                writers[-1][kind] = stack.enter_context(_writer(kind, target, source, info, pick, audio, legend))
+        drawn = [partial(_overlay, legend, job.look) for job, legend in zip(jobs, legends, strict=True)]
+        written = stack.enter_context(Behind(lambda *item: _write_all(writers, drawn, pick.start, watch, *item), depth))
         frames = stack.enter_context(closing(ahead(read_frames(source, pick, size), depth)))
         counted = _counted(_whole(frames, broken), seen)
         for frame, found in follow(predictor, counted, prompts, audio_stream=audio.stream):
@@ -107,8 +111,8 @@ def write_videos(
     return Done(count, broken + _audio_problems(jobs[0], audio, overlay.audio_lost if overlay else None))
 
 
-def _writer(kind, target, source, info, pick, audio):
-    """The writer of one kind of result; VideoInfo: of the source."""
+def _writer(kind, target, source, info, pick, audio, legend):
+    """The writer of one kind of result; VideoInfo: of the source. legend: of the overlay."""
     size, rate = (info.height, info.width), picked_rate(info, pick)
     end = info.duration if pick.end is None else min(pick.end, info.duration or pick.end)
     end = end and max(0.0, end - pick.start)
@@ -120,7 +124,8 @@ def _writer(kind, target, source, info, pick, audio):
         return MapWriter(target, size, info.rate)
     if kind == "map":
         return VideoWriter(target, size, rate, end=end)
-    return VideoWriter(target, size, rate, audio=audio.file or source, start=pick.start, track=audio.track, end=end)
+    size, file = legend.size, audio.file or source
+    return VideoWriter(target, size, rate, audio=file, start=pick.start, track=audio.track, end=end)
 
 
 def _audio_problems(job, audio, lost):
@@ -151,20 +156,25 @@ def _counted(frames, seen):
             seen(number)
 
 
-def _write_all(writers, start, watch, frame, found):
-    """Passes one frame and its FrameMaps to the writers of each prompt, a list of {kind: writer}, and to `watch`."""
+def _overlay(legend, look, image, density):
+    return legend.under(render.overlay(image, density, look=look))
+
+
+def _write_all(writers, drawn, start, watch, frame, found):
+    """Passes one frame and its FrameMaps to the writers of each prompt, a list of {kind: writer}, and to `watch`.
+    drawn: of each prompt, what makes the overlay of an image and a density."""
     predictions = [each.prediction() for each in found]
-    for of_prompt, prediction in zip(writers, predictions, strict=True):
-        _write(of_prompt, start, frame, prediction)
+    for of_prompt, overlay, prediction in zip(writers, drawn, predictions, strict=True):
+        _write(of_prompt, overlay, start, frame, prediction)
     if watch is not None:
         watch(frame, predictions)
 
 
-def _write(writers, start, frame, prediction):
+def _write(writers, drawn, start, frame, prediction):
     """Passes one frame and its Prediction to each of the writers {kind: writer}."""
     for kind, writer in writers.items():
         if kind == "overlay":
-            writer.write(render.overlay(frame.image, prediction.density), frame.time - start)
+            writer.write(drawn(frame.image, prediction.density), frame.time - start)
         elif kind == "map":
             writer.write(render.gray_map(prediction.map), frame.time - start)
         elif kind == SUBMISSION:

@@ -118,6 +118,18 @@ def test_a_place_that_is_taken_costs_one_photograph(mindaam, photos, tmp_path):
     assert names(tmp_path / "out") == ["a.map.png", "b.map.png", "c.map.png"]
 
 
+def test_overlays_have_a_legend_a_style_and_an_opacity(mindaam, tmp_path):
+    Image.new("RGB", (400, 300), "white").save(tmp_path / "page.png")
+    pixels = {}
+    for name, options in {"usual": [], "fog": ["--style", "fog"], "bare": ["--no-legend", "--opacity", "0"]}.items():
+        code, _, err = mindaam(tmp_path / "page.png", "-o", tmp_path / name, "--save", "overlay", *options)
+        assert (code, err) == (0, "")
+        pixels[name] = np.asarray(Image.open(tmp_path / name / "page.overlay.jpg"))
+    assert pixels["usual"].shape == pixels["fog"].shape and 320 < pixels["usual"].shape[0] < 370
+    assert pixels["bare"].shape == (300, 400, 3) and pixels["bare"].min() > 250
+    assert not np.array_equal(pixels["usual"], pixels["fog"])
+
+
 def test_kinds_and_sentence_are_the_callers(mindaam, photos, tmp_path):
     code, out, _ = mindaam(photos / "a.png", "-o", tmp_path, "--save", "npy", "--condition", "count_people")
     assert code == 0 and prompts.default_prompt("count_people") in out and str(tmp_path / "a.npy") in out
@@ -227,6 +239,8 @@ def test_bad_inputs_are_reported_and_the_rest_is_done(mindaam, photos, tmp_path)
         (["--prompt", "z" * 10_000], ""),
         (["--prompt", "\N{GRINNING FACE}"], ""),
         (["--colour"], "--colour"),
+        (["--style", "haze"], "unknown style of overlay"),
+        (["--opacity", "72"], "--opacity must be between 0 and 1, not 72"),
     ],
 )
 def test_bad_options(mindaam, photos, tmp_path, arguments, says):

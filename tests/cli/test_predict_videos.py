@@ -41,6 +41,14 @@ def test_a_film_becomes_an_overlay_with_sound_and_grey_maps(mindaam, film, tmp_p
     assert video_info(tmp_path / "out/film.overlay.mp4").has_audio
 
 
+def test_an_overlay_has_the_legend_under_every_frame(mindaam, tmp_path):
+    film = make_clip(tmp_path / "page.mp4", [np.full((300, 400, 3), 90, np.uint8)] * 3, rate=10)
+    assert mindaam(film, "-o", tmp_path / "out", "--save", "overlay,map")[0] == 0
+    frames = [frame.image for frame in read_frames(tmp_path / "out/page.overlay.mp4")]
+    assert len(frames) == 3 and all(320 < len(frame) < 370 and frame[-2].min() > 240 for frame in frames)
+    assert video_info(tmp_path / "out/page.map.mp4").height == 300
+
+
 def test_films_and_photographs_of_a_folder_together(mindaam, film, tmp_path):
     Image.fromarray(pictures(1)[0]).save(film.parent / "photo.png")
     code, out, _ = mindaam(film.parent, "-o", tmp_path / "out", "--save", "overlay,npy")

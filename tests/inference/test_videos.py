@@ -136,7 +136,7 @@ def test_ctrl_c_leaves_a_film_of_what_was_done(film, out):
 def test_an_error_leaves_nothing(film, out, monkeypatch):
     with pytest.raises(OutputError, match="cannot write"):
         write_video(job(film, Path("/nowhere/at/all"), ["overlay"]), predictor(), "people look")
-    monkeypatch.setattr(videos.render, "overlay", lambda *_: 1 / 0)  # in the thread that writes
+    monkeypatch.setattr(videos.render, "overlay", lambda *_, **__: 1 / 0)  # in the thread that writes
     with pytest.raises(ZeroDivisionError):
         write_video(job(film, out), predictor(), "people look")
     assert not list(out.iterdir())
