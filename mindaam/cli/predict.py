@@ -115,6 +115,7 @@ def _predict_all(jobs, out, model, pairs, pick, request, numbers, batch):
     from mindaam.zoo.weights import model_prompts
 
     texts = choose_prompts(pairs, model_prompts(model))
+    jobs = results.signed(jobs, texts, model)
     sources = _by_source(jobs)
     made, done = [folder for folder in results.folders(jobs, out) if not os.path.exists(folder)], []
     for folder in results.folders(jobs, out):
