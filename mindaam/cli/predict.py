@@ -138,6 +138,7 @@ def _predict_all(jobs, out, model, pairs, is_table, pick, request, numbers, batc
     jobs = [job for job in jobs if texts[job.number] is not None]
     if not jobs:
         return [], texts
+    jobs = results.signed(jobs, texts, model)
     sources = _by_source(jobs)
     made, done = [folder for folder in results.folders(jobs, out) if not os.path.exists(folder)], []
     for folder in results.folders(jobs, out):

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from mindaam.data import kinds, media
 from mindaam.data.videos.picks import Pick
 from mindaam.errors import ConfigError, InputError, OutputError, unknown
-from mindaam.files import fault_of, real, same
+from mindaam.files import fault_of, real, same, write_text
 from mindaam.inference import render
 from mindaam.inference.output.legend import Legend
+from mindaam.inference.output.origin import KEY, identity, origin, require_own, sidecar
 
 SUBMISSION = "submission"  # of videos: one video of maps each, in the form of the NTIRE 2026 challenge
 SUFFIXES = {"overlay": ".overlay.jpg", "map": ".map.png", "npy": ".npy"}
@@ -29,13 +30,15 @@ PART = re.compile(r"[\w+-]{1,60}")  # a condition's name that a file's name may 
 
 class Job(NamedTuple):
     """One image or video (is_video) under one prompt, and the files that will hold its results: {kind of `KINDS`, or
-    "gate": Path}. number: index of the prompt among those of the call. look: of the overlay."""
+    "gate": Path}. number: index of the prompt among those of the call. look: of the overlay. origin: text of the
+    `output.origin.Origin` in the metadata of the files; "" for none."""
 
     source: Path
     targets: dict
     is_video: bool = False
     number: int = 0
     look: render.Look = render.Look()
+    origin: str = ""
 
 
 def is_video(path):
@@ -172,6 +175,23 @@ def folders(jobs, out):
     return sorted(needed)
 
 
+def signed(jobs, prompts, model):
+    """The jobs, each with its origin. prompts: of all jobs, by number. model: what names the model.
+
+    Raises OutputError if a file exists where a result will be written, and is not the result of the same prompt, model
+    and input.
+    """
+    name, weights = identity(model)
+    origins = [origin(job.source, prompts[job.number], name, weights) for job in jobs]
+    require_own({target: each for job, each in zip(jobs, origins, strict=True) for target in job.targets.values()})
+    return [job._replace(origin=each.text()) for job, each in zip(jobs, origins, strict=True)]
+
+
+def texts_of(job):
+    """{keyword: text} of the metadata of a Job's PNGs."""
+    return {KEY: job.origin} if job.origin else {}
+
+
 def write(job, image, prediction):
     """Writes the files of an image's Job, each whole or not at all.
 
@@ -186,11 +206,14 @@ def write(job, image, prediction):
     for kind, target in job.targets.items():
         if kind == "overlay":
             legend = Legend(image.shape[:2], prediction.prompt, job.look, JPEG_SIDE)
-            media.write_jpeg(target, legend.under(render.overlay(image, prediction.density, look=job.look)))
+            drawn = legend.under(render.overlay(image, prediction.density, look=job.look))
+            media.write_jpeg(target, drawn, comment=job.origin)
         elif kind == "map":
-            media.write_png(target, render.gray_map(prediction.map))
+            media.write_png(target, render.gray_map(prediction.map), texts_of(job))
         else:
             media.write_npy(target, prediction.density)
+            if job.origin:
+                write_text(sidecar(target), job.origin + "\n")
 
 
 class _Draft(NamedTuple):

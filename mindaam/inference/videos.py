@@ -16,7 +16,7 @@ from mindaam.inference.audio_choice import AudioChoice
 from mindaam.inference.output.legend import Legend
 from mindaam.inference.output.plots import GatePlot
 from mindaam.inference.pipeline import Behind, ahead
-from mindaam.inference.results import SUBMISSION
+from mindaam.inference.results import SUBMISSION, texts_of
 
 DENSITY_SIDE = 160  # the longer side of the saved densities of a video, pixels
 # Limits of the queue between two stages: items, and about so many bytes. The maps of a window come all at once; with a
@@ -88,7 +88,7 @@ def write_videos(
         for job, legend in zip(jobs, legends, strict=True):
             writers.append({})
             for kind, target in job.targets.items():
-                writers[-1][kind] = stack.enter_context(_writer(kind, target, source, info, pick, audio, legend))
+                writers[-1][kind] = stack.enter_context(_writer(kind, target, job, info, pick, audio, legend))
         drawn = [partial(_overlay, legend, job.look) for job, legend in zip(jobs, legends, strict=True)]
         written = stack.enter_context(Behind(lambda *item: _write_all(writers, drawn, pick.start, watch, *item), depth))
         frames = stack.enter_context(closing(ahead(read_frames(source, pick, size), depth)))
@@ -111,21 +111,21 @@ def write_videos(
     return Done(count, broken + _audio_problems(jobs[0], audio, overlay.audio_lost if overlay else None))
 
 
-def _writer(kind, target, source, info, pick, audio, legend):
-    """The writer of one kind of result; VideoInfo: of the source. legend: of the overlay."""
+def _writer(kind, target, job, info, pick, audio, legend):
+    """The writer of one kind of result of a Job; info: VideoInfo of its source. legend: of the overlay."""
     size, rate = (info.height, info.width), picked_rate(info, pick)
     end = info.duration if pick.end is None else min(pick.end, info.duration or pick.end)
     end = end and max(0.0, end - pick.start)
     if kind == "npy":
-        return DensityWriter(target, density_size(size))
+        return DensityWriter(target, density_size(size), job.origin)
     if kind == "gate":
-        return GatePlot(target)
+        return GatePlot(target, texts_of(job))
     if kind == SUBMISSION:
-        return MapWriter(target, size, info.rate)
+        return MapWriter(target, size, info.rate, job.origin)
     if kind == "map":
-        return VideoWriter(target, size, rate, end=end)
-    size, file = legend.size, audio.file or source
-    return VideoWriter(target, size, rate, audio=file, start=pick.start, track=audio.track, end=end)
+        return VideoWriter(target, size, rate, end=end, comment=job.origin)
+    used = {"audio": audio.file or job.source, "start": pick.start, "track": audio.track}
+    return VideoWriter(target, legend.size, rate, **used, end=end, comment=job.origin)
 
 
 def _audio_problems(job, audio, lost):

@@ -57,7 +57,10 @@ def photos(tmp_path):
 
 
 def names(folder):
-    return sorted(p.name for p in folder.iterdir()) if folder.exists() else None
+    """The files of a folder but for the origins beside .npy files; None without a folder."""
+    if not folder.exists():
+        return None
+    return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".npy.json"))
 
 
 def one_sentence(stderr):
@@ -136,9 +139,10 @@ def test_kinds_and_sentence_are_the_callers(mindaam, photos, tmp_path):
     density = np.load(tmp_path / "a.npy", allow_pickle=False)
     assert density.shape == (30, 40) and density.dtype == np.float32
     assert density.sum(dtype=np.float64) == pytest.approx(1.0, abs=1e-5)
-    code, out, _ = mindaam(photos / "a.png", "-o", tmp_path, "--prompt", "Someone seeks the exit.", "--save", "npy")
+    other = tmp_path / "other"
+    code, out, _ = mindaam(photos / "a.png", "-o", other, "--prompt", "Someone seeks the exit.", "--save", "npy")
     assert code == 0 and "Someone seeks the exit." in out
-    assert not np.array_equal(density, np.load(tmp_path / "a.npy", allow_pickle=False))
+    assert not np.array_equal(density, np.load(other / "a.npy", allow_pickle=False))
 
 
 def test_several_prompts_are_results_of_one_pass(mindaam, photos, tmp_path):
@@ -255,8 +259,8 @@ def test_the_prompts_of_a_checkpoint_are_conditions(mindaam, photos, tmp_path):
     weights = tmp_path / "theirs.safetensors"
     header = {"naming": "mindaam", "kind": "aam", "prompts": json.dumps(own)}
     write_safetensors(weights, {"head.x": np.ones(1, np.float32)}, header)
-    run = partial(mindaam, photos / "a.png", "-o", tmp_path / "out", "--model", weights)
-    assert own["None"] in run()[1] and own["Posters"] in run("--condition", "Posters")[1]
+    run = partial(mindaam, photos / "a.png", "--model", weights, "-o", tmp_path / "out")
+    assert own["None"] in run()[1] and own["Posters"] in run("--condition", "Posters", "-o", tmp_path / "posters")[1]
     for wrong in ("", "Poster"):
         code, _, err = run("--condition", wrong)
         assert code == 2 and "None, Posters" in one_sentence(err) and "free_viewing" in err
@@ -306,12 +310,12 @@ def test_an_output_folder_that_cannot_be(mindaam, photos, tmp_path, place):
 def test_a_full_disk_stops_the_run_with_one_sentence_and_whole_files_only(mindaam, photos, tmp_path, monkeypatch):
     real, calls = results.media.write_png, []
 
-    def full(path, image):
+    def full(path, image, texts):
         calls.append(path)
         if len(calls) == 2:
             error = OSError(errno.ENOSPC, "No space left on device")
             raise cannot_write(path, error) from error
-        real(path, image)
+        real(path, image, texts)
 
     monkeypatch.setattr(results.media, "write_png", full)
     code, _, err = mindaam(photos, "-o", tmp_path / "out", "--save", "map")
@@ -339,6 +343,22 @@ def test_a_second_run_replaces_the_first(mindaam, photos, tmp_path):
     Image.new("RGB", (7, 5), "white").save(photos / "a.png")
     assert mindaam(photos / "a.png", "-o", tmp_path, "--save", "map")[0] == 0
     assert Image.open(tmp_path / "a.map.png").size == (7, 5)
+
+
+def test_a_result_of_another_prompt_or_of_anybody_is_not_replaced(mindaam, photos, tmp_path):
+    run = [photos / "a.png", "-o", tmp_path, "--save", "overlay,map,npy"]
+    assert mindaam(*run)[0] == mindaam(*run)[0] == 0
+    assert {"a.map.png", "a.npy", "a.npy.json", "a.overlay.jpg"} < {path.name for path in tmp_path.iterdir()}
+    before, loaded = (tmp_path / "a.npy").read_bytes(), len(mindaam.models)
+    code, out, err = mindaam(*run, "--prompt", "Someone looks for the exit.")
+    assert code == 2 and out == "" and "is the result of another prompt" in one_sentence(err)
+    (photos / "b.png").write_bytes((photos / "a.png").read_bytes())
+    (tmp_path / "b.map.png").write_bytes((photos / "a.png").read_bytes())
+    code, _, err = mindaam(photos / "b.png", "-o", tmp_path)
+    assert code == 2 and "b.map.png already exists and is not a result" in one_sentence(err)
+    assert len(mindaam.models) == loaded and (tmp_path / "a.npy").read_bytes() == before
+    origin = json.loads((tmp_path / "a.npy.json").read_text())
+    assert origin["prompt"] == prompts.default_prompt() and origin["source"] == "a.png" and len(origin["weights"]) == 64
 
 
 def test_one_strange_name_among_the_photographs_does_not_cost_the_others(mindaam, photos, tmp_path):
