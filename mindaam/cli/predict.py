@@ -118,17 +118,12 @@ def _predict_all(jobs, out, model, pairs, is_table, pick, request, numbers, batc
 
     Returns pairs of a job with results and what is done with its audio (a few words or None), and the prompts.
     """
-    from mindaam import graphs, runtime
+    from mindaam.cli.starting import started
     from mindaam.inference import results
     from mindaam.inference.choosing import choose_prompts, usable_prompts
-    from mindaam.inference.predictor import DEFAULT_MODEL, Predictor
-    from mindaam.zoo import ahead
+    from mindaam.inference.predictor import Predictor
 
-    graphs.announce(print_message)
-    graphs.compile_aside()
-    model = DEFAULT_MODEL if model is None else model
-    ahead.begin(model)
-    runtime.configure(mode="graph")  # before any other import of MindSpore, which prints lines otherwise
+    model = started(model)
     from mindaam.zoo.weights import model_prompts
 
     own = model_prompts(model)
