@@ -123,6 +123,8 @@ def _predict_all(jobs, out, model, pairs, pick, request, numbers, batch):
     try:
         with progress(len(sources), "loading the model") as shown:
             predictor = Predictor(model)
+            for remark in predictor.remarks(texts):
+                print_message(remark)
             for source, group in sources.items():
                 shown.step(source.name)
                 with batch.item(source):

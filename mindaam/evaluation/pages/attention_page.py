@@ -62,7 +62,7 @@ def _section(section):
     frames = records[0].frames
     return {
         "title": section.title,
-        "size": f"{width} × {height} pixels" + (f", {frames:,} frames" if frames else ""),
+        "size": f"{width} × {height}" + (f", {frames:,} frames" if frames else ""),
         "is_video": frames is not None,
         "prompts": prompts,
         "panels": [_panel(kind, number, data, records) for kind, number, data in section.images],
@@ -76,8 +76,8 @@ def _panel(kind, number, data, records):
     own = letter(number)
     name = records[number].condition
     title = {
-        "image": "frame" if records[0].frames else "image with regions" if records[0].shares else "image",
-        "map": f"{own}: {name}" if name else f"map of prompt {own}",
+        "image": ("frame" if records[0].frames else "image") + (" with regions" if records[0].shares else ""),
+        "map": f"{own}: {name}" if name else f"map of prompt {own}" if len(records) > 1 else "map",
         "difference": f"difference of A and {own}",
     }[kind]
     return {"kind": kind, "title": title, "jpeg": data, "other": own}
@@ -91,7 +91,7 @@ def _rows(records):
         cells = []
         for record in records:
             share = record.shares[number]
-            change = 100 * (share.attention - first.attention)
+            change = round(100 * (share.attention - first.attention), 1) + 0.0  # no -0.0
             cells.append({
                 "attention": percent(share.attention), "ratio": digits(share.ratio, 2), "rank": share.rank,
                 "change": ("+" if change > 0 else "") + digits(change, 1), "bar": round(100 * share.attention, 1),

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from mindaam.data import media
+from mindaam.data.transforms import resize_image
 from mindaam.errors import InputError
 from mindaam.files import write_text
 from mindaam.inference.numbers import panels
@@ -69,7 +70,7 @@ class Collector:
             numbers.record(job.source, prompt, self.conditions[job.number], job.targets)
             for job, prompt, numbers in zip(video.jobs, prompts, video.numbers, strict=True)
         ]
-        means = [panels.resize_image(each.mean(), video.frame.shape[:2]) for each in video.numbers]
+        means = [resize_image(each.mean(), video.frame.shape[:2]) for each in video.numbers]
         means = [mean / mean.sum() for mean in means]
         if self.regions:
             for job, each in zip(video.jobs, video.numbers, strict=True):
@@ -80,7 +81,7 @@ class Collector:
         self.records += records
         if not self.with_images:
             return
-        images = _images(image, records, densities, found, numbers)
+        images = _images(image, records, densities, found)
         size = sum(len(data) for *_, data in images)
         if size > self._budget:
             images = []
@@ -116,20 +117,12 @@ class VideoCollector:
             self.frame = panels.reduced(frame.image)
 
 
-def _images(image, records, densities, found, numbers):
+def _images(image, records, densities, found):
     """The images of a Section: the image with its regions, a map per prompt, the differences from the first."""
-    if numbers:
-        scale = [full / small for full, small in zip(records[0].size, image.shape[:2], strict=True)]
-        points = [
-            [point._replace(x=point.x / scale[1], y=point.y / scale[0]) for point in record.points]
-            for record in records
-        ]
-        found = []  # in pixels of the full frames
-    else:
-        points = [record.points for record in records]
-    made = [("image", 0, panels.outlined(image, found))]
-    for number, (density, each) in enumerate(zip(densities, points, strict=True)):
-        made.append(("map", number, panels.mapped(image, density, each)))
+    size = records[0].size
+    made = [("image", 0, panels.outlined(image, found, size))]
+    for number, (density, record) in enumerate(zip(densities, records, strict=True)):
+        made.append(("map", number, panels.mapped(image, density, record.points, size)))
     for number, density in enumerate(densities[1:], 1):
         made.append(("difference", number, panels.difference(image, densities[0], density)))
     return [(kind, number, panels.jpeg(each)) for kind, number, each in made]

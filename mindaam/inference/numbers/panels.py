@@ -13,13 +13,15 @@ SIDE = 720  # longest side, pixels
 QUALITY = 85
 FIRST, SECOND = (20, 110, 220), (230, 110, 10)  # RGB where the first and the second map have more; also in print apart
 PEAK = 0.5  # of the higher peak of two maps: the difference with the full color
+RANK = 10  # radius of the disc under a number, pixels
 SHADE = 0.75  # brightness left to the gray image under a difference
 
 
-def outlined(image, areas):
-    """The image with the outlines of Areas, numbered from 1; uint8 RGB, as small as `reduced`."""
-    scale = _scale(image.shape[:2])
-    canvas = reduced(image).copy()
+def outlined(image, areas, size):
+    """The image with the outlines of Areas in an image of `size` (H, W), numbered from 1; uint8 RGB, as small as
+    `reduced`."""
+    canvas, taken = reduced(image).copy(), set()
+    scale = _scale(size, canvas)
     for number, area in enumerate(areas, 1):
         padded = cv2.copyMakeBorder(area.inside.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
         found, _ = cv2.findContours(padded, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
@@ -27,14 +29,19 @@ def outlined(image, areas):
         found = [np.rint((line + corner + 0.5) / scale - 0.5).astype(np.int32) for line in found]
         cv2.polylines(canvas, found, True, (20, 20, 30), 4, cv2.LINE_AA)
         cv2.polylines(canvas, found, True, (255, 255, 255), 2, cv2.LINE_AA)
-        _number(canvas, number, (area.columns.start / scale[0] + 12, area.rows.start / scale[1] + 12))
+        x, y = area.columns.start / scale[0] + RANK + 2, area.rows.start / scale[1] + RANK + 2
+        while (round(x) // RANK, round(y) // RANK) in taken:  # of regions that share a corner
+            x += 2 * RANK
+        taken.add((round(x) // RANK, round(y) // RANK))
+        _number(canvas, number, (x, y))
     return canvas
 
 
-def mapped(image, density, points=()):
-    """The image under the heat map of a density [H, W], with the ranks of its Points; as small as `reduced`."""
+def mapped(image, density, points, size):
+    """The image under the heat map of a density [H, W], with the ranks of Points in an image of `size` (H, W); as small
+    as `reduced`."""
     canvas = render.overlay(reduced(image), reduced(density))
-    scale = _scale(image.shape[:2])
+    scale = _scale(size, canvas)
     for point in points:
         _number(canvas, point.rank, (point.x / scale[0], point.y / scale[1]))
     return canvas
@@ -70,15 +77,15 @@ def jpeg(image):
     return stream.getvalue()
 
 
-def _scale(size):
-    """How many pixels (x, y) of an image of `size` one of the reduced image is."""
-    small = fit_within(size, SIDE)
-    return np.array([size[1] / small[1], size[0] / small[0]])
+def _scale(size, canvas):
+    """How many pixels (x, y) of an image of `size` (H, W) one of the canvas is."""
+    height, width = canvas.shape[:2]
+    return np.array([size[1] / width, size[0] / height])
 
 
 def _number(canvas, number, place):
     """A number on a dark disc, moved inside the canvas."""
-    radius, height, width = 10, *canvas.shape[:2]
+    radius, height, width = RANK, *canvas.shape[:2]
     x = int(np.clip(place[0], radius, max(radius, width - radius)))
     y = int(np.clip(place[1], radius, max(radius, height - radius)))
     cv2.circle(canvas, (x, y), radius, (255, 255, 255), -1, cv2.LINE_AA)

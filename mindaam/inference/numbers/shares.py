@@ -58,9 +58,8 @@ def attention_in(density, area):
 def top_points(density, count=TOP):
     """At most `count` Points, ordered by rank. density: [H, W] >= 0, any scale.
 
-    The first is the disc with a radius of RADIUS longest sides that holds the most attention; each further one is the
-    best of the discs that overlap none before. Discs that hold no more than their share of the area are not among them,
-    so that a flat map has none.
+    A point is the center of a disc with a radius of RADIUS longest sides that holds more attention than those around
+    it, and more than its share of the area, so that a flat map has none. Discs do not overlap.
     """
     coarse = _coarse(density)
     radius = max(1, round(RADIUS * max(coarse.shape)))
@@ -69,7 +68,8 @@ def top_points(density, count=TOP):
     chance = cv2.filter2D(np.full_like(coarse, 1 / coarse.size), -1, disc, borderType=cv2.BORDER_CONSTANT)
     rows, columns = np.indices(coarse.shape)
     scale_y, scale_x = (full / small for full, small in zip(density.shape, coarse.shape, strict=True))
-    left, found = np.where(held > ABOVE_CHANCE * chance, held, -1.0), []
+    peaks = held >= cv2.dilate(held, disc.astype(np.uint8)) * (1 - 1e-9)
+    left, found = np.where(peaks & (held > ABOVE_CHANCE * chance), held, -1.0), []
     while len(found) < count and left.max() > 0:
         y, x = np.unravel_index(left.argmax(), left.shape)
         x_full, y_full = (x + 0.5) * scale_x, (y + 0.5) * scale_y

@@ -26,7 +26,7 @@ COLUMNS = (
     "rank",
 )  # fmt: skip
 MOST_JSON = 1 << 28  # bytes
-NAME = 32  # characters of a region's name in a terminal
+NAME, PROMPT = 32, 60  # characters of a region's name and of a prompt in a terminal
 
 
 def document(records, model, regions=None, notes=()):
@@ -95,7 +95,9 @@ def lines(record):
     """The numbers of a Record as lines of text, columns aligned."""
     from rich.cells import cell_len
 
-    yield f"{record.source.name}, {record.condition or chr(34) + record.prompt + chr(34)}"
+    shown = record.prompt if len(record.prompt) <= PROMPT else record.prompt[: PROMPT - 1] + "…"
+    quoted = f'"{shown}"'
+    yield f"{record.source.name}, {record.condition or quoted}"
     if record.shares:
         rows = [("region", "attention", "area", "ratio", "rank")]
         rows += [
