@@ -69,6 +69,8 @@ def _compared(pair, pairs, model, with_images):
     images = [media.read_image(design.source) for design in pair]
     with progress(len(pair), "loading the model") as shown:
         predictor, predictions = Predictor(model), []
+        for remark in predictor.remarks(texts):
+            print_message(remark)
         for design, image in zip(pair, images, strict=True):
             shown.step(design.source.name)
             predictions += predictor.predict_many([image], texts)

@@ -38,7 +38,7 @@ class Predictor:
     Any number of threads may use one Predictor, or several: they take turns at the model (see `turns`). It belongs to
     the process that made it: pickling it raises ConfigError, and so does a prediction in a process that was forked
     after the first one.
-    path: of the model's file; None for a model object.
+    path: of the model's file; name: what was given for the model; both None for a model object.
     """
 
     @turn()
@@ -51,11 +51,13 @@ class Predictor:
             runtime.configure(device, None if mode == "graph" else mode)
         self.prompts = _prompts(model) if by_name else {}
         self.path = _file_of(model) if by_name else None
+        self.name = os.fspath(model) if by_name else None
         self.model = _load(os.fspath(model)) if by_name else model
         if mode:
             self.model.compiles = mode == "graph"
         self._encoder = sentence_encoder
         self._features, self._weights = OrderedDict(), None  # of these weights
+        self._embedded = None
 
     def __reduce__(self):
         raise ConfigError(
@@ -202,7 +204,24 @@ class Predictor:
             from mindaam import zoo
 
             self._encoder = zoo.sentence_encoder(self.model.config.text.name)
-        return self._encoder.encode(list(prompts))
+        key = tuple(prompts)
+        kept = self._embedded  # of the call before: image after image has the same prompts
+        if kept is None or kept[0] != key:
+            kept = self._embedded = key, self._encoder.encode(list(prompts))
+        return kept[1]
+
+    def remarks(self, prompts):
+        """A sentence for each of the prompts that is unlike all of the model's training, and names the nearest
+        condition of it; none where the training is unknown. Errors: as of `embed`."""
+        from mindaam.data.prompts import trained
+        from mindaam.zoo.index import records
+
+        entry = records().get(self.name)
+        known = entry and entry.trained and trained.trained_prompts(entry.trained, self.model.config.text.name)
+        if not known:
+            return []
+        found = zip(prompts, self.embed(prompts), strict=True)
+        return [text for prompt, each in found if (text := trained.remark(prompt, each, known))]
 
     @turn()
     def _prepared(self, image):
