@@ -10,7 +10,7 @@ from mindaam.inference.prediction import finished
 from mindaam.inference.views import tiles
 
 TILES, TTA = ("auto", "on", "off"), ("none", "mirror")
-TALL = 2.5  # height in widths from which on "auto" predicts a page in tiles
+TALL = 2.0  # height in widths from which on "auto" predicts a page in tiles
 HIGH = 700  # pixels, below which a page loses little as a whole: twice the side of the models' inputs
 REDUCED = 0.75  # size of the image in the reduced view
 
