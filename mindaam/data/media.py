@@ -33,6 +33,7 @@ __all__ = [
     "read_image",
     "read_map",
     "require_file",
+    "png_texts",
     "write_jpeg",
     "write_npy",
     "write_npz",
@@ -149,18 +150,37 @@ def audio_file(folders, stem):
     return next((path for path in paths if os.path.isfile(path)), None)
 
 
-def write_jpeg(path, image, quality=92):
-    """Writes uint8 RGB [H,W,3] or gray [H,W] as JPEG, whole or not at all; OutputError when that is impossible."""
+def write_jpeg(path, image, quality=92, comment=""):
+    """Writes uint8 RGB [H,W,3] or gray [H,W] as JPEG, whole or not at all; OutputError when that is impossible.
+
+    comment: text in its metadata, at most 65,533 bytes in UTF-8.
+    """
     if max(image.shape[:2]) > 65500:
         raise OutputError(f"{path}: a JPEG side has at most 65500 pixels; save as .png, or make the image smaller")
     with replacing(path) as stream:
-        Image.fromarray(image).save(stream, format="JPEG", quality=quality)
+        more = {"comment": comment.encode()} if comment else {}
+        Image.fromarray(image).save(stream, format="JPEG", quality=quality, **more)
 
 
-def write_png(path, image):
-    """Writes uint8 RGB [H,W,3] or gray [H,W] as PNG, whole or not at all; OutputError when that is impossible."""
+def write_png(path, image, texts=None):
+    """Writes uint8 RGB [H,W,3] or gray [H,W] as PNG, whole or not at all; OutputError when that is impossible.
+
+    texts: {keyword: text} of its metadata.
+    """
     with replacing(path) as stream:
-        Image.fromarray(image).save(stream, format="PNG")
+        Image.fromarray(image).save(stream, format="PNG", **png_texts(texts))
+
+
+def png_texts(texts):
+    """{keyword: text} as the argument of Pillow's and matplotlib's writers; {} for none."""
+    if not texts:
+        return {}
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    for keyword, text in texts.items():
+        info.add_itxt(keyword, text)
+    return {"pnginfo": info}
 
 
 def write_npy(path, array):
