@@ -16,6 +16,7 @@ KINDS = (
     "Any of: overlay (heat map on the image), map (8-bit gray), npy (density that sums to 1), submission (NTIRE 2026: "
     "one video of maps per video)."
 )
+INPUT = "Images, videos, folders of them, or one CSV table with the columns image and prompt."
 PROMPT = "Description of the viewer and the task; repeatable: results for each."
 CONDITION = "A built-in viewing condition, or a prompt name of the checkpoint, in place of its prompt; repeatable."
 MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run."
@@ -29,11 +30,12 @@ OPACITY = "Overlay: opacity of the heat, the fog or the lines (default: 0.72; 1 
 LEGEND = "Overlay: a strip with the prompt and the scale under the image."
 REGIONS = "JSON file of boxes and polygons, or a mask image: shares of attention, results.csv, results.json."
 REPORT = "Write report.html: image, maps side by side, their differences, numbers."
+PROMPTS = 20  # printed
 RECURSIVE = "Include subfolders; the output folder repeats their structure."
 
 
 def predict(
-    inputs: Annotated[list[Path], Argument(metavar="INPUT", help="Images, videos, or folders of them.")],
+    inputs: Annotated[list[Path], Argument(metavar="INPUT", help=INPUT)],
     out: Annotated[Path, Option("-o", "--out", metavar="DIR", help="Output folder; created if it does not exist.")],
     model: Annotated[str | None, Option(metavar="NAME|PATH", help=MODEL)] = None,
     prompt: Annotated[list[str] | None, Option(metavar="TEXT", help=PROMPT)] = None,
@@ -60,16 +62,15 @@ def predict(
     from mindaam.data.videos.picks import Pick, checked_pick
     from mindaam.inference import render, results
     from mindaam.inference.audio_request import checked_request
-    from mindaam.inference.choosing import choices
 
     look = render.checked_look(render.Look(style, opacity, legend))
     kinds = results.parse_kinds(save)
     limit = results.frames_per_second(fps, kinds, every)
     pick = results.checked_pick_of(kinds, checked_pick(Pick(start, end, 1 if every is None else every, limit)))
-    sources, problems = results.find_sources(inputs, recursive)
-    pairs = choices(prompt or [], condition or [])
+    asked = _asked(inputs, prompt or [], condition or [], recursive)
+    sources, pairs, problems = asked.sources, asked.choices, asked.problems
     tags = results.tags(pairs)
-    jobs = results.plan(sources, out, kinds, plot_gate, tags, inputs if recursive else (), look=look)
+    jobs = results.plan(sources, out, kinds, plot_gate, tags, inputs if recursive else (), asked.of, look)
     numbers = _numbers(out, regions, report, pairs) if regions or report else None
     videos = len({job.source for job in jobs if job.is_video})
     request = checked_request(audio, audio_track, videos)
@@ -83,7 +84,7 @@ def predict(
     if fps is None and limit and videos:
         print_message(f"videos are predicted at up to {limit:g} frames per second; --fps all predicts every frame")
     if jobs:
-        done, texts = _predict_all(jobs, out, model, pairs, pick, request, numbers, batch)
+        done, texts = _predict_all(jobs, out, model, pairs, asked.of is not None, pick, request, numbers, batch)
         _print_summary(done, texts, tags)
         if numbers:
             numbers.print()
@@ -96,25 +97,42 @@ def _numbers(out, regions, report, pairs):
     return Numbers(out, regions, report, [condition for _, condition in pairs])
 
 
-def _predict_all(jobs, out, model, pairs, pick, request, numbers, batch):
-    """Does the jobs of the Batch; a bad image or video is reported, and the others are done.
+def _asked(inputs, prompt, condition, recursive):
+    """The Pairs of a table, or of all inputs with all prompts, whose `of` is None."""
+    from mindaam.errors import ConfigError
+    from mindaam.inference import results
+    from mindaam.inference.choosing import choices
+    from mindaam.inference.numbers.table_input import Pairs, is_table, read_pairs
+
+    if not any(map(is_table, inputs)):
+        sources, problems = results.find_sources(inputs, recursive)
+        return Pairs(sources, choices(prompt, condition), None, problems)
+    if len(inputs) > 1 or prompt or condition:
+        raise ConfigError("a table contains its images and prompts; give it alone, without --prompt and --condition")
+    return read_pairs(inputs[0])
+
+
+def _predict_all(jobs, out, model, pairs, is_table, pick, request, numbers, batch):
+    """Does the jobs of the Batch; a bad image or video is reported, and the others are done. is_table: a bad prompt is
+    reported, too.
 
     Returns pairs of a job with results and what is done with its audio (a few words or None), and the prompts.
     """
-    from mindaam import graphs, runtime
+    from mindaam.cli.starting import started
     from mindaam.inference import results
-    from mindaam.inference.choosing import choose_prompts
-    from mindaam.inference.predictor import DEFAULT_MODEL, Predictor
-    from mindaam.zoo import ahead
+    from mindaam.inference.choosing import choose_prompts, usable_prompts
+    from mindaam.inference.predictor import Predictor
 
-    graphs.announce(print_message)
-    graphs.compile_aside()
-    model = DEFAULT_MODEL if model is None else model
-    ahead.begin(model)
-    runtime.configure(mode="graph")  # before any other import of MindSpore, which prints lines otherwise
+    model = started(model)
     from mindaam.zoo.weights import model_prompts
 
-    texts = choose_prompts(pairs, model_prompts(model))
+    own = model_prompts(model)
+    texts, problems = usable_prompts(pairs, own) if is_table else (choose_prompts(pairs, own), [])
+    for problem in problems:
+        batch.problem(problem)
+    jobs = [job for job in jobs if texts[job.number] is not None]
+    if not jobs:
+        return [], texts
     jobs = results.signed(jobs, texts, model)
     sources = _by_source(jobs)
     made, done = [folder for folder in results.folders(jobs, out) if not os.path.exists(folder)], []
@@ -123,7 +141,7 @@ def _predict_all(jobs, out, model, pairs, pick, request, numbers, batch):
     try:
         with progress(len(sources), "loading the model") as shown:
             predictor = Predictor(model)
-            for remark in predictor.remarks(texts):
+            for remark in predictor.remarks([text for text in texts if text is not None]):
                 print_message(remark)
             for source, group in sources.items():
                 shown.step(source.name)
@@ -231,9 +249,12 @@ def _print_summary(done, prompts, tags):
     if len(prompts) == 1:
         print_line(f'{made}, prompt: "{prompts[0]}"')
     else:
-        print_line(f"{made}, {len(prompts)} prompts:")
-        for tag, prompt in zip(tags, prompts, strict=True):
-            print_line(f'  {tag}: "{prompt}"')
+        used = sorted({job.number for job, _ in done})
+        print_line(f"{made}, {len(used)} prompts:")
+        for number in used[:PROMPTS]:
+            print_line(f'  {tags[number]}: "{prompts[number]}"')
+        if len(used) > PROMPTS:
+            print_line(f"  and {len(used) - PROMPTS} more")
     noted = {job.source: audio for job, audio in done if job.is_video}
     for audio in dict.fromkeys(noted.values()):
         names = [source.name for source, each in noted.items() if each == audio]

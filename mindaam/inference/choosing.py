@@ -1,7 +1,7 @@
 """Which prompts a prediction uses: free text, or the prompts of conditions."""
 
 from mindaam.data import prompts
-from mindaam.errors import ConfigError, unknown
+from mindaam.errors import ConfigError, InputError, unknown
 from mindaam.zoo.convert.prompts import GENERIC
 
 
@@ -32,6 +32,18 @@ def choose_prompts(pairs, own=None):
     found = [choose_prompt(*pair, own) for pair in pairs]
     _require_different(pairs, found)
     return found
+
+
+def usable_prompts(pairs, own=None):
+    """As `choose_prompts`, but a prompt that cannot be used is None: ([prompt or None], [its error])."""
+    found, problems = [], []
+    for pair in pairs:
+        try:
+            found.append(choose_prompt(*pair, own))
+        except (ConfigError, InputError) as error:
+            found.append(None)
+            problems.append(error)
+    return found, problems
 
 
 def _require_different(pairs, prompts):
