@@ -54,6 +54,7 @@ setup(
         # What CANN 9.0 lists as runtime dependencies (instg_0045 in its installation guide) beside the above; its own
         # wheels, te and hccl, are in its folder lib64 (docs/ascend.md).
         "ascend": [
+            *MINDFORMERS,
             "absl-py",
             "attrs",
             "cffi>=1.12.3",
@@ -64,6 +65,7 @@ setup(
             "requests",
             "sympy>=1.5.1",
         ],
+        "all": MINDFORMERS,  # all that a user may want beside the above, without the requirements of CANN
         "test": [
             *MINDFORMERS,
             "pytest>=8",
