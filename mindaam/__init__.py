@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "create_model": "mindaam.zoo.factory",
-    "list_models": "mindaam.models.registry",
+    "list_models": "mindaam.zoo.factory",
     "Predictor": "mindaam.inference.predictor",
     "zoo": None,
 }

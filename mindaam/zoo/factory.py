@@ -5,11 +5,13 @@ verify (index) -> read safely -> rename by one table -> load strictly -> merge t
 
 import os
 import warnings
+from fnmatch import fnmatchcase
 from functools import lru_cache, partial
 from pathlib import Path
 
-from mindaam.errors import CheckpointError, Notice, unknown
-from mindaam.models.registry import build_model, list_models, list_presets
+from mindaam.errors import CheckpointError, ConfigError, Notice, unknown
+from mindaam.models import registry
+from mindaam.models.registry import build_model, list_presets
 from mindaam.places import recipes
 from mindaam.runtime import quieten
 from mindaam.turns import turn
@@ -22,28 +24,44 @@ SENTENCE_ENCODERS = ("minilm_l6", "clip_vitl14")
 AUDIO_ENCODERS = ("wav2clip",)
 
 
+def list_models(pattern="*", *, pretrained=False):
+    """Names of models, sorted.
+
+    pattern: only names that match it, with * and ? as in a shell; pretrained: only models whose trained weights are
+    bundled or installed.
+    """
+    names = [name for name in registry.list_models() if fnmatchcase(name, pattern)]
+    return [name for name in names if is_installed(name)] if pretrained else names
+
+
 @turn()
-def create_model(name, checkpoint=None, *, preset=None):
+def create_model(name, checkpoint=None, *, preset=None, pretrained=None):
     """An AAM in evaluation mode with its weights loaded and its adapters merged.
 
     name: one of `list_models()`. checkpoint: a .safetensors file, of head and adapters or of a whole run as training
     writes them, or of the whole model as converting the authors' checkpoint does; or a run's folder or what is in it,
     as `model_files.checkpoint_of` takes it; None takes the bundled one.
-    preset: "paper" or "released"; None is the checkpoint's own. preset="released" without a checkpoint gives the
-    verified encoder under a head at its initial values, since no weights of the authors are bundled: its matrices are
-    random by MindSpore's seed (`runtime.configure(seed=...)`), its curvatures and scales as in the authors' code.
-    An encoder that the zoo only announces is at its initial values too; `load_reference` fills such a model.
-    Raises ConfigError for an unknown name or preset; CheckpointError when the checkpoint is missing, damaged, does not
-    fit, belongs to another model or preset, or when none is bundled.
+    preset: "paper" or "released"; None is the checkpoint's own, "paper" without one.
+    pretrained: whether the trained weights are loaded; None is True, except for preset="released" without a checkpoint,
+    since no weights of the authors are bundled. False gives the verified encoder under a head at its initial values:
+    its matrices are random by MindSpore's seed (`runtime.configure(seed=...)`), its curvatures and scales as in the
+    authors' code. An encoder that the zoo only announces is at its initial values too; `load_reference` fills such a
+    model.
+    Raises ConfigError for an unknown name or preset, and for pretrained=False with a checkpoint; CheckpointError when
+    the checkpoint is missing, damaged, does not fit, belongs to another model or preset, or when none is bundled.
     """
     for line in quieten():  # else MindSpore warns at each stored graph that it loads
         warnings.warn(line, Notice, stacklevel=3)
-    if name not in list_models():
-        raise unknown("model", name, list_models())
+    if name not in registry.list_models():
+        raise unknown("model", name, registry.list_models())
     if preset is not None and preset not in list_presets():
         raise unknown("preset", preset, list_presets())
-    if checkpoint is None and preset == "released":
-        return _finished(build_model(name, preset), None)
+    if pretrained is None:
+        pretrained = checkpoint is not None or preset != "released"
+    if not pretrained:
+        if checkpoint is not None:
+            raise ConfigError(f"pretrained=False loads no checkpoint; remove {checkpoint}, or pretrained=False")
+        return _finished(build_model(name, preset or "paper"), None)
     path = _bundled(name) if checkpoint is None else checkpoint_of(Path(checkpoint))
     return _finished(_structure(name, path, preset), path)
 
@@ -65,7 +83,7 @@ def _bundled(name):
         cure = f'convert the authors\' checkpoint, see "mindaam zoo fetch {name}"'
     raise CheckpointError(
         f'no trained weights of "{name}" are bundled: {cure}, give a checkpoint, or request initial values with '
-        'preset="released"'
+        "pretrained=False"
     )
 
 
