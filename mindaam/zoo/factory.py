@@ -3,11 +3,14 @@
 verify (index) -> read safely -> rename by one table -> load strictly -> merge the adapters.
 """
 
+from __future__ import annotations
+
 import os
 import warnings
 from fnmatch import fnmatchcase
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from mindaam.errors import CheckpointError, ConfigError, Notice, unknown
 from mindaam.models import registry
@@ -20,11 +23,27 @@ from mindaam.zoo.embeddings import PromptEmbeddings, stored_embeddings
 from mindaam.zoo.index import path_of, records, verified
 from mindaam.zoo.model_files import checkpoint_of
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from mindaam.encoders.wav2clip import AudioEncoder
+    from mindaam.models.aam import AAM
+
 SENTENCE_ENCODERS = ("minilm_l6", "clip_vitl14")
 AUDIO_ENCODERS = ("wav2clip",)
 
 
-def list_models(pattern="*", *, pretrained=False):
+class SentenceEmbedding(Protocol):
+    """What embeds prompts."""
+
+    def encode(self, prompts: Sequence[str]) -> np.ndarray:
+        """Embeddings of prompts: float32 [n, E], in their order."""
+        ...
+
+
+def list_models(pattern: str = "*", *, pretrained: bool = False) -> list[str]:
     """Names of models, sorted.
 
     pattern: only names that match it, with * and ? as in a shell; pretrained: only models whose trained weights are
@@ -35,7 +54,13 @@ def list_models(pattern="*", *, pretrained=False):
 
 
 @turn()
-def create_model(name, checkpoint=None, *, preset=None, pretrained=None):
+def create_model(
+    name: str,
+    checkpoint: str | os.PathLike[str] | None = None,
+    *,
+    preset: str | None = None,
+    pretrained: bool | None = None,
+) -> AAM:
     """An AAM in evaluation mode with its weights loaded and its adapters merged.
 
     name: one of `list_models()`. checkpoint: a .safetensors file, of head and adapters or of a whole run as training
@@ -66,7 +91,7 @@ def create_model(name, checkpoint=None, *, preset=None, pretrained=None):
     return _finished(_structure(name, path, preset), path)
 
 
-def is_installed(name):
+def is_installed(name: str) -> bool:
     """Whether the file of that record exists, verified or not, or is bundled."""
     entry = records().get(name)
     return entry is not None and (entry.sha256 is not None or os.path.isfile(path_of(entry)))
@@ -118,7 +143,7 @@ def _finished(model, path):
 
 
 @turn()
-def sentence_encoder(name="minilm_l6"):
+def sentence_encoder(name: str = "minilm_l6") -> SentenceEmbedding:
     """The frozen encoder of that name, verified; the same object at every call, so that prompts stay cached.
 
     Prompts with a stored embedding do not need its weights, which are then loaded at the first other prompt.
@@ -145,7 +170,7 @@ def load_sentence_encoder(name):
 
 
 @turn()
-def audio_encoder(name="wav2clip", normalise="window"):
+def audio_encoder(name: str = "wav2clip", normalise: str = "window") -> AudioEncoder:
     """The frozen audio encoder of that name, verified; normalise: as `AudioEncoder` takes it.
 
     Raises ConfigError for an unknown name, CheckpointError when its file is missing or changed.

@@ -28,7 +28,7 @@ def carried():
         for p in (ROOT / place).rglob("*")
         if p.is_file() and not p.name.startswith(".")
     }
-    return code | beside
+    return code | beside | {"mindaam/py.typed"}
 
 
 @pytest.mark.slow
