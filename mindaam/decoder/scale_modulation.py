@@ -100,7 +100,7 @@ class PixelGate(nn.Cell):
     def terms(self, point, curvature, distance=None):
         """Condition point [B,n] or None -> factors 1 + gate(r) [B or 1,C,1,1], ones without a point, and the curvature
         of the round trips; under `paper` the square of the greatest length instead, which a Euclidean decoder lacks.
-        distance: of the point to the origin, [B], if it is there already."""
+        distance: of the point to the origin, [B], where a decoder has computed it."""
         curvature = curvature_of(self.map, curvature)
         factors = ops.ones((1, self.gate.spread.out_channels, 1, 1), curvature.dtype)
         if point is not None:
@@ -255,7 +255,7 @@ class ScaleModulation(nn.Cell):
 
     def strength(self, point, curvature, depth_curvature=None, distance=None):
         """lambda [B,1,1,1], its depth measured in `depth_curvature` or the scale gate's; 0.25 without a condition.
-        distance: of the point to the origin, [B], if it is there already."""
+        distance: of the point to the origin, [B], where a decoder has computed it."""
         if point is None:
             return 0.25
         if distance is None:
