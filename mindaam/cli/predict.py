@@ -13,8 +13,8 @@ from mindaam.files import prepare_folder
 from mindaam.streams import print_line, print_message
 
 KINDS = (
-    "Any of: overlay (heat map on the image), map (8-bit gray), npy (density that sums to 1), submission (NTIRE 2026: "
-    "one video of maps per video)."
+    "Any of: overlay (heat map on the image), map (8-bit gray), npy (density that sums to 1), uncertainty (gray: how "
+    "far four views of an image differ), submission (NTIRE 2026: one video of maps per video)."
 )
 INPUT = "Images, videos, folders of them, or one CSV table with the columns image and prompt."
 PROMPT = "Description of the viewer and the task; repeatable: results for each."
@@ -27,6 +27,8 @@ AUDIO = "Videos: auto (use the audio track if the model supports it), off, or an
 TRACK, GATE = "Videos: index of the audio track, from 0.", "Videos: plot the audio gate over time."
 STYLE = "Overlay: heat (colors where people look), fog (hides where nobody does) or contour (lines only)."
 OPACITY = "Overlay: opacity of the heat, the fog or the lines (default: 0.72; 1 for lines)."
+TILES = "Images: predict long ones in overlapping tiles; auto does so for tall pages."
+TTA = "Images: mirror averages the map with that of the mirror image, in twice the time."
 LEGEND = "Overlay: a strip with the prompt and the scale under the image."
 REGIONS = "JSON file of boxes and polygons, or a mask image: shares of attention, results.csv, results.json."
 REPORT = "Write report.html: image, maps side by side, their differences, numbers."
@@ -54,6 +56,8 @@ def predict(
     style: Annotated[str, Option(metavar="heat|fog|contour", help=STYLE)] = "heat",
     opacity: Annotated[float | None, Option(metavar="0..1", help=OPACITY)] = None,
     legend: Annotated[bool, Option("--legend/--no-legend", help=LEGEND)] = True,
+    tiles: Annotated[str, Option(metavar="auto|on|off", help=TILES)] = "auto",
+    tta: Annotated[str, Option(metavar="none|mirror", help=TTA)] = "none",
 ):
     """Predict where people look in images and videos (default: free viewing)."""
     from mindaam import runtime
@@ -62,15 +66,17 @@ def predict(
     from mindaam.data.videos.picks import Pick, checked_pick
     from mindaam.inference import render, results
     from mindaam.inference.audio_request import checked_request
+    from mindaam.inference.views.predicting import Views, checked_views
 
     look = render.checked_look(render.Look(style, opacity, legend))
     kinds = results.parse_kinds(save)
+    views = checked_views(Views(tiles, tta, results.UNCERTAINTY in kinds))
     limit = results.frames_per_second(fps, kinds, every)
     pick = results.checked_pick_of(kinds, checked_pick(Pick(start, end, 1 if every is None else every, limit)))
     asked = _asked(inputs, prompt or [], condition or [], recursive)
     sources, pairs, problems = asked.sources, asked.choices, asked.problems
     tags = results.tags(pairs)
-    jobs = results.plan(sources, out, kinds, plot_gate, tags, inputs if recursive else (), asked.of, look)
+    jobs = results.plan(sources, out, kinds, plot_gate, tags, inputs if recursive else (), asked.of, look, views)
     numbers = _numbers(out, regions, report, pairs) if regions or report else None
     videos = len({job.source for job in jobs if job.is_video})
     request = checked_request(audio, audio_track, videos)
@@ -81,6 +87,8 @@ def predict(
         batch.problem(problem)
     if numbers:
         jobs = numbers.fitting(jobs, batch)
+    if videos and (tiles == "on" or tta != "none"):
+        print_message("videos are predicted without tiles and mirror images")
     if fps is None and limit and videos:
         print_message(f"videos are predicted at up to {limit:g} frames per second; --fps all predicts every frame")
     if jobs:
@@ -174,13 +182,17 @@ def _predict_image(jobs, predictor, prompts, numbers, batch):
     """Writes the results of an image under its prompts; raises what makes it unusable. Returns the jobs done."""
     from mindaam.data import media
     from mindaam.inference import results
+    from mindaam.inference.views import predicting
 
     source, done = jobs[0].source, []
     image = media.read_image(source)
-    [predictions] = predictor.predict_many([image], [prompts[job.number] for job in jobs])
-    for job, prediction in zip(jobs, predictions, strict=True):
+    if (count := predicting.in_tiles(image.shape[:2], jobs[0].views.tiles)) > 1:
+        print_message(f"{source} is predicted in {count} tiles; --tiles off predicts it as a whole")
+    seen = predicting.predict(predictor, image, [prompts[job.number] for job in jobs], jobs[0].views)
+    predictions = [each.prediction for each in seen]
+    for job, each in zip(jobs, seen, strict=True):
         with batch.item(source):
-            results.write(job, image, prediction)
+            results.write(job, image, each.prediction, each.spread)
             done.append(job)
     if numbers:
         numbers.collected.add_image(jobs, image, predictions)

@@ -9,6 +9,7 @@ from numpy.lib import format as npy
 from PIL import Image
 
 from mindaam.data import kinds
+from mindaam.data.images import pdf
 from mindaam.data.images.conversion import only_low_bytes, stored, to_rgb
 from mindaam.data.images.limits import MAX_PIXELS
 from mindaam.data.images.opening import IMAGE_FORMATS, SIDEWAYS, loaded, opened, orientation, require_file, stored_size
@@ -46,13 +47,16 @@ class BlankMap(InputError):
 
 
 def read_image(path, *, upright=True):
-    """The image in a file as uint8 RGB [H,W,3], upright by its EXIF orientation, its first frame if it has several.
+    """The image in a file as uint8 RGB [H,W,3], upright by its EXIF orientation, its first frame if it has several; or
+    a page of a PDF document, `document.pdf#page=3` (see `data.images.pdf`).
 
     upright: False for the rows and columns as they are stored, without the EXIF orientation.
     Grayscale, palette, CMYK, 16-bit (scaled to 8), high-dynamic-range (tone-mapped) and transparent images (composited
     on white) are converted; a color profile is not applied. `image_remarks` names the skipped parts.
     Raises InputError for a missing, empty, damaged, foreign, oversized or overly slow file, or a folder.
     """
+    if pdf.page_of(path):
+        return pdf.read_page(path)
     with opened(path) as image:
         how, bright = stored(image, path), dynamic_range(image, path)
         image = loaded(image, upright)
@@ -69,6 +73,8 @@ def image_size(path, *, upright=True):
 def image_remarks(path):
     """Remarks about an image file that `read_image` has read, a list of sentences, mostly empty: that it is
     tone-mapped, that it has more frames or pages. InputError as of `read_image`."""
+    if pdf.page_of(path):
+        return []
     with opened(path, decode=False) as image:
         bright, left = dynamic_range(image, path), what_is_left(image, path)
         remarks = [f"{path}: tone-mapped from {bright[0]}"] if bright else []

@@ -22,6 +22,7 @@ from mindaam.turns import turn
 from mindaam.zoo import ahead
 
 DEFAULT_MODEL = "aam_dinov2_vits14"
+KEPT_PROMPTS = 1000  # whose embeddings are kept
 KEPT_IMAGES = 8  # at 336 x 336 one image's prepared maps take 4.5 MB
 
 
@@ -57,7 +58,7 @@ class Predictor:
             self.model.compiles = mode == "graph"
         self._encoder = sentence_encoder
         self._features, self._weights = OrderedDict(), None  # of these weights
-        self._embedded = None
+        self._embedded = {}  # by prompt
 
     def __reduce__(self):
         raise ConfigError(
@@ -204,11 +205,15 @@ class Predictor:
             from mindaam import zoo
 
             self._encoder = zoo.sentence_encoder(self.model.config.text.name)
-        key = tuple(prompts)
-        kept = self._embedded  # of the call before: image after image has the same prompts
-        if kept is None or kept[0] != key:
-            kept = self._embedded = key, self._encoder.encode(list(prompts))
-        return kept[1]
+        kept = self._embedded  # of earlier calls: image after image has the same prompts
+        missing = [prompt for prompt in dict.fromkeys(prompts) if prompt not in kept]
+        if missing or not len(prompts):
+            computed = self._encoder.encode(missing)
+            if not len(prompts):
+                return computed
+            kept = kept | dict(zip(missing, computed, strict=True))
+            self._embedded = kept if len(kept) <= KEPT_PROMPTS else {}
+        return np.stack([kept[prompt] for prompt in prompts])
 
     def remarks(self, prompts):
         """A sentence for each of the prompts that is unlike all of the model's training, and names the nearest

@@ -7,21 +7,27 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from mindaam.data import kinds, media
+from mindaam.data.images import pdf
 from mindaam.data.videos.picks import Pick
 from mindaam.errors import ConfigError, InputError, OutputError, unknown
 from mindaam.files import fault_of, real, same, write_text
 from mindaam.inference import render
 from mindaam.inference.output.legend import Legend
 from mindaam.inference.output.origin import KEY, identity, origin, require_own, sidecar
+from mindaam.inference.views.predicting import Views
 
 SUBMISSION = "submission"  # of videos: one video of maps each, in the form of the NTIRE 2026 challenge
-SUFFIXES = {"overlay": ".overlay.jpg", "map": ".map.png", "npy": ".npy"}
+UNCERTAINTY = "uncertainty"  # of images
+SUFFIXES = {"overlay": ".overlay.jpg", "map": ".map.png", "npy": ".npy", UNCERTAINTY: ".uncertainty.png"}
 SUFFIXES_OF_VIDEOS = {
     "overlay": ".overlay.mp4", "map": ".map.mp4", "npy": ".npz", "gate": ".gate.png", SUBMISSION: ".mp4",
 }  # fmt: skip
 KINDS = (*SUFFIXES, SUBMISSION)
 DEFAULT_FPS = 5.0  # frames per second of a video; a laptop predicts 3 to 10
+LOOK, VIEWS = render.Look(), Views()
 JPEG_SIDE = 65500  # pixels, the limit of the JPEG format
 
 
@@ -30,14 +36,15 @@ PART = re.compile(r"[\w+-]{1,60}")  # a condition's name that a file's name may 
 
 class Job(NamedTuple):
     """One image or video (is_video) under one prompt, and the files that will hold its results: {kind of `KINDS`, or
-    "gate": Path}. number: index of the prompt among those of the call. look: of the overlay. origin: text of the
-    `output.origin.Origin` in the metadata of the files; "" for none."""
+    "gate": Path}. number: index of the prompt among those of the call. look: of the overlay. views: of an image.
+    origin: text of the `output.origin.Origin` in the metadata of the files; "" for none."""
 
     source: Path
     targets: dict
     is_video: bool = False
     number: int = 0
-    look: render.Look = render.Look()
+    look: render.Look = LOOK
+    views: Views = VIEWS
     origin: str = ""
 
 
@@ -99,18 +106,30 @@ def tags(choices):
 
 def find_sources(inputs, recursive=False):
     """Images and videos among `inputs` (files and folders; a folder stands for those right inside it, and with
-    `recursive` for those in its subfolders too, hidden ones and links excluded).
+    `recursive` for those in its subfolders too, hidden ones and links excluded), and the pages of PDF documents among
+    them.
 
     Returns the Paths in the order given, and an InputError for each input without any: the rest can be done.
     """
     sources, problems = [], []
     for path in map(Path, inputs):
         try:
+            if pdf.page_of(path):
+                sources.append(path)
+                continue
             if not os.path.exists(path):  # unlike Path.exists, it does not raise for a forbidden or overlong path
                 fault = fault_of(path)
                 raise InputError(f"{path} {fault}" if fault else f"{path} does not exist; check the path")
             known = media.IMAGE_SUFFIXES + media.VIDEO_SUFFIXES
-            if not os.path.isdir(path):
+            if not os.path.isdir(path) and pdf.is_document(path):
+                found, count = pdf.pages(path)
+                sources += found
+                if count > len(found):
+                    raise InputError(
+                        f"{path} has {count} pages, of which the first {len(found)} are used; give another one as "
+                        f"{path.name}#page={len(found) + 1}"
+                    )
+            elif not os.path.isdir(path):
                 sources.append(path)
             elif recursive:
                 sources += _files_below(path, known)
@@ -132,28 +151,28 @@ def skipped(inputs, sources, recursive=False):
     return [line for line in lines if line]
 
 
-def plan(sources, folder, kinds, plot_gate=False, tags=("",), roots=(), of=None, look=render.Look()):  # noqa: B008
+def plan(sources, folder, kinds, plot_gate=False, tags=("",), roots=(), of=None, look=LOOK, views=VIEWS):
     """A Job for every image and video and each of the `tags`, source by source; nothing is written yet.
 
     folder: of the results. plot_gate: a video also gets a plot of its audio gate. An image gets every kind but a
-    submission. tags: as of the function `tags`. roots: input folders whose subfolders are repeated in `folder`. of:
-    {source: indices of its prompts}; None is all of them. A result is named after its source without the suffix, or
-    with it where two sources differ in nothing else.
-    Raises OutputError when two of them would write the same file, or one would overwrite another, ConfigError for an
-    image if a submission is the only kind.
+    submission, a video every kind but an uncertainty. tags: as of the function `tags`. roots: input folders whose
+    subfolders are repeated in `folder`. of: {source: indices of its prompts}; None is all of them. A result is named
+    after its source without the suffix, or with it where two sources differ in nothing else. look, views: of the
+    results. Raises OutputError when two of them would write the same file, or one would overwrite another, ConfigError
+    for an image or a video that gets no kind.
     """
     drafts = [_draft(source, Path(folder) / _below(source, roots), kinds, plot_gate) for source in sources]
     names = defaultdict(set)  # of the sources whose results would be called alike
     for draft in drafts:
-        for target in draft.targets(draft.source.stem):
+        for target in draft.targets(_stem(draft.source)):
             names[target].add(draft.source.name)
     jobs, owners, originals = [], {}, {real(source): source for source in sources}
     for draft in drafts:
         source = draft.source
-        alike = any(len(names[target]) > 1 for target in draft.targets(source.stem))
+        alike = any(len(names[target]) > 1 for target in draft.targets(_stem(source)))
         for number in range(len(tags)) if of is None else of[source]:
             tag = f".{tags[number]}" if tags[number] else ""
-            named = draft.targets((source.name if alike else source.stem) + tag)
+            named = draft.targets((source.name if alike else _stem(source)) + tag)
             for target in named:
                 if target in owners:
                     raise OutputError(_collision(owners[target], source, target))
@@ -163,7 +182,7 @@ def plan(sources, folder, kinds, plot_gate=False, tags=("",), roots=(), of=None,
                         "choose another output folder"
                     )
             owners.update(dict.fromkeys(named, source))
-            jobs.append(Job(source, dict(zip(draft.ends, named, strict=True)), draft.is_video, number, look))
+            jobs.append(Job(source, dict(zip(draft.ends, named, strict=True)), draft.is_video, number, look, views))
     return jobs
 
 
@@ -192,11 +211,11 @@ def texts_of(job):
     return {KEY: job.origin} if job.origin else {}
 
 
-def write(job, image, prediction):
+def write(job, image, prediction, spread=None):
     """Writes the files of an image's Job, each whole or not at all.
 
-    image: uint8 RGB [H, W, 3]; prediction: its Prediction. Raises OutputError when a file cannot be written, InputError
-    for an image with a side beyond the limit of JPEG.
+    image: uint8 RGB [H, W, 3]; prediction: its Prediction; spread: of a `Seen`, for the uncertainty. Raises OutputError
+    when a file cannot be written, InputError for an image with a side beyond the limit of JPEG.
     """
     if "overlay" in job.targets and max(image.shape[:2]) > JPEG_SIDE:
         raise InputError(
@@ -210,10 +229,16 @@ def write(job, image, prediction):
             media.write_jpeg(target, drawn, comment=job.origin)
         elif kind == "map":
             media.write_png(target, render.gray_map(prediction.map), texts_of(job))
+        elif kind == UNCERTAINTY:
+            media.write_png(target, np.rint(255 * np.clip(spread, 0, 1)).astype(np.uint8), texts_of(job))
         else:
             media.write_npy(target, prediction.density)
             if job.origin:
                 write_text(sidecar(target), job.origin + "\n")
+
+
+def _stem(source):
+    return pdf.page_name(source) if pdf.page_of(source) else source.stem
 
 
 class _Draft(NamedTuple):
@@ -232,11 +257,14 @@ class _Draft(NamedTuple):
 def _draft(source, place, kinds, plot_gate):
     video = is_video(source)
     suffixes = SUFFIXES_OF_VIDEOS if video else SUFFIXES
-    wanted = [*kinds, "gate"] if plot_gate and video else [each for each in kinds if video or each != SUBMISSION]
+    wanted = [each for each in kinds if each != (UNCERTAINTY if video else SUBMISSION)]
     if not wanted:
+        alone, what = ("an uncertainty", "images") if video else ("a submission", "videos")
         raise ConfigError(
-            f"a submission has videos only, and {source} is an image; give videos, or add another kind to --save"
+            f"{alone} has {what} only, and {source} is {'a video' if video else 'an image'}; "
+            f"give {what}, or add another kind to --save"
         )
+    wanted += ["gate"] if plot_gate and video else []
     return _Draft(source, video, place, {kind: suffixes[kind] for kind in wanted})
 
 

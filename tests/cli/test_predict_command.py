@@ -17,6 +17,7 @@ from mindaam.errors import shortened
 from mindaam.files import cannot_write
 from mindaam.inference import predictor, results
 from mindaam.zoo.checkpoints import write_safetensors
+from tests.data.images.test_pdf import LOCKED, document
 from tests.fakes import FakeEncoder, FakeModel
 
 
@@ -133,6 +134,41 @@ def test_overlays_have_a_legend_a_style_and_an_opacity(mindaam, tmp_path):
     assert not np.array_equal(pixels["usual"], pixels["fog"])
 
 
+def test_tall_pages_are_predicted_in_tiles_and_it_is_reported(mindaam, photos, tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (710, 110, 3), dtype=np.uint8)).save(photos / "page.png")
+    code, _, err = mindaam(photos / "page.png", "-o", tmp_path / "out", "--save", "npy,uncertainty", "--tta", "mirror")
+    assert code == 0 and "page.png is predicted in 7 tiles; --tiles off" in one_sentence(err)
+    assert names(tmp_path / "out") == ["page.npy", "page.uncertainty.png"]
+    assert np.load(tmp_path / "out/page.npy").sum() == pytest.approx(1, abs=1e-4)
+    passes = mindaam.models[-1].backbone_passes
+    assert passes == 4 * 7
+    code, _, err = mindaam(photos / "page.png", "-o", tmp_path / "out", "--save", "npy", "--tiles", "off")
+    assert (code, err) == (0, "") and mindaam.models[-1].backbone_passes == 1
+
+
+def test_pages_of_a_document(mindaam, photos, tmp_path):
+    pytest.importorskip("pypdfium2")
+    document(photos / "doc.pdf", 2)
+    code, out, err = mindaam(photos / "doc.pdf", "-o", tmp_path / "out", "--save", "map")
+    assert (code, err) == (0, "") and "2 images" in out
+    assert names(tmp_path / "out") == ["doc.p001.map.png", "doc.p002.map.png"]
+    code, _, err = mindaam(f"{photos}/doc.pdf#page=2", "-o", tmp_path / "one", "--save", "map")
+    assert (code, err) == (0, "") and names(tmp_path / "one") == ["doc.p002.map.png"]
+    code, _, err = mindaam(f"{photos}/doc.pdf#page=9", photos / "a.png", "-o", tmp_path / "bad", "--save", "map")
+    assert code == 2 and "page 9 does not exist" in one_sentence(err) and names(tmp_path / "bad") == ["a.map.png"]
+    (photos / "doc.pdf").write_bytes(LOCKED)
+    code, out, err = mindaam(photos / "doc.pdf", "-o", tmp_path / "locked")
+    assert code == 2 and out == "" and "protected by a password" in one_sentence(err)
+
+
+def test_a_document_of_many_pages_gives_the_first(mindaam, photos, tmp_path, monkeypatch):
+    pytest.importorskip("pypdfium2")
+    monkeypatch.setattr("mindaam.data.images.pdf.MOST", 2)
+    document(photos / "doc.pdf", 3)
+    code, out, err = mindaam(photos / "doc.pdf", "-o", tmp_path / "out", "--save", "map")
+    assert code == 2 and "2 images" in out and "has 3 pages, of which the first 2 are used" in one_sentence(err)
+
+
 def test_kinds_and_sentence_are_the_callers(mindaam, photos, tmp_path):
     code, out, _ = mindaam(photos / "a.png", "-o", tmp_path, "--save", "npy", "--condition", "count_people")
     assert code == 0 and prompts.default_prompt("count_people") in out and str(tmp_path / "a.npy") in out
@@ -190,7 +226,7 @@ ODD = {
 def test_odd_pictures_work(mindaam, tmp_path, name):
     make, (height, width) = ODD[name]
     make(tmp_path / name)
-    code, _, err = mindaam(tmp_path / name, "-o", tmp_path / "out", "--save", "overlay,map,npy")
+    code, _, err = mindaam(tmp_path / name, "-o", tmp_path / "out", "--save", "overlay,map,npy", "--tiles", "off")
     assert (code, err) == (0, "")
     stem = tmp_path / "out" / name.split(".")[0]
     assert np.load(f"{stem}.npy", allow_pickle=False).shape == (height, width)
@@ -244,6 +280,8 @@ def test_bad_inputs_are_reported_and_the_rest_is_done(mindaam, photos, tmp_path)
         (["--prompt", "\N{GRINNING FACE}"], ""),
         (["--colour"], "--colour"),
         (["--style", "haze"], "unknown style of overlay"),
+        (["--tiles", "yes"], "unknown value of --tiles"),
+        (["--tta", "rotate"], "unknown value of --tta"),
         (["--opacity", "72"], "--opacity must be between 0 and 1, not 72"),
     ],
 )

@@ -27,7 +27,7 @@ def test_kinds():
     with pytest.raises(ConfigError, match='unknown kind of result "overly".*did you mean "overlay"'):
         results.parse_kinds("overly")
     assert results.parse_kinds("submission") == ["submission"]
-    with pytest.raises(ConfigError, match="choose from overlay, map, npy, submission"):
+    with pytest.raises(ConfigError, match="choose from overlay, map, npy, uncertainty, submission"):
         results.parse_kinds(" , ")
 
 
@@ -68,6 +68,8 @@ def test_a_submission_is_of_videos_and_never_takes_the_place_of_its_source(tmp_p
     ]  # fmt: skip
     with pytest.raises(ConfigError, match=r"a submission has videos only, and .*a.png is an image"):
         results.plan([image, video], out, ["submission"])
+    with pytest.raises(ConfigError, match=r"an uncertainty has images only, and .*0813.mp4 is a video; give images"):
+        results.plan([image, video], out, ["uncertainty"])
     with pytest.raises(OutputError, match="would overwrite .*0813.mp4; choose another output folder"):
         results.plan([video], tmp_path, ["submission"])
 
@@ -140,9 +142,11 @@ def test_a_result_never_replaces_a_photograph(tmp_path):
 def test_files_hold_what_they_promise(tmp_path):
     (job,) = results.plan([photo(tmp_path / "cat.one.png")], tmp_path, list(results.SUFFIXES))
     image, said = np.zeros((9, 12, 3), np.uint8), prediction(9, 12)
-    results.write(job, image, said)
+    results.write(job, image, said, np.linspace(0, 1.5, 108, dtype=np.float32).reshape(9, 12))
     made = sorted(p.name for p in tmp_path.iterdir())
-    assert made == ["cat.one.map.png", "cat.one.npy", "cat.one.overlay.jpg", "cat.one.png"]
+    assert made == [f"cat.one.{end}" for end in ("map.png", "npy", "overlay.jpg", "png", "uncertainty.png")]
+    spread = np.asarray(Image.open(tmp_path / "cat.one.uncertainty.png"))
+    assert spread.dtype == np.uint8 and spread.min() == 0 and spread.max() == 255 and spread[3, 0] == 129
     density = np.load(tmp_path / "cat.one.npy", allow_pickle=False)
     assert density.dtype == np.float32 and np.array_equal(density, said.density)
     gray = np.asarray(Image.open(tmp_path / "cat.one.map.png"))
