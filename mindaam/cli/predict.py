@@ -149,7 +149,7 @@ def _predict_all(jobs, out, model, pairs, is_table, pick, request, numbers, batc
     try:
         with progress(len(sources), "loading the model") as shown:
             predictor = Predictor(model)
-            for remark in predictor.remarks([text for text in texts if text is not None]):
+            for remark in predictor.remarks(list(dict.fromkeys(texts[job.number] for job in jobs))):
                 print_message(remark)
             for source, group in sources.items():
                 shown.step(source.name)
