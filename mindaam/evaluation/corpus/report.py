@@ -77,8 +77,8 @@ def _is_shown(each, report):
 def _not_here(titles):
     """One line on the published datasets that were not found."""
     count = "1 was" if len(titles) == 1 else f"{len(titles)} were"
-    notes = [f"{count} not found: {', '.join(titles)}", "--save DIR lists all of them, with their licenses and statistics"]
-    return Table("Other published datasets", [], [], notes)
+    more = "--save DIR lists all of them, with their licenses and statistics"
+    return Table("Other published datasets", [], [], [f"{count} not found: {', '.join(titles)}", more])
 
 
 def _overview(sets):
