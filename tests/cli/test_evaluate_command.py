@@ -171,9 +171,8 @@ def test_train_hands_its_options_on(mindaam, monkeypatch, tmp_path, task):
     def train(*args, **options):
         calls.append((args, options))
         config = SimpleNamespace(TASK=task)
-        return SimpleNamespace(
-            finished=True, is_first=True, world=ALONE, folder=tmp_path, task=SimpleNamespace(config=config, model=1, held=2)
-        )
+        learned = SimpleNamespace(config=config, model=1, held=2)
+        return SimpleNamespace(finished=True, world=ALONE, folder=tmp_path, task=learned)
 
     monkeypatch.setattr("mindaam.training.run.train", train)
     monkeypatch.setattr("mindaam.evaluation.synthetic_video_scores.report", lambda *run: [f"CC {run[1]}.{run[2]}"])
