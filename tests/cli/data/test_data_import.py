@@ -98,7 +98,8 @@ def test_what_is_left_out_or_doubtful_is_told_in_a_line_each(mindaam, photos, tm
 def test_options_reach_the_folder(mindaam, photos, tmp_path):
     options = ["--condition", "cats", "--prompt", "A viewer seeks cats.", "--sentence", "Cats?", "--val", 0, "--link"]
     code, said, _ = mindaam(photos, tmp_path / "gaze.csv", "-o", tmp_path / "mine", *options)
-    assert code == 0 and 'cats: "A viewer seeks cats."' in said and "30 degrees wide" in said and "train" not in said.partition("next: ")[2]
+    assert code == 0 and 'cats: "A viewer seeks cats."' in said and "30 degrees wide" in said
+    assert "train" not in said.partition("next: ")[2]
     folder = GazeFolder(tmp_path / "mine")
     assert folder.prompts.of("cats") == ["A viewer seeks cats.", "Cats?"]
     assert (tmp_path / "mine" / "stimuli" / "a.jpg").is_symlink()
