@@ -60,6 +60,8 @@ def train(
     )  # fmt: skip
     if trained.finished and trained.world.is_first:
         _conclude(trained)
+        if start is not None and trained.task.config.TASK == "corpus":
+            _compare(trained)
     distributed.leave(trained.world)
 
 
@@ -102,3 +104,24 @@ def _conclude(trained):
 
         for line in report(trained.folder, task.model, task.held):
             print_line(line)
+
+
+def _compare(trained):
+    """Prints the scores of the model that the run started from beside those of its best one, and stores them. What
+    fails here does not undo a training."""
+    from mindaam.cli.terminal import progress
+    from mindaam.errors import MindAAMError
+    from mindaam.evaluation import fine_tuning
+
+    task, start = trained.task, trained.task.config.start
+    if start is None or not task.held_out:  # a smoke test starts from random weights
+        return
+    total = sum(len(fine_tuning.entries(task, reader)) for reader in task.held_out.values())
+    try:
+        with progress(total, "scoring the start and the result") as shown:
+            found = fine_tuning.compare(trained, start, shown)
+        for line in fine_tuning.lines(found):
+            print_line(line)
+        print_line(f"stored: {fine_tuning.write(found, trained, start)}")
+    except MindAAMError as error:
+        print_message(error)
