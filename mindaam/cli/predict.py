@@ -126,17 +126,12 @@ def _predict_all(jobs, out, model, pairs, is_table, pick, request, numbers, batc
 
     Returns pairs of a job with results and what is done with its audio (a few words or None), and the prompts.
     """
-    from mindaam import graphs, runtime
+    from mindaam.cli.starting import started
     from mindaam.inference import results
     from mindaam.inference.choosing import choose_prompts, usable_prompts
-    from mindaam.inference.predictor import DEFAULT_MODEL, Predictor
-    from mindaam.zoo import ahead
+    from mindaam.inference.predictor import Predictor
 
-    graphs.announce(print_message)
-    graphs.compile_aside()
-    model = DEFAULT_MODEL if model is None else model
-    ahead.begin(model)
-    runtime.configure(mode="graph")  # before any other import of MindSpore, which prints lines otherwise
+    model = started(model)
     from mindaam.zoo.weights import model_prompts
 
     own = model_prompts(model)
@@ -154,7 +149,7 @@ def _predict_all(jobs, out, model, pairs, is_table, pick, request, numbers, batc
     try:
         with progress(len(sources), "loading the model") as shown:
             predictor = Predictor(model)
-            for remark in predictor.remarks(list(dict.fromkeys(texts[job.number] for job in jobs))):
+            for remark in predictor.remarks([text for text in texts if text is not None]):
                 print_message(remark)
             for source, group in sources.items():
                 shown.step(source.name)

@@ -6,6 +6,7 @@ from mindaam.evaluation.pages import plotting
 from mindaam.evaluation.pages.page import digits, page
 from mindaam.files import replacing, start_of
 from mindaam.inference.numbers import panels
+from mindaam.inference.numbers.comparing import labels
 from mindaam.inference.numbers.tables import percent
 from mindaam.inference.render import heat
 
@@ -28,10 +29,12 @@ def write(path, sections, model, notes=(), title=None):
 def html(sections, model, notes=(), title=None):
     """The page as bytes."""
     names = [section.title for section in sections]
+    by_input = any(section.by_input for section in sections)
     return page(
         "attention.html.j2",
         mark=MARK.decode(),
         title=title or (f"Predicted attention: {names[0]}" if len(names) == 1 else "Predicted attention"),
+        by_input=by_input,
         sections=[_section(section) for section in sections],
         model=model,
         notes=list(notes),
@@ -53,34 +56,52 @@ def letter(number):
 
 def _section(section):
     records = section.records
-    prompts = [
-        {"letter": letter(number), "condition": record.condition, "prompt": record.prompt,
-         "spread": percent(record.spread), "moved": percent(section.moved[number - 1]) if number else None}
-        for number, record in enumerate(records)
-    ]  # fmt: skip
+    columns = [_column(section, number) for number in range(len(records))]
     height, width = records[0].size
     frames = records[0].frames
     return {
         "title": section.title,
+        "by_input": section.by_input,
+        "prompt": records[0].prompt if section.by_input else None,
         "size": f"{width} × {height}" + (f", {frames:,} frames" if frames else ""),
         "is_video": frames is not None,
-        "prompts": prompts,
-        "panels": [_panel(kind, number, data, records) for kind, number, data in section.images],
+        "columns": columns,
+        "panels": [_panel(kind, number, data, section, columns) for kind, number, data in section.images],
         "rows": _rows(records),
+        "areas_differ": any(_areas(record) != _areas(records[0]) for record in records),
         "points": _points(records),
         "curves": [_curves(numbers) for numbers in section.numbers] if records[0].shares else [],
     }
 
 
-def _panel(kind, number, data, records):
-    own = letter(number)
-    name = records[number].condition
+def _column(section, number):
+    """A column: its letter, its name (of a condition or file, or None), its prompt where that differs, numbers."""
+    record = section.records[number]
+    name = labels([each.source for each in section.records])[number] if section.by_input else record.condition
+    moved = percent(section.moved[number - 1]) if number and section.moved else None
+    return {
+        "letter": letter(number), "name": name, "prompt": "" if section.by_input else record.prompt,
+        "spread": percent(record.spread), "moved": moved,
+    }  # fmt: skip
+
+
+def _panel(kind, number, data, section, columns):
+    records, column = section.records, columns[number]
+    own = column["letter"]
     title = {
         "image": ("frame" if records[0].frames else "image") + (" with regions" if records[0].shares else ""),
-        "map": f"{own}: {name}" if name else f"map of prompt {own}" if len(records) > 1 else "map",
+        "map": "map",
         "difference": f"difference of A and {own}",
     }[kind]
-    return {"kind": kind, "title": title, "jpeg": data, "other": own}
+    if section.by_input and kind != "difference":
+        title = f"{own}: {column['name']}" if kind == "image" else f"{own}: map of {column['name']}"
+    elif kind == "map" and len(records) > 1:
+        title = f"{own}: {column['name']}" if column["name"] else f"map of prompt {own}"
+    return {"kind": kind, "title": title, "jpeg": data}
+
+
+def _areas(record):
+    return [share.area for share in record.shares]
 
 
 def _rows(records):
@@ -93,8 +114,9 @@ def _rows(records):
             share = record.shares[number]
             change = round(100 * (share.attention - first.attention), 1) + 0.0  # no -0.0
             cells.append({
-                "attention": percent(share.attention), "ratio": digits(share.ratio, 2), "rank": share.rank,
-                "change": ("+" if change > 0 else "") + digits(change, 1), "bar": round(100 * share.attention, 1),
+                "attention": percent(share.attention), "bar": round(100 * share.attention, 1),
+                "area": percent(share.area), "ratio": digits(share.ratio, 2), "rank": share.rank,
+                "change": ("+" if change > 0 else "") + digits(change, 1),
             })  # fmt: skip
         rows.append({"number": number + 1, "name": first.name, "area": percent(first.area), "cells": cells})
     return rows

@@ -17,16 +17,20 @@ MOST = 20_000_000  # bytes of the images of one report; further sources have num
 
 
 class Section(NamedTuple):
-    """What a report shows of one source. title: its name; records: one per prompt; images: [(kind, number of the
-    prompt, JPEG)], kind "image", "map" or "difference" from the first prompt; moved: for each prompt after the first,
-    the share of attention that is elsewhere than under the first; numbers: the FrameNumbers of a video, one per prompt,
-    else empty."""
+    """What a report shows of one source under some prompts, or of two designs under one prompt (by_input).
+
+    title: name of the source, or the prompt. records: one per column. images: [(kind, number of the column, JPEG)],
+    kind "image", "map" or "difference" from the first column. moved: for each column after the first, the share of
+    attention that is elsewhere than in the first; empty for designs of different sizes. numbers: the FrameNumbers of a
+    video, one per prompt, else empty.
+    """
 
     title: str
     records: list
     images: list
     moved: list
     numbers: list
+    by_input: bool = False
 
 
 class Collector:

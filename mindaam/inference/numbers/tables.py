@@ -1,7 +1,7 @@
 """Records as results.json, results.csv, curves over time, and as text for a terminal.
 
 results.json: {"schema": "mindaam.results", "version": 1, "mindaam": its version, "model": {"name", "file", "sha256"},
-"regions": path of the file of regions or null, "notes": texts, "results": [{"input", "kind": "image" or "video",
+"regions": paths of the files of regions, "notes": texts, "results": [{"input", "kind": "image" or "video",
 "width", "height", "frames": of a video or null, "prompt", "condition": or null, "prompt_sha256", "spread",
 "top_points": [{"rank", "x", "y", "attention"}], "regions": [{"name", "attention", "area", "ratio", "rank"}],
 "files": {kind: name}}]}. Keys may be added while the version stays.
@@ -29,14 +29,14 @@ MOST_JSON = 1 << 28  # bytes
 NAME, PROMPT = 32, 60  # characters of a region's name and of a prompt in a terminal
 
 
-def document(records, model, regions=None, notes=()):
-    """The content of results.json; model: {"name", "file", "sha256"}, regions: path of their file."""
+def document(records, model, regions=(), notes=()):
+    """The content of results.json; model: {"name", "file", "sha256"}, regions: paths of their files."""
     return {
         "schema": SCHEMA,
         "version": VERSION,
         "mindaam": __version__,
         "model": model,
-        "regions": None if regions is None else str(regions),
+        "regions": [str(path) for path in regions],
         "notes": list(notes),
         "results": [_entry(record) for record in records],
     }
@@ -49,7 +49,7 @@ def model_of(predictor):
     return {"name": predictor.model.config.name, "file": path and Path(path).name, "sha256": sha256}
 
 
-def write_results(folder, records, model, regions=None, notes=()):
+def write_results(folder, records, model, regions=(), notes=()):
     """Writes results.json and results.csv into a folder and returns their paths; OutputError when that is
     impossible."""
     content = document(records, model, regions, notes)
@@ -93,22 +93,34 @@ def curves_text(numbers):
 
 def lines(record):
     """The numbers of a Record as lines of text, columns aligned."""
-    from rich.cells import cell_len
-
-    shown = record.prompt if len(record.prompt) <= PROMPT else record.prompt[: PROMPT - 1] + "…"
-    quoted = f'"{shown}"'
+    quoted = f'"{_cut(record.prompt, PROMPT)}"'
     yield f"{record.source.name}, {record.condition or quoted}"
     if record.shares:
         rows = [("region", "attention", "area", "ratio", "rank")]
         rows += [
-            (_cut(each.name), percent(each.attention), percent(each.area), f"{each.ratio:.2f}", str(each.rank))
+            (_cut(each.name, NAME), percent(each.attention), percent(each.area), f"{each.ratio:.2f}", str(each.rank))
             for each in record.shares
         ]
-        widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-        for name, *numbers in rows:
-            aligned = (f"{cell:>{width}}" for cell, width in zip(numbers, widths[1:], strict=True))
-            yield "  " + "  ".join([name + " " * (widths[0] - cell_len(name)), *aligned])
+        yield from _aligned(rows)
     yield f"  half of all attention is in {percent(record.spread)} of the area"
+
+
+def comparison_lines(section):
+    """The numbers of a Section that compares two designs, A and B, as lines of text."""
+    first, second = section.records
+    yield _cut(section.title, PROMPT)
+    if first.shares:
+        rows = [("region", "A", "B", "B - A", "ratio A", "ratio B")]
+        rows += [
+            (
+                _cut(a.name, NAME), percent(a.attention), percent(b.attention),
+                f"{round(100 * (b.attention - a.attention), 1) + 0.0:+.1f}", f"{a.ratio:.2f}", f"{b.ratio:.2f}",
+            )
+            for a, b in zip(first.shares, second.shares, strict=True)
+        ]  # fmt: skip
+        yield from _aligned(rows)
+    moved = f"; {percent(section.moved[0])} of it is in different places" if section.moved else ""
+    yield f"  half of all attention: {percent(first.spread)} of the area in A, {percent(second.spread)} in B{moved}"
 
 
 def percent(share):
@@ -158,5 +170,15 @@ def _digits(value):
     return f"{value:.6g}"
 
 
-def _cut(name):
-    return name if len(name) <= NAME else name[: NAME - 1] + "…"
+def _cut(text, most):
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _aligned(rows):
+    """Rows of texts as lines, the first column to the left, the others to the right."""
+    from rich.cells import cell_len  # wide characters take two places
+
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for name, *numbers in rows:
+        aligned = (f"{cell:>{width}}" for cell, width in zip(numbers, widths[1:], strict=True))
+        yield "  " + "  ".join([name + " " * (widths[0] - cell_len(name)), *aligned])
