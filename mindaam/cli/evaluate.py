@@ -10,6 +10,7 @@ from typing import Annotated
 from typer import Exit, Option
 
 from mindaam.cli.batches import Batch
+from mindaam.cli.completion import models, protocols
 from mindaam.cli.terminal import progress
 from mindaam.files import prepare_folder, real, write_text
 from mindaam.streams import print_line, print_lines, print_message
@@ -27,10 +28,10 @@ REPORTS = (".csv", ".json", ".md", ".html")
 
 def evaluate(
     data: Annotated[Path, Option(metavar="ROOT", help="A gaze folder or pack, or a folder of those and of datasets.")],
-    model: Annotated[str | None, Option(metavar="NAME|PATH", help=MODEL)] = None,
+    model: Annotated[str | None, Option(metavar="NAME|PATH", autocompletion=models, help=MODEL)] = None,
     split: Annotated[str, Option(metavar="NAME", help="Split to score.")] = "val",
     sets: Annotated[list[str] | None, Option("--set", metavar="NAME", help="Only this dataset; repeatable.")] = None,
-    protocol: Annotated[str, Option(metavar="NAME", help=PROTOCOL)] = "paper",
+    protocol: Annotated[str, Option(metavar="NAME", autocompletion=protocols, help=PROTOCOL)] = "paper",
     metrics: Annotated[str | None, Option(metavar="CC,NSS,...", help="Only these metrics of the protocol.")] = None,
     prompts: Annotated[list[str] | None, Option(metavar="KIND", help=PROMPTS)] = None,
     granularity: Annotated[list[str] | None, Option(metavar="G1..G4", help=GRANULARITY)] = None,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from mindaam.cli.completion import models
 from mindaam.cli.terminal import progress
 from mindaam.streams import print_line
 
@@ -18,7 +19,7 @@ PROMPT = "A prompt whose embedding is stored in the description; repeatable (def
 
 
 def export(
-    model: Annotated[str, Argument(metavar="MODEL", help=MODEL)],
+    model: Annotated[str, Argument(metavar="MODEL", autocompletion=models, help=MODEL)],
     out: Annotated[Path, Option("-o", "--out", metavar="FILE.mindir", help=OUT)],
     size: Annotated[str | None, Option(metavar="HxW", help=SIZE)] = None,
     batch: Annotated[int, Option(metavar="B", help="Batch size.")] = 1,

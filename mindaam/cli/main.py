@@ -16,6 +16,7 @@ from mindaam.cli import compare, conditions, convert, evaluate, export, predict,
 from mindaam.cli.analyze import analyze_app
 from mindaam.cli.cache import cache_app
 from mindaam.cli.data import data_app
+from mindaam.cli.help_pages import Command, Group
 from mindaam.cli.terminal import print_notices
 from mindaam.cli.zoo import zoo_app
 from mindaam.errors import ConfigError, MindAAMError
@@ -25,13 +26,13 @@ from mindaam.streams import guard, print_line, print_message, settle
 MISUSE = 2  # exit code of errors that the user can correct
 STOPPED = 130  # exit code after Ctrl-C, as in shells
 
-app = typer.Typer(name="mindaam", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(name="mindaam", cls=Group, no_args_is_help=True, pretty_exceptions_enable=False)
 COMMANDS = (
     predict.predict, compare.compare, conditions.conditions, train.train, evaluate.evaluate, convert.convert,
     export.export,
 )  # fmt: skip
 for command in COMMANDS:
-    app.command()(command)
+    app.command(cls=Command)(command)
 app.add_typer(analyze_app, name="analyze")
 app.add_typer(cache_app, name="cache")
 app.add_typer(data_app, name="data")

@@ -61,14 +61,28 @@ def duration(seconds):
 
 
 class Lines:
-    """Progress of videos as a line every LINE_SECONDS, where stderr is no terminal; none for quick ones."""
+    """Progress as a line every LINE_SECONDS, where stderr is no terminal; none for quick work."""
 
-    def __init__(self):
+    def __init__(self, total):
         self._name, self._pace, self._latest = "", None, perf_counter()
+        self._total, self._begun = total, 0
+        self._first = None  # when the second item was begun: loading and compiling come before
 
     def step(self, name):
         """Starts the item called `name`."""
-        self._name, self._pace, self._latest = name, None, perf_counter()
+        self._name, self._pace, now = name, None, perf_counter()
+        if self._begun == 1:
+            self._first = now
+        if self._begun and now - self._latest >= LINE_SECONDS:
+            self._latest = now
+            print_message(f"{self._begun:,}/{self._total:,} done{self._left(now)}; now {name}")
+        self._begun += 1
+
+    def _left(self, now):
+        """ ", 12 s left" from the third item on, by the pace since the second."""
+        if self._begun < 2:
+            return ""
+        return f", {duration((self._total - self._begun) * (now - self._first) / (self._begun - 1))} left"
 
     def within(self, frames, total):
         """Within a video: `frames` done of `total` (None: unknown)."""
@@ -109,7 +123,7 @@ def progress(total, start):
     """Progress over `total` items on stderr; `start` describes the work before the first. Yields Bars on a terminal,
     else Lines."""
     if not sys.stderr.isatty():
-        yield Lines()
+        yield Lines(total)
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn

@@ -6,14 +6,16 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from mindaam.cli.completion import models, recipes
 from mindaam.streams import print_line, print_lines, print_message
 
 FINE_TUNING = "finetune"  # the bundled configuration used with --from
+FROM = "Fine-tune this model, with finetune or CONFIG."
 CONFIG = "A bundled configuration, such as corpus, or a YAML file; optional with --from."
 
 
 def train(
-    config: Annotated[str | None, Argument(metavar="CONFIG", help=CONFIG)] = None,
+    config: Annotated[str | None, Argument(metavar="CONFIG", autocompletion=recipes, help=CONFIG)] = None,
     overrides: Annotated[list[str] | None, Argument(metavar="KEY=VALUE", help="Values that override CONFIG.")] = None,
     out: Annotated[Path | None, Option("-o", "--out", metavar="DIR", help="Folder of the run (runs/NAME).")] = None,
     tiny: Annotated[bool, Option("--tiny", help="Reduce everything to a smoke test of two minutes.")] = False,
@@ -21,7 +23,7 @@ def train(
     allow_changes: Annotated[bool, Option("--allow-changes", help="Resume with a changed configuration.")] = False,
     skip_damaged: Annotated[bool, Option("--skip-damaged", help="Skip and list damaged files of datasets.")] = False,
     start: Annotated[
-        str | None, Option("--from", metavar="NAME|PATH", help="Fine-tune this model, with finetune or CONFIG.")
+        str | None, Option("--from", metavar="NAME|PATH", autocompletion=models, help=FROM)
     ] = None,
     data: Annotated[Path | None, Option("--data", metavar="DIR", help="Data folder, same as data_root=DIR.")] = None,
     mindformers: Annotated[
@@ -58,6 +60,8 @@ def train(
     )  # fmt: skip
     if trained.finished and trained.world.is_first:
         _conclude(trained)
+        if start is not None and trained.task.config.TASK == "corpus":
+            _compare(trained)
     distributed.leave(trained.world)
 
 
@@ -100,3 +104,24 @@ def _conclude(trained):
 
         for line in report(trained.folder, task.model, task.held):
             print_line(line)
+
+
+def _compare(trained):
+    """Prints the scores of the model that the run started from beside those of its best one, and stores them. What
+    fails here does not undo a training."""
+    from mindaam.cli.terminal import progress
+    from mindaam.errors import MindAAMError
+    from mindaam.evaluation import fine_tuning
+
+    task, start = trained.task, trained.task.config.start
+    if start is None or not task.held_out:  # a smoke test starts from random weights
+        return
+    total = sum(len(fine_tuning.entries(task, reader)) for reader in task.held_out.values())
+    try:
+        with progress(total, "scoring the start and the result") as shown:
+            found = fine_tuning.compare(trained, start, shown)
+        for line in fine_tuning.lines(found):
+            print_line(line)
+        print_line(f"stored: {fine_tuning.write(found, trained, start)}")
+    except MindAAMError as error:
+        print_message(error)

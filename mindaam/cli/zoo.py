@@ -6,10 +6,14 @@ from typing import Annotated
 from typer import Argument, Exit, Option, Typer
 
 from mindaam.cli.batches import Batch
+from mindaam.cli.completion import entries
+from mindaam.cli.help_pages import Command, Group
 from mindaam.cli.terminal import print_table, transfer_line
 from mindaam.streams import print_line, print_lines, print_message
 
 NAME = "A name from mindaam zoo list."
+NAMES = NAME + " Default: all installed files."
+ENTRY = "Show all details of this entry."
 HASH = "Expected SHA-256; recorded for later."
 ACCEPT = "Trust the file without a known hash, and record its hash."
 URL = "An https address, if the zoo has none."
@@ -17,11 +21,11 @@ MIRROR = "An https address to try first; repeatable ($MINDAAM_MIRRORS)."
 OFFLINE = "Do not use the network ($MINDAAM_OFFLINE)."
 WIDTH = 80
 
-zoo_app = Typer(name="zoo", help="List, verify and download weights.", no_args_is_help=True)
+zoo_app = Typer(name="zoo", cls=Group, help="List, verify and download weights.", no_args_is_help=True)
 
 
-@zoo_app.command("list")
-def list_files(name: Annotated[str | None, Argument(metavar="NAME", help="Show all details of this entry.")] = None):
+@zoo_app.command("list", cls=Command)
+def list_files(name: Annotated[str | None, Argument(metavar="NAME", autocompletion=entries, help=ENTRY)] = None):
     """List all entries, or show the details of one."""
     from mindaam.zoo import listing
 
@@ -35,9 +39,9 @@ def list_files(name: Annotated[str | None, Argument(metavar="NAME", help="Show a
         print_lines(("\n" + " " * 10).join([first + lines[0], *lines[1:]]))
 
 
-@zoo_app.command()
+@zoo_app.command(cls=Command)
 def verify(
-    names: Annotated[list[str] | None, Argument(metavar="NAME", help=NAME + " Default: all installed files.")] = None,
+    names: Annotated[list[str] | None, Argument(metavar="NAME", autocompletion=entries, help=NAMES)] = None,
     sha256: Annotated[str | None, Option(metavar="HASH", help=HASH)] = None,
     accept: Annotated[bool, Option("--accept", help=ACCEPT)] = False,
 ):
@@ -66,9 +70,9 @@ def verify(
     raise Exit(batch.code)
 
 
-@zoo_app.command()
+@zoo_app.command(cls=Command)
 def fetch(
-    name: Annotated[str, Argument(metavar="NAME", help=NAME)],
+    name: Annotated[str, Argument(metavar="NAME", autocompletion=entries, help=NAME)],
     url: Annotated[str | None, Option(metavar="ADDRESS", help=URL)] = None,
     sha256: Annotated[str | None, Option(metavar="HASH", help=HASH)] = None,
     accept: Annotated[bool, Option("--accept", help=ACCEPT)] = False,
@@ -95,8 +99,8 @@ def fetch(
         print_line(f"then: mindaam zoo verify {name} --accept")
 
 
-@zoo_app.command()
-def path(name: Annotated[str, Argument(metavar="NAME", help=NAME)]):
+@zoo_app.command(cls=Command)
+def path(name: Annotated[str, Argument(metavar="NAME", autocompletion=entries, help=NAME)]):
     """Print the path of a file after verification."""
     from mindaam.zoo import index
 

@@ -1,8 +1,8 @@
 """CLIP's tokenizer (Radford et al. 2021): a prompt to the numbers of its word pieces, by byte-pair encoding.
 
-Text is repaired and lower-cased and cut into words; a word's UTF-8 bytes are then joined pair by pair, in the order of
-the merges file, and what is left of it are its tokens. A token's number is its line: 256 bytes, the same bytes as the
-end of a word, one token per merge, and the two marks that enclose a prompt.
+Text is repaired and lower-cased and cut into words; a word's UTF-8 bytes are then joined pair by pair by the library
+`tokenizers`, in the order of the merges file, and what is left of it are its tokens. A token's number is its line: 256
+bytes, the same bytes as the end of a word, one token per merge, and the two marks that enclose a prompt.
 """
 
 import gzip
@@ -12,6 +12,7 @@ from itertools import islice
 
 import ftfy
 import regex
+from tokenizers.models import BPE
 
 from mindaam.errors import CheckpointError, InputError
 
@@ -23,7 +24,7 @@ _END_OF_WORD = "</w>"
 _WORD = regex.compile(
     r"<\|(?:start|end)oftext\|>|'(?:s|t|re|ve|m|ll|d)|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+", regex.IGNORECASE
 )
-_LONGEST = 10_000  # characters; joining the pieces of one word takes time with the square of its length
+_LONGEST = 10_000  # characters
 
 
 class ClipTokenizer:
@@ -39,7 +40,7 @@ class ClipTokenizer:
         tokens = [*letters, *ends, *("".join(pair) for pair in merges), *_MARKS]
         self.vocabulary = {token: number for number, token in enumerate(tokens)}
         self._letters = _byte_letters()
-        self._ranks = {pair: rank for rank, pair in enumerate(merges)}
+        self._pairs = BPE(self.vocabulary, merges, end_of_word_suffix=_END_OF_WORD)
 
     def encode(self, text):
         """Token numbers of a prompt, from the start mark to the end mark: a list of 2 to 77 ints, not padded.
@@ -55,38 +56,19 @@ class ClipTokenizer:
             raise InputError(
                 f"the prompt has {len(pieces) + 2} tokens and the text encoder takes {CONTEXT} at most; shorten it"
             )
-        return [self.vocabulary[piece] for piece in (_MARKS[0], *pieces, _MARKS[1])]
+        start, end = (self.vocabulary[mark] for mark in _MARKS)
+        return [start, *pieces, end]
 
     def _pieces(self, word):
         """A word's tokens: the pair that comes first in the merges file is joined wherever it occurs, repeatedly."""
         if word in _MARKS:
-            return [word]
-        pieces = [self._letters[byte] for byte in word.encode()]
-        pieces[-1] += _END_OF_WORD
-        while len(pieces) > 1:
-            pair = min(zip(pieces, pieces[1:], strict=False), key=lambda pair: self._ranks.get(pair, _MERGES))
-            if pair not in self._ranks:
-                break
-            pieces = _joined(pieces, pair)
-        return pieces
+            return [self.vocabulary[word]]
+        return [token.id for token in self._pairs.tokenize("".join(self._letters[byte] for byte in word.encode()))]
 
 
 def _cleaned(text):
     """Broken encodings and entities repaired, then lower case; white space stays, as no word holds any."""
     return html.unescape(html.unescape(ftfy.fix_text(text))).lower()
-
-
-def _joined(pieces, pair):
-    """The pieces with every occurrence of the pair made one, from left to right."""
-    joined, index = [], 0
-    while index < len(pieces):
-        if tuple(pieces[index : index + 2]) == pair:
-            joined.append("".join(pair))
-            index += 2
-        else:
-            joined.append(pieces[index])
-            index += 1
-    return joined
 
 
 def _byte_letters():

@@ -90,7 +90,7 @@ class AAM(nn.Cell):
         self.weights = WeightWatch(self.get_parameters(), self.trained_parameters())
         self.video, self.whole = VideoHead(self), Whole(self)
 
-    def trained_parameters(self):
+    def trained_parameters(self) -> list:
         """What training changes and a checkpoint holds: the head's parameters and the adapters'."""
         return [parameter for _, parameter in stored_parameters(self.head)] + lora_parameters(self.backbone)
 
@@ -107,7 +107,7 @@ class AAM(nn.Cell):
         return self.head(self.backbone(images), prompts, self.grid(size), size, audio, clip)
 
     @turn()
-    def image_features(self, images):
+    def image_features(self, images: np.ndarray) -> tuple[tuple[np.ndarray, ...], tuple[int, int]]:
         """Backbone features of normalized images, float32 NumPy [B,3,H,W]: four [B,N,D] arrays and the size (H, W).
 
         They are used for any number of prompts. Raises InputError for a size that the encoder does not take.
@@ -120,7 +120,14 @@ class AAM(nn.Cell):
         return tuple(np.concatenate(taps) for taps in zip(*each, strict=True)), size
 
     @turn()
-    def infer_features(self, features, sentence_embeddings, audio_embeddings=None, *, clip=False):
+    def infer_features(
+        self,
+        features: tuple[tuple[np.ndarray, ...], tuple[int, int]],
+        sentence_embeddings: np.ndarray,
+        audio_embeddings: np.ndarray | None = None,
+        *,
+        clip: bool = False,
+    ) -> Attention:
         """The head alone: `image_features` of B images and embeddings [B,E] or [1,E] -> Attention of NumPy arrays.
 
         audio_embeddings and clip as in `infer`.
@@ -160,7 +167,14 @@ class AAM(nn.Cell):
         )
 
     @turn()
-    def infer(self, images, sentence_embeddings, audio_embeddings=None, *, clip=False):
+    def infer(
+        self,
+        images: np.ndarray,
+        sentence_embeddings: np.ndarray,
+        audio_embeddings: np.ndarray | None = None,
+        *,
+        clip: bool = False,
+    ) -> Attention:
         """Attention for images under prompts, in NumPy.
 
         images: normalized float32 [B,3,H,W], H and W multiples of `encoder.multiple`; sentence_embeddings: [B,E], or

@@ -1,6 +1,6 @@
 """What follows the backbone: neck, the three points of the hierarchy, the hyperbolic decoder. Wiring only."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mindspore as ms
 import numpy as np
@@ -30,12 +30,12 @@ class Attention(NamedTuple):
     gate: how relevant each frame's audio is to its image, [B] in (0, 1); None without audio.
     """
 
-    map: object
-    image_point: object
-    text_point: object
-    anchor_point: object
-    curvature: object
-    gate: object = None
+    map: Any
+    image_point: Any
+    text_point: Any
+    anchor_point: Any
+    curvature: Any
+    gate: Any = None
 
 
 def variant(config):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import mindspore as ms
 import numpy as np
 
-from mindaam import graphs
+from mindaam import compilation, graphs
 from mindaam.encoders.dropout import set_dropout_step
 from mindaam.errors import MindAAMError, TrainingError
 from mindaam.kernels.device import on_cpu
@@ -166,6 +166,7 @@ def read_steps(task, taken, setup, logs, request, watch):
     of_rank = [[*np.mean([terms.asnumpy() for terms in each.terms], 0), float(request.to_stop)] for each in taken]
     norms = [float(each.norm.asnumpy()) for each in taken]
     watch.lap("computing")
+    compiled = watch.compiled()
     found, spent = distributed.average(of_rank, setup.world).tolist(), watch.steps(len(taken))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     for each, norm, (*means, _) in zip(taken, norms, found, strict=True):
@@ -176,7 +177,7 @@ def read_steps(task, taken, setup, logs, request, watch):
             "samples": part.samples * setup.world.size, **spent, **part.labels, "memory_mb": memory,
         }  # fmt: skip
         logs.step(row)
-        setup.progress.step(f"epoch {part.place.epoch + 1}/{task.epochs} {part.source}", row)
+        setup.progress.step(f"epoch {part.place.epoch + 1}/{task.epochs} {part.source}", row, compiled=compiled)
     return found[-1][-1] > 0
 
 
@@ -223,6 +224,7 @@ class Stopwatch:
     def __init__(self):
         self.begun = self.last = time.monotonic()
         self.spent = {"waiting": 0.0, "computing": 0.0}
+        self.graphs = compilation.seconds()
 
     def lap(self, what=None):
         """Counts the time since the last lap as `what`."""
@@ -230,6 +232,11 @@ class Stopwatch:
         if what is not None:
             self.spent[what] += now - self.last
         self.last = now
+
+    def compiled(self):
+        """Whether a graph was compiled or loaded since this was last called, or since the beginning."""
+        before, self.graphs = self.graphs, compilation.seconds()
+        return self.graphs > before
 
     def steps(self, count):
         """The seconds of each of the `count` steps that end now, by column of metrics.csv; the next one begins."""

@@ -4,6 +4,12 @@ Most callers need `create_model`, `sentence_encoder` and `audio_encoder`; `load_
 parameters as arrays. Each is fetched at its first use.
 """
 
+TYPE_CHECKING = False  # a type checker takes it for true
+if TYPE_CHECKING:
+    from mindaam.zoo.factory import audio_encoder, create_model, sentence_encoder
+    from mindaam.zoo.reference import load_reference
+    from mindaam.zoo.weights import load_backbone, load_trained, save_trained
+
 _MODULES = {
     "create_model": "factory",
     "sentence_encoder": "factory",
@@ -13,16 +19,21 @@ _MODULES = {
     "load_trained": "weights",
     "save_trained": "weights",
 }
-__all__ = list(_MODULES)
+__all__ = [
+    "audio_encoder", "create_model", "load_backbone", "load_reference", "load_trained", "save_trained",
+    "sentence_encoder",
+]  # fmt: skip
 
 
-def __getattr__(name):
-    """Fetches a public name from its module."""
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker would accept any name
 
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    def __getattr__(name):
+        """Fetches a public name from its module."""
+        from importlib import import_module
+
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__():

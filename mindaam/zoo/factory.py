@@ -3,13 +3,18 @@
 verify (index) -> read safely -> rename by one table -> load strictly -> merge the adapters.
 """
 
+from __future__ import annotations
+
 import os
 import warnings
+from fnmatch import fnmatchcase
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from mindaam.errors import CheckpointError, Notice, unknown
-from mindaam.models.registry import build_model, list_models, list_presets
+from mindaam.errors import CheckpointError, ConfigError, Notice, unknown
+from mindaam.models import registry
+from mindaam.models.registry import build_model, list_presets
 from mindaam.places import recipes
 from mindaam.runtime import quieten
 from mindaam.turns import turn
@@ -18,37 +23,75 @@ from mindaam.zoo.embeddings import PromptEmbeddings, stored_embeddings
 from mindaam.zoo.index import path_of, records, verified
 from mindaam.zoo.model_files import checkpoint_of
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from mindaam.encoders.wav2clip import AudioEncoder
+    from mindaam.models.aam import AAM
+
 SENTENCE_ENCODERS = ("minilm_l6", "clip_vitl14")
 AUDIO_ENCODERS = ("wav2clip",)
 
 
+class SentenceEmbedding(Protocol):
+    """What embeds prompts."""
+
+    def encode(self, prompts: Sequence[str]) -> np.ndarray:
+        """Embeddings of prompts: float32 [n, E], in their order."""
+        ...
+
+
+def list_models(pattern: str = "*", *, pretrained: bool = False) -> list[str]:
+    """Names of models, sorted.
+
+    pattern: only names that match it, with * and ? as in a shell; pretrained: only models whose trained weights are
+    bundled or installed.
+    """
+    names = [name for name in registry.list_models() if fnmatchcase(name, pattern)]
+    return [name for name in names if is_installed(name)] if pretrained else names
+
+
 @turn()
-def create_model(name, checkpoint=None, *, preset=None):
+def create_model(
+    name: str,
+    checkpoint: str | os.PathLike[str] | None = None,
+    *,
+    preset: str | None = None,
+    pretrained: bool | None = None,
+) -> AAM:
     """An AAM in evaluation mode with its weights loaded and its adapters merged.
 
     name: one of `list_models()`. checkpoint: a .safetensors file, of head and adapters or of a whole run as training
     writes them, or of the whole model as converting the authors' checkpoint does; or a run's folder or what is in it,
     as `model_files.checkpoint_of` takes it; None takes the bundled one.
-    preset: "paper" or "released"; None is the checkpoint's own. preset="released" without a checkpoint gives the
-    verified encoder under a head at its initial values, since no weights of the authors are bundled: its matrices are
-    random by MindSpore's seed (`runtime.configure(seed=...)`), its curvatures and scales as in the authors' code.
-    An encoder that the zoo only announces is at its initial values too; `load_reference` fills such a model.
-    Raises ConfigError for an unknown name or preset; CheckpointError when the checkpoint is missing, damaged, does not
-    fit, belongs to another model or preset, or when none is bundled.
+    preset: "paper" or "released"; None is the checkpoint's own, "paper" without one.
+    pretrained: whether the trained weights are loaded; None is True, except for preset="released" without a checkpoint,
+    since no weights of the authors are bundled. False gives the verified encoder under a head at its initial values:
+    its matrices are random by MindSpore's seed (`runtime.configure(seed=...)`), its curvatures and scales as in the
+    authors' code. An encoder that the zoo only announces is at its initial values too; `load_reference` fills such a
+    model.
+    Raises ConfigError for an unknown name or preset, and for pretrained=False with a checkpoint; CheckpointError when
+    the checkpoint is missing, damaged, does not fit, belongs to another model or preset, or when none is bundled.
     """
     for line in quieten():  # else MindSpore warns at each stored graph that it loads
         warnings.warn(line, Notice, stacklevel=3)
-    if name not in list_models():
-        raise unknown("model", name, list_models())
+    if name not in registry.list_models():
+        raise unknown("model", name, registry.list_models())
     if preset is not None and preset not in list_presets():
         raise unknown("preset", preset, list_presets())
-    if checkpoint is None and preset == "released":
-        return _finished(build_model(name, preset), None)
+    if pretrained is None:
+        pretrained = checkpoint is not None or preset != "released"
+    if not pretrained:
+        if checkpoint is not None:
+            raise ConfigError(f"pretrained=False loads no checkpoint; remove {checkpoint}, or pretrained=False")
+        return _finished(build_model(name, preset or "paper"), None)
     path = _bundled(name) if checkpoint is None else checkpoint_of(Path(checkpoint))
     return _finished(_structure(name, path, preset), path)
 
 
-def is_installed(name):
+def is_installed(name: str) -> bool:
     """Whether the file of that record exists, verified or not, or is bundled."""
     entry = records().get(name)
     return entry is not None and (entry.sha256 is not None or os.path.isfile(path_of(entry)))
@@ -65,7 +108,7 @@ def _bundled(name):
         cure = f'convert the authors\' checkpoint, see "mindaam zoo fetch {name}"'
     raise CheckpointError(
         f'no trained weights of "{name}" are bundled: {cure}, give a checkpoint, or request initial values with '
-        'preset="released"'
+        "pretrained=False"
     )
 
 
@@ -100,7 +143,7 @@ def _finished(model, path):
 
 
 @turn()
-def sentence_encoder(name="minilm_l6"):
+def sentence_encoder(name: str = "minilm_l6") -> SentenceEmbedding:
     """The frozen encoder of that name, verified; the same object at every call, so that prompts stay cached.
 
     Prompts with a stored embedding do not need its weights, which are then loaded at the first other prompt.
@@ -127,7 +170,7 @@ def load_sentence_encoder(name):
 
 
 @turn()
-def audio_encoder(name="wav2clip", normalise="window"):
+def audio_encoder(name: str = "wav2clip", normalise: str = "window") -> AudioEncoder:
     """The frozen audio encoder of that name, verified; normalise: as `AudioEncoder` takes it.
 
     Raises ConfigError for an unknown name, CheckpointError when its file is missing or changed.

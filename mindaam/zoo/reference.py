@@ -1,7 +1,10 @@
 """The authors' checkpoint, as arrays in memory, into an AAM, with a report on every name."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,13 +12,16 @@ from mindaam.encoders.tables import stored_parameters
 from mindaam.errors import CheckpointError
 from mindaam.zoo.checkpoints import load_strict
 from mindaam.zoo.convert import aam, kinds
-from mindaam.zoo.convert.report import account, first_names, insist
+from mindaam.zoo.convert.report import Report, account, first_names, insist
 from mindaam.zoo.convert.wrappers import unwrap
+
+if TYPE_CHECKING:
+    from mindaam.models.aam import AAM
 
 SOURCE = "the reference's state"
 
 
-def load_reference(model, state):
+def load_reference(model: AAM, state: Mapping[str, Any]) -> Report:
     """Fills an AAM of the preset `released` with the authors' parameters; returns the Report on every name.
 
     model: of `build_model(name, "released")`, whose adapters get the file's own, or of

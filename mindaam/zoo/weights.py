@@ -6,10 +6,13 @@ run. The authors' own checkpoint, once converted, is one file of
 everything.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import warnings
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -37,6 +40,9 @@ from mindaam.zoo.index import path_of, records
 from mindaam.zoo.model_files import checkpoint_file, checkpoint_of
 from mindaam.zoo.run_checkpoints import is_run, run_arrays, run_model, table_in
 
+if TYPE_CHECKING:
+    from mindaam.models.aam import AAM
+
 WRAPPED = ".base."  # where LoRADense keeps the layer that it wraps
 OURS = "mindaam"  # value of "naming" in the header of a converted file
 NAME = re.compile(r"[\w.+-]{1,100}")  # of a model, in the header of an untrusted file
@@ -62,7 +68,7 @@ def _renamed(path, kind, state, metadata):
     return dict(conversion.state)
 
 
-def load_backbone(model):
+def load_backbone(model: AAM) -> None:
     """Loads the verified encoder of an AAM into `model.backbone`, with or without adapters, which keep their values.
 
     Raises CheckpointError when the file is missing, changed or does not fit.
@@ -123,7 +129,7 @@ def load_weights(model, path, apart=None):
         load_trained(model, path, apart)
 
 
-def save_trained(model, path, entries=None):
+def save_trained(model: AAM, path: str | os.PathLike[str], entries: dict[str, str] | None = None) -> None:
     """Writes what training changed in an AAM (head and unmerged adapters, float32) to a safetensors file, atomically.
 
     The header carries the model's name and configuration, and further `entries`, {str: str}. Raises OutputError when
@@ -134,7 +140,9 @@ def save_trained(model, path, entries=None):
     write_safetensors(path, tensors, told)
 
 
-def load_trained(model, path, apart=None, *, partly=False):
+def load_trained(
+    model: AAM, path: str | os.PathLike[str], apart: str | None = None, *, partly: bool = False
+) -> None:
     """Loads a file of `save_trained`, or what a run's checkpoint holds of it, averaged where the run keeps averages,
     into an AAM whose adapters are not merged yet; the backbone keeps its values.
 

@@ -110,6 +110,18 @@ def test_progress_off_a_terminal_is_a_line_every_few_seconds(monkeypatch, capsys
     ]
 
 
+def test_progress_of_many_items_off_a_terminal_is_a_line_every_few_seconds(monkeypatch, capsys):
+    clock = Clock(monkeypatch)
+    with terminal.progress(1000, "start") as shown:
+        for number in range(21):
+            shown.step(f"{number}\x1b.jpg")
+            clock.now += 10.0 if number == 0 else 0.5  # the first one compiles, which does not count
+    assert capsys.readouterr().err.splitlines() == [
+        "mindaam: 1/1,000 done; now 1\\x1b.jpg",
+        "mindaam: 11/1,000 done, 8 min 15 s left; now 11\\x1b.jpg",
+    ]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(0, "0 s"), (0.2, "1 s"), (59.5, "1 min 0 s"), (438, "7 min 18 s"), (3600, "1 h 0 min"), (7500, "2 h 5 min")],

@@ -282,6 +282,8 @@ def test_bad_inputs_are_reported_and_the_rest_is_done(mindaam, photos, tmp_path)
         (["--prompt", "\N{GRINNING FACE}"], ""),
         (["--colour"], "--colour"),
         (["--style", "haze"], "unknown style of overlay"),
+        (["--audio-track", "2"], "--audio-track is for videos"),
+        (["--plot-gate"], "--plot-gate is for videos"),
         (["--tiles", "yes"], "unknown value of --tiles"),
         (["--tta", "rotate"], "unknown value of --tta"),
         (["--opacity", "72"], "--opacity must be between 0 and 1, not 72"),

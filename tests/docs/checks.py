@@ -50,8 +50,10 @@ def mindaam(words):
     found, context, words = typer.main.get_command(app), None, list(words)
     if any(word in ("...", "…") for word in words):  # a sentence speaks of the command as such
         words = [word for word in words if word not in ("...", "…")]
+    if len(words) == 1 and words[0].startswith("-"):  # one of the program's own, which would be carried out if parsed
+        known = {"--help", *(name for param in found.params for name in param.opts)}
+        return None if words[0] in known else f"No such option: {words[0]}"
     try:
-        context = found.make_context("mindaam", words) if words and words[0] == "--version" else None
         while hasattr(found, "commands"):
             name = words.pop(0) if words else ""
             if name not in found.commands:

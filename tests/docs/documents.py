@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
-    ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "model_zoo").glob("*/README.md"))
-]  # fmt: skip
+    *(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "model_zoo").glob("*/README.md")),
+]
 SHELL, PYTHON = ("bash", "console", "sh", "shell"), ("python", "py")
 KNOWN = (*SHELL, *PYTHON, "yaml", "json", "")  # "": a listing, or what a command prints
 MARK = re.compile(r"<!-- not run: (\S.*\S) -->")

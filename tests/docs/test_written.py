@@ -49,6 +49,8 @@ def test_commands_within_sentences_exist(document):
         ("zoo fetch wav2clip --accept", None),
         ("evaluate --model x", "Missing option"),
         ("predict", None),
+        ("--install-completion", None),
+        ("--instal-completion", "No such option"),
     ],
 )
 def test_a_command_is_checked_against_the_command_line(words, problem):

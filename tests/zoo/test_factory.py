@@ -129,6 +129,28 @@ def test_released_without_a_checkpoint_has_repeatable_initial_values():
         np.testing.assert_array_equal(array, heads[1][name])
 
 
+def test_models_are_listed_by_pattern_and_by_their_weights(own_zoo, checkpoint):
+    assert mindaam.list_models("aam_dinov3*") == ["aam_dinov3_vitb16", "aam_dinov3_vitl16", "aam_dinov3_vits16"]
+    assert mindaam.list_models("*vits1?") == [NAME, "aam_dinov3_vits16"] and mindaam.list_models("AAM*") == []
+    assert mindaam.list_models(pretrained=True) == []
+    shutil.copy(checkpoint, own_zoo / NAME / "model.safetensors")
+    index.update()
+    assert mindaam.list_models("aam*", pretrained=True) == [NAME]
+
+
+def test_pretrained_is_said_by_keyword_and_false_gives_initial_values(own_zoo, checkpoint):
+    model = mindaam.create_model(NAME, pretrained=False)
+    assert model.config.preset == "paper" and not model.training
+    with pytest.raises(CheckpointError, match="no trained weights"):
+        mindaam.create_model(NAME, pretrained=True)
+    with pytest.raises(CheckpointError, match="no trained weights"):
+        mindaam.create_model(NAME, preset="released", pretrained=True)
+    with pytest.raises(ConfigError, match="pretrained=False loads no checkpoint; remove"):
+        mindaam.create_model(NAME, checkpoint, pretrained=False)
+    with pytest.raises(TypeError):
+        mindaam.create_model(NAME, None, False)
+
+
 def test_the_bundled_model_is_taken_verified(own_zoo, trained, checkpoint):
     path = own_zoo / NAME / "model.safetensors"
     shutil.copy(checkpoint, path)
@@ -145,7 +167,7 @@ def test_the_bundled_model_is_taken_verified(own_zoo, trained, checkpoint):
 
 def test_without_bundled_weights_the_error_says_what_to_do(own_zoo):
     for preset in (None, "paper"):
-        with pytest.raises(CheckpointError, match=f'mindaam train {NAME}".*checkpoint.*released'):
+        with pytest.raises(CheckpointError, match=f'mindaam train {NAME}".*checkpoint.*pretrained=False'):
             mindaam.create_model(NAME, preset=preset)
 
 

@@ -1,6 +1,7 @@
 """A wheel carries everything that a checkout has, and finds it."""
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def carried():
         for p in (ROOT / place).rglob("*")
         if p.is_file() and not p.name.startswith(".")
     }
-    return code | beside
+    return code | beside | {"mindaam/py.typed"}
 
 
 @pytest.mark.slow
@@ -78,3 +79,15 @@ def test_a_source_archive_holds_the_launchers_and_the_documents(tmp_path):
     for place in ("ascend_scripts", "docs", "configs", "examples"):
         files = {p.relative_to(ROOT).as_posix() for p in (ROOT / place).rglob("*") if p.is_file()}
         assert {name for name in files if "__pycache__" not in name} <= names
+
+
+def test_the_plain_install_is_light_and_all_holds_every_extra_of_a_user(monkeypatch):
+    asked = {}
+    monkeypatch.setattr("setuptools.setup", asked.update)
+    runpy.run_path(str(ROOT / "setup.py"))
+    extras = asked["extras_require"]
+    assert not any(each.startswith("mindformers") for each in asked["install_requires"])
+    for_users = extras.keys() - {"all", "ascend", "test"}
+    assert "mindformers" in for_users
+    assert sorted(extras["all"]) == sorted(each for name in for_users for each in extras[name])
+    assert all(set(extras["mindformers"]) <= set(extras[name]) for name in ("all", "ascend", "test"))

@@ -3,11 +3,14 @@
 import typer
 
 from mindaam.cli.analyze import ablation, cost, hierarchy, prompt_effect, report, steering, studies, table
+from mindaam.cli.help_pages import Command, Group
 
-analyze_app = typer.Typer(no_args_is_help=True, help="Report on evaluations and runs, beside the AAM paper's tables.")
+HELP = "Report on evaluations and runs, beside the AAM paper's tables."
+
+analyze_app = typer.Typer(cls=Group, no_args_is_help=True, help=HELP)
 for command in (report.report, table.table, ablation.ablation, hierarchy.hierarchy, prompt_effect.prompt_effect):
-    analyze_app.command()(command)
-analyze_app.command()(cost.cost)
-analyze_app.command()(steering.steering)
+    analyze_app.command(cls=Command)(command)
+analyze_app.command(cls=Command)(cost.cost)
+analyze_app.command(cls=Command)(steering.steering)
 for command in (studies.condition_swap, studies.paraphrase, studies.granularity, studies.zero_shot):
-    analyze_app.command()(command)
+    analyze_app.command(cls=Command)(command)

@@ -12,6 +12,8 @@ from mindaam.streams import print_lines, print_message
 MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run."
 BATCH = "Images at once; repeatable. Default: 1 and 4."
 CLIP = "Frames of a clip; repeatable. Default: the clip of the model, if it takes clips; 0: none."
+SECONDS = "Time at least so many seconds of calls."
+PRESET = "paper or released; default: the checkpoint's own."
 OUT = "Folder for cost.json and cost.md; measurements that it contains are not repeated."
 MOST = 1024  # images at once
 
@@ -20,9 +22,9 @@ def cost(
     model: Annotated[str, Argument(metavar="NAME|PATH", help=MODEL)],
     batch: Annotated[list[int] | None, Option(metavar="N", min=1, max=MOST, help=BATCH)] = None,
     clip: Annotated[list[int] | None, Option(metavar="T", min=0, max=MOST, help=CLIP)] = None,
-    seconds: Annotated[float, Option(min=0, max=3600, help="Time at least so many seconds of calls.")] = 10.0,
-    preset: Annotated[str | None, Option(help="paper or released; default: the checkpoint's own.")] = None,
-    device: Annotated[str | None, Option(help="CPU or Ascend.")] = None,
+    seconds: Annotated[float, Option(metavar="S", min=0, max=3600, help=SECONDS)] = 10.0,
+    preset: Annotated[str | None, Option(metavar="NAME", help=PRESET)] = None,
+    device: Annotated[str | None, Option(metavar="NAME", help="CPU or Ascend.")] = None,
     out: Annotated[Path | None, Option("-o", "--out", metavar="FOLDER", help=OUT)] = None,
 ):
     """Count and measure what a model costs on this device, beside Table 4 of the AAM paper."""

@@ -3,7 +3,10 @@
 import typer
 
 from mindaam.cli.data import check, embed, importing, pack, prompts
+from mindaam.cli.help_pages import Command, Group
 
-data_app = typer.Typer(no_args_is_help=True, help="Check, pack and import datasets, and print their prompts.")
+HELP = "Check, pack and import datasets, and print their prompts."
+
+data_app = typer.Typer(cls=Group, no_args_is_help=True, help=HELP)
 for command in (check.check, prompts.prompts, pack.pack, embed.embed, importing.import_gaze):
-    data_app.command(name=command.__name__.removesuffix("_gaze"))(command)
+    data_app.command(name=command.__name__.removesuffix("_gaze"), cls=Command)(command)

@@ -47,8 +47,13 @@ def check(
         examined = {each.record.key: examine(each, deep=deep, progress=bars.step) for each in found}
         compared = leaks.compared(found, bars.step) if duplicates else None
     own = examine_own(root, sets or None, [each.name for each in published], deep=deep)
-    report = corpus_report.gathered(root, _in_order(root, records, examined), compared, own)
+    report = corpus_report.gathered(root, _in_order(root, records, examined), compared, own, sets or ())
     _show(report)
+    if corpus_report.is_empty(report):
+        print_message(
+            f"{root} contains no gaze folder, no pack and no published dataset; mindaam data import creates a gaze "
+            "folder from images and a table of fixations"
+        )
     if save:
         _keep(save, report, found)
     there = known | {each.name for each in published}
@@ -122,7 +127,8 @@ def _keep(save, report, found):
     from mindaam.evaluation.corpus import images as corpus_images
     from mindaam.evaluation.corpus import report as corpus_report
 
-    texts = {"report.json": json.dumps(report, indent=1) + "\n", "report.md": corpus_report.markdown(report)}
+    texts = {"report.json": json.dumps(report, indent=1) + "\n"}
+    texts["report.md"] = corpus_report.markdown(report, whole=True)
     for name, text in texts.items():
         write_text(save / name, text)
     with progress(len(found), "rendering") as bars:

@@ -11,7 +11,7 @@ from typer import Argument, Option
 from mindaam.streams import print_line
 
 SHOWN = 5  # names of a list that are printed
-RECIPE = "corpus"
+DEFAULT_MODEL = "aam_dinov2_vits14"
 
 FOLDER = "Folder of images, or of videos, with optional audio files NAME.wav next to them."
 TABLE = "CSV in UTF-8: one row of column names, one row per fixation."
@@ -136,12 +136,12 @@ def _its(count, what):
 
 def _next(done, out):
     """Lines on the next commands for the folder."""
-    commands = []
+    place = shlex.quote(str(out))
+    commands = [f"mindaam data check {place}"]
     if "val" in done.splits and done.kind == "images":
-        commands.append(f"mindaam evaluate --data {shlex.quote(str(out))}")
+        commands.append(f"mindaam evaluate --data {place}")
     if len(done.splits) == 2:
-        root, sets = shlex.quote(f"data_root={out.parent}"), shlex.quote(f"corpus={{{out.name}: 1}}")
-        commands.append(f"mindaam train {RECIPE} {root} {sets}")
+        commands.append(f"mindaam train --from {DEFAULT_MODEL} --data {place}")
     for number, command in enumerate(commands):
         yield ("next: " if number == 0 else "      ") + command
 

@@ -18,11 +18,13 @@ PAPER = {
 WORDS = {"image": "images", "video": "videos", "audio_video": "videos with audio"}
 
 
-def gathered(root, reports, leaks=None, own=()):
+def gathered(root, reports, leaks=None, own=(), requested=()):
     """The whole report. root: the folder; reports: of `checking.examine` and `absent`, in the catalogue's order; leaks:
-    of `checks.leaks`, None when near-duplicates were not looked for; own: of `checks.own_checks`."""
+    of `checks.leaks`, None when near-duplicates were not looked for; own: of `checks.own_checks`; requested: keys of
+    the datasets that were named, which have a row each even if they were not found."""
     return {
         "root": str(root),
+        "requested": list(requested),
         "sets": reports,
         "own": list(own),
         "near_duplicates": leaks,
@@ -32,6 +34,11 @@ def gathered(root, reports, leaks=None, own=()):
     }
 
 
+def is_empty(report):
+    """Whether nothing at all was found."""
+    return not report["own"] and all(each["state"] == "not here" for each in report["sets"])
+
+
 def is_complete(report):
     """Whether everything that was found is complete and usable, and something was."""
     here = [each["state"] == "complete" for each in report["sets"] if each["state"] != "not here"]
@@ -39,29 +46,44 @@ def is_complete(report):
     return bool(here) and all(here)
 
 
-def markdown(report):
-    """The report as Markdown."""
-    parts = [f"# Datasets in {plain(report['root'])}", *map(section, tables(report))]
+def markdown(report, *, whole=False):
+    """The report as Markdown; whole: as of `tables`."""
+    parts = [f"# Datasets in {plain(report['root'])}", *map(section, tables(report, whole=whole))]
     return "\n\n".join(parts) + "\n"
 
 
-def tables(report):
-    """All Tables of the report, in order."""
+def tables(report, *, whole=False):
+    """The Tables of the report, in order: of gaze folders and packs, and of the published datasets that are here or
+    were requested; the others are one line. whole: of all of them, with the statistics and licenses of all."""
+    shown = report["sets"] if whole else [each for each in report["sets"] if _is_shown(each, report)]
     found = [each for each in report["sets"] if "counts" in each]
+    others = [each["title"] for each in report["sets"] if each not in shown]
     return [
-        _overview(report),
         *([_own(report["own"])] if report["own"] else []),
+        *([_overview(shown)] if shown else []),
         *map(_details, found),
         *map(_unrecognized, (each for each in report["sets"] if each["state"] == "unrecognized")),
-        _near_duplicates(report["near_duplicates"]),
-        *_statistics(report["statistics"]),
-        _licences(report),
+        *([_near_duplicates(report["near_duplicates"])] if found or report["near_duplicates"] else []),
+        *(_statistics(report["statistics"]) if found or whole else []),
+        *([_licences(report, shown)] if shown else []),
+        *([_not_here(others)] if others else []),
     ]
 
 
-def _overview(report):
+def _is_shown(each, report):
+    return each["state"] != "not here" or each["key"] in report["requested"]
+
+
+def _not_here(titles):
+    """One line on the published datasets that were not found."""
+    count = "1 was" if len(titles) == 1 else f"{len(titles)} were"
+    more = "--save DIR lists all of them, with their licenses and statistics"
+    return Table("Other published datasets", [], [], [f"{count} not found: {', '.join(titles)}", more])
+
+
+def _overview(sets):
     rows, deep = [], False
-    for each in report["sets"]:
+    for each in sets:
         if "counts" not in each:
             row = ["-", f"0 / {_expected(each)}", "-", "-"]
         else:
@@ -169,9 +191,11 @@ def _statistics(found):
         yield Table(f"Statistics by {title}", head, rows, [paper] if what == "stimuli" else notes)
 
 
-def _licences(report):
-    rows = [[row["title"], row["licence"], row["redistribution"], row["use"]] for row in report["licences"]]
-    sources = [f"{row['title']}: {'; '.join([row['source'], *row['remarks']])}" for row in report["licences"]]
+def _licences(report, sets):
+    titles = {each["title"] for each in sets}
+    matrix = [row for row in report["licences"] if row["title"] in titles]
+    rows = [[row["title"], row["licence"], row["redistribution"], row["use"]] for row in matrix]
+    sources = [f"{row['title']}: {'; '.join([row['source'], *row['remarks']])}" for row in matrix]
     head = ["dataset", "license", "redistribution", "training and distribution"]
     return Table("Licenses", head, rows, [report["licences_advice"], *sources])
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from mindaam.data import media
+from mindaam.data.images import pdf
 from mindaam.data.transforms import resize_image
 from mindaam.errors import InputError
 from mindaam.files import write_text
@@ -49,7 +50,7 @@ class Collector:
         if not self.regions:
             return
         try:
-            size = _video_size(source) if is_video else media.image_size(source)
+            size = _video_size(source) if is_video else _image_size(source)
         except InputError:
             return
         self._areas_of(source, size)
@@ -136,6 +137,11 @@ def _beside(job, end):
     """The path of a Job's result whose name ends with `end`."""
     kind, target = next(iter(job.targets.items()))
     return target.with_name(target.name.removesuffix(SUFFIXES_OF_VIDEOS[kind]) + end)
+
+
+def _image_size(source):
+    """(H, W) of an image, or of a page of a PDF document, which is read for it."""
+    return media.read_image(source).shape[:2] if pdf.page_of(source) else media.image_size(source)
 
 
 def _video_size(source):

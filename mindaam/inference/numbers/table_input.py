@@ -62,9 +62,11 @@ def _pairs(path, head, rows):
             if (source, choice) in first:
                 raise InputError(f"it repeats row {first[source, choice]}; remove it")
             if source not in found.of:
-                _, problems = results.find_sources([source])
+                sources, problems = results.find_sources([source])
                 if problems:
                     raise problems[0]
+                if sources != [source]:
+                    raise InputError(f"{shown(source.name)} has several pages; name one, as in {sources[0].name}")
         except InputError as error:
             found.problems.append(InputError(f"{path}, row {number}: {error}"))
             continue

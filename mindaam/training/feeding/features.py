@@ -108,12 +108,14 @@ class FeatureCache:
                 if variant == "mirrored":
                     pixels = np.ascontiguousarray(pixels[..., ::-1])
                 array[row] = compute(pixels[None])
+                if row == first and total > first + 1:  # which compiles a graph, so its time is not that of the others
+                    started, first = time.monotonic(), first + 1
                 if (row + 1) % SAVE_EVERY == 0 or row + 1 == total:
                     array.flush()
                     self.done[variant] = row + 1
                     self._write_note()
                     if report:
-                        report(variant, row + 1, total, (time.monotonic() - started) / (row + 1 - first))
+                        report(variant, row + 1, total, (time.monotonic() - started) / max(1, row + 1 - first))
 
     def read(self, names, taps, mirrored):
         """The first `taps` taps of some images, float32 [len(names),taps,1+N,D]; `mirrored` applies to all of them."""

@@ -24,21 +24,28 @@ class Progress:
     """
 
     EVERY_SECONDS = 60  # between two passing lines in a file
-    RECENT = 50  # steps; their median is the pace, so that compilation and validation do not count
+    RECENT = 50  # steps; their median is the pace, so that a pause does not count
 
     def __init__(self, total_steps, stream=None, *, quiet=False):
         self.total, self.stream, self.quiet = total_steps, stream or sys.stderr, quiet
         self.recent, self.last_line = deque(maxlen=self.RECENT), -math.inf
 
-    def step(self, label, row):
-        """A step. label: where the run is; row: of metrics.csv."""
-        self.recent.append(row["seconds"])
-        pace = statistics.median(self.recent)
-        left, memory = clock(pace * (self.total - row["step"])), row["memory_mb"] / 1024
+    def step(self, label, row, *, compiled=False):
+        """A step. label: where the run is; row: of metrics.csv; compiled: whether a graph was compiled or loaded during
+        it, so that its time is not that of the steps to come."""
+        if not compiled:
+            self.recent.append(row["seconds"])
         self.passing(
             f"{label}  step {row['step']}/{self.total}  loss {row['loss']:.3f}  CC {row['cc']:.3f}  "
-            f"lr {row['rate']:.2g}  {row['samples'] / pace:.1f} samples/s  {left} left  {memory:.1f} GB"
+            f"lr {row['rate']:.2g}  {self._pace(row)}  {row['memory_mb'] / 1024:.1f} GB"
         )
+
+    def _pace(self, row):
+        """The pace and the time left, by the steps that compiled nothing."""
+        if not self.recent:
+            return f"compiled in {clock(row['seconds'])}"
+        pace = statistics.median(self.recent)
+        return f"{row['samples'] / pace:.1f} samples/s  {clock(pace * (self.total - row['step']))} left"
 
     def passing(self, line):
         """A line that the next one replaces; in a file, one per minute."""

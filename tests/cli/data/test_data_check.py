@@ -49,7 +49,7 @@ def test_all_is_well_where_all_is_complete(root, monkeypatch, capsys):
     assert run(root) == 0
     text = capsys.readouterr().out
     assert "| CAT2000 | complete | 3 / 3 |" in text and "| UCF Sports | complete | 2 / 2 |" in text
-    assert text.count("| not here |") == len(catalogue()) - 2
+    assert "| not here |" not in text and f"{len(catalogue()) - 2} were not found: FIGRIM, " in text
 
 
 def test_something_missing_or_damaged_is_exit_code_1(root, monkeypatch, capsys):
@@ -65,10 +65,14 @@ def test_a_set_that_was_asked_for_and_is_not_here_is_exit_code_1(root, monkeypat
     assert run(root, "--set", "cat2000") == 0
     assert "UCF Sports | complete" not in capsys.readouterr().out
     assert run(root, "--set", "cat2000", "--set", "osie") == 1
+    assert "| OSIE | not here |" in capsys.readouterr().out
 
 
-def test_a_folder_without_any_set_is_exit_code_1(tmp_path):
+def test_a_folder_without_any_set_is_exit_code_1_and_one_sentence_on_stderr(tmp_path, capsys):
     assert run(tmp_path) == 1
+    out, err = capsys.readouterr()
+    assert err.startswith(f"mindaam: {tmp_path} contains no gaze folder, no pack and no published dataset; ")
+    assert err.count("\n") == 1 and len(out.splitlines()) < 10
 
 
 def test_a_folder_that_is_not_there_or_an_unknown_set_is_misuse(root):
@@ -87,7 +91,8 @@ def test_what_is_saved_is_the_report_twice_and_a_picture_a_set(root, tmp_path, c
     report = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
     assert [each["key"] for each in report["sets"]] == list(catalogue())
     assert report["near_duplicates"]["compared"] > 0
-    assert "daten sätze" in (tmp_path / "out/report.md").read_text(encoding="utf-8")
+    saved = (tmp_path / "out/report.md").read_text(encoding="utf-8")
+    assert "daten sätze" in saved and saved.count("| not here |") == len(catalogue()) - 2
     with Image.open(tmp_path / "out/cat2000.jpg") as picture:
         assert picture.width > 500
     assert "every file was opened and decoded" in capsys.readouterr().out

@@ -45,8 +45,8 @@ def test_it_says_what_was_read_and_written_and_what_comes_next(mindaam, photos, 
         "skipped: 1 image without a fixation: c.jpg",
         "splits: train 1, val 1",
     ]
-    assert lines[6] == f"next: mindaam evaluate --data '{out}'"
-    assert lines[7].endswith(f"mindaam train corpus data_root={tmp_path} 'corpus={{my gaze: 1}}'")
+    assert lines[6:8] == [f"next: mindaam data check '{out}'", f"      mindaam evaluate --data '{out}'"]
+    assert lines[8] == f"      mindaam train --from aam_dinov2_vits14 --data '{out}'"
     assert len(GazeFolder(out)) == 1
 
 
@@ -98,7 +98,8 @@ def test_what_is_left_out_or_doubtful_is_told_in_a_line_each(mindaam, photos, tm
 def test_options_reach_the_folder(mindaam, photos, tmp_path):
     options = ["--condition", "cats", "--prompt", "A viewer seeks cats.", "--sentence", "Cats?", "--val", 0, "--link"]
     code, said, _ = mindaam(photos, tmp_path / "gaze.csv", "-o", tmp_path / "mine", *options)
-    assert code == 0 and 'cats: "A viewer seeks cats."' in said and "30 degrees wide" in said and "next" not in said
+    assert code == 0 and 'cats: "A viewer seeks cats."' in said and "30 degrees wide" in said
+    assert "train" not in said.partition("next: ")[2]
     folder = GazeFolder(tmp_path / "mine")
     assert folder.prompts.of("cats") == ["A viewer seeks cats.", "Cats?"]
     assert (tmp_path / "mine" / "stimuli" / "a.jpg").is_symlink()
@@ -111,7 +112,7 @@ def test_films(mindaam, tmp_path):
     (tmp_path / "gaze.csv").write_text("film,x,y,start\na,1,2,40\nb,1,2,80\n")
     code, said, err = mindaam(tmp_path / "films", tmp_path / "gaze.csv", "-o", tmp_path / "mine")
     assert (code, err) == (0, "") and "2 videos, 2 fixations" in said and "no column of durations" in said
-    assert "mindaam evaluate" not in said and "next: mindaam train corpus" in said
+    assert "mindaam evaluate" not in said and "      mindaam train --from aam_dinov2_vits14 --data " in said
 
 
 @pytest.mark.parametrize(

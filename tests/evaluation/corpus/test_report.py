@@ -32,13 +32,35 @@ def report_on(root, leaks=None):
 
 
 def test_the_first_table_has_a_row_for_each_dataset(root):
-    table = corpus_report.tables(report_on(root))[0]
+    table = corpus_report.tables(report_on(root), whole=True)[0]
     assert table.title == "The datasets" and len(table.rows) == len(catalogue()) == 19
     rows = {row[0]: row[1:] for row in table.rows}
     assert rows["CAT2000"] == ["incomplete", "3 / 2,000", "none", "official *", "fixations", "research only"]
     assert rows["OSIE"][:2] == ["not here", "0 / 700"]
     assert rows["AVAD"][0] == "unrecognized"
     assert any("is from a description" in note for note in table.notes)
+
+
+def test_datasets_that_are_not_here_are_one_line_unless_they_were_asked_for(root):
+    report = report_on(root)
+    tables = {table.title: table for table in corpus_report.tables(report)}
+    assert [row[0] for row in tables["The datasets"].rows] == ["CAT2000", "UCF Sports", "AVAD"]
+    assert [row[0] for row in tables["Licenses"].rows] == ["CAT2000", "UCF Sports", "AVAD"]
+    line = tables["Other published datasets"].notes[0]
+    assert line.startswith("16 were not found: FIGRIM, ") and "OSIE" in line and "AVAD" not in line
+    tables = {table.title: table for table in corpus_report.tables(report | {"requested": ["osie"]})}
+    assert ["OSIE", "not here"] in [row[:2] for row in tables["The datasets"].rows]
+
+
+def test_a_report_on_own_data_is_about_them(root):
+    own = {"name": "mine", "kind": "gaze folder", "splits": {"train": 2}, "ground_truth": "maps", "problems": [],
+           "notes": []}  # fmt: skip
+    reports = [absent(each, ()) for each in catalogue().values()]
+    report = corpus_report.gathered(root, reports, own=[own])
+    titles = [table.title for table in corpus_report.tables(report)]
+    assert titles == ["Gaze folders and packs", "Other published datasets"] and not corpus_report.is_empty(report)
+    assert len(corpus_report.markdown(report).splitlines()) < 20
+    assert corpus_report.is_empty(report | {"own": []})
 
 
 def test_the_text_names_ten_problems_and_how_many_more(root):
@@ -80,7 +102,7 @@ def test_near_duplicates_are_listed_those_that_leak_first(root):
 
 
 def test_the_licences_of_all_datasets_are_told_and_nothing_is_promised(root):
-    text = corpus_report.markdown(report_on(root))
+    text = corpus_report.markdown(report_on(root), whole=True)
     part = text[text.index("## Licenses") :]
     assert all(f"| {each.title} |" in part for each in catalogue().values())
     assert "This is not legal advice" in part and RESEARCH in part

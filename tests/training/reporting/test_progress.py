@@ -40,7 +40,13 @@ def test_progress_shows_pace_and_time_left():
 def test_the_pace_is_that_of_the_recent_steps_and_compilation_does_not_count():
     stream = Terminal()
     progress = Progress(1000, stream)
-    for step, seconds in enumerate([60.0, *[1.0] * 9], 1):
+    progress.step("epoch 1/2", row(1, 60.0), compiled=True)
+    assert "compiled in 1:00" in stream.getvalue() and " left" not in stream.getvalue()
+    for step in range(2, 5):
+        progress.step("epoch 1/2", row(step, 1.0))
+    progress.step("epoch 1/2", row(5, 90.0), compiled=True)  # another kind of step
+    assert "8.0 samples/s  16:35 left" in stream.getvalue().rsplit("\r", 1)[-1]
+    for step, seconds in enumerate([60.0, *[1.0] * 4], 6):  # a pause
         progress.step("epoch 1/2", row(step, seconds))
     assert "8.0 samples/s  16:30 left" in stream.getvalue().rsplit("\r", 1)[-1]
     for step in range(11, 11 + Progress.RECENT):
