@@ -47,6 +47,12 @@ EXAMPLES = {
         'mindaam predict page.png -o maps --prompt "Someone looks for a button."',
         "mindaam predict photo.jpg -o maps --condition count_people",
         "mindaam predict video.mp4 -o maps --start 60 --end 90 --fps 5",
+        "mindaam predict page.png -o numbers --regions boxes.json --report",
+        "mindaam predict pairs.csv -o maps",
+    ),
+    "compare": (
+        "mindaam compare a.png b.png --regions boxes.json",
+        "mindaam compare a.png b.png --regions a.json --regions b.json -o compared",
     ),
     "train": (
         "mindaam train --from aam_dinov2_vits14 --data gaze/mine",
