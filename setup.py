@@ -12,6 +12,7 @@ README = HERE / "README.md"
 # Folders next to the package in a checkout and inside it when installed; mindaam.places finds both.
 CARRIED = {"mindaam.model_zoo": "model_zoo", "mindaam.configs": "configs"}
 
+RECORDINGS = ["pymovements>=0.28,<0.29"]  # 0.29 may change its events; it needs polars and scikit-learn
 MINDFORMERS = ["mindformers==1.9.*"]  # the release paired with MindSpore 2.9
 
 setup(
@@ -65,9 +66,11 @@ setup(
             "requests",
             "sympy>=1.5.1",
         ],
-        "all": MINDFORMERS,  # all that a user may want beside the above, without the requirements of CANN
+        "recordings": RECORDINGS,  # `mindaam data import --samples`
+        "all": [*MINDFORMERS, *RECORDINGS],  # without the requirements of CANN
         "test": [
             *MINDFORMERS,
+            *RECORDINGS,
             "pytest>=8",
             "pytest-xdist>=3.5",  # the quick suite on two cores
             "hypothesis>=6",
