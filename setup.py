@@ -52,6 +52,7 @@ setup(
     ],
     extras_require={
         "mindformers": MINDFORMERS,  # `mindaam train --mindformers`
+        "pdf": ["pypdfium2>=4.30,<6"],  # pages of PDF documents
         # What CANN 9.0 lists as runtime dependencies (instg_0045 in its installation guide) beside the above; its own
         # wheels, te and hccl, are in its folder lib64 (docs/ascend.md).
         "ascend": [

@@ -158,8 +158,8 @@ def sequential(source, out, asked):
     predictor, prompt = warm(asked.model)
     info, count, started = video_info(source), 0, time.perf_counter()
     with VideoWriter(out / "out.mp4", (info.height, info.width), asked.fps, audio=source) as writer:
-        for frame, prediction in follow(predictor, read_frames(source, Pick(fps=asked.fps)), prompt):
-            writer.write(render.overlay(frame.image, prediction.density), frame.time)
+        for frame, [found] in follow(predictor, read_frames(source, Pick(fps=asked.fps)), [prompt]):
+            writer.write(render.overlay(frame.image, found.prediction().density), frame.time)
             count += 1
     return figures(info.duration, count, time.perf_counter() - started)
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from mindaam import graphs
-from mindaam.cli import convert, evaluate, export, predict, train
+from mindaam.cli import compare, conditions, convert, evaluate, export, predict, train
 from mindaam.cli.analyze import analyze_app
 from mindaam.cli.cache import cache_app
 from mindaam.cli.data import data_app
@@ -27,7 +27,11 @@ MISUSE = 2  # exit code of errors that the user can correct
 STOPPED = 130  # exit code after Ctrl-C, as in shells
 
 app = typer.Typer(name="mindaam", cls=Group, no_args_is_help=True, pretty_exceptions_enable=False)
-for command in (predict.predict, train.train, evaluate.evaluate, convert.convert, export.export):
+COMMANDS = (
+    predict.predict, compare.compare, conditions.conditions, train.train, evaluate.evaluate, convert.convert,
+    export.export,
+)  # fmt: skip
+for command in COMMANDS:
     app.command(cls=Command)(command)
 app.add_typer(analyze_app, name="analyze")
 app.add_typer(cache_app, name="cache")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from time import perf_counter
 
 from mindaam.errors import Notice
-from mindaam.streams import plain, print_message
+from mindaam.streams import plain, print_line, print_message
 
 LINE_SECONDS = 5.0  # between two lines of progress where stderr is no terminal
 
@@ -132,6 +132,16 @@ def progress(total, start):
     columns = named, BarColumn(), TextColumn("{task.fields[note]}")
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         yield Bars(bars, total, start)
+
+
+def print_table(rows):
+    """Prints rows of text in columns, the first one as header; nothing is truncated, so that it can be piped."""
+    from typer import echo, style
+
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for number, row in enumerate(rows):
+        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        print_line(line) if number else echo(style(line, bold=True))
 
 
 @contextmanager

@@ -3,12 +3,12 @@
 import textwrap
 from typing import Annotated
 
-from typer import Argument, Exit, Option, Typer, echo, style
+from typer import Argument, Exit, Option, Typer
 
 from mindaam.cli.batches import Batch
 from mindaam.cli.completion import entries
 from mindaam.cli.help_pages import Command, Group
-from mindaam.cli.terminal import transfer_line
+from mindaam.cli.terminal import print_table, transfer_line
 from mindaam.streams import print_line, print_lines, print_message
 
 NAME = "A name from mindaam zoo list."
@@ -30,7 +30,7 @@ def list_files(name: Annotated[str | None, Argument(metavar="NAME", autocompleti
     from mindaam.zoo import listing
 
     if name is None:
-        _table([listing.Row._fields, *listing.rows()])
+        print_table([listing.Row._fields, *listing.rows()])
         return
     for label, text in [("name", name), *listing.card(name)]:
         first = f"{label + ':':10}" if label else " " * 10
@@ -105,11 +105,3 @@ def path(name: Annotated[str, Argument(metavar="NAME", autocompletion=entries, h
     from mindaam.zoo import index
 
     print_line(index.verified(name))
-
-
-def _table(rows):
-    """Prints rows of text in columns, the first one as header; nothing is truncated, so that it can be piped."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for number, row in enumerate(rows):
-        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        print_line(line) if number else echo(style(line, bold=True))

@@ -9,6 +9,7 @@ from numpy.lib import format as npy
 from PIL import Image
 
 from mindaam.data import kinds
+from mindaam.data.images import pdf
 from mindaam.data.images.conversion import only_low_bytes, stored, to_rgb
 from mindaam.data.images.limits import MAX_PIXELS
 from mindaam.data.images.opening import IMAGE_FORMATS, SIDEWAYS, loaded, opened, orientation, require_file, stored_size
@@ -33,6 +34,7 @@ __all__ = [
     "read_image",
     "read_map",
     "require_file",
+    "png_texts",
     "write_jpeg",
     "write_npy",
     "write_npz",
@@ -45,13 +47,16 @@ class BlankMap(InputError):
 
 
 def read_image(path, *, upright=True):
-    """The image in a file as uint8 RGB [H,W,3], upright by its EXIF orientation, its first frame if it has several.
+    """The image in a file as uint8 RGB [H,W,3], upright by its EXIF orientation, its first frame if it has several; or
+    a page of a PDF document, `document.pdf#page=3` (see `data.images.pdf`).
 
     upright: False for the rows and columns as they are stored, without the EXIF orientation.
     Grayscale, palette, CMYK, 16-bit (scaled to 8), high-dynamic-range (tone-mapped) and transparent images (composited
     on white) are converted; a color profile is not applied. `image_remarks` names the skipped parts.
     Raises InputError for a missing, empty, damaged, foreign, oversized or overly slow file, or a folder.
     """
+    if pdf.page_of(path):
+        return pdf.read_page(path)
     with opened(path) as image:
         how, bright = stored(image, path), dynamic_range(image, path)
         image = loaded(image, upright)
@@ -68,6 +73,8 @@ def image_size(path, *, upright=True):
 def image_remarks(path):
     """Remarks about an image file that `read_image` has read, a list of sentences, mostly empty: that it is
     tone-mapped, that it has more frames or pages. InputError as of `read_image`."""
+    if pdf.page_of(path):
+        return []
     with opened(path, decode=False) as image:
         bright, left = dynamic_range(image, path), what_is_left(image, path)
         remarks = [f"{path}: tone-mapped from {bright[0]}"] if bright else []
@@ -149,18 +156,37 @@ def audio_file(folders, stem):
     return next((path for path in paths if os.path.isfile(path)), None)
 
 
-def write_jpeg(path, image, quality=92):
-    """Writes uint8 RGB [H,W,3] or gray [H,W] as JPEG, whole or not at all; OutputError when that is impossible."""
+def write_jpeg(path, image, quality=92, comment=""):
+    """Writes uint8 RGB [H,W,3] or gray [H,W] as JPEG, whole or not at all; OutputError when that is impossible.
+
+    comment: text in its metadata, at most 65,533 bytes in UTF-8.
+    """
     if max(image.shape[:2]) > 65500:
         raise OutputError(f"{path}: a JPEG side has at most 65500 pixels; save as .png, or make the image smaller")
     with replacing(path) as stream:
-        Image.fromarray(image).save(stream, format="JPEG", quality=quality)
+        more = {"comment": comment.encode()} if comment else {}
+        Image.fromarray(image).save(stream, format="JPEG", quality=quality, **more)
 
 
-def write_png(path, image):
-    """Writes uint8 RGB [H,W,3] or gray [H,W] as PNG, whole or not at all; OutputError when that is impossible."""
+def write_png(path, image, texts=None):
+    """Writes uint8 RGB [H,W,3] or gray [H,W] as PNG, whole or not at all; OutputError when that is impossible.
+
+    texts: {keyword: text} of its metadata.
+    """
     with replacing(path) as stream:
-        Image.fromarray(image).save(stream, format="PNG")
+        Image.fromarray(image).save(stream, format="PNG", **png_texts(texts))
+
+
+def png_texts(texts):
+    """{keyword: text} as the argument of Pillow's and matplotlib's writers; {} for none."""
+    if not texts:
+        return {}
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    for keyword, text in texts.items():
+        info.add_itxt(keyword, text)
+    return {"pnginfo": info}
 
 
 def write_npy(path, array):

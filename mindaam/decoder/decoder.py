@@ -4,6 +4,9 @@ from mindspore import nn, ops
 
 from mindaam.decoder.cone_focus import ConeFocus
 from mindaam.decoder.gaussian_head import GaussianHead
+from mindaam.decoder.lorentz_maps import curvature_of
+from mindaam.decoder.operations import distance_to_origin
+from mindaam.decoder.scale_modulation import UNMET
 from mindaam.decoder.stage import SkipFusion, UpStage
 from mindaam.decoder.variant import PAPER
 from mindaam.kernels.convolutions import Pointwise
@@ -44,7 +47,8 @@ class HyperbolicDecoder(nn.Cell):
             self.cone = ConeFocus(sum(feature_widths), point_width, widths, variant)
         # length of what `prepare` returns
         self.prepared = 1 + len(stage_widths) + int(self.focused)
-        self.together = not (variant.own_curvatures or variant.euclidean)
+        self.together = not variant.euclidean
+        self.own_curvatures, self.to_origin = variant.own_curvatures, distance_to_origin(variant)
         self.head = GaussianHead(stage_widths[-1], text_width, point_width, gaussians, variant=variant)
 
     def begin(self, deepest):
@@ -65,22 +69,38 @@ class HyperbolicDecoder(nn.Cell):
     def terms(self, prompt, text_point, curvature, grid):
         """What no image touches: prompt [B,E], point [B,n], curvature [], (h, w) of the features -> a flat tuple."""
         terms, enlarged = (), 2 ** len(self.stages)
-        near = self.anchor_weights(text_point, curvature)
+        met = self.met(text_point, curvature)
         for i in range(len(self.stages)):
-            terms = terms + self.stages[i].terms(prompt, text_point, curvature, near[i])
+            terms = terms + self.stages[i].terms(prompt, text_point, curvature, met[i])
         size = enlarged * grid[0], enlarged * grid[1]
-        return terms + self.head.terms(prompt, text_point, curvature, size, near[-1])
+        return terms + self.head.terms(prompt, text_point, curvature, size, met[-1])
 
-    def anchor_weights(self, text_point, curvature):
-        """`ScaleGate.anchor_weights` of the stages and of the head: at once in the Ascend form, where all gates have
-        one curvature; otherwise None each, and each gate computes its own."""
+    def met(self, text_point, curvature):
+        """As `scale_modulation.UNMET`, for each stage and for the head. In the Ascend form their points and distances
+        are computed at once, for a fourth of the operators; otherwise each computes its own."""
         if cpu_form() or not self.together:
-            return (None,) * (len(self.stages) + 1)
-        tangents = ()
+            return (UNMET,) * (len(self.stages) + 1)
+        tangents, of_gates, of_scales, of_depths = (), (), (), ()
         for i in range(len(self.stages)):
             tangents = tangents + (self.stages[i].modulation.scale_gate.tangents(),)
-        gate = self.head.modulation.scale_gate
-        return gate.weights_of_all(tangents + (gate.tangents(),), text_point, curvature)
+            gate, scales = self.stages[i].modulation.curvatures(curvature)
+            of_gates, of_scales, of_depths = of_gates + (gate,), of_scales + (scales,), of_depths + (scales,)
+        last = self.head.modulation
+        gate, scales = last.curvatures(curvature)
+        depths = self.distances(text_point, of_gates + (gate,) + of_depths + (curvature_of(self.head.map, curvature),))
+        near = last.scale_gate.weights_of_all(
+            tangents + (last.scale_gate.tangents(),), text_point, of_scales + (scales,)
+        )
+        met, count = (), len(self.stages) + 1
+        for i in range(count):
+            met = met + ((near[i], depths[i], depths[count + i]),)
+        return met
+
+    def distances(self, point, curvatures):
+        """Distances of a point [B,n] to the origin in K curvatures, [B] each; in one if all are the same."""
+        if not self.own_curvatures:
+            return (self.to_origin(point, curvatures[0]),) * len(curvatures)
+        return ops.unstack(self.to_origin(point, ops.stack(curvatures).reshape(-1, 1, 1)), 0)
 
     def decode(self, prepared, terms, text_point, image_point, curvature):
         """Maps of `prepare`; `terms` of as many prompts; points [B,n]; curvature [] -> logits [B,1,8h,8w]."""

@@ -5,7 +5,7 @@ from mindspore import nn, ops
 from mindaam.decoder.folding import convolved
 from mindaam.decoder.lorentz_maps import column, curvature_of, lorentz_map
 from mindaam.decoder.operations import distance, distance_to_origin, log0
-from mindaam.decoder.scale_modulation import ScaleModulation
+from mindaam.decoder.scale_modulation import UNMET, ScaleModulation
 from mindaam.decoder.variant import PAPER
 from mindaam.kernels.convolutions import Convolution
 from mindaam.kernels.elementwise import gelu
@@ -88,12 +88,12 @@ class GaussianHead(nn.Cell):
         sums = ops.bmm((rows * column(amplitudes)).swapaxes(1, 2), columns)
         return sums.reshape(sums.shape[:1] + (1,) + sums.shape[1:])
 
-    def terms(self, prompt, text_point, curvature, size, near=None):
-        """What the prompt [B,E] and its point [B,n] determine for maps of `size`: a flat tuple, for `respond`. near: as
-        in ScaleGate."""
+    def terms(self, prompt, text_point, curvature, size, met=UNMET):
+        """What the prompt [B,E] and its point [B,n] determine for maps of `size`: a flat tuple, for `respond`. met: as
+        in ScaleModulation."""
         # The released head measures this depth in its own curvature, not in the scale gate's.
         depth_curvature = curvature_of(self.map, curvature)
-        modulation = self.modulation.terms(prompt, text_point, curvature, depth_curvature, near)
+        modulation = self.modulation.terms(prompt, text_point, curvature, depth_curvature, met)
         return self.gaussians_of(prompt, size) + (self.text_part(text_point, curvature),) + modulation
 
     def respond(self, feature, mean, factors, text_point, curvature, terms):

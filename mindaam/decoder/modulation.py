@@ -91,9 +91,13 @@ class ScaleGate(nn.Cell):
         """The anchors' tangent vectors [S,n], for `weights_of_all`."""
         return self.map.scaled(self.anchors)
 
-    def weights_of_all(self, tangents, point, curvature):
-        """`anchor_weights` of G gates in one curvature, by a fourth of the operators: G tensors [S,n], the condition
-        [B,n] -> G tensors [B,S]."""
+    def weights_of_all(self, tangents, point, curvatures):
+        """`anchor_weights` of G gates, by a fourth of the operators: G tensors [S,n], the condition [B,n], G curvatures
+        -> G tensors [B,S]."""
+        curvature = curvatures[0]
+        if self.map.owns_curvature:  # one for each anchor, [G S,1]
+            curvature = ops.broadcast_to(ops.stack(curvatures).reshape(-1, 1), (len(tangents), tangents[0].shape[0]))
+            curvature = curvature.reshape(-1, 1)
         anchors = self.map.placed(ops.concat(tangents, 0), curvature)
         distances = self.distances(point, anchors, curvature)
         return ops.unstack(ops.softmax(-distances.reshape((distances.shape[0], len(tangents), -1)), -1), 1)

@@ -7,7 +7,8 @@ of images; and `respond`, the feature map's part. `construct` is both.
 
 import math
 
-from mindspore import nn, ops
+import numpy as np
+from mindspore import Tensor, nn, ops
 
 from mindaam.decoder.folding import add_per_channel, folded, mixed, product
 from mindaam.decoder.lorentz_maps import NORM_BOUND, column, curvature_of, depth, lorentz_map
@@ -18,32 +19,35 @@ from mindaam.geometry import lorentz
 from mindaam.kernels.broadcasting import repeated, spread
 from mindaam.kernels.convolutions import Depthwise, Pointwise
 from mindaam.kernels.device import cpu_form
+from mindaam.kernels.elementwise import asinh, sinh
 from mindaam.kernels.reductions import image_mean, row_sums
 
+# What a condition's point is measured against, where a decoder has done so for all its gates at once: the weights of
+# `ScaleGate.anchor_weights` [B,S], the distances to the origin [B] in the pixel gate's curvature and in lambda's.
+UNMET = (None, None, None)
 _times = ops.BatchMatMul()  # of squares; products with a layer's weights are `ops.bmm`
 ROW_NORM_BOUND = 10.0  # of the released code only
 SMALLEST_LENGTH = 1e-6  # of a vector whose length is divided by
+LOWEST = -1e30  # no coordinate of a point is as low
 
 
-def raise_left(point, curvature):
-    """The image's left column raised to at least 1/sqrt(c) + 1e-4 (released quirk, meant for a time part).
+def least_left(curvature):
+    """To what the image's left column is raised at least, 1/sqrt(c) + 1e-4 (released quirk, meant for a time part).
 
     The released guard also replaces NaN and limits values to 1e6: no point has such coordinates.
     """
-    left, rest = left_and_rest(point)
-    return ops.concat((raised(left, curvature), rest), 3)
+    return 1.0 / ops.sqrt(curvature) + 1e-4
 
 
-def raised(left, curvature):
-    """`raise_left` of the left column [B,C,H,1] alone."""
-    return ops.maximum(left, 1.0 / ops.sqrt(curvature) + 1e-4)
+def least(curvature, width):
+    """`least_left` in the first of `width` columns, and nothing to raise to in the others: [1,1,1,W]."""
+    first = np.eye(1, width, dtype=np.float32).reshape((1, 1, 1, width))
+    return least_left(curvature) * Tensor(first) + Tensor(LOWEST * (1 - first))
 
 
 def left_and_rest(maps):
-    """maps [B,C,H,W] -> their left column [B,C,H,1] and the others [B,C,H,W-1]."""
+    """maps [B,C,H,W] -> their left column [B,C,H,1] and the others [B,C,H,W-1]. Ascend has no gradient of it."""
     batch, channels, height, width = maps.shape
-    if not cpu_form():  # Ascend has no gradient of `ops.slice`
-        return ops.split(maps, (1, width - 1), 3)
     left = ops.slice(maps, (0, 0, 0, 0), (batch, channels, height, 1))
     return left, ops.slice(maps, (0, 0, 0, 1), (batch, channels, height, width - 1))
 
@@ -66,7 +70,7 @@ def row_shortening(*parts, bound=ROW_NORM_BOUND):
 
 def lengths(vectors):
     """Length of each pixel's vector, at least SMALLEST_LENGTH: [B,C,H,W] -> [B,1,H,W]."""
-    return ops.clamp(lorentz.norm(vectors, axis=1), min=SMALLEST_LENGTH)
+    return ops.sqrt(ops.clamp(lorentz.dot(vectors, vectors, 1), min=SMALLEST_LENGTH**2))
 
 
 class PixelGate(nn.Cell):
@@ -93,13 +97,15 @@ class PixelGate(nn.Cell):
             # would blow up to a random walk.
             self.map.alpha.value.requires_grad = False
 
-    def terms(self, point, curvature):
+    def terms(self, point, curvature, distance=None):
         """Condition point [B,n] or None -> factors 1 + gate(r) [B or 1,C,1,1], ones without a point, and the curvature
-        of the round trips; under `paper` the square of the greatest length instead, which a Euclidean decoder lacks."""
+        of the round trips; under `paper` the square of the greatest length instead, which a Euclidean decoder lacks.
+        distance: of the point to the origin, [B], where a decoder has computed it."""
         curvature = curvature_of(self.map, curvature)
         factors = ops.ones((1, self.gate.spread.out_channels, 1, 1), curvature.dtype)
         if point is not None:
-            factors = 1 + self.gate(column(self.to_origin(point, curvature)))
+            distance = self.to_origin(point, curvature) if distance is None else distance
+            factors = 1 + self.gate(column(distance))
         return factors, self.greatest_square(curvature) if self.shortens and not self.euclidean else curvature
 
     def greatest_square(self, curvature):
@@ -107,24 +113,16 @@ class PixelGate(nn.Cell):
         bound = ops.clamp(lorentz.MAX_RADIUS / ops.sqrt(curvature), max=NORM_BOUND) * ops.exp(-self.map.alpha())
         return bound * bound
 
-    def lift(self, tangent, curvature):
-        """Tangent map [B,C,H,W] -> points."""
-        length = lengths(tangent)
-        point = times(tangent, self.map(length, curvature) / length)
-        return raise_left(point, curvature) if self.image_edges else point
-
-    def read(self, point, curvature):
-        """Points -> tangent map [B,C,H,W]."""
-        length = lengths(point)
-        tangent = times(point, self.log0(length, curvature) / length)
-        return self.map.unscale(tangent) if self.undo_scale else tangent
+    def radius(self, length, root):
+        """Tangent lengths [B,1,H,W] and sqrt(c) -> sqrt(c) times the points' distances to the origin, bounded."""
+        scaled = ops.clamp(length * ops.exp(self.map.alpha()), max=NORM_BOUND)
+        return ops.clamp(scaled * root, max=lorentz.MAX_RADIUS)
 
     def quotient(self, length, curvature):
         """What reading after lifting multiplies vectors of these lengths by: asinh undoes sinh, so what remains of both
         maps are the scale, the bounds, and the clamps of log0, which matter to the shortest vectors."""
         root = ops.sqrt(curvature)
-        scaled = ops.clamp(length * ops.exp(self.map.alpha()), max=NORM_BOUND)
-        radius = ops.clamp(scaled * root, max=lorentz.MAX_RADIUS)
+        radius = self.radius(length, root)
         back = ops.clamp(radius, min=math.asinh(self.eps.log_radius))
         back = back * ops.clamp(radius / self.eps.log_divisor, max=1.0)
         quotient = back / (length * root)
@@ -134,11 +132,26 @@ class PixelGate(nn.Cell):
         """Lift and read, where no column is raised."""
         return times(tangent, self.quotient(lengths(tangent), curvature))
 
+    def lift(self, tangent, curvature, least):
+        """Tangent map [B,C,H,W] -> points, their coordinates raised to at least `least`: exp0 (equation 4)
+        multiplies by sinh(r) / r."""
+        root, length = ops.sqrt(curvature), lengths(tangent)
+        return ops.maximum(times(tangent, sinh(self.radius(length, root)) / (root * length)), least)
+
+    def read(self, point, curvature):
+        """Points [B,C,H,W] -> tangent map: log0 (equation 4) multiplies by arsinh(r) / r."""
+        radius = ops.sqrt(curvature) * lengths(point)
+        shrink = asinh(ops.clamp(radius, min=self.eps.log_radius)) / ops.clamp(radius, min=self.eps.log_divisor)
+        tangent = times(point, shrink)
+        return self.map.unscale(tangent) if self.undo_scale else tangent
+
     def carried_left(self, left, curvature):
-        """Lift, raise and read, of the left column [B,C,H,1]."""
-        length = lengths(left)
-        point = times(left, self.map(length, curvature) / length)
-        return self.read(raised(point, curvature), curvature)
+        """Lift, raise and read, of the left column [B,C,H,1] alone."""
+        return self.read(self.lift(left, curvature, least_left(curvature)), curvature)
+
+    def carried_whole(self, tangent, curvature):
+        """Lift, raise the left column and read, of a map [B,C,H,W]: a third of the operators of its parts."""
+        return self.read(self.lift(tangent, curvature, least(curvature, tangent.shape[3])), curvature)
 
     def round_trip(self, tangent, curvature):
         """Lift and read [B,C,H,W]."""
@@ -147,6 +160,8 @@ class PixelGate(nn.Cell):
             return times(tangent, shortening(square, self.greatest_square(curvature)))
         if not self.image_edges:
             return self.carried(tangent, curvature)
+        if not cpu_form():
+            return self.carried_whole(tangent, curvature)
         left, rest = left_and_rest(tangent)
         return ops.concat((self.carried_left(left, curvature), self.carried(rest, curvature)), 3)
 
@@ -170,6 +185,9 @@ class PixelGate(nn.Cell):
             return self.round_trip(feature, given)
         if not self.image_edges:
             return self.carried(times(self.carried(feature, given), factors), given)
+        if not cpu_form():
+            tangent = self.carried_whole(feature, given)
+            return self.carried_whole(times(tangent, row_shortening(tangent) * factors), given)
         left, rest = left_and_rest(feature)
         left, rest = self.carried_left(left, given), self.carried(rest, given)
         rows = row_shortening(left, rest)
@@ -196,9 +214,9 @@ class ScaleOperators(nn.Cell):
         self.dilated_mix = Pointwise(channels, channels)
         self.global_mix = Pointwise(channels, channels)
 
-    def terms(self, point, curvature):
+    def terms(self, point, curvature, distance=None):
         """Condition point [B,n] or None -> the two of `PixelGate.terms`, and a matrix [B,C,C] for each scale."""
-        factors, given = self.pixel_gate.terms(point, curvature)
+        factors, given = self.pixel_gate.terms(point, curvature, distance)
         folds = factors if self.pixel_gate.shortens else ops.ones_like(factors)
         mixes = (self.local_mix, self.dilated_mix, self.global_mix)
         return factors, given, folded(mixes[0], folds), folded(mixes[1], folds), folded(mixes[2], folds)
@@ -231,30 +249,37 @@ class ScaleModulation(nn.Cell):
             self.mix = Pointwise(channels, channels)
         self.split = ops.Split(axis=1, output_num=3)
 
-    def strength(self, point, curvature, depth_curvature=None):
-        """lambda [B,1,1,1], its depth measured in `depth_curvature` or the scale gate's; 0.25 without a condition."""
+    def curvatures(self, given):
+        """The curvatures of the pixel gate and of the scale gate."""
+        return curvature_of(self.operators.pixel_gate.map, given), curvature_of(self.scale_gate.map, given)
+
+    def strength(self, point, curvature, depth_curvature=None, distance=None):
+        """lambda [B,1,1,1], its depth measured in `depth_curvature` or the scale gate's; 0.25 without a condition.
+        distance: of the point to the origin, [B], where a decoder has computed it."""
         if point is None:
             return 0.25
-        if depth_curvature is None:
-            depth_curvature = curvature_of(self.scale_gate.map, curvature)
-        return (self.low + self.slope * depth(self.to_origin(point, depth_curvature))).reshape(-1, 1, 1, 1)
+        if distance is None:
+            own = curvature_of(self.scale_gate.map, curvature) if depth_curvature is None else depth_curvature
+            distance = self.to_origin(point, own)
+        return (self.low + self.slope * depth(distance)).reshape(-1, 1, 1, 1)
 
-    def terms(self, prompt, point, curvature, depth_curvature=None, near=None):
+    def terms(self, prompt, point, curvature, depth_curvature=None, met=UNMET):
         """Prompt [B,E], point [B,n] or None -> the terms of the operators, and lambda w_s [B,1,1,1] of each scale; with
         a mixing convolution its matrix times them [B,C,C], and lambda times its bias [B,C].
 
-        depth_curvature: that in which lambda's depth is measured, when it is not the scale gate's. near: as in
-        ScaleGate.
+        depth_curvature: that in which lambda's depth is measured, when it is not the scale gate's. met: as UNMET.
         """
+        near, gate_distance, distance = met
         weights = per_channel(self.scale_gate(prompt, point, curvature, near))
-        strength = self.strength(point, curvature, depth_curvature)
+        strength = self.strength(point, curvature, depth_curvature, distance)
         local, dilated, pooled = self.split(strength * weights)
-        operators = self.operators.terms(point, curvature)
+        operators = self.operators.terms(point, curvature, gate_distance)
         if not self.mixes:
             return operators + (local, dilated, pooled)
         ones = ops.ones((weights.shape[0], self.mix.out_channels, 1, 1), weights.dtype)
         mixes = tuple(folded(self.mix, each * ones) for each in (local, dilated, pooled))
-        return operators + mixes + ((strength * ones).squeeze((2, 3)) * self.mix.bias.expand_dims(0),)
+        bias = (strength * ones).reshape(ones.shape[:2]) * self.mix.bias.reshape(1, -1)
+        return operators + mixes + (bias,)
 
     def respond(self, feature, terms, conditioned=True):
         """feature [B,C,H,W], the terms -> R [B,C,H,W]."""

@@ -4,7 +4,7 @@ from mindspore import nn, ops
 
 from mindaam.decoder.folding import up_normalized
 from mindaam.decoder.modulation import SentenceFiLM, SqueezeExcitation, times
-from mindaam.decoder.scale_modulation import ScaleModulation
+from mindaam.decoder.scale_modulation import UNMET, ScaleModulation
 from mindaam.decoder.spatial_focus import SpatialFocus
 from mindaam.decoder.variant import PAPER
 from mindaam.kernels.convolutions import Pointwise, UpConvolution
@@ -34,10 +34,10 @@ class UpStage(nn.Cell):
         if self.focused:
             self.focus = SpatialFocus(channels_out, point_width, variant)
 
-    def terms(self, prompt, text_point, curvature, near=None):
-        """What the prompt [B,E] and its point [B,n] or None (released) determine: a flat tuple, for `respond`. near: as
-        in ScaleGate."""
-        terms = self.film.terms(prompt) + self.modulation.terms(prompt, text_point, curvature, near=near)
+    def terms(self, prompt, text_point, curvature, met=UNMET):
+        """What the prompt [B,E] and its point [B,n] or None (released) determine: a flat tuple, for `respond`. met: as
+        in ScaleModulation."""
+        terms = self.film.terms(prompt) + self.modulation.terms(prompt, text_point, curvature, met=met)
         return self.focus.terms(text_point, curvature) + terms if self.focused else terms
 
     def respond(self, feature, factors, image_point, curvature, terms, conditioned=True):

@@ -11,16 +11,18 @@ from collections import OrderedDict, deque
 import numpy as np
 
 from mindaam import runtime
-from mindaam.data import media, prompts, transforms
+from mindaam.data import media, transforms
 from mindaam.data.videos.picks import Frame
 from mindaam.data.videos.windows import Windows, checked, stream
-from mindaam.errors import ConfigError, InputError, unknown
+from mindaam.errors import ConfigError, InputError
+from mindaam.inference import choosing
+from mindaam.inference.choosing import choose_prompt  # noqa: F401 - its place for callers
 from mindaam.inference.prediction import FrameMap, Prediction, finished  # noqa: F401 - its place for callers
 from mindaam.turns import turn
 from mindaam.zoo import ahead
-from mindaam.zoo.convert.prompts import GENERIC
 
 DEFAULT_MODEL = "aam_dinov2_vits14"
+KEPT_PROMPTS = 1000  # whose embeddings are kept
 KEPT_IMAGES = 8  # at 336 x 336 one image's prepared maps take 4.5 MB
 
 
@@ -37,7 +39,7 @@ class Predictor:
     Any number of threads may use one Predictor, or several: they take turns at the model (see `turns`). It belongs to
     the process that made it: pickling it raises ConfigError, and so does a prediction in a process that was forked
     after the first one.
-    path: of the model's file; None for a model object.
+    path: of the model's file; name: what was given for the model; both None for a model object.
     """
 
     @turn()
@@ -50,11 +52,13 @@ class Predictor:
             runtime.configure(device, None if mode == "graph" else mode)
         self.prompts = _prompts(model) if by_name else {}
         self.path = _file_of(model) if by_name else None
+        self.name = os.fspath(model) if by_name else None
         self.model = _load(os.fspath(model)) if by_name else model
         if mode:
             self.model.compiles = mode == "graph"
         self._encoder = sentence_encoder
         self._features, self._weights = OrderedDict(), None  # of these weights
+        self._embedded = {}  # by prompt
 
     def __reduce__(self):
         raise ConfigError(
@@ -69,7 +73,7 @@ class Predictor:
         "None" of `prompts`.
         Raises InputError for an unusable image or prompt, ConfigError for an unknown condition or for both.
         """
-        text = _chosen(prompt, condition, self.prompts)
+        text = choosing.unchecked(prompt, condition, self.prompts)
         return next(self.predict_many([image], [text]))[0]
 
     def predict_many(self, images, prompts):
@@ -87,7 +91,8 @@ class Predictor:
             else:
                 prepared = self._prepared(image)
                 maps = [self.model.infer_prepared(prepared, embedding[None]).map for embedding in embeddings]
-            yield [finished(each[0, 0], image.shape[:2], prompt) for prompt, each in zip(prompts, maps, strict=True)]
+            found = [finished(each[0, 0], image.shape[:2], prompt) for prompt, each in zip(prompts, maps, strict=True)]
+            yield [each._replace(image=image) for each in found]
 
     def prepared(self, image):
         """What the model computes of one image before any prompt, for `model.infer_prepared`; kept for the last
@@ -106,7 +111,7 @@ class Predictor:
         prompt, condition, errors: as in `predict`; ConfigError for windows of several frames when the model takes each
         by itself, and for audio with windows of one.
         """
-        text = _chosen(prompt, condition, self.prompts)
+        text = choosing.unchecked(prompt, condition, self.prompts)
         found = self.stream_many(frames, [text], windows=windows, audio_stream=audio_stream)
         return (prediction for [prediction] in found)
 
@@ -195,12 +200,33 @@ class Predictor:
         stored = stored_embeddings(self.model.config.text.name)
         for prompt in prompts:
             if not isinstance(prompt, str) or prompt not in stored:  # the stored ones need no tokenizer
-                _check(prompt)
+                choosing.check(prompt)
         if self._encoder is None:
             from mindaam import zoo
 
             self._encoder = zoo.sentence_encoder(self.model.config.text.name)
-        return self._encoder.encode(list(prompts))
+        kept = self._embedded  # of earlier calls: image after image has the same prompts
+        missing = [prompt for prompt in dict.fromkeys(prompts) if prompt not in kept]
+        if missing or not len(prompts):
+            computed = self._encoder.encode(missing)
+            if not len(prompts):
+                return computed
+            kept = kept | dict(zip(missing, computed, strict=True))
+            self._embedded = kept if len(kept) <= KEPT_PROMPTS else {}
+        return np.stack([kept[prompt] for prompt in prompts])
+
+    def remarks(self, prompts):
+        """A sentence for each of the prompts that is unlike all of the model's training, and names the nearest
+        condition of it; none where the training is unknown. Errors: as of `embed`."""
+        from mindaam.data.prompts import trained
+        from mindaam.zoo.index import records
+
+        entry = records().get(self.name)
+        known = entry and entry.trained and trained.trained_prompts(entry.trained, self.model.config.text.name)
+        if not known:
+            return []
+        found = zip(prompts, self.embed(prompts), strict=True)
+        return [text for prompt, each in found if (text := trained.remark(prompt, each, known))]
 
     @turn()
     def _prepared(self, image):
@@ -232,39 +258,6 @@ def _one_graph():
     from mindaam.kernels.device import cpu_form
 
     return not cpu_form()
-
-
-def choose_prompt(prompt=None, condition=None, own=None):
-    """The prompt of a `prompt` (any text) or a `condition` (a known name); that of free viewing for neither.
-
-    own: {name: prompt} that the model was trained with, as `zoo.weights.model_prompts` returns them; these are
-    conditions too, and "None" among them is the default.
-    Raises ConfigError when both are given or the condition is unknown, InputError for an unusable prompt.
-    """
-    text = _chosen(prompt, condition, own)
-    if prompt is not None:
-        _check(text)
-    return text
-
-
-def _chosen(prompt, condition, own):
-    """`choose_prompt`, but the text is not checked yet; `Predictor.embed` checks those that are not stored."""
-    if prompt is not None and condition is not None:
-        raise ConfigError("a prompt and a condition were both given; give one of them")
-    if prompt is not None:
-        return prompt
-    offered = {name: prompts.default_prompt(name) for name in prompts.conditions()} | (own or {})
-    name = condition if condition is not None else GENERIC if own else "free_viewing"
-    if name not in offered:
-        raise unknown("condition", name, offered)
-    return offered[name]
-
-
-def _check(prompt):
-    """InputError for a prompt that is empty for the text encoder, or longer than it takes."""
-    from mindaam.encoders.minilm import check_prompt
-
-    check_prompt(prompt)
 
 
 def _prompts(model):

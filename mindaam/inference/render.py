@@ -1,27 +1,55 @@
 """Images of attention: a heat map laid over the image, and the map alone as 8-bit gray.
 
 The overlay shows three things at once. Color and opacity grow with the predicted attention, so that unattended regions
-stay visible, only grayer and darker; a white line encloses the smallest region that holds half of all attention,
-and a fainter one nine tenths of it: these can be read where color cannot (a printout, a red image).
+stay visible, as bright as they are and with less color; a white line encloses the smallest region that holds half of
+all attention, and a fainter one nine tenths of it: these can be read where color cannot (a printout, a red image). In
+place of heat, a fog can hide what is not attended, or the lines can be the only thing drawn.
 """
 
 from functools import cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from mindaam.data.transforms import fit_within
-from mindaam.errors import InputError
+from mindaam.errors import ConfigError, InputError, unknown
 
+STYLES = ("heat", "fog", "contour")
 PEAK_QUANTILE = 0.999  # the value with the full color; with the maximum, one pixel would dim the whole map
 OPACITY = 0.72  # of the color at the peak: the image must still show through there
-SHADE = 0.7  # brightness left to unattended regions
+FOG = (26, 28, 36)  # the color of the fog
 FADE = 0.6  # share of their color taken from unattended regions, so that a red image does not look attended
 CONTOURS = ((0.9, 0.4), (0.5, 1.0))  # share of all attention inside each line, and how strongly the line is drawn
 SMOOTHING = 0.01  # blur before the lines are found, in longest sides: so that ripples of the map do not fray them
 MARGIN = 8  # pixels around the map for the contour search
 COARSE, FINE = 512, 1024  # longest side of the copies of a map on which levels are measured, and lines found
 BAND = 64  # rows blended at a time, so that their copies stay in the processor's cache
+
+
+class Look(NamedTuple):
+    """How an overlay is drawn. style: one of STYLES. opacity: 0..1, of the heat at the peak, of the fog where attention
+    is lowest, or of the lines alone; None is OPACITY, and 1 for lines. legend: whether files get a legend."""
+
+    style: str = "heat"
+    opacity: float | None = None
+    legend: bool = True
+
+    @property
+    def strength(self):
+        """The opacity in effect."""
+        if self.opacity is None:
+            return 1.0 if self.style == "contour" else OPACITY
+        return self.opacity
+
+
+def checked_look(look):
+    """The Look; ConfigError for an unknown style, or an opacity that is not within 0..1."""
+    if look.style not in STYLES:
+        raise unknown("style of overlay", look.style, STYLES)
+    if look.opacity is not None and not 0.0 <= look.opacity <= 1.0:
+        raise ConfigError(f"--opacity must be between 0 and 1, not {look.opacity:g}")
+    return look
 
 
 def heat(values):
@@ -47,11 +75,11 @@ def mass_level(density, share):
     return float(ordered[min(np.searchsorted(held, share * held[-1]), ordered.size - 1)])
 
 
-def overlay(image, density, *, contours=True):
+def overlay(image, density, *, contours=True, look=Look()):  # noqa: B008
     """The image under its heat map.
 
     image: uint8 RGB [H, W, 3]. density: [H, W] >= 0, any scale. contours: draw the two lines of enclosed attention.
-    Returns uint8 RGB [H, W, 3]. Raises InputError when the two sizes differ.
+    look: style and opacity. Returns uint8 RGB [H, W, 3]. Raises InputError when the two sizes differ.
     """
     if image.shape[:2] != np.shape(density):
         raise InputError(
@@ -61,14 +89,24 @@ def overlay(image, density, *, contours=True):
     density, image = np.asarray(density, np.float32), np.ascontiguousarray(image)
     coarse = _coarse(density)
     low, high = _span(coarse)
+    canvas = image.copy() if look.style == "contour" else _tinted(image, density, low, high, look)
+    if contours and high > low:
+        _draw_contours(canvas, coarse, look.strength if look.style == "contour" else 1.0)
+    return canvas
+
+
+def tinted(image, power, look):
+    """The image uint8 RGB [H, W, 3] in the heat or fog of a `power` [H, W] in 0..1, without lines."""
+    return _tinted(np.ascontiguousarray(image), np.asarray(power, np.float32), 0.0, 1.0, look)
+
+
+def _tinted(image, density, low, high, look):
     scale = 255.0 / (high - low or 1.0)
-    canvas = np.empty_like(image)
+    tables, canvas = _tables(look.style, look.strength), np.empty_like(image)
     for top in range(0, len(image), BAND):
         band = slice(top, top + BAND)
         levels = cv2.convertScaleAbs(np.maximum(density[band], low), alpha=scale, beta=-low * scale)
-        _blend(image[band], levels, canvas[band])
-    if contours and high > low:
-        _draw_contours(canvas, coarse)
+        _blend(image[band], levels, tables, canvas[band])
     return canvas
 
 
@@ -95,32 +133,37 @@ def _span(coarse):
 
 
 @cache
-def _tables():
+def _tables(style, strength):
     """What each of the 256 levels of attention makes of a pixel: its color and its gray value times the first two
     weights, plus the third, a color; uint8 [256, 1, 3], [256] and [256, 1, 3], the weights times 255.
 
-    Opacity eases in, so that faint attention tints and does not veil.
+    Opacity eases in, so that faint attention tints and does not veil. A white pixel without attention stays white.
     """
     power = np.linspace(0.0, 1.0, 256)
     eased = power * power * (3.0 - 2.0 * power)
-    opacity, faded = OPACITY * np.sqrt(eased), FADE * (1.0 - eased)
-    lit = 255.0 * (SHADE + (1.0 - SHADE) * eased) * (1.0 - opacity)
-    own, gray, heated = lit * (1.0 - faded), lit * faded, heat(power) * opacity[:, None]
-    own, gray, heated = (np.rint(table).astype(np.uint8) for table in (own, gray, heated))
-    return np.repeat(own[:, None, None], 3, 2), gray, heated[:, None]
+    faded = FADE * (1.0 - eased)
+    if style == "fog":
+        opacity, color = strength * (1.0 - np.sqrt(eased)), np.broadcast_to(np.float64(FOG), (256, 3))
+    else:
+        opacity, color = strength * np.sqrt(eased), heat(power)
+    lit = 255.0 * (1.0 - opacity)
+    own, gray, added = lit * (1.0 - faded), lit * faded, color * opacity[:, None]
+    own, gray, added = (np.rint(table).astype(np.uint8) for table in (own, gray, added))
+    return np.repeat(own[:, None, None], 3, 2), gray, added[:, None]
 
 
-def _blend(image, levels, out):
+def _blend(image, levels, tables, out):
     """Mixes an image and the colors of its levels, uint8 [h, w], into `out`; a value is at most 3 off the exact one."""
-    own, gray, heated = _tables()
+    own, gray, added = tables
     grays = cv2.multiply(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.LUT(levels, gray), scale=1 / 255)
     cv2.multiply(image, cv2.applyColorMap(levels, own), dst=out, scale=1 / 255)
-    cv2.add(out, cv2.applyColorMap(levels, heated), dst=out)
+    cv2.add(out, cv2.applyColorMap(levels, added), dst=out)
     cv2.add(out, cv2.cvtColor(grays, cv2.COLOR_GRAY2RGB), dst=out)
 
 
-def _draw_contours(canvas, coarse):
-    """The lines, white on a soft dark edge, in place; found on a smoothed copy of the map, finer than `coarse`."""
+def _draw_contours(canvas, coarse, strength):
+    """The lines, white on a soft dark edge, times `strength`, in place; found on a smoothed copy of the map, finer than
+    `coarse`."""
     height, width = canvas.shape[:2]
     thickness = max(1, round(min(height, width) / 400))
     smooth = cv2.GaussianBlur(coarse, (0, 0), SMOOTHING * max(coarse.shape), borderType=cv2.BORDER_REPLICATE)
@@ -133,6 +176,7 @@ def _draw_contours(canvas, coarse):
         inside = cv2.copyMakeBorder(inside, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
         found, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         lines = [np.rint((line - MARGIN + 0.5) * scale - 0.5).astype(np.int32) for line in found]
+        presence *= strength
         drawn = canvas if presence == 1.0 else canvas.copy()
         cv2.polylines(drawn, lines, True, (30, 20, 20), thickness + 2, cv2.LINE_AA)
         cv2.polylines(drawn, lines, True, (255, 255, 255), thickness, cv2.LINE_AA)

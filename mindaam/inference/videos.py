@@ -3,18 +3,20 @@ length."""
 
 from collections import deque
 from contextlib import ExitStack, closing
+from functools import partial
 from typing import NamedTuple
 
 from mindaam.data.transforms import resize_image
 from mindaam.data.videos.density_writer import DensityWriter
 from mindaam.data.videos.map_writer import MapWriter
 from mindaam.data.videos.reading import Pick, VideoBroken, checked_pick, picked_rate, read_frames, video_info
-from mindaam.data.videos.writing import VideoWriter
+from mindaam.data.videos.writing import LONGEST_SIDE, VideoWriter
 from mindaam.inference import render
 from mindaam.inference.audio_choice import AudioChoice
+from mindaam.inference.output.legend import Legend
+from mindaam.inference.output.plots import GatePlot
 from mindaam.inference.pipeline import Behind, ahead
-from mindaam.inference.plots import GatePlot
-from mindaam.inference.results import SUBMISSION
+from mindaam.inference.results import SUBMISSION, texts_of
 
 DENSITY_SIDE = 160  # the longer side of the saved densities of a video, pixels
 # Limits of the queue between two stages: items, and about so many bytes. The maps of a window come all at once; with a
@@ -42,8 +44,9 @@ def queue_depth(size, pixel_bytes=FRAME_BYTES):
     return max(1, min(DEPTH, DEPTH_BYTES // (pixel_bytes * size[0] * size[1])))
 
 
-def follow(predictor, frames, prompt, windows=None, audio_stream=None):
-    """Yields (Frame, FrameMap) for an iterable of `data.videos` Frames, in order; else as in `Predictor.stream`."""
+def follow(predictor, frames, prompts, windows=None, audio_stream=None):
+    """Yields (Frame, list of FrameMaps, one per prompt) for an iterable of `data.videos` Frames, in order; else as in
+    `Predictor.stream_many`."""
     shown = deque()
 
     def noted():
@@ -51,59 +54,78 @@ def follow(predictor, frames, prompt, windows=None, audio_stream=None):
             shown.append(frame)
             yield frame
 
-    for [found] in predictor.frame_maps(noted(), [prompt], windows=windows, audio_stream=audio_stream):
+    for found in predictor.frame_maps(noted(), prompts, windows=windows, audio_stream=audio_stream):
         yield shown.popleft(), found
 
 
 def write_video(job, predictor, prompt, pick=Pick(), report=None, audio=AudioChoice(), seen=None):  # noqa: B008
-    """Predicts a video and writes the files of its Job, each whole or not at all; returns the Done.
+    """`write_videos` for one prompt."""
+    return write_videos([job], predictor, [prompt], pick, report, audio, seen)
+
+
+def write_videos(
+    jobs, predictor, prompts, pick=Pick(), report=None, audio=AudioChoice(), seen=None, watch=None  # noqa: B008
+):
+    """Predicts a video under each of some prompts and writes the files of its Jobs, one Job per prompt, each file whole
+    or not at all; returns the Done. Each frame passes the backbone once.
 
     overlay: an mp4 with the audio of the video; map: one of gray maps, silent; npy: an .npz (see DensityWriter) of
     densities at `density_size`; submission: an mp4 of the maps of all frames (see MapWriter); gate: a plot of the audio
     gate, nothing without an AudioStream. They have the frames of `pick` only; mp4s begin at pick.start, while the times
     of the others are those of the video. report: called with (frames so far, time of the latest) during prediction.
     seen: called with the number of frames so far that passed the backbone; their maps follow, a window at a time.
-    audio: the AudioChoice of the video, which stays open. Ctrl-C leaves files with the frames so far. Raises InputError
+    audio: the AudioChoice of the video, which stays open. watch: called, in another thread, with each Frame and its
+    Predictions, one per prompt. Ctrl-C leaves files with the frames so far. Raises InputError
     for a video of which nothing can be read, OutputError for files that cannot be written."""
     checked_pick(pick)
-    info = video_info(job.source)
+    source = jobs[0].source
+    info = video_info(source)
     size, count, broken = (info.height, info.width), 0, []
     depth = queue_depth(size)
+    legends = [Legend(size, text, job.look, LONGEST_SIDE) for job, text in zip(jobs, prompts, strict=True)]
     with ExitStack() as stack:
-        writers = {}
-        for kind, target in job.targets.items():
-            writers[kind] = stack.enter_context(_writer(kind, target, job.source, info, pick, audio))
-        written = stack.enter_context(Behind(lambda *item: _write(writers, pick.start, *item), depth))
-        frames = stack.enter_context(closing(ahead(read_frames(job.source, pick, size), depth)))
+        writers = []
+        for job, legend in zip(jobs, legends, strict=True):
+            writers.append({})
+            for kind, target in job.targets.items():
+                writers[-1][kind] = stack.enter_context(_writer(kind, target, job, info, pick, audio, legend))
+        drawn = [partial(_overlay, legend, job.look) for job, legend in zip(jobs, legends, strict=True)]
+        written = stack.enter_context(Behind(lambda *item: _write_all(writers, drawn, pick.start, watch, *item), depth))
+        frames = stack.enter_context(closing(ahead(read_frames(source, pick, size), depth)))
         counted = _counted(_whole(frames, broken), seen)
-        for frame, found in follow(predictor, counted, prompt, audio_stream=audio.stream):
+        for frame, found in follow(predictor, counted, prompts, audio_stream=audio.stream):
             written.put(frame, found)
             count += 1
             if report is not None:
                 report(count, frame.time)
         if broken:  # the duration of its last frame is unknown
-            for kind in writers.keys() & {"overlay", "map"}:
-                writers[kind].end = None
-    if broken and SUBMISSION in job.targets:
-        broken.append(f"{job.targets[SUBMISSION]} has {count:,} maps, one per decoded frame, fewer than the video")
-    overlay = writers.get("overlay")
-    return Done(count, broken + _audio_problems(job, audio, overlay.audio_lost if overlay else None))
+            for each in writers:
+                for kind in each.keys() & {"overlay", "map"}:
+                    each[kind].end = None
+    if broken:
+        for job in jobs:
+            if SUBMISSION in job.targets:
+                few = f"{job.targets[SUBMISSION]} has {count:,} maps, one per decoded frame, fewer than the video"
+                broken.append(few)
+    overlay = writers[0].get("overlay")
+    return Done(count, broken + _audio_problems(jobs[0], audio, overlay.audio_lost if overlay else None))
 
 
-def _writer(kind, target, source, info, pick, audio):
-    """The writer of one kind of result; VideoInfo: of the source."""
+def _writer(kind, target, job, info, pick, audio, legend):
+    """The writer of one kind of result of a Job; info: VideoInfo of its source. legend: of the overlay."""
     size, rate = (info.height, info.width), picked_rate(info, pick)
     end = info.duration if pick.end is None else min(pick.end, info.duration or pick.end)
     end = end and max(0.0, end - pick.start)
     if kind == "npy":
-        return DensityWriter(target, density_size(size))
+        return DensityWriter(target, density_size(size), job.origin)
     if kind == "gate":
-        return GatePlot(target)
+        return GatePlot(target, texts_of(job))
     if kind == SUBMISSION:
-        return MapWriter(target, size, info.rate)
+        return MapWriter(target, size, info.rate, job.origin)
     if kind == "map":
-        return VideoWriter(target, size, rate, end=end)
-    return VideoWriter(target, size, rate, audio=audio.file or source, start=pick.start, track=audio.track, end=end)
+        return VideoWriter(target, size, rate, end=end, comment=job.origin)
+    used = {"audio": audio.file or job.source, "start": pick.start, "track": audio.track}
+    return VideoWriter(target, legend.size, rate, **used, end=end, comment=job.origin)
 
 
 def _audio_problems(job, audio, lost):
@@ -134,12 +156,25 @@ def _counted(frames, seen):
             seen(number)
 
 
-def _write(writers, start, frame, found):
-    """Passes one frame and its FrameMap to each of the writers {kind: writer}."""
-    prediction = found.prediction()
+def _overlay(legend, look, image, density):
+    return legend.under(render.overlay(image, density, look=look))
+
+
+def _write_all(writers, drawn, start, watch, frame, found):
+    """Passes one frame and its FrameMaps to the writers of each prompt, a list of {kind: writer}, and to `watch`.
+    drawn: of each prompt, what makes the overlay of an image and a density."""
+    predictions = [each.prediction() for each in found]
+    for of_prompt, overlay, prediction in zip(writers, drawn, predictions, strict=True):
+        _write(of_prompt, overlay, start, frame, prediction)
+    if watch is not None:
+        watch(frame, predictions)
+
+
+def _write(writers, drawn, start, frame, prediction):
+    """Passes one frame and its Prediction to each of the writers {kind: writer}."""
     for kind, writer in writers.items():
         if kind == "overlay":
-            writer.write(render.overlay(frame.image, prediction.density), frame.time - start)
+            writer.write(drawn(frame.image, prediction.density), frame.time - start)
         elif kind == "map":
             writer.write(render.gray_map(prediction.map), frame.time - start)
         elif kind == SUBMISSION:

@@ -39,6 +39,7 @@ Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Size = Annotated[int, Field(strict=True, gt=0, le=10**13)]
 Address = Annotated[str, Field(pattern="^https://[A-Za-z0-9.-]+(:[1-9][0-9]{0,4})?/[!-~]*$", max_length=2000)]
 Text = Annotated[str, AfterValidator(_shown_as_it_is), Field(max_length=2000)]
+Conditions = dict[Key, list[Key]]  # by dataset
 Figure = Annotated[float, Field(allow_inf_nan=False)]
 
 _RESTORE = 'restore it with "git checkout -- model_zoo" in a clone, or install the package again'
@@ -70,7 +71,8 @@ class Record(Schema):
 
     sha256 and bytes are null for an announced file that is not bundled. page: the publisher's page about it. accept:
     a license that must be accepted first. obtain: how to get a file without an address. url: the address of the file.
-    config: below `configs/`.
+    config: below `configs/`. trained: the conditions of its training by dataset; null: unknown. weakly_trained: those
+    whose gaze was not recorded but derived, for example from boxes of objects.
     """
 
     file: Name
@@ -86,6 +88,8 @@ class Record(Schema):
     original: Original | None = None
     config: Name | None = None
     figures: Figures | None = None
+    trained: Conditions | None = None
+    weakly_trained: Conditions | None = None
 
 
 class Index(Schema):

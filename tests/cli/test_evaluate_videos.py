@@ -45,7 +45,7 @@ def arguments(folder, *more):
 def test_a_folder_has_a_row_for_each_video_and_role(mindaam, dhf1k, tmp_path):
     code, out, err = mindaam(*arguments(dhf1k, "-o", tmp_path / "out"))
     assert code == 0 and "dhf1k, split train: 2 videos" in out
-    assert re.fullmatch(r"mindaam: graphs: \d+ compiled in .* s\n", err)
+    assert re.fullmatch(r"(mindaam: graphs: .* s\n)?", err)  # of tests before, if any compiled one
     rows = rows_in(tmp_path / "out")
     assert {row["name"] for row in rows} == {"001.AVI", "600.AVI"}
     for name, frames in (("001.AVI", "4"), ("600.AVI", "3")):  # 8 + number % 3 frames, the first five are skipped

@@ -1,6 +1,7 @@
 """`mindaam predict` on a stand-in model: which files appear, what is said where, and every kind of bad input."""
 
 import errno
+import hashlib
 import json
 import os
 from functools import partial
@@ -16,6 +17,7 @@ from mindaam.errors import shortened
 from mindaam.files import cannot_write
 from mindaam.inference import predictor, results
 from mindaam.zoo.checkpoints import write_safetensors
+from tests.data.images.test_pdf import LOCKED, document
 from tests.fakes import FakeEncoder, FakeModel
 
 
@@ -56,7 +58,10 @@ def photos(tmp_path):
 
 
 def names(folder):
-    return sorted(p.name for p in folder.iterdir()) if folder.exists() else None
+    """The files of a folder but for the origins beside .npy files; None without a folder."""
+    if not folder.exists():
+        return None
+    return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".npy.json"))
 
 
 def one_sentence(stderr):
@@ -117,15 +122,86 @@ def test_a_place_that_is_taken_costs_one_photograph(mindaam, photos, tmp_path):
     assert names(tmp_path / "out") == ["a.map.png", "b.map.png", "c.map.png"]
 
 
+def test_overlays_have_a_legend_a_style_and_an_opacity(mindaam, tmp_path):
+    Image.new("RGB", (400, 300), "white").save(tmp_path / "page.png")
+    pixels = {}
+    for name, options in {"usual": [], "fog": ["--style", "fog"], "bare": ["--no-legend", "--opacity", "0"]}.items():
+        code, _, err = mindaam(tmp_path / "page.png", "-o", tmp_path / name, "--save", "overlay", *options)
+        assert (code, err) == (0, "")
+        pixels[name] = np.asarray(Image.open(tmp_path / name / "page.overlay.jpg"))
+    assert pixels["usual"].shape == pixels["fog"].shape and 320 < pixels["usual"].shape[0] < 370
+    assert pixels["bare"].shape == (300, 400, 3) and pixels["bare"].min() > 250
+    assert not np.array_equal(pixels["usual"], pixels["fog"])
+
+
+def test_tall_pages_are_predicted_in_tiles_and_it_is_reported(mindaam, photos, tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (710, 110, 3), dtype=np.uint8)).save(photos / "page.png")
+    code, _, err = mindaam(photos / "page.png", "-o", tmp_path / "out", "--save", "npy,uncertainty", "--tta", "mirror")
+    assert code == 0 and "page.png is predicted in 7 tiles; --tiles off" in one_sentence(err)
+    assert names(tmp_path / "out") == ["page.npy", "page.uncertainty.png"]
+    assert np.load(tmp_path / "out/page.npy").sum() == pytest.approx(1, abs=1e-4)
+    passes = mindaam.models[-1].backbone_passes
+    assert passes == 4 * 7
+    code, _, err = mindaam(photos / "page.png", "-o", tmp_path / "out", "--save", "npy", "--tiles", "off")
+    assert (code, err) == (0, "") and mindaam.models[-1].backbone_passes == 1
+
+
+def test_pages_of_a_document(mindaam, photos, tmp_path):
+    pytest.importorskip("pypdfium2")
+    document(photos / "doc.pdf", 2)
+    code, out, err = mindaam(photos / "doc.pdf", "-o", tmp_path / "out", "--save", "map")
+    assert (code, err) == (0, "") and "2 images" in out
+    assert names(tmp_path / "out") == ["doc.p001.map.png", "doc.p002.map.png"]
+    code, _, err = mindaam(f"{photos}/doc.pdf#page=2", "-o", tmp_path / "one", "--save", "map")
+    assert (code, err) == (0, "") and names(tmp_path / "one") == ["doc.p002.map.png"]
+    code, _, err = mindaam(f"{photos}/doc.pdf#page=9", photos / "a.png", "-o", tmp_path / "bad", "--save", "map")
+    assert code == 2 and "page 9 does not exist" in one_sentence(err) and names(tmp_path / "bad") == ["a.map.png"]
+    (photos / "doc.pdf").write_bytes(LOCKED)
+    code, out, err = mindaam(photos / "doc.pdf", "-o", tmp_path / "locked")
+    assert code == 2 and out == "" and "protected by a password" in one_sentence(err)
+
+
+def test_a_document_of_many_pages_gives_the_first(mindaam, photos, tmp_path, monkeypatch):
+    pytest.importorskip("pypdfium2")
+    monkeypatch.setattr("mindaam.data.images.pdf.MOST", 2)
+    document(photos / "doc.pdf", 3)
+    code, out, err = mindaam(photos / "doc.pdf", "-o", tmp_path / "out", "--save", "map")
+    assert code == 2 and "2 images" in out and "has 3 pages, of which the first 2 are used" in one_sentence(err)
+
+
 def test_kinds_and_sentence_are_the_callers(mindaam, photos, tmp_path):
     code, out, _ = mindaam(photos / "a.png", "-o", tmp_path, "--save", "npy", "--condition", "count_people")
     assert code == 0 and prompts.default_prompt("count_people") in out and str(tmp_path / "a.npy") in out
     density = np.load(tmp_path / "a.npy", allow_pickle=False)
     assert density.shape == (30, 40) and density.dtype == np.float32
     assert density.sum(dtype=np.float64) == pytest.approx(1.0, abs=1e-5)
-    code, out, _ = mindaam(photos / "a.png", "-o", tmp_path, "--prompt", "Someone seeks the exit.", "--save", "npy")
+    other = tmp_path / "other"
+    code, out, _ = mindaam(photos / "a.png", "-o", other, "--prompt", "Someone seeks the exit.", "--save", "npy")
     assert code == 0 and "Someone seeks the exit." in out
-    assert not np.array_equal(density, np.load(tmp_path / "a.npy", allow_pickle=False))
+    assert not np.array_equal(density, np.load(other / "a.npy", allow_pickle=False))
+
+
+def test_several_prompts_are_results_of_one_pass(mindaam, photos, tmp_path):
+    text = "Someone seeks the exit."
+    code, out, err = mindaam(
+        photos, "-o", tmp_path / "out", "--save", "npy", "--condition", "count_people", "--prompt", text
+    )
+    assert (code, err) == (0, "")
+    tag = hashlib.sha256(text.encode()).hexdigest()[:8]
+    assert names(tmp_path / "out") == sorted(f"{stem}.{part}.npy" for stem in "abc" for part in ("count_people", tag))
+    assert mindaam.models[0].backbone_passes == 3 and mindaam.models[0].head_passes == 6
+    assert "3 images, 2 prompts:" in out and f'  {tag}: "{text}"' in out and f"<name>.{tag}.npy" in out
+    assert mindaam(photos / "a.png", "-o", tmp_path / "alone", "--save", "npy", "--prompt", text)[0] == 0
+    pair = [np.load(path, allow_pickle=False) for path in (tmp_path / f"out/a.{tag}.npy", tmp_path / "alone/a.npy")]
+    assert np.array_equal(*pair)
+
+
+def test_one_result_that_cannot_be_written_does_not_cost_the_other_prompts(mindaam, photos, tmp_path):
+    (tmp_path / "out/a.count_people.npy").mkdir(parents=True)
+    given = ["--condition", "count_people", "--condition", "free_viewing", "--save", "npy"]
+    code, out, err = mindaam(photos / "a.png", "-o", tmp_path / "out", *given)
+    assert code == 2 and "a.count_people.npy" in one_sentence(err) and "1 image" in out
+    assert names(tmp_path / "out") == ["a.count_people.npy", "a.free_viewing.npy"]
 
 
 def save_exif(path):
@@ -150,7 +226,7 @@ ODD = {
 def test_odd_pictures_work(mindaam, tmp_path, name):
     make, (height, width) = ODD[name]
     make(tmp_path / name)
-    code, _, err = mindaam(tmp_path / name, "-o", tmp_path / "out", "--save", "overlay,map,npy")
+    code, _, err = mindaam(tmp_path / name, "-o", tmp_path / "out", "--save", "overlay,map,npy", "--tiles", "off")
     assert (code, err) == (0, "")
     stem = tmp_path / "out" / name.split(".")[0]
     assert np.load(f"{stem}.npy", allow_pickle=False).shape == (height, width)
@@ -196,11 +272,17 @@ def test_bad_inputs_are_reported_and_the_rest_is_done(mindaam, photos, tmp_path)
         (["--save", ""], "no kind of result"),
         (["--condition", "free_vieving"], 'did you mean "free_viewing"'),
         (["--condition", ""], 'unknown condition ""'),
-        (["--prompt", "look", "--condition", "free_viewing"], "both given"),
+        (["--prompt", "look", "--prompt", "see", "--prompt", " look"], "--prompt and --prompt are the same prompt"),
+        (["--condition", "free_viewing", "--condition", "free_viewing"], "are the same prompt"),
+        (["--condition", "free_viewing", "--prompt", prompts.default_prompt()], "--prompt and --condition free_view"),
         (["--prompt", ""], ""),
         (["--prompt", "z" * 10_000], ""),
         (["--prompt", "\N{GRINNING FACE}"], ""),
         (["--colour"], "--colour"),
+        (["--style", "haze"], "unknown style of overlay"),
+        (["--tiles", "yes"], "unknown value of --tiles"),
+        (["--tta", "rotate"], "unknown value of --tta"),
+        (["--opacity", "72"], "--opacity must be between 0 and 1, not 72"),
     ],
 )
 def test_bad_options(mindaam, photos, tmp_path, arguments, says):
@@ -215,8 +297,8 @@ def test_the_prompts_of_a_checkpoint_are_conditions(mindaam, photos, tmp_path):
     weights = tmp_path / "theirs.safetensors"
     header = {"naming": "mindaam", "kind": "aam", "prompts": json.dumps(own)}
     write_safetensors(weights, {"head.x": np.ones(1, np.float32)}, header)
-    run = partial(mindaam, photos / "a.png", "-o", tmp_path / "out", "--model", weights)
-    assert own["None"] in run()[1] and own["Posters"] in run("--condition", "Posters")[1]
+    run = partial(mindaam, photos / "a.png", "--model", weights, "-o", tmp_path / "out")
+    assert own["None"] in run()[1] and own["Posters"] in run("--condition", "Posters", "-o", tmp_path / "posters")[1]
     for wrong in ("", "Poster"):
         code, _, err = run("--condition", wrong)
         assert code == 2 and "None, Posters" in one_sentence(err) and "free_viewing" in err
@@ -227,9 +309,30 @@ def test_missing_options_are_named(mindaam, photos):
     assert code == 2 and "'-o'" in one_sentence(err)
 
 
-def test_collisions_stop_before_any_work(mindaam, photos, tmp_path):
+def test_two_formats_of_one_name_are_no_reason_to_refuse_a_folder(mindaam, photos, tmp_path):
     Image.new("RGB", (5, 5)).save(photos / "a.jpg")
-    code, _, err = mindaam(photos, "-o", tmp_path / "out")
+    code, out, err = mindaam(photos, "-o", tmp_path / "out", "--save", "map")
+    assert (code, err) == (0, "") and "4 images" in out
+    assert names(tmp_path / "out") == ["a.jpg.map.png", "a.png.map.png", "b.map.png", "c.map.png"]
+
+
+def test_subfolders_are_repeated_below_the_output(mindaam, photos, tmp_path):
+    (photos / "deep/er").mkdir(parents=True)
+    Image.new("RGB", (5, 5)).save(photos / "deep/er/a.png")
+    assert mindaam(photos, "-o", tmp_path / "flat", "--save", "map")[0] == 0
+    assert names(tmp_path / "flat") == ["a.map.png", "b.map.png", "c.map.png"]
+    code, out, err = mindaam(photos, "-o", tmp_path / "out", "--save", "map", "--recursive")
+    assert (code, err) == (0, "") and "4 images" in out
+    assert names(tmp_path / "out") == ["a.map.png", "b.map.png", "c.map.png", "deep"]
+    assert names(tmp_path / "out/deep/er") == ["a.map.png"]
+    (photos / "deep/er/a.png").write_text("damaged")
+    code, _, err = mindaam(photos / "deep", "-o", tmp_path / "none", "--recursive")
+    assert code == 2 and "a.png" in one_sentence(err) and names(tmp_path / "none") is None
+
+
+def test_collisions_stop_before_any_work(mindaam, photos, tmp_path):
+    Image.new("RGB", (5, 5)).save(tmp_path / "a.png")
+    code, _, err = mindaam(photos, tmp_path / "a.png", "-o", tmp_path / "out")
     assert code == 2 and "would both be written to" in one_sentence(err)
     assert not (tmp_path / "out").exists() and not mindaam.models
 
@@ -245,12 +348,12 @@ def test_an_output_folder_that_cannot_be(mindaam, photos, tmp_path, place):
 def test_a_full_disk_stops_the_run_with_one_sentence_and_whole_files_only(mindaam, photos, tmp_path, monkeypatch):
     real, calls = results.media.write_png, []
 
-    def full(path, image):
+    def full(path, image, texts):
         calls.append(path)
         if len(calls) == 2:
             error = OSError(errno.ENOSPC, "No space left on device")
             raise cannot_write(path, error) from error
-        real(path, image)
+        real(path, image, texts)
 
     monkeypatch.setattr(results.media, "write_png", full)
     code, _, err = mindaam(photos, "-o", tmp_path / "out", "--save", "map")
@@ -278,6 +381,22 @@ def test_a_second_run_replaces_the_first(mindaam, photos, tmp_path):
     Image.new("RGB", (7, 5), "white").save(photos / "a.png")
     assert mindaam(photos / "a.png", "-o", tmp_path, "--save", "map")[0] == 0
     assert Image.open(tmp_path / "a.map.png").size == (7, 5)
+
+
+def test_a_result_of_another_prompt_or_of_anybody_is_not_replaced(mindaam, photos, tmp_path):
+    run = [photos / "a.png", "-o", tmp_path, "--save", "overlay,map,npy"]
+    assert mindaam(*run)[0] == mindaam(*run)[0] == 0
+    assert {"a.map.png", "a.npy", "a.npy.json", "a.overlay.jpg"} < {path.name for path in tmp_path.iterdir()}
+    before, loaded = (tmp_path / "a.npy").read_bytes(), len(mindaam.models)
+    code, out, err = mindaam(*run, "--prompt", "Someone looks for the exit.")
+    assert code == 2 and out == "" and "is the result of another prompt" in one_sentence(err)
+    (photos / "b.png").write_bytes((photos / "a.png").read_bytes())
+    (tmp_path / "b.map.png").write_bytes((photos / "a.png").read_bytes())
+    code, _, err = mindaam(photos / "b.png", "-o", tmp_path)
+    assert code == 2 and "b.map.png already exists and is not a result" in one_sentence(err)
+    assert len(mindaam.models) == loaded and (tmp_path / "a.npy").read_bytes() == before
+    origin = json.loads((tmp_path / "a.npy.json").read_text())
+    assert origin["prompt"] == prompts.default_prompt() and origin["source"] == "a.png" and len(origin["weights"]) == 64
 
 
 def test_one_strange_name_among_the_photographs_does_not_cost_the_others(mindaam, photos, tmp_path):

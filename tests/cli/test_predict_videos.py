@@ -12,6 +12,7 @@ from tests.cli.test_predict_command import mindaam as by_default  # noqa: F401 -
 from tests.cli.test_predict_command import names, one_sentence
 from tests.clips import make_clip, pictures, read_audio
 from tests.fakes import FakeAudioEncoder
+from tests.inference.test_videos import spots
 
 
 @pytest.fixture
@@ -38,6 +39,14 @@ def test_a_film_becomes_an_overlay_with_sound_and_grey_maps(mindaam, film, tmp_p
     assert names(tmp_path / "out") == ["film.map.mp4", "film.overlay.mp4"]
     assert out.startswith('1 video, prompt: "') and f"results: {tmp_path}/out/film.overlay.mp4, " in out
     assert video_info(tmp_path / "out/film.overlay.mp4").has_audio
+
+
+def test_an_overlay_has_the_legend_under_every_frame(mindaam, tmp_path):
+    film = make_clip(tmp_path / "page.mp4", [np.full((300, 400, 3), 90, np.uint8)] * 3, rate=10)
+    assert mindaam(film, "-o", tmp_path / "out", "--save", "overlay,map")[0] == 0
+    frames = [frame.image for frame in read_frames(tmp_path / "out/page.overlay.mp4")]
+    assert len(frames) == 3 and all(320 < len(frame) < 370 and frame[-2].min() > 240 for frame in frames)
+    assert video_info(tmp_path / "out/page.map.mp4").height == 300
 
 
 def test_films_and_photographs_of_a_folder_together(mindaam, film, tmp_path):
@@ -100,6 +109,20 @@ def test_progress_of_a_video_in_a_pipe(mindaam, film, tmp_path, monkeypatch):
     assert all(line.startswith("mindaam: film.mp4: ") and "/20 frames" in line for line in lines)
     assert all("frames/s" in line and line.endswith(" left") for line in lines[1:])
     assert lines[-1].startswith("mindaam: film.mp4: 20/20 frames, ") and lines[-1].endswith(" 0 s left")
+
+
+def test_several_prompts_of_a_video_are_one_pass_of_the_backbone(mindaam, film, tmp_path):
+    make_clip(film, spots(20), rate=10)
+    given = ["--condition", "free_viewing", "--prompt", "Someone seeks the exit.", "--save", "overlay,npy"]
+    code, out, err = mindaam(film, "-o", tmp_path / "out", *given)
+    assert (code, err) == (0, "") and out.startswith("1 video, 2 prompts:\n") and "  free_viewing: " in out
+    assert mindaam.models[0].backbone_passes == 20 and mindaam.models[0].head_passes == 40
+    assert len(names(tmp_path / "out")) == 4
+    free, other = (np.load(tmp_path / "out" / name)["density"] for name in names(tmp_path / "out") if "npz" in name)
+    assert free.shape == other.shape == (20, 48, 64) and np.abs(free - other).max() > 1e-6
+    assert mindaam(film, "-o", tmp_path / "one", "--save", "npy", "--condition", "free_viewing")[0] == 0
+    alone = np.load(tmp_path / "one/film.npz")["density"]
+    assert any(np.array_equal(alone, each) for each in (free, other))
 
 
 def spoil(kind, film):

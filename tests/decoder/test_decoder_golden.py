@@ -10,7 +10,7 @@ from mindspore import Tensor, ops
 from mindaam.decoder.decoder import HyperbolicDecoder
 from mindaam.decoder.lorentz_maps import depth
 from mindaam.decoder.modulation import times
-from mindaam.decoder.scale_modulation import row_shortening
+from mindaam.decoder.scale_modulation import least, row_shortening
 from mindaam.decoder.variant import RELEASED
 from mindaam.errors import CheckpointError
 from mindaam.geometry import lorentz
@@ -100,12 +100,13 @@ def test_outputs_and_gradients(tag):
 def check_pixel_gate(gate, feature, place):
     """The per-pixel round trip of `feature`, each step against GOLDEN[place/step]."""
     curvature = gate.map.curvature()
+    edges = least(curvature, feature.shape[3])
 
     def expect(step, value):
         compare(f"{place}/{step}", value)
 
     expect("to_hyp1", gate.map(feature, curvature))
-    expect("sanitize1", gate.lift(feature, curvature))
+    expect("sanitize1", gate.lift(feature, curvature, edges))
     tangent = gate.round_trip(feature, curvature)
     expect("to_tan1", tangent)
     tangent = times(tangent, row_shortening(tangent))
@@ -115,7 +116,7 @@ def check_pixel_gate(gate, feature, place):
     check({"gate": wanted}, "gate", strength.asnumpy())
     gated = tangent * (1 + strength)
     expect("to_hyp2", gate.map(gated, curvature))
-    expect("sanitize2", gate.lift(gated, curvature))
+    expect("sanitize2", gate.lift(gated, curvature, edges))
     expect("to_tan2", gate(feature, POINT, None))
 
 

@@ -8,6 +8,7 @@ from mindaam.data import prompts
 from mindaam.errors import ConfigError, InputError
 from mindaam.inference import predictor as predictor_module
 from mindaam.inference.predictor import KEPT_IMAGES, Predictor, choose_prompt
+from mindaam.zoo.embeddings import stored_embeddings
 from tests.fakes import FakeEncoder, FakeModel
 
 COUNT, FEEL = "Someone counts the people.", "Someone judges how everybody in this picture seems to feel."
@@ -176,3 +177,26 @@ def test_an_unusable_sentence_among_many_is_refused_before_the_backbone_runs(pre
     with pytest.raises(InputError, match="empty"):
         next(predictor.predict_many([picture(4, 4)], [COUNT, " "]))
     assert predictor.model.backbone_passes == 0
+
+
+def test_prompts_far_from_the_training_are_remarked_on_and_encoded_once():
+    calls = []
+
+    class Encoder:
+        def encode(self, texts):
+            calls.append(list(texts))
+            stored = stored_embeddings("minilm_l6")
+            return np.stack([stored[text] for text in texts]) if texts else np.empty((0, 384))
+
+    model = FakeModel()
+    made = Predictor(model, sentence_encoder=Encoder())
+    near, far = prompts.default_prompt("count_people"), prompts.training_prompts("", "visual_search")[1]
+    assert made.remarks([near, far]) == []  # of a model object nothing is known
+    made.name, model.config.text.name = predictor_module.DEFAULT_MODEL, "minilm_l6"
+    [remark] = made.remarks([near, far])
+    assert far in remark and "free_viewing" in remark
+    made.embed([near, far])
+    assert calls == [[near, far]]
+    made.embed([far])
+    assert calls == [[near, far]]
+    assert made.embed([]).shape[0] == 0

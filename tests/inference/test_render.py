@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mindaam.errors import InputError
+from mindaam.errors import ConfigError, InputError
 from mindaam.inference import render
 
 
@@ -23,7 +23,7 @@ def test_attended_regions_are_coloured_and_others_keep_the_picture():
     red, green, blue = picture[40, 50].astype(int)
     assert red > 200 and red - blue > 60  # inferno's top, over grey
     assert np.ptp(picture[110, 150].astype(int)) == 0  # no tint far away
-    assert picture[110, 150, 0] == round(128 * render.SHADE)
+    assert picture[110, 150, 0] == pytest.approx(128, abs=1)  # as bright as it was
     assert (image == 128).all()  # the photograph itself is left alone
 
 
@@ -33,7 +33,6 @@ def test_the_tables_mix_as_the_formula_does():
     eased = (power * power * (3 - 2 * power))[:, None]
     gray = image @ np.array([0.299, 0.587, 0.114])
     lit = image + (gray[..., None] - image) * render.FADE * (1 - eased)
-    lit *= render.SHADE + (1 - render.SHADE) * eased
     opacity = render.OPACITY * np.sqrt(eased)
     density = np.tile(np.append(power, np.full(256, 1.0)).astype(np.float32), (64, 1))
     twice = np.concatenate([image, image], 1)  # enough of the peak that it is the quantile too
@@ -87,8 +86,46 @@ def test_odd_sizes(size):
 def test_a_flat_density_tints_nothing():
     image = np.full((40, 40, 3), 100, np.uint8)
     picture = render.overlay(image, np.full((40, 40), 1 / 1600, np.float32))
-    assert np.unique(picture).tolist() == [70]
+    assert np.unique(picture).tolist() == [100]
     assert not render.gray_map(np.full((4, 4), 0.3)).any()
+
+
+def test_a_white_page_stays_white_where_nobody_looks():
+    page = np.full((120, 160, 3), 255, np.uint8)
+    picture = render.overlay(page, bump(120, 160, (40, 50), 8.0), contours=False)
+    assert picture[100:, 120:].min() >= 254 and picture[40, 50, 2] < 240
+
+
+def test_fog_hides_what_is_not_attended_and_contours_leave_the_pixels():
+    image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    density = bump(120, 160, (40, 50), 12.0)
+    fog = render.overlay(image, density, contours=False, look=render.Look("fog"))
+    np.testing.assert_allclose(fog[40, 50], image[40, 50], atol=4)
+    np.testing.assert_allclose(np.ptp(fog[100:, 120:].astype(int)), 0.28 * 255, atol=5)  # 1 - OPACITY of its contrast
+    lines = render.overlay(image, density, look=render.Look("contour"))
+    same = (lines == image).all(2)
+    assert same[40, 50] and 0.7 < same.mean() < 1
+
+
+@pytest.mark.parametrize("style", render.STYLES)
+def test_without_opacity_only_color_fades(style):
+    image = np.full((60, 80, 3), 90, np.uint8)
+    density = bump(60, 80, (30, 40), 9.0)
+    bare = style == "contour"
+    picture = render.overlay(image, density, contours=bare, look=render.Look(style, 0.0))
+    np.testing.assert_allclose(picture, image, atol=1)
+    stronger = render.overlay(image, density, contours=bare, look=render.Look(style, 1.0)).astype(int)
+    weaker = render.overlay(image, density, contours=bare, look=render.Look(style, 0.4)).astype(int)
+    assert np.abs(stronger - 90).max() > np.abs(weaker - 90).max() > 20
+
+
+def test_looks_are_checked():
+    assert render.checked_look(render.Look("fog", 0.5)) == ("fog", 0.5, True)
+    with pytest.raises(ConfigError, match='unknown style of overlay "haet".*did you mean "heat"'):
+        render.checked_look(render.Look("haet"))
+    for wrong in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ConfigError, match="--opacity must be between 0 and 1"):
+            render.checked_look(render.Look("heat", wrong))
 
 
 def test_sizes_must_agree():

@@ -101,7 +101,7 @@ def test_densities_have_a_stated_size():
 def test_frames_and_predictions_stay_together(film):
     frames = list(read_frames(film))
     for windows in (Windows(1, 0), Windows(8, 2), Windows(8, 7, causal=True)):
-        pairs = list(follow(predictor(8), frames, "people look", windows))
+        pairs = list(follow(predictor(8), frames, ["people look"], windows))
         assert [frame.time for frame, _ in pairs] == [frame.time for frame in frames]
 
 
@@ -136,7 +136,7 @@ def test_ctrl_c_leaves_a_film_of_what_was_done(film, out):
 def test_an_error_leaves_nothing(film, out, monkeypatch):
     with pytest.raises(OutputError, match="cannot write"):
         write_video(job(film, Path("/nowhere/at/all"), ["overlay"]), predictor(), "people look")
-    monkeypatch.setattr(videos.render, "overlay", lambda *_: 1 / 0)  # in the thread that writes
+    monkeypatch.setattr(videos.render, "overlay", lambda *_, **__: 1 / 0)  # in the thread that writes
     with pytest.raises(ZeroDivisionError):
         write_video(job(film, out), predictor(), "people look")
     assert not list(out.iterdir())

@@ -17,12 +17,14 @@ class DensityWriter:
     """An .npz with `density` float32 [T, h, w], each frame's sum 1, and `times` float64 [T], seconds of the video;
     where the model uses its audio, also `gate` float32 [T], the relevance of the audio, 0..1.
 
-    path: of the file. size: (h, w). As a context manager it writes the file, whole or not at all, at the end and after
-    Ctrl-C too; any other exception, or no frame at all, leaves no file. Raises OutputError when it cannot be written.
+    path: of the file. size: (h, w). comment: text in the comment of the archive. As a context manager it writes the
+    file, whole or not at all, at the end and after Ctrl-C too; any other exception, or no frame at all, leaves no file.
+    Raises OutputError when it cannot be written.
     """
 
-    def __init__(self, path, size):
+    def __init__(self, path, size, comment=""):
         self.path, self.size, self.times, self.gates = path, tuple(size), [], []
+        self._comment = comment.encode()
         try:
             self._kept = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 - closed by __exit__
         except OSError as error:
@@ -53,6 +55,7 @@ class DensityWriter:
 
     def _finish(self):
         with replacing(self.path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+            archive.comment = self._comment
             with archive.open("density.npy", "w", force_zip64=True) as member:
                 shape = (len(self.times), *self.size)
                 npy.write_array_header_1_0(member, {"descr": "<f4", "fortran_order": False, "shape": shape})

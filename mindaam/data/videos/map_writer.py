@@ -20,13 +20,13 @@ QUALITY = {"preset": "veryfast", "qp": "0"}  # lossless; at crf 0, 10 bits are o
 class MapWriter:
     """An mp4 of maps that grows beside its path and takes its place when it is finished.
 
-    path: of the video; size: (height, width) of the maps; rate: frames per second. Frames come evenly at that rate, as
-    programs that extract frames repeat or drop some at a variable rate. As a context manager it finishes the video at
-    the end; any exception, or no frame at all, leaves no file: a video of maps is whole. Raises OutputError when it
-    cannot be written, InputError for maps too large for an mp4.
+    path: of the video; size: (height, width) of the maps; rate: frames per second; comment: text of its metadata.
+    Frames come evenly at that rate, as programs that extract frames repeat or drop some at a variable rate. As a
+    context manager it finishes the video at the end; any exception, or no frame at all, leaves no file: a video of maps
+    is whole. Raises OutputError when it cannot be written, InputError for maps too large for an mp4.
     """
 
-    def __init__(self, path, size, rate):
+    def __init__(self, path, size, rate, comment=""):
         if max(size) > LONGEST_SIDE:
             raise InputError(
                 f"maps of {size[1]} x {size[0]} pixels have a side longer than {LONGEST_SIDE}, the limit of an mp4"
@@ -36,6 +36,8 @@ class MapWriter:
         self._format = next(each for each in FORMATS if each in pixel_formats())
         place = f"file:{os.path.abspath(self._beside)}"  # the file itself is made with the first frame
         self._container = av.open(place, "w", format="mp4", container_options={"movflags": "+faststart"})
+        if comment:
+            self._container.metadata["comment"] = comment
         self._stream = self._container.add_stream(CODEC, rate=1 / self._step, options=QUALITY)
         self._stream.height, self._stream.width = self.size
         self._stream.pix_fmt, self._stream.time_base = self._format, self._step

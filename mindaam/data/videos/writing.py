@@ -29,13 +29,14 @@ class VideoWriter:
     row or column twice. rate: frames per second on average. audio: path of the file whose audio is copied, or None; AAC
     is copied as it is, other audio is encoded as AAC. track: number of its audio track, from 0. start: second of that
     file at which this video starts. end: second of this video up to which the last frame is shown and the audio
-    continues; None, which may be set at any time: the last frame is shown as long as a frame on average.
+    continues; None, which may be set at any time: the last frame is shown as long as a frame on average. comment: text
+    of its metadata.
     As a context manager it finishes the video at the end, and after Ctrl-C too, with the frames so far; any other
     exception, or no frame at all, leaves no file.
     Raises OutputError when the video cannot be written, InputError for frames too large for an mp4.
     """
 
-    def __init__(self, path, size, rate, *, audio=None, start=0.0, track=0, end=None):
+    def __init__(self, path, size, rate, *, audio=None, start=0.0, track=0, end=None, comment=""):
         if max(size) > LONGEST_SIDE:
             raise InputError(
                 f"frames of {size[1]} x {size[0]} pixels have a side longer than {LONGEST_SIDE}, the limit of an mp4; "
@@ -48,6 +49,8 @@ class VideoWriter:
         self._container = av.open(  # the file itself is made with the first frame
             f"file:{os.path.abspath(self._beside)}", "w", format="mp4", container_options={"movflags": "+faststart"}
         )
+        if comment:
+            self._container.metadata["comment"] = comment
         self._stream = self._container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1000))
         self._stream.height, self._stream.width = (side + side % 2 for side in self.size)
         self._stream.pix_fmt, self._stream.options = "yuv420p", QUALITY

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from mindaam.errors import OutputError
-from mindaam.inference.plots import GatePlot, drawn
+from mindaam.inference.output.plots import GatePlot, drawn
 
 
 def red(png):

@@ -2,6 +2,7 @@
 
 import io
 
+from mindaam.data.media import png_texts
 from mindaam.files import replacing
 
 SIZE, DPI = (8.0, 2.4), 120  # inches
@@ -11,12 +12,13 @@ COLOR = "#b5367a"
 class GatePlot:
     """A PNG of the gate over time: 1 where the audio is fully relevant to the frame, 0 where it has no effect.
 
-    path: of the file. As a context manager it is written, whole or not at all, at the end and after Ctrl-C too; any
-    other exception, or no frame, leaves no file. Raises OutputError when it cannot be written.
+    path: of the file. texts: {keyword: text} of its metadata. As a context manager it is written, whole or not at all,
+    at the end and after Ctrl-C too; any other exception, or no frame, leaves no file. Raises OutputError when it cannot
+    be written.
     """
 
-    def __init__(self, path):
-        self.path, self._times, self._gates = path, [], []
+    def __init__(self, path, texts=None):
+        self.path, self._texts, self._times, self._gates = path, texts, [], []
 
     def write(self, gate, time):
         """Adds a frame's gate, 0..1, at `time` (seconds of the video)."""
@@ -29,11 +31,11 @@ class GatePlot:
     def __exit__(self, kind, error, traceback):
         if self._times and (kind is None or issubclass(kind, KeyboardInterrupt)):
             with replacing(self.path) as stream:
-                stream.write(drawn(self._times, self._gates))
+                stream.write(drawn(self._times, self._gates, self._texts))
 
 
-def drawn(times, gates):
-    """The PNG's bytes: gates in 0..1 at times in seconds."""
+def drawn(times, gates, texts=None):
+    """The PNG's bytes: gates in 0..1 at times in seconds; texts: {keyword: text} of its metadata."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # without pyplot: no window, no state
     from matplotlib.figure import Figure
 
@@ -50,5 +52,5 @@ def drawn(times, gates):
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     stream = io.BytesIO()
-    figure.savefig(stream, format="png")
+    figure.savefig(stream, format="png", pil_kwargs=png_texts(texts))
     return stream.getvalue()

@@ -1,0 +1,1 @@
+"""Numbers of a prediction: shares of regions, top points, spread, their tables and files."""
