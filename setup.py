@@ -12,6 +12,8 @@ README = HERE / "README.md"
 # Folders next to the package in a checkout and inside it when installed; mindaam.places finds both.
 CARRIED = {"mindaam.model_zoo": "model_zoo", "mindaam.configs": "configs"}
 
+PDF = ["pypdfium2>=4.30,<6"]  # pages of PDF documents
+RECORDINGS = ["pymovements>=0.28,<0.29"]  # 0.29 may change its events; it needs polars and scikit-learn
 MINDFORMERS = ["mindformers==1.9.*"]  # the release paired with MindSpore 2.9
 
 setup(
@@ -51,7 +53,7 @@ setup(
     ],
     extras_require={
         "mindformers": MINDFORMERS,  # `mindaam train --mindformers`
-        "pdf": ["pypdfium2>=4.30,<6"],  # pages of PDF documents
+        "pdf": PDF,
         # What CANN 9.0 lists as runtime dependencies (instg_0045 in its installation guide) beside the above; its own
         # wheels, te and hccl, are in its folder lib64 (docs/ascend.md).
         "ascend": [
@@ -66,9 +68,11 @@ setup(
             "requests",
             "sympy>=1.5.1",
         ],
-        "all": MINDFORMERS,  # all that a user may want beside the above, without the requirements of CANN
+        "recordings": RECORDINGS,  # `mindaam data import --samples`
+        "all": [*MINDFORMERS, *RECORDINGS, *PDF],  # without the requirements of CANN
         "test": [
             *MINDFORMERS,
+            *RECORDINGS,
             "pytest>=8",
             "pytest-xdist>=3.5",  # the quick suite on two cores
             "hypothesis>=6",

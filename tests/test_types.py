@@ -13,6 +13,7 @@ from typing import assert_type
 import numpy as np
 
 import mindaam
+from mindaam.inference.prediction import Prediction
 from mindaam.models.aam import AAM
 from mindaam.models.head import Attention
 
@@ -26,6 +27,15 @@ assert_type(embeddings, np.ndarray)
 assert_type(model.infer(np.zeros((1, 3, 56, 56), np.float32), embeddings), Attention)
 predictor = mindaam.Predictor(model)
 assert_type(predictor, mindaam.Predictor)
+prediction = predictor.predict("photo.jpg", prompt="Someone counts the people.")
+assert_type(prediction.density, np.ndarray)
+assert_type(prediction.spread(), float)
+assert_type([point.rank for point in prediction.top_points(3)], list[int])
+assert_type([share.attention for share in prediction.share("boxes.json")], list[float])
+for prediction in predictor.stream([np.zeros((56, 56, 3), np.uint8)], windows=predictor.video_windows(causal=True)):
+    assert_type(prediction, Prediction)
+predictor.predict(3)  # error
+predictor.predict("photo.jpg", conditions="free_viewing")  # error
 mindaam.zoo.save_trained(model, "mine.safetensors")
 mindaam.list_models(7)  # error
 mindaam.create_model("aam_dinov2_vits14", None, "paper")  # error

@@ -25,7 +25,7 @@ PANELS = {
         "Results": ("--out", "--resume", "--save"),
     },
     "data import": {
-        "Table": ("--columns", "--fractions", "--origin", "--px-per-degree"),
+        "Table": ("--columns", "--fractions", "--origin", "--samples", "--px-per-degree"),
         "Prompts": ("--condition", "--prompt"),
     },
     "zoo fetch": {

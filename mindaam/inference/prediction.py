@@ -1,13 +1,19 @@
 """What a prediction is: a map and a density at the size of the image, and of a frame the small map before that."""
 
+from __future__ import annotations
+
 import io
+import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from mindaam.data import transforms
 from mindaam.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mindaam.inference.numbers.shares import Point, Share
 
 SHOWN = 1000  # longest side of the image in a notebook, pixels
 SAVED = (".jpg", ".jpeg", ".png", ".npy")
@@ -29,11 +35,11 @@ class Prediction(NamedTuple):
     image: np.ndarray | None = None
 
     @property
-    def sentence(self):
+    def sentence(self) -> str:
         """The former name of `prompt`."""
         return self.prompt
 
-    def share(self, regions):
+    def share(self, regions: Any) -> list[Share]:
         """The `numbers.shares.Share` of each region: its share of attention and area, their ratio, its rank.
 
         regions: the path of a file (see `numbers.region_files`), the content of one, or a list of Regions. Raises
@@ -45,19 +51,19 @@ class Prediction(NamedTuple):
 
         return shares(self.density, areas(as_regions(regions), self.density.shape))
 
-    def top_points(self, count=5):
+    def top_points(self, count: int = 5) -> list[Point]:
         """At most `count` `numbers.shares.Point`s with the most attention. Their ranks are no order in time."""
         from mindaam.inference.numbers.shares import top_points
 
         return top_points(self.density, count)
 
-    def spread(self, share=0.5):
+    def spread(self, share: float = 0.5) -> float:
         """The smallest part of the image's area, 0..1, that holds `share` of all attention."""
         from mindaam.inference.numbers.shares import spread
 
         return spread(self.density, share)
 
-    def rendered(self):
+    def rendered(self) -> np.ndarray:
         """uint8 RGB [H, W, 3]: the image under its heat map; the colors of the map alone without an image."""
         from mindaam.inference import render
 
@@ -66,7 +72,7 @@ class Prediction(NamedTuple):
         low, high = render.span(self.density)
         return render.heat((self.density - low) / (high - low or 1.0))
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the `rendered` image as .jpg or .png, or the density as .npy, whole or not at all.
 
         Raises ConfigError for another suffix, OutputError when the file cannot be written.
@@ -81,7 +87,7 @@ class Prediction(NamedTuple):
         else:
             (media.write_png if suffix == ".png" else media.write_jpeg)(path, self.rendered())
 
-    def show(self):
+    def show(self) -> None:
         """Opens the `rendered` image in the image viewer of the desktop; a notebook shows a Prediction by itself."""
         from PIL import Image
 

@@ -4,9 +4,12 @@ The expensive half of a prediction, the vision backbone, takes only the image; t
 Predictor therefore keeps the features of the last few images, and a second prompt costs only the head.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 from collections import OrderedDict, deque
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +23,11 @@ from mindaam.inference.choosing import choose_prompt  # noqa: F401 - its place f
 from mindaam.inference.prediction import FrameMap, Prediction, finished  # noqa: F401 - its place for callers
 from mindaam.turns import turn
 from mindaam.zoo import ahead
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    Image = str | os.PathLike[str] | np.ndarray  # a path, or uint8 RGB [H, W, 3]
 
 DEFAULT_MODEL = "aam_dinov2_vits14"
 KEPT_PROMPTS = 1000  # whose embeddings are kept
@@ -43,7 +51,14 @@ class Predictor:
     """
 
     @turn()
-    def __init__(self, model=DEFAULT_MODEL, *, mode=None, device=None, sentence_encoder=None):
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | Any = DEFAULT_MODEL,
+        *,
+        mode: str | None = None,
+        device: str | None = None,
+        sentence_encoder: Any = None,
+    ) -> None:
         """Loads a named model; it is compiled at the first image."""
         by_name = isinstance(model, (str, os.PathLike))
         if by_name:
@@ -65,7 +80,7 @@ class Predictor:
             "a Predictor belongs to the process that made it and cannot be pickled or copied: make one in each process"
         )
 
-    def predict(self, image, prompt=None, *, condition=None):
+    def predict(self, image: Image, prompt: str | None = None, *, condition: str | None = None) -> Prediction:
         """The Prediction for one image and one prompt.
 
         image: a path, or uint8 RGB [H, W, 3]. prompt: the viewer and the task, as free text; or condition: a name of
@@ -76,7 +91,7 @@ class Predictor:
         text = choosing.unchecked(prompt, condition, self.prompts)
         return next(self.predict_many([image], [text]))[0]
 
-    def predict_many(self, images, prompts):
+    def predict_many(self, images: Iterable[Image], prompts: Sequence[str]) -> Iterator[list[Prediction]]:
         """Many images under many prompts: one backbone pass per image, one head pass per pair.
 
         images: iterable of paths or uint8 RGB [H, W, 3]. prompts: texts. Yields, image by image, the list of
@@ -99,7 +114,15 @@ class Predictor:
         KEPT_IMAGES. image: as in `predict`. Raises InputError for an unusable image."""
         return self._prepared(_as_image(image))
 
-    def stream(self, frames, prompt=None, *, condition=None, windows=None, audio_stream=None):
+    def stream(
+        self,
+        frames: Iterable[Any],
+        prompt: str | None = None,
+        *,
+        condition: str | None = None,
+        windows: Windows | None = None,
+        audio_stream: Any = None,
+    ) -> Iterator[Prediction]:
         """Predictions for the frames of one video, in order, with bounded delay and memory.
 
         frames: any iterable of uint8 RGB [H, W, 3] (a decoder, a camera, a list), of any length; each frame goes
@@ -115,7 +138,14 @@ class Predictor:
         found = self.stream_many(frames, [text], windows=windows, audio_stream=audio_stream)
         return (prediction for [prediction] in found)
 
-    def stream_many(self, frames, prompts, *, windows=None, audio_stream=None):
+    def stream_many(
+        self,
+        frames: Iterable[Any],
+        prompts: Sequence[str],
+        *,
+        windows: Windows | None = None,
+        audio_stream: Any = None,
+    ) -> Iterator[list[Prediction]]:
         """Predictions for the frames of one video under many prompts: one backbone pass per frame, one pass of the
         temporal blocks and the decoder per window and prompt.
 
@@ -136,7 +166,7 @@ class Predictor:
             raise ConfigError("audio needs windows of several frames; give longer windows, or no audio_stream")
         return self._stream(frames, list(prompts), self.embed(prompts), windows, audio_stream)
 
-    def video_windows(self, *, causal=False):
+    def video_windows(self, *, causal: bool = False) -> Windows:
         """The windows that suit the model: as long as the clips that it was trained on, a quarter of them shared.
 
         causal: for cameras, windows that end at the present frame, so that a map never waits for later frames.
@@ -191,7 +221,7 @@ class Predictor:
         values = np.concatenate([found.map.reshape(len(gates), -1), gates[:, None]], 1)
         return values[first:] if whole else values
 
-    def embed(self, prompts):
+    def embed(self, prompts: Sequence[str]) -> np.ndarray:
         """Sentence embeddings of prompts, float32 [n, E]. Raises InputError for an unusable prompt."""
         if isinstance(prompts, str):
             raise InputError("`prompts` is one text; put it into a list")

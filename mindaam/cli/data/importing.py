@@ -21,7 +21,8 @@ PROMPT = "The prompt; repeat for paraphrases. For several conditions: NAME=TEXT.
 DEGREE = "Pixels of the images per degree of visual angle."
 VAL = "Share of the images in the split val."
 FRACTIONS = "x and y are 0..1 of the width and height, not pixels."
-ORIGIN = "Origin of x and y: top-left, or bottom-left with y pointing up."
+ORIGIN = "Origin of x and y: top-left, or bottom-left with y pointing up (default: that of the tracker, or top-left)."
+SAMPLES = "The rows are samples of the tracker, in which fixations are found; needs the extra [recordings]."
 LINK = "Create links to the images or videos instead of copies."
 
 
@@ -35,14 +36,15 @@ def import_gaze(
     px_per_degree: Annotated[float | None, Option(metavar="F", help=DEGREE)] = None,
     val: Annotated[float, Option(metavar="SHARE", help=VAL)] = 0.2,
     fractions: Annotated[bool, Option("--fractions", help=FRACTIONS)] = False,
-    origin: Annotated[str, Option(metavar="CORNER", help=ORIGIN)] = "top-left",
+    origin: Annotated[str | None, Option(metavar="CORNER", help=ORIGIN)] = None,
+    samples: Annotated[bool, Option("--samples", help=SAMPLES)] = False,
     link: Annotated[bool, Option("--link/--copy", help=LINK)] = False,
 ):
     """Create a gaze folder from your own images or videos and a table of fixations."""
     from mindaam.data.imports.importing import Wanted, import_gaze
 
     named = columns_of(columns or ())
-    wanted = Wanted(named, condition, tuple(prompt or ()), px_per_degree, val, fractions, link, origin)
+    wanted = Wanted(named, condition, tuple(prompt or ()), px_per_degree, val, fractions, link, origin, samples)
     done = import_gaze(folder, table, out, wanted)
     for line in (*_read(done, wanted), *_written(done, out), *_next(done, out)):
         print_line(line)
@@ -88,7 +90,19 @@ def _of_pairs(text):
 
 def _read(done, wanted):
     """Lines on the interpretation of the table."""
+    from mindaam.data.imports.movements import DISPERSION, DURATION, GAP
+
     yield "columns: " + ", ".join(f"{role} from {column}" for role, column in done.columns.items())
+    if done.tracker:
+        where = "from the bottom left" if done.origin == "bottom-left" else "from the top left"
+        yield f"tracker: {done.tracker}; x and y count {where}"
+    if "image" not in done.columns:
+        yield f"no column of images: all fixations are on {next(iter(done.stimuli))}"
+    if done.samples:
+        yield (
+            f"fixations: {_count(len(done.fixations), 'fixation')} in {done.samples:,} samples, by dispersion (I-DT of "
+            f"pymovements): within {DISPERSION:g} degree for {DURATION:g} ms or longer, a gap of {GAP:g} ms ends one"
+        )
     if wanted.condition and "condition" in done.columns:
         yield f"the column {done.columns['condition']} was not used: --condition {wanted.condition} applies to all rows"
     if done.kind == "films" and not {"duration_ms", "duration_s"} & set(done.columns):
@@ -108,6 +122,8 @@ def _written(done, out):
     yield f"{out}: {', '.join(counts)}"
     for condition, sentence in done.conditions.items():
         yield f'{condition}: "{sentence}"'
+    for kind, count in done.others.items():
+        yield f"skipped: {_count(count, 'row')} that {'is no fixation' if count == 1 else 'are no fixations'}: {kind}"
     if done.missing:
         yield f"skipped: {_count(done.missing, 'row')} without gaze, where x or y is missing"
     if done.unnamed:

@@ -50,8 +50,9 @@ TIMES = {
 }
 
 
-def find_columns(path, names, named):
-    """{role: column's name} of a table's columns. path: what errors name. named: roles that the user gave columns for.
+def find_columns(path, names, named, *, needed=NEEDED):
+    """{role: column's name} of a table's columns. path: what errors name. named: roles that the user gave columns for;
+    needed: roles that must have one.
 
     A name is known by itself, or without its unit: "Fixation point X [MCS px]", "duration_us". Raises InputError when
     the image, x or y has no column, or any role two that fit equally; ConfigError for an unknown role or column, and
@@ -61,7 +62,7 @@ def find_columns(path, names, named):
     for role, column in named.items():
         if role not in KNOWN:
             raise unknown("column role", role, KNOWN)
-        fits = [name for name in names if name == column] or [n for n in names if _plain(n) == _plain(column)]
+        fits = [name for name in names if name == column] or [n for n in names if plain_name(n) == plain_name(column)]
         if len(fits) != 1:
             count = "more than one" if fits else "no"
             raise ConfigError(f'{path} has {count} column "{column}" for {role}; its columns are {_listed(names)}')
@@ -81,7 +82,7 @@ def find_columns(path, names, named):
                 )
             if fits:
                 found[role] = fits[0]
-    absent = [role for role in NEEDED if role not in found]
+    absent = [role for role in needed if role not in found]
     if absent and len(names) < 2:
         raise InputError(f"{path} has no columns but {_listed(names)}; cut all lines at commas, semicolons or tabs")
     if absent:
@@ -103,9 +104,9 @@ def parted(name):
     name = name.strip()
     begins = max(name.rfind("["), name.rfind("("))
     if name.endswith(("]", ")")) and begins > 0:
-        return _plain(name[:begins]), re.sub(r"[\s._]+", "", name[begins + 1 : -1].casefold())
-    rest, _, unit = _plain(name).rpartition("_")
-    return (rest, unit) if rest and (unit in TIMES or unit in PIXELS) else (_plain(name), None)
+        return plain_name(name[:begins]), re.sub(r"[\s._]+", "", name[begins + 1 : -1].casefold())
+    rest, _, unit = plain_name(name).rpartition("_")
+    return (rest, unit) if rest and (unit in TIMES or unit in PIXELS) else (plain_name(name), None)
 
 
 def _check_unit(role, column):
@@ -124,7 +125,7 @@ def _listed(names):
 
 def _by_name(role, names):
     """The names that are those of a role; of several known ones the surest."""
-    return next((fits for each in KNOWN[role].split("|") if (fits := [n for n in names if _plain(n) == each])), [])
+    return next((fits for each in KNOWN[role].split("|") if (fits := [n for n in names if plain_name(n) == each])), [])
 
 
 def _by_unit(role, names):
@@ -139,7 +140,7 @@ def _by_unit(role, names):
     return []
 
 
-def _plain(name):
+def plain_name(name):
     """A column's name in small letters, its words joined by "_": "Fixation point X", "FixationPointX" and so on."""
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
     return re.sub(r"[\W_]+", "_", parted.casefold()).strip("_")

@@ -1,10 +1,12 @@
 """Somebody's table of fixations: a CSV file whose columns are known by their names, or named by the user."""
 
 import re
+from itertools import groupby
 from typing import NamedTuple
 
-from mindaam.data.imports.column_names import NUMBERS, PLACES, find_columns, milliseconds
+from mindaam.data.imports.column_names import NEEDED, NUMBERS, PLACES, find_columns, milliseconds
 from mindaam.data.imports.table_text import read_cells
+from mindaam.data.imports.trackers import Tracker, columns_of, fixation_lines, recognized
 from mindaam.data.listed import shown
 from mindaam.data.tables import number
 from mindaam.errors import ConfigError, InputError
@@ -34,17 +36,22 @@ class Row(NamedTuple):
 class Table(NamedTuple):
     """rows: Rows in the order of the file; columns: {role: the column's name in the file}; missing: how many more rows
     there were, which have no x or no y; again: how many, which repeat the fixation of the row before them; unnamed: how
-    many, which name no stimulus."""
+    many, which name no stimulus; others: {kind: how many} of rows that the tracker marks as something else than a
+    usable fixation; tracker: the trackers.Tracker that it is of, or None."""
 
     rows: list
     columns: dict
     missing: int = 0
     again: int = 0
     unnamed: int = 0
+    others: dict = {}
+    tracker: Tracker | None = None
 
 
-def read_table(path, named=None):
-    """The Table in a text file as `table_text.read_cells` takes it. named: {role: column} of columns to be taken.
+def read_table(path, named=None, image=None, *, samples=False):
+    """The Table in a text file as `table_text.read_cells` takes it. named: {role: column} of columns to be taken;
+    image: what the rows of a Tracker's table without a column of images are of, None to refuse it; samples: its rows
+    are samples of a tracker, none of which is skipped or merged.
 
     Where the cut is no comma, numbers may have a decimal comma. Times are in the unit that their column's name has. A
     row without x or y has no gaze and is skipped, and so is gaze on no stimulus, unless it is most of it, which is
@@ -54,16 +61,19 @@ def read_table(path, named=None):
     or y, or has a row that cannot be read, and ConfigError for roles and columns that are not there.
     """
     named = named or {}
-    names, separator, lines = read_cells(path, lambda names: _fits(path, names, named))
-    columns = find_columns(path, names, named)
+    names, separator, lines = read_cells(path, lambda names: _fits(path, names, named, image))
+    tracker, columns = recognized(names, named), _columns(path, names, named, image)
+    lines, others = (lines, {}) if samples else fixation_lines(names, lines)
     places = {role: names.index(column) for role, column in columns.items()}
     scales = {role: milliseconds(role, columns[role]) for role in NUMBERS if role in columns and role not in PLACES}
     commas = _Commas(path)
-    read = [_row(path, line, cells, places, scales, commas if separator != "," else None) for line, cells in lines]
+    decimal = commas if separator != "," else None
+    read = [_row(path, line, cells, places, scales, decimal, image) for line, cells in lines]
     commas.check()
     seen = [row for row in read if row is not None]
     if not read:
-        raise InputError(f"{path} has column names but no fixations; give the table with its rows")
+        why = f" ({_kinds(others)})" if others else ""
+        raise InputError(f"{path} has column names but no fixations{why}; give the table with its rows")
     if not seen:
         raise InputError(
             f"{path}: x or y is missing in all of its {len(read)} rows; take the columns that have the gaze, with "
@@ -76,14 +86,41 @@ def read_table(path, named=None):
             f"{path}, line {first.line}: the column image is empty, as in {len(seen) - len(rows)} of {len(seen)} rows; "
             "each row must name its image or video"
         )
-    kept = [row for place, row in enumerate(rows) if not place or not _same(rows[place - 1], row)]
-    return Table(kept, columns, len(read) - len(seen), len(rows) - len(kept), len(seen) - len(rows))
+    kept = [row for place, row in enumerate(rows) if samples or not place or not _same(rows[place - 1], row)]
+    if tracker is not None and tracker.merged and "order" in columns and not samples:
+        kept = _merged(kept)
+    return Table(
+        kept, columns, len(read) - len(seen), len(rows) - len(kept), len(seen) - len(rows), dict(others), tracker
+    )
 
 
-def _fits(path, names, named):
+def _kinds(others):
+    """ "2 rows of Saccade, 1 row of Blink"."""
+    return ", ".join(f"{count} row{'' if count == 1 else 's'} of {shown(kind)}" for kind, count in others.items())
+
+
+def _merged(rows):
+    """Rows one after the other of one fixation of a viewer on a stimulus as one: its mean x and y, its longest
+    duration."""
+    found = []
+    for _, group in groupby(rows, key=lambda row: (row.subject, row.stimulus, row.condition, row.order)):
+        group = list(group)
+        durations = [row.duration_ms for row in group if row.duration_ms is not None]
+        x, y = (sum(getattr(row, axis) for row in group) / len(group) for axis in PLACES)
+        found.append(group[0]._replace(x=x, y=y, duration_ms=max(durations, default=None)))
+    return found
+
+
+def _columns(path, names, named, image):
+    """{role: column}, as `column_names.find_columns` returns it; those of a Tracker need no image if one is known."""
+    needed = NEEDED if image is None or recognized(names, named) is None else PLACES
+    return find_columns(path, names, columns_of(names, named), needed=needed)
+
+
+def _fits(path, names, named, image):
     """Whether the names have what a table must have."""
     try:
-        return bool(find_columns(path, names, named))
+        return bool(_columns(path, names, named, image))
     except (InputError, ConfigError):
         return False
 
@@ -94,10 +131,11 @@ def _same(row, after):
     return told and row[1:6] == after[1:6] and row[7:] == after[7:]  # all but line and t_ms
 
 
-def _row(path, line, cells, places, scales, commas):
+def _row(path, line, cells, places, scales, commas, image):
     """The Row of a line's cells, None where x or y is missing. places: {role: position of its cell}; scales: of times,
-    {role: (factor, divisor)}; commas: where numbers may have decimal ones, else None."""
+    {role: (factor, divisor)}; commas: where numbers may have decimal ones, else None; image: as of `read_table`."""
     texts = {role: cells[place].strip() if place < len(cells) else "" for role, place in places.items()}
+    texts.setdefault("image", image)
     x, y = (_number(path, line, role, texts[role], commas) for role in PLACES)
     if x is None or y is None:
         return None

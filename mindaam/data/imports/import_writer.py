@@ -83,7 +83,9 @@ def _meta(gathered, source, wanted):
         "dropped_without_start": gathered.untimed,
     }
     called = source.encode("utf-8", "backslashreplace").decode()  # a file's name may be no text
-    origin = {} if wanted.origin == TOP_LEFT else {"origin": wanted.origin}
+    origin = {} if gathered.origin == TOP_LEFT else {"origin": gathered.origin}
+    origin |= {"tracker": gathered.tracker} if gathered.tracker else {}
+    origin |= {"samples": gathered.samples} if gathered.samples else {}
     meta = {
         "name": gathered.name,
         "conditions": gathered.conditions,

@@ -18,6 +18,8 @@ from mindaam.data.imports.import_placing import ORIGINS, TOP_LEFT, place
 from mindaam.data.imports.import_remarks import remarks
 from mindaam.data.imports.import_stimuli import audio_of, find_stimuli, key_of, keys_of, measured
 from mindaam.data.imports.import_writer import write_folder
+from mindaam.data.imports.movements import fixations_of, require_pymovements
+from mindaam.data.imports.trackers import surface_of
 from mindaam.data.listed import fault_of_label, fault_of_text, shown
 from mindaam.errors import ConfigError, InputError, OutputError, nearest, unknown
 from mindaam.files import lies_in
@@ -31,7 +33,9 @@ class Wanted(NamedTuple):
     columns: {role: column} where names do not say. condition: of all rows, None: the table's column, else free viewing.
     sentences: as `prompts_of` takes them. px_per_degree: pixels of the images that a degree has, None: unknown.
     val: share of the images that go into the split val. fractions: x and y are parts of the width and height. link:
-    links to the images instead of copies. origin: the corner of the image that x and y count from, of ORIGINS.
+    links to the images instead of copies. origin: the corner of the image that x and y count from, of ORIGINS; None:
+    that of the tracker that the table is of, else the top left. samples: the rows are samples of a tracker, in which
+    fixations are found (`movements`).
     """
 
     columns: dict = {}
@@ -41,7 +45,8 @@ class Wanted(NamedTuple):
     val: float = 0.2
     fractions: bool = False
     link: bool = False
-    origin: str = TOP_LEFT
+    origin: str | None = None
+    samples: bool = False
 
 
 class Gathered(NamedTuple):
@@ -55,7 +60,9 @@ class Gathered(NamedTuple):
     the others before the first frame of their video or after its last; without: names without any fixation; missing:
     number of rows without x or y; unnamed: without a stimulus; again: that repeat the row before them; untimed: of
     videos without a start; remarks: lines on what may be wrong; passed_over: a line that counts other files of the
-    folder by kind, or nothing.
+    folder by kind, or nothing. others: {kind: number} of rows that are not fixations; tracker: name of the tracker that
+    the table is of, or ""; samples: number of samples that the fixations were found in, 0 for a table of fixations;
+    origin: the corner that x and y count from.
     """
 
     name: str
@@ -76,6 +83,10 @@ class Gathered(NamedTuple):
     untimed: int
     remarks: list
     passed_over: str
+    others: dict
+    tracker: str
+    samples: int
+    origin: str
 
 
 def import_gaze(folder, table, out, wanted=Wanted()):  # noqa: B008 - an immutable tuple
@@ -103,10 +114,15 @@ def import_gaze(folder, table, out, wanted=Wanted()):  # noqa: B008 - an immutab
 def gather(folder, table, name, wanted):
     """The content of a gaze folder called `name`, as Gathered; errors as of `import_gaze`. Nothing is written."""
     paths, kind = find_stimuli(folder)
-    read = read_table(table, wanted.columns)
     known = keys_of(paths)
+    read = read_table(table, wanted.columns, _only_image(table, paths, known), samples=wanted.samples)
+    wanted = _as_written(wanted, read.tracker)
     named = [_named(folder, table, row, known) for row in read.rows]
     stimuli = measured(folder, {each: paths[each] for each in sorted(set(named))}, kind)
+    samples = len(read.rows) if wanted.samples else 0
+    if wanted.samples:
+        sizes = {each: stimulus.size for each, stimulus in stimuli.items()}
+        read, named = fixations_of(table, read, named, sizes, wanted.px_per_degree, fractions=wanted.fractions)
     fixations, outside, beyond, untimed = place(table, read, named, stimuli, wanted)
     conditions = _conditions(table, fixations)
     own = prompts_of(conditions, wanted.sentences)
@@ -131,6 +147,26 @@ def gather(folder, table, name, wanted):
         untimed=untimed,
         remarks=remarks(read, kind) + (_of_images(stimuli.values()) if kind == "images" else []),
         passed_over=media.skipped(folder, _used(folder, paths, table)),
+        others=read.others,
+        tracker=read.tracker.name if read.tracker else "",
+        samples=samples,
+        origin=wanted.origin,
+    )
+
+
+def _only_image(table, paths, known):
+    """The image of all rows of a table that does not name any: that of the surface in the table's name, or the only one
+    of the folder; else None."""
+    surface = known.get(key_of(surface_of(table.stem)))
+    return surface or (next(iter(paths)) if len(paths) == 1 else None)
+
+
+def _as_written(wanted, tracker):
+    """Wanted with the units and the origin of the tracker, where the user gave none."""
+    if tracker is None:
+        return wanted._replace(origin=wanted.origin or TOP_LEFT)
+    return wanted._replace(
+        fractions=wanted.fractions or tracker.fractions, origin=wanted.origin or tracker.origin
     )
 
 
@@ -188,7 +224,9 @@ def _check(wanted):
         raise ConfigError(f"{wanted.val:g} cannot be a share of the images; give --val between 0 and 1")
     if wanted.px_per_degree is not None and not 0 < wanted.px_per_degree < 1e6:
         raise ConfigError(f"a degree cannot be {wanted.px_per_degree:g} pixels wide; give --px-per-degree more than 0")
-    if wanted.origin not in ORIGINS:
+    if wanted.samples:
+        require_pymovements()
+    if wanted.origin not in (None, *ORIGINS):
         raise unknown("corner that x and y count from", wanted.origin, ORIGINS)
     if wanted.condition is not None and (not wanted.condition.strip() or fault_of_text(wanted.condition.strip())):
         raise ConfigError("a condition needs a readable name; give --condition NAME")

@@ -65,7 +65,7 @@ def test_tobii(read, encoding):
     assert [(row.t_ms, row.duration_ms, row.subject, row.order) for row in table.rows] == [
         (1, 240, "P01", "1"), (49, 300, "P01", "2"),
     ]  # fmt: skip
-    assert (table.missing, table.again) == (1, 1)
+    assert (table.missing, table.again, table.others) == (0, 1, {"Saccade": 1})
     assert "Recording timestamp [µs] was turned from microseconds into milliseconds" in said(table)
     assert "Fixation point X [DACS px] and Fixation point Y [DACS px] count pixels of the screen" in said(table)
     assert "t_ms" not in read(TOBII).columns  # of the recording, not of the picture
@@ -90,7 +90,8 @@ def test_eyelink(read):
 
 def test_smi(read):
     table = read(SMI)
-    assert places(table) == [("park.jpg", 10.25, 20)] and table.missing == 2
+    assert places(table) == [("park.jpg", 10.25, 20)]
+    assert table.missing == 0 and table.others == {"Saccade": 1, "Blink": 1}
     assert (table.rows[0].t_ms, table.rows[0].duration_ms, table.rows[0].line) == (12.5, 180.2, 6)
 
 
