@@ -82,7 +82,7 @@ def test_long_pages_are_predicted_in_tiles_as_by_predict(mindaam, designs, tmp_p
     assert code == 0 and out.startswith("A: a.png, B: b.png\n")
     count = in_tiles((1500, 300), "auto")
     assert [line.split(" in ")[1] for line in err.splitlines()] == [f"{count} tiles"] * 2
-    assert mindaam.models[0].backbone_passes >= 2 * count > 2
+    assert count > 2 and mindaam.models[0].backbone_passes > 2  # equal tiles pass the backbone once
 
 
 def test_without_regions_and_files_the_spread_is_printed(mindaam, designs):
