@@ -1,7 +1,7 @@
-"""How much a map depends on the viewing distance: the same fixations, blurred by one degree at several sizes of an image.
+"""How much a map depends on the viewing distance: the same fixations, blurred by one degree at several sizes.
 
-`python benchmarks/viewing_distance.py FOLDER` takes a gaze folder with fixations and prints, for images that span so many
-degrees of visual angle, the CC of their densities with that of the recording. No map is predicted.
+`python benchmarks/viewing_distance.py FOLDER` takes a gaze folder with fixations and prints, for images that span so
+many degrees of visual angle, the CC of their densities with that of the recording. No map is predicted.
 """
 
 import sys

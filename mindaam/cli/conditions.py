@@ -4,12 +4,13 @@ from typing import Annotated
 
 from typer import Option
 
+from mindaam.cli.completion import models
 from mindaam.cli.terminal import print_table
 
 MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run (default: the bundled model)."
 
 
-def conditions(model: Annotated[str | None, Option(metavar="NAME|PATH", help=MODEL)] = None):
+def conditions(model: Annotated[str | None, Option(metavar="NAME|PATH", autocompletion=models, help=MODEL)] = None):
     """List the viewing conditions, their prompts, and which of them a model was trained on."""
     from mindaam.data.prompts import trained
     from mindaam.inference.predictor import DEFAULT_MODEL

@@ -8,6 +8,9 @@ from typer.core import TyperCommand, TyperGroup
 # {command: {title of a panel: its options}}; other options are in the panel "Options".
 PANELS = {
     "predict": {
+        "Overlays": ("--style", "--opacity", "--legend"),
+        "Numbers": ("--regions", "--report"),
+        "Views of images": ("--tiles", "--tta"),
         "Videos": ("--start", "--end", "--every", "--fps"),
         "Audio of videos": ("--audio", "--audio-track", "--plot-gate"),
     },

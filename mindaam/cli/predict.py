@@ -8,6 +8,7 @@ from typing import Annotated
 from typer import Argument, Exit, Option
 
 from mindaam.cli.batches import Batch
+from mindaam.cli.completion import conditions, models
 from mindaam.cli.terminal import progress
 from mindaam.files import prepare_folder
 from mindaam.streams import print_line, print_message
@@ -39,9 +40,11 @@ RECURSIVE = "Include subfolders; the output folder repeats their structure."
 def predict(
     inputs: Annotated[list[Path], Argument(metavar="INPUT", help=INPUT)],
     out: Annotated[Path, Option("-o", "--out", metavar="DIR", help="Output folder; created if it does not exist.")],
-    model: Annotated[str | None, Option(metavar="NAME|PATH", help=MODEL)] = None,
+    model: Annotated[str | None, Option(metavar="NAME|PATH", autocompletion=models, help=MODEL)] = None,
     prompt: Annotated[list[str] | None, Option(metavar="TEXT", help=PROMPT)] = None,
-    condition: Annotated[list[str] | None, Option(metavar="NAME", help=CONDITION)] = None,
+    condition: Annotated[
+        list[str] | None, Option(metavar="NAME", autocompletion=conditions, help=CONDITION)
+    ] = None,
     save: Annotated[str, Option(metavar="KINDS", help=KINDS)] = "overlay,map",
     start: Annotated[float, Option(metavar="SECONDS", help=START)] = 0.0,
     end: Annotated[float | None, Option(metavar="SECONDS", help=END)] = None,
@@ -65,7 +68,7 @@ def predict(
     runtime.link_libraries()
     from mindaam.data.videos.picks import Pick, checked_pick
     from mindaam.inference import render, results
-    from mindaam.inference.audio_request import checked_request
+    from mindaam.inference.audio_request import checked_request, require_videos
     from mindaam.inference.views.predicting import Views, checked_views
 
     look = render.checked_look(render.Look(style, opacity, legend))
@@ -80,6 +83,8 @@ def predict(
     numbers = _numbers(out, regions, report, pairs) if regions or report else None
     videos = len({job.source for job in jobs if job.is_video})
     request = checked_request(audio, audio_track, videos)
+    if jobs and not videos and not problems:
+        require_videos(audio_track, plot_gate)
     for line in results.skipped(inputs, sources, recursive):
         print_message(line)
     batch = Batch()

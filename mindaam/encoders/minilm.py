@@ -21,6 +21,7 @@ from mindaam.places import model_zoo_dir
 from mindaam.turns import turn
 
 MAX_TOKENS = 256  # [CLS] and [SEP] included; the model was trained on no longer ones
+LONGEST = 5000  # characters of a prompt, about three times those of 256 tokens
 _BUCKETS = (32, 128, MAX_TOKENS)  # padded lengths: one shape, so one compiled graph, for many lengths
 _MASKED = -1e9  # added to the scores of padding: its softmax weight is then exactly 0
 _EPS = 1e-12
@@ -180,13 +181,15 @@ class SentenceEncoder:
 def check_prompt(text, tokenizer=None):
     """Raises InputError for a prompt that the encoder cannot take.
 
-    That is: an empty one, one of more than 256 tokens, and one without a single word or number of the tokenizer's
-    vocabulary (emoji, punctuation, an unknown script). tokenizer: None for the bundled one.
+    That is: an empty one, one of more than 256 tokens or LONGEST characters, and one without a single word or number of
+    the tokenizer's vocabulary (emoji, punctuation, an unknown script). tokenizer: None for the bundled one.
     """
     if not isinstance(text, str):
         raise InputError(f"a prompt must be text, not {type(text).__name__}")
     if not text.strip():
         raise InputError("the prompt is empty; describe the viewer and the task in a few words")
+    if len(text) > LONGEST:  # a word of any length is one token, that of unknown words
+        raise InputError(f"the prompt has {len(text):,} characters and may have {LONGEST:,} at most; shorten it")
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise InputError("the prompt is not valid UTF-8 text; retype it")
     tokenizer = tokenizer or load_tokenizer(str(model_zoo_dir() / "encoders" / "minilm_l6.tokenizer.json"))

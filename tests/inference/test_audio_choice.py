@@ -6,11 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from mindaam.data.videos.reading import video_info
 from mindaam.errors import CheckpointError, ConfigError, InputError
 from mindaam.inference.audio_choice import AudioChoice, choose_audio, unused_because
-from mindaam.inference.audio_request import OFF, AudioRequest, checked_request
+from mindaam.inference.audio_request import OFF, AudioRequest, checked_request, require_videos
 from mindaam.models.registry import model_config
 from tests.clips import make_clip, pictures
 from tests.fakes import FakeAudioEncoder
@@ -46,6 +47,16 @@ def test_a_request_is_checked(video):
         checked_request(str(video), 0, 2)
     with pytest.raises(InputError, match="the audio file none.wav does not exist"):
         checked_request("none.wav", 0, 1)
+
+
+def test_what_cannot_be_audio_is_refused_before_the_model_is_loaded(tmp_path):
+    Image.fromarray(pictures(1)[0]).save(tmp_path / "photo.jpg")
+    with pytest.raises(InputError, match="--audio .*photo.jpg is an image; give an audio file"):
+        checked_request(str(tmp_path / "photo.jpg"), 0, 1)
+    require_videos(0, False)
+    for given, option in (((2, False), "--audio-track"), ((0, True), "--plot-gate")):
+        with pytest.raises(ConfigError, match=f"{option} is for videos, and the inputs have none"):
+            require_videos(*given)
 
 
 def test_the_reasons_to_use_no_audio(video, tmp_path):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from mindaam.data.transforms import fit_within
 from mindaam.errors import unknown
 from mindaam.inference.prediction import finished
 from mindaam.inference.views import tiles
@@ -12,6 +13,7 @@ from mindaam.inference.views import tiles
 TILES, TTA = ("auto", "on", "off"), ("none", "mirror")
 TALL = 2.0  # height in widths from which on "auto" predicts a page in tiles
 HIGH = 700  # pixels, below which a page loses little as a whole: twice the side of the models' inputs
+FINE = 1024  # longest side of the copies of maps on which their spread is measured, pixels
 REDUCED = 0.75  # size of the image in the reduced view
 
 
@@ -111,6 +113,11 @@ def _reduced(predictor, image, prompts, choice):
 
 
 def _spread(maps):
-    """The standard deviation of the views' densities, each with sum 1, in units of the maximum of their mean."""
-    densities = np.stack([values / values.sum(dtype=np.float64) for values in maps])
-    return (densities.std(0) / densities.mean(0).max()).astype(np.float32)
+    """The standard deviation of the views' densities in units of the maximum of their mean, [H, W]; measured on copies
+    of at most FINE pixels a side, since large images have large maps."""
+    height, width = maps[0].shape
+    size = fit_within((height, width), FINE)[::-1]
+    small = [cv2.resize(np.ascontiguousarray(values), size, interpolation=cv2.INTER_AREA) for values in maps]
+    densities = np.stack([values / values.sum(dtype=np.float64) for values in small])
+    spread = (densities.std(0) / densities.mean(0).max()).astype(np.float32)
+    return cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR)
