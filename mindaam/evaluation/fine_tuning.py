@@ -73,7 +73,8 @@ def lines(comparisons):
     """The Comparisons as lines of text of at most 80 characters."""
     yield "before and after, on held-out data; in brackets the 95 % interval of the change"
     for each in comparisons:
-        yield f"{each.name}: {'own data' if each.own else 'old data'}, {each.n} {each.kind}"
+        kind = each.kind.removesuffix("s") if each.n == 1 else each.kind
+        yield f"{each.name}: {'own data' if each.own else 'old data'}, {each.n} {kind}"
         if not each.change:
             yield "  no frame with gaze data is in the part that is scored"
             continue

@@ -15,8 +15,9 @@ from mindaam.files import lies_in, real
 
 def examine_own(root, names=None, published=(), *, deep=False):
     """A report on each gaze folder and pack at or right under a folder: {"name", "kind", "folder", "splits": {split:
-    entries}, "ground_truth", "problems": [text], "notes": [text]}. Fixations and headers of all images are read, and
-    two frames a video; deep: packs are compared with their hashes too.
+    entries}, "ground_truth", "problems": [text], "notes": [text]}, and of gaze folders "conditions": {condition:
+    {"entries", "prompts": their number, "prompt": the first}}. Fixations and headers of all images are read, and two
+    frames a video; deep: packs are compared with their hashes too.
 
     names: of gaze folders and of what was packed, those wanted, None for all. published: names of the datasets that
     are there; where one name stands for several, a note says which is used."""
@@ -41,7 +42,7 @@ def _instead(kind, name):
 
 def _gaze_folder(name, place):
     report = {"name": name, "kind": "gaze folder", "folder": str(place), "splits": {}, "ground_truth": "",
-              "problems": [], "notes": []}  # fmt: skip
+              "conditions": {}, "problems": [], "notes": []}  # fmt: skip
     try:
         splits = list(split_lists(place))
     except InputError as error:
@@ -53,12 +54,23 @@ def _gaze_folder(name, place):
             report["problems"].append(str(error))
             continue
         report["splits"][split], report["ground_truth"] = len(reader), reader.ground_truth
+        _count_conditions(reader, report["conditions"])
         report["problems"] += damaged({"": reader}).get("", {}).values()
         beside = 0 if reader.is_video else reader.outside
         report["notes"] += [f"{split}: {beside:,} fixations outside their images are skipped"] * bool(beside)
         report["notes"] += untimely(split, reader)
     report["notes"] += _links_out(place)
     return report
+
+
+def _count_conditions(reader, found):
+    """Adds the entries of a reader to {condition: {"entries": number, "prompts": number, "prompt": that it is scored
+    with}}."""
+    for _, condition in reader.entries:
+        if condition not in found:
+            prompts = reader.prompts.of(condition)
+            found[condition] = {"entries": 0, "prompts": len(prompts), "prompt": prompts[0]}
+        found[condition]["entries"] += 1
 
 
 def _links_out(place):

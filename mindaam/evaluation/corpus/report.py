@@ -104,10 +104,18 @@ def _own(found):
         problems = f"{len(each['problems']):,}" if each["problems"] else "none"
         rows.append([each["name"], each["kind"], splits, problems, each["ground_truth"]])
         notes += [f"{each['name']}: {problem}" for problem in each["problems"][:SHOWN]]
-        notes += [f"{each['name']}: {note}" for note in each["notes"]]
+        notes += [f"{each['name']}: {note}" for note in [*_conditions(each), *each["notes"]]]
         more = len(each["problems"]) - SHOWN
         notes += [f"{each['name']}: {more} more in report.json"] if more > 0 else []
     return Table("Gaze folders and packs", ["name", "kind", "splits", "problems", "ground truth"], rows, notes)
+
+
+def _conditions(own):
+    """A line on each condition of a gaze folder."""
+    for condition, found in own.get("conditions", {}).items():
+        count, prompts = found["entries"], found["prompts"]
+        several = f" and {prompts - 1} paraphrases" if prompts > 2 else " and 1 paraphrase" if prompts == 2 else ""
+        yield f'condition {condition}: {count:,} in all; prompt "{found["prompt"]}"{several}'
 
 
 def _legend(deep, rows):

@@ -33,6 +33,8 @@ def test_sound_folders_and_packs(folder, tmp_path):
     gaze, packed = examine_own(tmp_path, deep=True)
     assert (gaze["kind"], gaze["splits"], gaze["problems"]) == ("gaze folder", {"train": 3, "val": 1}, [])
     assert (packed["kind"], packed["splits"], packed["problems"]) == ("pack", {"train": 3}, [])
+    [(condition, found)] = gaze["conditions"].items()
+    assert condition == "free_viewing" and found["entries"] == 4 and found["prompts"] > 1 and found["prompt"]
     assert examine_own(folder) == [gaze] and gaze["ground_truth"] == packed["ground_truth"] != ""
 
 

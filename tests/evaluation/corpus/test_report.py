@@ -54,12 +54,14 @@ def test_datasets_that_are_not_here_are_one_line_unless_they_were_asked_for(root
 
 def test_a_report_on_own_data_is_about_them(root):
     own = {"name": "mine", "kind": "gaze folder", "splits": {"train": 2}, "ground_truth": "maps", "problems": [],
-           "notes": []}  # fmt: skip
+           "conditions": {"find_cats": {"entries": 2, "prompts": 2, "prompt": "Where is a cat?"}}, "notes": []}
     reports = [absent(each, ()) for each in catalogue().values()]
     report = corpus_report.gathered(root, reports, own=[own])
     titles = [table.title for table in corpus_report.tables(report)]
     assert titles == ["Gaze folders and packs", "Other published datasets"] and not corpus_report.is_empty(report)
-    assert len(corpus_report.markdown(report).splitlines()) < 20
+    text = corpus_report.markdown(report)
+    assert len(text.splitlines()) < 20
+    assert 'mine: condition find_cats: 2 in all; prompt "Where is a cat?" and 1 paraphrase' in text
     assert corpus_report.is_empty(report | {"own": []})
 
 
