@@ -35,11 +35,10 @@ def mirror(predictor, samples):
     rows, seconds = [], np.zeros(2)
     for number, (image, truth) in enumerate(samples):
         row = []
-        for at, tta in enumerate(("none", "mirror")):
+        for at, tta in enumerate(("none", "mirror")):  # the features of the image itself are kept for the second
             start = time.perf_counter()
-            predictor._features.clear()
             [seen] = predict(predictor, image, [PROMPT], Views("off", tta))
-            seconds[at] += (time.perf_counter() - start) if number else 0
+            seconds[at:] += (time.perf_counter() - start) if number else 0  # the first image compiles
             row.append(compared(seen.prediction.density, truth))
         rows.append(row)
     rows = np.array(rows)

@@ -10,7 +10,8 @@ from mindaam.inference.numbers.comparing import labels
 from mindaam.inference.numbers.tables import percent
 from mindaam.inference.render import heat
 
-MARK = b'<meta name="generator" content="mindaam attention">'
+GENERATOR = "mindaam attention"
+MARK = f'<meta name="generator" content="{GENERATOR}">'.encode()
 HEAD = 20_000  # bytes of a page in which MARK is
 STOPS = 6  # colors of the legend's scale
 CURVES = 8  # regions in a plot of curves; of more, those with the most attention
@@ -32,7 +33,7 @@ def html(sections, model, notes=(), title=None):
     by_input = any(section.by_input for section in sections)
     return page(
         "attention.html.j2",
-        mark=MARK.decode(),
+        generator=GENERATOR,
         title=title or (f"Predicted attention: {names[0]}" if len(names) == 1 else "Predicted attention"),
         by_input=by_input,
         sections=[_section(section) for section in sections],

@@ -11,7 +11,7 @@ from mindaam.inference.prediction import finished
 from mindaam.inference.views import tiles
 
 TILES, TTA = ("auto", "on", "off"), ("none", "mirror")
-TALL = 2.0  # height in widths from which on "auto" predicts a page in tiles
+TALL = 2.5  # height in widths from which on "auto" predicts a page in tiles; wide scenes lose by tiles
 HIGH = 700  # pixels, below which a page loses little as a whole: twice the side of the models' inputs
 FINE = 1024  # longest side of the copies of maps on which their spread is measured, pixels
 REDUCED = 0.75  # size of the image in the reduced view
@@ -45,8 +45,8 @@ def checked_views(views):
 
 def in_tiles(shape, choice):
     """The number of tiles in which an image [H, W] is predicted; 1 is the whole image. choice: one of TILES."""
-    tall = shape[0] >= max(HIGH, TALL * shape[1])
-    if choice == "off" or (choice == "auto" and not tall):
+    height, width = shape
+    if choice == "off" or (choice == "auto" and height < max(HIGH, TALL * width)):
         return 1
     return len(tiles.boxes(shape))
 
