@@ -38,6 +38,7 @@ PANELS = {
 EXAMPLES = {
     "": (
         "mindaam predict photo.jpg -o maps",
+        "mindaam compare a.png b.png -o out",
         "mindaam data import images gaze.csv -o gaze/mine",
         "mindaam train --from aam_dinov2_vits14 --data gaze/mine",
         "mindaam evaluate --data gaze/mine --model runs/finetune",
@@ -45,9 +46,15 @@ EXAMPLES = {
     "predict": (
         "mindaam predict photo.jpg holiday/ -o maps",
         'mindaam predict page.png -o maps --prompt "Someone looks for a button."',
+        "mindaam predict page.png -o maps --regions boxes.json --report",
         "mindaam predict photo.jpg -o maps --condition count_people",
         "mindaam predict video.mp4 -o maps --start 60 --end 90 --fps 5",
     ),
+    "compare": (
+        "mindaam compare a.png b.png -o out",
+        "mindaam compare a.png b.png --regions boxes.json --condition web_pages",
+    ),
+    "conditions": ("mindaam conditions", "mindaam conditions --model runs/mine"),
     "train": (
         "mindaam train --from aam_dinov2_vits14 --data gaze/mine",
         "mindaam train aam_dinov2_vits14 data_root=FOLDER --tiny",
