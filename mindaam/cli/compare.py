@@ -5,6 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from mindaam.cli.completion import conditions, models
 from mindaam.cli.predict import CONDITION, MODEL
 from mindaam.cli.terminal import progress
 from mindaam.streams import print_line, print_message
@@ -19,9 +20,9 @@ def compare(
     second: Annotated[Path, Argument(metavar="B", help="Image of another one.")],
     out: Annotated[Path | None, Option("-o", "--out", metavar="DIR", help=OUT)] = None,
     regions: Annotated[list[Path] | None, Option(metavar="FILE", help=REGIONS)] = None,
-    model: Annotated[str | None, Option(metavar="NAME|PATH", help=MODEL)] = None,
+    model: Annotated[str | None, Option(metavar="NAME|PATH", autocompletion=models, help=MODEL)] = None,
     prompt: Annotated[list[str] | None, Option(metavar="TEXT", help=PROMPT)] = None,
-    condition: Annotated[list[str] | None, Option(metavar="NAME", help=CONDITION)] = None,
+    condition: Annotated[list[str] | None, Option(metavar="NAME", autocompletion=conditions, help=CONDITION)] = None,
 ):
     """Compare two designs: the shares of attention of their regions, and where attention differs."""
     from mindaam import runtime
@@ -61,6 +62,7 @@ def _compared(pair, pairs, model, with_images):
     from mindaam.inference.choosing import choose_prompts
     from mindaam.inference.numbers.comparing import sections
     from mindaam.inference.predictor import Predictor
+    from mindaam.inference.views import predicting
 
     model = started(model)
     from mindaam.zoo.weights import model_prompts
@@ -73,9 +75,11 @@ def _compared(pair, pairs, model, with_images):
             print_message(remark)
         for design, image in zip(pair, images, strict=True):
             shown.step(design.source.name)
-            predictions += predictor.predict_many([image], texts)
-    conditions = [condition for _, condition in pairs]
-    return predictor, sections(pair, images, predictions, conditions, with_images)
+            if (count := predicting.in_tiles(design.size, "auto")) > 1:
+                print_message(f"{design.source} is predicted in {count} tiles")
+            predictions.append([each.prediction for each in predicting.predict(predictor, image, texts)])
+    named = [name for _, name in pairs]
+    return predictor, sections(pair, images, predictions, named, with_images)
 
 
 def _print(found, names):

@@ -46,13 +46,14 @@ EXAMPLES = {
     "predict": (
         "mindaam predict photo.jpg holiday/ -o maps",
         'mindaam predict page.png -o maps --prompt "Someone looks for a button."',
-        "mindaam predict page.png -o maps --regions boxes.json --report",
         "mindaam predict photo.jpg -o maps --condition count_people",
         "mindaam predict video.mp4 -o maps --start 60 --end 90 --fps 5",
+        "mindaam predict page.png -o numbers --regions boxes.json --report",
+        "mindaam predict pairs.csv -o maps",
     ),
     "compare": (
-        "mindaam compare a.png b.png -o out",
-        "mindaam compare a.png b.png --regions boxes.json --condition web_pages",
+        "mindaam compare a.png b.png --regions boxes.json",
+        "mindaam compare a.png b.png --regions a.json --regions b.json -o compared",
     ),
     "conditions": ("mindaam conditions", "mindaam conditions --model runs/mine"),
     "train": (

@@ -9,6 +9,7 @@ from PIL import Image
 from mindaam import runtime
 from mindaam.cli import main
 from mindaam.inference import predictor
+from mindaam.inference.views.predicting import in_tiles
 from tests.cli.test_predict_command import names, one_sentence
 from tests.fakes import FakeEncoder, FakeModel
 
@@ -72,6 +73,16 @@ def test_regions_that_moved_and_designs_of_two_sizes(mindaam, designs, tmp_path)
     assert html.count('src="data:image/jpeg') == 4  # no difference of two sizes
     regions = json.loads((tmp_path / "out/results.json").read_text())["regions"]
     assert [path[-6:] for path in regions] == ["a.json", "b.json"]
+
+
+def test_long_pages_are_predicted_in_tiles_as_by_predict(mindaam, designs, tmp_path):
+    for name in "ab":
+        Image.open(designs / f"{name}.png").resize((300, 1500)).save(designs / f"{name}.png")
+    code, out, err = mindaam(designs / "a.png", designs / "b.png")
+    assert code == 0 and out.startswith("A: a.png, B: b.png\n")
+    count = in_tiles((1500, 300), "auto")
+    assert [line.split(" in ")[1] for line in err.splitlines()] == [f"{count} tiles"] * 2
+    assert count > 2 and mindaam.models[0].backbone_passes > 2  # equal tiles pass the backbone once
 
 
 def test_without_regions_and_files_the_spread_is_printed(mindaam, designs):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mindaam.inference import videos
 from mindaam.inference.numbers.tables import COLUMNS
 from tests.cli.test_predict_command import mindaam, names, one_sentence  # noqa: F401 - a fixture
 from tests.clips import make_clip
@@ -150,3 +151,21 @@ def test_a_video_has_curves_over_time(mindaam, regions, tmp_path):  # noqa: F811
     assert entry["regions"][0]["attention"] == pytest.approx(left.mean(), abs=1e-5)
     html = (tmp_path / "out/report.html").read_text()
     assert "image/svg+xml" in html and "25 frames" in html and html.count('src="data:image/jpeg') == 2
+
+
+def test_ctrl_c_leaves_the_numbers_of_the_frames_so_far(mindaam, regions, tmp_path, monkeypatch):  # noqa: F811
+    follow = videos.follow
+
+    def stopped(*arguments, **options):
+        for number, pair in enumerate(follow(*arguments, **options)):
+            if number == 8:
+                raise KeyboardInterrupt
+            yield pair
+
+    monkeypatch.setattr(videos, "follow", stopped)
+    film = make_clip(tmp_path / "film.mp4", spots(20), rate=10)
+    given = ["--save", "npy", "--fps", "all", "--regions", regions([{"name": "left", "box": [0, 0, 32, 48]}])]
+    code, _, err = mindaam(film, "-o", tmp_path / "out", *given)
+    assert code == 130 and "stopped at second 0.7" in err
+    [entry] = json.loads((tmp_path / "out/results.json").read_text())["results"]
+    assert entry["frames"] == 8 and len((tmp_path / "out/film.curves.csv").read_text().splitlines()) == 9

@@ -70,7 +70,7 @@ def _section(section):
         "rows": _rows(records),
         "areas_differ": any(_areas(record) != _areas(records[0]) for record in records),
         "points": _points(records),
-        "curves": [_curves(numbers) for numbers in section.numbers] if records[0].shares else [],
+        "curves": _all_curves(section.numbers) if records[0].shares else [],
     }
 
 
@@ -90,13 +90,13 @@ def _panel(kind, number, data, section, columns):
     own = column["letter"]
     title = {
         "image": ("frame" if records[0].frames else "image") + (" with regions" if records[0].shares else ""),
-        "map": "map",
+        "map": "mean map" if records[0].frames else "map",
         "difference": f"difference of A and {own}",
     }[kind]
     if section.by_input and kind != "difference":
         title = f"{own}: {column['name']}" if kind == "image" else f"{own}: map of {column['name']}"
     elif kind == "map" and len(records) > 1:
-        title = f"{own}: {column['name']}" if column["name"] else f"map of prompt {own}"
+        title = f"{own}: {column['name']}" if column["name"] else f"{own}: {title}"
     return {"kind": kind, "title": title, "jpeg": data}
 
 
@@ -135,8 +135,14 @@ def _points(records):
     return rows
 
 
-def _curves(numbers):
-    """{"svg", "legend": [(color, name)]}: the shares of regions over time."""
+def _all_curves(several):
+    """The `_curves` of each FrameNumbers, on one scale."""
+    top = max((100 * held for numbers in several for of_frame in numbers.held for held in of_frame), default=1.0)
+    return [_curves(numbers, 1.05 * top or 1.0) for numbers in several]
+
+
+def _curves(numbers, top):
+    """{"svg", "legend": [(color, name)]}: the shares of regions over time, on a scale up to `top` %."""
     figure, [place] = plotting.axes(1, 1, 2.8)
     means = [sum(held[number] for held in numbers.held) for number in range(len(numbers.areas))]
     chosen = sorted(range(len(means)), key=lambda number: -means[number])[:CURVES]
@@ -146,7 +152,7 @@ def _curves(numbers):
         marker = "." if len(values) < 40 else None
         place.plot(numbers.times, values, color=color, linewidth=1.6, marker=marker)
         legend.append((color, numbers.areas[number].name))
-    place.set_ylim(bottom=0)
+    place.set_ylim(0, top)
     plotting.finish(place, "share of attention over time, %", (), "time in the video (s)")
     return {"svg": plotting.svg(figure), "legend": legend}
 
