@@ -38,6 +38,7 @@ PANELS = {
 EXAMPLES = {
     "": (
         "mindaam predict photo.jpg -o maps",
+        "mindaam compare a.png b.png -o out",
         "mindaam data import images gaze.csv -o gaze/mine",
         "mindaam train --from aam_dinov2_vits14 --data gaze/mine",
         "mindaam evaluate --data gaze/mine --model runs/finetune",
@@ -54,6 +55,7 @@ EXAMPLES = {
         "mindaam compare a.png b.png --regions boxes.json",
         "mindaam compare a.png b.png --regions a.json --regions b.json -o compared",
     ),
+    "conditions": ("mindaam conditions", "mindaam conditions --model runs/mine"),
     "train": (
         "mindaam train --from aam_dinov2_vits14 --data gaze/mine",
         "mindaam train aam_dinov2_vits14 data_root=FOLDER --tiny",

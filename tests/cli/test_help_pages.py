@@ -58,7 +58,7 @@ def test_options_in_panels_exist_and_are_shown_there(command, monkeypatch, capsy
 @pytest.mark.parametrize(("command", "line"), [(key, line) for key, of in help_pages.EXAMPLES.items() for line in of])
 def test_examples_can_be_run_as_printed(command, line):
     assert checks.mindaam(shlex.split(line)[1:]) is None and len(line) <= 76
-    assert line.startswith(f"mindaam {command}".rstrip() + " ")
+    assert f"{line} ".startswith(f"mindaam {command}".rstrip() + " ")
     assert f"│ {line} " in page(command)
 
 
