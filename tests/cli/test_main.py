@@ -88,6 +88,7 @@ class Clock:
     def __init__(self, monkeypatch):
         self.now = 100.0
         monkeypatch.setattr(terminal, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(terminal, "LINE_SECONDS", 5.0)  # other tests have no lines
 
 
 def test_progress_off_a_terminal_is_a_line_every_few_seconds(monkeypatch, capsys):
