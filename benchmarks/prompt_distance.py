@@ -4,6 +4,8 @@
 that are no prompt, the range of cosines and the nearest condition. It takes seconds; no map is predicted.
 """
 
+import argparse
+
 import numpy as np
 
 from mindaam import runtime
@@ -35,6 +37,7 @@ NO_PROMPTS = [
 
 def main():
     """Prints one line per kind of prompt, then the cosine of each prompt."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     runtime.configure(mode="graph")
     from mindaam.zoo.factory import load_sentence_encoder
     from mindaam.zoo.index import record

@@ -4,7 +4,7 @@
 many degrees of visual angle, the CC of their densities with that of the recording. No map is predicted.
 """
 
-import sys
+import argparse
 
 import cv2
 import numpy as np
@@ -23,9 +23,11 @@ def density(points, shape, sigma):
     return cv2.GaussianBlur(counts, (0, 0), sigma)
 
 
-def main(folder):
+def main():
     """Prints one line per viewing angle: the mean CC over the images of the val split."""
-    reader = GazeFolder(folder, "val")
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("folder", help="gaze folder with fixations")
+    reader = GazeFolder(options.parse_args().folder, "val")
     found = []
     for index in range(len(reader)):
         shape, points = reader.size(index), np.asarray(reader.fixations(index))[:, :2]
@@ -36,4 +38,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

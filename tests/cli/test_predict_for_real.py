@@ -53,7 +53,8 @@ def test_from_photograph_to_files(checkpoint, tmp_path):
         (["--model", "aam_dinov2_vits15"], 'did you mean "aam_dinov2_vits14"'),
         (["--model", "gone.safetensors"], "gone.safetensors"),
         (["--model", PHOTO], "not a safetensors file"),
-        (["--prompt", "look " * 2000], "tokens"),
+        (["--prompt", "look " * 2000], "characters"),
+        (["--prompt", "look " * 900], "tokens"),
     ],
 )
 def test_bad_input_is_one_sentence(tmp_path, arguments, says):

@@ -39,7 +39,8 @@ def ablation(
         if any(kind == "official" for _, kind in result.not_run):
             lines = running.commands(known, result.letter, place, 1)
             training = [f"  {each}" for each in lines if each.startswith("mindaam train")]
-            print_line(f"\nwith official datasets, scored by the commands in {out / result.letter}_official.sh:")
+            print_line("")
+            print_line(f"with official datasets, scored by the commands in {out / result.letter}_official.sh:")
             print_lines("\n".join(training))
         print_line(f"report: {out / result.letter}.html, .md, .csv, .json")
     if not finished:

@@ -1,7 +1,6 @@
 """Videos of many containers and codecs, damaged byte by byte, read in every way that the package does."""
 
 from itertools import pairwise
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -81,6 +80,7 @@ def read_audio(path):
 def write_overlay(path):
     """The overlay of a model that costs nothing; what was written is a video again."""
     from mindaam.inference.predictor import Predictor
+    from mindaam.inference.results import Job
     from mindaam.inference.videos import write_video
     from tests.fakes import FakeEncoder, FakeModel
 
@@ -88,7 +88,7 @@ def write_overlay(path):
     target.parent.mkdir(exist_ok=True)
     target.unlink(missing_ok=True)
     predictor = Predictor(FakeModel(), sentence_encoder=FakeEncoder())
-    done = write_video(SimpleNamespace(source=path, targets={"overlay": target}), predictor, "people")
+    done = write_video(Job(path, {"overlay": target}, is_video=True), predictor, "people")
     require(done.frames == 0 or video_info(target).width > 0, "an overlay without frames")
     require(list(target.parent.iterdir()) == [target], f"files left: {list(target.parent.iterdir())}")
 
