@@ -66,6 +66,18 @@ def seconds():
     return sum(map(sum, _spent.values()))
 
 
+def compiled():
+    """The number of graphs that this process compiled so far, for `compiled_since`."""
+    return len(_spent["compiled"])
+
+
+def compiled_since(begun):
+    """Sentence on the graphs that were compiled after the first `begun` of this process, and were not loaded; None if
+    they took less than SHOWN seconds in all."""
+    found = _spent["compiled"][begun:]
+    return f"graphs: {len(found)} compiled in {sum(found):.1f} s" if sum(found) >= SHOWN else None
+
+
 def summary():
     """One line on the graphs of this process so far; None without any."""
     parts = [f"{len(found)} {how} in {sum(found):.1f} s" for how, found in _spent.items() if found]

@@ -87,3 +87,13 @@ def test_no_deprecated_parameter_of_mindspore_is_set():
     assert sorted(used) == [("graphs.py", "enable_compile_cache"), ("runtime.py", "mode")]
     source = Path(context.__file__).read_text(encoding="utf-8").split("def _check_context_deprecated")[1][:4000]
     assert "'runtime_num_threads'" in source and "'mode'" not in source
+
+
+def test_what_a_command_compiled_is_summed_up_without_what_others_did(monkeypatch):
+    monkeypatch.setattr(compilation, "_spent", {"compiled": [5.0], "loaded": []})
+    begun = compilation.compiled()
+    compilation.record("A", 0.2, loaded=True)
+    compilation.record("A", 0.6, loaded=False)
+    assert compilation.compiled_since(begun) is None  # quick
+    compilation.record("A", 3.0, loaded=False)
+    assert compilation.compiled_since(begun) == "graphs: 2 compiled in 3.6 s"

@@ -63,7 +63,7 @@ def predict(
     tta: Annotated[str, Option(metavar="none|mirror", help=TTA)] = "none",
 ):
     """Predict where people look in images and videos (default: free viewing)."""
-    from mindaam import runtime
+    from mindaam import compilation, runtime
 
     runtime.link_libraries()
     from mindaam.data.videos.picks import Pick, checked_pick
@@ -97,7 +97,10 @@ def predict(
     if fps is None and limit and videos:
         print_message(f"videos are predicted at up to {limit:g} frames per second; --fps all predicts every frame")
     if jobs:
+        begun = compilation.compiled()
         done, texts = _predict_all(jobs, out, model, pairs, asked.of is not None, pick, request, numbers, batch)
+        if compilation.compiled_since(begun):
+            print_message(compilation.compiled_since(begun))
         _print_summary(done, texts, tags)
         if numbers:
             numbers.print()
