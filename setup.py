@@ -73,6 +73,7 @@ setup(
         "test": [
             *MINDFORMERS,
             *RECORDINGS,
+            *PDF,
             "pytest>=8",
             "pytest-xdist>=3.5",  # the quick suite on two cores
             "hypothesis>=6",
