@@ -39,11 +39,12 @@ def main():
     """Prints one line per kind of prompt, then the cosine of each prompt."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     runtime.configure(mode="graph")
+    from mindaam.zoo.embeddings import stored_embeddings
     from mindaam.zoo.factory import load_sentence_encoder
     from mindaam.zoo.index import record
 
     encoder = load_sentence_encoder("minilm_l6")
-    trained = trained_prompts(record(MODEL).trained, "minilm_l6")
+    trained = trained_prompts(record(MODEL).trained, stored_embeddings("minilm_l6"))
     held_out = [prompts.held_out_prompt("", name) for name in PARAPHRASES]
     kinds = {
         "held-out paraphrase": (held_out, list(PARAPHRASES)),

@@ -28,3 +28,10 @@ def test_no_package_imports_from_one_below_it():
         for one, several in IMPORTED.findall(path.read_text(encoding="utf-8")):
             wrong += [f"{place}: {name}" for name in re.findall(r"\w+", one or several) if rank.get(name, 0) > own]
     assert not wrong
+
+
+def test_data_are_read_without_models():
+    """What a model gives to `data`, such as embeddings, is handed in."""
+    texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "data").rglob("*.py")}
+    wrong = [str(path) for path, text in texts.items() if "zoo" in re.findall(r"\w+", str(IMPORTED.findall(text)))]
+    assert texts and not wrong

@@ -249,10 +249,11 @@ class Predictor:
         """A sentence for each of the prompts that is unlike all of the model's training, and names the nearest
         condition of it; none where the training is unknown. Errors: as of `embed`."""
         from mindaam.data.prompts import trained
+        from mindaam.zoo.embeddings import stored_embeddings
         from mindaam.zoo.index import records
 
-        entry = records().get(self.name)
-        known = entry and entry.trained and trained.trained_prompts(entry.trained, self.model.config.text.name)
+        entry, encoder = records().get(self.name), self.model.config.text.name
+        known = entry and entry.trained and trained.trained_prompts(entry.trained, stored_embeddings(encoder))
         if not known:
             return []
         found = zip(prompts, self.embed(prompts), strict=True)

@@ -78,12 +78,11 @@ def remark(prompt, embedding, trained):
     )
 
 
-def trained_prompts(trained, encoder):
-    """The Trained of all prompts of {dataset: conditions}; None if there are none, or one of them is not stored for the
-    text encoder of that name."""
-    from mindaam.zoo.embeddings import stored_embeddings
+def trained_prompts(trained, stored):
+    """The Trained of all prompts of {dataset: conditions}; None if there are none, or one of them is not stored.
 
-    stored = stored_embeddings(encoder)
+    stored: {prompt: float32 [E]} of the model's text encoder, as of `zoo.embeddings.stored_embeddings`.
+    """
     pairs = {}
     for dataset, conditions in trained.items():
         for condition in conditions:

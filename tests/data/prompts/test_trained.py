@@ -13,7 +13,7 @@ ENCODER = "minilm_l6"
 
 @pytest.fixture(scope="module")
 def bundled():
-    return trained.trained_prompts(record("aam_dinov2_vits14").trained, ENCODER)
+    return trained.trained_prompts(record("aam_dinov2_vits14").trained, stored_embeddings(ENCODER))
 
 
 def test_states_of_conditions():
@@ -50,5 +50,5 @@ def test_another_task_is_remarked_on_and_the_nearest_condition_named(bundled):
 
 
 def test_prompts_without_stored_embeddings_are_no_training(bundled):
-    assert trained.trained_prompts({"osie": ["free_viewing"]}, "no_encoder") is None
-    assert trained.trained_prompts({}, ENCODER) is None
+    assert trained.trained_prompts({"osie": ["free_viewing"]}, {}) is None
+    assert trained.trained_prompts({}, stored_embeddings(ENCODER)) is None
