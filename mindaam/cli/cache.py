@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typer import Typer
 
-from mindaam.cli.help_pages import Command, Group
+from mindaam.cli.common.help_pages import Command, Group
 from mindaam.errors import OutputError
 from mindaam.places import user_cache
 from mindaam.streams import print_line

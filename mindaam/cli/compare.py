@@ -5,9 +5,9 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mindaam.cli.completion import conditions, models
+from mindaam.cli.common.completion import conditions, models
+from mindaam.cli.common.terminal import progress
 from mindaam.cli.predict import CONDITION, MODEL
-from mindaam.cli.terminal import progress
 from mindaam.streams import print_line, print_message
 
 PROMPT = "Description of the viewer and the task; repeatable: a comparison under each."
@@ -41,7 +41,7 @@ def compare(
     sizes = [media.image_size(source) for source in sources]
     pair, notes = designs(sources, sizes, [read_regions(path) for path in regions])
     if out is not None:
-        from mindaam.cli import numbers
+        from mindaam.cli.common import numbers
 
         numbers.require_own(out, True)
     for note in notes:
@@ -57,7 +57,7 @@ def compare(
 
 def _compared(pair, pairs, model, with_images):
     """The Predictor, and the Sections of the two Designs under the prompts of `pairs`."""
-    from mindaam.cli.starting import started
+    from mindaam.cli.common.starting import started
     from mindaam.data import media
     from mindaam.inference.choosing import choose_prompts
     from mindaam.inference.numbers.comparing import sections

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from typer import Option
 
-from mindaam.cli.completion import models
-from mindaam.cli.terminal import print_table
+from mindaam.cli.common.completion import models
+from mindaam.cli.common.terminal import print_table
 
 MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run (default: the bundled model)."
 

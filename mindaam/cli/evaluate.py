@@ -9,9 +9,9 @@ from typing import Annotated
 
 from typer import Exit, Option
 
-from mindaam.cli.batches import Batch
-from mindaam.cli.completion import models, protocols
-from mindaam.cli.terminal import progress
+from mindaam.cli.common.batches import Batch
+from mindaam.cli.common.completion import models, protocols
+from mindaam.cli.common.terminal import progress
 from mindaam.files import prepare_folder, real, write_text
 from mindaam.streams import print_line, print_lines, print_message
 

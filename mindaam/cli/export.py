@@ -6,8 +6,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mindaam.cli.completion import models
-from mindaam.cli.terminal import progress
+from mindaam.cli.common.completion import models
+from mindaam.cli.common.terminal import progress
 from mindaam.streams import print_line
 
 MODEL = "Name of a model, a .safetensors checkpoint, or the folder of a run."

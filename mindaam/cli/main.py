@@ -15,9 +15,9 @@ from mindaam import graphs
 from mindaam.cli import compare, conditions, convert, evaluate, export, predict, train
 from mindaam.cli.analyze import analyze_app
 from mindaam.cli.cache import cache_app
+from mindaam.cli.common.help_pages import Command, Group
+from mindaam.cli.common.terminal import print_notices
 from mindaam.cli.data import data_app
-from mindaam.cli.help_pages import Command, Group
-from mindaam.cli.terminal import print_notices
 from mindaam.cli.zoo import zoo_app
 from mindaam.errors import ConfigError, MindAAMError
 from mindaam.runtime import quieten

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option
 
-from mindaam.cli.batches import Batch
-from mindaam.cli.completion import conditions, models
-from mindaam.cli.terminal import progress
+from mindaam.cli.common.batches import Batch
+from mindaam.cli.common.completion import conditions, models
+from mindaam.cli.common.terminal import progress
 from mindaam.files import prepare_folder
 from mindaam.streams import print_line, print_message
 
@@ -108,7 +108,7 @@ def predict(
 
 
 def _numbers(out, regions, report, pairs):
-    from mindaam.cli.numbers import Numbers
+    from mindaam.cli.common.numbers import Numbers
 
     return Numbers(out, regions, report, [condition for _, condition in pairs])
 
@@ -134,7 +134,7 @@ def _predict_all(jobs, out, model, pairs, is_table, pick, request, numbers, batc
 
     Returns pairs of a job with results and what is done with its audio (a few words or None), and the prompts.
     """
-    from mindaam.cli.starting import started
+    from mindaam.cli.common.starting import started
     from mindaam.inference import results
     from mindaam.inference.choosing import choose_prompts, usable_prompts
     from mindaam.inference.predictor import Predictor

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mindaam.cli.completion import models, recipes
+from mindaam.cli.common.completion import models, recipes
 from mindaam.streams import print_line, print_lines, print_message
 
 FINE_TUNING = "finetune"  # the bundled configuration used with --from
@@ -109,7 +109,7 @@ def _conclude(trained):
 def _compare(trained):
     """Prints the scores of the model that the run started from beside those of its best one, and stores them. What
     fails here does not undo a training."""
-    from mindaam.cli.terminal import progress
+    from mindaam.cli.common.terminal import progress
     from mindaam.errors import MindAAMError
     from mindaam.evaluation import fine_tuning
 

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option, Typer
 
-from mindaam.cli.batches import Batch
-from mindaam.cli.completion import entries
-from mindaam.cli.help_pages import Command, Group
-from mindaam.cli.terminal import print_table, transfer_line
+from mindaam.cli.common.batches import Batch
+from mindaam.cli.common.completion import entries
+from mindaam.cli.common.help_pages import Command, Group
+from mindaam.cli.common.terminal import print_table, transfer_line
 from mindaam.streams import print_line, print_lines, print_message
 
 NAME = "A name from mindaam zoo list."

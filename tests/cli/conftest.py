@@ -2,7 +2,7 @@
 
 import pytest
 
-from mindaam.cli import terminal
+from mindaam.cli.common import terminal
 
 
 @pytest.fixture(autouse=True)

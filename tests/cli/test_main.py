@@ -7,7 +7,8 @@ import warnings
 
 import pytest
 
-from mindaam.cli import main, terminal
+from mindaam.cli import main
+from mindaam.cli.common import terminal
 from mindaam.cli.data import pack
 from mindaam.errors import ConfigError, Notice
 from tests.conftest import ROOT

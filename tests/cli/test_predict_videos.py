@@ -101,7 +101,7 @@ def test_by_default_a_video_has_5_frames_a_second_and_a_message_names_the_option
 
 
 def test_progress_of_a_video_in_a_pipe(mindaam, film, tmp_path, monkeypatch):
-    monkeypatch.setattr("mindaam.cli.terminal.LINE_SECONDS", 0.0)
+    monkeypatch.setattr("mindaam.cli.common.terminal.LINE_SECONDS", 0.0)
     mindaam.options["clip"] = 8
     code, _, err = mindaam(film, "-o", tmp_path / "out")
     lines = err.splitlines()

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import yaml
 
-from mindaam.cli import main, terminal
+from mindaam.cli import main
+from mindaam.cli.common import terminal
 from mindaam.zoo import index
 from tests.zoo import https_site
 from tests.zoo.official_names import official_wav2clip

@@ -3,7 +3,7 @@
 import typer
 
 from mindaam.cli.analyze import ablation, cost, hierarchy, prompt_effect, report, steering, studies, table
-from mindaam.cli.help_pages import Command, Group
+from mindaam.cli.common.help_pages import Command, Group
 
 HELP = "Report on evaluations and runs, beside the AAM paper's tables."
 

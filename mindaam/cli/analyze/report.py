@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option
 
-from mindaam.cli.batches import Batch
+from mindaam.cli.common.batches import Batch
 from mindaam.streams import print_line
 
 FOLDERS = "Output folders of mindaam evaluate and mindaam train, or folders above them."

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
-from mindaam.cli.terminal import progress
+from mindaam.cli.common.terminal import progress
 from mindaam.files import prepare_folder
 from mindaam.streams import print_line, print_lines, print_message
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option
 
-from mindaam.cli.batches import Batch
+from mindaam.cli.common.batches import Batch
 from mindaam.streams import print_line, print_lines, print_message
 
 RUNS = "Output folders of mindaam evaluate -o whose prompts the study shows; without any, --data is evaluated."

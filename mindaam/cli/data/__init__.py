@@ -2,8 +2,8 @@
 
 import typer
 
+from mindaam.cli.common.help_pages import Command, Group
 from mindaam.cli.data import check, embed, importing, pack, prompts
-from mindaam.cli.help_pages import Command, Group
 
 HELP = "Check, pack and import datasets, and print their prompts."
 

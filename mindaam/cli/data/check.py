@@ -11,7 +11,7 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option
 
-from mindaam.cli.terminal import progress
+from mindaam.cli.common.terminal import progress
 from mindaam.files import prepare_folder, write_text
 from mindaam.streams import plain, print_line, print_lines, print_message
 

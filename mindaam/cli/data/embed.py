@@ -4,7 +4,7 @@ from typing import Annotated
 
 from typer import Argument
 
-from mindaam.cli.terminal import progress
+from mindaam.cli.common.terminal import progress
 from mindaam.streams import print_line
 
 CONFIG = "A bundled configuration, such as corpus, or a YAML file."

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from mindaam.cli.terminal import progress
+from mindaam.cli.common.terminal import progress
 from mindaam.streams import print_line, print_message
 
 

@@ -11,7 +11,8 @@ from io import StringIO
 import pytest
 import typer
 
-from mindaam.cli import help_pages, main
+from mindaam.cli import main
+from mindaam.cli.common import help_pages
 from mindaam.data.prompts import conditions
 from mindaam.places import recipes
 from tests.conftest import ROOT
@@ -96,7 +97,7 @@ def test_a_shell_completes_commands_options_and_names(typed, found, monkeypatch,
 
 
 def test_conditions_and_recipes_are_completed_from_their_lists():
-    from mindaam.cli import completion
+    from mindaam.cli.common import completion
 
     assert completion.conditions("") == conditions() and completion.recipes("") == list(recipes())
     assert completion.conditions("judge") == ["judge_emotion"]

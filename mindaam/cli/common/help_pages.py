@@ -34,7 +34,7 @@ PANELS = {
     },
 }
 
-# {command: lines of at most 76 characters}; tests/cli/test_help_pages.py parses each of them.
+# {command: lines of at most 76 characters}; tests/cli/common/test_help_pages.py parses each of them.
 EXAMPLES = {
     "": (
         "mindaam predict photo.jpg -o maps",
